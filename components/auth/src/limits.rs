@@ -1,0 +1,41 @@
+//! Every bound of this crate.
+
+use std::ops::RangeInclusive;
+
+/// Bytes of an email address (RFC 5321 §4.5.3.1, as it fits between angle brackets).
+pub const EMAIL_BYTES: RangeInclusive<usize> = 3..=254;
+/// Bytes of the part before the `@`.
+pub const EMAIL_LOCAL_BYTES: usize = 64;
+/// Bytes of one label of a domain.
+pub const DOMAIN_LABEL_BYTES: RangeInclusive<usize> = 1..=63;
+/// Characters of a password.
+pub const PASSWORD_CHARACTERS: RangeInclusive<usize> = 8..=256;
+/// Characters of a person's or an organiser's name.
+pub const NAME_CHARACTERS: RangeInclusive<usize> = 1..=100;
+/// Bytes of a refresh token: a session id, a dot and a secret.
+pub const REFRESH_TOKEN_BYTES: usize = 160;
+
+/// Memory that hashing one password takes, in KiB.
+pub const ARGON2_KIB: u32 = 19 * 1024;
+/// Passes over that memory.
+pub const ARGON2_PASSES: u32 = 2;
+/// Lanes.
+pub const ARGON2_LANES: u32 = 1;
+
+/// How long an access token is good, in seconds.
+pub const ACCESS_SECONDS: i64 = 900;
+/// How long a refresh token is good if it is not used, in microseconds.
+pub const REFRESH_MICROSECONDS: i64 = 30 * 86_400_000_000;
+/// How long a session lasts at most, however often it is refreshed, in microseconds.
+pub const SESSION_MICROSECONDS: i64 = 180 * 86_400_000_000;
+/// How long the refresh token before the newest still gets the newest, for a client that lost the answer, in microseconds.
+pub const GRACE_MICROSECONDS: i64 = 10_000_000;
+/// How long an ended session is kept, well past its last access token, in microseconds.
+pub const ENDED_MICROSECONDS: i64 = 86_400_000_000;
+/// Ended sessions tidied away by one login.
+pub const SESSIONS_TIDIED: i64 = 50;
+
+/// Public keys published at once, newest first.
+pub const KEYS: i64 = 16;
+/// How long a reader may keep the public keys, in seconds.
+pub const KEYS_MAX_AGE_SECONDS: u32 = 60;

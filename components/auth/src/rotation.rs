@@ -1,0 +1,108 @@
+//! What a refresh token that somebody shows is worth: pure.
+
+use crate::limits;
+
+/// A session, as its row has it. Instants are microseconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Hash of the newest refresh token.
+    pub refresh_hash: String,
+    /// Hash of the one before.
+    pub previous_hash: Option<String>,
+    /// When the newest replaced the one before.
+    pub rotated_at: i64,
+    /// When the newest ends if it is not used.
+    pub expires_at: i64,
+    /// When the session was ended.
+    pub revoked_at: Option<i64>,
+    /// When it began.
+    pub created_at: i64,
+}
+
+/// What to do about a refresh token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// It is the newest: replace it.
+    Rotate,
+    /// It is the one before, and was replaced just now: the answer was probably lost, so give the newest again.
+    Repeat,
+    /// It was replaced long ago, or never was one: somebody has a copy. End the session.
+    Reused,
+    /// The session has ended already, by logout, reuse or age.
+    Ended,
+}
+
+/// Decides on a token with hash `shown`, whose successor has hash `next`.
+pub fn decide(session: &Session, shown: &str, next: &str, now: i64) -> Decision {
+    if session.revoked_at.is_some() || now >= session.expires_at {
+        return Decision::Ended;
+    }
+    if session.refresh_hash == shown {
+        return Decision::Rotate;
+    }
+    // The last condition fails where the key that successors follow from has changed meanwhile: then there is no newest to give again.
+    let repeated = session.previous_hash.as_deref() == Some(shown)
+        && now < session.rotated_at + limits::GRACE_MICROSECONDS
+        && session.refresh_hash == next;
+    if repeated {
+        Decision::Repeat
+    } else {
+        Decision::Reused
+    }
+}
+
+/// When a token made at `now` ends, in a session that began at `created_at`.
+pub fn expires_at(created_at: i64, now: i64) -> i64 {
+    (now + limits::REFRESH_MICROSECONDS).min(created_at + limits::SESSION_MICROSECONDS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_790_000_000_000_000;
+
+    fn session() -> Session {
+        Session {
+            refresh_hash: "second".to_owned(),
+            previous_hash: Some("first".to_owned()),
+            rotated_at: NOW,
+            expires_at: expires_at(NOW, NOW),
+            revoked_at: None,
+            created_at: NOW,
+        }
+    }
+
+    #[test]
+    fn only_the_newest_rotates_and_the_one_before_has_a_grace() {
+        let grace = limits::GRACE_MICROSECONDS;
+        for (shown, next, after, decision) in [
+            ("second", "third", 0, Decision::Rotate),
+            ("second", "third", limits::REFRESH_MICROSECONDS - 1, Decision::Rotate),
+            ("second", "third", limits::REFRESH_MICROSECONDS, Decision::Ended),
+            ("first", "second", 0, Decision::Repeat),
+            ("first", "second", grace - 1, Decision::Repeat),
+            ("first", "second", grace, Decision::Reused),
+            ("first", "under another key", 0, Decision::Reused),
+            ("made up", "second", 0, Decision::Reused),
+            ("made up", "made up", 0, Decision::Reused),
+        ] {
+            assert_eq!(decide(&session(), shown, next, NOW + after), decision, "{shown} {after}");
+        }
+    }
+
+    #[test]
+    fn an_ended_session_stays_ended() {
+        let ended = Session { revoked_at: Some(NOW), ..session() };
+        for shown in ["second", "first", "made up"] {
+            assert_eq!(decide(&ended, shown, "second", NOW), Decision::Ended);
+        }
+    }
+
+    #[test]
+    fn a_session_does_not_last_for_ever() {
+        assert_eq!(expires_at(NOW, NOW), NOW + limits::REFRESH_MICROSECONDS);
+        let late = NOW + limits::SESSION_MICROSECONDS - 1;
+        assert_eq!(expires_at(NOW, late), NOW + limits::SESSION_MICROSECONDS);
+    }
+}

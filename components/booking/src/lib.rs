@@ -1,0 +1,33 @@
+//! Availability and bookings: what is left of an event, taking places, giving them back, and seeing what one has.
+//!
+//! The ledger decides; this component asks it, and renders what it answers.
+
+mod availability;
+mod cancel;
+mod due;
+mod hold;
+mod limits;
+mod list;
+mod show;
+mod store;
+mod tickets;
+mod view;
+
+use kit::Router;
+use spin_sdk::http_service;
+use std::sync::LazyLock;
+
+static ROUTES: LazyLock<Router> = LazyLock::new(|| {
+    Router::new()
+        .get("/api/events/:id/availability", availability::show)
+        .post("/api/bookings", hold::create)
+        .get("/api/bookings", list::mine)
+        .post("/api/bookings/due", due::run)
+        .get("/api/bookings/:id", show::one)
+        .post("/api/bookings/:id/cancel", cancel::cancel)
+});
+
+#[http_service]
+async fn handle(request: spin_sdk::http::Request) -> impl spin_sdk::http::IntoResponse {
+    kit::serve(&ROUTES, request).await
+}

@@ -1,0 +1,12 @@
+//! Every bound of this component.
+
+use std::ops::RangeInclusive;
+
+/// Ticket types of one booking.
+pub const ITEMS: RangeInclusive<usize> = 1..=20;
+/// Places of one ticket type in one booking.
+pub const QUANTITY: RangeInclusive<i64> = 1..=100;
+/// Events whose overdue holds one call tidies; the ledger takes up to 256 commands at once.
+pub const DUE_EVENTS: i64 = 100;
+/// Bytes of a list's cursor.
+pub const CURSOR_BYTES: RangeInclusive<usize> = 1..=96;

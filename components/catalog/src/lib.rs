@@ -1,0 +1,1 @@
+//! Events: drafts, publishing, search.

@@ -1,0 +1,43 @@
+//! Every bound of this component.
+
+use std::ops::RangeInclusive;
+
+/// Characters of a title.
+pub const TITLE: RangeInclusive<usize> = 1..=200;
+/// Characters of a description.
+pub const DESCRIPTION: RangeInclusive<usize> = 0..=10_000;
+/// Characters of a category, a slug.
+pub const CATEGORY: RangeInclusive<usize> = 1..=40;
+/// Characters of a venue's name.
+pub const VENUE_NAME: RangeInclusive<usize> = 1..=200;
+/// Characters of a city.
+pub const CITY: RangeInclusive<usize> = 1..=100;
+/// Characters of a ticket type's name.
+pub const TICKET_NAME: RangeInclusive<usize> = 1..=100;
+/// Ticket types of an event.
+pub const TICKET_TYPES: RangeInclusive<usize> = 1..=50;
+/// Minor units.
+pub const PRICE: RangeInclusive<i64> = 0..=1_000_000_000;
+/// Places of a ticket type.
+pub const CAPACITY: RangeInclusive<i64> = 1..=1_000_000;
+/// Places one person may have of a ticket type.
+pub const PER_PERSON: RangeInclusive<i64> = 1..=100;
+/// Places one person may have where the organiser does not say.
+pub const PER_PERSON_DEFAULT: u32 = 10;
+/// Characters of the filter `q`.
+pub const SEARCH_TEXT: RangeInclusive<usize> = 0..=200;
+/// How far ahead of now an event may be: ten years, in microseconds.
+pub const AHEAD: i64 = 10 * 366 * 86_400 * 1_000_000;
+
+/// Bookings of a cancelled event that are cancelled in one call of the ledger.
+pub const CHUNK: usize = 50;
+/// Chunks taken on by one request.
+pub const CHUNKS_PER_REQUEST: usize = 4;
+/// Events that one tick drives on.
+pub const DUE_EVENTS: i64 = 20;
+/// How often one request begins anew because somebody else's step stood in its way.
+pub const ROUNDS: usize = 4;
+/// How long the ledger may take to begin with a step, in microseconds.
+pub const STEP_DEADLINE: i64 = 5_000_000;
+/// Retry-After for what the ledger could not do yet, in milliseconds.
+pub const RETRY_MILLISECONDS: u32 = 1_000;

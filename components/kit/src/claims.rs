@@ -1,0 +1,52 @@
+//! Who asks.
+
+use crate::{
+    Problem, Request,
+    identity::{self, Refusal},
+    limits, params, problem,
+    sql::Tx,
+};
+
+pub use identity::Claims;
+
+/// The verified claims of the request's bearer token.
+pub async fn require(request: &Request) -> Result<Claims, Problem> {
+    let header = request.header("authorization").ok_or_else(|| Problem::unauthenticated("A bearer token is required."))?;
+    let token = header
+        .split_once(' ')
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim())
+        .filter(|token| !token.is_empty() && token.len() <= limits::TOKEN_BYTES)
+        .ok_or_else(|| Problem::unauthenticated("Authorization must be: Bearer, a space, the token."))?;
+    verify(token).await.map_err(|refusal| match refusal {
+        Refusal::Invalid => Problem::unauthenticated("The token is not one of ours."),
+        Refusal::Expired => Problem::unauthenticated("The token has expired."),
+        Refusal::Revoked => {
+            Problem::new(problem::TOKEN_REVOKED, "The session of this token has ended.").with("www-authenticate", "Bearer")
+        }
+        Refusal::Unavailable(milliseconds) => Problem::unavailable("Tokens cannot be verified yet.", milliseconds),
+    })
+}
+
+/// What a token says, or why it says nothing.
+pub async fn verify(token: &str) -> Result<Claims, Refusal> {
+    identity::verify(token.to_owned()).await
+}
+
+/// The roles that a user has beyond `user`, from SQL: those that permit a write.
+pub async fn roles(tx: &mut Tx, user: &str) -> Result<Vec<String>, Problem> {
+    let rows: Vec<(String,)> = tx.all("SELECT role FROM user_roles WHERE user_id = $1 ORDER BY role", params![user]).await?;
+    Ok(rows.into_iter().map(|(role,)| role).collect())
+}
+
+/// Whether a user may act for an organiser: as one of its members, or as an admin.
+pub async fn may_organise(tx: &mut Tx, user: &str, organiser: &str) -> Result<bool, Problem> {
+    let row: Option<(i64,)> = tx
+        .one(
+            "SELECT 1 FROM organiser_members WHERE organiser_id = $1 AND user_id = $2 \
+             UNION ALL SELECT 1 FROM user_roles WHERE user_id = $2 AND role = 'admin'",
+            params![organiser, user],
+        )
+        .await?;
+    Ok(row.is_some())
+}

@@ -1,0 +1,34 @@
+//! Variables of the application, as `spin.toml` declares them.
+
+use crate::problem::Problem;
+use spin_sdk::variables;
+
+/// A variable's value; an undeclared or unreadable one is this deployment's fault, hence a 500 that the log explains.
+pub async fn get(name: &str) -> Result<String, Problem> {
+    variables::get(name).await.map_err(|error| Problem::internal(format_args!("variable {name}: {error}")))
+}
+
+/// A variable that is empty where it is not set.
+pub async fn optional(name: &str) -> Result<Option<String>, Problem> {
+    Ok(Some(get(name).await?).filter(|value| !value.is_empty()))
+}
+
+/// A whole number of seconds from 1 to 30 days, as microseconds.
+pub async fn duration(name: &str) -> Result<i64, Problem> {
+    let text = get(name).await?;
+    text.parse::<i64>()
+        .ok()
+        .filter(|seconds| (1..=30 * 86_400).contains(seconds))
+        .map(|seconds| seconds * 1_000_000)
+        .ok_or_else(|| Problem::internal(format_args!("variable {name}: {text:?} is not a number of seconds from 1 to 2592000")))
+}
+
+/// The region's name, the first part of the ids made here.
+pub async fn region() -> Result<String, Problem> {
+    let region = get("region").await?;
+    if crate::id::valid_region(&region) {
+        Ok(region)
+    } else {
+        Err(Problem::internal(format_args!("variable region: {region:?} is not 1 to 16 lower-case letters and digits")))
+    }
+}

@@ -1,0 +1,76 @@
+//! SHA-256 and lower-case base32, for hashes, codes and secrets.
+
+use sha2::{Digest, Sha256};
+
+/// Crockford's alphabet: sorts as the bytes do, and no letter looks like a digit.
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// Base32 of `bytes`, without padding, most significant bit first.
+pub fn base32(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 8 / 5 + 1);
+    let (mut buffer, mut bits) = (0u32, 0u32);
+    for byte in bytes {
+        buffer = (buffer << 8) | u32::from(*byte);
+        bits += 8;
+        while bits >= 5 {
+            bits -= 5;
+            push(&mut text, buffer >> bits);
+        }
+    }
+    if bits > 0 {
+        push(&mut text, buffer << (5 - bits));
+    }
+    text
+}
+
+fn push(text: &mut String, five_bits: u32) {
+    if let Some(letter) = ALPHABET.get((five_bits & 31) as usize) {
+        text.push(char::from(*letter));
+    }
+}
+
+/// SHA-256 of the parts, each led by its length so that no two lists of parts collide, as base32.
+pub fn sha256(parts: &[&[u8]]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    base32(&hash.finalize())
+}
+
+/// 256 random bits as base32: a secret, a seed, a token.
+pub fn secret() -> String {
+    base32(&random::<32>())
+}
+
+/// Random bytes from the host. A host without randomness is not one to go on with, so failing there traps.
+pub(crate) fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    #[expect(clippy::expect_used, reason = "going on without randomness would make guessable secrets")]
+    getrandom::fill(&mut bytes).expect("the host gives random bytes");
+    bytes
+}
+
+/// Whether two secrets are equal, in a time that does not depend on where they differ.
+pub fn same_secret(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |all, (x, y)| all | (x ^ y)) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base32_keeps_the_order_of_bytes() {
+        assert_eq!(base32(&[]), "");
+        assert_eq!(base32(&[0xff]), "zw");
+        assert_eq!(base32(&[0; 16]).len(), 26);
+        assert!(base32(&[1, 2, 3, 4]) < base32(&[1, 2, 4, 0]));
+    }
+
+    #[test]
+    fn parts_do_not_run_together() {
+        assert_ne!(sha256(&[b"ab", b"c"]), sha256(&[b"a", b"bc"]));
+    }
+}

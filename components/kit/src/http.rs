@@ -1,0 +1,178 @@
+//! A request read whole, and an answer.
+
+use crate::{id, limits, problem, problem::Problem, time};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http_body_util::{BodyExt, Full, Limited};
+use serde::Serialize;
+
+/// A request, its body read whole and its path and query decoded.
+#[derive(Debug)]
+pub struct Request {
+    /// HEAD arrives as GET: the router drops the body.
+    pub method: Method,
+    /// As sent, without the query.
+    pub path: String,
+    /// Decoded, in order.
+    pub query: Vec<(String, String)>,
+    /// As sent.
+    pub headers: HeaderMap,
+    /// At most [`limits::BODY_BYTES`].
+    pub body: Bytes,
+    /// The client's own, where it is sane, or a new one.
+    pub request_id: String,
+    /// What the route's `:name` segments matched.
+    pub(crate) parameters: Vec<(&'static str, String)>,
+}
+
+impl Request {
+    /// A request without body and query: what [`Request::read`] starts from.
+    pub(crate) fn head(method: Method, path: &str, headers: HeaderMap) -> Self {
+        let request_id = headers
+            .get("x-request-id")
+            .and_then(|value| value.to_str().ok())
+            .filter(|text| limits::REQUEST_ID_BYTES.contains(&text.len()))
+            .filter(|text| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'))
+            .map_or_else(|| id::unique(time::now()), str::to_owned);
+        Self { method, path: path.to_owned(), query: Vec::new(), headers, body: Bytes::new(), request_id, parameters: Vec::new() }
+    }
+
+    /// Reads the query and the body.
+    pub(crate) async fn read<B>(&mut self, query: &str, body: B) -> Result<(), Problem>
+    where
+        B: http_body::Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.query = parse_query(query)?;
+        self.body = match Limited::new(body, limits::BODY_BYTES).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+                return Err(Problem::new(problem::TOO_LARGE, format!("The body may have at most {} bytes.", limits::BODY_BYTES)));
+            }
+            Err(_) => return Err(Problem::fault("", "the body ended before it was whole")),
+        };
+        Ok(())
+    }
+
+    /// What the route's `:name` matched; empty where the route has no such segment.
+    pub fn parameter(&self, name: &str) -> &str {
+        self.parameters.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value)
+    }
+
+    /// The id that the route's `:name` matched. What has not the shape of an id names nothing: 404.
+    pub fn id(&self, name: &str) -> Result<&str, Problem> {
+        let text = self.parameter(name);
+        if id::valid(text) { Ok(text) } else { Err(Problem::not_found()) }
+    }
+
+    /// A header's value where it is visible ASCII.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// HTTP status.
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<(&'static str, String)>,
+    /// Whole.
+    pub body: Bytes,
+}
+
+impl Response {
+    /// An answer with a body of this type.
+    pub fn new(status: u16, content_type: &str, body: impl Into<Bytes>) -> Self {
+        Self { status, headers: vec![("content-type", content_type.to_owned())], body: body.into() }
+    }
+
+    /// JSON. A value that does not serialize is our fault: 500.
+    pub fn json(status: u16, value: &impl Serialize) -> Result<Self, Problem> {
+        serde_json::to_vec(value)
+            .map(|body| Self::new(status, "application/json", body))
+            .map_err(|error| Problem::internal(format_args!("an answer does not serialize: {error}")))
+    }
+
+    /// An answer without body.
+    pub fn empty(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: Bytes::new() }
+    }
+
+    /// This answer with one more header.
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// As the host takes it.
+    pub(crate) fn into_http(self) -> http::Response<Full<Bytes>> {
+        let mut response = http::Response::new(Full::new(self.body));
+        *response.status_mut() = http::StatusCode::from_u16(self.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+        for (name, value) in self.headers {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                response.headers_mut().append(HeaderName::from_static(name), value);
+            }
+        }
+        response
+    }
+}
+
+fn parse_query(query: &str) -> Result<Vec<(String, String)>, Problem> {
+    query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            match (percent_decode(name, true), percent_decode(value, true)) {
+                (Some(name), Some(value)) => Ok((name, value)),
+                _ => Err(Problem::fault("", "the query is not percent-encoded UTF-8")),
+            }
+        })
+        .collect()
+}
+
+/// Decodes `%xx`, and `+` as a space where `form` says so; none where the result is not UTF-8.
+pub(crate) fn percent_decode(text: &str, form: bool) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => {
+                let (high, low) = (char::from(rest.next()?).to_digit(16)?, char::from(rest.next()?).to_digit(16)?);
+                u8::try_from(high * 16 + low).ok()?
+            }
+            b'+' if form => b' ',
+            other => other,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_are_decoded_or_refused() {
+        assert_eq!(
+            parse_query("q=caf%C3%A9+noir&limit=2&flag").unwrap(),
+            [("q".to_owned(), "café noir".to_owned()), ("limit".to_owned(), "2".to_owned()), ("flag".to_owned(), String::new())]
+        );
+        for nonsense in ["q=%", "q=%f", "q=%zz", "q=%ff"] {
+            assert_eq!(parse_query(nonsense).unwrap_err().kind.status, 400, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn a_request_id_is_kept_only_if_it_is_sane() {
+        for (sent, kept) in [("abc-123_X", true), ("", false), ("a b", false), ("x\"y", false), (&*"a".repeat(65), false)] {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-request-id", HeaderValue::from_str(sent).unwrap());
+            let request = Request::head(Method::GET, "/", headers);
+            assert_eq!(request.request_id == sent, kept, "{sent}");
+            assert!(!request.request_id.is_empty());
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! What every component shares. Small and boring on purpose: a component's `lib.rs` wires routes, and everything
+//! that it needs from the outside world comes through here.
+//!
+//! ```ignore
+//! static ROUTES: LazyLock<Router> = LazyLock::new(|| Router::new().get("/api/things/:id", things::show));
+//!
+//! #[http_service]
+//! async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
+//!     kit::serve(&ROUTES, request).await
+//! }
+//! ```
+
+pub mod claims;
+pub mod config;
+pub mod hash;
+pub mod http;
+pub mod id;
+pub mod idempotency;
+pub mod identity;
+pub mod journal;
+pub mod json;
+pub mod ledger;
+pub mod limits;
+pub mod problem;
+pub mod query;
+pub mod replica;
+pub mod router;
+pub mod seen;
+pub mod sql;
+pub mod time;
+
+pub use http::{Request, Response};
+pub use problem::Problem;
+pub use router::{Router, serve};
+
+/// What a handler gives.
+pub type Answer = Result<Response, Problem>;

@@ -1,0 +1,28 @@
+//! Every bound of this crate.
+
+use std::ops::RangeInclusive;
+
+/// Bytes of a request's body. Spin sets no limit, so the kit counts.
+pub const BODY_BYTES: usize = 256 * 1024;
+/// Depth of nested JSON.
+pub const JSON_DEPTH: usize = 16;
+/// Bytes of an `Idempotency-Key`.
+pub const IDEMPOTENCY_KEY_BYTES: RangeInclusive<usize> = 1..=200;
+/// Bytes of a request id taken from a client.
+pub const REQUEST_ID_BYTES: RangeInclusive<usize> = 1..=64;
+/// Bytes of an access token.
+pub const TOKEN_BYTES: usize = 4096;
+/// Bytes of an id.
+pub const ID_BYTES: RangeInclusive<usize> = 1..=64;
+/// Faults named in one problem; more than these help nobody.
+pub const FAULTS: usize = 32;
+/// Items on a page.
+pub const PAGE: RangeInclusive<i64> = 1..=100;
+/// Items on a page where the client does not say.
+pub const PAGE_DEFAULT: i64 = 20;
+/// How long a statement waits for another's lock on SQLite.
+pub const SQLITE_BUSY_MILLISECONDS: u32 = 30_000;
+/// Transactions tried again after losing a race for one idempotency key.
+pub const IDEMPOTENCY_ATTEMPTS: usize = 3;
+/// How long a ledger command may wait before it is dropped undecided, in microseconds.
+pub const COMMAND_MICROSECONDS: i64 = 5_000_000;

@@ -1,0 +1,181 @@
+//! Errors as RFC 9457 problem documents, each `type` with a page that explains it.
+
+use crate::{http::Response, limits, sql};
+use serde::Serialize;
+use serde_json::json;
+use std::fmt;
+
+/// A kind of problem: what its `type` ends with, and what it means.
+#[derive(Debug)]
+pub struct Kind {
+    /// The last part of `type`: `/problems/<slug>`.
+    pub slug: &'static str,
+    /// HTTP status.
+    pub status: u16,
+    /// A short name that never changes.
+    pub title: &'static str,
+    /// What happened and what to do about it, for the page of this type.
+    pub explanation: &'static str,
+}
+
+macro_rules! kinds {
+    ($($name:ident $status:literal $slug:literal $title:literal $explanation:literal)*) => {
+        $(#[doc = $title] pub const $name: &Kind = &Kind { slug: $slug, status: $status, title: $title, explanation: $explanation };)*
+        /// Every kind of problem there is, by status.
+        pub const KINDS: &[&Kind] = &[$($name),*];
+    };
+}
+
+kinds! {
+    INVALID_REQUEST 400 "invalid-request" "Invalid request" "The request is malformed or a value is out of range. `errors` names each fault with a JSON Pointer into the body, or into the query's parameters. Correct them and send it again."
+    IDEMPOTENCY_KEY_MISSING 400 "idempotency-key-missing" "Idempotency key missing" "This write needs an `Idempotency-Key` header: 1 to 200 visible ASCII characters, new for every new wish, the same when you repeat one. With it a repeated request is answered, not done twice."
+    UNAUTHENTICATED 401 "unauthenticated" "Not authenticated" "There is no valid access token in `Authorization: Bearer …`. Log in, or refresh your token, and try again."
+    BAD_CREDENTIALS 401 "bad-credentials" "Wrong email or password" "No account has this email with this password."
+    TOKEN_REVOKED 401 "token-revoked" "Token revoked" "The session of this token has ended: by logout, or because an old refresh token was used again. Log in again."
+    PAYMENT_DECLINED 402 "payment-declined" "Payment declined" "The provider declined the payment. The booking is still held until its `expires_at`: try another card."
+    FORBIDDEN 403 "forbidden" "Not permitted" "Your account may not do this."
+    NOT_FOUND 404 "not-found" "Not found" "There is nothing here, or it is not yours to see."
+    METHOD_NOT_ALLOWED 405 "method-not-allowed" "Method not allowed" "This address answers other methods; the `Allow` header lists them."
+    NOT_ACCEPTABLE 406 "not-acceptable" "Not acceptable" "None of the representations that `Accept` asks for exists here."
+    SOLD_OUT 409 "sold-out" "Sold out" "Fewer places are left than you asked for. Holds that end without a payment give places back, so some may come free again."
+    OVER_LIMIT 409 "over-limit" "Over the limit per person" "This would be more tickets of one type than a person may have for this event."
+    NOT_ON_SALE 409 "not-on-sale" "Not on sale" "Tickets for this event are not on sale now: not yet, no longer, or it was cancelled."
+    IDEMPOTENCY_CONFLICT 409 "idempotency-conflict" "Idempotency key used before" "This key was used for another request. Use a new key for a new wish."
+    BOOKING_NOT_PAYABLE 409 "booking-not-payable" "Booking cannot be paid" "Only a booking that is held can be paid: this one has expired, was cancelled, is being paid or is paid."
+    NOT_CANCELLABLE 409 "not-cancellable" "Not cancellable" "This booking can no longer be cancelled by its buyer: the event offers no refunds, or its time for them has passed."
+    WRONG_STATE 409 "wrong-state" "Wrong state" "What this asks does not fit the state that the thing is in."
+    EMAIL_TAKEN 409 "email-taken" "Email taken" "An account with this email exists. Log in instead."
+    PRECONDITION_FAILED 412 "precondition-failed" "Changed meanwhile" "Somebody changed this after you read it: `If-Match` does not name its current `ETag`. Read it again."
+    TOO_LARGE 413 "too-large" "Request too large" "The body is larger than this address takes."
+    UNSUPPORTED_MEDIA_TYPE 415 "unsupported-media-type" "Unsupported media type" "Send JSON in UTF-8, with `Content-Type: application/json`."
+    PRECONDITION_REQUIRED 428 "precondition-required" "If-Match required" "A change needs `If-Match` with the `ETag` that you read, so that nobody's change is lost."
+    RATE_LIMITED 429 "rate-limited" "Too many requests" "Slow down: try again after `Retry-After` seconds."
+    HEADERS_TOO_LARGE 431 "headers-too-large" "Headers too large" "The request's headers are larger than this node takes."
+    INTERNAL 500 "internal" "Internal error" "Something on our side is wrong. The request id helps us find it."
+    COMPONENT_FAILED 502 "component-failed" "Component failed" "The component that served this request ended abruptly. What it was doing may or may not be done: repeat a write with its `Idempotency-Key`."
+    UNAVAILABLE 503 "unavailable" "Unavailable" "Certainly not done. Try again after `Retry-After` seconds."
+    OUTCOME_UNKNOWN 504 "outcome-unknown" "Outcome unknown" "It may or may not have been done. Send it again with the same `Idempotency-Key`: it is done once."
+    TIMED_OUT 504 "timed-out" "Timed out" "The answer took too long. What was asked may or may not be done: repeat a write with its `Idempotency-Key`."
+}
+
+/// One fault of a request.
+#[derive(Debug, Clone, Serialize)]
+pub struct Fault {
+    /// JSON Pointer (RFC 6901) into the body, or into the query's parameters as if they were one object.
+    pub pointer: String,
+    /// What is wrong there, and what would be right.
+    pub detail: String,
+}
+
+/// A problem on its way to a client. Its log line, if any, is never shown to the client.
+#[derive(Debug)]
+pub struct Problem {
+    /// Its kind.
+    pub kind: &'static Kind,
+    /// This occurrence, in a sentence.
+    pub detail: String,
+    /// What is wrong with the request, at most [`limits::FAULTS`].
+    pub faults: Vec<Fault>,
+    /// Headers of the answer beside the usual ones.
+    pub headers: Vec<(&'static str, String)>,
+    /// For the log alone.
+    pub log: Option<String>,
+}
+
+impl Problem {
+    /// A problem of this kind.
+    pub fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), faults: Vec::new(), headers: Vec::new(), log: None }
+    }
+
+    /// The request's own faults.
+    pub fn invalid(faults: Vec<Fault>) -> Self {
+        let detail = match faults.as_slice() {
+            [fault] => format!("{}: {}", if fault.pointer.is_empty() { "body" } else { &fault.pointer }, fault.detail),
+            _ => format!("{} faults, listed in errors", faults.len()),
+        };
+        let mut problem = Self::new(INVALID_REQUEST, detail);
+        problem.faults = faults;
+        problem.faults.truncate(limits::FAULTS);
+        problem
+    }
+
+    /// One fault of the request.
+    pub fn fault(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::invalid(vec![Fault { pointer: pointer.into(), detail: detail.into() }])
+    }
+
+    /// Nothing here, or not theirs.
+    pub fn not_found() -> Self {
+        Self::new(NOT_FOUND, "There is nothing here, or it is not yours to see.")
+    }
+
+    /// No good token.
+    pub fn unauthenticated(detail: impl Into<String>) -> Self {
+        Self::new(UNAUTHENTICATED, detail).with("www-authenticate", "Bearer")
+    }
+
+    /// Not permitted.
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(FORBIDDEN, detail)
+    }
+
+    /// Certainly not done; milliseconds after which to try again.
+    pub fn unavailable(detail: impl Into<String>, retry_milliseconds: u32) -> Self {
+        Self::new(UNAVAILABLE, detail).with("retry-after", retry_milliseconds.div_ceil(1000).max(1).to_string())
+    }
+
+    /// Our own fault: the client learns the request id only, the log the cause.
+    pub fn internal(log: impl fmt::Display) -> Self {
+        let mut problem = Self::new(INTERNAL, "Something on our side is wrong.");
+        problem.log = Some(log.to_string());
+        problem
+    }
+
+    /// This problem with one more header.
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The answer that carries it.
+    pub fn into_response(self, instance: &str, request_id: &str) -> Response {
+        let mut document = json!({
+            "type": format!("/problems/{}", self.kind.slug),
+            "title": self.kind.title,
+            "status": self.kind.status,
+            "detail": self.detail,
+            "instance": instance,
+            "request_id": request_id,
+        });
+        if !self.faults.is_empty()
+            && let Some(members) = document.as_object_mut()
+        {
+            members.insert("errors".into(), json!(self.faults));
+        }
+        let mut response =
+            Response::new(self.kind.status, "application/problem+json", document.to_string()).header("cache-control", "no-store");
+        for (name, value) in self.headers {
+            response = response.header(name, value);
+        }
+        response
+    }
+}
+
+impl From<sql::Error> for Problem {
+    fn from(error: sql::Error) -> Self {
+        match error {
+            sql::Error::Busy | sql::Error::Unavailable(_) => {
+                let mut problem = Self::unavailable("The database cannot be reached or is busy.", 1000);
+                problem.log = Some(error.to_string());
+                problem
+            }
+            sql::Error::CommitUnknown(_) => {
+                let mut problem = Self::new(OUTCOME_UNKNOWN, "The database did not say whether it was done.");
+                problem.log = Some(error.to_string());
+                problem
+            }
+            _ => Self::internal(error),
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! `marquee:edge/replica`, as imported.
+
+use crate::problem::Problem;
+
+#[expect(missing_docs, reason = "generated; the WIT says it")]
+mod bindings {
+    spin_sdk::wit_bindgen::generate!({
+        path: "../../wit/marquee-edge",
+        inline: "package marquee:kit-replica; world replica-user { import marquee:edge/replica@0.1.0; }",
+        world: "marquee:kit-replica/replica-user",
+        runtime_path: "spin_sdk::wit_bindgen::rt",
+        generate_all,
+    });
+}
+
+pub use bindings::marquee::edge::replica::{get_availability, get_event, search};
+pub use bindings::marquee::edge::types::*;
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::NotFound => Self::not_found(),
+            ReadError::BadCursor => Self::fault("/cursor", "not a cursor of this list"),
+            ReadError::Unavailable(milliseconds) => {
+                Self::unavailable("There is no view of the catalog to answer from yet.", milliseconds)
+            }
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Migrations on first use: under stock Spin nobody else applies them. Where the host has, this only looks.
+
+use super::{Connection, Error, RowReader, postgres};
+use migrations::{MIGRATIONS, VERSION_TABLE, statements};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether this instance has seen an up-to-date database.
+static DONE: AtomicBool = AtomicBool::new(false);
+
+pub(super) async fn once(connection: &Connection) -> Result<(), Error> {
+    if DONE.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    if version(connection).await.unwrap_or(0) < MIGRATIONS.len() {
+        migrate(connection).await?;
+    }
+    DONE.store(true, Ordering::Relaxed);
+    Ok(())
+}
+
+/// The number of the last migration applied; an error where there is no table yet.
+async fn version(connection: &Connection) -> Result<usize, Error> {
+    let rows = connection.query("SELECT COALESCE(MAX(number), 0) FROM schema_version", Vec::new()).await?;
+    let row = rows.into_iter().next().ok_or_else(|| Error::Other("no version".into()))?;
+    let number: i64 = RowReader::new(row).column()?;
+    usize::try_from(number).map_err(|_| Error::Other(format!("version {number}")))
+}
+
+/// Applies what is missing, in one transaction that only one instance can be in at a time; the others then find it done.
+async fn migrate(connection: &Connection) -> Result<(), Error> {
+    match connection {
+        Connection::Sqlite(_) => {
+            // Not possible in a transaction; it stays with the file.
+            connection.run("PRAGMA journal_mode = WAL", Vec::new()).await?;
+            connection.run("BEGIN IMMEDIATE", Vec::new()).await?;
+        }
+        Connection::Postgres(_) => {
+            connection.run("BEGIN", Vec::new()).await?;
+            connection.run(postgres::MIGRATION_LOCK, Vec::new()).await?;
+        }
+    }
+    connection.run(VERSION_TABLE, Vec::new()).await?;
+    let applied = version(connection).await?;
+    for (index, migration) in MIGRATIONS.iter().enumerate().skip(applied) {
+        for statement in statements(migration) {
+            connection.run(&statement, Vec::new()).await?;
+        }
+        connection.run(&format!("INSERT INTO schema_version (number) VALUES ({})", index + 1), Vec::new()).await?;
+    }
+    connection.run("COMMIT", Vec::new()).await
+}

@@ -1,0 +1,266 @@
+//! hold, begin-payment, end-payment, confirm, cancel: what happens to one booking.
+
+use crate::changes::{EntryKind, Refund, RefundReason};
+use crate::decide::Fresh;
+use crate::draft::{Draft, NoRoom, Shift};
+use crate::limits;
+use crate::state::{Record, SaleStatus};
+use crate::types::{
+    Booking, BookingItem, BookingStatus, CancelRefusal, Confirmation, Limit, Money, OrderLine, Outcome, Rejection,
+    SalePhase, Shortage, Subject,
+};
+use std::collections::BTreeMap;
+
+/// Takes places: until a deadline, or for good where they are free of charge.
+pub(crate) fn hold(
+    draft: &mut Draft<'_>,
+    subject: &Subject,
+    lines: &[OrderLine],
+    fresh: Fresh,
+) -> Result<Outcome, Rejection> {
+    let Subject::Person(person) = subject else {
+        return Err(Rejection::Forbidden);
+    };
+    if let Some(phase) = draft.state.terms.off_sale(draft.now) {
+        return Err(Rejection::NotOnSale(phase));
+    }
+    let items = priced(draft, lines)?;
+    within_limits(draft, person, &items)?;
+    make_room(draft, &items).map_err(|no_room| match no_room {
+        NoRoom::Untidy => Rejection::Unavailable(limits::RETRY_MILLISECONDS),
+        NoRoom::Missing(missing) => sold_out(missing, &items),
+    })?;
+
+    let amount = items.iter().map(|item| item.unit_price * i64::from(item.quantity)).sum();
+    let (status, expires_at, shift) = if amount == 0 {
+        (BookingStatus::Confirmed, None, Shift::Sell)
+    } else {
+        let deadline = draft.now + draft.settings.hold;
+        (BookingStatus::Held, Some(deadline), Shift::Hold)
+    };
+    draft.shift(&items, shift);
+    let booking = Booking {
+        id: fresh.booking,
+        event_id: draft.state.event.clone(),
+        person: person.clone(),
+        status,
+        expires_at,
+        items,
+        total: Money {
+            amount,
+            currency: draft.state.terms.currency.clone(),
+        },
+        version: draft.version(),
+        created_at: draft.now,
+    };
+    let record = Record {
+        booking: booking.clone(),
+        extended: false,
+        payment: None,
+        ticket_seed: fresh.ticket_seed,
+        updated_at: draft.now,
+    };
+    draft.put(record, EntryKind::Created);
+    Ok(Outcome::Booking(booking))
+}
+
+/// held -> paying, with a later deadline the first time. One that is paying already stays as it is: which payment may go on is not for the
+/// ledger to say.
+pub(crate) fn begin_payment(draft: &mut Draft<'_>, subject: &Subject, id: &str) -> Result<Outcome, Rejection> {
+    let mut record = find(draft, subject, id)?;
+    match record.status(draft.now) {
+        BookingStatus::Expired => return Err(Rejection::Expired),
+        status if !status.is_hold() => return Err(Rejection::WrongState(status)),
+        _ => {}
+    }
+    if draft.state.terms.status == SaleStatus::Closed {
+        return Err(Rejection::NotOnSale(SalePhase::Closed));
+    }
+    if record.booking.status == BookingStatus::Paying {
+        return Ok(Outcome::Booking(record.booking));
+    }
+    record.booking.status = BookingStatus::Paying;
+    if !record.extended {
+        record.extended = true;
+        let cap = record.booking.created_at + draft.settings.paying_cap;
+        let later = cap.min(draft.now + draft.settings.hold);
+        record.booking.expires_at = record.booking.expires_at.max(Some(later));
+    }
+    Ok(put(draft, record, EntryKind::Updated))
+}
+
+/// paying -> held, with the same deadline.
+pub(crate) fn end_payment(draft: &mut Draft<'_>, subject: &Subject, id: &str) -> Result<Outcome, Rejection> {
+    let mut record = find(draft, subject, id)?;
+    match record.status(draft.now) {
+        BookingStatus::Paying => {}
+        BookingStatus::Expired => return Err(Rejection::Expired),
+        status => return Err(Rejection::WrongState(status)),
+    }
+    record.booking.status = BookingStatus::Held;
+    Ok(put(draft, record, EntryKind::Updated))
+}
+
+/// Money has arrived: it buys the places if they are still the booking's, or still there; else it goes back.
+pub(crate) fn confirm(
+    draft: &mut Draft<'_>,
+    confirmation: &Confirmation,
+    refund: String,
+) -> Result<Outcome, Rejection> {
+    let mut record = find(draft, &Subject::Platform, &confirmation.booking)?;
+    let total = &record.booking.total;
+    if confirmation.paid != *total {
+        let text = format!("paid: the booking's total is {} {}", total.amount, total.currency);
+        return Err(Rejection::Invalid(text));
+    }
+    let payment = &confirmation.payment;
+    // By what the row says: an overdue hold whose places nobody needed still has them.
+    let shift = match record.booking.status {
+        BookingStatus::Confirmed if record.payment.as_ref() == Some(payment) => {
+            return Ok(Outcome::Booking(record.booking));
+        }
+        BookingStatus::Confirmed | BookingStatus::Cancelled => return Ok(late(draft, record, payment, refund)),
+        _ if draft.state.terms.status == SaleStatus::Closed => return Ok(late(draft, record, payment, refund)),
+        BookingStatus::Held | BookingStatus::Paying => Shift::Settle,
+        BookingStatus::Expired => match make_room(draft, &record.booking.items) {
+            Ok(()) => Shift::Sell,
+            Err(NoRoom::Missing(_)) => return Ok(late(draft, record, payment, refund)),
+            Err(NoRoom::Untidy) => return Err(Rejection::Unavailable(limits::RETRY_MILLISECONDS)),
+        },
+    };
+    draft.shift(&record.booking.items, shift);
+    record.booking.status = BookingStatus::Confirmed;
+    record.payment = Some(payment.clone());
+    Ok(put(draft, record, EntryKind::Updated))
+}
+
+/// Gives places back. What was paid becomes due for a refund.
+pub(crate) fn cancel(
+    draft: &mut Draft<'_>,
+    subject: &Subject,
+    id: &str,
+    refund: String,
+) -> Result<Outcome, Rejection> {
+    let mut record = find(draft, subject, id)?;
+    let shift = match record.status(draft.now) {
+        BookingStatus::Held | BookingStatus::Paying => Shift::Release,
+        BookingStatus::Confirmed => {
+            if matches!(subject, Subject::Person(_)) {
+                cancellable_by_buyer(draft, &record).map_err(Rejection::NotCancellable)?;
+            }
+            Shift::Return
+        }
+        status => return Err(Rejection::WrongState(status)),
+    };
+    draft.shift(&record.booking.items, shift);
+    record.booking.status = BookingStatus::Cancelled;
+    if let Some(payment) = record.payment.clone() {
+        give_back(draft, &record, &payment, RefundReason::Cancelled, refund);
+    }
+    Ok(put(draft, record, EntryKind::Cancelled))
+}
+
+fn put(draft: &mut Draft<'_>, mut record: Record, kind: EntryKind) -> Outcome {
+    record.booking.version = draft.version();
+    if !record.booking.status.is_hold() {
+        record.booking.expires_at = None;
+    }
+    let booking = record.booking.clone();
+    draft.put(record, kind);
+    Outcome::Booking(booking)
+}
+
+/// The booking, unless it is none of the subject's business.
+fn find(draft: &Draft<'_>, subject: &Subject, id: &str) -> Result<Record, Rejection> {
+    let record = draft.facts.bookings.get(id).ok_or(Rejection::UnknownBooking)?;
+    match subject {
+        Subject::Person(person) if *person != record.booking.person => Err(Rejection::UnknownBooking),
+        _ => Ok(record.clone()),
+    }
+}
+
+fn priced(draft: &Draft<'_>, lines: &[OrderLine]) -> Result<Vec<BookingItem>, Rejection> {
+    let priced = lines.iter().map(|line| {
+        let ticket_type = line.ticket_type.clone();
+        match draft.state.lines.get(&ticket_type) {
+            Some(known) => Ok(BookingItem {
+                ticket_type,
+                quantity: line.quantity,
+                unit_price: known.terms.price,
+            }),
+            None => Err(Rejection::UnknownTicketType(ticket_type)),
+        }
+    });
+    priced.collect()
+}
+
+fn within_limits(draft: &Draft<'_>, person: &str, items: &[BookingItem]) -> Result<(), Rejection> {
+    for item in items {
+        let limit = draft.state.lines.get(&item.ticket_type).map_or(0, |line| line.terms.per_person_limit);
+        let has = draft.facts.places(person, &item.ticket_type);
+        if has + i64::from(item.quantity) > i64::from(limit) {
+            return Err(Rejection::OverLimit(Limit {
+                ticket_type: item.ticket_type.clone(),
+                per_person: limit,
+                has: u32::try_from(has).unwrap_or(u32::MAX),
+            }));
+        }
+    }
+    Ok(())
+}
+
+fn make_room(draft: &mut Draft<'_>, items: &[BookingItem]) -> Result<(), NoRoom> {
+    let missing = items.iter().map(|item| {
+        let places = i64::from(item.quantity) - draft.free(&item.ticket_type);
+        (item.ticket_type.clone(), places)
+    });
+    let missing = missing.collect();
+    draft.make_room(missing)
+}
+
+fn sold_out(missing: BTreeMap<String, i64>, items: &[BookingItem]) -> Rejection {
+    let shortages = items.iter().filter_map(|item| {
+        let places = missing.get(&item.ticket_type)?;
+        Some(Shortage {
+            ticket_type: item.ticket_type.clone(),
+            available: u32::try_from(i64::from(item.quantity) - places).unwrap_or_default(),
+        })
+    });
+    Rejection::SoldOut(shortages.collect())
+}
+
+fn cancellable_by_buyer(draft: &Draft<'_>, record: &Record) -> Result<(), CancelRefusal> {
+    let terms = &draft.state.terms;
+    let paid = record.payment.is_some();
+    match terms.refund_until {
+        None if paid => Err(CancelRefusal::NoRefunds),
+        Some(until) if paid && until <= draft.now => Err(CancelRefusal::TooLate),
+        _ if paid => Ok(()),
+        // Given back after the sale, a free place would stay empty.
+        _ if matches!(terms.off_sale(draft.now), Some(SalePhase::Over | SalePhase::Closed)) => {
+            Err(CancelRefusal::TooLate)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn late(draft: &mut Draft<'_>, record: Record, payment: &str, refund: String) -> Outcome {
+    give_back(draft, &record, payment, RefundReason::Late, refund);
+    Outcome::RefundDue(record.booking)
+}
+
+/// Makes due what of a payment is neither refunded nor due already: a confirmation that is told twice is paid back once.
+fn give_back(draft: &mut Draft<'_>, record: &Record, payment: &str, reason: RefundReason, id: String) {
+    let total = &record.booking.total;
+    let amount = total.amount - draft.facts.refunded.get(payment).copied().unwrap_or_default();
+    if amount > 0 {
+        draft.changes.refunds.push(Refund {
+            id,
+            payment: payment.to_owned(),
+            booking: record.booking.id.clone(),
+            amount,
+            currency: total.currency.clone(),
+            reason,
+        });
+    }
+}

@@ -1,0 +1,195 @@
+//! One command: from what is known to an answer and what it changes.
+
+use crate::changes::{Changes, KeyWrite};
+use crate::draft::Draft;
+use crate::facts::Facts;
+use crate::state::State;
+use crate::types::{Accepted, Action, Command, Instant, Outcome, Receipt, Rejection, Subject};
+use crate::{booking, limits, sale, validate};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+
+/// What decisions depend on beside state and facts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// How long a hold lasts, microseconds, more than 0.
+    pub hold: i64,
+    /// How long payments may keep a hold at most, from when it was taken, microseconds, more than 0.
+    pub paying_cap: i64,
+}
+
+/// New ids and secrets for one command, used only where it needs them: nothing here is random.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fresh {
+    /// A booking's id.
+    pub booking: String,
+    /// A booking's secret.
+    pub ticket_seed: String,
+    /// A refund's id.
+    pub refund: String,
+}
+
+/// An answer, and what makes it true.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// The answer, to be given once `changes` are durable.
+    pub outcome: Result<Receipt, Rejection>,
+    /// What to write. A rejection has none, but where it is `Unavailable` for want of tidying: then the tidying.
+    pub changes: Changes,
+}
+
+impl Decision {
+    fn rejected(rejection: Rejection) -> Self {
+        Self {
+            outcome: Err(rejection),
+            changes: Changes::default(),
+        }
+    }
+}
+
+/// Decides one command on the event whose inventory `state` is; none where it was never opened.
+#[must_use]
+pub fn decide(
+    state: Option<&State>,
+    facts: &Facts,
+    now: Instant,
+    settings: &Settings,
+    command: &Command,
+    fresh: Fresh,
+) -> Decision {
+    if let Err(text) = validate::command(command) {
+        return Decision::rejected(Rejection::Invalid(text));
+    }
+    let key = match stored(facts, command) {
+        Ok(key) => key,
+        Err(decision) => return *decision,
+    };
+    // After the key: what was accepted once is not "certainly not done", however late it is asked for again.
+    if command.deadline <= now {
+        return Decision::rejected(Rejection::Unavailable(limits::RETRY_MILLISECONDS));
+    }
+    if !permitted(command) {
+        return Decision::rejected(Rejection::Forbidden);
+    }
+    let mut draft = match (state, &command.action) {
+        (Some(state), _) => Draft::new(state, facts, now, settings),
+        (None, Action::Open(new)) => return with_key(sale::first(new), 1, key),
+        (None, _) => return Decision::rejected(Rejection::UnknownEvent),
+    };
+    let outcome = match &command.action {
+        Action::Open(new) => sale::open(&mut draft, new),
+        Action::Adjust(new) => sale::adjust(&mut draft, new),
+        Action::Close(revision) => sale::close(&mut draft, *revision),
+        Action::Hold(lines) => booking::hold(&mut draft, &command.subject, lines, fresh),
+        Action::BeginPayment(id) => booking::begin_payment(&mut draft, &command.subject, id),
+        Action::EndPayment(id) => booking::end_payment(&mut draft, &command.subject, id),
+        Action::Confirm(confirmation) => booking::confirm(&mut draft, confirmation, fresh.refund),
+        Action::Cancel(id) => booking::cancel(&mut draft, &command.subject, id, fresh.refund),
+        Action::Expire => Ok(draft.sweep(limits::SWEPT_BY_EXPIRE)),
+    };
+    let version = draft.version();
+    let mut changes = draft.finish();
+    match outcome {
+        Ok(outcome) => with_key((outcome, changes), version, key),
+        Err(rejection) => {
+            if !changes.is_empty() {
+                changes.version = Some(version);
+            }
+            Decision {
+                outcome: Err(rejection),
+                changes,
+            }
+        }
+    }
+}
+
+/// SHA-256 of an action, hexadecimal. The encoding is serde_json's of [`Action`]: fields in the order they are declared in, no spaces.
+pub fn request_hash(action: &Action) -> Result<String, serde_json::Error> {
+    let mut hash = Sha256::new();
+    hash.update(serde_json::to_vec(action)?);
+    let mut text = String::with_capacity(64);
+    for byte in hash.finalize() {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    Ok(text)
+}
+
+/// A key that is to be remembered with what comes of its command.
+struct Key {
+    scope: String,
+    key: String,
+    request_hash: String,
+}
+
+/// Looks the command's key up: an answer if it was used, else the key itself; none where the command needs none.
+fn stored(facts: &Facts, command: &Command) -> Result<Option<Key>, Box<Decision>> {
+    if command.action == Action::Expire {
+        return Ok(None);
+    }
+    let request_hash = request_hash(&command.action)
+        .map_err(|error| Box::new(Decision::rejected(Rejection::Invalid(error.to_string()))))?;
+    let (scope, key) = (command.subject.scope(), command.idempotency_key.clone());
+    let at = (scope, key);
+    match facts.keys.get(&at) {
+        None => {
+            let (scope, key) = at;
+            Ok(Some(Key { scope, key, request_hash }))
+        }
+        Some(stored) if stored.request_hash == request_hash => {
+            let Accepted { version, outcome } = stored.accepted.clone();
+            let replay = Receipt {
+                version,
+                replayed: true,
+                outcome,
+            };
+            Err(Box::new(Decision {
+                outcome: Ok(replay),
+                changes: Changes::default(),
+            }))
+        }
+        Some(_) => Err(Box::new(Decision::rejected(Rejection::KeyConflict))),
+    }
+}
+
+/// Whether this kind of subject may do this kind of thing at all.
+fn permitted(command: &Command) -> bool {
+    match command.action {
+        Action::Open(_) | Action::Adjust(_) | Action::Close(_) => !matches!(command.subject, Subject::Person(_)),
+        Action::Hold(_) => matches!(command.subject, Subject::Person(_)),
+        Action::BeginPayment(_) | Action::EndPayment(_) => !matches!(command.subject, Subject::Steward(_)),
+        Action::Confirm(_) | Action::Expire => command.subject == Subject::Platform,
+        Action::Cancel(_) => true,
+    }
+}
+
+/// `version` is the one that the decision takes if it changes something. An `expire` that finds nothing takes none.
+fn with_key((outcome, mut changes): (Outcome, Changes), version: u64, key: Option<Key>) -> Decision {
+    if let Some(Key { scope, key, request_hash }) = key {
+        let accepted = Accepted {
+            version,
+            outcome: outcome.clone(),
+        };
+        changes.keys.push(KeyWrite {
+            scope,
+            key,
+            request_hash,
+            accepted,
+        });
+    }
+    let version = if changes.is_empty() {
+        version - 1
+    } else {
+        changes.version = Some(version);
+        version
+    };
+    let receipt = Receipt {
+        version,
+        replayed: false,
+        outcome,
+    };
+    Decision {
+        outcome: Ok(receipt),
+        changes,
+    }
+}

@@ -1,0 +1,166 @@
+//! A decision in the making.
+
+use crate::changes::{BookingWrite, Changes, Entry, EntryKind, LineWrite};
+use crate::decide::Settings;
+use crate::facts::Facts;
+use crate::state::{Record, State};
+use crate::types::{BookingItem, BookingStatus, Instant, Outcome};
+use std::collections::BTreeMap;
+
+/// Where places of an item go to or come from.
+#[derive(Clone, Copy)]
+pub(crate) enum Shift {
+    /// Free to held.
+    Hold,
+    /// Held to free.
+    Release,
+    /// Free to sold.
+    Sell,
+    /// Held to sold.
+    Settle,
+    /// Sold to free.
+    Return,
+}
+
+impl Shift {
+    const fn signs(self) -> (i64, i64) {
+        match self {
+            Self::Hold => (1, 0),
+            Self::Release => (-1, 0),
+            Self::Sell => (0, 1),
+            Self::Settle => (-1, 1),
+            Self::Return => (0, -1),
+        }
+    }
+}
+
+/// Why there was no room to be made.
+pub(crate) enum NoRoom {
+    /// Places that are missing, by ticket type, with every overdue hold counted as free.
+    Missing(BTreeMap<String, i64>),
+    /// There are more overdue holds than were read. Those that were have been tidied, so that trying again gets further.
+    Untidy,
+}
+
+/// The state and the facts as they were, and what the decision changes.
+pub(crate) struct Draft<'a> {
+    pub(crate) state: &'a State,
+    pub(crate) facts: &'a Facts,
+    pub(crate) now: Instant,
+    pub(crate) settings: &'a Settings,
+    pub(crate) changes: Changes,
+}
+
+impl<'a> Draft<'a> {
+    pub(crate) fn new(state: &'a State, facts: &'a Facts, now: Instant, settings: &'a Settings) -> Self {
+        Self {
+            state,
+            facts,
+            now,
+            settings,
+            changes: Changes::default(),
+        }
+    }
+
+    /// The inventory version that this decision takes.
+    pub(crate) fn version(&self) -> u64 {
+        self.state.version + 1
+    }
+
+    pub(crate) fn finish(self) -> Changes {
+        self.changes
+    }
+
+    /// Writes a booking as of now, and tells of it.
+    pub(crate) fn put(&mut self, mut record: Record, kind: EntryKind) {
+        record.booking.version = self.version();
+        record.updated_at = self.now;
+        if !record.booking.status.is_hold() {
+            record.booking.expires_at = None;
+        }
+        self.changes.journal.push(Entry {
+            kind,
+            booking: record.booking.clone(),
+        });
+        let new = kind == EntryKind::Created;
+        self.changes.bookings.insert(record.booking.id.clone(), BookingWrite { new, record });
+    }
+
+    /// Moves the places of a booking.
+    pub(crate) fn shift(&mut self, items: &[BookingItem], shift: Shift) {
+        let (held, sold) = shift.signs();
+        for item in items {
+            let Some(line) = self.state.lines.get(&item.ticket_type) else {
+                debug_assert!(false, "a booking of {} without its line", item.ticket_type);
+                continue;
+            };
+            let quantity = i64::from(item.quantity);
+            let write = self.changes.lines.entry(item.ticket_type.clone()).or_insert_with(|| LineWrite {
+                new: false,
+                terms: line.terms.clone(),
+                held: 0,
+                sold: 0,
+            });
+            write.held += held * quantity;
+            write.sold += sold * quantity;
+        }
+    }
+
+    /// Places that no row takes, by ticket type; none for one that there is not.
+    pub(crate) fn free(&self, ticket_type: &str) -> i64 {
+        self.state.lines.get(ticket_type).map_or(0, |line| line.free())
+    }
+
+    /// Makes places free by tidying overdue holds, the longest overdue first and no more of them than it takes. `missing` says how many places
+    /// are short, by ticket type.
+    pub(crate) fn make_room(&mut self, mut missing: BTreeMap<String, i64>) -> Result<(), NoRoom> {
+        missing.retain(|_, places| *places > 0);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let overdue = self.facts.overdue(self.now);
+        let mut lapsing = Vec::new();
+        for record in &overdue {
+            let items = &record.booking.items;
+            if !items.iter().any(|item| missing.contains_key(&item.ticket_type)) {
+                continue;
+            }
+            lapsing.push(*record);
+            for item in items {
+                if let Some(places) = missing.get_mut(&item.ticket_type) {
+                    *places -= i64::from(item.quantity);
+                }
+            }
+            missing.retain(|_, places| *places > 0);
+            if missing.is_empty() {
+                lapsing.into_iter().for_each(|record| self.lapse(record));
+                return Ok(());
+            }
+        }
+        if self.facts.more_overdue {
+            overdue.into_iter().for_each(|record| self.lapse(record));
+            Err(NoRoom::Untidy)
+        } else {
+            Err(NoRoom::Missing(missing))
+        }
+    }
+
+    /// Tidies overdue holds.
+    pub(crate) fn sweep(&mut self, limit: usize) -> Outcome {
+        let overdue = self.facts.overdue(self.now);
+        let mut swept = 0;
+        for record in overdue.into_iter().take(limit) {
+            self.lapse(record);
+            swept += 1;
+        }
+        Outcome::Swept(swept)
+    }
+
+    fn lapse(&mut self, record: &Record) {
+        debug_assert!(record.is_overdue(self.now));
+        let mut record = record.clone();
+        record.booking.status = BookingStatus::Expired;
+        self.shift(&record.booking.items, Shift::Release);
+        self.put(record, EntryKind::Updated);
+    }
+}

@@ -1,0 +1,88 @@
+//! What is read by key for the commands at hand.
+
+use crate::changes::Changes;
+use crate::state::Record;
+use crate::types::{Accepted, Instant};
+use std::collections::BTreeMap;
+
+/// An idempotency key that was used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredKey {
+    /// Of the action it was used for.
+    pub request_hash: String,
+    /// What came of it.
+    pub accepted: Accepted,
+}
+
+/// What is known, beside the inventory, of one event: the bookings that the commands name, the overdue holds that may have to make room,
+/// the persons' places, the keys, and refunds of the payments concerned.
+///
+/// Everything that a command asks for by key must have been looked up: what is absent here counts as absent in the database.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// By id: those that the commands name, and overdue ones, those longest overdue first up to some limit.
+    pub bookings: BTreeMap<String, Record>,
+    /// Whether there are overdue holds that are not among `bookings`.
+    pub more_overdue: bool,
+    /// By person, then ticket type: places held, paying and confirmed, overdue ones left out. Every person who asks for a hold has an
+    /// entry.
+    pub places: BTreeMap<String, BTreeMap<String, i64>>,
+    /// By [`crate::Subject::scope`] and key.
+    pub keys: BTreeMap<(String, String), StoredKey>,
+    /// By payment: minor units that are refunded or due to be. For the payments that confirmations name and those that confirmed
+    /// `bookings`.
+    pub refunded: BTreeMap<String, i64>,
+}
+
+impl Facts {
+    /// Folds a decision's changes in.
+    pub fn apply(&mut self, changes: &Changes, now: Instant) {
+        for write in changes.bookings.values() {
+            let record = &write.record;
+            let before = self.bookings.insert(record.booking.id.clone(), record.clone());
+            if let Some(before) = before.filter(|before| before.counts(now)) {
+                self.count(&before, -1);
+            }
+            if record.counts(now) {
+                self.count(record, 1);
+            }
+        }
+        for write in &changes.keys {
+            let stored = StoredKey {
+                request_hash: write.request_hash.clone(),
+                accepted: write.accepted.clone(),
+            };
+            self.keys.insert((write.scope.clone(), write.key.clone()), stored);
+        }
+        for refund in &changes.refunds {
+            *self.refunded.entry(refund.payment.clone()).or_default() += refund.amount;
+        }
+    }
+
+    /// Holds whose deadline has passed, the longest overdue first.
+    pub(crate) fn overdue(&self, now: Instant) -> Vec<&Record> {
+        let mut overdue: Vec<_> = self.bookings.values().filter(|record| record.is_overdue(now)).collect();
+        overdue.sort_by_key(|record| (record.booking.expires_at, &record.booking.id));
+        overdue
+    }
+
+    /// Places that count towards a person's limit.
+    pub(crate) fn places(&self, person: &str, ticket_type: &str) -> i64 {
+        debug_assert!(self.places.contains_key(person), "{person} was not looked up");
+        let places = self.places.get(person).and_then(|types| types.get(ticket_type));
+        places.copied().unwrap_or_default()
+    }
+
+    // A person who was not looked up is left alone: a count that begins in the middle would be wrong, and nobody asks for it.
+    fn count(&mut self, record: &Record, sign: i64) {
+        let Some(types) = self.places.get_mut(&record.booking.person) else {
+            return;
+        };
+        for item in &record.booking.items {
+            let places = types.entry(item.ticket_type.clone()).or_default();
+            *places += sign * i64::from(item.quantity);
+            debug_assert!(*places >= 0, "{}: {places} places", record.booking.person);
+        }
+        types.retain(|_, places| *places > 0);
+    }
+}

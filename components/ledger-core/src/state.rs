@@ -1,0 +1,226 @@
+//! One event's inventory, and a booking as it is kept.
+
+use crate::changes::Changes;
+use crate::facts::Facts;
+use crate::types::{Booking, BookingStatus, Instant, SalePhase};
+use std::collections::BTreeMap;
+
+/// Whether an event takes holds and confirmations at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SaleStatus {
+    /// It does.
+    Open,
+    /// It did, and never will again.
+    Closed,
+}
+
+impl SaleStatus {
+    /// As it stands in SQL.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// The inverse of [`Self::as_str`].
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Open, Self::Closed]
+            .into_iter()
+            .find(|status| status.as_str() == text)
+    }
+}
+
+/// The terms of an event's sale.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    /// Whether there is one.
+    pub status: SaleStatus,
+    /// The catalog's revision, last applied.
+    pub revision: u64,
+    /// ISO 4217.
+    pub currency: String,
+    /// Inclusive; none: no bound.
+    pub sales_from: Option<Instant>,
+    /// Exclusive; none: no bound.
+    pub sales_until: Option<Instant>,
+    /// Exclusive; none: buyers get no refunds.
+    pub refund_until: Option<Instant>,
+}
+
+impl Terms {
+    /// Why nothing is on sale at `now`; none if something may be.
+    #[must_use]
+    pub fn off_sale(&self, now: Instant) -> Option<SalePhase> {
+        if self.status == SaleStatus::Closed {
+            Some(SalePhase::Closed)
+        } else if self.sales_until.is_some_and(|until| until <= now) {
+            Some(SalePhase::Over)
+        } else if self.sales_from.is_some_and(|from| now < from) {
+            Some(SalePhase::NotYet)
+        } else {
+            None
+        }
+    }
+}
+
+/// The terms of one ticket type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineTerms {
+    /// Place in the organiser's order, from 0.
+    pub ordinal: u32,
+    /// Minor units.
+    pub price: i64,
+    /// Places one person may have at the same time.
+    pub per_person_limit: u32,
+    /// Places there are in all.
+    pub capacity: u32,
+}
+
+/// One general-admission ticket type: its terms and how many of its places are taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Its terms.
+    pub terms: LineTerms,
+    /// Places of bookings whose rows say held or paying, overdue ones among them.
+    pub held: i64,
+    /// Places of confirmed bookings.
+    pub sold: i64,
+}
+
+/// What the public sees of a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineView {
+    /// Ticket type.
+    pub ticket_type: String,
+    /// Places there are in all.
+    pub capacity: u32,
+    /// Places that are free, overdue holds among them.
+    pub available: u32,
+}
+
+/// One event's inventory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// The event.
+    pub event: String,
+    /// The version of the last command that was decided.
+    pub version: u64,
+    /// The terms of its sale.
+    pub terms: Terms,
+    /// By ticket type.
+    pub lines: BTreeMap<String, Line>,
+}
+
+impl State {
+    /// The state that `changes` begin, if they open an event.
+    #[must_use]
+    pub fn opened(event: &str, changes: &Changes) -> Option<Self> {
+        let inventory = changes.inventory.as_ref().filter(|inventory| inventory.new)?;
+        let mut state = Self {
+            event: event.to_owned(),
+            version: 0,
+            terms: inventory.terms.clone(),
+            lines: BTreeMap::new(),
+        };
+        state.apply(changes);
+        Some(state)
+    }
+
+    /// Folds a decision's changes in.
+    pub fn apply(&mut self, changes: &Changes) {
+        if let Some(version) = changes.version {
+            debug_assert!(version > self.version, "versions only grow");
+            self.version = version;
+        }
+        if let Some(inventory) = &changes.inventory {
+            self.terms = inventory.terms.clone();
+        }
+        for (ticket_type, write) in &changes.lines {
+            let line = self.lines.entry(ticket_type.clone()).or_insert_with(|| Line {
+                terms: write.terms.clone(),
+                held: 0,
+                sold: 0,
+            });
+            line.terms = write.terms.clone();
+            line.held += write.held;
+            line.sold += write.sold;
+            debug_assert!(line.is_sound(), "{ticket_type}: {line:?}");
+        }
+    }
+
+    /// What the public sees at `now`, in the organiser's order. Overdue holds beyond those in `facts` still count as taken.
+    #[must_use]
+    pub fn availability(&self, facts: &Facts, now: Instant) -> Vec<LineView> {
+        let mut overdue: BTreeMap<&str, i64> = BTreeMap::new();
+        for record in facts.overdue(now) {
+            for item in &record.booking.items {
+                *overdue.entry(&item.ticket_type).or_default() += i64::from(item.quantity);
+            }
+        }
+        let mut lines: Vec<_> = self.lines.iter().collect();
+        lines.sort_by_key(|(ticket_type, line)| (line.terms.ordinal, *ticket_type));
+        let view = |(ticket_type, line): (&String, &Line)| {
+            let free = line.free() + overdue.get(ticket_type.as_str()).copied().unwrap_or_default();
+            LineView {
+                ticket_type: ticket_type.clone(),
+                capacity: line.terms.capacity,
+                available: u32::try_from(free).unwrap_or_default(),
+            }
+        };
+        lines.into_iter().map(view).collect()
+    }
+}
+
+impl Line {
+    /// Places that no row takes.
+    pub(crate) fn free(&self) -> i64 {
+        i64::from(self.terms.capacity) - self.held - self.sold
+    }
+
+    fn is_sound(&self) -> bool {
+        self.held >= 0 && self.sold >= 0 && self.free() >= 0
+    }
+}
+
+/// A booking as it is kept: what its owner sees, and what only the ledger does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// What its owner sees.
+    pub booking: Booking,
+    /// Whether a payment has moved the deadline already.
+    pub extended: bool,
+    /// The payment that confirmed it.
+    pub payment: Option<String>,
+    /// The secret that its ticket codes come from.
+    pub ticket_seed: String,
+    /// When it was last changed.
+    pub updated_at: Instant,
+}
+
+impl Record {
+    /// Whether its row says held or paying although the deadline has passed.
+    #[must_use]
+    pub fn is_overdue(&self, now: Instant) -> bool {
+        self.booking.status.is_hold() && self.booking.expires_at.is_some_and(|at| at <= now)
+    }
+
+    /// The state that it is in at `now`, whatever its row says.
+    #[must_use]
+    pub fn status(&self, now: Instant) -> BookingStatus {
+        if self.is_overdue(now) {
+            BookingStatus::Expired
+        } else {
+            self.booking.status
+        }
+    }
+
+    /// Whether it counts towards its owner's limit at `now`.
+    #[must_use]
+    pub fn counts(&self, now: Instant) -> bool {
+        let status = self.status(now);
+        status.is_hold() || status == BookingStatus::Confirmed
+    }
+}

@@ -1,0 +1,1 @@
+//! The shell around ledger-core: SQL, ids and time.

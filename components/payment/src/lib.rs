@@ -1,0 +1,1 @@
+//! Payments, receipts and refunds.

@@ -1,0 +1,173 @@
+//! What the feed carries: the newest public state of one thing.
+
+use serde::{Deserialize, Serialize};
+
+/// A public fact. In JSON: the fields of the variant beside `"kind": "event" | "availability" | "session_revoked" | "key"`.
+///
+/// A fact replaces what was known of the same thing if its version is higher, so facts may come in any order and twice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "facts are handed over one at a time, never kept in rows"
+)]
+pub enum Fact {
+    /// A published or cancelled event; drafts are not public.
+    Event(EventDoc),
+    /// What an event has left to sell.
+    Availability(Availability),
+    /// A session whose access tokens are no longer good.
+    SessionRevoked {
+        /// Session (refresh family) id.
+        session: String,
+        /// When its last access token has ended and this may be forgotten.
+        until: i64,
+    },
+    /// A key that access tokens are signed with.
+    Key {
+        /// The `kid` of the token's header.
+        kid: String,
+        /// Ed25519, 32 bytes, base64url without padding.
+        public_key: String,
+    },
+}
+
+/// Where an event is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventStatus {
+    /// Not public.
+    Draft,
+    /// On show.
+    Published,
+    /// Called off; still readable by id.
+    Cancelled,
+}
+
+impl EventStatus {
+    /// As it stands in JSON and SQL.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Published => "published",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The inverse of [`Self::as_str`].
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Draft, Self::Published, Self::Cancelled]
+            .into_iter()
+            .find(|status| status.as_str() == text)
+    }
+}
+
+/// Where an event takes place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Venue {
+    /// As people call it.
+    pub name: String,
+    /// As people call it; what the `city` filter and facet go by.
+    pub city: String,
+    /// ISO 3166-1 alpha-2.
+    pub country: String,
+}
+
+/// A general-admission ticket type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketType {
+    /// Unique over all events.
+    pub id: String,
+    /// For example `Standard`.
+    pub name: String,
+    /// Minor units of the event's currency.
+    pub price: i64,
+    /// Places there are in all.
+    pub capacity: u32,
+    /// Places one person may have at a time.
+    pub per_person_limit: u32,
+}
+
+/// An event as the public sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventDoc {
+    /// `<region>_…`.
+    pub id: String,
+    /// Who puts it on.
+    pub organiser_id: String,
+    /// Draft ones are never in the read model.
+    pub status: EventStatus,
+    /// Grows with every change.
+    pub revision: u64,
+    /// One line.
+    pub title: String,
+    /// May be empty.
+    pub description: String,
+    /// A slug, for example `music`.
+    pub category: String,
+    /// Where.
+    pub venue: Venue,
+    /// Microseconds, UTC.
+    pub starts_at: i64,
+    /// Microseconds, UTC; after `starts_at`.
+    pub ends_at: i64,
+    /// IANA name of the venue's time zone.
+    pub timezone: String,
+    /// ISO 4217.
+    pub currency: String,
+    /// Home region.
+    pub region: String,
+    /// Until when a buyer may cancel for a refund; absent: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refund_until: Option<i64>,
+    /// In the organiser's order; at least one.
+    pub ticket_types: Vec<TicketType>,
+}
+
+/// What one ticket type has left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// Ticket type's id.
+    pub ticket_type: String,
+    /// Places there are in all.
+    pub capacity: u32,
+    /// Neither held nor sold; overdue holds count as free.
+    pub available: u32,
+}
+
+/// An event's inventory as the public sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Availability {
+    /// Whose inventory.
+    pub event_id: String,
+    /// Inventory version.
+    pub version: u64,
+    /// Opened and not closed.
+    pub open: bool,
+    /// Not on sale before; none: no bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sales_from: Option<i64>,
+    /// Not on sale from then on; none: no bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sales_until: Option<i64>,
+    /// By ticket type.
+    pub lines: Vec<Line>,
+}
+
+impl Availability {
+    /// Whether the sale is open at `now`; whether anything is left is another matter.
+    #[must_use]
+    pub fn on_sale(&self, now: i64) -> bool {
+        self.open
+            && self.sales_from.is_none_or(|from| from <= now)
+            && self.sales_until.is_none_or(|until| now < until)
+    }
+
+    /// Whether somebody could buy something at `now`.
+    #[must_use]
+    pub fn buyable(&self, now: i64) -> bool {
+        self.on_sale(now) && self.lines.iter().any(|line| line.available > 0)
+    }
+}

@@ -1,0 +1,25 @@
+//! The public read model: what an edge knows, and how it answers reads from it.
+//!
+//! [`Fact`] is what the journal's `feed` column carries, as JSON. [`ReadModel`] holds the newest fact of each event and its
+//! inventory, applied by version and never backwards, and answers get, search and availability. [`Seen`] is what a client has seen
+//! already, so that a reader which is behind it can tell.
+//!
+//! Pure: no I/O, no clock; callers pass `now`. Instants are microseconds since the Unix epoch, UTC; money is in minor units.
+//! Both hosts answer from this crate, so that they answer alike.
+
+mod cursor;
+mod fact;
+mod limits;
+mod model;
+mod search;
+mod seen;
+mod text;
+
+pub use fact::{Availability, EventDoc, EventStatus, Fact, Line, TicketType, Venue};
+pub use limits::{
+    MAX_CURSOR_BYTES, MAX_FACETS, MAX_PAGE, MAX_QUERY_WORDS, MAX_SEEN_BYTES, MAX_SEEN_ENTRIES,
+};
+pub use model::{AvailabilityView, Entry, LineView, ReadModel};
+pub use search::{Facet, Page, Query, SearchError, SortKey, search};
+pub use seen::{Seen, SeenKind};
+pub use text::fold;

@@ -1,0 +1,239 @@
+//! Search: filters, facets, order and pages.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cursor::{Cursor, KeyRef};
+use crate::fact::{Availability, EventDoc, EventStatus};
+use crate::limits::{MAX_FACETS, MAX_PAGE, MAX_QUERY_WORDS};
+use crate::model::Entry;
+use crate::text::{contains_word, fold};
+
+/// What a page is sorted by; the id breaks ties.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SortKey {
+    /// Soonest first.
+    #[default]
+    StartsAt,
+    /// Cheapest ticket first.
+    Price,
+    /// By folded title.
+    Title,
+}
+
+/// What to look for. The default asks for everything that is still to come.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Query {
+    /// Words that all must occur in title, description, venue or city; case and accents do not matter.
+    pub text: Option<String>,
+    /// Case and accents do not matter.
+    pub category: Option<String>,
+    /// Case and accents do not matter.
+    pub city: Option<String>,
+    /// Events that start at or after this. With it, events that are over are found too.
+    pub starts_from: Option<i64>,
+    /// Events that start before this. Where this is past itself, events that are over are found too.
+    pub starts_to: Option<i64>,
+    /// Lower bound of the cheapest ticket, minor units, inclusive.
+    pub min_price: Option<i64>,
+    /// Upper bound of the cheapest ticket, minor units, inclusive.
+    pub max_price: Option<i64>,
+    /// true: something can be bought now; false: nothing can.
+    pub available: Option<bool>,
+    /// What to sort by.
+    pub sort: SortKey,
+    /// The other way round, ids too.
+    pub descending: bool,
+    /// Taken as 1 to [`MAX_PAGE`].
+    pub limit: u32,
+    /// As returned by the page before.
+    pub cursor: Option<String>,
+}
+
+/// How many matching events have a value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facet {
+    /// As it stands in the events.
+    pub value: String,
+    /// 1 or more.
+    pub count: u32,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// In the order asked for.
+    pub items: Vec<Arc<EventDoc>>,
+    /// None: this is the last page.
+    pub next_cursor: Option<String>,
+    /// Over everything that matches, not only this page; the most frequent, most frequent first, equals by value.
+    pub categories: Vec<Facet>,
+    /// As `categories`.
+    pub cities: Vec<Facet>,
+}
+
+/// Why a search was not done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SearchError {
+    /// The cursor is not from a page of this order.
+    #[error("the cursor is not from a page of this order")]
+    BadCursor,
+}
+
+/// The page of `entries` that `query` asks for at `now`. Drafts and cancelled events are never on it.
+///
+/// # Errors
+/// [`SearchError::BadCursor`] if the cursor is not from a page of this order.
+pub fn search<'a>(
+    entries: impl Iterator<Item = (&'a Entry, Option<&'a Availability>)>,
+    query: &Query,
+    now: i64,
+) -> Result<Page, SearchError> {
+    let after = match &query.cursor {
+        Some(text) => {
+            Some(Cursor::parse(text, query.sort, query.descending).ok_or(SearchError::BadCursor)?)
+        }
+        None => None,
+    };
+    let filter = Filter::of(query, now);
+
+    let mut categories: HashMap<&str, u32> = HashMap::new();
+    let mut cities: HashMap<&str, u32> = HashMap::new();
+    let mut found: Vec<&Entry> = Vec::new();
+    for (entry, inventory) in entries {
+        if !filter.admits(entry, inventory) {
+            continue;
+        }
+        *categories.entry(&entry.doc.category).or_default() += 1;
+        *cities.entry(&entry.doc.venue.city).or_default() += 1;
+        if after
+            .as_ref()
+            .is_none_or(|cursor| cursor.is_before(key_of(entry, query.sort), &entry.doc.id))
+        {
+            found.push(entry);
+        }
+    }
+
+    let order = |a: &&Entry, b: &&Entry| {
+        let order = compare(a, b, query.sort);
+        if query.descending {
+            order.reverse()
+        } else {
+            order
+        }
+    };
+    let limit = query.limit.clamp(1, MAX_PAGE) as usize;
+    let more = found.len() > limit;
+    if more {
+        // Only what is on the page needs an order.
+        found.select_nth_unstable_by(limit, order);
+        found.truncate(limit);
+    }
+    found.sort_unstable_by(order);
+
+    let next_cursor = match found.last() {
+        Some(last) if more => Cursor::at(
+            query.sort,
+            query.descending,
+            key_of(last, query.sort),
+            &last.doc.id,
+        )
+        .render(),
+        _ => None,
+    };
+    Ok(Page {
+        items: found.iter().map(|entry| Arc::clone(&entry.doc)).collect(),
+        next_cursor,
+        categories: most_frequent(categories),
+        cities: most_frequent(cities),
+    })
+}
+
+/// A query's conditions, its text folded once.
+struct Filter<'q> {
+    query: &'q Query,
+    now: i64,
+    words: Vec<String>,
+    category: Option<String>,
+    city: Option<String>,
+    past_too: bool,
+}
+
+impl<'q> Filter<'q> {
+    fn of(query: &'q Query, now: i64) -> Self {
+        let text = query.text.as_deref().map(fold).unwrap_or_default();
+        Self {
+            query,
+            now,
+            words: text
+                .split_whitespace()
+                .take(MAX_QUERY_WORDS)
+                .map(str::to_owned)
+                .collect(),
+            category: query.category.as_deref().map(fold),
+            city: query.city.as_deref().map(fold),
+            past_too: query.starts_from.is_some() || query.starts_to.is_some_and(|to| to <= now),
+        }
+    }
+
+    /// The cheap conditions come first.
+    fn admits(&self, entry: &Entry, inventory: Option<&Availability>) -> bool {
+        let (doc, query) = (&entry.doc, self.query);
+        doc.status == EventStatus::Published
+            && (self.past_too || doc.ends_at >= self.now)
+            && query.starts_from.is_none_or(|from| doc.starts_at >= from)
+            && query.starts_to.is_none_or(|to| doc.starts_at < to)
+            && query.min_price.is_none_or(|min| entry.cheapest >= min)
+            && query.max_price.is_none_or(|max| entry.cheapest <= max)
+            && self
+                .category
+                .as_deref()
+                .is_none_or(|category| *entry.category_key == *category)
+            && self
+                .city
+                .as_deref()
+                .is_none_or(|city| *entry.city_key == *city)
+            && query.available.is_none_or(|wanted| {
+                wanted == inventory.is_some_and(|inventory| inventory.buyable(self.now))
+            })
+            && self
+                .words
+                .iter()
+                .all(|word| contains_word(&entry.haystack, word))
+    }
+}
+
+fn key_of(entry: &Entry, sort: SortKey) -> KeyRef<'_> {
+    match sort {
+        SortKey::StartsAt => KeyRef::Number(entry.doc.starts_at),
+        SortKey::Price => KeyRef::Number(entry.cheapest),
+        SortKey::Title => KeyRef::Text(&entry.title_key),
+    }
+}
+
+fn compare(a: &Entry, b: &Entry, sort: SortKey) -> Ordering {
+    key_of(a, sort)
+        .cmp(&key_of(b, sort))
+        .then_with(|| a.doc.id.cmp(&b.doc.id))
+}
+
+fn most_frequent(counts: HashMap<&str, u32>) -> Vec<Facet> {
+    let mut counts: Vec<(&str, u32)> = counts.into_iter().collect();
+    counts.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
+    counts.truncate(MAX_FACETS);
+    counts
+        .into_iter()
+        .map(|(value, count)| Facet {
+            value: value.to_owned(),
+            count,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+#[path = "search_tests.rs"]
+mod tests;

@@ -1,0 +1,1 @@
+//! Satisfies marquee:edge from SQL, under stock Spin.

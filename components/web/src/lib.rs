@@ -1,0 +1,1 @@
+//! The landing page, the API reference and the problem pages.

@@ -1,0 +1,27 @@
+//! Word of commits, for who waits for them.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+/// Tells whoever listens that something was committed through a database binding, at once and without polling. Cheap to clone.
+///
+/// It is a hint: other processes commit too, so a listener also looks from time to time.
+#[derive(Clone, Debug)]
+pub struct Commits(Arc<watch::Sender<u64>>);
+
+impl Commits {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(watch::Sender::new(0)))
+    }
+
+    /// A receiver whose `changed()` returns after the next commit. Commits meanwhile are merged: one look covers them all.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.0.subscribe()
+    }
+
+    pub(crate) fn happened(&self) {
+        self.0.send_modify(|count| *count = count.wrapping_add(1));
+    }
+}

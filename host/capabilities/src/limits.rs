@@ -1,0 +1,96 @@
+//! Every bound of this crate, in one place.
+
+use std::time::Duration;
+
+// Instances ----------------------------------------------------------------------------------------------------------
+
+/// Handles (connections, stores, bodies, streams …) that one instance may have at once.
+pub const INSTANCE_HANDLES: usize = 10_000;
+/// Connections of one kind (SQLite, Postgres, Redis) and key-value stores that one instance may have open at once, as in Spin.
+pub const INSTANCE_CONNECTIONS: u32 = 256;
+/// WebAssembly instances, tables and memories in one store: a composed component has several of each.
+pub const STORE_ENTITIES: usize = 1_000;
+/// Elements of one WebAssembly table.
+pub const TABLE_ELEMENTS: usize = 1_000_000;
+/// Bytes of one line of a guest's output; longer lines are cut.
+pub const LOG_LINE_BYTES: usize = 8 * 1024;
+
+// Answers ------------------------------------------------------------------------------------------------------------
+
+/// Bytes of one answer that is held in memory as a whole, and of one row that is streamed.
+pub const RESULT_BYTES: usize = 32 << 20;
+/// Rows and bytes that are handed over in one piece; what is longer is streamed in pieces of this size.
+pub const BATCH_ROWS: usize = 256;
+/// See [`BATCH_ROWS`].
+pub const BATCH_BYTES: usize = 64 * 1024;
+/// Pieces read ahead of a guest that reads slowly.
+pub const BATCHES_AHEAD: usize = 2;
+
+// SQLite -------------------------------------------------------------------------------------------------------------
+
+/// Connections of one database in use at once.
+pub const SQLITE_CONNECTIONS: usize = 256;
+/// Connections of one database kept open while nobody uses them.
+pub const SQLITE_IDLE_CONNECTIONS: usize = 16;
+/// How long a caller waits for a connection when all are in use.
+pub const SQLITE_ACQUIRE: Duration = Duration::from_secs(10);
+/// How long a statement waits for a lock, unless the guest sets `PRAGMA busy_timeout`.
+pub const SQLITE_BUSY: Duration = Duration::from_secs(5);
+/// The longest wait for a lock a guest can ask for.
+pub const SQLITE_BUSY_MAX: Duration = Duration::from_secs(60);
+/// Prepared statements kept on each connection.
+pub const SQLITE_STATEMENTS: usize = 64;
+
+// Postgres -----------------------------------------------------------------------------------------------------------
+
+/// Addresses with a pool of their own; a further one takes the place of one that nobody uses.
+pub const POSTGRES_POOLS: usize = 32;
+/// Connections of one pool.
+pub const POSTGRES_CONNECTIONS: u32 = 32;
+/// How long a caller waits for a connection.
+pub const POSTGRES_ACQUIRE: Duration = Duration::from_secs(10);
+/// How long a connection is kept while nobody uses it.
+pub const POSTGRES_IDLE: Duration = Duration::from_secs(300);
+/// Prepared statements kept on each connection.
+pub const POSTGRES_STATEMENTS: usize = 256;
+
+// Redis --------------------------------------------------------------------------------------------------------------
+
+/// Addresses with a connection of their own; a further one takes the place of another.
+pub const REDIS_ADDRESSES: usize = 32;
+/// How long to wait for a connection.
+pub const REDIS_CONNECT: Duration = Duration::from_secs(5);
+/// How long to wait for an answer.
+pub const REDIS_RESPONSE: Duration = Duration::from_secs(10);
+
+// Key-value ----------------------------------------------------------------------------------------------------------
+
+/// Bytes of a key.
+pub const KEY_BYTES: usize = 4 * 1024;
+/// Bytes of a value.
+pub const VALUE_BYTES: usize = 16 << 20;
+
+// Outbound HTTP ------------------------------------------------------------------------------------------------------
+
+/// How long to wait for a connection; a guest may ask for less.
+pub const HTTP_CONNECT: Duration = Duration::from_secs(10);
+/// How long to wait for the head of a response; a guest may ask for less.
+pub const HTTP_FIRST_BYTE: Duration = Duration::from_secs(60);
+/// How long to wait for each further piece of a response; a guest may ask for less.
+pub const HTTP_BETWEEN_BYTES: Duration = Duration::from_secs(60);
+
+// Mail ---------------------------------------------------------------------------------------------------------------
+
+/// Bytes of a message with its attachments, as its WIT says.
+pub const MAIL_BYTES: usize = 10 << 20;
+/// Bytes of an address, as RFC 5321 has it.
+pub const MAIL_ADDRESS_BYTES: usize = 254;
+/// Bytes of a message's id.
+pub const MAIL_ID_BYTES: usize = 200;
+
+// Our own interfaces -------------------------------------------------------------------------------------------------
+
+/// Commands of one `apply`, as its WIT says.
+pub const LEDGER_COMMANDS: usize = 256;
+/// When to try again where a role lacks what was asked for, in milliseconds.
+pub const RETRY_AFTER_MS: u32 = 1_000;

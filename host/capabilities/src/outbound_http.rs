@@ -1,0 +1,146 @@
+//! `wasi:http/client`: requests to the outside, where `allowed_outbound_hosts` permits.
+
+use std::{sync::Arc, time::Duration};
+
+use http::{
+    HeaderValue, header,
+    uri::{Authority, Scheme},
+};
+use http_body_util::BodyExt as _;
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+use crate::{Grants, limits};
+
+/// The name by which a component calls the application it is part of.
+const SELF: [&str; 2] = ["self", "self.alt"];
+
+/// The role's HTTP client. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct OutboundHttp {
+    own_address: Option<Authority>,
+}
+
+impl OutboundHttp {
+    /// A client for which the application itself is at `own_address`, for requests to `http://self`; none: those are refused.
+    #[must_use]
+    pub fn new(own_address: Option<Authority>) -> Self {
+        Self { own_address }
+    }
+}
+
+/// One instance's view of the client.
+pub(crate) struct Hooks {
+    grants: Arc<Grants>,
+    client: Option<OutboundHttp>,
+}
+
+type Answer = Result<(http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
+
+impl Hooks {
+    pub(crate) fn new(grants: Arc<Grants>, client: Option<OutboundHttp>) -> Self {
+        Self { grants, client }
+    }
+
+    /// The request as it shall go out, or why it may not.
+    fn permit<B>(&self, request: http::Request<B>) -> Result<http::Request<B>, Error> {
+        let client = self.client.as_ref().ok_or(Error::HttpRequestDenied)?;
+        let (scheme, authority) = match (request.uri().scheme_str(), request.uri().authority()) {
+            (scheme, Some(authority)) => (scheme.unwrap_or("https"), authority),
+            (_, None) => return Err(Error::HttpRequestUriInvalid),
+        };
+        let hosts = &self.grants.allowed_outbound_hosts;
+        if SELF.contains(&authority.host()) {
+            let own_address = client.own_address.clone().ok_or(Error::DestinationNotFound)?;
+            return if hosts.allows_self(&["http", "https"]) { to(request, own_address) } else { Err(Error::HttpRequestDenied) };
+        }
+        if hosts.allows(scheme, authority.host(), authority.port_u16()) {
+            Ok(request)
+        } else {
+            tracing::info!(%scheme, %authority, "a component called a host that it is not granted");
+            Err(Error::HttpRequestDenied)
+        }
+    }
+}
+
+/// The same request, to the application itself.
+fn to<B>(request: http::Request<B>, authority: Authority) -> Result<http::Request<B>, Error> {
+    let (mut head, body) = request.into_parts();
+    let mut uri = head.uri.into_parts();
+    uri.scheme = Some(Scheme::HTTP);
+    let host = HeaderValue::from_str(authority.as_str()).map_err(|_| Error::HttpRequestUriInvalid)?;
+    head.headers.insert(header::HOST, host);
+    uri.authority = Some(authority);
+    head.uri = http::Uri::from_parts(uri).map_err(|_| Error::HttpRequestUriInvalid)?;
+    Ok(http::Request::from_parts(head, body))
+}
+
+/// What the guest asked for, within our bounds.
+fn within_limits(options: Option<RequestOptions>) -> RequestOptions {
+    let mut options = options.unwrap_or_default();
+    let bound = |wanted: Option<Duration>, most: Duration| Some(wanted.map_or(most, |wanted| wanted.min(most)));
+    options.connect_timeout = bound(options.connect_timeout, limits::HTTP_CONNECT);
+    options.first_byte_timeout = bound(options.first_byte_timeout, limits::HTTP_FIRST_BYTE);
+    options.between_bytes_timeout = bound(options.between_bytes_timeout, limits::HTTP_BETWEEN_BYTES);
+    options
+}
+
+impl WasiHttpHooks for Hooks {
+    fn send_request(
+        &mut self,
+        request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+        // What the guest has to say about the response's body is of no use to anybody here.
+        _body_result: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Box<dyn Future<Output = Answer> + Send> {
+        let permitted = self.permit(request);
+        Box::new(async move {
+            let (response, connection) = wasmtime_wasi_http::default_send_request(permitted?, Some(within_limits(options))).await?;
+            Ok((response.map(BodyExt::boxed_unsync), Box::new(connection) as Box<dyn Future<Output = _> + Send>))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::allowed_hosts::AllowedHosts;
+
+    fn hooks(hosts: &[&str], client: Option<OutboundHttp>) -> Hooks {
+        let grants = Grants { allowed_outbound_hosts: AllowedHosts::parse(hosts).unwrap(), ..Grants::default() };
+        Hooks::new(Arc::new(grants), client)
+    }
+
+    fn request(uri: &str) -> http::Request<()> {
+        http::Request::get(uri).body(()).unwrap()
+    }
+
+    #[test]
+    fn only_granted_hosts_are_called() {
+        let cases: &[(&[&str], &str, bool)] = &[
+            (&["https://pay.example"], "https://pay.example/charges", true),
+            (&["https://pay.example"], "http://pay.example/charges", false),
+            (&["https://pay.example"], "https://pay.example:8443/", false),
+            (&["https://*.example"], "https://pay.example/", true),
+            (&[], "https://pay.example/", false),
+        ];
+        for (hosts, uri, allowed) in cases {
+            let outcome = hooks(hosts, Some(OutboundHttp::default())).permit(request(uri));
+            assert_eq!(outcome.is_ok(), *allowed, "{hosts:?} {uri}");
+        }
+    }
+
+    #[test]
+    fn a_role_without_a_client_denies() {
+        let outcome = hooks(&["*://*:*"], None).permit(request("https://pay.example/"));
+        assert!(matches!(outcome, Err(Error::HttpRequestDenied)));
+    }
+
+    #[test]
+    fn self_goes_to_the_application_where_granted() {
+        let client = OutboundHttp::new(Some(Authority::from_static("127.0.0.1:3000")));
+        let sent = hooks(&["http://self"], Some(client.clone())).permit(request("http://self/api/events?q=a")).unwrap();
+        assert_eq!(sent.uri(), "http://127.0.0.1:3000/api/events?q=a");
+        let denied = hooks(&["http://other"], Some(client)).permit(request("http://self/"));
+        assert!(matches!(denied, Err(Error::HttpRequestDenied)));
+    }
+}

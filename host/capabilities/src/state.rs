@@ -1,0 +1,136 @@
+//! What every component instance carries with it.
+
+use std::{any::Any, sync::Arc};
+
+use wasmtime::{
+    ResourceLimiter,
+    component::{HasData, ResourceTable},
+};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView, sockets::SocketAddrUse};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use crate::{Bindings, Grants, guest_log::GuestLog, limits, memory::MemoryLimiter, outbound_http::Hooks};
+
+/// The store data of every component instance: what it was granted, what its role offers, and what it holds open.
+///
+/// Dropping it closes all of that; a transaction left open is rolled back.
+pub struct InstanceState {
+    /// The runtime's own word about the requests in this instance; this crate never looks at it.
+    pub request: Option<Box<dyn Any + Send>>,
+    pub(crate) grants: Arc<Grants>,
+    pub(crate) bindings: Bindings,
+    pub(crate) table: ResourceTable,
+    pub(crate) open: OpenHandles,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    http_hooks: Hooks,
+    memory: MemoryLimiter,
+}
+
+/// Handles open in one instance, by kind; each at most [`limits::INSTANCE_CONNECTIONS`].
+#[derive(Default)]
+pub(crate) struct OpenHandles {
+    pub(crate) sqlite: Count,
+    pub(crate) key_value: Count,
+    pub(crate) postgres: Count,
+    pub(crate) redis: Count,
+}
+
+/// A count that refuses to pass its limit.
+#[derive(Default)]
+pub(crate) struct Count(u32);
+
+impl Count {
+    /// False where there are too many already.
+    #[must_use]
+    pub(crate) fn add(&mut self) -> bool {
+        let free = self.0 < limits::INSTANCE_CONNECTIONS;
+        self.0 += u32::from(free);
+        free
+    }
+
+    pub(crate) fn remove(&mut self) {
+        self.0 = self.0.saturating_sub(1);
+    }
+}
+
+impl InstanceState {
+    /// The state of a new instance of the component called `component`, which may use up to `memory_bytes` of memory.
+    ///
+    /// Give its [`limiter`](Self::limiter) to the store: `store.limiter(InstanceState::limiter)`.
+    #[must_use]
+    pub fn new(component: &Arc<str>, grants: &Arc<Grants>, bindings: &Bindings, memory_bytes: usize) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits::INSTANCE_HANDLES);
+        Self {
+            request: None,
+            grants: Arc::clone(grants),
+            bindings: bindings.clone(),
+            table,
+            open: OpenHandles::default(),
+            wasi: wasi(component, grants),
+            http: WasiHttpCtx::new(),
+            http_hooks: Hooks::new(Arc::clone(grants), bindings.outbound_http.clone()),
+            memory: MemoryLimiter::new(memory_bytes),
+        }
+    }
+
+    /// The bound on this instance's memory, for `Store::limiter`.
+    pub fn limiter(&mut self) -> &mut dyn ResourceLimiter {
+        &mut self.memory
+    }
+
+    /// Whether the instance has ever asked for more memory than it may have. A trap after that is most likely its consequence.
+    #[must_use]
+    pub fn memory_limit_hit(&self) -> bool {
+        self.memory.hit()
+    }
+
+    /// Bytes of linear memory that the instance has.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.memory.used_bytes()
+    }
+}
+
+/// WASI without files or arguments. Its output goes to the log, its sockets where `allowed_outbound_hosts` permits.
+fn wasi(component: &Arc<str>, grants: &Arc<Grants>) -> WasiCtx {
+    let mut wasi = WasiCtx::builder();
+    wasi.stdout(GuestLog::stdout(Arc::clone(component))).stderr(GuestLog::stderr(Arc::clone(component)));
+    for (name, value) in &grants.environment {
+        wasi.env(name, value);
+    }
+    if !grants.allowed_outbound_hosts.is_empty() {
+        let grants = Arc::clone(grants);
+        wasi.allow_ip_name_lookup(true).allow_tcp(true).allow_udp(true).socket_addr_check(move |address, purpose| {
+            let scheme = match purpose {
+                SocketAddrUse::TcpConnect => Some("tcp"),
+                SocketAddrUse::UdpConnect | SocketAddrUse::UdpOutgoingDatagram | SocketAddrUse::UdpBind => Some("udp"),
+                // Nobody calls a component but through its host.
+                SocketAddrUse::TcpBind => None,
+            };
+            let allowed = scheme.is_some_and(|scheme| grants.allowed_outbound_hosts.allows_address(scheme, address));
+            Box::pin(async move { allowed })
+        });
+    }
+    wasi.build()
+}
+
+impl WasiView for InstanceState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for InstanceState {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.http_hooks }
+    }
+}
+
+/// Ties the host side of every interface to [`InstanceState`].
+pub(crate) struct Host;
+
+impl HasData for Host {
+    type Data<'a> = &'a mut InstanceState;
+}

@@ -1,0 +1,1 @@
+//! An edge node: listener, routing, replica, identity.

@@ -1,0 +1,2 @@
+//! The binary: one process, any role.
+fn main() {}

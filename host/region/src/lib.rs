@@ -1,0 +1,1 @@
+//! A region: coordinator, sequencer, feed, ticker.

@@ -1,0 +1,1 @@
+//! How components run: engine, application versions, instances.

@@ -1,0 +1,67 @@
+//! Every limit of this crate, with its unit and its reason.
+
+use std::time::Duration;
+
+/// How often the engine's epoch advances: a busy guest gives its thread back after at most two of these.
+pub const EPOCH_TICK: Duration = Duration::from_millis(10);
+
+/// Sizes of the instance pool, tried in this order until one fits the address space. A slot reserves about 4 GiB of
+/// addresses (no memory) for each linear memory; what cannot have even the last is allocated on demand.
+pub const POOL_INSTANCES: [u32; 3] = [3_072, 512, 64];
+/// Core instances a component instance may have: its module, its adapters' shims, and the same for each dependency composed in.
+pub const POOL_CORE_INSTANCES_PER_COMPONENT: u32 = 24;
+/// Linear memories and tables in the pool for each instance, on average: most components have one of each, composed ones more.
+pub const POOL_MEMORIES_PER_INSTANCE: u32 = 2;
+/// Entries of a component's function table.
+pub const POOL_TABLE_ELEMENTS: usize = 20_000;
+/// Bytes of a slot that stay in memory between two instances, so that taking a used slot again costs no page faults.
+pub const POOL_KEEP_RESIDENT: usize = 256 * 1024;
+
+/// Bytes of a manifest or a variables file.
+pub const MANIFEST_BYTES: u64 = 1024 * 1024;
+/// Bytes of a component's wasm.
+pub const WASM_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Bounds and defaults of the `tool.marquee` table. A component that says nothing shares nothing: it may be anybody's code.
+pub const CONCURRENCY: (u32, u32, u32) = (1, 1, 64);
+/// Requests after which an instance is replaced: least, default, most.
+pub const REUSE: (u32, u32, u32) = (1, 1_000, 1_000_000);
+/// MiB of an instance's memory: least, default, most.
+pub const MEMORY_MIB: (u32, u32, u32) = (1, 64, 1_024);
+/// Milliseconds a request may take until its response begins: least, default, most.
+pub const TIMEOUT_MS: (u32, u32, u32) = (10, 10_000, 120_000);
+
+/// Requests of one component that are worked on at once, however many of them share an instance.
+pub const IN_FLIGHT: u32 = 512;
+/// Instances of one component where requests share none: with its `concurrency`, bounds the requests in flight.
+pub const INSTANCES: u32 = 32;
+/// Requests of one component that may wait for their turn.
+pub const WAITING: usize = 1_024;
+/// How long a request may wait for its turn. Longer, and its sender had better ask again later.
+pub const WAIT: Duration = Duration::from_secs(2);
+/// What an overloaded component's `Retry-After` says.
+pub const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// How long making an instance may take, start function included.
+pub const INSTANTIATION: Duration = Duration::from_secs(5);
+/// An instance that has had no request for so long is dropped.
+pub const IDLE: Duration = Duration::from_secs(15);
+/// How long an instance may go on working (sending a body, tidying up) after its last response has begun.
+pub const POST_RETURN: Duration = Duration::from_secs(60);
+/// A request's own deadline is checked inside the instance's event loop, which a busy guest blocks. So long after it the
+/// instance is ended from outside.
+pub const EXPIRY_GRACE: Duration = Duration::from_millis(50);
+/// How long a request that lost its instance waits to be told why. It is told at once; this only bounds a fault of ours.
+pub const CAUSE: Duration = Duration::from_secs(1);
+
+/// How long a new version's health check may take, for one component.
+pub const HEALTH_CHECK: Duration = Duration::from_secs(10);
+
+/// Bytes that the compile cache may hold, and entries.
+pub const CACHE_BYTES: u64 = 512 * 1024 * 1024;
+/// Entries of the compile cache.
+pub const CACHE_ENTRIES: usize = 128;
+/// Bytes of one entry.
+pub const CACHE_ENTRY_BYTES: u64 = 256 * 1024 * 1024;
+/// A half-written file this old was left behind by a process that died.
+pub const CACHE_LEFTOVER: Duration = Duration::from_secs(3_600);

@@ -1,0 +1,106 @@
+//! `spin.toml`, the one manifest of both hosts: read, checked as Spin checks it, and resolved into what this host needs.
+
+mod check;
+mod dependency;
+mod error;
+mod raw;
+mod tool;
+mod variables;
+
+pub use dependency::{Dependency, DependencyName};
+pub use error::{Fault, ManifestError};
+pub use tool::Tool;
+pub use variables::VariableSources;
+
+use crate::routes::Routes;
+use capabilities::Grants;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// An application as its manifest describes it, variables resolved.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    /// The file.
+    pub path: PathBuf,
+    /// `application.name`.
+    pub name: String,
+    /// `application.version`; empty where the manifest gives none.
+    pub version: String,
+    /// `application.description`.
+    pub description: String,
+    /// Components by name.
+    pub components: BTreeMap<String, Component>,
+    /// Which component answers which path, and where.
+    pub routes: Routes,
+}
+
+/// One component of the application.
+#[derive(Clone, Debug)]
+pub struct Component {
+    /// Its name in the manifest.
+    pub name: String,
+    /// The wasm file.
+    pub source: PathBuf,
+    /// True where at least one HTTP trigger (a private one, too) names it.
+    pub triggered: bool,
+    /// What it may use. For a component that is only a dependency: what its `tool.marquee` table grants.
+    pub grants: Grants,
+    /// What satisfies its imports.
+    pub dependencies: Vec<Dependency>,
+    /// How it is built.
+    pub build: Option<Build>,
+    /// Its `tool.marquee` table; none where there is no such table.
+    pub tool: Option<Tool>,
+}
+
+impl Component {
+    /// Limits from the `tool.marquee` table, or the defaults.
+    #[must_use]
+    pub fn limits(&self) -> Tool {
+        self.tool.clone().unwrap_or_default()
+    }
+}
+
+/// How a component is built.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Build {
+    /// Shell commands, in order.
+    pub commands: Vec<String>,
+    /// Where they run.
+    pub folder: PathBuf,
+    /// Glob patterns, relative to `folder`, of the files that the wasm is made from.
+    pub watch: Vec<String>,
+}
+
+impl Manifest {
+    /// Reads and checks a manifest; every component's wasm file must be there.
+    ///
+    /// # Errors
+    /// See [`ManifestError`].
+    pub fn load(path: &Path, sources: &VariableSources) -> Result<Self, ManifestError> {
+        let manifest = Self::parse(&variables::read_bounded(path)?, path, sources)?;
+        let faults: Vec<Fault> = manifest.components.values().filter_map(missing_wasm).collect();
+        if faults.is_empty() { Ok(manifest) } else { Err(ManifestError::Invalid { path: path.to_owned(), faults }) }
+    }
+
+    /// As [`Manifest::load`], from a text, without looking at the components' files. `path` is what errors name and
+    /// what relative paths start from.
+    ///
+    /// # Errors
+    /// See [`ManifestError`].
+    pub fn parse(text: &str, path: &Path, sources: &VariableSources) -> Result<Self, ManifestError> {
+        let raw: raw::Manifest = toml::from_str(text).map_err(|error| ManifestError::Malformed {
+            path: path.to_owned(),
+            message: error.to_string().trim_end().to_owned(),
+        })?;
+        check::check(raw, path, sources)
+    }
+}
+
+fn missing_wasm(component: &Component) -> Option<Fault> {
+    if component.source.is_file() {
+        return None;
+    }
+    let problem = format!("{} is not there", component.source.display());
+    Some(Fault::new(format!("component.{}.source", component.name), problem, "run cargo xtask build"))
+}

@@ -1,0 +1,198 @@
+//! The admin listener: health and metrics, for those who run the node. It belongs on an address the public cannot reach.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::Serialize;
+use tokio::net::TcpListener;
+
+use crate::limits::ADMIN_DRAIN;
+use crate::{Health, Metrics, Overall};
+
+/// What the admin routes read.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    /// The node's health.
+    pub health: Health,
+    /// The node's metrics.
+    pub metrics: Arc<Metrics>,
+    /// The version of the program, for people.
+    pub version: &'static str,
+}
+
+#[derive(Serialize)]
+struct Brief {
+    status: Overall,
+}
+
+/// The routes `/health…` and `/metrics…`. Other parts merge their own into it.
+pub fn router(sources: Sources) -> Router {
+    Router::new()
+        .route("/health", get(health))
+        .route("/health/live", get(live))
+        .route("/health/ready", get(ready))
+        .route("/health/detailed", get(detailed))
+        .route("/metrics", get(metrics))
+        .route("/metrics/health", get(metrics_health))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(sources)
+}
+
+/// Serves `router` until `stop` is done, then lets requests in flight finish for a second.
+pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+    let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
+        stop.await;
+        drop(stopping);
+    });
+    tokio::select! {
+        done = serving.into_future() => done,
+        () = async { _ = stopped.await; tokio::time::sleep(ADMIN_DRAIN).await } => Ok(()),
+    }
+}
+
+async fn health(State(sources): State<Sources>) -> Response {
+    verdict(sources.health.overall(), sources.health.ready())
+}
+
+async fn live(State(sources): State<Sources>) -> Response {
+    let live = sources.health.live();
+    verdict(if live { Overall::Up } else { Overall::Down }, live)
+}
+
+async fn ready(State(sources): State<Sources>) -> Response {
+    verdict(sources.health.overall(), sources.health.ready())
+}
+
+fn verdict(status: Overall, good: bool) -> Response {
+    let code = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (code, [(header::CACHE_CONTROL, "no-store")], Json(Brief { status })).into_response()
+}
+
+async fn detailed(State(sources): State<Sources>) -> Response {
+    #[derive(Serialize)]
+    struct Detailed {
+        status: Overall,
+        version: &'static str,
+        uptime_seconds: u64,
+        checks: Vec<crate::health::Line>,
+    }
+    let body = Detailed {
+        status: sources.health.overall(),
+        version: sources.version,
+        uptime_seconds: sources.health.uptime().as_secs(),
+        checks: sources.health.lines(),
+    };
+    ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+const TEXT: [(header::HeaderName, &str); 1] = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+
+async fn metrics(State(sources): State<Sources>) -> Response {
+    match sources.metrics.render() {
+        Ok(text) => (TEXT, text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "metrics could not be rendered");
+            problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error")
+        }
+    }
+}
+
+/// Health as numbers: 1 up, 0.5 degraded, 0 down.
+async fn metrics_health(State(sources): State<Sources>) -> Response {
+    let mut text = String::from(
+        "# HELP marquee_health Whether a part works: 1 up, 0.5 degraded, 0 down.\n# TYPE marquee_health gauge\n",
+    );
+    for line in sources.health.lines() {
+        let value = match line.finding.state {
+            crate::State::Up => "1",
+            crate::State::Degraded => "0.5",
+            crate::State::Down => "0",
+        };
+        // Writing to a String cannot fail.
+        _ = writeln!(text, "marquee_health{{check=\"{}\"}} {value}", line.name);
+    }
+    let ready = u8::from(sources.health.ready());
+    _ = writeln!(text, "# HELP marquee_ready Whether the node may be sent requests.\n# TYPE marquee_ready gauge\nmarquee_ready {ready}");
+    (TEXT, text).into_response()
+}
+
+async fn not_found() -> Response {
+    problem(StatusCode::NOT_FOUND, "not-found", "Not found")
+}
+
+async fn method_not_allowed() -> Response {
+    problem(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed")
+}
+
+fn problem(status: StatusCode, kind: &str, title: &str) -> Response {
+    let body = serde_json::json!({"type": format!("/problems/{kind}"), "title": title, "status": status.as_u16()});
+    (status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Finding, Needed};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    fn sources() -> Sources {
+        Sources { health: Health::default(), metrics: Arc::new(Metrics::new().unwrap()), version: "0.0.0" }
+    }
+
+    async fn get(sources: &Sources, path: &str) -> (u16, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = tokio::spawn(serve(listener, router(sources.clone()), std::future::pending()));
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").as_bytes()).await.unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.unwrap();
+        serving.abort();
+        let status = text.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, text)
+    }
+
+    #[tokio::test]
+    async fn probes_follow_the_checks() {
+        let sources = sources();
+        assert_eq!(get(&sources, "/health/ready").await.0, 200);
+        sources.health.register("replica", Needed::Ready, || Finding::down("no snapshot yet"));
+        for (path, status) in [("/health", 503), ("/health/ready", 503), ("/health/live", 200), ("/health/detailed", 200)] {
+            assert_eq!(get(&sources, path).await.0, status, "{path}");
+        }
+        let (_, text) = get(&sources, "/health/detailed").await;
+        assert!(text.contains("no snapshot yet"), "{text}");
+        let (_, text) = get(&sources, "/metrics/health").await;
+        assert!(text.contains("marquee_health{check=\"replica\"} 0\n"), "{text}");
+        assert!(text.contains("marquee_ready 0"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn draining_is_not_ready() {
+        let sources = sources();
+        sources.health.drain();
+        let (status, text) = get(&sources, "/health/ready").await;
+        assert_eq!(status, 503);
+        assert!(text.contains("draining"), "{text}");
+        assert_eq!(get(&sources, "/health/live").await.0, 200);
+    }
+
+    #[tokio::test]
+    async fn metrics_are_prometheus_text_and_the_rest_is_a_problem() {
+        let sources = sources();
+        sources.metrics.ledger_batch(3, std::time::Duration::from_millis(2));
+        let (status, text) = get(&sources, "/metrics").await;
+        assert_eq!(status, 200);
+        assert!(text.contains("marquee_ledger_batch_size_count 1"), "{text}");
+        let (status, text) = get(&sources, "/nothing").await;
+        assert_eq!(status, 404);
+        assert!(text.contains("application/problem+json"), "{text}");
+    }
+}

@@ -1,0 +1,305 @@
+//! Prometheus metrics: one registry a node, every label from a closed set.
+
+use std::collections::HashSet;
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use prometheus::{
+    Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+use crate::Error;
+use crate::limits::{BATCH_BUCKETS, DURATION_BUCKETS, LABEL_SETS};
+
+/// In what part of a node a request was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// An edge's listener.
+    Edge,
+    /// The region, on behalf of an edge.
+    Region,
+}
+
+impl Role {
+    /// The label's value.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Edge => "edge",
+            Self::Region => "region",
+        }
+    }
+}
+
+/// How a component failed a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureKind {
+    /// It trapped: answered 502.
+    Trap,
+    /// It ran out of its time: 504.
+    Timeout,
+    /// It ran out of its memory: 503.
+    Memory,
+    /// No instance could be had: 503.
+    Unavailable,
+}
+
+impl FailureKind {
+    /// The label's value.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Trap => "trap",
+            Self::Timeout => "timeout",
+            Self::Memory => "memory",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+/// What a request is counted under.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestLabels<'a> {
+    /// The route's template from the manifest, never the path itself.
+    pub route: &'a str,
+    /// The method as received.
+    pub method: &'a str,
+    /// The answer's status code.
+    pub status: u16,
+    /// Who answered.
+    pub role: Role,
+}
+
+type Hook = Box<dyn Fn(&Metrics) + Send + Sync>;
+
+/// The node's metrics. Share it by `Arc`.
+pub struct Metrics {
+    registry: Registry,
+    requests: HistogramVec,
+    in_flight: IntGaugeVec,
+    batch_size: Histogram,
+    apply: Histogram,
+    feed_position: IntGaugeVec,
+    replica_age: GaugeVec,
+    failures: IntCounterVec,
+    tick_failures: IntCounterVec,
+    routes: RwLock<HashSet<Box<str>>>,
+    hooks: RwLock<Vec<Hook>>,
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+impl Metrics {
+    /// A registry with every family of ours in it.
+    pub fn new() -> Result<Self, Error> {
+        let histogram = |name: &str, help: &str, buckets: &[f64]| HistogramOpts::new(name, help).buckets(buckets.to_vec());
+        let made = Self {
+            registry: Registry::new(),
+            requests: HistogramVec::new(
+                histogram(
+                    "http_server_request_duration_seconds",
+                    "From a request's head to its answer's head.",
+                    DURATION_BUCKETS,
+                ),
+                &["http_route", "http_request_method", "status_class", "role"],
+            )?,
+            in_flight: IntGaugeVec::new(Opts::new("http_server_active_requests", "Requests being answered now."), &["role"])?,
+            batch_size: Histogram::with_opts(histogram(
+                "marquee_ledger_batch_size",
+                "Commands in one transaction of the ledger.",
+                BATCH_BUCKETS,
+            ))?,
+            apply: Histogram::with_opts(histogram(
+                "marquee_ledger_apply_duration_seconds",
+                "From a batch's start to its commit.",
+                DURATION_BUCKETS,
+            ))?,
+            feed_position: IntGaugeVec::new(
+                Opts::new("marquee_feed_position", "The last journal position a node's replica has applied."),
+                &["node"],
+            )?,
+            replica_age: GaugeVec::new(
+                Opts::new("marquee_replica_age_seconds", "How long ago a node's replica was last known to be current."),
+                &["node"],
+            )?,
+            failures: IntCounterVec::new(
+                Opts::new("marquee_wasm_failures_total", "Requests that a component failed, by how."),
+                &["component", "kind"],
+            )?,
+            tick_failures: IntCounterVec::new(
+                Opts::new("marquee_tick_failures_total", "Ticks that a component did not answer with 200."),
+                &["component"],
+            )?,
+            routes: RwLock::default(),
+            hooks: RwLock::default(),
+        };
+        made.registry.register(Box::new(made.requests.clone()))?;
+        made.registry.register(Box::new(made.in_flight.clone()))?;
+        made.registry.register(Box::new(made.batch_size.clone()))?;
+        made.registry.register(Box::new(made.apply.clone()))?;
+        made.registry.register(Box::new(made.feed_position.clone()))?;
+        made.registry.register(Box::new(made.replica_age.clone()))?;
+        made.registry.register(Box::new(made.failures.clone()))?;
+        made.registry.register(Box::new(made.tick_failures.clone()))?;
+        Ok(made)
+    }
+
+    /// Counts an answered request.
+    pub fn request(&self, labels: RequestLabels<'_>, took: Duration) {
+        let route = self.bounded(labels.route);
+        self.requests
+            .with_label_values(&[route, method(labels.method), class(labels.status), labels.role.as_str()])
+            .observe(took.as_secs_f64());
+    }
+
+    /// Counts a request in flight for as long as the guard lives.
+    #[must_use]
+    pub fn enter(&self, role: Role) -> InFlight {
+        let gauge = self.in_flight.with_label_values(&[role.as_str()]);
+        gauge.inc();
+        InFlight(gauge)
+    }
+
+    /// Counts a batch the ledger has applied.
+    pub fn ledger_batch(&self, commands: usize, took: Duration) {
+        self.batch_size.observe(f64::from(u32::try_from(commands).unwrap_or(u32::MAX)));
+        self.apply.observe(took.as_secs_f64());
+    }
+
+    /// Says how far a node's replica is. `node` comes from the configuration.
+    pub fn replica(&self, node: &str, position: i64, age: Option<Duration>) {
+        self.feed_position.with_label_values(&[node]).set(position);
+        // A replica that never saw anything is infinitely old.
+        self.replica_age.with_label_values(&[node]).set(age.map_or(f64::INFINITY, |age| age.as_secs_f64()));
+    }
+
+    /// Counts a request that a component failed. `component` comes from the manifest.
+    pub fn wasm_failure(&self, component: &str, kind: FailureKind) {
+        self.failures.with_label_values(&[component, kind.as_str()]).inc();
+    }
+
+    /// Counts a tick that failed. `component` comes from the manifest.
+    pub fn tick_failure(&self, component: &str) {
+        self.tick_failures.with_label_values(&[component]).inc();
+    }
+
+    /// Runs `hook` before every scrape: for gauges that are cheap to read and change all the time.
+    pub fn before_scrape(&self, hook: impl Fn(&Self) + Send + Sync + 'static) {
+        self.hooks.write().unwrap_or_else(PoisonError::into_inner).push(Box::new(hook));
+    }
+
+    /// The metrics in Prometheus' text form.
+    pub fn render(&self) -> Result<Vec<u8>, Error> {
+        for hook in self.hooks.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            hook(self);
+        }
+        let mut text = Vec::with_capacity(16 * 1024);
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(text)
+    }
+
+    /// A route's label. Templates come from manifests, which may be switched while the node runs: their number stays bounded.
+    fn bounded<'a>(&self, route: &'a str) -> &'a str {
+        {
+            let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+            if routes.contains(route) {
+                return route;
+            }
+            if routes.len() >= LABEL_SETS {
+                return "other";
+            }
+        }
+        self.routes.write().unwrap_or_else(PoisonError::into_inner).insert(route.into());
+        route
+    }
+}
+
+/// One request in flight; dropped when it has been answered.
+#[derive(Debug)]
+pub struct InFlight(prometheus::IntGauge);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+fn method(received: &str) -> &'static str {
+    match received {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        _ => "_OTHER",
+    }
+}
+
+const fn class(status: u16) -> &'static str {
+    match status {
+        100..=199 => "1xx",
+        200..=299 => "2xx",
+        300..=399 => "3xx",
+        400..=499 => "4xx",
+        _ => "5xx",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(metrics: &Metrics) -> String {
+        String::from_utf8(metrics.render().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_request_is_counted_under_its_template_and_class() {
+        let metrics = Metrics::new().unwrap();
+        let labels = RequestLabels { route: "/api/events/...", method: "GET", status: 404, role: Role::Edge };
+        metrics.request(labels, Duration::from_millis(3));
+        metrics.request(RequestLabels { method: "BREW", ..labels }, Duration::from_millis(3));
+        let text = text(&metrics);
+        let count = "http_server_request_duration_seconds_count{http_request_method=";
+        assert!(text.contains(&format!(
+            "{count}\"GET\",http_route=\"/api/events/...\",role=\"edge\",status_class=\"4xx\"}} 1"
+        )), "{text}");
+        assert!(text.contains(&format!("{count}\"_OTHER\"")), "{text}");
+    }
+
+    #[test]
+    fn routes_stay_bounded() {
+        let metrics = Metrics::new().unwrap();
+        for n in 0..LABEL_SETS + 10 {
+            let route = format!("/r{n}");
+            metrics.request(RequestLabels { route: &route, method: "GET", status: 200, role: Role::Edge }, Duration::ZERO);
+        }
+        let text = text(&metrics);
+        assert!(text.contains("http_route=\"other\""));
+        assert!(!text.contains(&format!("http_route=\"/r{}\"", LABEL_SETS + 5)));
+    }
+
+    #[test]
+    fn in_flight_goes_back_to_zero() {
+        let metrics = Metrics::new().unwrap();
+        let one = metrics.enter(Role::Edge);
+        assert!(text(&metrics).contains("http_server_active_requests{role=\"edge\"} 1"));
+        drop(one);
+        assert!(text(&metrics).contains("http_server_active_requests{role=\"edge\"} 0"));
+    }
+
+    #[test]
+    fn hooks_run_before_a_scrape() {
+        let metrics = Metrics::new().unwrap();
+        metrics.before_scrape(|metrics| metrics.replica("edge-0", 17, Some(Duration::from_millis(1500))));
+        let text = text(&metrics);
+        assert!(text.contains("marquee_feed_position{node=\"edge-0\"} 17"), "{text}");
+        assert!(text.contains("marquee_replica_age_seconds{node=\"edge-0\"} 1.5"), "{text}");
+    }
+}

@@ -1,0 +1,2 @@
+//! The project's automation: build, up, test, bench, load, check.
+fn main() {}
