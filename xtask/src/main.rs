@@ -1,2 +1,59 @@
-//! The project's automation: build, up, test, bench, load, check.
-fn main() {}
+//! The project's automation: `cargo xtask COMMAND`. Everything that a person or CI does here is a command of this program.
+
+mod bench;
+mod build;
+mod check;
+mod load;
+mod node;
+mod services;
+mod step;
+mod test;
+mod tools;
+mod up;
+
+use anyhow::{Result, bail};
+use std::process::ExitCode;
+
+const USAGE: &str = "cargo xtask COMMAND
+
+  build             build the components (wasm) and the binary target/release/marquee
+  up [ARGS]         build what is missing, then run the whole platform (ARGS go to `marquee up`; see `marquee up --help`)
+                      --watch   also rebuild a component when its source is saved
+  test [FILTER]     set up what the tests need and run them all; with FILTER, only test steps whose name contains it
+  check             formatting and lints
+  load SCENARIO     browse | onsale: k6 against a running `up` on port 8080, or one that is started for it
+                      --url URL[,URL]   the edges to load      --short   a few seconds, for a first look
+  bench             measure the edge, a catalog read and a hold beside what can be compared, in one run
+  services up       start a private Postgres and Redis for the tests, print their addresses, and wait for Ctrl-C
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            step::say(&format!("failed: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<ExitCode> {
+    std::env::set_current_dir(step::root())?;
+    let Some((command, rest)) = arguments.split_first() else {
+        step::say(USAGE);
+        return Ok(ExitCode::from(2));
+    };
+    match command.as_str() {
+        "build" => build::all()?,
+        "up" => return up::run(rest),
+        "test" => test::run(rest.first().map(String::as_str))?,
+        "check" => check::run()?,
+        "load" => load::run(rest)?,
+        "bench" => bench::run()?,
+        "services" => services::command_line(rest)?,
+        "help" | "--help" | "-h" => step::say(USAGE),
+        other => bail!("there is no command {other}\n\n{USAGE}"),
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -12,16 +12,10 @@ pub fn normalise(text: &str) -> Result<String, &'static str> {
         return Err("has more than 254 bytes");
     }
     let (local, domain) = text.rsplit_once('@').ok_or(SHAPE)?;
-    let local_ok = local.len() <= limits::EMAIL_LOCAL_BYTES
-        && local
-            .split('.')
-            .all(|atom| !atom.is_empty() && atom.bytes().all(is_atom));
+    let local_ok =
+        local.len() <= limits::EMAIL_LOCAL_BYTES && local.split('.').all(|atom| !atom.is_empty() && atom.bytes().all(is_atom));
     let domain_ok = domain.contains('.') && domain.split('.').all(is_label);
-    if local_ok && domain_ok {
-        Ok(text.to_ascii_lowercase())
-    } else {
-        Err(SHAPE)
-    }
+    if local_ok && domain_ok { Ok(text.to_ascii_lowercase()) } else { Err(SHAPE) }
 }
 
 /// RFC 5322 `atext`.
@@ -33,9 +27,7 @@ fn is_label(label: &str) -> bool {
     limits::DOMAIN_LABEL_BYTES.contains(&label.len())
         && !label.starts_with('-')
         && !label.ends_with('-')
-        && label
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 #[cfg(test)]

@@ -1,1 +1,49 @@
 //! Accounts: register, log in, tokens, roles, organisers.
+//!
+//! Runs in the region that keeps the accounts. Passwords are argon2id hashes, access tokens are EdDSA JWTs of 15 minutes that edges
+//! verify with public keys alone, and a session is a row whose refresh token changes with every use.
+
+mod accounts;
+mod admin;
+mod email;
+mod keys;
+mod limits;
+mod login;
+mod logout;
+mod organisers;
+mod password;
+mod refresh;
+mod refresh_token;
+mod register;
+mod roles;
+mod rotation;
+mod sessions;
+mod setup;
+mod signing_key;
+mod verify;
+
+use kit::Router;
+use spin_sdk::{
+    http::{IntoResponse, Request},
+    http_service,
+};
+use std::sync::LazyLock;
+
+static ROUTES: LazyLock<Router> = LazyLock::new(|| {
+    Router::new()
+        .post("/api/auth/register", register::register)
+        .post("/api/auth/login", login::login)
+        .post("/api/auth/refresh", refresh::refresh)
+        .post("/api/auth/logout", logout::logout)
+        .post("/api/auth/verify", verify::verify)
+        .get("/api/auth/me", accounts::me)
+        .post("/api/auth/due", setup::due)
+        .post("/api/organisers", organisers::create)
+        .post("/api/users/:id/roles", roles::set)
+        .get("/.well-known/jwks.json", keys::published)
+});
+
+#[http_service]
+async fn handle(request: Request) -> impl IntoResponse {
+    kit::serve(&ROUTES, request).await
+}

@@ -14,6 +14,10 @@ pub const PASSWORD_CHARACTERS: RangeInclusive<usize> = 8..=256;
 pub const NAME_CHARACTERS: RangeInclusive<usize> = 1..=100;
 /// Bytes of a refresh token: a session id, a dot and a secret.
 pub const REFRESH_TOKEN_BYTES: usize = 160;
+/// Characters of what is sent as a refresh token; beyond them it is not even looked at.
+pub const TOKEN_CHARACTERS: usize = 4096;
+/// Organisers that one person may be a member of.
+pub const ORGANISERS_PER_USER: i64 = 100;
 
 /// Memory that hashing one password takes, in KiB.
 pub const ARGON2_KIB: u32 = 19 * 1024;
@@ -34,6 +38,9 @@ pub const GRACE_MICROSECONDS: i64 = 10_000_000;
 pub const ENDED_MICROSECONDS: i64 = 86_400_000_000;
 /// Ended sessions tidied away by one login.
 pub const SESSIONS_TIDIED: i64 = 50;
+
+/// Looks at a session that others use at the same time, before giving up.
+pub const ROTATION_ATTEMPTS: usize = 4;
 
 /// Public keys published at once, newest first.
 pub const KEYS: i64 = 16;

@@ -35,9 +35,7 @@ pub fn check(password: &str, email: &str) -> Result<(), &'static str> {
 /// A PHC string with these 16 random bytes as its salt. Takes some 25 ms and 19 MiB: never inside a transaction.
 pub fn hash(password: &str, salt: &[u8; 16]) -> Result<String, password_hash::Error> {
     let salt = SaltString::encode_b64(salt)?;
-    Ok(argon2()?
-        .hash_password(password.as_bytes(), &salt)?
-        .to_string())
+    Ok(argon2()?.hash_password(password.as_bytes(), &salt)?.to_string())
 }
 
 /// Whether this is the password. Without a stored hash it is not, after the same work.
@@ -52,12 +50,7 @@ pub fn verify(password: &str, stored: Option<&str>) -> Result<bool, password_has
 }
 
 fn argon2() -> Result<Argon2<'static>, password_hash::Error> {
-    let params = Params::new(
-        limits::ARGON2_KIB,
-        limits::ARGON2_PASSES,
-        limits::ARGON2_LANES,
-        None,
-    )?;
+    let params = Params::new(limits::ARGON2_KIB, limits::ARGON2_PASSES, limits::ARGON2_LANES, None)?;
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 

@@ -29,10 +29,8 @@ impl RefreshToken {
             return None;
         }
         let (session, secret) = text.split_once('.')?;
-        let secret_ok = secret.len() == SECRET_BYTES
-            && secret
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        let secret_ok =
+            secret.len() == SECRET_BYTES && secret.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
         (kit::id::valid(session) && secret_ok).then(|| Self::new(session.to_owned(), secret.to_owned()))
     }
 
@@ -53,17 +51,11 @@ impl RefreshToken {
 
     /// The token that replaces this one.
     pub fn next(&self, key: &[u8]) -> Self {
-        #[expect(
-            clippy::expect_used,
-            reason = "HMAC takes a key of any length"
-        )]
+        #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
         let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
         mac.update(b"marquee refresh token\0");
         mac.update(self.render().as_bytes());
-        Self::new(
-            self.session.clone(),
-            kit::hash::base32(&mac.finalize().into_bytes()),
-        )
+        Self::new(self.session.clone(), kit::hash::base32(&mac.finalize().into_bytes()))
     }
 }
 

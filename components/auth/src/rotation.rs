@@ -44,11 +44,7 @@ pub fn decide(session: &Session, shown: &str, next: &str, now: i64) -> Decision 
     let repeated = session.previous_hash.as_deref() == Some(shown)
         && now < session.rotated_at + limits::GRACE_MICROSECONDS
         && session.refresh_hash == next;
-    if repeated {
-        Decision::Repeat
-    } else {
-        Decision::Reused
-    }
+    if repeated { Decision::Repeat } else { Decision::Reused }
 }
 
 /// When a token made at `now` ends, in a session that began at `created_at`.

@@ -1,1 +1,37 @@
-//! Events: drafts, publishing, search.
+//! The catalog: events made, changed, published, cancelled, found and shown.
+//!
+//! Reads come from the replica, writes go to SQL in the event's home region. What is on sale is the ledger's: see `steps`.
+
+mod codes;
+mod conditions;
+mod document;
+mod draft;
+mod due;
+mod fields;
+mod limits;
+mod read;
+mod steps;
+mod store;
+mod write;
+
+use std::sync::LazyLock;
+
+use kit::Router;
+use spin_sdk::http::{IntoResponse, Request};
+use spin_sdk::http_service;
+
+static ROUTES: LazyLock<Router> = LazyLock::new(|| {
+    Router::new()
+        .get("/api/events", read::list)
+        .post("/api/events", write::create)
+        .post("/api/events/due", due::tick)
+        .get("/api/events/:id", read::show)
+        .patch("/api/events/:id", write::change)
+        .post("/api/events/:id/publish", write::publish)
+        .post("/api/events/:id/cancel", write::cancel)
+});
+
+#[http_service]
+async fn handle(request: Request) -> impl IntoResponse {
+    kit::serve(&ROUTES, request).await
+}

@@ -6,6 +6,8 @@ use std::ops::RangeInclusive;
 pub const TITLE: RangeInclusive<usize> = 1..=200;
 /// Characters of a description.
 pub const DESCRIPTION: RangeInclusive<usize> = 0..=10_000;
+/// Characters of any code: a category, a currency, a country, a time zone.
+pub const CODE: RangeInclusive<usize> = 1..=64;
 /// Characters of a category, a slug.
 pub const CATEGORY: RangeInclusive<usize> = 1..=40;
 /// Characters of a venue's name.
@@ -21,11 +23,13 @@ pub const PRICE: RangeInclusive<i64> = 0..=1_000_000_000;
 /// Places of a ticket type.
 pub const CAPACITY: RangeInclusive<i64> = 1..=1_000_000;
 /// Places one person may have of a ticket type.
-pub const PER_PERSON: RangeInclusive<i64> = 1..=100;
+pub const PER_PERSON: RangeInclusive<i64> = 1..=1000;
 /// Places one person may have where the organiser does not say.
 pub const PER_PERSON_DEFAULT: u32 = 10;
 /// Characters of the filter `q`.
 pub const SEARCH_TEXT: RangeInclusive<usize> = 0..=200;
+/// Characters of a cursor; longer ones are not ours.
+pub const CURSOR: RangeInclusive<usize> = 1..=read_model::MAX_CURSOR_BYTES;
 /// How far ahead of now an event may be: ten years, in microseconds.
 pub const AHEAD: i64 = 10 * 366 * 86_400 * 1_000_000;
 
@@ -37,7 +41,5 @@ pub const CHUNKS_PER_REQUEST: usize = 4;
 pub const DUE_EVENTS: i64 = 20;
 /// How often one request begins anew because somebody else's step stood in its way.
 pub const ROUNDS: usize = 4;
-/// How long the ledger may take to begin with a step, in microseconds.
-pub const STEP_DEADLINE: i64 = 5_000_000;
 /// Retry-After for what the ledger could not do yet, in milliseconds.
 pub const RETRY_MILLISECONDS: u32 = 1_000;

@@ -54,14 +54,13 @@ pub(crate) fn hold(
         created_at: draft.now,
     };
     let record = Record {
-        booking: booking.clone(),
+        booking,
         extended: false,
         payment: None,
         ticket_seed: fresh.ticket_seed,
         updated_at: draft.now,
     };
-    draft.put(record, EntryKind::Created);
-    Ok(Outcome::Booking(booking))
+    Ok(Outcome::Booking(draft.put(record, EntryKind::Created)))
 }
 
 /// held -> paying, with a later deadline the first time. One that is paying already stays as it is: which payment may go on is not for the
@@ -86,7 +85,7 @@ pub(crate) fn begin_payment(draft: &mut Draft<'_>, subject: &Subject, id: &str) 
         let later = cap.min(draft.now + draft.settings.hold);
         record.booking.expires_at = record.booking.expires_at.max(Some(later));
     }
-    Ok(put(draft, record, EntryKind::Updated))
+    Ok(Outcome::Booking(draft.put(record, EntryKind::Updated)))
 }
 
 /// paying -> held, with the same deadline.
@@ -98,7 +97,7 @@ pub(crate) fn end_payment(draft: &mut Draft<'_>, subject: &Subject, id: &str) ->
         status => return Err(Rejection::WrongState(status)),
     }
     record.booking.status = BookingStatus::Held;
-    Ok(put(draft, record, EntryKind::Updated))
+    Ok(Outcome::Booking(draft.put(record, EntryKind::Updated)))
 }
 
 /// Money has arrived: it buys the places if they are still the booking's, or still there; else it goes back.
@@ -131,7 +130,7 @@ pub(crate) fn confirm(
     draft.shift(&record.booking.items, shift);
     record.booking.status = BookingStatus::Confirmed;
     record.payment = Some(payment.clone());
-    Ok(put(draft, record, EntryKind::Updated))
+    Ok(Outcome::Booking(draft.put(record, EntryKind::Updated)))
 }
 
 /// Gives places back. What was paid becomes due for a refund.
@@ -157,17 +156,7 @@ pub(crate) fn cancel(
     if let Some(payment) = record.payment.clone() {
         give_back(draft, &record, &payment, RefundReason::Cancelled, refund);
     }
-    Ok(put(draft, record, EntryKind::Cancelled))
-}
-
-fn put(draft: &mut Draft<'_>, mut record: Record, kind: EntryKind) -> Outcome {
-    record.booking.version = draft.version();
-    if !record.booking.status.is_hold() {
-        record.booking.expires_at = None;
-    }
-    let booking = record.booking.clone();
-    draft.put(record, kind);
-    Outcome::Booking(booking)
+    Ok(Outcome::Booking(draft.put(record, EntryKind::Cancelled)))
 }
 
 /// The booking, unless it is none of the subject's business.

@@ -5,7 +5,8 @@ use crate::draft::Draft;
 use crate::facts::Facts;
 use crate::state::State;
 use crate::types::{Accepted, Action, Command, Instant, Outcome, Receipt, Rejection, Subject};
-use crate::{booking, limits, sale, validate};
+use crate::validate::validate;
+use crate::{booking, limits, sale};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
@@ -57,8 +58,8 @@ pub fn decide(
     command: &Command,
     fresh: Fresh,
 ) -> Decision {
-    if let Err(text) = validate::command(command) {
-        return Decision::rejected(Rejection::Invalid(text));
+    if let Err(rejection) = validate(command) {
+        return Decision::rejected(rejection);
     }
     let key = match stored(facts, command) {
         Ok(key) => key,

@@ -4,7 +4,7 @@ use crate::changes::{BookingWrite, Changes, Entry, EntryKind, LineWrite};
 use crate::decide::Settings;
 use crate::facts::Facts;
 use crate::state::{Record, State};
-use crate::types::{BookingItem, BookingStatus, Instant, Outcome};
+use crate::types::{Booking, BookingItem, BookingStatus, Instant, Outcome};
 use std::collections::BTreeMap;
 
 /// Where places of an item go to or come from.
@@ -71,19 +71,21 @@ impl<'a> Draft<'a> {
         self.changes
     }
 
-    /// Writes a booking as of now, and tells of it.
-    pub(crate) fn put(&mut self, mut record: Record, kind: EntryKind) {
+    /// Writes a booking as of now, tells of it, and gives it as its owner sees it.
+    pub(crate) fn put(&mut self, mut record: Record, kind: EntryKind) -> Booking {
         record.booking.version = self.version();
         record.updated_at = self.now;
         if !record.booking.status.is_hold() {
             record.booking.expires_at = None;
         }
+        let booking = record.booking.clone();
         self.changes.journal.push(Entry {
             kind,
-            booking: record.booking.clone(),
+            booking: booking.clone(),
         });
         let new = kind == EntryKind::Created;
-        self.changes.bookings.insert(record.booking.id.clone(), BookingWrite { new, record });
+        self.changes.bookings.insert(booking.id.clone(), BookingWrite { new, record });
+        booking
     }
 
     /// Moves the places of a booking.

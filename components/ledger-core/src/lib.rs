@@ -22,6 +22,8 @@ mod facts;
 pub mod limits;
 mod sale;
 mod state;
+#[cfg(test)]
+mod tests;
 mod types;
 mod validate;
 
@@ -33,3 +35,4 @@ pub use decide::{Decision, Fresh, Settings, decide, request_hash};
 pub use facts::{Facts, StoredKey};
 pub use state::{Line, LineTerms, LineView, Record, SaleStatus, State, Terms};
 pub use types::*;
+pub use validate::validate;

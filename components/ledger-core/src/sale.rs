@@ -42,7 +42,7 @@ pub(crate) fn open(draft: &mut Draft<'_>, sale: &Sale) -> Result<Outcome, Reject
 /// Changes the terms of an open sale. Overdue holds do not stand in the way of a lower capacity: those it takes are tidied.
 pub(crate) fn adjust(draft: &mut Draft<'_>, sale: &Sale) -> Result<Outcome, Rejection> {
     let before = &draft.state.terms;
-    fresh(draft, sale.revision)?;
+    not_stale(draft, sale.revision)?;
     if before.status == SaleStatus::Closed {
         return Err(Rejection::NotOnSale(SalePhase::Closed));
     }
@@ -86,7 +86,7 @@ pub(crate) fn adjust(draft: &mut Draft<'_>, sale: &Sale) -> Result<Outcome, Reje
 
 /// Ends the sale for good. What is held may still be given back, and what was paid refunded; nothing is confirmed any more.
 pub(crate) fn close(draft: &mut Draft<'_>, revision: u64) -> Result<Outcome, Rejection> {
-    fresh(draft, revision)?;
+    not_stale(draft, revision)?;
     let terms = Terms {
         status: SaleStatus::Closed,
         revision,
@@ -99,7 +99,7 @@ pub(crate) fn close(draft: &mut Draft<'_>, revision: u64) -> Result<Outcome, Rej
 }
 
 /// Refuses a step that is older than what has been applied.
-fn fresh(draft: &Draft<'_>, revision: u64) -> Result<(), Rejection> {
+fn not_stale(draft: &Draft<'_>, revision: u64) -> Result<(), Rejection> {
     let applied = draft.state.terms.revision;
     if revision < applied {
         return Err(Rejection::StaleRevision(applied));

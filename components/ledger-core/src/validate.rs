@@ -1,12 +1,19 @@
 //! What no state can make right.
 
 use crate::limits;
-use crate::types::{Action, Command, Confirmation, OrderLine, Sale, Subject};
+use crate::types::{Action, Command, Confirmation, OrderLine, Rejection, Sale, Subject};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-/// Says what is malformed about a command.
-pub(crate) fn command(command: &Command) -> Result<(), String> {
+/// Refuses a malformed command. [`crate::decide`] does so, too; a shell that asks first need not read anything for it.
+///
+/// # Errors
+/// [`Rejection::Invalid`], which says what is malformed.
+pub fn validate(command: &Command) -> Result<(), Rejection> {
+    self::command(command).map_err(Rejection::Invalid)
+}
+
+fn command(command: &Command) -> Result<(), String> {
     text("event-id", &command.event_id, &limits::ID_BYTES)?;
     match &command.subject {
         Subject::Person(id) | Subject::Steward(id) => text("subject", id, &limits::ID_BYTES)?,

@@ -1,1 +1,49 @@
 //! Payments, receipts and refunds.
+//!
+//! Money follows the ledger: a payment takes a hold from it before a provider is asked, and tells it when the money is there. How a
+//! payment gets from step to step, whatever is killed in between, stands in `domain` and `drive`.
+
+mod domain;
+mod drive;
+mod due;
+mod intent;
+mod limits;
+mod links;
+mod money;
+mod pay;
+mod provider;
+mod receipt;
+mod refund;
+mod refunds;
+mod show;
+mod store;
+mod view;
+mod webhook;
+
+use http::header::{HOST, HeaderValue};
+use kit::Router;
+use spin_sdk::http_service;
+use std::sync::LazyLock;
+
+// What is more particular stands first: `:id` would match `due` and `sandbox` too.
+static ROUTES: LazyLock<Router> = LazyLock::new(|| {
+    Router::new()
+        .post("/api/payments", pay::create)
+        .post("/api/payments/due", due::run)
+        .post("/api/payments/webhooks/:provider", webhook::receive)
+        .get("/api/payments/sandbox/:id", provider::sandbox::page::show)
+        .post("/api/payments/sandbox/:id", provider::sandbox::page::decide)
+        .get("/api/payments/:id", show::one)
+        .get("/api/payments/:id/receipt", receipt::show)
+        .post("/api/payments/:id/refund", refund::create)
+});
+
+#[http_service]
+async fn handle(mut request: spin_sdk::http::Request) -> impl spin_sdk::http::IntoResponse {
+    // wasi:http carries the authority beside the headers; links back to us are made from it.
+    let authority = request.uri().authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
+    if let Some(authority) = authority {
+        request.headers_mut().insert(HOST, authority);
+    }
+    kit::serve(&ROUTES, request).await
+}

@@ -40,19 +40,12 @@ impl Cursor {
             KeyRef::Number(number) => Key::Number(number),
             KeyRef::Text(text) => Key::Text(text.to_owned()),
         };
-        Self {
-            sort,
-            descending,
-            key,
-            id: id.to_owned(),
-        }
+        Self { sort, descending, key, id: id.to_owned() }
     }
 
     /// Base64url of JSON; `None` only if JSON cannot be written, which its types exclude.
     pub(crate) fn render(&self) -> Option<String> {
-        serde_json::to_vec(&(self.sort, self.descending, &self.key, &self.id))
-            .ok()
-            .map(|json| URL_SAFE_NO_PAD.encode(json))
+        serde_json::to_vec(&(self.sort, self.descending, &self.key, &self.id)).ok().map(|json| URL_SAFE_NO_PAD.encode(json))
     }
 
     /// `None` if it is not a cursor of this sort and direction.
@@ -61,18 +54,10 @@ impl Cursor {
             return None;
         }
         let json = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let (its_sort, its_descending, key, id) =
-            serde_json::from_slice::<(SortKey, bool, Key, String)>(&json).ok()?;
-        let kinds_agree = matches!(
-            (sort, &key),
-            (SortKey::Title, Key::Text(_)) | (SortKey::StartsAt | SortKey::Price, Key::Number(_))
-        );
-        (its_sort == sort && its_descending == descending && kinds_agree).then_some(Self {
-            sort,
-            descending,
-            key,
-            id,
-        })
+        let (its_sort, its_descending, key, id) = serde_json::from_slice::<(SortKey, bool, Key, String)>(&json).ok()?;
+        let kinds_agree =
+            matches!((sort, &key), (SortKey::Title, Key::Text(_)) | (SortKey::StartsAt | SortKey::Price, Key::Number(_)));
+        (its_sort == sort && its_descending == descending && kinds_agree).then_some(Self { sort, descending, key, id })
     }
 
     /// Whether an event with `key` and `id` comes after this.
@@ -82,12 +67,7 @@ impl Cursor {
             Key::Text(text) => KeyRef::Text(text),
         };
         let order = (mine, self.id.as_str()).cmp(&(key, id));
-        order
-            == if self.descending {
-                Ordering::Greater
-            } else {
-                Ordering::Less
-            }
+        order == if self.descending { Ordering::Greater } else { Ordering::Less }
     }
 }
 
@@ -98,11 +78,7 @@ mod tests {
     #[test]
     fn comes_back_as_it_went() {
         for (sort, descending, key) in [
-            (
-                SortKey::StartsAt,
-                false,
-                KeyRef::Number(1_790_000_000_000_000),
-            ),
+            (SortKey::StartsAt, false, KeyRef::Number(1_790_000_000_000_000)),
             (SortKey::Price, true, KeyRef::Number(0)),
             (SortKey::Title, false, KeyRef::Text("night of \"strings\"")),
         ] {
@@ -128,11 +104,7 @@ mod tests {
             encode(r#"["starts_at",false,1,"eu_1",2]"#),
             "A".repeat(MAX_CURSOR_BYTES + 1),
         ] {
-            assert_eq!(
-                Cursor::parse(&text, SortKey::StartsAt, false),
-                None,
-                "{text}"
-            );
+            assert_eq!(Cursor::parse(&text, SortKey::StartsAt, false), None, "{text}");
         }
     }
 }

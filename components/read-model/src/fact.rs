@@ -7,10 +7,7 @@ use serde::{Deserialize, Serialize};
 /// A fact replaces what was known of the same thing if its version is higher, so facts may come in any order and twice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "facts are handed over one at a time, never kept in rows"
-)]
+#[allow(clippy::large_enum_variant, reason = "facts are handed over one at a time, never kept in rows")]
 pub enum Fact {
     /// A published or cancelled event; drafts are not public.
     Event(EventDoc),
@@ -58,9 +55,7 @@ impl EventStatus {
     /// The inverse of [`Self::as_str`].
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Draft, Self::Published, Self::Cancelled]
-            .into_iter()
-            .find(|status| status.as_str() == text)
+        [Self::Draft, Self::Published, Self::Cancelled].into_iter().find(|status| status.as_str() == text)
     }
 }
 
@@ -160,9 +155,7 @@ impl Availability {
     /// Whether the sale is open at `now`; whether anything is left is another matter.
     #[must_use]
     pub fn on_sale(&self, now: i64) -> bool {
-        self.open
-            && self.sales_from.is_none_or(|from| from <= now)
-            && self.sales_until.is_none_or(|until| now < until)
+        self.open && self.sales_from.is_none_or(|from| from <= now) && self.sales_until.is_none_or(|until| now < until)
     }
 
     /// Whether somebody could buy something at `now`.

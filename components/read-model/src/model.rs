@@ -27,26 +27,13 @@ impl Entry {
     pub fn new(doc: EventDoc) -> Self {
         let title = fold(&doc.title);
         let city = fold(&doc.venue.city);
-        let haystack = format!(
-            " {title} {} {city} {}",
-            fold(&doc.venue.name),
-            fold(&doc.description)
-        );
+        let haystack = format!(" {title} {} {city} {}", fold(&doc.venue.name), fold(&doc.description));
         Self {
             haystack: haystack.into(),
-            title_key: title
-                .chars()
-                .take(MAX_TITLE_KEY_CHARS)
-                .collect::<String>()
-                .into(),
+            title_key: title.chars().take(MAX_TITLE_KEY_CHARS).collect::<String>().into(),
             city_key: city.into(),
             category_key: fold(&doc.category).into(),
-            cheapest: doc
-                .ticket_types
-                .iter()
-                .map(|ticket| ticket.price)
-                .min()
-                .unwrap_or(0),
+            cheapest: doc.ticket_types.iter().map(|ticket| ticket.price).min().unwrap_or(0),
             doc: Arc::new(doc),
         }
     }
@@ -90,9 +77,7 @@ impl ReadModel {
     pub fn apply(&mut self, fact: Fact) -> bool {
         match fact {
             Fact::Event(doc) => {
-                let stale = self
-                    .event_revision(&doc.id)
-                    .is_some_and(|known| known >= doc.revision);
+                let stale = self.event_revision(&doc.id).is_some_and(|known| known >= doc.revision);
                 if stale || doc.status == EventStatus::Draft {
                     return false;
                 }
@@ -100,14 +85,10 @@ impl ReadModel {
                 true
             }
             Fact::Availability(availability) => {
-                if self
-                    .inventory_version(&availability.event_id)
-                    .is_some_and(|known| known >= availability.version)
-                {
+                if self.inventory_version(&availability.event_id).is_some_and(|known| known >= availability.version) {
                     return false;
                 }
-                self.inventory
-                    .insert(availability.event_id.clone(), availability);
+                self.inventory.insert(availability.event_id.clone(), availability);
                 true
             }
             Fact::SessionRevoked { .. } | Fact::Key { .. } => false,
@@ -127,15 +108,9 @@ impl ReadModel {
     pub fn availability(&self, event_id: &str, now: i64) -> Option<AvailabilityView> {
         let doc = self.get(event_id)?;
         let inventory = self.inventory.get(event_id);
-        let on_sale = doc.status == EventStatus::Published
-            && inventory.is_some_and(|inventory| inventory.on_sale(now));
+        let on_sale = doc.status == EventStatus::Published && inventory.is_some_and(|inventory| inventory.on_sale(now));
         let lines = doc.ticket_types.iter().map(|ticket| {
-            let line = inventory.and_then(|inventory| {
-                inventory
-                    .lines
-                    .iter()
-                    .find(|line| line.ticket_type == ticket.id)
-            });
+            let line = inventory.and_then(|inventory| inventory.lines.iter().find(|line| line.ticket_type == ticket.id));
             LineView {
                 ticket_type: ticket.id.clone(),
                 capacity: line.map_or(ticket.capacity, |line| line.capacity),
@@ -155,13 +130,7 @@ impl ReadModel {
     /// # Errors
     /// [`SearchError::BadCursor`] if the cursor is not from a page of this order.
     pub fn search(&self, query: &Query, now: i64) -> Result<Page, SearchError> {
-        search(
-            self.events
-                .values()
-                .map(|entry| (entry, self.inventory.get(&entry.doc.id))),
-            query,
-            now,
-        )
+        search(self.events.values().map(|entry| (entry, self.inventory.get(&entry.doc.id))), query, now)
     }
 
     /// Revision of an event, if it is known.
@@ -173,9 +142,7 @@ impl ReadModel {
     /// Version of an event's inventory, if it is known.
     #[must_use]
     pub fn inventory_version(&self, event_id: &str) -> Option<u64> {
-        self.inventory
-            .get(event_id)
-            .map(|inventory| inventory.version)
+        self.inventory.get(event_id).map(|inventory| inventory.version)
     }
 
     /// How many events are known.
@@ -205,11 +172,7 @@ pub(crate) mod tests {
             title: format!("Night {id}"),
             description: String::new(),
             category: "music".to_owned(),
-            venue: Venue {
-                name: "Blue Hall".to_owned(),
-                city: "Colombo".to_owned(),
-                country: "LK".to_owned(),
-            },
+            venue: Venue { name: "Blue Hall".to_owned(), city: "Colombo".to_owned(), country: "LK".to_owned() },
             starts_at: 1_000,
             ends_at: 2_000,
             timezone: "Asia/Colombo".to_owned(),
@@ -246,82 +209,38 @@ pub(crate) mod tests {
     fn never_goes_backwards() {
         let mut model = ReadModel::default();
         for (revision, taken) in [(2, true), (1, false), (2, false), (3, true)] {
-            assert_eq!(
-                model.apply(Fact::Event(EventDoc {
-                    revision,
-                    ..event("a")
-                })),
-                taken,
-                "revision {revision}"
-            );
+            assert_eq!(model.apply(Fact::Event(EventDoc { revision, ..event("a") })), taken, "revision {revision}");
         }
         for (version, taken) in [(5, true), (4, false), (5, false), (6, true)] {
-            assert_eq!(
-                model.apply(Fact::Availability(availability("a", version, &[1]))),
-                taken,
-                "version {version}"
-            );
+            assert_eq!(model.apply(Fact::Availability(availability("a", version, &[1]))), taken, "version {version}");
         }
-        assert_eq!(
-            (
-                model.event_revision("a"),
-                model.inventory_version("a"),
-                model.len()
-            ),
-            (Some(3), Some(6), 1)
-        );
+        assert_eq!((model.event_revision("a"), model.inventory_version("a"), model.len()), (Some(3), Some(6), 1));
     }
 
     #[test]
     fn drafts_and_strangers_stay_out() {
         let mut model = ReadModel::default();
         for fact in [
-            Fact::Event(EventDoc {
-                status: EventStatus::Draft,
-                ..event("a")
-            }),
-            Fact::Key {
-                kid: "k".to_owned(),
-                public_key: "x".to_owned(),
-            },
-            Fact::SessionRevoked {
-                session: "s".to_owned(),
-                until: 1,
-            },
+            Fact::Event(EventDoc { status: EventStatus::Draft, ..event("a") }),
+            Fact::Key { kid: "k".to_owned(), public_key: "x".to_owned() },
+            Fact::SessionRevoked { session: "s".to_owned(), until: 1 },
         ] {
             assert!(!model.apply(fact));
         }
-        assert!(
-            model.is_empty() && model.get("a").is_none() && model.availability("a", 0).is_none()
-        );
+        assert!(model.is_empty() && model.get("a").is_none() && model.availability("a", 0).is_none());
     }
 
     #[test]
     fn availability_knows_the_time_and_the_state() {
         let published = event("a");
-        let cancelled = EventDoc {
-            status: EventStatus::Cancelled,
-            ..event("a")
-        };
+        let cancelled = EventDoc { status: EventStatus::Cancelled, ..event("a") };
         let open = availability("a", 7, &[3]);
-        let closed = Availability {
-            open: false,
-            ..open.clone()
-        };
-        let later = Availability {
-            sales_from: Some(1_500),
-            ..open.clone()
-        };
+        let closed = Availability { open: false, ..open.clone() };
+        let later = Availability { sales_from: Some(1_500), ..open.clone() };
         let other = availability("b", 1, &[3]);
         for (name, doc, inventory, now, expected) in [
             ("open", &published, &open, 0, (7, 3, true)),
-            (
-                "just before the end",
-                &published,
-                &open,
-                1_999,
-                (7, 3, true),
-            ),
+            ("just before the end", &published, &open, 1_999, (7, 3, true)),
             ("at the end", &published, &open, 2_000, (7, 3, false)),
             ("not yet", &published, &later, 1_499, (7, 3, false)),
             ("from then on", &published, &later, 1_500, (7, 3, true)),
@@ -334,11 +253,7 @@ pub(crate) mod tests {
             model.apply(Fact::Availability(inventory.clone()));
             let view = model.availability("a", now).unwrap();
             let line = &view.lines[0];
-            assert_eq!(
-                (view.version, line.available, line.on_sale),
-                expected,
-                "{name}"
-            );
+            assert_eq!((view.version, line.available, line.on_sale), expected, "{name}");
             assert_eq!(line.capacity, 10, "{name}");
         }
     }
@@ -346,20 +261,8 @@ pub(crate) mod tests {
     #[test]
     fn facts_as_json() {
         for (json, fact) in [
-            (
-                r#"{"kind":"key","kid":"k","public_key":"x"}"#,
-                Fact::Key {
-                    kid: "k".to_owned(),
-                    public_key: "x".to_owned(),
-                },
-            ),
-            (
-                r#"{"kind":"session_revoked","session":"s","until":5}"#,
-                Fact::SessionRevoked {
-                    session: "s".to_owned(),
-                    until: 5,
-                },
-            ),
+            (r#"{"kind":"key","kid":"k","public_key":"x"}"#, Fact::Key { kid: "k".to_owned(), public_key: "x".to_owned() }),
+            (r#"{"kind":"session_revoked","session":"s","until":5}"#, Fact::SessionRevoked { session: "s".to_owned(), until: 5 }),
             (
                 r#"{"kind":"availability","event_id":"a","version":7,"open":true,"sales_until":2000,"lines":[{"ticket_type":"a_t0","capacity":10,"available":3}]}"#,
                 Fact::Availability(availability("a", 7, &[3])),

@@ -54,6 +54,14 @@ pub struct Query {
     pub cursor: Option<String>,
 }
 
+impl Query {
+    /// Whether events that are over at `now` are asked for: only where the query's times say so.
+    #[must_use]
+    pub fn includes_past(&self, now: i64) -> bool {
+        self.starts_from.is_some() || self.starts_to.is_some_and(|to| to <= now)
+    }
+}
+
 /// How many matching events have a value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facet {
@@ -94,9 +102,7 @@ pub fn search<'a>(
     now: i64,
 ) -> Result<Page, SearchError> {
     let after = match &query.cursor {
-        Some(text) => {
-            Some(Cursor::parse(text, query.sort, query.descending).ok_or(SearchError::BadCursor)?)
-        }
+        Some(text) => Some(Cursor::parse(text, query.sort, query.descending).ok_or(SearchError::BadCursor)?),
         None => None,
     };
     let filter = Filter::of(query, now);
@@ -110,21 +116,14 @@ pub fn search<'a>(
         }
         *categories.entry(&entry.doc.category).or_default() += 1;
         *cities.entry(&entry.doc.venue.city).or_default() += 1;
-        if after
-            .as_ref()
-            .is_none_or(|cursor| cursor.is_before(key_of(entry, query.sort), &entry.doc.id))
-        {
+        if after.as_ref().is_none_or(|cursor| cursor.is_before(key_of(entry, query.sort), &entry.doc.id)) {
             found.push(entry);
         }
     }
 
     let order = |a: &&Entry, b: &&Entry| {
         let order = compare(a, b, query.sort);
-        if query.descending {
-            order.reverse()
-        } else {
-            order
-        }
+        if query.descending { order.reverse() } else { order }
     };
     let limit = query.limit.clamp(1, MAX_PAGE) as usize;
     let more = found.len() > limit;
@@ -136,13 +135,7 @@ pub fn search<'a>(
     found.sort_unstable_by(order);
 
     let next_cursor = match found.last() {
-        Some(last) if more => Cursor::at(
-            query.sort,
-            query.descending,
-            key_of(last, query.sort),
-            &last.doc.id,
-        )
-        .render(),
+        Some(last) if more => Cursor::at(query.sort, query.descending, key_of(last, query.sort), &last.doc.id).render(),
         _ => None,
     };
     Ok(Page {
@@ -169,14 +162,10 @@ impl<'q> Filter<'q> {
         Self {
             query,
             now,
-            words: text
-                .split_whitespace()
-                .take(MAX_QUERY_WORDS)
-                .map(str::to_owned)
-                .collect(),
+            words: text.split_whitespace().take(MAX_QUERY_WORDS).map(str::to_owned).collect(),
             category: query.category.as_deref().map(fold),
             city: query.city.as_deref().map(fold),
-            past_too: query.starts_from.is_some() || query.starts_to.is_some_and(|to| to <= now),
+            past_too: query.includes_past(now),
         }
     }
 
@@ -189,21 +178,10 @@ impl<'q> Filter<'q> {
             && query.starts_to.is_none_or(|to| doc.starts_at < to)
             && query.min_price.is_none_or(|min| entry.cheapest >= min)
             && query.max_price.is_none_or(|max| entry.cheapest <= max)
-            && self
-                .category
-                .as_deref()
-                .is_none_or(|category| *entry.category_key == *category)
-            && self
-                .city
-                .as_deref()
-                .is_none_or(|city| *entry.city_key == *city)
-            && query.available.is_none_or(|wanted| {
-                wanted == inventory.is_some_and(|inventory| inventory.buyable(self.now))
-            })
-            && self
-                .words
-                .iter()
-                .all(|word| contains_word(&entry.haystack, word))
+            && self.category.as_deref().is_none_or(|category| *entry.category_key == *category)
+            && self.city.as_deref().is_none_or(|city| *entry.city_key == *city)
+            && query.available.is_none_or(|wanted| wanted == inventory.is_some_and(|inventory| inventory.buyable(self.now)))
+            && self.words.iter().all(|word| contains_word(&entry.haystack, word))
     }
 }
 
@@ -216,22 +194,14 @@ fn key_of(entry: &Entry, sort: SortKey) -> KeyRef<'_> {
 }
 
 fn compare(a: &Entry, b: &Entry, sort: SortKey) -> Ordering {
-    key_of(a, sort)
-        .cmp(&key_of(b, sort))
-        .then_with(|| a.doc.id.cmp(&b.doc.id))
+    key_of(a, sort).cmp(&key_of(b, sort)).then_with(|| a.doc.id.cmp(&b.doc.id))
 }
 
 fn most_frequent(counts: HashMap<&str, u32>) -> Vec<Facet> {
     let mut counts: Vec<(&str, u32)> = counts.into_iter().collect();
     counts.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
     counts.truncate(MAX_FACETS);
-    counts
-        .into_iter()
-        .map(|(value, count)| Facet {
-            value: value.to_owned(),
-            count,
-        })
-        .collect()
+    counts.into_iter().map(|(value, count)| Facet { value: value.to_owned(), count }).collect()
 }
 
 #[cfg(test)]

@@ -50,13 +50,8 @@ impl Seen {
         if event_id.is_empty() || event_id.len() > MAX_ID_BYTES {
             return;
         }
-        let known = self
-            .entries
-            .iter()
-            .position(|(k, id, _)| *k == kind && id == event_id)
-            .map(|at| self.entries.remove(at).2);
-        self.entries
-            .push((kind, event_id.to_owned(), known.unwrap_or(0).max(version)));
+        let known = self.entries.iter().position(|(k, id, _)| *k == kind && id == event_id).map(|at| self.entries.remove(at).2);
+        self.entries.push((kind, event_id.to_owned(), known.unwrap_or(0).max(version)));
         if self.entries.len() > MAX_SEEN_ENTRIES {
             self.entries.remove(0);
         }
@@ -75,9 +70,7 @@ impl Seen {
         if self.entries.is_empty() {
             return None;
         }
-        serde_json::to_vec(&self.entries)
-            .ok()
-            .map(|json| URL_SAFE_NO_PAD.encode(json))
+        serde_json::to_vec(&self.entries).ok().map(|json| URL_SAFE_NO_PAD.encode(json))
     }
 
     /// Whether nothing was seen.
@@ -88,9 +81,7 @@ impl Seen {
 
     /// The versions, newest last.
     pub fn entries(&self) -> impl Iterator<Item = (SeenKind, &str, u64)> {
-        self.entries
-            .iter()
-            .map(|(kind, id, version)| (*kind, id.as_str(), *version))
+        self.entries.iter().map(|(kind, id, version)| (*kind, id.as_str(), *version))
     }
 
     /// Whether `model` is at least as new as all of it.
@@ -122,10 +113,7 @@ mod tests {
 
     #[test]
     fn comes_back_as_it_went() {
-        let written = seen(&[
-            (SeenKind::Event, "eu_1", 3),
-            (SeenKind::Inventory, "eu_1", 17),
-        ]);
+        let written = seen(&[(SeenKind::Event, "eu_1", 3), (SeenKind::Inventory, "eu_1", 17)]);
         assert_eq!(Seen::parse(&written.render().unwrap()), written);
         assert_eq!(Seen::default().render(), None);
     }
@@ -150,19 +138,9 @@ mod tests {
     #[test]
     fn keeps_the_newest_and_the_highest() {
         let mut old = seen(&[(SeenKind::Event, "a", 5), (SeenKind::Event, "b", 1)]);
-        old.merge(&seen(&[
-            (SeenKind::Event, "a", 4),
-            (SeenKind::Inventory, "a", 9),
-        ]));
+        old.merge(&seen(&[(SeenKind::Event, "a", 4), (SeenKind::Inventory, "a", 9)]));
         let entries: Vec<_> = old.entries().collect();
-        assert_eq!(
-            entries,
-            [
-                (SeenKind::Event, "b", 1),
-                (SeenKind::Event, "a", 5),
-                (SeenKind::Inventory, "a", 9)
-            ]
-        );
+        assert_eq!(entries, [(SeenKind::Event, "b", 1), (SeenKind::Event, "a", 5), (SeenKind::Inventory, "a", 9)]);
 
         for n in 0..20 {
             old.note(SeenKind::Event, &format!("e{n}"), 1);
@@ -184,11 +162,7 @@ mod tests {
             (SeenKind::Inventory, "eu_1", 5, false),
             (SeenKind::Event, "eu_2", 1, false),
         ] {
-            assert_eq!(
-                seen(&[(kind, id, version)]).satisfied_by(&model),
-                satisfied,
-                "{id} {version}"
-            );
+            assert_eq!(seen(&[(kind, id, version)]).satisfied_by(&model), satisfied, "{id} {version}");
         }
         assert!(Seen::default().satisfied_by(&model));
     }

@@ -41,11 +41,7 @@ pub(crate) fn contains_word(haystack: &str, word: &str) -> bool {
     if word.chars().next().is_some_and(|first| first >= '\u{0E00}') {
         return haystack.contains(word);
     }
-    haystack.match_indices(word).any(|(at, _)| {
-        haystack
-            .get(..at)
-            .is_some_and(|before| before.ends_with(' '))
-    })
+    haystack.match_indices(word).any(|(at, _)| haystack.get(..at).is_some_and(|before| before.ends_with(' ')))
 }
 
 fn is_accent(c: char) -> bool {

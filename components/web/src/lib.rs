@@ -1,1 +1,41 @@
 //! The landing page, the API reference and the problem pages.
+//!
+//! Everything here is made of files that are compiled in, and of what the kit knows of problems: no database, no variables, no calls.
+
+mod accept;
+mod content;
+mod document;
+mod home;
+mod html;
+mod limits;
+mod markup;
+mod not_found;
+mod problems;
+mod reference;
+mod schema;
+
+use kit::Router;
+use spin_sdk::{
+    http::{IntoResponse, Request},
+    http_service,
+};
+use std::sync::LazyLock;
+
+static ROUTES: LazyLock<Router> = LazyLock::new(|| {
+    Router::new()
+        .get("/", home::page)
+        .get("/docs", reference::page)
+        .get("/problems", problems::list)
+        .get("/problems/:slug", problems::one)
+        .get("/api/openapi.json", content::openapi)
+        .get("/assets/style.css", content::style)
+        .get("/assets/app.js", content::script)
+        .get("/favicon.svg", content::icon)
+        .get("/robots.txt", content::robots)
+});
+
+#[http_service]
+async fn handle(request: Request) -> impl IntoResponse {
+    let asker = not_found::Asker::of(&request);
+    asker.finish(kit::serve(&ROUTES, request).await)
+}

@@ -32,6 +32,7 @@
 //! - Nothing here blocks an async thread.
 
 pub mod allowed_hosts;
+mod batches;
 mod bindings;
 mod commits;
 mod grants;

@@ -51,6 +51,14 @@ pub const POSTGRES_CONNECTIONS: u32 = 32;
 pub const POSTGRES_ACQUIRE: Duration = Duration::from_secs(10);
 /// How long a connection is kept while nobody uses it.
 pub const POSTGRES_IDLE: Duration = Duration::from_secs(300);
+/// How long to wait for a new connection to be made.
+pub const POSTGRES_CONNECT: Duration = Duration::from_secs(5);
+/// A connection that nobody has used for so long is tried before it is used again.
+pub const POSTGRES_TRUSTED: Duration = Duration::from_secs(1);
+/// How long a transaction may stand still before the server ends it: whoever stopped in the middle of one holds locks for that long.
+pub const POSTGRES_IDLE_IN_TRANSACTION: Duration = Duration::from_secs(1);
+/// How long a statement may run before the server ends it.
+pub const POSTGRES_STATEMENT: Duration = Duration::from_secs(30);
 /// Prepared statements kept on each connection.
 pub const POSTGRES_STATEMENTS: usize = 256;
 

@@ -4,7 +4,7 @@ use wasmtime::component::Linker;
 
 use crate::{
     state::{Host, InstanceState},
-    wit::own::marquee,
+    wit::{own::marquee, spin::spin},
 };
 
 /// Which interfaces a linker offers.
@@ -28,7 +28,7 @@ pub fn add_to_linker(linker: &mut Linker<InstanceState>, set: LinkSet) -> wasmti
     // spin::key_value::key_value::add_to_linker::<_, Host>(linker, |state| state)?;
     // spin::postgres::postgres::add_to_linker::<_, Host>(linker, |state| state)?;
     // spin::redis::redis::add_to_linker::<_, Host>(linker, |state| state)?;
-    // spin::sqlite::sqlite::add_to_linker::<_, Host>(linker, |state| state)?;
+    spin::sqlite::sqlite::add_to_linker::<_, Host>(linker, |state| state)?;
     // spin::variables::variables::add_to_linker::<_, Host>(linker, |state| state)?;
     if set == LinkSet::All {
         marquee::booking::types::add_to_linker::<_, Host>(linker, |state| state)?;

@@ -6,7 +6,7 @@ use http::{
     HeaderValue, header,
     uri::{Authority, Scheme},
 };
-use http_body_util::BodyExt as _;
+use http_body_util::BodyExt;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::{Grants, limits};

@@ -17,7 +17,7 @@ pub trait Replica: Send + Sync + 'static {
     /// One page of what matches.
     fn search(&self, query: Query) -> BoxFuture<'_, Result<Page, ReadError>>;
     /// What can be bought of one event.
-    fn availability(&self, event_id: String) -> BoxFuture<'_, Result<Availability, ReadError>>;
+    fn get_availability(&self, event_id: String) -> BoxFuture<'_, Result<Availability, ReadError>>;
 }
 
 const NONE_HERE: ReadError = ReadError::Unavailable(limits::RETRY_AFTER_MS);
@@ -36,8 +36,8 @@ impl<T: Send> replica::HostWithStore<T> for Host {
         binding.ok_or(NONE_HERE)?.search(query).await
     }
 
-    async fn availability(accessor: &Accessor<T, Self>, event_id: String) -> Result<Availability, ReadError> {
+    async fn get_availability(accessor: &Accessor<T, Self>, event_id: String) -> Result<Availability, ReadError> {
         let binding = accessor.with(|mut access| access.get().bindings.replica.clone());
-        binding.ok_or(NONE_HERE)?.availability(event_id).await
+        binding.ok_or(NONE_HERE)?.get_availability(event_id).await
     }
 }

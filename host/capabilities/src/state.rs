@@ -103,13 +103,15 @@ fn wasi(component: &Arc<str>, grants: &Arc<Grants>) -> WasiCtx {
     if !grants.allowed_outbound_hosts.is_empty() {
         let grants = Arc::clone(grants);
         wasi.allow_ip_name_lookup(true).allow_tcp(true).allow_udp(true).socket_addr_check(move |address, purpose| {
-            let scheme = match purpose {
-                SocketAddrUse::TcpConnect => Some("tcp"),
-                SocketAddrUse::UdpConnect | SocketAddrUse::UdpOutgoingDatagram | SocketAddrUse::UdpBind => Some("udp"),
+            let hosts = &grants.allowed_outbound_hosts;
+            let allowed = match purpose {
+                // The system binds before it connects or sends; that alone reaches nobody.
+                SocketAddrUse::TcpBind | SocketAddrUse::UdpBind => address.ip().is_unspecified() && address.port() == 0,
+                SocketAddrUse::TcpConnect => hosts.allows_address("tcp", address),
+                SocketAddrUse::UdpSend | SocketAddrUse::UdpReceive => hosts.allows_address("udp", address),
                 // Nobody calls a component but through its host.
-                SocketAddrUse::TcpBind => None,
+                SocketAddrUse::TcpListen | SocketAddrUse::TcpAccept => false,
             };
-            let allowed = scheme.is_some_and(|scheme| grants.allowed_outbound_hosts.allows_address(scheme, address));
             Box::pin(async move { allowed })
         });
     }

@@ -1,1 +1,39 @@
-//! An edge node: listener, routing, replica, identity.
+//! An edge node: the public listener, and what a node knows by itself.
+//!
+//! [`Edge`] answers requests: it checks and cleans what comes in, routes it by the manifest to a component here or to the
+//! [`Region`], and finishes what goes out. [`Follower`] keeps a [`Replica`] and an [`Identity`] up to date with a [`feed`], so that reads
+//! and token checks need no network. The region's own node uses both, too.
+//!
+//! # Invariants
+//! - No database and no secret: what is here comes from the feed, and the feed is public.
+//! - A request is answered by the version of the application that it began with.
+//! - A component never sees what concerns one hop only, nor what a client says about itself that only a host may say.
+//! - What this node knows of an event never goes backwards.
+
+mod application;
+mod body;
+mod clock;
+mod connection;
+mod cors;
+pub mod feed;
+mod follower;
+mod headers;
+mod identity;
+pub mod limits;
+mod listener;
+mod problem;
+mod replica;
+mod request_id;
+mod service;
+#[cfg(test)]
+mod testing;
+
+pub use application::{Components, Region, Traffic, answer};
+pub use body::{Body, known};
+pub use clock::now;
+pub use cors::{Cors, Error as CorsError};
+pub use follower::Follower;
+pub use identity::Identity;
+pub use listener::{Edge, Options};
+pub use problem::Problem;
+pub use replica::Replica;

@@ -1,1 +1,57 @@
-//! How components run: engine, application versions, instances.
+//! How components run.
+//!
+//! # The way of a request
+//! `spin.toml` becomes a [`Manifest`]; a [`Loader`] reads, composes and compiles what it names into one immutable
+//! [`Version`]; a role gives it what it has to offer ([`capabilities::Bindings`]), which makes an [`Application`]; a
+//! [`Switch`] says which application gets the traffic. [`Routes`] say which component answers a path, and where; then
+//! [`Application::handle`] has it answered by an instance, or says by a [`Failure`] why not.
+//!
+//! ```text
+//! Manifest ──Loader──> Version ──Bindings──> Application <── Switch <── requests
+//!             Cache     shared by roles       instances
+//! ```
+//!
+//! # The modules
+//! | module | holds |
+//! |---|---|
+//! | [`engine`] | wasmtime's configuration, the thread that advances the epoch |
+//! | [`manifest`] | `spin.toml`: read, checked, variables resolved |
+//! | [`routes`] | path to component, method and path to edge or region |
+//! | [`compose`] | a component and its dependencies made one |
+//! | [`cache`] | compiled code on disk |
+//! | [`version`], [`application`], [`switch`] | the application: loaded, in a role, exchanged |
+//! | [`handler`] | requests into instances |
+//! | [`ledger`] | the long-lived instance of the component `ledger` |
+//!
+//! # Invariants
+//! - An instance ends with its own requests and takes nobody else's with it: a trap, a loop and exhausted memory are bounded
+//!   to it and told apart.
+//! - Every queue, wait and instance has a limit, and they all stand in [`limits`].
+//! - A version never changes, and one that has not been checked gets no traffic.
+//! - Values of variables are in no log, error or `Debug` output.
+//! - `unsafe` is used to load compiled code that only we can have written, and nowhere else but to ask who we are.
+
+pub mod application;
+pub mod cache;
+pub mod compose;
+pub mod engine;
+mod failure;
+pub mod handler;
+mod instance;
+pub mod ledger;
+pub mod limits;
+pub mod manifest;
+pub mod routes;
+pub mod switch;
+pub mod version;
+
+pub use application::{Application, Probe, Unhealthy};
+pub use cache::Cache;
+pub use engine::{Allocation, Engine, EngineError};
+pub use failure::Failure;
+pub use handler::{RequestBody, ResponseBody, Stats, empty};
+pub use ledger::LedgerInstance;
+pub use manifest::{Manifest, ManifestError, VariableSources};
+pub use routes::{Place, Routes, Target};
+pub use switch::Switch;
+pub use version::{LoadError, Loader, Mode, Version};

@@ -1,28 +1,89 @@
 //! `spin:postgres`: a pool of connections for each address.
+//!
+//! A guest's handle holds one connection from when it is opened until it is dropped. Then the connection goes back to its pool if nothing of its user
+//! is left on it; one with an open transaction, or one whose last statement did not end, is closed. Parameters are bound, and columns read, by
+//! the types that the server says they have; a value of another type is refused, as Spin refuses it.
 
-use crate::Commits;
+mod address;
+mod connection;
+mod decode;
+mod effect;
+mod encode;
+mod error;
+mod host;
+mod numeric;
+mod pool;
+mod time;
 
-/// A handle of a guest.
-pub struct Connection;
-/// What a guest says about a connection before it opens it.
-pub struct ConnectionBuilder;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+pub use crate::wit::spin::spin::postgres::postgres::{
+    Column, DbDataType, DbError, DbValue, Error, Interval, ParameterValue, QueryError, RangeBoundKind, RowSet,
+};
+pub use connection::Connection;
+pub(crate) use host::ConnectionBuilder;
+
+use crate::{Commits, allowed_hosts::AllowedHosts, limits};
+use address::Address;
+use pool::Pool;
 
 /// A role's Postgres pools, made as addresses are first used. Cheap to clone; clones share the pools.
 #[derive(Clone)]
 pub struct PostgresPools {
+    pools: Arc<Mutex<BTreeMap<(String, Option<String>), Arc<Pool>>>>,
     commits: Commits,
+}
+
+impl Default for PostgresPools {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl PostgresPools {
     /// No pools yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { commits: Commits::new() }
+        Self { pools: Arc::default(), commits: Commits::new() }
     }
 
     /// Word of every commit made through these pools by components.
     #[must_use]
     pub fn commits(&self) -> &Commits {
         &self.commits
+    }
+
+    /// A connection to `address` (a URL, or `key=value` pairs as libpq has them), if `allowed` permits its host. With `root_ca` (PEM), the server must
+    /// show a certificate that it has signed.
+    ///
+    /// # Errors
+    /// [`Error::ConnectionFailed`].
+    pub async fn open(&self, address: &str, root_ca: Option<&str>, allowed: &AllowedHosts) -> Result<Connection, Error> {
+        // Looked at every time, even for an address that has a pool: who may use it differs from component to component.
+        let parsed = Address::parse(address)?;
+        if !allowed.allows("postgres", parsed.host(), Some(parsed.port())) {
+            return Err(Error::ConnectionFailed(format!("address postgres://{}:{} is not permitted", parsed.host(), parsed.port())));
+        }
+        let pool = self.pool(address, root_ca, parsed)?;
+        Ok(Connection::new(pool.lease().await?))
+    }
+
+    fn pool(&self, address: &str, root_ca: Option<&str>, parsed: Address) -> Result<Arc<Pool>, Error> {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (address.to_owned(), root_ca.map(str::to_owned));
+        if let Some(pool) = pools.get(&key) {
+            return Ok(Arc::clone(pool));
+        }
+        if pools.len() >= limits::POSTGRES_POOLS {
+            let unused = pools.iter().find(|(_, pool)| Arc::strong_count(pool) == 1).map(|(key, _)| key.clone());
+            let unused = unused.ok_or_else(|| Error::ConnectionFailed("too many addresses".into()))?;
+            pools.remove(&unused);
+        }
+        let pool = Arc::new(Pool::new(parsed.options(root_ca), self.commits.clone()));
+        pools.insert(key, Arc::clone(&pool));
+        Ok(pool)
     }
 }

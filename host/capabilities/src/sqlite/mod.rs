@@ -1,24 +1,39 @@
-//! `spin:sqlite`: named databases, each a file.
+//! `spin:sqlite`: named databases, each a file, with a bounded pool of connections.
+//!
+//! A guest's handle takes a connection from the pool with its first statement and keeps it until the handle is dropped, so transactions and
+//! settings stay where they were made. Then the connection goes back if it is clean; one with an open transaction is closed, which rolls it back.
+//! Statements run on blocking threads. Error texts are SQLite's own, as in Spin.
+
+mod connection;
+mod host;
+mod pool;
+mod session;
+mod statement;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-use crate::Commits;
+pub use connection::Connection;
+pub use crate::wit::spin::spin::sqlite::sqlite::{Error, QueryResult, RowResult, Value};
+use pool::Database;
 
-/// A handle of a guest.
-pub struct Connection;
+use crate::Commits;
 
 /// A role's SQLite databases by label. Cheap to clone; clones share the pools.
 #[derive(Clone)]
 pub struct SqliteDatabases {
-    files: Arc<BTreeMap<String, PathBuf>>,
+    databases: Arc<BTreeMap<String, Arc<Database>>>,
     commits: Commits,
 }
 
 impl SqliteDatabases {
-    /// Databases by label. A file is made when its database is first opened; its folder must exist.
+    /// Databases by label. A file is made when its database is first used; its folder must exist.
     #[must_use]
     pub fn new(files: BTreeMap<String, PathBuf>) -> Self {
-        Self { files: Arc::new(files), commits: Commits::new() }
+        let commits = Commits::new();
+        let open = |(label, file)| (label, Arc::new(Database::new(file, commits.clone())));
+        Self { databases: Arc::new(files.into_iter().map(open).collect()), commits }
     }
 
     /// Word of every commit made through these databases by components.
@@ -26,4 +41,22 @@ impl SqliteDatabases {
     pub fn commits(&self) -> &Commits {
         &self.commits
     }
+
+    /// A new handle on the database called `label`.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchDatabase`].
+    pub fn open(&self, label: &str) -> Result<Connection, Error> {
+        self.databases.get(label).map(Connection::new).ok_or(Error::NoSuchDatabase)
+    }
+}
+
+/// SQLite's own text, as Spin gives it.
+fn io(error: impl std::fmt::Display) -> Error {
+    Error::Io(error.to_string())
+}
+
+/// What is said of a statement whose end nobody saw.
+fn lost() -> Error {
+    Error::Io("the statement was abandoned".into())
 }

@@ -19,7 +19,12 @@ struct Trigger {
     route: Option<String>,
 }
 
-pub(super) fn check(raw: raw::Manifest, path: &Path, sources: &VariableSources) -> Result<Manifest, ManifestError> {
+pub(super) fn check(
+    raw: raw::Manifest,
+    digest: String,
+    path: &Path,
+    sources: &VariableSources,
+) -> Result<Manifest, ManifestError> {
     let mut faults = Vec::new();
     if raw.spin_manifest_version.as_integer() != Some(2) {
         faults.push(Fault::new("spin_manifest_version", "only version 2 is understood", "write spin_manifest_version = 2"));
@@ -42,7 +47,7 @@ pub(super) fn check(raw: raw::Manifest, path: &Path, sources: &VariableSources) 
         return Err(ManifestError::Invalid { path: path.to_owned(), faults });
     }
     let raw::Application { name, version, description, .. } = raw.application;
-    Ok(Manifest { path: path.to_owned(), name, version, description, components, routes })
+    Ok(Manifest { path: path.to_owned(), name, version, description, components, routes, digest })
 }
 
 fn variables(raw: &BTreeMap<String, raw::Variable>, sources: &VariableSources, faults: &mut Vec<Fault>) -> Resolved {
@@ -228,15 +233,18 @@ impl Context<'_> {
         for (index, template) in granted.allowed_outbound_hosts.iter().enumerate() {
             let at = format!("{at}.allowed_outbound_hosts[{index}]");
             let Some(host) = self.resolve(&at, template, faults) else { continue };
-            // The template is named, not what it resolved to: that may be a secret.
-            match AllowedHosts::parse([&host]) {
+            // As in Spin: a host that is not set grants nothing.
+            if host.trim().is_empty() && template.contains("{{") {
+                continue;
+            }
+            match AllowedHosts::parse(&[&host]) {
                 Ok(_) => hosts.push(host),
-                Err(error) if template.contains("{{") => {
-                    drop(error);
-                    let problem = format!("{template:?} does not resolve to a host");
-                    faults.push(Fault::new(at, problem, "it must read scheme://host:port"));
-                }
-                Err(error) => faults.push(Fault::new(at, error.to_string(), "it must read scheme://host:port")),
+                // The template is named, not what it resolved to: that may be a secret.
+                Err(error) => faults.push(Fault::new(
+                    at,
+                    format!("{template:?} is not a host: {}", error.reason),
+                    "write scheme://host:port, with * for any",
+                )),
             }
         }
         grants.allowed_outbound_hosts = AllowedHosts::parse(&hosts).unwrap_or_default();

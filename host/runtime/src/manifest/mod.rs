@@ -32,6 +32,8 @@ pub struct Manifest {
     pub components: BTreeMap<String, Component>,
     /// Which component answers which path, and where.
     pub routes: Routes,
+    /// SHA-256 of its text.
+    pub(crate) digest: String,
 }
 
 /// One component of the application.
@@ -93,7 +95,7 @@ impl Manifest {
             path: path.to_owned(),
             message: error.to_string().trim_end().to_owned(),
         })?;
-        check::check(raw, path, sources)
+        check::check(raw, crate::cache::digest(text.as_bytes()), path, sources)
     }
 }
 

@@ -1,0 +1,129 @@
+//! Users, as rows and as JSON.
+
+use crate::limits;
+use kit::{Answer, Problem, Request, Response, claims, json, params, problem, sql};
+use serde::Serialize;
+
+/// The role that everybody has; the others stand in `user_roles`.
+pub const USER: &str = "user";
+/// May create and change events, for the organisers that they are a member of.
+pub const ORGANISER: &str = "organiser";
+/// May do anything.
+pub const ADMIN: &str = "admin";
+
+/// A user as the API shows them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct User {
+    /// `<region>_…`.
+    pub id: String,
+    /// Lower case.
+    pub email: String,
+    /// As they write it.
+    pub name: String,
+    /// `user` first.
+    pub roles: Vec<String>,
+}
+
+/// A user and their roles; none where there is no such user.
+pub async fn find(tx: &mut sql::Tx, id: &str) -> Result<Option<User>, Problem> {
+    let statement = "SELECT email, name FROM users WHERE id = $1";
+    let Some((email, name)) = tx.one::<(String, String)>(statement, params![id]).await? else {
+        return Ok(None);
+    };
+    let roles = all_roles(claims::roles(tx, id).await?);
+    Ok(Some(User { id: id.to_owned(), email, name, roles }))
+}
+
+/// What is written to `users`. The email is unique: [`sql::Error::Unique`] says that it is taken.
+pub struct NewUser<'a> {
+    /// A new id.
+    pub id: &'a str,
+    /// Normalised.
+    pub email: &'a str,
+    /// Checked.
+    pub name: &'a str,
+    /// PHC string.
+    pub password_hash: &'a str,
+}
+
+/// Adds a user with version 1, and says so in the journal.
+pub async fn add(tx: &mut sql::Tx, user: &NewUser<'_>) -> Result<(), sql::Error> {
+    let now = tx.now();
+    tx.execute(
+        "INSERT INTO users (id, email, name, password_hash, version, created_at) VALUES ($1, $2, $3, $4, 1, $5)",
+        params![user.id, user.email, user.name, user.password_hash, now],
+    )
+    .await?;
+    let registered = kit::journal::Entry {
+        topic: kit::journal::USER_EVENTS,
+        kind: "user.registered",
+        aggregate: user.id.to_owned(),
+        version: 1,
+        payload: serde_json::json!({ "user_id": user.id, "email": user.email, "name": user.name }),
+        fact: None,
+    };
+    kit::journal::write(tx, &[registered]).await
+}
+
+/// Counts a change of a user; gives the new version, which orders what the journal says of them.
+pub async fn touch(tx: &mut sql::Tx, id: &str) -> Result<i64, Problem> {
+    tx.one::<(i64,)>("UPDATE users SET version = version + 1 WHERE id = $1 RETURNING version", params![id])
+        .await?
+        .map(|(version,)| version)
+        .ok_or_else(gone)
+}
+
+/// What a token is worth whose user is not here: accounts are never deleted, so it comes from another database.
+pub fn gone() -> Problem {
+    Problem::unauthenticated("The token's account is not known here.")
+}
+
+/// `user` and the roles beyond it, those with more rights last.
+pub fn all_roles(mut beyond: Vec<String>) -> Vec<String> {
+    beyond.sort_unstable_by(|a, b| b.cmp(a));
+    beyond.insert(0, USER.to_owned());
+    beyond
+}
+
+/// A name's field: 1 to 100 characters without control characters, blanks around it taken away.
+pub fn read_name(body: &mut json::Reader) -> String {
+    let name = body.text("name", limits::NAME_CHARACTERS);
+    if name.chars().any(char::is_control) {
+        body.fault("name", "must not have control characters");
+    }
+    name.trim().to_owned()
+}
+
+/// `GET /api/auth/me`: the caller, their roles as they are now.
+pub async fn me(request: Request) -> Answer {
+    let claims = claims::require(&request).await?;
+    let mut tx = sql::read().await?;
+    let user = find(&mut tx, &claims.subject).await?.ok_or_else(gone)?;
+    private(200, &user)
+}
+
+/// An answer for its asker's eyes only.
+pub fn private(status: u16, value: &impl Serialize) -> Answer {
+    Ok(Response::json(status, value)?.header("cache-control", "no-store"))
+}
+
+/// Tells a taken email from what else may go wrong.
+pub fn taken(error: sql::Error) -> Problem {
+    match error {
+        sql::Error::Unique(_) => Problem::new(problem::EMAIL_TAKEN, "An account with this email exists."),
+        other => other.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_are_in_one_order() {
+        let roles = |beyond: &[&str]| all_roles(beyond.iter().map(|role| (*role).to_owned()).collect());
+        assert_eq!(roles(&[]), ["user"]);
+        assert_eq!(roles(&["admin", "organiser"]), roles(&["organiser", "admin"]));
+        assert_eq!(roles(&["admin", "organiser"]), ["user", "organiser", "admin"]);
+    }
+}

@@ -1,0 +1,37 @@
+//! `POST /api/organisers`
+
+use crate::{accounts, limits};
+use kit::{Answer, Problem, Request, Response, claims, config, id, idempotency, json, params, problem, sql};
+use serde_json::json;
+
+/// Makes an organiser with the caller as its member, who may from then on create events for it.
+pub async fn create(request: Request) -> Answer {
+    let claims = claims::require(&request).await?;
+    let name = json::read(&request, accounts::read_name)?;
+    let region = config::region().await?;
+    idempotency::once(&request, "organisers", &claims.subject, async |tx: &mut sql::Tx| {
+        let user = &claims.subject;
+        // Locks the user's row, so that no two requests count at once; and tells a token from elsewhere.
+        accounts::touch(tx, user).await?;
+        let (count,) = tx
+            .one::<(i64,)>("SELECT COUNT(*) FROM organiser_members WHERE user_id = $1", params![user])
+            .await?
+            .unwrap_or_default();
+        if count >= limits::ORGANISERS_PER_USER {
+            return Err(Problem::new(
+                problem::WRONG_STATE,
+                format!("A person may have {} organisers.", limits::ORGANISERS_PER_USER),
+            ));
+        }
+        let (organiser, now) = (id::new(&region), tx.now());
+        tx.execute("INSERT INTO organisers (id, name, created_at) VALUES ($1, $2, $3)", params![&organiser, &name, now]).await?;
+        tx.execute("INSERT INTO organiser_members (organiser_id, user_id) VALUES ($1, $2)", params![&organiser, user]).await?;
+        tx.execute(
+            "INSERT INTO user_roles (user_id, role) VALUES ($1, $2) ON CONFLICT (user_id, role) DO NOTHING",
+            params![user, accounts::ORGANISER],
+        )
+        .await?;
+        Response::json(201, &json!({ "id": organiser, "name": name }))
+    })
+    .await
+}

@@ -1,0 +1,100 @@
+//! Sessions: one row per login, and the tokens that its client gets.
+
+use crate::{
+    accounts::{self, User},
+    keys, limits,
+    refresh_token::RefreshToken,
+    rotation,
+};
+use kit::{Problem, config, hash, id, journal, params, sql};
+use read_model::Fact;
+use serde::Serialize;
+
+/// What a client gets when it logs in or refreshes.
+#[derive(Debug, Serialize)]
+pub struct Grant {
+    /// Only at registration and login.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<User>,
+    access_token: String,
+    refresh_token: String,
+    token_type: &'static str,
+    expires_in: i64,
+    #[serde(skip)]
+    session: String,
+}
+
+impl Grant {
+    /// The session's id.
+    pub fn session(&self) -> &str {
+        &self.session
+    }
+}
+
+/// Tokens for a session of this user, as of `now`.
+pub async fn grant(user: &User, refresh_token: &RefreshToken, now: i64) -> Result<Grant, Problem> {
+    let key = keys::signing().await?;
+    let access_token = key.access_token(&user.id, refresh_token.session(), &user.roles, now).map_err(Problem::internal)?;
+    Ok(Grant {
+        user: None,
+        access_token,
+        refresh_token: refresh_token.render(),
+        token_type: "Bearer",
+        expires_in: limits::ACCESS_SECONDS,
+        session: refresh_token.session().to_owned(),
+    })
+}
+
+/// Begins a session, and tidies away some of the user's that ended long ago.
+pub async fn start(tx: &mut sql::Tx, user: &User) -> Result<Grant, Problem> {
+    let token = RefreshToken::new(id::new(&config::region().await?), hash::secret());
+    let now = tx.now();
+    let ended = now - limits::ENDED_MICROSECONDS;
+    tx.execute(
+        "DELETE FROM sessions WHERE id IN \
+         (SELECT id FROM sessions WHERE user_id = $1 AND (expires_at < $2 OR revoked_at < $2) ORDER BY id LIMIT $3)",
+        params![&user.id, ended, limits::SESSIONS_TIDIED],
+    )
+    .await?;
+    tx.execute(
+        "INSERT INTO sessions (id, user_id, refresh_hash, previous_hash, rotated_at, expires_at, revoked_at, created_at) \
+         VALUES ($1, $2, $3, NULL, $4, $5, NULL, $4)",
+        params![token.session(), &user.id, token.hash(), now, rotation::expires_at(now, now)],
+    )
+    .await?;
+    grant(user, &token, now).await
+}
+
+/// Ends a session, and tells the edges to refuse its access tokens until the last of them has ended. False where it had ended already.
+pub async fn end(tx: &mut sql::Tx, session: &str) -> Result<bool, sql::Error> {
+    let now = tx.now();
+    let ended =
+        tx.execute("UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL", params![session, now]).await?;
+    if ended == 0 {
+        return Ok(false);
+    }
+    let until = now + limits::ACCESS_SECONDS * kit::time::SECOND;
+    let revoked = journal::Entry {
+        topic: journal::FEED_ONLY,
+        kind: "session.revoked",
+        aggregate: session.to_owned(),
+        version: 1,
+        payload: serde_json::json!({ "session_id": session }),
+        fact: Some(Fact::SessionRevoked { session: session.to_owned(), until }),
+    };
+    journal::write(tx, &[revoked]).await?;
+    Ok(true)
+}
+
+/// Notes in the journal that a user logged in or out.
+pub async fn note(tx: &mut sql::Tx, kind: &'static str, user: &str, session: &str) -> Result<(), Problem> {
+    let entry = journal::Entry {
+        topic: journal::USER_EVENTS,
+        kind,
+        aggregate: user.to_owned(),
+        version: accounts::touch(tx, user).await?,
+        payload: serde_json::json!({ "user_id": user, "session_id": session }),
+        fact: None,
+    };
+    Ok(journal::write(tx, &[entry]).await?)
+}

@@ -1,0 +1,18 @@
+//! What must stand before anybody can log in: the signing key and the first admin. Made on first use and by the region's ticker,
+//! whichever comes first.
+
+use crate::{admin, keys};
+use kit::{Answer, Problem, Request, Response};
+
+/// Sees to it; gives how many things it did. Free once this instance has seen it done.
+pub async fn ensure() -> Result<u32, Problem> {
+    let key = keys::ensure().await?;
+    let admin = admin::ensure().await?;
+    Ok(u32::from(key) + u32::from(admin))
+}
+
+/// `POST /api/auth/due`: the tick. Harmless whoever calls it.
+pub async fn due(_: Request) -> Answer {
+    let done = ensure().await?;
+    Response::json(200, &serde_json::json!({ "done": done }))
+}

@@ -1,0 +1,41 @@
+//! Giving places back.
+
+use crate::{store, view::View};
+use kit::{
+    Answer, Problem, Request, Response, claims, idempotency, json,
+    ledger::{self, Action, BookingStatus, Rejection, Subject},
+    seen::SeenKind,
+    sql,
+};
+
+/// `POST /api/bookings/{id}/cancel`. A booking that is cancelled already stays so, and is shown as it is.
+pub async fn cancel(request: Request) -> Answer {
+    let claims = claims::require(&request).await?;
+    let given = idempotency::key(&request)?;
+    json::read_optional(&request, |_| ())?;
+    let id = request.id("id")?;
+
+    let mut tx = sql::read().await?;
+    let found = store::find(&mut tx, id, &claims.subject).await?.ok_or_else(Problem::not_found)?;
+    // The ledger may need the database's only writer, so nothing of ours stays open meanwhile.
+    tx.rollback().await?;
+    let event = found.booking.event_id;
+
+    // A booking can be cancelled only once, so its id does for a key where the client gives none.
+    let key = given.map_or_else(|| format!("cancel:{id}"), str::to_owned);
+    let (version, booking) = match ledger::decide(Subject::Person(claims.subject.clone()), key, &event, Action::Cancel(id.to_owned())).await {
+        Ok(receipt) => {
+            let version = receipt.version;
+            (version, ledger::booking(receipt).ok_or_else(|| Problem::internal("a cancellation left no booking"))?)
+        }
+        Err(Rejection::WrongState(BookingStatus::Cancelled)) => {
+            let mut tx = sql::read().await?;
+            let booking = store::find(&mut tx, id, &claims.subject).await?.ok_or_else(Problem::not_found)?.booking;
+            (booking.version, booking)
+        }
+        Err(rejection) => return Err(rejection.into()),
+    };
+    Ok(Response::json(200, &View::new(&booking))?
+        .header("cache-control", "no-store")
+        .seen(&request, SeenKind::Inventory, &event, version))
+}

@@ -1,0 +1,63 @@
+//! One's own bookings.
+
+use crate::{
+    limits,
+    store::{self, Page, Stored},
+    view::{self, View},
+};
+use kit::{Answer, Problem, Request, Response, claims, id, query, sql};
+use serde::Serialize;
+
+const STATUSES: &[&str] = &["held", "paying", "confirmed", "cancelled", "expired"];
+
+#[derive(Serialize)]
+struct List {
+    items: Vec<View>,
+    next_cursor: Option<String>,
+}
+
+/// `GET /api/bookings`: newest first.
+pub async fn mine(request: Request) -> Answer {
+    let claims = claims::require(&request).await?;
+    let (page, cursor) = query::read(&request, |query| {
+        let page = Page { status: query.word("status", STATUSES).and_then(store::status), after: None, limit: query.limit() };
+        (page, query.text("cursor", limits::CURSOR_BYTES))
+    })?;
+    let after = cursor.map(|text| parse(&text).ok_or_else(|| Problem::fault("/cursor", "not a cursor of this list"))).transpose()?;
+
+    let mut tx = sql::read().await?;
+    let now = tx.now();
+    // One more than asked for tells whether there is a next page.
+    let wanted = Page { after, limit: page.limit + 1, ..page };
+    let mut found = store::page(&mut tx, &claims.subject, &wanted).await?;
+    let size = usize::try_from(page.limit).unwrap_or_default();
+    let more = found.len() > size;
+    found.truncate(size);
+    let next_cursor = found.last().filter(|_| more).map(cursor_after);
+    let items = found.into_iter().map(|stored| View::new(&view::at(stored.booking, now))).collect();
+    Ok(Response::json(200, &List { items, next_cursor })?.header("cache-control", "private, no-cache"))
+}
+
+/// Says where the next page begins: behind this booking.
+fn cursor_after(last: &Stored) -> String {
+    format!("{}.{}", last.booking.created_at, last.booking.id)
+}
+
+fn parse(cursor: &str) -> Option<(i64, String)> {
+    let (created_at, booking) = cursor.split_once('.')?;
+    let created_at = created_at.parse().ok().filter(|instant| *instant >= 0)?;
+    id::valid(booking).then(|| (created_at, booking.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn cursors_are_ours_or_refused() {
+        assert_eq!(parse("17.eu_b"), Some((17, "eu_b".to_owned())));
+        for nonsense in ["", "17", "17.", ".eu_b", "-1.eu_b", "x.eu_b", "17.eu_B", "17.eu_b.c", "99999999999999999999.eu_b"] {
+            assert_eq!(parse(nonsense), None, "{nonsense}");
+        }
+    }
+}

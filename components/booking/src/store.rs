@@ -1,0 +1,131 @@
+//! Bookings as the ledger left them in SQL. Nothing here writes.
+
+use kit::{
+    ledger::{Booking, BookingItem, BookingStatus, Money},
+    params,
+    sql::{self, Error, Tx, Value},
+};
+use std::collections::BTreeMap;
+
+kit::row! {
+    struct Row {
+        id: String,
+        event: String,
+        person: String,
+        status: String,
+        expires_at: Option<i64>,
+        total: i64,
+        currency: String,
+        ticket_seed: String,
+        version: u64,
+        created_at: i64,
+    }
+}
+
+const COLUMNS: &str = "id, event, person, status, expires_at, total, currency, ticket_seed, version, created_at";
+
+/// A booking, and the secret that its tickets come from.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// As its row says: an overdue hold is still held here.
+    pub booking: Booking,
+    /// Never shown to anybody.
+    pub ticket_seed: String,
+}
+
+/// A person's booking; none where there is none of this id, or it is somebody else's.
+pub async fn find(tx: &mut Tx, id: &str, person: &str) -> Result<Option<Stored>, Error> {
+    let statement = format!("SELECT {COLUMNS} FROM bookings WHERE id = $1 AND person = $2");
+    let rows = tx.all(&statement, params![id, person]).await?;
+    Ok(with_items(tx, rows).await?.pop())
+}
+
+/// Which of a person's bookings a page shows.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// As shown: an overdue hold counts as expired.
+    pub status: Option<BookingStatus>,
+    /// Instant of creation and id of the last one shown before.
+    pub after: Option<(i64, String)>,
+    /// How many at most.
+    pub limit: i64,
+}
+
+/// A person's bookings, the newest first.
+pub async fn page(tx: &mut Tx, person: &str, page: &Page) -> Result<Vec<Stored>, Error> {
+    let (created_at, id) = page.after.clone().unwrap_or((i64::MAX, String::new()));
+    let (condition, now) = match page.status {
+        None => ("", None),
+        Some(BookingStatus::Held) => (" AND status = 'held' AND expires_at > $5", Some(tx.now())),
+        Some(BookingStatus::Paying) => (" AND status = 'paying' AND expires_at > $5", Some(tx.now())),
+        Some(BookingStatus::Expired) => (" AND (status = 'expired' OR (status IN ('held', 'paying') AND expires_at <= $5))", Some(tx.now())),
+        Some(BookingStatus::Confirmed) => (" AND status = 'confirmed'", None),
+        Some(BookingStatus::Cancelled) => (" AND status = 'cancelled'", None),
+    };
+    let statement = format!(
+        "SELECT {COLUMNS} FROM bookings WHERE person = $1 AND (created_at < $2 OR (created_at = $2 AND id < $3)){condition} \
+         ORDER BY created_at DESC, id DESC LIMIT $4"
+    );
+    let parameters = params![person, created_at, id, page.limit].into_iter().chain(now.map(Value::from));
+    let rows = tx.all(&statement, parameters).await?;
+    with_items(tx, rows).await
+}
+
+async fn with_items(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Stored>, Error> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let statement = format!(
+        "SELECT booking, ticket_type, quantity, unit_price FROM booking_items WHERE booking IN ({}) ORDER BY booking, ordinal",
+        sql::list(1, rows.len())
+    );
+    let items: Vec<(String, String, u32, i64)> = tx.all(&statement, rows.iter().map(|row| Value::from(&row.id))).await?;
+    let mut by_booking: BTreeMap<String, Vec<BookingItem>> = BTreeMap::new();
+    for (booking, ticket_type, quantity, unit_price) in items {
+        by_booking.entry(booking).or_default().push(BookingItem { ticket_type, quantity, unit_price });
+    }
+    rows.into_iter().map(|row| stored(row, &mut by_booking)).collect()
+}
+
+fn stored(row: Row, items: &mut BTreeMap<String, Vec<BookingItem>>) -> Result<Stored, Error> {
+    let items = items.remove(&row.id).unwrap_or_default();
+    let status = status(&row.status).ok_or_else(|| Error::Other(format!("booking {}: unknown status {:?}", row.id, row.status)))?;
+    Ok(Stored {
+        ticket_seed: row.ticket_seed,
+        booking: Booking {
+            id: row.id,
+            event_id: row.event,
+            person: row.person,
+            status,
+            expires_at: row.expires_at,
+            items,
+            total: Money { amount: row.total, currency: row.currency },
+            version: row.version,
+            created_at: row.created_at,
+        },
+    })
+}
+
+/// A status by its name.
+pub fn status(name: &str) -> Option<BookingStatus> {
+    Some(match name {
+        "held" => BookingStatus::Held,
+        "paying" => BookingStatus::Paying,
+        "confirmed" => BookingStatus::Confirmed,
+        "cancelled" => BookingStatus::Cancelled,
+        "expired" => BookingStatus::Expired,
+        _ => return None,
+    })
+}
+
+/// Events that have overdue holds, those longest overdue first.
+pub async fn overdue_events(tx: &mut Tx, limit: i64) -> Result<Vec<String>, Error> {
+    let now = tx.now();
+    let rows: Vec<(String,)> = tx
+        .all(
+            "SELECT event FROM bookings WHERE status IN ('held', 'paying') AND expires_at <= $1 GROUP BY event ORDER BY MIN(expires_at) LIMIT $2",
+            params![now, limit],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|(event,)| event).collect())
+}

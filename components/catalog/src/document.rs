@@ -1,0 +1,113 @@
+//! Events as the API writes them.
+
+use kit::replica::{Event, EventStatus as ReplicaStatus};
+use kit::{Answer, Response, time};
+use read_model::{EventDoc, EventStatus, TicketType, Venue};
+use serde::Serialize;
+
+/// An event in an answer: the same bytes for the same revision, whoever renders it.
+#[derive(Serialize)]
+pub struct Document<'a> {
+    id: &'a str,
+    organiser_id: &'a str,
+    status: EventStatus,
+    revision: u64,
+    title: &'a str,
+    description: &'a str,
+    category: &'a str,
+    venue: &'a Venue,
+    starts_at: String,
+    ends_at: String,
+    timezone: &'a str,
+    currency: &'a str,
+    region: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refund_until: Option<String>,
+    ticket_types: &'a [TicketType],
+}
+
+impl<'a> From<&'a EventDoc> for Document<'a> {
+    fn from(doc: &'a EventDoc) -> Self {
+        Self {
+            id: &doc.id,
+            organiser_id: &doc.organiser_id,
+            status: doc.status,
+            revision: doc.revision,
+            title: &doc.title,
+            description: &doc.description,
+            category: &doc.category,
+            venue: &doc.venue,
+            starts_at: time::format(doc.starts_at),
+            ends_at: time::format(doc.ends_at),
+            timezone: &doc.timezone,
+            currency: &doc.currency,
+            region: &doc.region,
+            refund_until: doc.refund_until.map(time::format),
+            ticket_types: &doc.ticket_types,
+        }
+    }
+}
+
+/// The event with its `ETag`.
+pub fn answer(status: u16, doc: &EventDoc) -> Answer {
+    Ok(Response::json(status, &Document::from(doc))?.header("etag", etag(doc.revision)))
+}
+
+/// A strong validator: a revision has one representation.
+pub fn etag(revision: u64) -> String {
+    format!("\"{revision}\"")
+}
+
+/// An event as the replica gives it.
+pub fn from_replica(event: Event) -> EventDoc {
+    EventDoc {
+        id: event.id,
+        organiser_id: event.organiser_id,
+        status: match event.status {
+            ReplicaStatus::Draft => EventStatus::Draft,
+            ReplicaStatus::Published => EventStatus::Published,
+            ReplicaStatus::Cancelled => EventStatus::Cancelled,
+        },
+        revision: event.revision,
+        title: event.title,
+        description: event.description,
+        category: event.category,
+        venue: Venue { name: event.venue.name, city: event.venue.city, country: event.venue.country },
+        starts_at: event.starts_at,
+        ends_at: event.ends_at,
+        timezone: event.timezone,
+        currency: event.currency,
+        region: event.region,
+        refund_until: event.refund_until,
+        ticket_types: event
+            .ticket_types
+            .into_iter()
+            .map(|ticket| TicketType {
+                id: ticket.id,
+                name: ticket.name,
+                price: ticket.price,
+                capacity: ticket.capacity,
+                per_person_limit: ticket.per_person_limit,
+            })
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stands_as_in_the_api() {
+        let doc = crate::draft::tests::event();
+        let json = serde_json::to_string(&Document::from(&doc)).unwrap();
+        assert_eq!(
+            json,
+            r#"{"id":"eu_1","organiser_id":"eu_o","status":"draft","revision":1,"title":"Night of Strings","#.to_owned()
+                + r#""description":"...","category":"music","venue":{"name":"Blue Hall","city":"Colombo","country":"LK"},"#
+                + r#""starts_at":"2027-03-01T19:00:00Z","ends_at":"2027-03-01T22:00:00Z","timezone":"Asia/Colombo","#
+                + r#""currency":"EUR","region":"eu","ticket_types":[{"id":"eu_t1","name":"Standard","price":4500,"#
+                + r#""capacity":100,"per_person_limit":6}]}"#
+        );
+    }
+}

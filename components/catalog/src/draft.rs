@@ -1,0 +1,187 @@
+//! Events being made and changed: pure.
+
+use kit::{
+    Problem,
+    problem::{self, Fault},
+};
+use read_model::{EventDoc, EventStatus, TicketType, Venue};
+
+use crate::fields::{Fields, TicketFields};
+use crate::limits;
+
+/// Why an event cannot be as it was asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Pointer and detail of each fault.
+    Faults(Vec<(String, String)>),
+    /// The event's state does not permit it.
+    State(&'static str),
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Faults(faults) => {
+                Self::invalid(faults.into_iter().map(|(pointer, detail)| Fault { pointer, detail }).collect())
+            }
+            Refusal::State(detail) => Self::new(problem::WRONG_STATE, detail),
+        }
+    }
+}
+
+/// A new draft, from fields that are all there. `new_id` gives the ids of the event and its ticket types.
+pub fn create(fields: Fields, region: &str, now: i64, mut new_id: impl FnMut() -> String) -> Result<EventDoc, Refusal> {
+    if fields.region.as_deref().is_some_and(|wanted| wanted != region) {
+        return Err(fault("/region", format!("is not a region that can be chosen here; this is {region}")));
+    }
+    let blank = EventDoc {
+        id: new_id(),
+        organiser_id: String::new(),
+        status: EventStatus::Draft,
+        revision: 0,
+        title: String::new(),
+        description: String::new(),
+        category: String::new(),
+        venue: Venue { name: String::new(), city: String::new(), country: String::new() },
+        starts_at: 0,
+        ends_at: 0,
+        timezone: String::new(),
+        currency: String::new(),
+        region: region.to_owned(),
+        refund_until: None,
+        ticket_types: Vec::new(),
+    };
+    change(&blank, fields, now, new_id)
+}
+
+/// `old` with these fields, at the next revision; at the same one if nothing changes.
+pub fn change(old: &EventDoc, fields: Fields, now: i64, new_id: impl FnMut() -> String) -> Result<EventDoc, Refusal> {
+    if old.status == EventStatus::Cancelled {
+        return Err(Refusal::State("A cancelled event cannot be changed."));
+    }
+    if fields.region.as_deref().is_some_and(|region| region != old.region) {
+        return Err(fault("/region", "cannot be changed: the event's id names its home".to_owned()));
+    }
+    let draft = old.status == EventStatus::Draft;
+    if !draft && fields.currency.as_deref().is_some_and(|currency| currency != old.currency) {
+        return Err(Refusal::State("The currency can be changed in a draft only."));
+    }
+    let mut new = old.clone();
+    set(&mut new.organiser_id, fields.organiser_id);
+    set(&mut new.title, fields.title);
+    set(&mut new.description, fields.description);
+    set(&mut new.category, fields.category);
+    set(&mut new.venue.name, fields.venue.name);
+    set(&mut new.venue.city, fields.venue.city);
+    set(&mut new.venue.country, fields.venue.country);
+    set(&mut new.starts_at, fields.starts_at);
+    set(&mut new.ends_at, fields.ends_at);
+    set(&mut new.timezone, fields.timezone);
+    set(&mut new.currency, fields.currency);
+    set(&mut new.refund_until, fields.refund_until);
+    if let Some(tickets) = fields.ticket_types {
+        new.ticket_types = change_tickets(&old.ticket_types, tickets, draft, new_id)?;
+    }
+    check_times(old, &new, now)?;
+    if new != *old {
+        new.revision += 1;
+    }
+    Ok(new)
+}
+
+/// `old` on show, at the next revision.
+pub fn publish(old: &EventDoc, now: i64) -> Result<EventDoc, Refusal> {
+    match old.status {
+        EventStatus::Published => Ok(old.clone()),
+        EventStatus::Cancelled => Err(Refusal::State("A cancelled event cannot be published.")),
+        EventStatus::Draft if old.starts_at <= now => Err(Refusal::State("The event has begun already: change starts_at first.")),
+        EventStatus::Draft => Ok(next(old, EventStatus::Published)),
+    }
+}
+
+/// `old` called off, at the next revision.
+pub fn cancel(old: &EventDoc) -> EventDoc {
+    match old.status {
+        EventStatus::Cancelled => old.clone(),
+        EventStatus::Draft | EventStatus::Published => next(old, EventStatus::Cancelled),
+    }
+}
+
+fn next(old: &EventDoc, status: EventStatus) -> EventDoc {
+    EventDoc { status, revision: old.revision + 1, ..old.clone() }
+}
+
+fn set<T>(field: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *field = value;
+    }
+}
+
+fn fault(pointer: &str, detail: String) -> Refusal {
+    Refusal::Faults(vec![(pointer.to_owned(), detail)])
+}
+
+/// Times are checked where they change: an event that has begun may still have its description put right.
+fn check_times(old: &EventDoc, new: &EventDoc, now: i64) -> Result<(), Refusal> {
+    let mut faults = Vec::new();
+    if new.starts_at != old.starts_at && new.starts_at <= now {
+        faults.push(("/starts_at".to_owned(), "must be in the future".to_owned()));
+    }
+    if new.ends_at != old.ends_at && new.ends_at <= now {
+        faults.push(("/ends_at".to_owned(), "must be in the future".to_owned()));
+    }
+    for (pointer, was, is) in [("/starts_at", old.starts_at, new.starts_at), ("/ends_at", old.ends_at, new.ends_at)] {
+        if is != was && is > now.saturating_add(limits::AHEAD) {
+            faults.push((pointer.to_owned(), "must be within ten years".to_owned()));
+        }
+    }
+    if new.ends_at <= new.starts_at {
+        faults.push(("/ends_at".to_owned(), "must be after starts_at".to_owned()));
+    }
+    if faults.is_empty() { Ok(()) } else { Err(Refusal::Faults(faults)) }
+}
+
+/// The new list of ticket types, in its order. What is on sale cannot be left out: people hold it.
+fn change_tickets(
+    old: &[TicketType],
+    fields: Vec<TicketFields>,
+    may_remove: bool,
+    mut new_id: impl FnMut() -> String,
+) -> Result<Vec<TicketType>, Refusal> {
+    let mut tickets: Vec<TicketType> = Vec::with_capacity(fields.len());
+    for (index, given) in fields.into_iter().enumerate() {
+        let mut ticket = match &given.id {
+            None => TicketType {
+                id: new_id(),
+                name: String::new(),
+                price: 0,
+                capacity: 0,
+                per_person_limit: limits::PER_PERSON_DEFAULT,
+            },
+            Some(id) => {
+                let pointer = format!("/ticket_types/{index}/id");
+                if tickets.iter().any(|ticket| ticket.id == *id) {
+                    return Err(fault(&pointer, "given twice".to_owned()));
+                }
+                let Some(known) = old.iter().find(|ticket| ticket.id == *id) else {
+                    return Err(fault(&pointer, "is not a ticket type of this event".to_owned()));
+                };
+                known.clone()
+            }
+        };
+        set(&mut ticket.name, given.name);
+        set(&mut ticket.price, given.price);
+        set(&mut ticket.capacity, given.capacity.and_then(|capacity| u32::try_from(capacity).ok()));
+        set(&mut ticket.per_person_limit, given.per_person_limit.and_then(|limit| u32::try_from(limit).ok()));
+        tickets.push(ticket);
+    }
+    let removed = old.iter().any(|known| tickets.iter().all(|ticket| ticket.id != known.id));
+    if removed && !may_remove {
+        return Err(Refusal::State("A ticket type can be removed in a draft only: give every one of them in ticket_types."));
+    }
+    Ok(tickets)
+}
+
+#[cfg(test)]
+#[path = "draft_tests.rs"]
+pub(crate) mod tests;

@@ -1,0 +1,154 @@
+use super::*;
+use crate::fields::VenueFields;
+
+/// 2027-03-01T19:00:00Z
+const STARTS: i64 = 1_803_927_600_000_000;
+const HOUR: i64 = 3_600_000_000;
+const NOW: i64 = STARTS - 24 * HOUR;
+
+pub(crate) fn event() -> EventDoc {
+    let mut ids = ["eu_1", "eu_t1"].into_iter().map(str::to_owned);
+    create(fields(), "eu", NOW, || ids.next().unwrap()).unwrap()
+}
+
+fn fields() -> Fields {
+    let text = |text: &str| Some(text.to_owned());
+    Fields {
+        organiser_id: text("eu_o"),
+        title: text("Night of Strings"),
+        description: text("..."),
+        category: text("music"),
+        venue: VenueFields { name: text("Blue Hall"), city: text("Colombo"), country: text("LK") },
+        starts_at: Some(STARTS),
+        ends_at: Some(STARTS + 3 * HOUR),
+        timezone: text("Asia/Colombo"),
+        currency: text("EUR"),
+        region: None,
+        refund_until: None,
+        ticket_types: Some(vec![ticket(None, Some(4500), Some(100), Some(6))]),
+    }
+}
+
+fn ticket(id: Option<&str>, price: Option<i64>, capacity: Option<i64>, per_person_limit: Option<i64>) -> TicketFields {
+    TicketFields {
+        id: id.map(str::to_owned),
+        name: id.is_none().then(|| "Standard".to_owned()),
+        price,
+        capacity,
+        per_person_limit,
+    }
+}
+
+fn published() -> EventDoc {
+    publish(&event(), NOW).unwrap()
+}
+
+fn id() -> String {
+    "eu_new".to_owned()
+}
+
+fn pointers(result: Result<EventDoc, Refusal>) -> Vec<String> {
+    match result {
+        Ok(_) => vec!["accepted".to_owned()],
+        Err(Refusal::State(_)) => vec!["state".to_owned()],
+        Err(Refusal::Faults(faults)) => faults.into_iter().map(|(pointer, _)| pointer).collect(),
+    }
+}
+
+#[test]
+fn a_draft_is_what_was_asked_for() {
+    let doc = event();
+    assert_eq!((doc.status, doc.revision, doc.region.as_str(), doc.organiser_id.as_str()), (EventStatus::Draft, 1, "eu", "eu_o"));
+    assert_eq!(doc.ticket_types[0].per_person_limit, 6);
+    let unlimited = Fields { ticket_types: Some(vec![ticket(None, Some(0), Some(1), None)]), ..fields() };
+    assert_eq!(create(unlimited, "eu", NOW, id).unwrap().ticket_types[0].per_person_limit, limits::PER_PERSON_DEFAULT);
+}
+
+#[test]
+fn new_events_are_refused() {
+    for (name, fields, expected) in [
+        ("begun", Fields { starts_at: Some(NOW), ..fields() }, &["/starts_at"][..]),
+        ("over", Fields { starts_at: Some(NOW - 2), ends_at: Some(NOW - 1), ..fields() }, &["/starts_at", "/ends_at"]),
+        ("ends before it starts", Fields { ends_at: Some(STARTS), ..fields() }, &["/ends_at"]),
+        ("in another age", Fields { ends_at: Some(NOW + limits::AHEAD + 1), ..fields() }, &["/ends_at"]),
+        ("elsewhere", Fields { region: Some("us".to_owned()), ..fields() }, &["/region"]),
+        ("here", Fields { region: Some("eu".to_owned()), ..fields() }, &["accepted"]),
+    ] {
+        assert_eq!(pointers(create(fields, "eu", NOW, id)), expected, "{name}");
+    }
+}
+
+#[test]
+fn changes_by_state() {
+    let none = Fields::default();
+    let (draft, shown, off) = (event(), published(), cancel(&published()));
+    let tickets = |list: Vec<TicketFields>| Fields { ticket_types: Some(list), ..none.clone() };
+    for (name, old, fields, expected) in [
+        ("currency in a draft", &draft, Fields { currency: Some("USD".to_owned()), ..none.clone() }, "accepted"),
+        ("currency on sale", &shown, Fields { currency: Some("USD".to_owned()), ..none.clone() }, "state"),
+        ("the same currency", &shown, Fields { currency: Some("EUR".to_owned()), ..none.clone() }, "accepted"),
+        ("another region", &draft, Fields { region: Some("us".to_owned()), ..none.clone() }, "/region"),
+        ("anything when cancelled", &off, Fields { title: Some("x".to_owned()), ..none.clone() }, "state"),
+        ("replace a ticket type in a draft", &draft, tickets(vec![ticket(None, Some(1), Some(1), None)]), "accepted"),
+        ("replace one on sale", &shown, tickets(vec![ticket(None, Some(1), Some(1), None)]), "state"),
+        (
+            "add one on sale",
+            &shown,
+            tickets(vec![ticket(Some("eu_t1"), None, None, None), ticket(None, Some(1), Some(1), None)]),
+            "accepted",
+        ),
+        ("a stranger's ticket type", &shown, tickets(vec![ticket(Some("eu_t9"), None, None, None)]), "/ticket_types/0/id"),
+        (
+            "the same one twice",
+            &shown,
+            tickets(vec![ticket(Some("eu_t1"), None, None, None), ticket(Some("eu_t1"), None, None, None)]),
+            "/ticket_types/1/id",
+        ),
+        ("into the past", &shown, Fields { starts_at: Some(NOW), ..none.clone() }, "/starts_at"),
+        ("end before start", &shown, Fields { ends_at: Some(STARTS - 1), ..none.clone() }, "/ends_at"),
+    ] {
+        assert_eq!(pointers(change(old, fields, NOW, id)), [expected], "{name}");
+    }
+}
+
+#[test]
+fn a_change_changes_what_it_names() {
+    let old = published();
+    let fields = Fields {
+        title: Some("Morning of Strings".to_owned()),
+        venue: VenueFields { city: Some("Kandy".to_owned()), ..VenueFields::default() },
+        refund_until: Some(Some(STARTS)),
+        ticket_types: Some(vec![ticket(Some("eu_t1"), Some(5000), None, Some(2))]),
+        ..Fields::default()
+    };
+    let new = change(&old, fields, NOW, id).unwrap();
+    let expected = EventDoc {
+        revision: old.revision + 1,
+        title: "Morning of Strings".to_owned(),
+        venue: Venue { city: "Kandy".to_owned(), ..old.venue.clone() },
+        refund_until: Some(STARTS),
+        ticket_types: vec![TicketType { price: 5000, per_person_limit: 2, ..old.ticket_types[0].clone() }],
+        ..old.clone()
+    };
+    assert_eq!(new, expected);
+
+    let taken_away = Fields { refund_until: Some(None), ..Fields::default() };
+    assert_eq!(change(&new, taken_away, NOW, id).unwrap().refund_until, None);
+    // What has begun may still be put right, in all but its times.
+    let late = change(&old, Fields { title: Some("x".to_owned()), ..Fields::default() }, STARTS + HOUR, id);
+    assert_eq!(late.unwrap().title, "x");
+    assert_eq!(change(&old, Fields { title: Some(old.title.clone()), ..Fields::default() }, NOW, id).unwrap(), old);
+}
+
+#[test]
+fn an_event_goes_one_way() {
+    let (draft, shown) = (event(), published());
+    assert_eq!((shown.status, shown.revision), (EventStatus::Published, draft.revision + 1));
+    assert_eq!(publish(&shown, NOW).unwrap(), shown);
+    assert_eq!(pointers(publish(&draft, STARTS)), ["state"]);
+    let off = cancel(&shown);
+    assert_eq!((off.status, off.revision), (EventStatus::Cancelled, shown.revision + 1));
+    assert_eq!(cancel(&off), off);
+    assert_eq!(cancel(&draft).status, EventStatus::Cancelled);
+    assert_eq!(pointers(publish(&off, NOW)), ["state"]);
+}

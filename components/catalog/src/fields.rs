@@ -1,0 +1,148 @@
+//! What a client may say about an event: the bodies of POST and PATCH, each field checked by itself.
+
+use kit::json::Reader;
+
+use crate::{codes, limits};
+
+/// The fields that were given. In a POST all are that must be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fields {
+    pub organiser_id: Option<String>,
+    pub title: Option<String>,
+    pub description: Option<String>,
+    pub category: Option<String>,
+    pub venue: VenueFields,
+    pub starts_at: Option<i64>,
+    pub ends_at: Option<i64>,
+    pub timezone: Option<String>,
+    pub currency: Option<String>,
+    pub region: Option<String>,
+    /// `Some(None)`: taken away.
+    pub refund_until: Option<Option<i64>>,
+    pub ticket_types: Option<Vec<TicketFields>>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VenueFields {
+    pub name: Option<String>,
+    pub city: Option<String>,
+    pub country: Option<String>,
+}
+
+/// With an id it changes that ticket type; without, it is a new one and has all but the limit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TicketFields {
+    pub id: Option<String>,
+    pub name: Option<String>,
+    pub price: Option<i64>,
+    pub capacity: Option<i64>,
+    pub per_person_limit: Option<i64>,
+}
+
+/// Reads the fields; `whole` where all must be there.
+pub fn read(body: &mut Reader, whole: bool) -> Fields {
+    Fields {
+        organiser_id: if whole { Some(body.id("organiser_id")) } else { body.optional_id("organiser_id") },
+        title: line(body, "title", &limits::TITLE, whole),
+        description: text(body, "description", &limits::DESCRIPTION, whole),
+        category: code(body, "category", whole, is_slug, "must be a slug, for example live-music"),
+        venue: if whole {
+            body.object("venue", |venue| read_venue(venue, true))
+        } else {
+            body.optional_object("venue", |venue| read_venue(venue, false))
+        }
+        .unwrap_or_default(),
+        starts_at: instant(body, "starts_at", whole),
+        ends_at: instant(body, "ends_at", whole),
+        timezone: code(body, "timezone", whole, codes::is_timezone, "must be an IANA time zone name, for example Asia/Colombo"),
+        currency: code(body, "currency", whole, codes::is_currency, "must be an ISO 4217 code, for example EUR"),
+        region: code(body, "region", false, kit::id::valid_region, "must be 1 to 16 lower-case letters and digits"),
+        refund_until: body.nullable_instant("refund_until"),
+        ticket_types: if whole {
+            Some(body.objects("ticket_types", limits::TICKET_TYPES, |ticket| read_ticket(ticket, true)))
+        } else {
+            body.optional_objects("ticket_types", limits::TICKET_TYPES, |ticket| read_ticket(ticket, false))
+        },
+    }
+}
+
+fn read_venue(venue: &mut Reader, whole: bool) -> VenueFields {
+    VenueFields {
+        name: line(venue, "name", &limits::VENUE_NAME, whole),
+        city: line(venue, "city", &limits::CITY, whole),
+        country: code(venue, "country", whole, codes::is_country, "must be an ISO 3166-1 alpha-2 code, for example LK"),
+    }
+}
+
+fn read_ticket(ticket: &mut Reader, whole: bool) -> TicketFields {
+    // A new event has no ticket types yet that an id could name.
+    let id = if whole { None } else { ticket.optional_id("id") };
+    let whole = whole || id.is_none();
+    TicketFields {
+        id,
+        name: line(ticket, "name", &limits::TICKET_NAME, whole),
+        price: integer(ticket, "price", &limits::PRICE, whole),
+        capacity: integer(ticket, "capacity", &limits::CAPACITY, whole),
+        per_person_limit: integer(ticket, "per_person_limit", &limits::PER_PERSON, false),
+    }
+}
+
+fn text(body: &mut Reader, name: &'static str, characters: &std::ops::RangeInclusive<usize>, whole: bool) -> Option<String> {
+    if whole { Some(body.text(name, characters.clone())) } else { body.optional_text(name, characters.clone()) }
+}
+
+fn line(body: &mut Reader, name: &'static str, characters: &std::ops::RangeInclusive<usize>, whole: bool) -> Option<String> {
+    let value = text(body, name, characters, whole);
+    if value.as_deref().is_some_and(|text| text.chars().any(char::is_control)) {
+        body.fault(name, "must be one line, without control characters");
+    }
+    value
+}
+
+/// A text in a code of its own, which says how long it may be.
+fn code(body: &mut Reader, name: &'static str, whole: bool, is_known: fn(&str) -> bool, detail: &str) -> Option<String> {
+    let given = body.has(name);
+    let value = text(body, name, &limits::CODE, whole);
+    // An empty stand-in has its fault already.
+    if given && value.as_deref().is_some_and(|text| !text.is_empty() && !is_known(text)) {
+        body.fault(name, detail);
+    }
+    value
+}
+
+fn instant(body: &mut Reader, name: &'static str, whole: bool) -> Option<i64> {
+    if whole { Some(body.instant(name)) } else { body.optional_instant(name) }
+}
+
+fn integer(body: &mut Reader, name: &'static str, range: &std::ops::RangeInclusive<i64>, whole: bool) -> Option<i64> {
+    if whole { Some(body.integer(name, range.clone())) } else { body.optional_integer(name, range.clone()) }
+}
+
+fn is_slug(text: &str) -> bool {
+    limits::CATEGORY.contains(&text.len())
+        && text
+            .split('-')
+            .all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slugs() {
+        for (text, good) in [
+            ("music", true),
+            ("live-music-2", true),
+            ("", false),
+            ("Music", false),
+            ("-music", false),
+            ("a--b", false),
+            ("a b", false),
+            ("é", false),
+            (&"a".repeat(41), false),
+        ] {
+            assert_eq!(is_slug(text), good, "{text}");
+        }
+    }
+}

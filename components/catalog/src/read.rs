@@ -1,0 +1,104 @@
+//! The list and the event page, from the replica.
+
+use kit::replica::{self, Query, SortKey};
+use kit::{Answer, Request, Response, query, time};
+use read_model::{EventDoc, EventStatus, Facet};
+use serde::{Serialize, Serializer};
+
+use crate::document::{Document, answer, etag, from_replica};
+use crate::{conditions, due, limits};
+
+/// `GET /api/events/{id}`
+pub async fn show(request: Request) -> Answer {
+    let view = replica::get_event(request.id("id")?.to_owned()).await?;
+    let doc = from_replica(view.event);
+    if doc.status == EventStatus::Cancelled {
+        // Its bookings may still be being cancelled. An edge has no database and leaves that to the region.
+        let _ = due::drive_on(&doc.id).await;
+    }
+    let response = if conditions::not_modified(&request, doc.revision) {
+        Response::empty(304).header("etag", etag(doc.revision))
+    } else {
+        answer(200, &doc)?
+    };
+    Ok(response.header("cache-control", "no-cache").header("marquee-as-of", time::format(view.as_of)))
+}
+
+#[derive(Serialize)]
+struct List<'a> {
+    items: Vec<Document<'a>>,
+    next_cursor: Option<String>,
+    facets: Facets,
+    as_of: String,
+}
+
+#[derive(Serialize)]
+struct Facets {
+    #[serde(serialize_with = "by_frequency")]
+    category: Vec<Facet>,
+    #[serde(serialize_with = "by_frequency")]
+    city: Vec<Facet>,
+}
+
+/// An object that keeps the facets' order.
+fn by_frequency<S: Serializer>(facets: &[Facet], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(facets.iter().map(|facet| (&facet.value, facet.count)))
+}
+
+/// `GET /api/events`
+pub async fn list(request: Request) -> Answer {
+    let query = query::read(&request, read_query)?;
+    let page = replica::search(query).await?;
+    let facets =
+        |facets: Vec<replica::Facet>| facets.into_iter().map(|facet| Facet { value: facet.value, count: facet.count }).collect();
+    let docs: Vec<EventDoc> = page.items.into_iter().map(from_replica).collect();
+    let list = List {
+        items: docs.iter().map(Document::from).collect(),
+        next_cursor: page.next_cursor,
+        facets: Facets { category: facets(page.categories), city: facets(page.cities) },
+        as_of: time::format(page.as_of),
+    };
+    Ok(Response::json(200, &list)?.header("cache-control", "no-cache"))
+}
+
+const SORTS: &[&str] = &["starts_at", "-starts_at", "price", "-price", "title", "-title"];
+
+fn read_query(query: &mut query::Reader) -> Query {
+    let sort = query.word("sort", SORTS).unwrap_or("starts_at");
+    let read = Query {
+        text: query.text("q", limits::SEARCH_TEXT),
+        category: query.text("category", limits::CATEGORY),
+        city: query.text("city", limits::CITY),
+        starts_from: query.instant("from"),
+        starts_to: query.instant("to"),
+        min_price: query.integer("min_price", limits::PRICE),
+        max_price: query.integer("max_price", limits::PRICE),
+        available: query.boolean("available"),
+        sort: match sort.trim_start_matches('-') {
+            "price" => SortKey::Price,
+            "title" => SortKey::Title,
+            _ => SortKey::StartsAt,
+        },
+        descending: sort.starts_with('-'),
+        limit: u32::try_from(query.limit()).unwrap_or(1),
+        cursor: query.text("cursor", limits::CURSOR),
+    };
+    for (name, low, high) in [("max_price", read.min_price, read.max_price), ("to", read.starts_from, read.starts_to)] {
+        if low.zip(high).is_some_and(|(low, high)| low > high) {
+            query.fault(name, "must not be less than the lower bound");
+        }
+    }
+    read
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facets_keep_their_order() {
+        let facet = |value: &str, count| Facet { value: value.to_owned(), count };
+        let facets = Facets { category: vec![facet("music", 2), facet("film", 1)], city: vec![] };
+        assert_eq!(serde_json::to_string(&facets).unwrap(), r#"{"category":{"music":2,"film":1},"city":{}}"#);
+    }
+}

@@ -1,0 +1,210 @@
+//! Creating, changing, publishing and cancelling events.
+
+use kit::sql::Tx;
+use kit::{Answer, Problem, Request, Response, claims, config, id, idempotency, json, problem, seen::SeenKind, sql};
+use read_model::{EventDoc, EventStatus};
+
+use crate::document::answer;
+use crate::draft;
+use crate::fields::{self, Fields};
+use crate::steps::{Key, Kind, Pending, SCOPE, Step};
+use crate::{conditions, due, limits, steps, store};
+
+/// `POST /api/events`
+pub async fn create(request: Request) -> Answer {
+    let claims = claims::require(&request).await?;
+    let fields = json::read(&request, |body| fields::read(body, true))?;
+    let region = config::region().await?;
+    idempotency::once(&request, SCOPE, &claims.subject, async |tx: &mut Tx| {
+        let doc = draft::create(fields.clone(), &region, tx.now(), || id::new(&region))?;
+        check_organiser(tx, &claims.subject, &doc.organiser_id).await?;
+        store::insert(tx, &doc, &claims.subject).await?;
+        steps::record(tx, &doc, "event.created").await?;
+        Ok(answer(201, &doc)?.header("location", format!("/api/events/{}", doc.id)))
+    })
+    .await
+}
+
+/// `PATCH /api/events/{id}`
+pub async fn change(request: Request) -> Answer {
+    let claims = claims::require(&request).await?;
+    conditions::require_if_match(&request)?;
+    let fields = json::read(&request, |body| fields::read(body, false))?;
+    apply(&request, claims.subject, &Wish::Change(fields)).await
+}
+
+/// `POST /api/events/{id}/publish`
+pub async fn publish(request: Request) -> Answer {
+    let claims = claims::require(&request).await?;
+    json::read_optional(&request, |_| ())?;
+    apply(&request, claims.subject, &Wish::Publish).await
+}
+
+/// `POST /api/events/{id}/cancel`
+pub async fn cancel(request: Request) -> Answer {
+    let claims = claims::require(&request).await?;
+    json::read_optional(&request, |_| ())?;
+    apply(&request, claims.subject, &Wish::Cancel).await
+}
+
+enum Wish {
+    Change(Fields),
+    Publish,
+    Cancel,
+}
+
+impl Wish {
+    /// The event as it is wanted.
+    fn of(&self, old: &EventDoc, now: i64) -> Result<EventDoc, Problem> {
+        Ok(match self {
+            Self::Change(fields) => draft::change(old, fields.clone(), now, || id::new(&old.region))?,
+            Self::Publish => draft::publish(old, now)?,
+            Self::Cancel => draft::cancel(old),
+        })
+    }
+
+    /// The ledger's part in making `old` so; none while nothing is on sale.
+    fn step(&self, old: &EventDoc) -> Option<Kind> {
+        match (self, old.status) {
+            (Self::Publish, EventStatus::Draft) => Some(Kind::Open),
+            (Self::Change(_), EventStatus::Published) => Some(Kind::Adjust),
+            (Self::Cancel, EventStatus::Published) => Some(Kind::Close),
+            _ => None,
+        }
+    }
+}
+
+/// What one look at the event led to.
+enum Next {
+    Answer(Response),
+    /// The answer, but the event has something pending that is not in its way.
+    AnswerAndDriveOn(Response),
+    /// Recorded; the ledger is to be asked.
+    Take(Box<Step>, String),
+    /// Something is pending and comes first.
+    DriveOn,
+    /// Somebody else was faster.
+    Again,
+}
+
+async fn apply(request: &Request, user: String, wish: &Wish) -> Answer {
+    let event = request.id("id")?;
+    for _ in 0..limits::ROUNDS {
+        match look(request, &user, event, wish).await? {
+            Next::Answer(response) => return Ok(response),
+            Next::AnswerAndDriveOn(response) => {
+                due::drive_on_later(event).await;
+                return Ok(response);
+            }
+            Next::Take(step, recorded) => {
+                let response = steps::take(&step, &recorded).await?;
+                if step.kind == Kind::Close {
+                    due::drive_on_later(event).await;
+                }
+                return Ok(response);
+            }
+            Next::DriveOn => match due::drive_on(event).await {
+                // The ledger has refused it, and it is gone: what that says is for whoever wanted it.
+                Err(problem) if problem.kind.status >= 500 => return Err(problem),
+                Ok(_) | Err(_) => {}
+            },
+            Next::Again => {}
+        }
+    }
+    Err(Problem::unavailable("Others are changing this event.", limits::RETRY_MILLISECONDS))
+}
+
+/// One transaction: answers, writes, or records the step to take.
+async fn look(request: &Request, user: &str, event: &str, wish: &Wish) -> Result<Next, Problem> {
+    let key = idempotency::key(request)?;
+    let fingerprint = idempotency::fingerprint(request);
+    let mut tx = sql::write().await?;
+    if let Some(key) = key
+        && let Some(kept) = idempotency::find(&mut tx, SCOPE, user, key, &fingerprint).await?
+    {
+        return Ok(Next::Answer(kept));
+    }
+    let stored = store::load(&mut tx, event).await?.ok_or_else(Problem::not_found)?;
+    let old = &stored.doc;
+    if !claims::may_organise(&mut tx, user, &old.organiser_id).await? {
+        return Err(Problem::forbidden("You may not organise for this event's organiser."));
+    }
+    let pending = stored.pending.as_deref().map(Pending::parse).transpose()?;
+    if matches!(pending, Some(Pending::Step(_))) {
+        return Ok(Next::DriveOn);
+    }
+    conditions::if_match(request, old.revision)?;
+    let new = wish.of(old, tx.now())?;
+    if new.organiser_id != old.organiser_id {
+        check_organiser(&mut tx, user, &new.organiser_id).await?;
+    }
+
+    let key = key.map(|key| Key { key: key.to_owned(), fingerprint });
+    if new != *old
+        && let Some(kind) = wish.step(old)
+    {
+        if kind == Kind::Adjust {
+            check_capacity(&mut tx, &new).await?;
+        }
+        let seen = request.header("marquee-seen").map(str::to_owned);
+        let step = Step { kind, doc: new, by: user.to_owned(), key, seen };
+        let recorded = Pending::Step(step.clone()).render()?;
+        if !store::set_pending(&mut tx, event, old.revision, None, Some(&recorded)).await? {
+            return Ok(Next::Again);
+        }
+        tx.commit().await?;
+        return Ok(Next::Take(Box::new(step), recorded));
+    }
+
+    let mut response = answer(200, &new)?;
+    if new.status != EventStatus::Draft {
+        response = response.seen(request, SeenKind::Event, &new.id, new.revision);
+    }
+    if new != *old {
+        // Without a step: a draft, with nothing pending.
+        if !store::update(&mut tx, &new, old.revision, None, None).await? {
+            return Ok(Next::Again);
+        }
+        let kind = if new.status == EventStatus::Cancelled { "event.cancelled" } else { "event.updated" };
+        steps::record(&mut tx, &new, kind).await?;
+    }
+    if let Some(key) = key {
+        match idempotency::keep(&mut tx, SCOPE, user, &key.key, &key.fingerprint, &response).await {
+            Ok(()) => {}
+            // The same request, at the same time: its answer is there now.
+            Err(sql::Error::Unique(_) | sql::Error::Busy) => return Ok(Next::Again),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    tx.commit().await?;
+    Ok(match pending {
+        Some(_) => Next::AnswerAndDriveOn(response),
+        None => Next::Answer(response),
+    })
+}
+
+/// 404 for an organiser that there is not, 403 for one that is not the caller's.
+async fn check_organiser(tx: &mut Tx, user: &str, organiser: &str) -> Result<(), Problem> {
+    if !store::has_organiser(tx, organiser).await? {
+        return Err(Problem::not_found());
+    }
+    if claims::may_organise(tx, user, organiser).await? {
+        Ok(())
+    } else {
+        Err(Problem::forbidden("You may not organise for this organiser."))
+    }
+}
+
+/// Refuses at once what the ledger would refuse too; it has the last word.
+async fn check_capacity(tx: &mut Tx, new: &EventDoc) -> Result<(), Problem> {
+    let taken = store::taken(tx, &new.id).await?;
+    for ticket in &new.ticket_types {
+        if let Some((_, taken)) = taken.iter().find(|(id, taken)| *id == ticket.id && *taken > ticket.capacity) {
+            return Err(Problem::new(
+                problem::WRONG_STATE,
+                format!("{taken} places of {} are held or sold: capacity cannot go below that.", ticket.id),
+            ));
+        }
+    }
+    Ok(())
+}

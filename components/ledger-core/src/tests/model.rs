@@ -1,0 +1,263 @@
+//! The tables of one event, as the shell reads and writes them, with the constraints that the database has.
+
+use super::{EVENT, SETTINGS};
+use crate::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rows {
+    pub(crate) inventory: Option<(u64, Terms)>,
+    pub(crate) lines: BTreeMap<String, Line>,
+    pub(crate) bookings: BTreeMap<String, Record>,
+    pub(crate) keys: BTreeMap<(String, String), StoredKey>,
+    pub(crate) refunds: Vec<Refund>,
+    pub(crate) journal: Vec<Entry>,
+    /// Ids given out so far.
+    fresh: usize,
+}
+
+impl Rows {
+    /// Decides commands in one transaction, and gives their answers. `read_overdue`: how many overdue holds are read at most.
+    pub(crate) fn apply(
+        &mut self,
+        now: Instant,
+        read_overdue: usize,
+        commands: &[Command],
+    ) -> Vec<Result<Receipt, Rejection>> {
+        let (state, facts) = self.load(now, read_overdue, commands);
+        let mut batch = Batch::new(EVENT.to_owned(), state, facts, now, SETTINGS);
+        let mut answers = Vec::new();
+        for command in commands {
+            let before = batch.facts().clone();
+            let unwritten = batch.changes().clone();
+            let answer = batch.decide(command, self.fresh());
+            check_steps(&before, batch.facts());
+            let quiet = matches!(&answer, Ok(receipt) if receipt.replayed)
+                || matches!(&answer, Err(rejection) if !matches!(rejection, Rejection::Unavailable(_)));
+            if quiet {
+                assert_eq!(&unwritten, batch.changes(), "{command:?} changed something: {answer:?}");
+            }
+            answers.push(answer);
+        }
+        if !batch.changes().is_empty() {
+            let last = batch.state().unwrap().version;
+            self.write(batch.changes(), commands.len() as u64, last);
+            self.check();
+            self.compare(&batch, now);
+        }
+        answers
+    }
+
+    pub(crate) fn fresh(&mut self) -> Fresh {
+        self.fresh += 1;
+        Fresh {
+            booking: format!("eu_b{:05}", self.fresh),
+            ticket_seed: format!("seed{:05}", self.fresh),
+            refund: format!("eu_r{:05}", self.fresh),
+        }
+    }
+
+    /// What the shell reads for these commands.
+    pub(crate) fn load(&self, now: Instant, read_overdue: usize, commands: &[Command]) -> (Option<State>, Facts) {
+        let state = self.inventory.as_ref().map(|(version, terms)| State {
+            event: EVENT.to_owned(),
+            version: *version,
+            terms: terms.clone(),
+            lines: self.lines.clone(),
+        });
+        let mut overdue: Vec<_> = self.bookings.values().filter(|record| record.is_overdue(now)).collect();
+        overdue.sort_by_key(|record| (record.booking.expires_at, record.booking.id.clone()));
+        let more_overdue = overdue.len() > read_overdue;
+        overdue.truncate(read_overdue);
+        let named = commands.iter().filter_map(|command| self.bookings.get(command.action.booking()?));
+        let bookings: BTreeMap<_, _> = named
+            .chain(overdue)
+            .map(|record| (record.booking.id.clone(), record.clone()))
+            .collect();
+        let mut payments: BTreeSet<_> = bookings.values().filter_map(|record| record.payment.clone()).collect();
+        let mut places = BTreeMap::new();
+        for command in commands {
+            match (&command.subject, &command.action) {
+                (Subject::Person(person), Action::Hold(_)) => {
+                    places.insert(person.clone(), self.places(person, now));
+                }
+                (_, Action::Confirm(confirmation)) => {
+                    payments.insert(confirmation.payment.clone());
+                }
+                _ => {}
+            }
+        }
+        let at = |command: &Command| (command.subject.scope(), command.idempotency_key.clone());
+        let keys = commands.iter().filter_map(|command| {
+            let key = at(command);
+            self.keys.get(&key).cloned().map(|stored| (key, stored))
+        });
+        let refunded = payments.into_iter().map(|payment| (self.refunded(&payment), payment));
+        let facts = Facts {
+            bookings,
+            more_overdue,
+            places,
+            keys: keys.collect(),
+            refunded: refunded.filter(|(sum, _)| *sum > 0).map(|(sum, payment)| (payment, sum)).collect(),
+        };
+        (state, facts)
+    }
+
+    fn places(&self, person: &str, now: Instant) -> BTreeMap<String, i64> {
+        let mut places = BTreeMap::new();
+        let mine = self.bookings.values().filter(|record| record.booking.person == person && record.counts(now));
+        for item in mine.flat_map(|record| &record.booking.items) {
+            *places.entry(item.ticket_type.clone()).or_default() += i64::from(item.quantity);
+        }
+        places
+    }
+
+    fn refunded(&self, payment: &str) -> i64 {
+        let refunds = self.refunds.iter().filter(|refund| refund.payment == payment);
+        refunds.map(|refund| refund.amount).sum()
+    }
+
+    /// Places that are neither sold nor held by a hold within its deadline.
+    pub(crate) fn available(&self, ticket_type: &str, now: Instant) -> i64 {
+        let taken = self.bookings.values().filter(|record| record.counts(now));
+        let items = taken.flat_map(|record| &record.booking.items);
+        let places: i64 = items
+            .filter(|item| item.ticket_type == ticket_type)
+            .map(|item| i64::from(item.quantity))
+            .sum();
+        self.lines.get(ticket_type).map_or(0, |line| i64::from(line.terms.capacity)) - places
+    }
+
+    /// What the shell writes. Primary keys are unique, and versions only grow.
+    fn write(&mut self, changes: &Changes, commands: u64, last: u64) {
+        match (&changes.inventory, &mut self.inventory) {
+            (Some(write), None) => {
+                assert!(write.new, "an inventory that is not there cannot change");
+                self.inventory = Some((last, write.terms.clone()));
+            }
+            (write, Some((version, terms))) => {
+                *version += commands;
+                assert!(changes.version.is_some_and(|last| last <= *version));
+                if let Some(write) = write {
+                    assert!(!write.new, "opened twice");
+                    *terms = write.terms.clone();
+                }
+            }
+            (None, None) => panic!("changes of an event that is not open: {changes:?}"),
+        }
+        for (ticket_type, write) in &changes.lines {
+            assert_eq!(write.new, !self.lines.contains_key(ticket_type), "{ticket_type}");
+            let line = self.lines.entry(ticket_type.clone()).or_insert_with(|| Line {
+                terms: write.terms.clone(),
+                held: 0,
+                sold: 0,
+            });
+            line.terms = write.terms.clone();
+            line.held += write.held;
+            line.sold += write.sold;
+        }
+        for (id, write) in &changes.bookings {
+            let before = self.bookings.insert(id.clone(), write.record.clone());
+            assert_eq!(write.new, before.is_none(), "{id}");
+            if let Some(before) = before {
+                assert!(before.booking.version < write.record.booking.version, "{id}");
+                assert_eq!(before.booking.items, write.record.booking.items, "{id}");
+                assert_eq!(before.booking.total, write.record.booking.total, "{id}");
+                assert_eq!(before.ticket_seed, write.record.ticket_seed, "{id}");
+            }
+        }
+        for key in &changes.keys {
+            // As it goes through the database.
+            let json = serde_json::to_string(&key.accepted).unwrap();
+            let stored = StoredKey {
+                request_hash: key.request_hash.clone(),
+                accepted: serde_json::from_str(&json).unwrap(),
+            };
+            let before = self.keys.insert((key.scope.clone(), key.key.clone()), stored);
+            assert!(before.is_none(), "key {} was stored twice", key.key);
+        }
+        for refund in &changes.refunds {
+            assert!(refund.amount > 0);
+            assert!(self.refunds.iter().all(|known| known.id != refund.id));
+            self.refunds.push(refund.clone());
+        }
+        self.journal.extend(changes.journal.iter().cloned());
+    }
+
+    /// What must hold of the tables whatever happened.
+    fn check(&self) {
+        for (ticket_type, line) in &self.lines {
+            let sum = |of: &dyn Fn(BookingStatus) -> bool| -> i64 {
+                let bookings = self.bookings.values().map(|record| &record.booking);
+                let items = bookings.filter(|booking| of(booking.status)).flat_map(|booking| &booking.items);
+                items
+                    .filter(|item| item.ticket_type == *ticket_type)
+                    .map(|item| i64::from(item.quantity))
+                    .sum()
+            };
+            assert_eq!(line.held, sum(&BookingStatus::is_hold), "{ticket_type}: held");
+            assert_eq!(line.sold, sum(&|status| status == BookingStatus::Confirmed), "{ticket_type}: sold");
+            assert!(line.held >= 0 && line.sold >= 0 && line.held + line.sold <= i64::from(line.terms.capacity));
+        }
+        for record in self.bookings.values() {
+            let booking = &record.booking;
+            assert_eq!(booking.status.is_hold(), booking.expires_at.is_some(), "{booking:?}");
+            let latest = booking.created_at + SETTINGS.paying_cap.max(SETTINGS.hold);
+            assert!(booking.expires_at.is_none_or(|at| at <= latest), "{booking:?}");
+            assert!(booking.total.amount > 0 || !booking.status.is_hold(), "{booking:?}");
+            let told = self.journal.iter().rev().find(|entry| entry.booking.id == booking.id);
+            assert_eq!(told.map(|entry| &entry.booking), Some(booking), "the journal ends with the booking as it is");
+        }
+        for refund in &self.refunds {
+            let total = self.bookings[&refund.booking].booking.total.amount;
+            assert!(self.refunded(&refund.payment) <= total, "more was refunded than paid: {refund:?}");
+        }
+    }
+
+    /// What is in memory after a batch is what its rows say.
+    fn compare(&self, batch: &Batch, now: Instant) {
+        let (state, rows) = self.load(now, usize::MAX, &[]);
+        assert_eq!(batch.state(), state.as_ref());
+        let known = batch.facts();
+        for (id, record) in &known.bookings {
+            assert_eq!(self.bookings.get(id), Some(record));
+        }
+        for (person, places) in &known.places {
+            assert_eq!(&self.places(person, now), places, "{person}");
+        }
+        for (at, stored) in &known.keys {
+            assert_eq!(self.keys.get(at), Some(stored));
+        }
+        for (payment, sum) in &known.refunded {
+            assert_eq!(self.refunded(payment), *sum, "{payment}");
+        }
+        if !known.more_overdue {
+            let overdue = |facts: &Facts| -> Vec<Record> { facts.overdue(now).into_iter().cloned().collect() };
+            assert_eq!(overdue(known), overdue(&rows));
+            for view in batch.availability() {
+                assert_eq!(i64::from(view.available), self.available(&view.ticket_type, now), "{view:?}");
+            }
+        }
+    }
+}
+
+/// Every booking that a decision changed took a legal step.
+fn check_steps(before: &Facts, after: &Facts) {
+    use BookingStatus::{Cancelled, Confirmed, Expired, Held, Paying};
+    for (id, record) in &after.bookings {
+        let from = before.bookings.get(id);
+        if from == Some(record) {
+            continue;
+        }
+        let step = (from.map(|from| from.booking.status), record.booking.status);
+        let legal = matches!(
+            step,
+            (None, Held | Confirmed)
+                | (Some(Held), Paying | Confirmed | Cancelled | Expired)
+                | (Some(Paying), Held | Confirmed | Cancelled | Expired)
+                | (Some(Confirmed), Cancelled)
+                | (Some(Expired), Confirmed)
+        );
+        assert!(legal, "{id}: {step:?}");
+    }
+}

@@ -1,0 +1,49 @@
+//! What a row of commands needs to be known.
+
+use ledger_core::{Action, Command, Subject};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What to read, by key.
+#[derive(Debug, Default)]
+pub struct Plan<'a> {
+    /// Each event's commands, by their place among all. In the order that events are locked in, everywhere.
+    pub events: BTreeMap<&'a str, Vec<usize>>,
+    /// Idempotency keys: event, subject, key.
+    pub keys: BTreeSet<(&'a str, String, &'a str)>,
+    /// Bookings that are named.
+    pub bookings: BTreeSet<&'a str>,
+    /// Who asks for a hold, and of which event.
+    pub buyers: BTreeSet<(&'a str, &'a str)>,
+    /// Payments that are said to have arrived.
+    pub payments: BTreeSet<&'a str>,
+}
+
+impl<'a> Plan<'a> {
+    pub fn new(commands: &'a [Command]) -> Self {
+        let mut plan = Self::default();
+        for (place, command) in commands.iter().enumerate() {
+            let event = command.event_id.as_str();
+            plan.events.entry(event).or_default().push(place);
+            plan.bookings.extend(command.action.booking());
+            match &command.action {
+                Action::Expire => continue,
+                Action::Hold(_) => {
+                    if let Subject::Person(person) = &command.subject {
+                        plan.buyers.insert((event, person));
+                    }
+                }
+                Action::Confirm(confirmation) => {
+                    plan.payments.insert(&confirmation.payment);
+                }
+                Action::Open(_)
+                | Action::Adjust(_)
+                | Action::Close(_)
+                | Action::BeginPayment(_)
+                | Action::EndPayment(_)
+                | Action::Cancel(_) => {}
+            }
+            plan.keys.insert((event, command.subject.scope(), &command.idempotency_key));
+        }
+        plan
+    }
+}

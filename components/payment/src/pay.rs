@@ -1,0 +1,146 @@
+//! Paying for a booking.
+
+use crate::{
+    domain::{Details, Driver, Payment, Status},
+    drive::{self, Driven},
+    intent::{self, Keyed, Known},
+    limits, links,
+    provider::{self, Provider},
+    store,
+    view::View,
+};
+use kit::{
+    Answer, Problem, Request, Response, claims, id, json, params, problem,
+    sql::{self, Error, Tx},
+};
+
+/// What a client asks for.
+struct Order {
+    booking: String,
+    token: String,
+}
+
+/// `POST /api/payments`
+pub async fn create(request: Request) -> Answer {
+    let claims = claims::require(&request).await?;
+    let keyed = Keyed::new(&request, intent::PAYMENT, &claims.subject)?;
+    let order = read(&request)?;
+    let base = links::base(&request).await?;
+    let id = match accept(&keyed, &order).await? {
+        Accepted::Answered(answer) => return Ok(answer),
+        Accepted::Payment(id) => id,
+    };
+    match drive::drive(&id, Driver::Owner).await.map_err(intent::unsettled)? {
+        Driven::Payment(payment) => keyed.answer(answer(&request, &payment, &base)?).await.map_err(intent::unsettled),
+        Driven::Withdrawn(problem) => Err(problem),
+        Driven::Gone => Err(Problem::unavailable("The payment could not begin. Nothing was done.", 1000)),
+    }
+}
+
+fn read(request: &Request) -> Result<Order, Problem> {
+    json::read(request, |body| {
+        let booking = body.id("booking_id");
+        let token = body.object("method", |method| {
+            method.word("type", &["card"]);
+            let token = method.text("token", limits::TOKEN);
+            if !token.is_empty() && !Provider::DEFAULT.takes(&token) {
+                method.fault("token", "not a token of the payment provider");
+            }
+            token
+        });
+        Order { booking, token: token.unwrap_or_default() }
+    })
+}
+
+enum Accepted {
+    /// The key has its answer.
+    Answered(Response),
+    /// The key's payment, new or from an earlier try.
+    Payment(String),
+}
+
+/// Writes the payment down, unless its key has been used.
+async fn accept(keyed: &Keyed<'_>, order: &Order) -> Result<Accepted, Problem> {
+    let mut last = Problem::unavailable("Too many payments at once.", 1000);
+    for _ in 0..limits::ATTEMPTS {
+        let mut tx = sql::write().await?;
+        match keyed.find(&mut tx).await? {
+            Known::Answered(answer) => return Ok(Accepted::Answered(answer)),
+            Known::Made(id) => return Ok(Accepted::Payment(id)),
+            Known::Nothing => {}
+        }
+        let payment = new_payment(&mut tx, keyed.person, order).await?;
+        if let Some(open) = store::open(&mut tx, &order.booking).await? {
+            let due = open.is_due(tx.now());
+            tx.rollback().await?;
+            last = Problem::new(problem::BOOKING_NOT_PAYABLE, "Another payment for this booking is under way.");
+            if !due {
+                return Err(last);
+            }
+            // It may be over by now, and nobody has looked.
+            drive::drive(&open.id, Driver::Passer).await?;
+            continue;
+        }
+        match write(&mut tx, keyed, &payment).await {
+            Ok(()) => {
+                tx.commit().await?;
+                return Ok(Accepted::Payment(payment.id));
+            }
+            // On Postgres another request may have come between the look and the insert: look again.
+            Err(Error::Unique(_) | Error::Busy) => tx.rollback().await?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(last)
+}
+
+async fn write(tx: &mut Tx, keyed: &Keyed<'_>, payment: &Payment) -> Result<(), Error> {
+    keyed.make(tx, &payment.id).await?;
+    store::insert(tx, payment).await
+}
+
+kit::row! {
+    struct Booking { event: String, status: String, total: i64, currency: String }
+}
+
+/// The payment that this would be. What is certainly not payable is refused here; the rest is for the ledger to say.
+async fn new_payment(tx: &mut Tx, person: &str, order: &Order) -> Result<Payment, Problem> {
+    let statement = "SELECT event, status, total, currency FROM bookings WHERE id = $1 AND person = $2";
+    let booking: Booking = tx.one(statement, params![&order.booking, person]).await?.ok_or_else(Problem::not_found)?;
+    let not_payable = |detail: String| Err(Problem::new(problem::BOOKING_NOT_PAYABLE, detail));
+    if booking.total == 0 {
+        return not_payable("The booking is free of charge.".into());
+    }
+    // From these states no booking comes back to be paid.
+    if matches!(booking.status.as_str(), "confirmed" | "cancelled" | "expired") {
+        return not_payable(format!("The booking is {}.", booking.status));
+    }
+    let region = id::region(&order.booking).ok_or_else(Problem::not_found)?;
+    let now = tx.now();
+    Ok(Payment {
+        id: id::new(region),
+        booking: order.booking.clone(),
+        event: booking.event,
+        person: person.to_owned(),
+        amount: booking.total,
+        currency: booking.currency,
+        status: Status::Pending,
+        provider: Provider::DEFAULT.name().to_owned(),
+        details: Details { token: order.token.clone(), deadline: None, completed_at: None, memo: Provider::DEFAULT.memo() },
+        failure: None,
+        refunded: 0,
+        due_at: Some(now + limits::OWN_TIME),
+        version: 0,
+        created_at: now,
+    })
+}
+
+fn answer(request: &Request, payment: &Payment, base: &str) -> Answer {
+    if payment.status == Status::Failed {
+        let why = provider::explain(payment.failure.as_deref().unwrap_or_default());
+        return Ok(Problem::new(problem::PAYMENT_DECLINED, why).into_response(&request.path, &request.request_id));
+    }
+    Ok(Response::json(201, &View::new(payment, base)?)?
+        .header("location", format!("/api/payments/{}", payment.id))
+        .header("cache-control", "no-store"))
+}

@@ -1,0 +1,140 @@
+//! The connections of one database.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+
+use super::{Error, io, session::Session};
+use crate::{Commits, limits};
+
+/// One database: its file and its connections.
+pub(super) struct Database {
+    file: PathBuf,
+    idle: Mutex<Vec<Session>>,
+    places: Arc<Semaphore>,
+    /// Whoever begins an immediate transaction holds this, in the order they asked. SQLite itself knows no queue: its waiters poll, so that under
+    /// contention some wait for ever and all wait too long.
+    writer: Arc<Semaphore>,
+    write_ahead: OnceLock<()>,
+    pub(super) commits: Commits,
+}
+
+/// A place in the pool, with a connection once it is opened. Dropped, it gives the connection back or closes it.
+pub(super) struct Lease {
+    pub(super) database: Arc<Database>,
+    session: Option<Session>,
+    pub(super) wrote: bool,
+    turn: Option<OwnedSemaphorePermit>,
+    place: Option<OwnedSemaphorePermit>,
+}
+
+impl Database {
+    pub(super) fn new(file: PathBuf, commits: Commits) -> Self {
+        Self {
+            file,
+            idle: Mutex::default(),
+            places: Arc::new(Semaphore::new(limits::SQLITE_CONNECTIONS)),
+            writer: Arc::new(Semaphore::new(1)),
+            write_ahead: OnceLock::new(),
+            commits,
+        }
+    }
+
+    /// Waits for a place, at most [`limits::SQLITE_ACQUIRE`].
+    pub(super) async fn lease(self: &Arc<Self>) -> Result<Lease, Error> {
+        let place = match timeout(limits::SQLITE_ACQUIRE, Arc::clone(&self.places).acquire_owned()).await {
+            Ok(Ok(place)) => place,
+            // Begins as SQLite's own text for a lock that was not had in time, which callers know.
+            Ok(Err(_)) | Err(_) => return Err(Error::Io("database is locked: all of its connections are in use".into())),
+        };
+        let session = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Ok(Lease { database: Arc::clone(self), session, wrote: false, turn: None, place: Some(place) })
+    }
+
+    fn open(&self) -> rusqlite::Result<Session> {
+        let session = Session::open(&self.file)?;
+        if self.write_ahead.get().is_none() {
+            // Kept in the file; readers and the writer then do not wait for each other.
+            session.sqlite.pragma_update(None, "journal_mode", "WAL")?;
+            self.write_ahead.get_or_init(|| ());
+        }
+        Ok(session)
+    }
+
+    #[cfg(test)]
+    pub(super) fn idle_connections(&self) -> usize {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
+impl Lease {
+    /// The connection, opened if need be. Blocks.
+    pub(super) fn session(&mut self) -> Result<&mut Session, Error> {
+        match &mut self.session {
+            Some(session) => Ok(session),
+            none => Ok(none.insert(self.database.open().map_err(io)?)),
+        }
+    }
+
+    /// The connection, if it has been opened.
+    pub(super) fn opened(&self) -> Option<&Session> {
+        self.session.as_ref()
+    }
+
+    /// Waits for the turn to write, in order, as long as a statement would wait for a lock.
+    pub(super) async fn take_turn(&mut self) -> Result<(), Error> {
+        let in_transaction = self.session.as_ref().is_some_and(Session::in_transaction);
+        if self.turn.is_some() || in_transaction {
+            return Ok(());
+        }
+        let wait = self.session.as_ref().map_or(limits::SQLITE_BUSY, Session::busy_timeout).min(limits::SQLITE_BUSY_MAX);
+        self.turn = Some(turn(&self.database.writer, wait).await.ok_or_else(|| Error::Io("database is locked".into()))?);
+        Ok(())
+    }
+
+    /// To be called after every statement: lets the next one write and tells of commits.
+    pub(super) fn after_statement(&mut self) {
+        let Some(session) = &self.session else { return };
+        if !session.in_transaction() {
+            self.turn = None;
+            if session.take_committed() {
+                self.database.commits.happened();
+            }
+        }
+    }
+}
+
+async fn turn(writer: &Arc<Semaphore>, wait: Duration) -> Option<OwnedSemaphorePermit> {
+    timeout(wait, Arc::clone(writer).acquire_owned()).await.ok()?.ok()
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(session) = self.session.take() else { return };
+        if session.reset() {
+            let mut idle = self.database.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            if idle.len() < limits::SQLITE_IDLE_CONNECTIONS {
+                idle.push(session);
+                return;
+            }
+        }
+        // To close is to roll back, and may write a checkpoint: not on an async thread. The next writer's turn comes after that.
+        let held = (self.turn.take(), self.place.take());
+        let close = move || {
+            drop(session);
+            drop(held);
+        };
+        match Handle::try_current() {
+            Ok(handle) => drop(handle.spawn_blocking(close)),
+            Err(_) => close(),
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Bodies on their way through: requests' within their limit, answers' with what ends when they end.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::{BodyExt, Full};
+use runtime::{RequestBody, ResponseBody};
+use wasmtime_wasi_http::Error;
+
+use crate::connection::Busy;
+use crate::limits::BODY_BYTES;
+
+/// A request's body that is known.
+#[must_use]
+pub fn known(bytes: Bytes) -> RequestBody {
+    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// Says, after the fact, whether a body was cut off at its limit.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Overrun(Arc<AtomicBool>);
+
+impl Overrun {
+    /// Whether it was.
+    pub(crate) fn happened(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// A body that fails once it is longer than [`BODY_BYTES`].
+#[derive(Debug)]
+pub(crate) struct Limited<B> {
+    inner: B,
+    left: u64,
+    overrun: Overrun,
+}
+
+impl<B> Limited<B> {
+    /// Limits `inner`; `overrun` hears if that was necessary.
+    pub(crate) fn new(inner: B, overrun: Overrun) -> Self {
+        Self { inner, left: BODY_BYTES, overrun }
+    }
+}
+
+impl<B> HttpBody for Limited<B>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+    B::Error: Into<Error>,
+{
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let frame = match std::task::ready!(Pin::new(&mut self.inner).poll_frame(context)) {
+            Some(Ok(frame)) => frame,
+            Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+            None => return Poll::Ready(None),
+        };
+        let length = frame.data_ref().map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX));
+        match self.left.checked_sub(length) {
+            Some(left) => {
+                self.left = left;
+                Poll::Ready(Some(Ok(frame)))
+            }
+            None => {
+                self.left = 0;
+                self.overrun.0.store(true, Ordering::Release);
+                Poll::Ready(Some(Err(Error::HttpRequestBodySize(Some(BODY_BYTES)))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// An answer's body.
+#[derive(Debug)]
+pub struct Body {
+    content: Content,
+    /// Dropped with the body: that is how the connection knows when an answer has been sent.
+    busy: Option<Busy>,
+}
+
+#[derive(Debug)]
+enum Content {
+    Whole(Full<Bytes>),
+    Component(ResponseBody),
+}
+
+impl Body {
+    /// No body.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::full(Bytes::new())
+    }
+
+    /// A body that is known.
+    #[must_use]
+    pub fn full(bytes: Bytes) -> Self {
+        Self { content: Content::Whole(Full::new(bytes)), busy: None }
+    }
+
+    pub(crate) fn holding(&mut self, busy: Busy) {
+        self.busy = Some(busy);
+    }
+}
+
+impl From<ResponseBody> for Body {
+    fn from(body: ResponseBody) -> Self {
+        Self { content: Content::Component(body), busy: None }
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match &mut self.content {
+            Content::Whole(body) => Pin::new(body).poll_frame(context).map_err(|never| match never {}),
+            Content::Component(body) => Pin::new(body).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.content {
+            Content::Whole(body) => body.is_end_stream(),
+            Content::Component(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            Content::Whole(body) => body.size_hint(),
+            Content::Component(body) => body.size_hint(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::stream;
+    use http_body_util::StreamBody;
+
+    fn pieces(count: usize, bytes: usize) -> impl HttpBody<Data = Bytes, Error = std::convert::Infallible> + Unpin {
+        StreamBody::new(stream::iter((0..count).map(move |_| Ok(Frame::data(Bytes::from(vec![0; bytes]))))))
+    }
+
+    #[tokio::test]
+    async fn a_body_within_its_limit_passes() {
+        let overrun = Overrun::default();
+        let body = Limited::new(pieces(16, 64 * 1024), overrun.clone());
+        assert_eq!(body.collect().await.unwrap().to_bytes().len(), 1024 * 1024);
+        assert!(!overrun.happened());
+    }
+
+    #[tokio::test]
+    async fn a_longer_one_is_cut_off_and_says_so() {
+        let overrun = Overrun::default();
+        let body = Limited::new(pieces(17, 64 * 1024), overrun.clone());
+        assert!(matches!(body.collect().await.unwrap_err(), Error::HttpRequestBodySize(Some(BODY_BYTES))));
+        assert!(overrun.happened());
+    }
+}

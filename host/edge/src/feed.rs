@@ -1,0 +1,57 @@
+//! The feed, as an edge sees it: a snapshot of what is public, then what changes.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use read_model::Fact;
+
+/// Everything that is public, as of one position of the journal.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Changes when the database is restored: positions of two epochs have nothing to do with each other.
+    pub epoch: Arc<str>,
+    /// The journal's last position that is in it.
+    pub position: i64,
+    /// In no order; each the newest of what it is about.
+    pub facts: Vec<Fact>,
+}
+
+/// What follows, in order of position. A batch without facts is a sign of life: nothing has changed.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The position it follows.
+    pub after: i64,
+    /// Its last position, or `after` where it has none.
+    pub position: i64,
+    /// In order of position.
+    pub facts: Vec<Fact>,
+}
+
+/// Why a feed is not to be had, or ended. Open it again, after a pause where it failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// This reader was too slow: what it has missed is no longer kept.
+    #[error("too slow: what was missed is no longer kept")]
+    Lagged,
+    /// The other end stopped.
+    #[error("the feed has ended")]
+    Ended,
+    /// It cannot be had now, for this reason.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+/// A feed that was opened.
+pub struct Subscription {
+    /// To begin with; replaces whatever is known.
+    pub snapshot: Snapshot,
+    /// Then. Its first batch may repeat what is in the snapshot. After an error nothing follows.
+    pub batches: BoxStream<'static, Result<Arc<Batch>, Error>>,
+}
+
+/// Where a feed comes from.
+pub trait Source: Send + Sync + 'static {
+    /// Opens it.
+    fn open(&self) -> BoxFuture<'_, Result<Subscription, Error>>;
+}

@@ -1,0 +1,69 @@
+//! Every limit of this crate, with its unit and its reason.
+
+use std::time::Duration;
+
+// Listener -----------------------------------------------------------------------------------------------------------
+
+/// Connections open at once; more wait in the kernel's queue until one closes.
+pub const CONNECTIONS: usize = 8_192;
+/// How long a connection may take to its next request's end of head, from being accepted or from its last answer. A client that sends a
+/// head byte by byte is cut off by this, and so is one that has gone away.
+pub const IDLE: Duration = Duration::from_secs(30);
+/// How long one request may keep a connection busy, its answer's body included. A client that reads too slowly is cut off.
+pub const BUSY: Duration = Duration::from_secs(120);
+/// HTTP/2: requests of one connection at once.
+pub const STREAMS: u32 = 256;
+/// HTTP/1: bytes of a connection's read buffer. Larger than [`HEADER_BYTES`], so that what is over that is told so.
+pub const READ_BUFFER_BYTES: usize = 64 * 1024;
+/// HTTP/1: headers that are parsed at all. Larger than [`HEADERS`], for the same reason.
+pub const PARSED_HEADERS: usize = 256;
+/// Pause after the system refused a connection (no file descriptors left, most likely), so as not to spin.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How long requests in flight may take when the node stops; then they are cut off.
+pub const DRAIN: Duration = Duration::from_secs(10);
+
+// Requests -----------------------------------------------------------------------------------------------------------
+
+/// Bytes of a request's headers, names and values, and its path: 431 beyond.
+pub const HEADER_BYTES: usize = 16 * 1024;
+/// Headers of a request: 431 beyond.
+pub const HEADERS: usize = 100;
+/// Bytes of a request's body: 413 beyond. Components set smaller limits themselves.
+pub const BODY_BYTES: u64 = 1024 * 1024;
+/// How long a request may take until its answer begins: 504 beyond. Components have their own, shorter limits; this one bounds the rest,
+/// a region that does not answer or a body that does not come.
+pub const REQUEST: Duration = Duration::from_secs(30);
+/// Bytes of a request id taken from a client.
+pub const REQUEST_ID_BYTES: usize = 64;
+/// What `Retry-After` says where nobody knows better, in seconds.
+pub const RETRY_AFTER_SECONDS: u32 = 1;
+
+// CORS ---------------------------------------------------------------------------------------------------------------
+
+/// Origins that may be configured.
+pub const ORIGINS: usize = 32;
+/// How long a browser may keep the answer to a preflight, in seconds.
+pub const PREFLIGHT_SECONDS: u32 = 600;
+
+// Replica and feed ---------------------------------------------------------------------------------------------------
+
+/// Events that a replica holds.
+pub const EVENTS: usize = 500_000;
+/// Revoked sessions that are remembered; each for as long as its access tokens might still be good.
+pub const REVOKED_SESSIONS: usize = 1_000_000;
+/// Public keys that are remembered.
+pub const KEYS: usize = 64;
+/// Revocations after which expired ones are looked for.
+pub const TIDY_EVERY: usize = 1_024;
+/// Pauses between two tries to reach the feed: the first, and the longest.
+pub const FEED_RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// A feed that says nothing for so long is taken for dead, and opened again. It sends a sign of life more often.
+pub const FEED_SILENCE: Duration = Duration::from_secs(5);
+/// How often a feed says that there is nothing new.
+pub const FEED_HEARTBEAT: Duration = Duration::from_millis(250);
+/// A replica older than this is stale, and health says so.
+pub const STALE: Duration = Duration::from_secs(2);
+/// What a component is told to wait while the replica has nothing to answer from, in milliseconds.
+pub const RETRY_MS: u32 = 500;
+/// Bytes of an access token.
+pub const TOKEN_BYTES: usize = 4_096;

@@ -1,0 +1,141 @@
+//! What the host itself has to say instead of a component: problem documents (RFC 9457) of the same types as the components'.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, Response, StatusCode};
+
+use crate::body::Body;
+
+/// A problem that the host finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// 404: no route leads anywhere.
+    NotFound,
+    /// 405: a method that nothing here answers (CONNECT, TRACE).
+    MethodNotAllowed,
+    /// 413: see [`crate::limits::BODY_BYTES`].
+    TooLarge,
+    /// 431: see [`crate::limits::HEADER_BYTES`].
+    HeadersTooLarge,
+    /// 502: the component trapped, or broke its contract.
+    ComponentFailed,
+    /// 503: the component ran out of memory while it was at it.
+    OutOfMemory,
+    /// 503: certainly not done; seconds after which to try again.
+    Unavailable(u32),
+    /// 504: no answer in time.
+    TimedOut,
+    /// 500: a fault of the host's own.
+    Internal,
+}
+
+impl Problem {
+    /// The HTTP status.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::ComponentFailed => StatusCode::BAD_GATEWAY,
+            Self::OutOfMemory | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// Slug, title and detail: slug and title as the page of this type has them.
+    const fn text(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::NotFound => ("not-found", "Not found", "Nothing answers this address."),
+            Self::MethodNotAllowed => ("method-not-allowed", "Method not allowed", "This method is not answered here."),
+            Self::TooLarge => ("too-large", "Request too large", "The body may have at most 1048576 bytes."),
+            Self::HeadersTooLarge => (
+                "headers-too-large",
+                "Headers too large",
+                "The request's path and headers may have at most 16384 bytes, in at most 100 headers.",
+            ),
+            // As for what may have been done, the same as a trap.
+            Self::ComponentFailed | Self::OutOfMemory => (
+                "component-failed",
+                "Component failed",
+                "The component that served this request ended abruptly. A write may or may not be done: repeat it with its Idempotency-Key.",
+            ),
+            Self::Unavailable(_) => ("unavailable", "Unavailable", "Certainly not done. Try again after Retry-After seconds."),
+            Self::TimedOut => (
+                "timed-out",
+                "Timed out",
+                "The answer took too long. A write may or may not be done: repeat it with its Idempotency-Key.",
+            ),
+            Self::Internal => ("internal", "Internal error", "Something on our side is wrong."),
+        }
+    }
+
+    /// The answer. `path` and `request_id` come from the request.
+    #[must_use]
+    pub fn response(self, path: &str, request_id: &str) -> Response<Body> {
+        let (slug, title, detail) = self.text();
+        let document = serde_json::json!({
+            "type": format!("/problems/{slug}"),
+            "title": title,
+            "status": self.status().as_u16(),
+            "detail": detail,
+            "instance": path,
+            "request_id": request_id,
+        });
+        let mut response = Response::new(Body::full(Bytes::from(document.to_string())));
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        match self {
+            Self::MethodNotAllowed => {
+                headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+            }
+            Self::Unavailable(seconds) => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits;
+    use http_body_util::BodyExt;
+
+    #[tokio::test]
+    async fn every_problem_is_a_document_with_its_status() {
+        for problem in [
+            Problem::NotFound,
+            Problem::MethodNotAllowed,
+            Problem::TooLarge,
+            Problem::HeadersTooLarge,
+            Problem::ComponentFailed,
+            Problem::OutOfMemory,
+            Problem::Unavailable(3),
+            Problem::TimedOut,
+            Problem::Internal,
+        ] {
+            let response = problem.response("/a\"b", "id-1");
+            assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
+            let status = response.status();
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            let document: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(document["status"], status.as_u16());
+            assert_eq!(document["instance"], "/a\"b");
+            assert_eq!(document["request_id"], "id-1");
+            assert!(document["type"].as_str().unwrap().starts_with("/problems/"));
+        }
+    }
+
+    #[test]
+    fn details_name_the_limits_that_hold() {
+        assert!(Problem::TooLarge.text().2.contains(&limits::BODY_BYTES.to_string()));
+        assert!(Problem::HeadersTooLarge.text().2.contains(&limits::HEADER_BYTES.to_string()));
+        assert!(Problem::HeadersTooLarge.text().2.contains(&limits::HEADERS.to_string()));
+    }
+}

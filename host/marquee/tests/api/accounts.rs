@@ -1,0 +1,161 @@
+//! Accounts: registering, tokens, sessions, roles.
+
+use crate::{
+    ADMIN_EMAIL, SHARED,
+    client::{Client, PASSWORD, eventually, unique},
+};
+use reqwest::Method;
+use serde_json::json;
+
+#[tokio::test]
+async fn a_person_registers_logs_in_and_is_known_at_every_edge() {
+    let mut person = Client::new(&SHARED);
+    let email = format!("{}@Example.com", unique("Ada"));
+    let registered = person.post("/api/auth/register", &json!({"email": email, "password": PASSWORD, "name": "Ada"})).await.expect(201);
+    assert_eq!(registered["user"]["email"], email.to_lowercase());
+    assert_eq!(registered["user"]["roles"], json!(["user"]));
+    assert_eq!((&registered["token_type"], &registered["expires_in"]), (&json!("Bearer"), &json!(900)));
+
+    let logged_in = person.post("/api/auth/login", &json!({"email": email.to_uppercase(), "password": PASSWORD})).await.expect(200);
+    person.take_tokens(&logged_in);
+    for place in [&person, &person.elsewhere()] {
+        assert_eq!(place.get("/api/auth/me").await.expect(200), logged_in["user"]);
+    }
+    let verified = person.post("/api/auth/verify", &json!({"token": person.token})).await.expect(200);
+    assert_eq!((&verified["active"], &verified["sub"]), (&json!(true), &logged_in["user"]["id"]));
+}
+
+#[tokio::test]
+async fn an_email_belongs_to_one_account() {
+    let person = Client::new(&SHARED);
+    let body = json!({"email": format!("{}@example.com", unique("bob")), "password": PASSWORD, "name": "Bob"});
+    person.post("/api/auth/register", &body).await.expect(201);
+    person.post("/api/auth/register", &body).await.expect_problem(409, "email-taken");
+}
+
+#[tokio::test]
+async fn wrong_credentials_do_not_say_what_is_wrong() {
+    let person = Client::new(&SHARED);
+    let email = format!("{}@example.com", unique("eve"));
+    person.post("/api/auth/register", &json!({"email": email, "password": PASSWORD, "name": "Eve"})).await.expect(201);
+    let wrong = person.post("/api/auth/login", &json!({"email": email, "password": "not that one"})).await;
+    let unknown = person.post("/api/auth/login", &json!({"email": "nobody@example.com", "password": PASSWORD})).await;
+    assert_eq!(wrong.expect_problem(401, "bad-credentials")["detail"], unknown.expect_problem(401, "bad-credentials")["detail"]);
+}
+
+#[tokio::test]
+async fn refresh_tokens_rotate() {
+    let mut person = Client::register(&SHARED).await;
+    let first = person.refresh_token.clone();
+    let second = person.post("/api/auth/refresh", &json!({"refresh_token": first})).await.expect(200);
+    assert_ne!(second["refresh_token"], json!(first));
+    person.take_tokens(&second);
+    person.get("/api/auth/me").await.expect(200);
+    // A lost answer may be asked for again, shortly after.
+    let again = person.post("/api/auth/refresh", &json!({"refresh_token": first})).await.expect(200);
+    person.post("/api/auth/refresh", &json!({"refresh_token": again["refresh_token"]})).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_old_refresh_token_ends_the_family() {
+    let mut person = Client::register(&SHARED).await;
+    let first = person.refresh_token.clone();
+    for _ in 0..2 {
+        let next = person.post("/api/auth/refresh", &json!({"refresh_token": person.refresh_token})).await.expect(200);
+        person.take_tokens(&next);
+    }
+    person.post("/api/auth/refresh", &json!({"refresh_token": first})).await.expect_problem(401, "token-revoked");
+    person.post("/api/auth/refresh", &json!({"refresh_token": person.refresh_token})).await.expect_problem(401, "token-revoked");
+    eventually("the thief's access token dies", async || person.get("/api/auth/me").await.status.as_u16(), |status| *status == 401).await;
+}
+
+#[tokio::test]
+async fn nonsense_is_no_refresh_token() {
+    for token in ["", "x", "local_0.x", &"a".repeat(300)] {
+        let status = Client::new(&SHARED).post("/api/auth/refresh", &json!({"refresh_token": token})).await.status.as_u16();
+        assert!(matches!(status, 400 | 401), "{token}: {status}");
+    }
+}
+
+#[tokio::test]
+async fn a_logout_is_known_at_every_edge_within_a_second() {
+    let person = Client::register(&SHARED).await;
+    let elsewhere = person.elsewhere();
+    elsewhere.get("/api/bookings").await.expect(200);
+    person.post("/api/auth/logout", &json!({"refresh_token": person.refresh_token})).await.expect(204);
+    let logged_out = std::time::Instant::now();
+    for place in [&person, &elsewhere] {
+        // A booking is the edge's own verification, `me` the region's.
+        for path in ["/api/auth/me", "/api/bookings"] {
+            eventually("the token is dead", async || place.get(path).await, |answer| answer.status == 401).await.expect_problem(401, "token-revoked");
+        }
+    }
+    // The promise of the API is a second; a machine under test load gets a few.
+    assert!(logged_out.elapsed().as_secs() < 10);
+    let verified = person.post("/api/auth/verify", &json!({"token": person.token})).await.expect(200);
+    assert_eq!(verified, json!({"active": false}));
+    person.post("/api/auth/refresh", &json!({"refresh_token": person.refresh_token})).await.expect_problem(401, "token-revoked");
+}
+
+#[tokio::test]
+async fn forged_and_foreign_tokens_are_refused() {
+    let person = Client::register(&SHARED).await;
+    let token = person.token.clone().unwrap();
+    let (head, signature) = token.rsplit_once('.').unwrap();
+    let (header, claims) = head.split_once('.').unwrap();
+    let none = "eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0In0";
+    let mut flipped = signature.to_owned();
+    flipped.replace_range(0..1, if signature.starts_with('A') { "B" } else { "A" });
+    for forged in [
+        format!("{head}.{flipped}"),
+        format!("{none}.{claims}."),
+        format!("{none}.{claims}.{signature}"),
+        format!("{header}.{}.{signature}", &claims[..claims.len() - 2]),
+        head.to_owned(),
+        "x".into(),
+        "a.b.c".into(),
+    ] {
+        let header = format!("Bearer {forged}");
+        for place in [&person, &person.elsewhere()] {
+            place.send(Method::GET, "/api/auth/me", &[("authorization", &header)], None).await.expect_problem(401, "unauthenticated");
+        }
+        let verified = person.post("/api/auth/verify", &json!({"token": forged})).await.expect(200);
+        assert_eq!(verified, json!({"active": false}));
+    }
+    for header in ["", "Bearer", "Bearer ", "Basic YTpi", &format!("Bearer{token}"), &token] {
+        person.send(Method::GET, "/api/auth/me", &[("authorization", header)], None).await.expect_problem(401, "unauthenticated");
+    }
+}
+
+#[tokio::test]
+async fn an_organiser_may_organise_at_once() {
+    let (person, _) = Client::organiser(&SHARED).await;
+    let me = person.get("/api/auth/me").await.expect(200);
+    assert_eq!(me["roles"], json!(["user", "organiser"]));
+}
+
+#[tokio::test]
+async fn an_admin_changes_roles_and_nobody_else_does() {
+    let mut admin = Client::new(&SHARED);
+    let tokens = admin.post("/api/auth/login", &json!({"email": ADMIN_EMAIL, "password": PASSWORD})).await.expect(200);
+    admin.take_tokens(&tokens);
+    assert!(tokens["user"]["roles"].as_array().unwrap().contains(&json!("admin")));
+    let person = Client::register(&SHARED).await;
+    let path = format!("/api/users/{}/roles", person.user);
+    person.post(&path, &json!({"roles": ["admin"]})).await.expect_problem(403, "forbidden");
+    admin.post(&path, &json!({"roles": ["king"]})).await.expect_problem(400, "invalid-request");
+    admin.post("/api/users/local_00000000000000000000000000/roles", &json!({"roles": []})).await.expect_problem(404, "not-found");
+    let changed = admin.post(&path, &json!({"roles": ["admin"]})).await.expect(200);
+    assert!(changed["roles"].as_array().unwrap().contains(&json!("admin")));
+    // A role read from SQL counts at once, whatever the token says.
+    person.post(&path, &json!({"roles": []})).await.expect(200);
+    person.post(&path, &json!({"roles": ["admin"]})).await.expect_problem(403, "forbidden");
+}
+
+#[tokio::test]
+async fn the_public_keys_are_public() {
+    let keys = Client::new(&SHARED).get("/.well-known/jwks.json").await.expect(200);
+    let key = &keys["keys"][0];
+    assert_eq!((&key["kty"], &key["crv"], &key["alg"]), (&json!("OKP"), &json!("Ed25519"), &json!("EdDSA")));
+    assert!(key["d"].is_null(), "the private part is not");
+}

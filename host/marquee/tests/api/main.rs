@@ -1,0 +1,38 @@
+//! The API suite: black-box over HTTP, the same tests and the same answers in three forms (`MARQUEE_TEST_FORM`): `up`, `composed`, `spin`.
+//!
+//! What only our host has stands in `native.rs`, the one place that asks for the form.
+
+#[path = "../support/client.rs"]
+mod client;
+#[path = "../support/openapi.rs"]
+mod openapi;
+#[path = "../support/server.rs"]
+mod server;
+
+mod accounts;
+mod bad_input;
+mod bookings;
+mod concurrency;
+mod events;
+mod expiry;
+mod native;
+mod payments;
+mod search;
+mod web;
+
+use server::Server;
+use std::sync::LazyLock;
+
+const ADMIN_EMAIL: &str = "admin@example.com";
+const WEBHOOK_SECRET: &str = "a secret of the tests";
+
+/// The platform that most tests share: no test depends on what another left there.
+static SHARED: LazyLock<Server> = LazyLock::new(|| {
+    Server::start(
+        "shared",
+        &[("admin_email", ADMIN_EMAIL), ("admin_password", client::PASSWORD), ("sandbox_webhook_secret", WEBHOOK_SECRET)],
+    )
+});
+
+/// One where holds last two seconds and payments keep them for four at most.
+static HASTY: LazyLock<Server> = LazyLock::new(|| Server::start("hasty", &[("hold_seconds", "2"), ("paying_cap_seconds", "4")]));

@@ -1,0 +1,241 @@
+//! Paying, receipts, refunds.
+
+use crate::{
+    SHARED, WEBHOOK_SECRET,
+    client::{Answer, Client, OnSale, eventually, unique},
+};
+use hmac::{Hmac, Mac};
+use reqwest::Method;
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+/// An organiser, a buyer with a hold of two tickets at 45.00, and its booking.
+async fn held() -> (Client<'static>, Client<'static>, OnSale, Value) {
+    held_at(json!({})).await
+}
+
+async fn held_at(change: Value) -> (Client<'static>, Client<'static>, OnSale, Value) {
+    let (organiser, id) = Client::organiser(&SHARED).await;
+    let show = OnSale::publish(&organiser, &id, change).await;
+    let buyer = Client::register(&SHARED).await;
+    let booking = buyer.post_with(&unique("key"), "/api/bookings", &show.order(2)).await.expect(201);
+    (organiser, buyer, show, booking)
+}
+
+fn card(booking: &Value, token: &str) -> Value {
+    json!({"booking_id": booking["id"], "method": {"type": "card", "token": token}})
+}
+
+async fn pay(buyer: &Client<'_>, booking: &Value, token: &str) -> Answer {
+    buyer.post_with(&unique("key"), "/api/payments", &card(booking, token)).await
+}
+
+async fn status_of(buyer: &Client<'_>, booking: &Value) -> Value {
+    buyer.get(&format!("/api/bookings/{}", booking["id"].as_str().unwrap())).await.expect(200)["status"].clone()
+}
+
+async fn until_completed(buyer: &Client<'_>, payment: &Value) -> Value {
+    let path = format!("/api/payments/{}", payment["id"].as_str().unwrap());
+    eventually("the payment completes", async || buyer.get(&path).await.json, |payment| payment["status"] == "completed").await
+}
+
+#[tokio::test]
+async fn a_paid_booking_is_confirmed_and_has_tickets() {
+    let (_, buyer, show, booking) = held().await;
+    let payment = pay(&buyer, &booking, "tok_ok").await.expect(201);
+    assert_eq!((&payment["status"], &payment["amount"]), (&json!("completed"), &json!({"amount": 9000, "currency": "EUR"})));
+    let confirmed = buyer.elsewhere().get(&format!("/api/bookings/{}", booking["id"].as_str().unwrap())).await.expect(200);
+    assert_eq!(confirmed["status"], "confirmed");
+    assert_eq!(confirmed["tickets"].as_array().unwrap().len(), 2);
+    assert!(confirmed["tickets"].as_array().unwrap().iter().all(|ticket| ticket["ticket_type_id"] == json!(show.ticket)));
+    pay(&buyer, &booking, "tok_ok").await.expect_problem(409, "booking-not-payable");
+    let path = format!("/api/payments/{}", payment["id"].as_str().unwrap());
+    assert_eq!(buyer.get(&path).await.expect(200), payment);
+    Client::register(&SHARED).await.get(&path).await.expect_problem(404, "not-found");
+}
+
+#[tokio::test]
+async fn a_repeated_payment_is_one_payment() {
+    let (_, buyer, _, booking) = held().await;
+    let key = unique("key");
+    let first = buyer.post_with(&key, "/api/payments", &card(&booking, "tok_ok")).await;
+    let again = buyer.elsewhere().post_with(&key, "/api/payments", &card(&booking, "tok_ok")).await;
+    assert_eq!((first.status, String::from_utf8(first.bytes)), (again.status, String::from_utf8(again.bytes)));
+    buyer.post_with(&key, "/api/payments", &card(&booking, "tok_declined")).await.expect_problem(409, "idempotency-conflict");
+    buyer.post("/api/payments", &card(&booking, "tok_ok")).await.expect_problem(400, "idempotency-key-missing");
+}
+
+#[tokio::test]
+async fn a_declined_card_leaves_the_hold() {
+    let (_, buyer, _, booking) = held().await;
+    for token in ["tok_declined", "tok_insufficient"] {
+        pay(&buyer, &booking, token).await.expect_problem(402, "payment-declined");
+        assert_eq!(status_of(&buyer, &booking).await, "held");
+    }
+    pay(&buyer, &booking, "tok_ok").await.expect(201);
+    assert_eq!(status_of(&buyer, &booking).await, "confirmed");
+}
+
+#[tokio::test]
+async fn a_payment_that_makes_no_sense_is_refused() {
+    let (_, buyer, _, booking) = held().await;
+    for (body, pointer) in [
+        (card(&booking, "4111111111111111"), "/method/token"),
+        (json!({"booking_id": booking["id"], "method": {"type": "cash", "token": "tok_ok"}}), "/method/type"),
+        (json!({"booking_id": booking["id"]}), "/method"),
+        (json!({"booking_id": 7, "method": {"type": "card", "token": "tok_ok"}}), "/booking_id"),
+        (json!({"booking_id": booking["id"], "amount": 1, "method": {"type": "card", "token": "tok_ok"}}), "/amount"),
+    ] {
+        let problem = buyer.post_with(&unique("key"), "/api/payments", &body).await.expect_problem(400, "invalid-request");
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}");
+    }
+    pay(&buyer, &json!({"id": "local_00000000000000000000000000"}), "tok_ok").await.expect_problem(404, "not-found");
+    assert_eq!(status_of(&buyer, &booking).await, "held");
+}
+
+#[tokio::test]
+async fn slow_providers_are_waited_for() {
+    for token in ["tok_timeout", "tok_ok_async"] {
+        let (_, buyer, _, booking) = held().await;
+        let payment = pay(&buyer, &booking, token).await.expect(201);
+        assert_eq!(payment["status"], "processing", "{token}");
+        assert_eq!(status_of(&buyer, &booking).await, "paying", "{token}");
+        pay(&buyer, &booking, "tok_ok").await.expect_problem(409, "booking-not-payable");
+        until_completed(&buyer, &payment).await;
+        assert_eq!(status_of(&buyer, &booking).await, "confirmed", "{token}");
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_leads_to_a_page_that_decides() {
+    for (choice, paid) in [("approve", "confirmed"), ("decline", "held")] {
+        let (_, buyer, _, booking) = held().await;
+        let payment = pay(&buyer, &booking, "tok_redirect").await.expect(201);
+        assert_eq!(payment["status"], "requires_action");
+        assert_eq!(payment["next_action"]["type"], "redirect");
+        let url = payment["next_action"]["url"].as_str().unwrap();
+        let page = reqwest::get(url).await.unwrap();
+        assert_eq!(page.status(), 200);
+        let html = page.text().await.unwrap();
+        assert!(html.contains(choice) && html.contains("90.00"), "{html}");
+        // As a browser would: the form's own address and fields.
+        let form = form_with(&html, choice);
+        let target = reqwest::Url::parse(url).unwrap().join(&form.action).unwrap();
+        let done = reqwest::Client::new().post(target).form(&form.fields).send().await.unwrap();
+        assert!(done.status().is_success(), "{}", done.text().await.unwrap());
+        let path = format!("/api/payments/{}", payment["id"].as_str().unwrap());
+        eventually("it is decided", async || buyer.get(&path).await.json, |payment| payment["status"] != "requires_action").await;
+        eventually("the booking follows", async || status_of(&buyer, &booking).await, |status| *status == paid).await;
+    }
+}
+
+struct Form {
+    action: String,
+    fields: Vec<(String, String)>,
+}
+
+/// The form whose button says this, read as plainly as it is written.
+fn form_with(html: &str, choice: &str) -> Form {
+    let attribute = |tag: &str, name: &str| {
+        let rest = tag.split_once(&format!("{name}=\""))?.1;
+        Some(rest.split_once('"')?.0.replace("&amp;", "&"))
+    };
+    let form = html.split("<form").skip(1).map(|form| form.split("</form>").next().unwrap()).find(|form| form.contains(choice)).expect("a form");
+    let tags = form.split('<').skip(1);
+    let fields = tags.filter(|tag| tag.starts_with("input") || tag.starts_with("button")).filter_map(|tag| {
+        let (name, value) = (attribute(tag, "name")?, attribute(tag, "value").unwrap_or_default());
+        // A form may have several buttons of one name: only the pressed one is sent.
+        (!tag.starts_with("button") || value.contains(choice)).then_some((name, value))
+    });
+    Form { action: attribute(form, "action").unwrap_or_default(), fields: fields.collect() }
+}
+
+fn signed(secret: &str, at: u64, body: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(format!("{at}.{body}").as_bytes());
+    let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("t={at},v1={hex}")
+}
+
+#[tokio::test]
+async fn webhooks_are_believed_only_when_signed_and_fresh() {
+    let (_, buyer, _, booking) = held().await;
+    let payment = pay(&buyer, &booking, "tok_redirect").await.expect(201);
+    let body = json!({"id": unique("evt"), "type": "payment.completed", "payment_id": payment["id"]}).to_string();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let provider = Client::new(&SHARED);
+    let send = async |signature: &str| {
+        let headers = [("sandbox-signature", signature)];
+        provider.send(Method::POST, "/api/payments/webhooks/sandbox", &headers, Some(body.clone().into())).await
+    };
+    for forged in [
+        String::new(),
+        "nonsense".into(),
+        signed("another secret", now, &body),
+        signed(WEBHOOK_SECRET, now - 3600, &body),
+        signed(WEBHOOK_SECRET, now, "{}"),
+    ] {
+        assert_eq!(send(&forged).await.status, 401, "{forged}");
+    }
+    assert_eq!(status_of(&buyer, &booking).await, "paying");
+    for _ in 0..2 {
+        assert!(send(&signed(WEBHOOK_SECRET, now, &body)).await.status.is_success());
+    }
+    until_completed(&buyer, &payment).await;
+    assert_eq!(status_of(&buyer, &booking).await, "confirmed");
+    provider.send(Method::POST, "/api/payments/webhooks/nobody", &[], Some(body.clone().into())).await.expect_problem(404, "not-found");
+}
+
+#[tokio::test]
+async fn a_receipt_is_json_or_a_pdf() {
+    let (_, buyer, _, booking) = held().await;
+    let payment = pay(&buyer, &booking, "tok_ok").await.expect(201);
+    let path = format!("/api/payments/{}/receipt", payment["id"].as_str().unwrap());
+    let receipt = buyer.get(&path).await.expect(200);
+    assert!(receipt.to_string().contains("Night of Strings") && receipt["total"]["amount"] == 9000, "{receipt}");
+    let pdf = buyer.send(Method::GET, &path, &[("accept", "application/pdf")], None).await;
+    assert_eq!((pdf.status.as_u16(), pdf.header("content-type")), (200, Some("application/pdf")));
+    assert!(pdf.bytes.starts_with(b"%PDF-") && pdf.bytes.trim_ascii_end().ends_with(b"%%EOF"));
+    let preferred = buyer.send(Method::GET, &path, &[("accept", "application/pdf;q=0.5, application/json")], None).await;
+    assert_eq!(preferred.header("content-type"), Some("application/json"));
+    buyer.send(Method::GET, &path, &[("accept", "image/png")], None).await.expect_problem(406, "not-acceptable");
+    Client::register(&SHARED).await.get(&path).await.expect_problem(404, "not-found");
+}
+
+#[tokio::test]
+async fn a_paid_booking_is_refunded_until_the_event_says_no() {
+    for (refund_until, cancellable) in [(json!("2037-02-01T00:00:00Z"), true), (json!("2020-01-01T00:00:00Z"), false), (Value::Null, false)] {
+        let (_, buyer, show, booking) = held_at(json!({"refund_until": refund_until})).await;
+        let payment = pay(&buyer, &booking, "tok_ok").await.expect(201);
+        let answer = buyer.post(&format!("/api/bookings/{}/cancel", booking["id"].as_str().unwrap()), &json!({})).await;
+        if !cancellable {
+            answer.expect_problem(409, "not-cancellable");
+            assert_eq!(status_of(&buyer, &booking).await, "confirmed");
+            continue;
+        }
+        assert_eq!(answer.expect(200)["status"], "cancelled");
+        assert_eq!(show.available(&buyer).await, 100);
+        let path = format!("/api/payments/{}", payment["id"].as_str().unwrap());
+        eventually("the money goes back", async || buyer.get(&path).await.json, |payment| payment["refunded"]["amount"] == 9000).await;
+    }
+}
+
+#[tokio::test]
+async fn an_organiser_refunds_never_more_than_was_paid() {
+    let (organiser, buyer, _, booking) = held().await;
+    let payment = pay(&buyer, &booking, "tok_ok").await.expect(201);
+    let id = payment["id"].as_str().unwrap();
+    let (path, refund) = (format!("/api/payments/{id}"), format!("/api/payments/{id}/refund"));
+    buyer.post_with(&unique("key"), &refund, &json!({"amount": 1})).await.expect_problem(403, "forbidden");
+    organiser.post_with(&unique("key"), &refund, &json!({"amount": 9001})).await.expect_problem(409, "wrong-state");
+    organiser.post_with(&unique("key"), &refund, &json!({"amount": 0})).await.expect_problem(400, "invalid-request");
+    let key = unique("key");
+    for _ in 0..2 {
+        organiser.post_with(&key, &refund, &json!({"amount": 4500})).await.expect(200);
+    }
+    eventually("half is back", async || buyer.get(&path).await.json, |payment| payment["refunded"]["amount"] == 4500).await;
+    organiser.post_with(&unique("key"), &refund, &json!({"amount": 4501})).await.expect_problem(409, "wrong-state");
+    organiser.post_with(&unique("key"), &refund, &json!({})).await.expect(200);
+    eventually("everything is back", async || buyer.get(&path).await.json, |payment| payment["refunded"]["amount"] == 9000).await;
+    organiser.post_with(&unique("key"), &refund, &json!({})).await.expect_problem(409, "wrong-state");
+}

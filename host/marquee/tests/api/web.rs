@@ -1,0 +1,35 @@
+//! The pages, and the document that this suite holds every answer against.
+
+use crate::{SHARED, client::Client, openapi};
+use reqwest::Method;
+
+#[tokio::test]
+async fn the_landing_page_and_the_reference_are_there() {
+    let client = Client::new(&SHARED);
+    for path in ["/", "/docs", "/problems", "/problems/sold-out"] {
+        let page = client.send_unchecked(Method::GET, path, &[("accept", "text/html")], None).await;
+        assert_eq!(page.status, 200, "{path}");
+        assert!(page.header("content-type").unwrap().starts_with("text/html"), "{path}");
+        assert!(String::from_utf8(page.bytes).unwrap().contains("<title>"), "{path}");
+    }
+    let page = client.send_unchecked(Method::GET, "/no/such/page", &[("accept", "text/html")], None).await;
+    assert_eq!(page.status, 404);
+}
+
+#[tokio::test]
+async fn every_operation_of_the_document_exists() {
+    let client = Client::new(&SHARED);
+    let document = openapi::document(&SHARED).await;
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    let mut operations = 0;
+    for (template, path) in document["paths"].as_object().unwrap() {
+        for method in path.as_object().unwrap().keys().filter(|key| ["get", "post", "patch", "put", "delete"].contains(&key.as_str())) {
+            let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+            let real = template.split('/').map(|part| if part.starts_with('{') { "x" } else { part }).collect::<Vec<_>>().join("/");
+            let answer = client.send_unchecked(method.clone(), &real, &[], None).await;
+            assert!(answer.status.as_u16() != 405 && answer.status.as_u16() < 500, "{method} {template}: {}", answer.status);
+            operations += 1;
+        }
+    }
+    assert!(operations >= 25, "{operations}");
+}

@@ -1,0 +1,246 @@
+//! The platform as a process: starting, stopping, crashing, being replaced while it runs.
+
+#[path = "support/client.rs"]
+mod client;
+#[path = "support/openapi.rs"]
+mod openapi;
+#[path = "support/server.rs"]
+mod server;
+
+use client::{Client, OnSale, eventually, unique};
+use serde_json::json;
+use server::{Form, Server, fresh_folder, root};
+use std::{
+    path::Path,
+    process::{Command, Output, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+fn marquee(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_marquee")).args(arguments).current_dir(root()).stdin(Stdio::null()).output().unwrap()
+}
+
+/// The last line of what it said, which is the reason.
+fn reason(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn a_clean_stop_keeps_everything() {
+    let folder = fresh_folder("restart");
+    let server = Server::start_in(Form::Up, folder.clone(), &[], &[]);
+    let (organiser, id) = Client::organiser(&server).await;
+    let show = OnSale::with(&organiser, &id, 4500, 10, 6).await;
+    let key = unique("key");
+    let booking = organiser.post_with(&key, "/api/bookings", &show.order(2)).await;
+    let token = organiser.token.clone();
+    drop(organiser);
+    assert_eq!(server.interrupt(), Some(0), "stopped as asked");
+
+    let server = Server::start_in(Form::Up, folder, &[], &[]);
+    let mut organiser = Client::new(&server);
+    organiser.token = token;
+    assert_eq!(show.available(&organiser).await, 8);
+    let again = organiser.post_with(&key, "/api/bookings", &show.order(2)).await;
+    assert_eq!((again.status, again.bytes), (booking.status, booking.bytes));
+}
+
+#[tokio::test]
+async fn wrong_usage_and_failures_say_what_to_do() {
+    for (arguments, code) in [(&["up", "--colour"][..], 2), (&["fly"], 2), (&[], 2), (&["up", "--port", "many"], 2)] {
+        assert_eq!(marquee(arguments).status.code(), Some(code), "{arguments:?}");
+    }
+    assert_eq!(marquee(&["version"]).status.code(), Some(0));
+
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let folder = fresh_folder("failures");
+    let output = marquee(&["up", "--no-demo", "--data", folder.to_str().unwrap(), "--port", &port]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(reason(&output).contains(&port) && reason(&output).contains("--port"), "{}", reason(&output));
+
+    let file = folder.join("a-file");
+    std::fs::write(&file, "").unwrap();
+    let output = marquee(&["up", "--no-demo", "--data", file.join("data").to_str().unwrap(), "--port", "0"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(reason(&output).contains("a-file") && reason(&output).contains("--data"), "{}", reason(&output));
+
+    let broken = folder.join("spin.toml");
+    std::fs::write(&broken, "spin_manifest_version = 2\n[application]\nname = \"x\"\n[[trigger.http]]\nroute = \"/\"\ncomponent = \"nobody\"\n").unwrap();
+    let output = marquee(&["check", broken.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(reason(&output).contains("nobody"), "{}", reason(&output));
+    assert_eq!(marquee(&["check", "spin.toml"]).status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn one_folder_has_one_platform() {
+    let folder = fresh_folder("twice");
+    let _server = Server::start_in(Form::Up, folder.clone(), &[], &[]);
+    let output = marquee(&["up", "--no-demo", "--data", folder.to_str().unwrap(), "--port", "0"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(reason(&output).contains("twice"), "{}", reason(&output));
+}
+
+/// What a buyer was told, kept outside of the platform.
+struct Promise {
+    key: String,
+    body: Vec<u8>,
+    quantity: i64,
+    confirmed: bool,
+}
+
+/// Holds and pays as fast as the platform lets it, until it dies; every answer is kept.
+async fn buy_until(stopped: &AtomicBool, buyer: &Client<'_>, show: &OnSale, promises: &mut Vec<Promise>) {
+    while !stopped.load(Ordering::Relaxed) {
+        let (key, quantity) = (unique("key"), 1 + i64::try_from(promises.len() % 3).unwrap());
+        let Some(answer) = buyer.try_post_with(&key, "/api/bookings", &show.order(quantity)).await else { continue };
+        if answer.status != 201 {
+            continue;
+        }
+        let mut promise = Promise { key, body: answer.bytes, quantity, confirmed: false };
+        if promises.len().is_multiple_of(2) {
+            let payment = json!({"booking_id": answer.json["id"], "method": {"type": "card", "token": "tok_ok"}});
+            promise.confirmed = buyer.try_post_with(&unique("key"), "/api/payments", &payment).await.is_some_and(|answer| answer.status == 201);
+        }
+        promises.push(promise);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twenty_crashes_lose_nothing_and_sell_nothing_twice() {
+    let folder = fresh_folder("crash");
+    let mut promises = Vec::new();
+    let mut show = None;
+    const CAPACITY: i64 = 100_000;
+    for round in 0..20 {
+        let server = Server::start_in(Form::Up, folder.clone(), &[("hold_seconds", "3600")], &[]);
+        if show.is_none() {
+            let (organiser, id) = Client::organiser(&server).await;
+            show = Some(OnSale::with(&organiser, &id, 100, CAPACITY, 100).await);
+        }
+        let show = show.as_ref().unwrap();
+        // The limit per person would end the load: every round has a person of its own.
+        let buyer = Client::register(&server).await;
+        let stopped = AtomicBool::new(false);
+        let mut made = Vec::new();
+        let process = server.id();
+        let killer = async {
+            tokio::time::sleep(Duration::from_millis(120 + 37 * round)).await;
+            Command::new("kill").args(["-KILL", &process.to_string()]).status().unwrap();
+            stopped.store(true, Ordering::Relaxed);
+        };
+        tokio::join!(buy_until(&stopped, &buyer, show, &mut made), killer);
+        let token = buyer.token.clone();
+        drop(buyer);
+        server.kill();
+
+        let server = Server::start_in(Form::Up, folder.clone(), &[("hold_seconds", "3600")], &[]);
+        let mut buyer = Client::new(&server);
+        buyer.token = token;
+        // No acknowledged booking is missing, and a retried key gets its first answer.
+        for promise in &made {
+            let again = buyer.post_with(&promise.key, "/api/bookings", &show.order(promise.quantity)).await;
+            assert_eq!((again.status.as_u16(), String::from_utf8_lossy(&again.bytes)), (201, String::from_utf8_lossy(&promise.body)), "round {round}");
+            if promise.confirmed {
+                let path = format!("/api/bookings/{}", again.json["id"].as_str().unwrap());
+                assert_eq!(buyer.get(&path).await.expect(200)["status"], "confirmed", "round {round}");
+            }
+        }
+        promises.append(&mut made);
+        drop(buyer);
+        server.kill();
+        balance(&folder, CAPACITY, round);
+    }
+    assert!(promises.len() >= 20, "the load was too thin to mean anything: {} bookings", promises.len());
+}
+
+/// The books, read from the database itself.
+fn balance(folder: &Path, capacity: i64, round: u64) {
+    let database = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).find(|path| path.extension().is_some_and(|it| it == "db" || it == "sqlite"));
+    let database = rusqlite::Connection::open(database.expect("a database in the folder")).unwrap();
+    let number = |statement: &str| database.query_row(statement, [], |row| row.get::<_, i64>(0)).unwrap();
+    let in_state = |states: &str| {
+        number(&format!("SELECT COALESCE(SUM(i.quantity), 0) FROM booking_items i JOIN bookings b ON b.id = i.booking WHERE b.status IN ({states})"))
+    };
+    let (held, sold) = (number("SELECT SUM(held) FROM inventory_lines"), number("SELECT SUM(sold) FROM inventory_lines"));
+    assert_eq!((held, sold), (in_state("'held', 'paying'"), in_state("'confirmed'")), "round {round}");
+    assert!(held + sold <= capacity);
+    assert_eq!(number("SELECT COUNT(*) FROM bookings"), number("SELECT COUNT(*) FROM journal WHERE type = 'booking.created'"), "round {round}");
+    assert_eq!(number("SELECT COUNT(*) FROM journal WHERE position IS NOT NULL"), number("SELECT COALESCE(MAX(position), 0) FROM journal"), "gapless");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_version_takes_over_without_a_failed_request() {
+    // A copy of the application, so that its files can be changed.
+    let folder = fresh_folder("watch");
+    let manifest = std::fs::read_to_string(root().join("spin.toml")).unwrap();
+    let built = root().join("target/wasm32-wasip2/wasm");
+    for name in ["auth", "booking", "catalog", "ledger", "payment", "spin_adapter", "web"] {
+        std::fs::copy(built.join(format!("{name}.wasm")), folder.join(format!("{name}.wasm"))).unwrap();
+    }
+    let copy = folder.join("spin.toml");
+    std::fs::write(&copy, manifest.replace("target/wasm32-wasip2/wasm/", "")).unwrap();
+    let server = Server::start_in(Form::Up, folder.clone(), &[], &["--watch", "--manifest", copy.to_str().unwrap()]);
+    let client = Client::new(&server);
+    let keys = async || {
+        let page = client.send_unchecked(reqwest::Method::GET, "/.well-known/jwks.json", &[], None).await;
+        (page.status.as_u16(), page.bytes)
+    };
+    let (status, before) = keys().await;
+    assert_eq!(status, 200);
+
+    let stopped = AtomicBool::new(false);
+    let readers = async {
+        let mut answers = 0;
+        while !stopped.load(Ordering::Relaxed) {
+            client.send_unchecked(reqwest::Method::GET, "/api/events", &[], None).await.expect(200);
+            answers += 1;
+        }
+        answers
+    };
+    let switcher = async {
+        // First one that is no component at all: what ran goes on.
+        std::fs::write(folder.join("auth.wasm"), b"not wasm").unwrap();
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        assert_eq!(keys().await, (200, before.clone()), "a broken build never gets traffic");
+        let new = folder.join("new.wasm");
+        std::fs::copy(built.join("web.wasm"), &new).unwrap();
+        std::fs::rename(&new, folder.join("auth.wasm")).unwrap();
+        eventually("the new code answers", async || keys().await, |answer| answer.0 == 404 || answer.1 != before).await;
+        stopped.store(true, Ordering::Relaxed);
+    };
+    let (answers, ()) = tokio::join!(readers, switcher);
+    assert!(answers > 10, "{answers}");
+}
+
+#[tokio::test]
+async fn the_first_start_has_a_catalog_to_look_at() {
+    let folder = fresh_folder("demo");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_marquee"))
+        .args(["up", "--port", "0", "--data", folder.to_str().unwrap()])
+        .current_dir(root())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap())).map(Result::unwrap);
+    let ready = lines.find(|line| line.starts_with("ready")).unwrap();
+    let edge = ready.split_whitespace().find(|word| word.starts_with("http")).unwrap().to_owned();
+    // The three commands that it prints work as pasted.
+    let commands: Vec<_> = lines.filter(|line| line.trim_start().starts_with("curl ")).take(3).collect();
+    for command in &commands {
+        let output = Command::new("sh").args(["-c", &format!("{} --fail", command.trim())]).output().unwrap();
+        assert!(output.status.success() && !output.stdout.is_empty(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let page: serde_json::Value = reqwest::get(format!("{edge}/api/events?limit=1")).await.unwrap().json().await.unwrap();
+    let counted: i64 = page["facets"]["category"].as_object().unwrap().values().map(|count| count.as_i64().unwrap()).sum();
+    assert!(counted >= 200, "{counted} events");
+    assert!(page["facets"]["city"].as_object().unwrap().len() >= 20);
+    let scarce: serde_json::Value = reqwest::get(format!("{edge}/api/events?available=true&limit=100")).await.unwrap().json().await.unwrap();
+    assert!(!scarce["items"].as_array().unwrap().is_empty());
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}

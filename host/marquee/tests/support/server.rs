@@ -1,0 +1,173 @@
+//! A platform under test, in one of its forms; ended with the test process.
+
+use std::{
+    collections::HashMap,
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+/// How long a platform may take to be ready: the first start compiles the components.
+const READY: Duration = Duration::from_secs(120);
+
+/// What the suite runs against: `MARQUEE_TEST_FORM`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// `marquee up`: edges, a region, a replica.
+    Up,
+    /// `marquee up --composed`: the bytes as stock Spin runs them.
+    Composed,
+    /// Stock `spin up`.
+    Spin,
+}
+
+impl Form {
+    pub fn of_this_run() -> Self {
+        match std::env::var("MARQUEE_TEST_FORM").as_deref() {
+            Err(_) | Ok("up") => Self::Up,
+            Ok("composed") => Self::Composed,
+            Ok("spin") => Self::Spin,
+            Ok(other) => panic!("MARQUEE_TEST_FORM is {other}: up, composed or spin"),
+        }
+    }
+
+    /// Whether this has what only our host has: an admin listener, a region that forwards, a replica that can be behind.
+    pub fn is_native(self) -> bool {
+        self == Self::Up
+    }
+}
+
+pub struct Server {
+    child: Child,
+    /// Base URLs of the edges: two, or the same one twice.
+    pub edges: [String; 2],
+    /// Base URL of the admin listener, where there is one.
+    pub admin: Option<String>,
+    pub folder: PathBuf,
+    pub form: Form,
+}
+
+/// Every running server's process id: ended when the test process ends, whatever happened in it.
+static RUNNING: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+
+extern "C" fn end_all() {
+    for id in RUNNING.lock().unwrap_or_else(std::sync::PoisonError::into_inner).drain(..) {
+        let _ = Command::new("kill").args(["-KILL", &id.to_string()]).status();
+    }
+}
+
+/// An empty folder for this process, removed at the next build's clean.
+pub fn fresh_folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+impl Server {
+    /// Starts an empty platform of this run's form with these variables.
+    pub fn start(name: &str, variables: &[(&str, &str)]) -> Self {
+        Self::start_in(Form::of_this_run(), fresh_folder(name), variables, &[])
+    }
+
+    /// Starts a platform on this folder; its data stays there between starts.
+    pub fn start_in(form: Form, folder: PathBuf, variables: &[(&str, &str)], arguments: &[&str]) -> Self {
+        let environment: HashMap<String, &str> =
+            variables.iter().map(|(name, value)| (format!("SPIN_VARIABLE_{}", name.to_uppercase()), *value)).collect();
+        let mut command = match form {
+            Form::Spin => return Self::start_spin(folder, &environment),
+            Form::Up => Command::new(env!("CARGO_BIN_EXE_marquee")),
+            Form::Composed => Command::new(env!("CARGO_BIN_EXE_marquee")),
+        };
+        command.args(["up", "--no-demo", "--port", "0", "--data"]).arg(&folder).args(arguments);
+        if form == Form::Composed {
+            command.arg("--composed");
+        }
+        let log = std::fs::File::options().create(true).append(true).open(folder.join("test.log")).unwrap();
+        let mut child = command
+            .current_dir(root())
+            .envs(environment)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .expect("marquee starts");
+        remember(child.id());
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let Some(ready) = lines.by_ref().map(Result::unwrap).find(|line| line.starts_with("ready")) else {
+            let log = std::fs::read_to_string(folder.join("test.log")).unwrap_or_default();
+            panic!("marquee ended before it was ready: {:?}\n{log}", child.wait());
+        };
+        std::thread::spawn(move || lines.for_each(drop));
+        let (edges, admin) = ready.split_once("admin").unwrap_or((&ready, ""));
+        let urls: Vec<_> = edges.split_whitespace().filter(|word| word.starts_with("http")).map(str::to_owned).collect();
+        let edges = [urls.first().expect("an edge").clone(), urls.last().expect("an edge").clone()];
+        let admin = Some(admin.trim().to_owned()).filter(|url| !url.is_empty());
+        Self { child, edges, admin, folder, form }
+    }
+
+    fn start_spin(folder: PathBuf, environment: &HashMap<String, &str>) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let log = std::fs::File::create(folder.join("test.log")).unwrap();
+        let child = Command::new("spin")
+            .args(["up", "--quiet", "--listen", &format!("127.0.0.1:{port}"), "--state-dir"])
+            .arg(folder.join("state"))
+            .arg("--from")
+            .arg(root().join("spin.toml"))
+            .envs(environment)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .expect("spin starts");
+        remember(child.id());
+        let deadline = Instant::now() + READY;
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(Instant::now() < deadline, "spin does not answer: {}", std::fs::read_to_string(folder.join("test.log")).unwrap());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let edge = format!("http://127.0.0.1:{port}");
+        Self { child, edges: [edge.clone(), edge], admin: None, folder, form: Form::Spin }
+    }
+
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// As a power cut does.
+    pub fn kill(mut self) -> PathBuf {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.folder.clone()
+    }
+
+    /// As Ctrl-C does; gives its exit code.
+    pub fn interrupt(mut self) -> Option<i32> {
+        assert!(Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap().success());
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn remember(id: u32) {
+    let mut running = RUNNING.lock().unwrap();
+    if running.is_empty() {
+        // SAFETY: the handler only locks a mutex and starts a process, neither of which unwinds into C.
+        unsafe { libc::atexit(end_all) };
+    }
+    running.push(id);
+}

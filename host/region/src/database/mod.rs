@@ -1,0 +1,126 @@
+//! The region's own look at its database: one text for SQLite and Postgres, `$1…` for parameters.
+//!
+//! On SQLite it goes through the same pool as the components' statements, so that it waits its turn among their writes.
+
+mod postgres;
+mod row;
+mod sqlite;
+
+pub use row::{Row, Value};
+
+use capabilities::sqlite::SqliteDatabases;
+
+/// Why a statement failed. The text is the engine's own, and never holds a parameter.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It cannot be reached, or it is busy.
+    #[error("the database cannot be used now: {0}")]
+    Unavailable(String),
+    /// The statement failed.
+    #[error("the database refused: {0}")]
+    Refused(String),
+    /// A row is not what it must be: a fault of ours, or of who wrote it.
+    #[error("a row is not as expected: {0}")]
+    Row(String),
+}
+
+/// The database of a region. Cheap to clone.
+#[derive(Clone)]
+pub enum Database {
+    /// An embedded one.
+    Sqlite(sqlite::Sqlite),
+    /// A server.
+    Postgres(postgres::Postgres),
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Sqlite(_) => "Database::Sqlite",
+            Self::Postgres(_) => "Database::Postgres",
+        })
+    }
+}
+
+/// What a transaction is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// One view of everything; writes nothing.
+    Read,
+    /// Writes; on SQLite alone.
+    Write,
+    /// Changes the tables themselves; alone among its kind on Postgres as well.
+    Migrate,
+}
+
+/// A transaction; dropped without [`Transaction::commit`] it is rolled back.
+pub enum Transaction {
+    /// See [`Database::Sqlite`].
+    Sqlite(sqlite::Transaction),
+    /// See [`Database::Postgres`].
+    Postgres(postgres::Transaction),
+}
+
+impl Database {
+    /// The database with this label, whatever components may do with it.
+    #[must_use]
+    pub fn sqlite(databases: SqliteDatabases, label: &str) -> Self {
+        Self::Sqlite(sqlite::Sqlite::new(databases, label))
+    }
+
+    /// A server, by its URL. Connects at once, so that a wrong address is found out at start.
+    ///
+    /// # Errors
+    /// Where it cannot be reached.
+    pub async fn postgres(url: &str) -> Result<Self, Error> {
+        Ok(Self::Postgres(postgres::Postgres::connect(url).await?))
+    }
+
+    /// Begins a transaction.
+    ///
+    /// # Errors
+    /// Where there is no connection, or the lock is not to be had.
+    pub async fn begin(&self, purpose: Purpose) -> Result<Transaction, Error> {
+        Ok(match self {
+            Self::Sqlite(database) => Transaction::Sqlite(database.begin(purpose).await?),
+            Self::Postgres(database) => Transaction::Postgres(database.begin(purpose).await?),
+        })
+    }
+}
+
+impl Transaction {
+    /// Runs a statement and returns all of its rows.
+    ///
+    /// # Errors
+    /// Where it fails.
+    pub async fn query(&mut self, statement: &str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
+        match self {
+            Self::Sqlite(transaction) => transaction.query(statement, parameters).await,
+            Self::Postgres(transaction) => transaction.query(statement, parameters).await,
+        }
+    }
+
+    /// The database's clock: microseconds since the Unix epoch, UTC.
+    ///
+    /// # Errors
+    /// Where it does not say.
+    pub async fn now(&mut self) -> Result<i64, Error> {
+        let clock = match self {
+            Self::Sqlite(_) => sqlite::CLOCK,
+            Self::Postgres(_) => postgres::CLOCK,
+        };
+        let rows = self.query(clock, &[]).await?;
+        rows.into_iter().next().ok_or_else(|| Error::Row("the clock gave none".to_owned()))?.integer()
+    }
+
+    /// Makes it so. After an error it may or may not be so.
+    ///
+    /// # Errors
+    /// Where the database does not confirm it.
+    pub async fn commit(self) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(transaction) => transaction.commit().await,
+            Self::Postgres(transaction) => transaction.commit().await,
+        }
+    }
+}

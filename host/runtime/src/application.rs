@@ -1,0 +1,147 @@
+//! A version of the application in one role: what the role offers its components, and their instances.
+
+use crate::failure::Failure;
+use crate::handler::{Handler, RequestBody, ResponseBody, Stats, empty};
+use crate::instance::Template;
+use crate::ledger::LedgerInstance;
+use crate::limits;
+use crate::manifest::Component;
+use crate::routes::Routes;
+use crate::version::Version;
+use capabilities::Bindings;
+use http::{Request, Response, StatusCode};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// A [`Version`] with one role's [`Bindings`]. Several in a process share the version's compiled code; instances are
+/// each one's own. When the last reference goes, so do its idle instances; busy ones finish first.
+pub struct Application {
+    version: Arc<Version>,
+    bindings: Bindings,
+    handlers: BTreeMap<String, Handler>,
+    _retire: DropGuard,
+}
+
+/// A request that a version must answer before it gets traffic.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Probe {
+    /// The component.
+    pub component: String,
+    /// A path that it answers to GET.
+    pub path: String,
+}
+
+impl Application {
+    /// A version in a role. No instance is made before the first request.
+    #[must_use]
+    pub fn new(version: Arc<Version>, bindings: Bindings) -> Arc<Self> {
+        let retired = CancellationToken::new();
+        let mut handlers = BTreeMap::new();
+        for (component, loaded) in version.loaded() {
+            if let Some(pre) = &loaded.exports.http {
+                let template = Arc::new(template(&version, component, &bindings));
+                handlers.insert(component.name.clone(), Handler::new(template, pre, &retired));
+            }
+        }
+        Arc::new(Self { version, bindings, handlers, _retire: retired.drop_guard() })
+    }
+
+    /// The version.
+    #[must_use]
+    pub fn version(&self) -> &Arc<Version> {
+        &self.version
+    }
+
+    /// Which component answers which path, and where.
+    #[must_use]
+    pub fn routes(&self) -> &Routes {
+        &self.version.manifest().routes
+    }
+
+    /// Has a component answer a request. The response comes as soon as the guest has begun it; its body follows.
+    ///
+    /// Where the request's target names no host, its `Host` header is taken, and `http` as the scheme.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub async fn handle(&self, component: &str, request: Request<RequestBody>) -> Result<Response<ResponseBody>, Failure> {
+        match self.handlers.get(component) {
+            Some(handler) => handler.handle(request).await,
+            None => Err(Failure::NoComponent(component.into())),
+        }
+    }
+
+    /// The components that want to be told that time passes, and the paths to post to.
+    pub fn ticks(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.version.loaded().filter_map(|(component, _)| Some((component.name.as_str(), component.tool.as_ref()?.tick.as_deref()?)))
+    }
+
+    /// A driver for the component that exports `marquee:booking/ledger`; none where no component does, as when it is
+    /// composed in.
+    #[must_use]
+    pub fn ledger(&self) -> Option<LedgerInstance> {
+        self.version.loaded().find_map(|(component, loaded)| {
+            let pre = loaded.exports.ledger.clone()?;
+            Some(LedgerInstance::new(template(&self.version, component, &self.bindings), pre))
+        })
+    }
+
+    /// Requests and instances of every component that answers HTTP.
+    pub fn stats(&self) -> impl Iterator<Item = (&str, Stats)> {
+        self.handlers.iter().map(|(name, handler)| (name.as_str(), handler.stats()))
+    }
+
+    /// Makes an instance of every component, and sends the probes: each must be answered, and not with a 500.
+    ///
+    /// # Errors
+    /// The first component that fails, and how.
+    pub async fn check(&self, probes: &[Probe]) -> Result<(), Unhealthy> {
+        let unhealthy = |component: &str, reason: String| Unhealthy { component: component.to_owned(), reason };
+        for (name, handler) in &self.handlers {
+            handler.check().await.map_err(|failure| unhealthy(name, failure.to_string()))?;
+        }
+        if let Some(ledger) = self.ledger() {
+            ledger.check().await.map_err(|failure| unhealthy("ledger", failure.to_string()))?;
+        }
+        for probe in probes {
+            self.probe(probe).await.map_err(|reason| unhealthy(&probe.component, reason))?;
+        }
+        Ok(())
+    }
+
+    async fn probe(&self, probe: &Probe) -> Result<(), String> {
+        let target = format!("http://localhost{}", probe.path);
+        let request = Request::get(target).body(empty()).map_err(|error| format!("GET {}: {error}", probe.path))?;
+        let answer = tokio::time::timeout(limits::HEALTH_CHECK, self.handle(&probe.component, request)).await;
+        match answer {
+            Err(_) => Err(format!("GET {}: no answer", probe.path)),
+            Ok(Err(failure)) => Err(format!("GET {}: {failure}", probe.path)),
+            Ok(Ok(response)) if response.status() == StatusCode::INTERNAL_SERVER_ERROR => {
+                Err(format!("GET {}: {}", probe.path, response.status()))
+            }
+            Ok(Ok(_)) => Ok(()),
+        }
+    }
+}
+
+impl std::fmt::Debug for Application {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Application").field("version", &self.version).finish_non_exhaustive()
+    }
+}
+
+/// Why a version gets no traffic.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("component {component} is not fit for traffic: {reason}")]
+pub struct Unhealthy {
+    /// The component.
+    pub component: String,
+    /// What it did.
+    pub reason: String,
+}
+
+fn template(version: &Version, component: &Component, bindings: &Bindings) -> Template {
+    let grants = Arc::new(component.grants.clone());
+    Template::new(&component.name, component.limits(), version.engine(), grants, bindings)
+}

@@ -1,0 +1,174 @@
+//! What `ProxyHandler` asks us: for instances, and how long and for how many requests each may live.
+
+use super::Ticket;
+use super::fate::Fate;
+use super::stats::Counters;
+use crate::failure::Failure;
+use crate::instance::{self, Template};
+use crate::limits;
+use capabilities::InstanceState;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+use tokio::time::Sleep;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use wasmtime::component::GuestTaskId;
+use wasmtime::{Store, StoreContextMut};
+use wasmtime_wasi_http::WasiHttpView as _;
+use wasmtime_wasi_http::handler::{
+    HandlerState, Instance, Proxy, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
+};
+use wasmtime_wasi_http::p3::bindings::ServicePre;
+
+/// Makes a component's instances.
+pub(super) struct Maker {
+    pub(super) template: Arc<Template>,
+    pub(super) pre: ServicePre<InstanceState>,
+    /// Requests that share an instance at once, and that it answers in its life.
+    pub(super) concurrency: usize,
+    pub(super) reuse: usize,
+    pub(super) counters: Arc<Counters>,
+    /// Cancelled when no request can come any more.
+    pub(super) retired: CancellationToken,
+}
+
+impl Maker {
+    pub(super) async fn make(&self) -> wasmtime::Result<(Store<InstanceState>, Proxy)> {
+        let mut store = self.template.store();
+        let proxy = instance::bounded(self.pre.instantiate_async(&mut store)).await?;
+        Ok((store, Proxy::P3(proxy)))
+    }
+}
+
+impl HandlerState for Maker {
+    type StoreData = InstanceState;
+    type WorkerExpiration = Expiration;
+    type WorkerState = Worker;
+
+    async fn instantiate(&self) -> wasmtime::Result<Instance<InstanceState, Expiration, Worker>> {
+        let made = self.make().await;
+        self.counters.made(made.is_ok());
+        let (store, proxy) = made?;
+        let fate = Arc::new(Fate::default());
+        let expiration = Expiration {
+            fate: Arc::clone(&fate),
+            timeout: self.template.tool.timeout,
+            alarm: Box::pin(tokio::time::sleep(limits::IDLE)),
+            retired: Box::pin(self.retired.clone().cancelled_owned()),
+        };
+        let state = Worker {
+            fate,
+            template: Arc::clone(&self.template),
+            concurrency: self.concurrency,
+            reuse: self.reuse,
+            counters: Arc::clone(&self.counters),
+        };
+        Ok(Instance { store, proxy, view: InstanceState::http, expiration, state })
+    }
+}
+
+/// One instance's requests.
+pub(super) struct Worker {
+    fate: Arc<Fate>,
+    template: Arc<Template>,
+    concurrency: usize,
+    reuse: usize,
+    counters: Arc<Counters>,
+}
+
+impl WorkerState for Worker {
+    type StoreData = InstanceState;
+    type RequestData = Arc<Ticket>;
+
+    fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
+        self.fate.set_requests(concurrent);
+        if total >= self.reuse {
+            ShouldAccept::Never
+        } else if concurrent >= self.concurrency {
+            ShouldAccept::No
+        } else {
+            ShouldAccept::Yes
+        }
+    }
+
+    fn on_request_start(
+        &self,
+        _: StoreContextMut<'_, InstanceState>,
+        ticket: Arc<Ticket>,
+        _: GuestTaskId,
+    ) -> Pin<Box<dyn Future<Output = ()> + 'static + Send + Sync>> {
+        // A request enters one instance once.
+        let _ = ticket.fate.set(Arc::clone(&self.fate));
+        let deadline = tokio::time::sleep(self.template.tool.timeout);
+        Box::pin(async move {
+            deadline.await;
+            // Until here the request keeps its slot, even where its sender has gone: the guest works on it all the same.
+            drop(ticket);
+        })
+    }
+
+    fn drop(&self, store: Store<InstanceState>, result: wasmtime::Result<()>) {
+        self.counters.ended();
+        let Err(error) = result else { return };
+        let failure = if self.fate.expired() {
+            Failure::TimedOut
+        } else if store.data().memory_limit_hit() {
+            Failure::OutOfMemory
+        } else {
+            Failure::Trapped(reason(&error))
+        };
+        tracing::warn!(component = %self.template.name, cause = failure.label(), error = ?error, "an instance has ended");
+        self.fate.finish(failure);
+    }
+}
+
+/// The trap itself, without the guest's stack.
+pub(crate) fn reason(error: &wasmtime::Error) -> Arc<str> {
+    match error.downcast_ref::<wasmtime::Trap>() {
+        Some(trap) => trap.to_string().into(),
+        None => error.root_cause().to_string().into(),
+    }
+}
+
+/// When an instance must go, checked from outside its event loop: a busy guest blocks that.
+pub(super) struct Expiration {
+    fate: Arc<Fate>,
+    timeout: Duration,
+    /// Rings at the deadline that was next when it was set, or earlier.
+    alarm: Pin<Box<Sleep>>,
+    retired: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl WorkerExpiration for Expiration {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, status: WorkerStatus, start: Instant) -> Poll<()> {
+        let this = &mut *self;
+        let limit = match status {
+            WorkerStatus::Idle => {
+                if this.retired.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(());
+                }
+                limits::IDLE
+            }
+            // `start` is when the youngest request came: when its time is over, so is everybody's.
+            WorkerStatus::Requests => this.timeout + limits::EXPIRY_GRACE,
+            WorkerStatus::PostReturn => limits::POST_RETURN,
+        };
+        let deadline = tokio::time::Instant::from_std(start + limit);
+        // Deadlines move with every request: the alarm is only set again where it would ring too late, or has rung.
+        if this.alarm.deadline() > deadline {
+            this.alarm.as_mut().reset(deadline);
+        }
+        loop {
+            ready!(this.alarm.as_mut().poll(cx));
+            if tokio::time::Instant::now() >= deadline {
+                break;
+            }
+            this.alarm.as_mut().reset(deadline);
+        }
+        if status != WorkerStatus::Idle {
+            this.fate.expire();
+        }
+        Poll::Ready(())
+    }
+}

@@ -1,0 +1,296 @@
+//! An application, loaded: one immutable thing that a node can hold two of.
+
+use crate::cache::{self, Cache, Origin};
+use crate::compose::{self, ComposeError, Part};
+use crate::engine::Engine;
+use crate::limits;
+use crate::manifest::{self, Manifest};
+use capabilities::ledger_component::LedgerComponentPre;
+use capabilities::{InstanceState, LinkSet};
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime_wasi_http::p3::bindings::ServicePre;
+
+/// How our own interfaces are satisfied.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Mode {
+    /// By this host, each role in its way.
+    Native,
+    /// By composing dependencies in, as stock Spin does: nothing is linked but WASI and Spin's interfaces.
+    Composed,
+}
+
+/// Packages whose interfaces this host brings itself in [`Mode::Native`].
+const OURS: [&str; 3] = ["marquee:booking", "marquee:edge", "marquee:mail"];
+/// What a component that answers HTTP exports.
+const HTTP: &str = "wasi:http/handler@0.3.0";
+/// What the component that decides about bookings exports.
+const LEDGER: &str = "marquee:booking/ledger@0.1.0";
+
+/// Why an application cannot be loaded. Each names the component.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Its wasm file cannot be read.
+    #[error("component {component}: {} cannot be read: {reason}; run cargo xtask build", path.display())]
+    Unreadable {
+        /// The component.
+        component: String,
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        reason: String,
+    },
+    /// Its dependencies cannot be composed in.
+    #[error("component {component}: {source}")]
+    Compose {
+        /// The component.
+        component: String,
+        /// Why.
+        source: ComposeError,
+    },
+    /// A dependency that does not inherit its depender's configuration: Spin would wrap it so that it can do nothing; we cannot.
+    #[error("component {component}: the dependency {dependency} must say inherit_configuration = true to be composed in")]
+    NotInherited {
+        /// The component.
+        component: String,
+        /// The dependency.
+        dependency: String,
+    },
+    /// Its bytes are not a component that wasmtime can compile.
+    #[error("component {component}: does not compile: {reason}")]
+    Compile {
+        /// The component.
+        component: String,
+        /// What wasmtime says.
+        reason: String,
+    },
+    /// It imports what nothing here offers, or an interface of another shape.
+    #[error("component {component}: does not link: {reason}")]
+    Link {
+        /// The component.
+        component: String,
+        /// What wasmtime says.
+        reason: String,
+    },
+    /// A trigger names it and it does not answer HTTP.
+    #[error("component {component}: a trigger names it, but it does not export {HTTP}")]
+    NotAHandler {
+        /// The component.
+        component: String,
+    },
+    /// The linker itself could not be made.
+    #[error("the host's interfaces do not link: {0}")]
+    Linker(String),
+}
+
+/// A component, compiled and linked.
+pub(crate) struct Loaded {
+    pub(crate) digest: String,
+    component: Component,
+    pub(crate) exports: Exports,
+}
+
+/// What of a component this host calls.
+pub(crate) struct Exports {
+    pub(crate) http: Option<ServicePre<InstanceState>>,
+    pub(crate) ledger: Option<LedgerComponentPre<InstanceState>>,
+}
+
+/// An application as it was loaded: its manifest, and its components' digests and compiled code. Never changes; roles
+/// share it.
+pub struct Version {
+    id: String,
+    mode: Mode,
+    engine: Engine,
+    manifest: Manifest,
+    components: BTreeMap<String, Loaded>,
+}
+
+impl Version {
+    /// Names the manifest's text, the mode and every component's bytes, in hexadecimal; equal ids are equal applications
+    /// but for the values of variables.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// How our own interfaces are satisfied.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The manifest.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The loaded components with the digests of their bytes (as composed), by name.
+    pub fn digests(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.components.iter().map(|(name, loaded)| (name.as_str(), loaded.digest.as_str()))
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(crate) fn loaded(&self) -> impl Iterator<Item = (&manifest::Component, &Loaded)> {
+        self.components.iter().filter_map(|(name, loaded)| Some((self.manifest.components.get(name)?, loaded)))
+    }
+}
+
+impl std::fmt::Debug for Version {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Version").field("id", &self.id).field("mode", &self.mode).finish_non_exhaustive()
+    }
+}
+
+/// Loads applications. A component whose bytes are those of the application loaded before is neither compiled nor
+/// loaded again.
+pub struct Loader {
+    engine: Engine,
+    cache: Cache,
+    known: Mutex<BTreeMap<String, Component>>,
+}
+
+impl Loader {
+    /// A loader for this engine, with the compile cache that it reads and fills.
+    #[must_use]
+    pub fn new(engine: Engine, cache: Cache) -> Self {
+        Self { engine, cache, known: Mutex::default() }
+    }
+
+    /// Reads, composes, compiles and links what a manifest names. Components are worked on at the same time, off the async
+    /// threads.
+    ///
+    /// Of components without a trigger, those with a `tool.marquee` table are loaded, and only in [`Mode::Native`]: the
+    /// rest exists to be composed in.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub async fn load(self: &Arc<Self>, manifest: Manifest, mode: Mode) -> Result<Arc<Version>, LoadError> {
+        let manifest = Arc::new(manifest);
+        let wanted = manifest.components.values().filter(|component| {
+            component.triggered || (mode == Mode::Native && component.tool.is_some())
+        });
+        let works: Vec<_> = wanted
+            .map(|component| {
+                let (loader, manifest, name) = (Arc::clone(self), Arc::clone(&manifest), component.name.clone());
+                tokio::task::spawn_blocking(move || loader.component(&manifest, &name, mode))
+            })
+            .collect();
+        let mut compiled = Vec::new();
+        for work in works {
+            compiled.push(work.await.map_err(|error| LoadError::Linker(error.to_string()))??);
+        }
+        let linker = linker(&self.engine, mode)?;
+        let mut components = BTreeMap::new();
+        for (name, digest, component) in compiled {
+            let exports = link(&linker, &name, &component)?;
+            let triggered = manifest.components.get(&name).is_some_and(|component| component.triggered);
+            if triggered && exports.http.is_none() {
+                return Err(LoadError::NotAHandler { component: name });
+            }
+            components.insert(name, Loaded { digest, component, exports });
+        }
+        let known = components.values().map(|loaded| (loaded.digest.clone(), loaded.component.clone())).collect();
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
+        let manifest = Arc::unwrap_or_clone(manifest);
+        let id = id(&manifest, mode, &components);
+        Ok(Arc::new(Version { id, mode, engine: self.engine.clone(), manifest, components }))
+    }
+
+    fn component(&self, manifest: &Manifest, name: &str, mode: Mode) -> Result<(String, String, Component), LoadError> {
+        let began = Instant::now();
+        let wasm = self.bytes(manifest, name, mode)?;
+        let digest = cache::digest(&wasm);
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&digest).cloned();
+        if let Some(component) = known {
+            return Ok((name.to_owned(), digest, component));
+        }
+        let (component, origin) = self.cache.component(&self.engine, &wasm, &digest).map_err(|error| LoadError::Compile {
+            component: name.to_owned(),
+            reason: format!("{error:#}"),
+        })?;
+        // The first request need not wait for what can be done now.
+        component.initialize_copy_on_write_image().map_err(|error| LoadError::Compile {
+            component: name.to_owned(),
+            reason: format!("{error:#}"),
+        })?;
+        let took_ms = began.elapsed().as_millis();
+        match origin {
+            Origin::Compiled => tracing::info!(component = name, took_ms, "compiled"),
+            Origin::Cached => tracing::debug!(component = name, took_ms, "loaded from the compile cache"),
+        }
+        Ok((name.to_owned(), digest, component))
+    }
+
+    /// A component's bytes, with those dependencies composed in that this host does not bring itself.
+    fn bytes(&self, manifest: &Manifest, name: &str, mode: Mode) -> Result<Vec<u8>, LoadError> {
+        let source = |name: &str| manifest.components.get(name).map_or(Path::new(""), |component| &component.source);
+        let wasm = read(name, source(name))?;
+        let mut parts = Vec::new();
+        for dependency in manifest.components.get(name).map_or(&[][..], |component| &component.dependencies) {
+            if mode == Mode::Native && dependency.name.package().is_some_and(|package| OURS.contains(&package)) {
+                continue;
+            }
+            if !dependency.inherits {
+                let (component, dependency) = (name.to_owned(), dependency.name.to_string());
+                return Err(LoadError::NotInherited { component, dependency });
+            }
+            let wasm = read(&dependency.component, source(&dependency.component))?;
+            parts.push(Part { name: &dependency.name, export: dependency.export.as_deref(), wasm });
+        }
+        if parts.is_empty() && mode == Mode::Native {
+            return Ok(wasm);
+        }
+        let native: &[&str] = if mode == Mode::Native { &OURS } else { &[] };
+        compose::compose(name, wasm, parts, native)
+            .map_err(|source| LoadError::Compose { component: name.to_owned(), source })
+    }
+}
+
+fn read(component: &str, path: &Path) -> Result<Vec<u8>, LoadError> {
+    let unreadable = |reason: String| LoadError::Unreadable { component: component.to_owned(), path: path.to_owned(), reason };
+    let length = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
+    if length > limits::WASM_BYTES {
+        return Err(unreadable(format!("larger than {} bytes", limits::WASM_BYTES)));
+    }
+    std::fs::read(path).map_err(|error| unreadable(error.to_string()))
+}
+
+fn linker(engine: &Engine, mode: Mode) -> Result<Linker<InstanceState>, LoadError> {
+    let mut linker = Linker::new(engine.wasmtime());
+    let set = match mode {
+        Mode::Native => LinkSet::All,
+        Mode::Composed => LinkSet::SpinOnly,
+    };
+    capabilities::add_to_linker(&mut linker, set).map_err(|error| LoadError::Linker(format!("{error:#}")))?;
+    Ok(linker)
+}
+
+fn link(linker: &Linker<InstanceState>, name: &str, component: &Component) -> Result<Exports, LoadError> {
+    let failed = |error: wasmtime::Error| LoadError::Link { component: name.to_owned(), reason: format!("{error:#}") };
+    let pre: InstancePre<InstanceState> = linker.instantiate_pre(component).map_err(failed)?;
+    let has = |interface: &str| component.get_export_index(None, interface).is_some();
+    let http = has(HTTP).then(|| ServicePre::new(pre.clone())).transpose().map_err(failed)?;
+    let ledger = has(LEDGER).then(|| LedgerComponentPre::new(pre)).transpose().map_err(failed)?;
+    Ok(Exports { http, ledger })
+}
+
+fn id(manifest: &Manifest, mode: Mode, components: &BTreeMap<String, Loaded>) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(&manifest.digest);
+    hasher.update(format!("{mode:?}"));
+    for (name, loaded) in components {
+        hasher.update(name);
+        hasher.update([0]);
+        hasher.update(&loaded.digest);
+    }
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,39 @@
+//! The application itself, the way stock Spin runs it.
+
+use crate::support::{engine, loader, root};
+use capabilities::Bindings;
+use runtime::compose::{Part, compose};
+use runtime::{Application, Manifest, Mode, VariableSources};
+use wasmtime::component::Component;
+
+fn marquee() -> Manifest {
+    Manifest::load(&root().join("spin.toml"), &VariableSources::new()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn every_component_composes_and_imports_nothing_but_wasi_and_spin() {
+    let manifest = marquee();
+    for component in manifest.components.values().filter(|component| component.triggered) {
+        let read = |name: &str| std::fs::read(&manifest.components[name].source).unwrap();
+        let parts = component.dependencies.iter().map(|dependency| {
+            Part { name: &dependency.name, export: dependency.export.as_deref(), wasm: read(&dependency.component) }
+        });
+        let whole = compose(&component.name, read(&component.name), parts.collect(), &[]).unwrap();
+        let engine = engine();
+        let whole = Component::from_binary(engine.wasmtime(), &whole).unwrap();
+        for (import, _) in whole.component_type().imports(engine.wasmtime()) {
+            assert!(import.starts_with("wasi:") || import.starts_with("spin:"), "{}: {import}", component.name);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_application_loads_and_instantiates_in_both_modes() {
+    for mode in [Mode::Native, Mode::Composed] {
+        let version = loader().load(marquee(), mode).await.unwrap_or_else(|error| panic!("{mode:?}: {error}"));
+        let application = Application::new(version, Bindings::default());
+        application.check(&[]).await.unwrap_or_else(|error| panic!("{mode:?}: {error}"));
+        assert_eq!(application.ledger().is_some(), mode == Mode::Native);
+        assert!(application.ticks().count() >= 4);
+    }
+}

@@ -1,0 +1,140 @@
+//! What misbehaving components do to their own requests, and not to others'.
+
+use crate::support::{application, get, manifest, post, request, send, stats, until};
+use capabilities::Bindings;
+use futures::future::join_all;
+use http::{Method, StatusCode};
+use runtime::{Allocation, Application, Cache, Engine, Failure, Loader, Mode};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const HELLO: &str = "Hello!\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_component_answers() {
+    let application = application("concurrency = 16").await;
+    assert_eq!(get(&application, "/hello").await.unwrap(), (StatusCode::OK, HELLO.to_owned()));
+    let response = application.handle("fixtures", request(Method::POST, "/echo?a=b", "some text")).await.unwrap();
+    assert_eq!(response.headers()["x-target"], "http://example.com/echo?a=b", "the Host header is part of the target");
+    let (status, body) = send(&application, request(Method::POST, "/echo", "some text")).await.unwrap();
+    assert_eq!((status, body.as_str()), (StatusCode::OK, "some text"));
+    assert_eq!(get(&application, "/nothing").await.unwrap().0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_way_to_die_has_its_own_status_and_the_next_request_works() {
+    let application = application("concurrency = 1\nmemory_mib = 32\ntimeout_ms = 300").await;
+    let cases = [
+        ("/trap", "trapped", 502),
+        ("/loop", "timed_out", 504),
+        ("/slow?60000", "timed_out", 504),
+        ("/eat-memory", "out_of_memory", 503),
+        ("/error", "faulted", 502),
+    ];
+    for (path, label, status) in cases {
+        // Neighbours in instances of their own notice nothing.
+        let (failed, neighbours) = futures::join!(post(&application, path), join_all((0..8).map(|_| post(&application, "/slow?20"))));
+        let failure = failed.unwrap_err();
+        assert_eq!((failure.label(), failure.status().as_u16()), (label, status), "{path}: {failure}");
+        assert!(neighbours.iter().all(Result::is_ok), "{path}: {neighbours:?}");
+        assert_eq!(post(&application, "/hello").await.unwrap().1, HELLO, "after {path}");
+    }
+    assert!(matches!(application.handle("nobody", request(Method::GET, "/", "")).await, Err(Failure::NoComponent(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_share_an_instance_die_with_it_but_reads_are_tried_once_more() {
+    let application = application("concurrency = 16").await;
+    let slow = |method| send(&application, request(method, "/slow?300", ""));
+    let (trapped, read, write) = futures::join!(
+        post(&application, "/trap?100"),
+        slow(Method::GET),
+        slow(Method::POST),
+    );
+    assert_eq!(stats(&application).instances_made, 2, "one for all three, one for the second try");
+    assert_eq!(trapped.unwrap_err().label(), "trapped");
+    assert_eq!(read.unwrap().1, "Hello, at last!\n");
+    assert_eq!(write.unwrap_err().label(), "trapped", "a write is never sent twice");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_that_traps_by_itself_is_not_tried_again() {
+    let application = application("concurrency = 16").await;
+    assert_eq!(get(&application, "/trap").await.unwrap_err().label(), "trapped");
+    assert_eq!(stats(&application).instances_made, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_loop_ends_in_time_even_where_every_thread_is_in_one() {
+    let application = application("concurrency = 1\ntimeout_ms = 300").await;
+    let began = Instant::now();
+    let failures = join_all((0..8).map(|_| get(&application, "/loop"))).await;
+    assert!(failures.iter().all(|failure| *failure == Err(Failure::TimedOut)), "{failures:?}");
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert_eq!(get(&application, "/hello").await.unwrap().1, HELLO);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn instances_are_used_again_and_replaced_after_so_many_requests() {
+    let application = application("concurrency = 1\nreuse = 3").await;
+    let mut counts = Vec::new();
+    for _ in 0..7 {
+        counts.push(get(&application, "/count").await.unwrap().1);
+    }
+    assert_eq!(counts, ["1", "2", "3", "1", "2", "3", "1"]);
+    assert_eq!(stats(&application).instances_made, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_concurrency_one_nobody_shares() {
+    let application = application("concurrency = 1").await;
+    let answers = join_all((0..8).map(|_| get(&application, "/slow?100"))).await;
+    assert!(answers.iter().all(Result::is_ok));
+    assert_eq!(stats(&application).instances_made, 8);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beyond_what_can_be_worked_on_requests_wait_and_then_are_refused() {
+    let application = application("concurrency = 1\ntimeout_ms = 30000").await;
+    let capacity = runtime::limits::INSTANCES as usize;
+    let busy: Vec<_> = (0..capacity)
+        .map(|_| {
+            let application = application.clone();
+            tokio::spawn(async move { get(&application, "/slow?2600").await })
+        })
+        .collect();
+    until("work", || stats(&application).in_flight == capacity).await;
+    let began = Instant::now();
+    let refused = get(&application, "/hello").await.unwrap_err();
+    assert_eq!(refused, Failure::Overloaded);
+    assert_eq!((refused.status().as_u16(), refused.retry_after().is_some()), (503, true));
+    assert!(began.elapsed() >= runtime::limits::WAIT, "it had its chance");
+    assert_eq!(get(&application, "/hello").await.unwrap().1, HELLO, "who waits while others finish is served");
+    for answer in busy {
+        assert!(answer.await.unwrap().is_ok());
+    }
+    until("an end", || stats(&application).in_flight == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_whose_sender_has_gone_keeps_its_slot_until_the_guest_is_done() {
+    let application = application("concurrency = 1").await;
+    let gone = tokio::time::timeout(Duration::from_millis(100), get(&application, "/slow?400")).await;
+    assert!(gone.is_err());
+    assert_eq!(stats(&application).in_flight, 1);
+    until("the guest's end", || stats(&application).in_flight == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_instances_go_with_their_application() {
+    // An engine of its own, whose instances can be counted.
+    let engine = Engine::with(Allocation::Pool(64)).unwrap();
+    let instances = || engine.wasmtime().pooling_allocator_metrics().unwrap().component_instances();
+    let loader = Arc::new(Loader::new(engine.clone(), Cache::none()));
+    let version = loader.load(manifest("concurrency = 1"), Mode::Native).await.unwrap();
+    let application = Application::new(version, Bindings::default());
+    get(&application, "/hello").await.unwrap();
+    assert_eq!((stats(&application).instances, instances()), (1, 1));
+    drop(application);
+    until("the instance's end", || instances() == 0).await;
+}

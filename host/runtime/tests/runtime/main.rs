@@ -1,0 +1,10 @@
+//! How components run, at the crate's boundary: real components, real instances, no network.
+//!
+//! What is run here is built by `cargo xtask build` and `cargo xtask test`; where it is missing, the tests say so.
+
+mod composition;
+mod failures;
+mod ledger;
+mod manifests;
+mod support;
+mod switching;

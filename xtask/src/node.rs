@@ -1,0 +1,81 @@
+//! A platform of one's own, for as long as it is needed.
+
+use crate::build;
+use anyhow::{Context, Result, bail};
+use std::{
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+/// How long a program may take to end after it was asked to.
+const STOP: Duration = Duration::from_secs(20);
+
+/// A running `marquee up`; stopped when dropped.
+pub struct Node {
+    child: Child,
+    /// Base URLs of its edges.
+    pub edges: Vec<String>,
+    folder: PathBuf,
+}
+
+impl Node {
+    /// Starts one on free ports with an empty data folder under `target/`.
+    pub fn start(name: &str, arguments: &[&str]) -> Result<Self> {
+        let folder = PathBuf::from(format!("target/{name}-{}", std::process::id()));
+        Self::start_in(folder, arguments)
+    }
+
+    fn start_in(folder: PathBuf, arguments: &[&str]) -> Result<Self> {
+        let mut child = Command::new(build::MARQUEE)
+            .args(["up", "--port", "0", "--data"])
+            .arg(&folder)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {}", build::MARQUEE))?;
+        let stdout = child.stdout.take().context("no output")?;
+        let mut node = Self { child, edges: Vec::new(), folder };
+        let mut lines = BufReader::new(stdout).lines();
+        for line in lines.by_ref() {
+            let line = line?;
+            let mut words = line.split_whitespace();
+            if words.next() == Some("ready") {
+                node.edges = words.take_while(|word| word.starts_with("http")).map(str::to_owned).collect();
+                // What else it prints must go somewhere, or it would block.
+                std::thread::spawn(move || lines.for_each(drop));
+                return Ok(node);
+            }
+        }
+        bail!("the node ended before it was ready: {}", node.child.wait()?)
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        stop(&mut self.child);
+        discard(&self.folder);
+    }
+}
+
+/// Ends a program: asked first, killed when it does not listen.
+pub fn stop(child: &mut Child) {
+    let asked = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    let deadline = Instant::now() + STOP;
+    while asked.is_ok() && Instant::now() < deadline {
+        if matches!(child.try_wait(), Ok(Some(_))) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // Nothing is left to do for one that cannot even be killed.
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+/// Removes a folder of ours. That it is gone already, or stays, hurts nobody.
+pub fn discard(folder: &Path) {
+    let _ = std::fs::remove_dir_all(folder);
+}

@@ -1,0 +1,135 @@
+//! Real Postgres and Redis for the tests, each in a private folder on a free port; the machine's own services are not touched.
+
+use crate::{
+    node::{discard, stop},
+    step::{command, output, say, step},
+    tools,
+};
+use anyhow::{Context, Result, bail};
+use std::{
+    net::TcpListener,
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+/// How long a service may take until it answers.
+const READY: Duration = Duration::from_secs(60);
+
+/// The running services; stopped, with their data, when dropped.
+pub struct Services {
+    postgres: Child,
+    redis: Child,
+    folder: PathBuf,
+    /// What the tests read: names and values of environment variables.
+    pub environment: Vec<(&'static str, String)>,
+}
+
+/// `cargo xtask services up`.
+pub fn command_line(arguments: &[String]) -> Result<()> {
+    let ["up"] = arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] else { bail!("usage: cargo xtask services up") };
+    let mut services = Services::start()?;
+    for (name, value) in &services.environment {
+        say(&format!("export {name}={value}"));
+    }
+    say("Ctrl-C stops them");
+    services.postgres.wait()?;
+    Ok(())
+}
+
+impl Services {
+    /// Starts them, installing what is missing, and waits until they answer.
+    pub fn start() -> Result<Self> {
+        step("starting a private Postgres and Redis", || {
+            let initdb = tools::program("initdb", "/usr/lib/postgresql/*/bin", &["postgresql"])?;
+            let redis_server = tools::program("redis-server", "", &["redis-server"])?;
+            let folder = Path::new("/tmp").join(format!("marquee-services-{}", std::process::id()));
+            std::fs::create_dir_all(&folder)?;
+            let (postgres, postgres_port) = start_postgres(&initdb, &folder)?;
+            let redis_port = free_port()?;
+            let redis = Command::new(redis_server)
+                .args(["--port", &redis_port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"])
+                .arg(&folder)
+                .stdout(Stdio::null())
+                .spawn()
+                .context("cannot start redis-server")?;
+            let environment = vec![
+                ("MARQUEE_TEST_POSTGRES_URL", format!("postgres://postgres@127.0.0.1:{postgres_port}/postgres")),
+                ("MARQUEE_TEST_REDIS_URL", format!("redis://127.0.0.1:{redis_port}")),
+            ];
+            let services = Self { postgres, redis, folder, environment };
+            for port in [postgres_port, redis_port] {
+                wait_for(port)?;
+            }
+            Ok(services)
+        })
+    }
+}
+
+impl Drop for Services {
+    fn drop(&mut self) {
+        stop(&mut self.postgres);
+        stop(&mut self.redis);
+        discard(&self.folder);
+    }
+}
+
+/// Postgres refuses to run as root: there it runs as the user `postgres`, which its package made.
+fn start_postgres(initdb: &Path, folder: &Path) -> Result<(Child, u16)> {
+    let data = folder.join("postgres");
+    std::fs::create_dir_all(&data)?;
+    let user = Owner::of_postgres()?;
+    if let Some(owner) = &user {
+        std::os::unix::fs::chown(&data, Some(owner.uid), Some(owner.gid))?;
+    }
+    let as_owner = |mut command: Command| {
+        command.current_dir(&data).stdin(Stdio::null()).stdout(Stdio::null());
+        if let Some(owner) = &user {
+            command.uid(owner.uid).gid(owner.gid);
+        }
+        command
+    };
+    output(as_owner(command(initdb, &["--auth=trust", "--username=postgres", "--encoding=UTF8", "--pgdata=."])).stdout(Stdio::piped()))?;
+    let port = free_port()?;
+    let server = as_owner(command(
+        initdb.with_file_name("postgres"),
+        &["-D", ".", "-h", "127.0.0.1", "-k", ".", "-p", &port.to_string()],
+    ))
+    .stderr(std::fs::File::create(folder.join("postgres.log"))?)
+    .spawn()
+    .context("cannot start postgres")?;
+    Ok((server, port))
+}
+
+struct Owner {
+    uid: u32,
+    gid: u32,
+}
+
+impl Owner {
+    fn of_postgres() -> Result<Option<Self>> {
+        let number = |arguments: &[&str]| -> Result<u32> {
+            output(&mut command("id", arguments))?.trim().parse().context("id printed no number")
+        };
+        if number(&["-u"])? != 0 {
+            return Ok(None);
+        }
+        Ok(Some(Self { uid: number(&["-u", "postgres"])?, gid: number(&["-g", "postgres"])? }))
+    }
+}
+
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+fn wait_for(port: u16) -> Result<()> {
+    let deadline = Instant::now() + READY;
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        if Instant::now() > deadline {
+            bail!("nothing answered on port {port} within {} s", READY.as_secs());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
