@@ -99,6 +99,7 @@ pub async fn me(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
     let mut tx = sql::read().await?;
     let user = find(&mut tx, &claims.subject).await?.ok_or_else(gone)?;
+    tx.rollback().await?;
     private(200, &user)
 }
 

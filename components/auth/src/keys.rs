@@ -124,6 +124,7 @@ pub async fn published(_: Request) -> Answer {
     let mut tx = sql::read().await?;
     let rows: Vec<(String, String)> =
         tx.all("SELECT kid, public_key FROM signing_keys ORDER BY created_at DESC, kid LIMIT $1", params![limits::KEYS]).await?;
+    tx.rollback().await?;
     let keys: Vec<_> =
         rows.into_iter().map(|(kid, x)| Jwk { kty: "OKP", crv: "Ed25519", usage: "sig", alg: "EdDSA", kid, x }).collect();
     let answer = Response::json(200, &serde_json::json!({ "keys": keys }))?;

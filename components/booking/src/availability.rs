@@ -37,7 +37,12 @@ pub async fn show(request: Request) -> Answer {
     if request.header("if-none-match").is_some_and(|tags| names(tags, &etag)) {
         return Ok(Response::empty(304).header("etag", etag).header("cache-control", "no-cache"));
     }
-    let view = View { event_id: &availability.event_id, version: availability.version, as_of: time::format(availability.as_of), ticket_types: &lines };
+    let view = View {
+        event_id: &availability.event_id,
+        version: availability.version,
+        as_of: time::format(availability.as_of),
+        ticket_types: &lines,
+    };
     Ok(Response::json(200, &view)?.header("etag", etag).header("cache-control", "no-cache"))
 }
 
@@ -79,7 +84,9 @@ mod tests {
 
     #[test]
     fn tags_are_compared_weakly() {
-        for (tags, found) in [("*", true), ("W/\"3-a\"", true), ("\"3-a\"", true), ("\"x\", W/\"3-a\"", true), ("\"3-b\"", false), ("", false)] {
+        for (tags, found) in
+            [("*", true), ("W/\"3-a\"", true), ("\"3-a\"", true), ("\"x\", W/\"3-a\"", true), ("\"3-b\"", false), ("", false)]
+        {
             assert_eq!(names(tags, "W/\"3-a\""), found, "{tags}");
         }
     }

@@ -1,6 +1,6 @@
 //! Holds whose time is over.
 
-use crate::{limits, store};
+use crate::store;
 use kit::{
     Answer, Request, Response,
     ledger::{self, Action, Command, Outcome, Subject},
@@ -12,7 +12,7 @@ use serde_json::json;
 /// call it, however often.
 pub async fn run(_: Request) -> Answer {
     let mut tx = sql::read().await?;
-    let events = store::overdue_events(&mut tx, limits::DUE_EVENTS).await?;
+    let events = store::overdue_events(&mut tx).await?;
     tx.rollback().await?;
     let mut done = 0;
     if !events.is_empty() {

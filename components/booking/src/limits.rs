@@ -8,5 +8,7 @@ pub const ITEMS: RangeInclusive<usize> = 1..=20;
 pub const QUANTITY: RangeInclusive<i64> = 1..=100;
 /// Events whose overdue holds one call tidies; the ledger takes up to 256 commands at once.
 pub const DUE_EVENTS: i64 = 100;
+/// Overdue holds looked at to find those events.
+pub const DUE_BOOKINGS: i64 = 1000;
 /// Bytes of a list's cursor.
 pub const CURSOR_BYTES: RangeInclusive<usize> = 1..=96;

@@ -23,7 +23,8 @@ pub async fn mine(request: Request) -> Answer {
         let page = Page { status: query.word("status", STATUSES).and_then(store::status), after: None, limit: query.limit() };
         (page, query.text("cursor", limits::CURSOR_BYTES))
     })?;
-    let after = cursor.map(|text| parse(&text).ok_or_else(|| Problem::fault("/cursor", "not a cursor of this list"))).transpose()?;
+    let after =
+        cursor.map(|text| parse(&text).ok_or_else(|| Problem::fault("/cursor", "not a cursor of this list"))).transpose()?;
 
     let mut tx = sql::read().await?;
     let now = tx.now();

@@ -1,5 +1,6 @@
 //! Bookings as the ledger left them in SQL. Nothing here writes.
 
+use crate::limits;
 use kit::{
     ledger::{Booking, BookingItem, BookingStatus, Money},
     params,
@@ -58,7 +59,9 @@ pub async fn page(tx: &mut Tx, person: &str, page: &Page) -> Result<Vec<Stored>,
         None => ("", None),
         Some(BookingStatus::Held) => (" AND status = 'held' AND expires_at > $5", Some(tx.now())),
         Some(BookingStatus::Paying) => (" AND status = 'paying' AND expires_at > $5", Some(tx.now())),
-        Some(BookingStatus::Expired) => (" AND (status = 'expired' OR (status IN ('held', 'paying') AND expires_at <= $5))", Some(tx.now())),
+        Some(BookingStatus::Expired) => {
+            (" AND (status = 'expired' OR (status IN ('held', 'paying') AND expires_at <= $5))", Some(tx.now()))
+        }
         Some(BookingStatus::Confirmed) => (" AND status = 'confirmed'", None),
         Some(BookingStatus::Cancelled) => (" AND status = 'cancelled'", None),
     };
@@ -89,7 +92,8 @@ async fn with_items(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Stored>, Error> {
 
 fn stored(row: Row, items: &mut BTreeMap<String, Vec<BookingItem>>) -> Result<Stored, Error> {
     let items = items.remove(&row.id).unwrap_or_default();
-    let status = status(&row.status).ok_or_else(|| Error::Other(format!("booking {}: unknown status {:?}", row.id, row.status)))?;
+    let status =
+        status(&row.status).ok_or_else(|| Error::Other(format!("booking {}: unknown status {:?}", row.id, row.status)))?;
     Ok(Stored {
         ticket_seed: row.ticket_seed,
         booking: Booking {
@@ -118,13 +122,15 @@ pub fn status(name: &str) -> Option<BookingStatus> {
     })
 }
 
-/// Events that have overdue holds, those longest overdue first.
-pub async fn overdue_events(tx: &mut Tx, limit: i64) -> Result<Vec<String>, Error> {
+/// Events that have overdue holds, those longest overdue first. The inner query keeps to the index of holds by deadline, however many
+/// bookings there are.
+pub async fn overdue_events(tx: &mut Tx) -> Result<Vec<String>, Error> {
     let now = tx.now();
     let rows: Vec<(String,)> = tx
         .all(
-            "SELECT event FROM bookings WHERE status IN ('held', 'paying') AND expires_at <= $1 GROUP BY event ORDER BY MIN(expires_at) LIMIT $2",
-            params![now, limit],
+            "SELECT event FROM (SELECT event, expires_at FROM bookings WHERE status IN ('held', 'paying') AND expires_at <= $1 \
+             ORDER BY expires_at LIMIT $2) AS overdue GROUP BY event ORDER BY MIN(expires_at) LIMIT $3",
+            params![now, limits::DUE_BOOKINGS, limits::DUE_EVENTS],
         )
         .await?;
     Ok(rows.into_iter().map(|(event,)| event).collect())

@@ -132,7 +132,7 @@ fn check_times(old: &EventDoc, new: &EventDoc, now: i64) -> Result<(), Refusal> 
     }
     for (pointer, was, is) in [("/starts_at", old.starts_at, new.starts_at), ("/ends_at", old.ends_at, new.ends_at)] {
         if is != was && is > now.saturating_add(limits::AHEAD) {
-            faults.push((pointer.to_owned(), "must be within ten years".to_owned()));
+            faults.push((pointer.to_owned(), "must be within a hundred years".to_owned()));
         }
     }
     if new.ends_at <= new.starts_at {

@@ -30,8 +30,8 @@ pub const PER_PERSON_DEFAULT: u32 = 10;
 pub const SEARCH_TEXT: RangeInclusive<usize> = 0..=200;
 /// Characters of a cursor; longer ones are not ours.
 pub const CURSOR: RangeInclusive<usize> = 1..=read_model::MAX_CURSOR_BYTES;
-/// How far ahead of now an event may be: ten years, in microseconds.
-pub const AHEAD: i64 = 10 * 366 * 86_400 * 1_000_000;
+/// How far ahead of now an event may be: a hundred years, in microseconds.
+pub const AHEAD: i64 = 100 * 366 * 86_400 * 1_000_000;
 
 /// Bookings of a cancelled event that are cancelled in one call of the ledger.
 pub const CHUNK: usize = 50;

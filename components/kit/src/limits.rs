@@ -24,5 +24,6 @@ pub const PAGE_DEFAULT: i64 = 20;
 pub const SQLITE_BUSY_MILLISECONDS: u32 = 30_000;
 /// Transactions tried again after losing a race for one idempotency key.
 pub const IDEMPOTENCY_ATTEMPTS: usize = 3;
-/// How long a ledger command may wait before it is dropped undecided, in microseconds.
-pub const COMMAND_MICROSECONDS: i64 = 5_000_000;
+/// How long a ledger command may wait before it is dropped undecided, in microseconds. Shorter than what a request may take in `spin.toml`, so
+/// that "certainly not done" can still be said.
+pub const COMMAND_MICROSECONDS: i64 = 25_000_000;

@@ -25,14 +25,7 @@ impl Batch {
     /// database's time.
     #[must_use]
     pub fn new(event: String, state: Option<State>, facts: Facts, now: Instant, settings: Settings) -> Self {
-        Self {
-            event,
-            state,
-            facts,
-            now,
-            settings,
-            changes: Changes::default(),
-        }
+        Self { event, state, facts, now, settings, changes: Changes::default() }
     }
 
     /// Decides the next command.

@@ -6,18 +6,13 @@ use crate::draft::{Draft, NoRoom, Shift};
 use crate::limits;
 use crate::state::{Record, SaleStatus};
 use crate::types::{
-    Booking, BookingItem, BookingStatus, CancelRefusal, Confirmation, Limit, Money, OrderLine, Outcome, Rejection,
-    SalePhase, Shortage, Subject,
+    Booking, BookingItem, BookingStatus, CancelRefusal, Confirmation, Limit, Money, OrderLine, Outcome, Rejection, SalePhase,
+    Shortage, Subject,
 };
 use std::collections::BTreeMap;
 
 /// Takes places: until a deadline, or for good where they are free of charge.
-pub(crate) fn hold(
-    draft: &mut Draft<'_>,
-    subject: &Subject,
-    lines: &[OrderLine],
-    fresh: Fresh,
-) -> Result<Outcome, Rejection> {
+pub(crate) fn hold(draft: &mut Draft<'_>, subject: &Subject, lines: &[OrderLine], fresh: Fresh) -> Result<Outcome, Rejection> {
     let Subject::Person(person) = subject else {
         return Err(Rejection::Forbidden);
     };
@@ -46,20 +41,11 @@ pub(crate) fn hold(
         status,
         expires_at,
         items,
-        total: Money {
-            amount,
-            currency: draft.state.terms.currency.clone(),
-        },
+        total: Money { amount, currency: draft.state.terms.currency.clone() },
         version: draft.version(),
         created_at: draft.now,
     };
-    let record = Record {
-        booking,
-        extended: false,
-        payment: None,
-        ticket_seed: fresh.ticket_seed,
-        updated_at: draft.now,
-    };
+    let record = Record { booking, extended: false, payment: None, ticket_seed: fresh.ticket_seed, updated_at: draft.now };
     Ok(Outcome::Booking(draft.put(record, EntryKind::Created)))
 }
 
@@ -101,11 +87,7 @@ pub(crate) fn end_payment(draft: &mut Draft<'_>, subject: &Subject, id: &str) ->
 }
 
 /// Money has arrived: it buys the places if they are still the booking's, or still there; else it goes back.
-pub(crate) fn confirm(
-    draft: &mut Draft<'_>,
-    confirmation: &Confirmation,
-    refund: String,
-) -> Result<Outcome, Rejection> {
+pub(crate) fn confirm(draft: &mut Draft<'_>, confirmation: &Confirmation, refund: String) -> Result<Outcome, Rejection> {
     let mut record = find(draft, &Subject::Platform, &confirmation.booking)?;
     let total = &record.booking.total;
     if confirmation.paid != *total {
@@ -134,12 +116,7 @@ pub(crate) fn confirm(
 }
 
 /// Gives places back. What was paid becomes due for a refund.
-pub(crate) fn cancel(
-    draft: &mut Draft<'_>,
-    subject: &Subject,
-    id: &str,
-    refund: String,
-) -> Result<Outcome, Rejection> {
+pub(crate) fn cancel(draft: &mut Draft<'_>, subject: &Subject, id: &str, refund: String) -> Result<Outcome, Rejection> {
     let mut record = find(draft, subject, id)?;
     let shift = match record.status(draft.now) {
         BookingStatus::Held | BookingStatus::Paying => Shift::Release,
@@ -172,11 +149,7 @@ fn priced(draft: &Draft<'_>, lines: &[OrderLine]) -> Result<Vec<BookingItem>, Re
     let priced = lines.iter().map(|line| {
         let ticket_type = line.ticket_type.clone();
         match draft.state.lines.get(&ticket_type) {
-            Some(known) => Ok(BookingItem {
-                ticket_type,
-                quantity: line.quantity,
-                unit_price: known.terms.price,
-            }),
+            Some(known) => Ok(BookingItem { ticket_type, quantity: line.quantity, unit_price: known.terms.price }),
             None => Err(Rejection::UnknownTicketType(ticket_type)),
         }
     });
@@ -226,9 +199,7 @@ fn cancellable_by_buyer(draft: &Draft<'_>, record: &Record) -> Result<(), Cancel
         Some(until) if paid && until <= draft.now => Err(CancelRefusal::TooLate),
         _ if paid => Ok(()),
         // Given back after the sale, a free place would stay empty.
-        _ if matches!(terms.off_sale(draft.now), Some(SalePhase::Over | SalePhase::Closed)) => {
-            Err(CancelRefusal::TooLate)
-        }
+        _ if matches!(terms.off_sale(draft.now), Some(SalePhase::Over | SalePhase::Closed)) => Err(CancelRefusal::TooLate),
         _ => Ok(()),
     }
 }

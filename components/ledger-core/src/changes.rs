@@ -141,12 +141,9 @@ impl Changes {
         }
         for (ticket_type, line) in later.lines {
             let sum = match self.lines.remove(&ticket_type) {
-                Some(before) => LineWrite {
-                    new: before.new,
-                    terms: line.terms,
-                    held: before.held + line.held,
-                    sold: before.sold + line.sold,
-                },
+                Some(before) => {
+                    LineWrite { new: before.new, terms: line.terms, held: before.held + line.held, sold: before.sold + line.sold }
+                }
                 None => line,
             };
             self.lines.insert(ticket_type, sum);

@@ -41,10 +41,7 @@ pub struct Decision {
 
 impl Decision {
     fn rejected(rejection: Rejection) -> Self {
-        Self {
-            outcome: Err(rejection),
-            changes: Changes::default(),
-        }
+        Self { outcome: Err(rejection), changes: Changes::default() }
     }
 }
 
@@ -96,10 +93,7 @@ pub fn decide(
             if !changes.is_empty() {
                 changes.version = Some(version);
             }
-            Decision {
-                outcome: Err(rejection),
-                changes,
-            }
+            Decision { outcome: Err(rejection), changes }
         }
     }
 }
@@ -128,8 +122,8 @@ fn stored(facts: &Facts, command: &Command) -> Result<Option<Key>, Box<Decision>
     if command.action == Action::Expire {
         return Ok(None);
     }
-    let request_hash = request_hash(&command.action)
-        .map_err(|error| Box::new(Decision::rejected(Rejection::Invalid(error.to_string()))))?;
+    let request_hash =
+        request_hash(&command.action).map_err(|error| Box::new(Decision::rejected(Rejection::Invalid(error.to_string()))))?;
     let (scope, key) = (command.subject.scope(), command.idempotency_key.clone());
     let at = (scope, key);
     match facts.keys.get(&at) {
@@ -139,15 +133,8 @@ fn stored(facts: &Facts, command: &Command) -> Result<Option<Key>, Box<Decision>
         }
         Some(stored) if stored.request_hash == request_hash => {
             let Accepted { version, outcome } = stored.accepted.clone();
-            let replay = Receipt {
-                version,
-                replayed: true,
-                outcome,
-            };
-            Err(Box::new(Decision {
-                outcome: Ok(replay),
-                changes: Changes::default(),
-            }))
+            let replay = Receipt { version, replayed: true, outcome };
+            Err(Box::new(Decision { outcome: Ok(replay), changes: Changes::default() }))
         }
         Some(_) => Err(Box::new(Decision::rejected(Rejection::KeyConflict))),
     }
@@ -167,16 +154,8 @@ fn permitted(command: &Command) -> bool {
 /// `version` is the one that the decision takes if it changes something. An `expire` that finds nothing takes none.
 fn with_key((outcome, mut changes): (Outcome, Changes), version: u64, key: Option<Key>) -> Decision {
     if let Some(Key { scope, key, request_hash }) = key {
-        let accepted = Accepted {
-            version,
-            outcome: outcome.clone(),
-        };
-        changes.keys.push(KeyWrite {
-            scope,
-            key,
-            request_hash,
-            accepted,
-        });
+        let accepted = Accepted { version, outcome: outcome.clone() };
+        changes.keys.push(KeyWrite { scope, key, request_hash, accepted });
     }
     let version = if changes.is_empty() {
         version - 1
@@ -184,13 +163,6 @@ fn with_key((outcome, mut changes): (Outcome, Changes), version: u64, key: Optio
         changes.version = Some(version);
         version
     };
-    let receipt = Receipt {
-        version,
-        replayed: false,
-        outcome,
-    };
-    Decision {
-        outcome: Ok(receipt),
-        changes,
-    }
+    let receipt = Receipt { version, replayed: false, outcome };
+    Decision { outcome: Ok(receipt), changes }
 }

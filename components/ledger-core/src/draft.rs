@@ -53,13 +53,7 @@ pub(crate) struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     pub(crate) fn new(state: &'a State, facts: &'a Facts, now: Instant, settings: &'a Settings) -> Self {
-        Self {
-            state,
-            facts,
-            now,
-            settings,
-            changes: Changes::default(),
-        }
+        Self { state, facts, now, settings, changes: Changes::default() }
     }
 
     /// The inventory version that this decision takes.
@@ -79,10 +73,7 @@ impl<'a> Draft<'a> {
             record.booking.expires_at = None;
         }
         let booking = record.booking.clone();
-        self.changes.journal.push(Entry {
-            kind,
-            booking: booking.clone(),
-        });
+        self.changes.journal.push(Entry { kind, booking: booking.clone() });
         let new = kind == EntryKind::Created;
         self.changes.bookings.insert(booking.id.clone(), BookingWrite { new, record });
         booking

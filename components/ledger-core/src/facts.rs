@@ -48,10 +48,7 @@ impl Facts {
             }
         }
         for write in &changes.keys {
-            let stored = StoredKey {
-                request_hash: write.request_hash.clone(),
-                accepted: write.accepted.clone(),
-            };
+            let stored = StoredKey { request_hash: write.request_hash.clone(), accepted: write.accepted.clone() };
             self.keys.insert((write.scope.clone(), write.key.clone()), stored);
         }
         for refund in &changes.refunds {

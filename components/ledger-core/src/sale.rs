@@ -9,24 +9,12 @@ use std::collections::BTreeMap;
 
 /// Opens an event that was never open.
 pub(crate) fn first(sale: &Sale) -> (Outcome, Changes) {
-    let inventory = InventoryWrite {
-        new: true,
-        terms: terms(sale),
-    };
+    let inventory = InventoryWrite { new: true, terms: terms(sale) };
     let lines = offers(sale).map(|(ticket_type, terms)| {
-        let line = LineWrite {
-            new: true,
-            terms,
-            held: 0,
-            sold: 0,
-        };
+        let line = LineWrite { new: true, terms, held: 0, sold: 0 };
         (ticket_type, line)
     });
-    let changes = Changes {
-        inventory: Some(inventory),
-        lines: lines.collect(),
-        ..Changes::default()
-    };
+    let changes = Changes { inventory: Some(inventory), lines: lines.collect(), ..Changes::default() };
     (Outcome::Sale(sale.revision), changes)
 }
 
@@ -63,10 +51,7 @@ pub(crate) fn adjust(draft: &mut Draft<'_>, sale: &Sale) -> Result<Outcome, Reje
     })?;
     let after = terms(sale);
     if after != *before {
-        draft.changes.inventory = Some(InventoryWrite {
-            new: false,
-            terms: after,
-        });
+        draft.changes.inventory = Some(InventoryWrite { new: false, terms: after });
     }
     for (ticket_type, terms) in offers {
         let line = draft.state.lines.get(&ticket_type);
@@ -87,11 +72,7 @@ pub(crate) fn adjust(draft: &mut Draft<'_>, sale: &Sale) -> Result<Outcome, Reje
 /// Ends the sale for good. What is held may still be given back, and what was paid refunded; nothing is confirmed any more.
 pub(crate) fn close(draft: &mut Draft<'_>, revision: u64) -> Result<Outcome, Rejection> {
     not_stale(draft, revision)?;
-    let terms = Terms {
-        status: SaleStatus::Closed,
-        revision,
-        ..draft.state.terms.clone()
-    };
+    let terms = Terms { status: SaleStatus::Closed, revision, ..draft.state.terms.clone() };
     if terms != draft.state.terms {
         draft.changes.inventory = Some(InventoryWrite { new: false, terms });
     }
@@ -110,10 +91,7 @@ fn not_stale(draft: &Draft<'_>, revision: u64) -> Result<(), Rejection> {
 fn too_low(missing: BTreeMap<String, i64>, offers: &BTreeMap<String, LineTerms>) -> Rejection {
     let shortage = missing.into_iter().next().map(|(ticket_type, places)| {
         let capacity = offers.get(&ticket_type).map_or(0, |offer| i64::from(offer.capacity));
-        Shortage {
-            ticket_type,
-            available: u32::try_from(capacity + places).unwrap_or(u32::MAX),
-        }
+        Shortage { ticket_type, available: u32::try_from(capacity + places).unwrap_or(u32::MAX) }
     });
     // There is one: room is refused only where places are missing.
     shortage.map_or(Rejection::Unavailable(limits::RETRY_MILLISECONDS), Rejection::CapacityTooLow)
@@ -132,12 +110,7 @@ fn terms(sale: &Sale) -> Terms {
 
 fn offers(sale: &Sale) -> impl Iterator<Item = (String, LineTerms)> + '_ {
     (0u32..).zip(&sale.offers).map(|(ordinal, offer)| {
-        let terms = LineTerms {
-            ordinal,
-            price: offer.price,
-            per_person_limit: offer.per_person_limit,
-            capacity: offer.capacity,
-        };
+        let terms = LineTerms { ordinal, price: offer.price, per_person_limit: offer.per_person_limit, capacity: offer.capacity };
         (offer.ticket_type.clone(), terms)
     })
 }

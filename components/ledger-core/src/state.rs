@@ -27,9 +27,7 @@ impl SaleStatus {
     /// The inverse of [`Self::as_str`].
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Open, Self::Closed]
-            .into_iter()
-            .find(|status| status.as_str() == text)
+        [Self::Open, Self::Closed].into_iter().find(|status| status.as_str() == text)
     }
 }
 
@@ -119,12 +117,7 @@ impl State {
     #[must_use]
     pub fn opened(event: &str, changes: &Changes) -> Option<Self> {
         let inventory = changes.inventory.as_ref().filter(|inventory| inventory.new)?;
-        let mut state = Self {
-            event: event.to_owned(),
-            version: 0,
-            terms: inventory.terms.clone(),
-            lines: BTreeMap::new(),
-        };
+        let mut state = Self { event: event.to_owned(), version: 0, terms: inventory.terms.clone(), lines: BTreeMap::new() };
         state.apply(changes);
         Some(state)
     }
@@ -139,11 +132,8 @@ impl State {
             self.terms = inventory.terms.clone();
         }
         for (ticket_type, write) in &changes.lines {
-            let line = self.lines.entry(ticket_type.clone()).or_insert_with(|| Line {
-                terms: write.terms.clone(),
-                held: 0,
-                sold: 0,
-            });
+            let line =
+                self.lines.entry(ticket_type.clone()).or_insert_with(|| Line { terms: write.terms.clone(), held: 0, sold: 0 });
             line.terms = write.terms.clone();
             line.held += write.held;
             line.sold += write.sold;
@@ -210,11 +200,7 @@ impl Record {
     /// The state that it is in at `now`, whatever its row says.
     #[must_use]
     pub fn status(&self, now: Instant) -> BookingStatus {
-        if self.is_overdue(now) {
-            BookingStatus::Expired
-        } else {
-            self.booking.status
-        }
+        if self.is_overdue(now) { BookingStatus::Expired } else { self.booking.status }
     }
 
     /// Whether it counts towards its owner's limit at `now`.

@@ -90,11 +90,7 @@ fn text(name: &str, text: &str, bytes: &RangeInclusive<usize>) -> Result<(), Str
 }
 
 fn within<T: PartialOrd + std::fmt::Display>(name: &str, value: T, range: &RangeInclusive<T>) -> Result<(), String> {
-    if range.contains(&value) {
-        Ok(())
-    } else {
-        Err(format!("{name}: {value} is not {} to {}", range.start(), range.end()))
-    }
+    if range.contains(&value) { Ok(()) } else { Err(format!("{name}: {value} is not {} to {}", range.start(), range.end())) }
 }
 
 fn unique<'a>(name: &str, ticket_types: impl Iterator<Item = &'a str>) -> Result<(), String> {

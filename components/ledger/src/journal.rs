@@ -44,9 +44,9 @@ fn booking_entry(kind: EntryKind, booking: &Booking) -> Entry {
 /// The booking as the API shows it, and whose it is.
 fn payload(booking: &Booking) -> Json {
     let money = |amount: i64| json!({ "amount": amount, "currency": booking.total.currency });
-    let items = booking.items.iter().map(|item| {
-        json!({ "ticket_type_id": item.ticket_type, "quantity": item.quantity, "unit_price": money(item.unit_price) })
-    });
+    let items = booking.items.iter().map(
+        |item| json!({ "ticket_type_id": item.ticket_type, "quantity": item.quantity, "unit_price": money(item.unit_price) }),
+    );
     let mut payload = json!({
         "id": booking.id,
         "event_id": booking.event_id,

@@ -62,7 +62,8 @@ async fn apply(commands: Vec<Command>) -> Vec<Answer> {
 async fn decide(commands: &[Command]) -> Vec<Answer> {
     match Context::load().await {
         Ok(context) => {
-            attempts::run(commands, async |commands: &[Command]| transaction::run(commands, &context).await, kit::router::log).await
+            attempts::run(commands, async |commands: &[Command]| transaction::run(commands, &context).await, kit::router::log)
+                .await
         }
         Err(problem) => {
             kit::router::log(&format!("ledger: {}", problem.log.unwrap_or(problem.detail)));

@@ -12,7 +12,8 @@ pub async fn base(request: &Request) -> Result<String, Problem> {
 
 /// Without a host a link stays a path, which a client resolves by itself.
 fn requested(host: Option<&str>, scheme: Option<&str>) -> String {
-    let plausible = |host: &&str| !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte));
+    let plausible =
+        |host: &&str| !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte));
     let scheme = if scheme == Some("https") { "https" } else { "http" };
     host.filter(plausible).map(|host| format!("{scheme}://{host}")).unwrap_or_default()
 }

@@ -1,7 +1,8 @@
 //! Sums as people read them.
 
 /// Currencies without a minor unit, and those with three decimals (ISO 4217); all others have two.
-const WHOLE: &[&str] = &["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"];
+const WHOLE: &[&str] =
+    &["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"];
 const THOUSANDTHS: &[&str] = &["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
 
 /// Minor units as `EUR 1,234.50`. A currency that is not three letters is shown as `???`: nothing foreign comes through here.

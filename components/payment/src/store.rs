@@ -30,8 +30,7 @@ kit::row! {
     }
 }
 
-const COLUMNS: &str =
-    "id, booking, event, person, amount, currency, status, provider, provider_state, failure, refunded, due_at, version, created_at";
+const COLUMNS: &str = "id, booking, event, person, amount, currency, status, provider, provider_state, failure, refunded, due_at, version, created_at";
 
 impl TryFrom<Row> for Payment {
     type Error = Error;

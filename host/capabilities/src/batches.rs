@@ -64,6 +64,13 @@ impl<T> Batches<T> {
         }
         Some(rows)
     }
+
+    /// Waits for the end and keeps nothing.
+    pub(crate) async fn discard(mut self) {
+        if let Some(rest) = &mut self.rest {
+            while rest.recv().await.is_some() {}
+        }
+    }
 }
 
 impl<D, T: Send + Sync + Unpin + 'static> StreamProducer<D> for Batches<T> {

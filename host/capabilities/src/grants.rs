@@ -58,7 +58,8 @@ mod tests {
 
     #[test]
     fn debug_hides_what_variables_say() {
-        let grants = Grants { variables: BTreeMap::from([("password".to_owned(), Secret::from("hunter2"))]), ..Grants::default() };
+        let grants =
+            Grants { variables: BTreeMap::from([("password".to_owned(), Secret::from("hunter2"))]), ..Grants::default() };
         let shown = format!("{grants:?}");
         assert!(shown.contains("password") && !shown.contains("hunter2"), "{shown}");
     }

@@ -38,7 +38,9 @@ impl IsTerminal for GuestLog {
 impl StdoutStream for GuestLog {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
         let log = self.clone();
-        Box::new(Lines::new(move |line| tracing::info!(target: "guest", component = %log.component, stream = log.stream, "{line}")))
+        Box::new(Lines::new(
+            move |line| tracing::info!(target: "guest", component = %log.component, stream = log.stream, "{line}"),
+        ))
     }
 }
 

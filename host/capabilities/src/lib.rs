@@ -50,6 +50,7 @@ pub mod redis;
 pub mod replica;
 pub mod sqlite;
 mod state;
+mod variables;
 mod wit;
 
 pub use bindings::Bindings;

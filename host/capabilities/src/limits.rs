@@ -31,7 +31,7 @@ pub const BATCHES_AHEAD: usize = 2;
 /// Connections of one database in use at once.
 pub const SQLITE_CONNECTIONS: usize = 256;
 /// Connections of one database kept open while nobody uses them.
-pub const SQLITE_IDLE_CONNECTIONS: usize = 16;
+pub const SQLITE_IDLE_CONNECTIONS: usize = 32;
 /// How long a caller waits for a connection when all are in use.
 pub const SQLITE_ACQUIRE: Duration = Duration::from_secs(10);
 /// How long a statement waits for a lock, unless the guest sets `PRAGMA busy_timeout`.
@@ -68,6 +68,8 @@ pub const POSTGRES_STATEMENTS: usize = 256;
 pub const REDIS_ADDRESSES: usize = 32;
 /// How long to wait for a connection.
 pub const REDIS_CONNECT: Duration = Duration::from_secs(5);
+/// How often a lost connection is tried again before its users are told.
+pub const REDIS_RETRIES: usize = 3;
 /// How long to wait for an answer.
 pub const REDIS_RESPONSE: Duration = Duration::from_secs(10);
 
@@ -93,6 +95,10 @@ pub const HTTP_BETWEEN_BYTES: Duration = Duration::from_secs(60);
 pub const MAIL_BYTES: usize = 10 << 20;
 /// Bytes of an address, as RFC 5321 has it.
 pub const MAIL_ADDRESS_BYTES: usize = 254;
+/// Bytes of a message's subject.
+pub const MAIL_SUBJECT_BYTES: usize = 500;
+/// Bytes of the file name of an attachment.
+pub const MAIL_FILENAME_BYTES: usize = 200;
 /// Bytes of a message's id.
 pub const MAIL_ID_BYTES: usize = 200;
 

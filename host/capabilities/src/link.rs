@@ -25,11 +25,11 @@ pub fn add_to_linker(linker: &mut Linker<InstanceState>, set: LinkSet) -> wasmti
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     wasmtime_wasi::p3::add_to_linker(linker)?;
     wasmtime_wasi_http::p3::add_to_linker(linker)?;
-    // spin::key_value::key_value::add_to_linker::<_, Host>(linker, |state| state)?;
-    // spin::postgres::postgres::add_to_linker::<_, Host>(linker, |state| state)?;
-    // spin::redis::redis::add_to_linker::<_, Host>(linker, |state| state)?;
+    spin::key_value::key_value::add_to_linker::<_, Host>(linker, |state| state)?;
+    spin::postgres::postgres::add_to_linker::<_, Host>(linker, |state| state)?;
+    spin::redis::redis::add_to_linker::<_, Host>(linker, |state| state)?;
     spin::sqlite::sqlite::add_to_linker::<_, Host>(linker, |state| state)?;
-    // spin::variables::variables::add_to_linker::<_, Host>(linker, |state| state)?;
+    spin::variables::variables::add_to_linker::<_, Host>(linker, |state| state)?;
     if set == LinkSet::All {
         marquee::booking::types::add_to_linker::<_, Host>(linker, |state| state)?;
         marquee::booking::ledger::add_to_linker::<_, Host>(linker, |state| state)?;
@@ -39,4 +39,151 @@ pub fn add_to_linker(linker: &mut Linker<InstanceState>, set: LinkSet) -> wasmti
         marquee::mail::mailer::add_to_linker::<_, Host>(linker, |state| state)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, sync::Arc};
+
+    use futures::future::BoxFuture;
+    use wasmtime::{Engine, Store};
+
+    use super::*;
+    use crate::{
+        Bindings, Grants,
+        allowed_hosts::AllowedHosts,
+        booking::{Action, Command, Receipt, Rejection, Subject},
+        edge::{ReadError, Refusal},
+        key_value,
+        ledger::Ledger,
+        limits, postgres, redis, sqlite,
+        wit::{own, spin::spin as spin_wit},
+    };
+    use own::marquee::{
+        booking::ledger::HostWithStore as _,
+        edge::{identity::HostWithStore as _, replica::HostWithStore as _},
+    };
+    use spin_wit::{
+        key_value::key_value::HostStoreWithStore as KeyValue,
+        postgres::postgres::HostConnectionWithStore as Postgres,
+        redis::redis::HostConnectionWithStore as Redis,
+        sqlite::sqlite::HostConnectionWithStore as Sqlite,
+        variables::variables::{Error as VariableError, HostWithStore as Variables},
+    };
+
+    fn everything_granted() -> Grants {
+        Grants {
+            sqlite_databases: BTreeSet::from(["default".to_owned()]),
+            key_value_stores: BTreeSet::from(["default".to_owned()]),
+            allowed_outbound_hosts: AllowedHosts::parse(&["*://*:*"]).unwrap(),
+            ..Grants::default()
+        }
+    }
+
+    fn store(grants: Grants, bindings: &Bindings) -> Store<InstanceState> {
+        let state = InstanceState::new(&"test".into(), &Arc::new(grants), bindings, 1 << 20);
+        Store::new(&Engine::default(), state)
+    }
+
+    fn command(event_id: &str) -> Command {
+        Command {
+            subject: Subject::Platform,
+            idempotency_key: "key".into(),
+            event_id: event_id.into(),
+            deadline: i64::MAX,
+            action: Action::Expire,
+        }
+    }
+
+    #[test]
+    fn our_own_interfaces_are_only_in_the_whole_set() {
+        for (set, ours) in [(LinkSet::All, true), (LinkSet::SpinOnly, false)] {
+            let mut linker = Linker::new(&Engine::default());
+            add_to_linker(&mut linker, set).unwrap();
+            for (name, there) in [
+                ("wasi:cli/environment@0.2.6", true),
+                ("wasi:http/client@0.3.0", true),
+                ("spin:sqlite/sqlite@3.1.0", true),
+                ("spin:postgres/postgres@4.2.0", true),
+                ("marquee:booking/ledger@0.1.0", ours),
+                ("marquee:edge/replica@0.1.0", ours),
+                ("marquee:edge/identity@0.1.0", ours),
+                ("marquee:mail/mailer@0.1.0", ours),
+            ] {
+                // A name that is taken cannot be given again.
+                assert_eq!(linker.instance(name).is_err(), there, "{set:?} {name}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_role_lacks_answers_with_its_interfaces_own_error() {
+        let mut store = store(everything_granted(), &Bindings::default());
+        let checks = store.run_concurrent(async |accessor| {
+            let host = accessor.with_getter::<Host>(|state| state);
+            let sqlite = <Host as Sqlite<_>>::open_async(&host, "default".into()).await.unwrap();
+            assert!(matches!(sqlite, Err(sqlite::Error::NoSuchDatabase)));
+            let key_value = <Host as KeyValue<_>>::open(&host, "default".into()).await.unwrap();
+            assert!(matches!(key_value, Err(key_value::Error::NoSuchStore)));
+            let address = "postgres://127.0.0.1/none".to_owned();
+            let postgres = <Host as Postgres<_>>::open_async(&host, address).await.unwrap();
+            assert!(matches!(postgres, Err(postgres::Error::ConnectionFailed(_))));
+            let address = "redis://127.0.0.1".to_owned();
+            let redis = <Host as Redis<_>>::open(&host, address).await.unwrap();
+            assert!(matches!(redis, Err(redis::Error::Other(_))));
+            let applied = Host::apply(&host, vec![command("a"), command("b")]).await;
+            assert!(matches!(applied[..], [Err(Rejection::Unavailable(_)), Err(Rejection::Unavailable(_))]));
+            assert!(matches!(Host::get_event(&host, "a".into()).await, Err(ReadError::Unavailable(_))));
+            assert!(matches!(Host::verify(&host, "token".into()).await, Err(Refusal::Unavailable(_))));
+        });
+        checks.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_a_component_is_not_granted_is_denied_before_anything_else() {
+        let mut store = store(Grants::default(), &Bindings::default());
+        let checks = store.run_concurrent(async |accessor| {
+            let host = accessor.with_getter::<Host>(|state| state);
+            let sqlite = <Host as Sqlite<_>>::open_async(&host, "default".into()).await.unwrap();
+            assert!(matches!(sqlite, Err(sqlite::Error::AccessDenied)));
+            let key_value = <Host as KeyValue<_>>::open(&host, "default".into()).await.unwrap();
+            assert!(matches!(key_value, Err(key_value::Error::AccessDenied)));
+            let variable = <Host as Variables<_>>::get(&host, "region".into()).await.unwrap();
+            assert!(matches!(variable, Err(VariableError::Undefined(_))));
+        });
+        checks.await.unwrap();
+    }
+
+    /// Refuses every command by its event's name.
+    struct Echo;
+
+    impl Ledger for Echo {
+        fn apply(&self, commands: Vec<Command>) -> BoxFuture<'_, Vec<Result<Receipt, Rejection>>> {
+            Box::pin(async move { commands.into_iter().map(|command| Err(Rejection::Invalid(command.event_id))).collect() })
+        }
+    }
+
+    #[tokio::test]
+    async fn commands_reach_the_roles_ledger_in_order_and_not_too_many_at_once() {
+        let bindings = Bindings { ledger: Some(Arc::new(Echo)), ..Bindings::default() };
+        let mut store = store(Grants::default(), &bindings);
+        let checks = store.run_concurrent(async |accessor| {
+            let host = accessor.with_getter::<Host>(|state| state);
+            let answers = Host::apply(&host, vec![command("a"), command("b")]).await;
+            assert_eq!(answers, [Err(Rejection::Invalid("a".into())), Err(Rejection::Invalid("b".into()))]);
+            let too_many = Host::apply(&host, vec![command("a"); limits::LEDGER_COMMANDS + 1]).await;
+            assert_eq!(too_many.len(), limits::LEDGER_COMMANDS + 1);
+            assert!(too_many.iter().all(|answer| matches!(answer, Err(Rejection::Invalid(text)) if text != "a")));
+        });
+        checks.await.unwrap();
+    }
+
+    #[test]
+    fn handles_are_bounded() {
+        let mut count = crate::state::Count::default();
+        assert!((0..limits::INSTANCE_CONNECTIONS).all(|_| count.add()));
+        assert!(!count.add());
+        count.remove();
+        assert!(count.add());
+    }
 }

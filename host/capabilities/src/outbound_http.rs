@@ -94,7 +94,8 @@ impl WasiHttpHooks for Hooks {
     ) -> Box<dyn Future<Output = Answer> + Send> {
         let permitted = self.permit(request);
         Box::new(async move {
-            let (response, connection) = wasmtime_wasi_http::default_send_request(permitted?, Some(within_limits(options))).await?;
+            let (response, connection) =
+                wasmtime_wasi_http::default_send_request(permitted?, Some(within_limits(options))).await?;
             Ok((response.map(BodyExt::boxed_unsync), Box::new(connection) as Box<dyn Future<Output = _> + Send>))
         })
     }

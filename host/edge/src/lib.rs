@@ -18,6 +18,8 @@ mod cors;
 pub mod feed;
 mod follower;
 mod headers;
+#[cfg(test)]
+mod http_tests;
 mod identity;
 pub mod limits;
 mod listener;

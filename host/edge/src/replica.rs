@@ -66,7 +66,7 @@ impl Replica {
 
     /// Applies what follows; facts that are older than what is known change nothing.
     pub(crate) fn apply(&self, position: i64, facts: &[Fact]) -> Result<(), Full> {
-        if !facts.is_empty() {
+        if !facts.is_empty() || position > self.position() {
             let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
             for fact in facts {
                 apply(&mut state.model, fact.clone())?;

@@ -1,6 +1,5 @@
 //! One request: checked, routed, answered, finished.
 
-use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,7 +10,7 @@ use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use read_model::Seen;
-use runtime::{Place, RequestBody};
+use runtime::{Place, RequestBody, Target};
 use telemetry::{Metrics, RequestLabels, Role};
 
 use crate::application::{Components, Region, Traffic, answer};
@@ -33,8 +32,8 @@ pub(crate) struct Service<T> {
     pub(crate) trusted_proxies: Box<[IpAddr]>,
 }
 
-/// A request's label before, or without, a route.
-const NO_ROUTE: Cow<'static, str> = Cow::Borrowed("none");
+/// What a request without a route is counted under.
+const NO_ROUTE: &str = "none";
 
 impl<T: Traffic> Service<T> {
     /// Answers a request off the wire.
@@ -46,65 +45,51 @@ impl<T: Traffic> Service<T> {
         let look = headers::look(&parts.headers, path_bytes(&parts.uri));
         let request_id = headers::request_id(&parts.headers);
         let grant = self.cors.grant(&parts.method, headers::origin(&parts.headers), look.credentials);
-        let method = parts.method.clone();
-        let path_and_query = parts.uri.clone();
+        let (method, uri) = (parts.method.clone(), parts.uri.clone());
+        // Who answers GET answers HEAD; the body is dropped when the answer is finished.
+        if parts.method == Method::HEAD {
+            parts.method = Method::GET;
+        }
+        // The request is answered by this version, whatever is switched to meanwhile.
+        let version = self.traffic.current();
+        let target = version.routes().find(&parts.method, uri.path());
 
-        let (route, answered) = match refuse(&parts, &body, &look) {
-            Some(problem) => (NO_ROUTE, Err(problem)),
-            None => match self.cors.preflight(&parts.method, &parts.headers) {
-                Some(response) => (NO_ROUTE, Ok(response)),
-                None => {
+        let answered = match (refuse(&parts, &body, &look), target) {
+            (Some(problem), _) => Err(problem),
+            (None, target) => match (self.cors.preflight(&parts.method, &parts.headers), target) {
+                (Some(response), _) => Ok(response),
+                (None, None) => Err(Problem::NotFound),
+                (None, Some(target)) => {
                     headers::clean(&mut parts.headers, &look, connection, &self.trusted_proxies);
                     parts.headers.insert(X_REQUEST_ID, request_id.clone());
                     let (body, overrun) = limited(body);
-                    let request = Request::from_parts(parts, body);
-                    let (route, answered) = self.route(request, &look, &request_id).await;
+                    let answered = self.answer(&*version, target, Request::from_parts(parts, body), &look, &request_id).await;
                     // Whatever a component made of a body that was cut off, the reason is that it was too long.
-                    let too_long = overrun.is_some_and(|overrun| overrun.happened());
-                    (route, if too_long { Err(Problem::TooLarge) } else { answered })
+                    if overrun.is_some_and(|overrun| overrun.happened()) { Err(Problem::TooLarge) } else { answered }
                 }
             },
         };
 
-        let mut response = match answered {
-            Ok(response) => response,
-            Err(problem) => problem.response(path_and_query.path(), text(&request_id)),
-        };
-        self.finish(&mut response, &method, grant, request_id);
-        self.metrics.request(
-            RequestLabels { route: &route, method: method.as_str(), status: response.status().as_u16(), role: Role::Edge },
-            started.elapsed(),
-        );
-        tracing::debug!(
-            %method,
-            path = path_and_query.path(),
-            status = response.status().as_u16(),
-            request_id = text(response.headers().get(X_REQUEST_ID).unwrap_or(&HeaderValue::from_static(""))),
-            took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
-            "answered"
-        );
+        let mut response = answered.unwrap_or_else(|problem| problem.response(uri.path(), text(&request_id)));
+        self.finish(&mut response, &method, grant, &request_id);
+        let (status, took) = (response.status().as_u16(), started.elapsed());
+        let route = target.map_or(NO_ROUTE, |target| target.route);
+        self.metrics.request(RequestLabels { route, method: method.as_str(), status, role: Role::Edge }, took);
+        tracing::debug!(%method, path = uri.path(), status, request_id = text(&request_id), ?took, "answered");
         drop(in_flight);
         response.body_mut().holding(busy);
         response
     }
 
-    /// Finds who answers, and has them answer in time.
-    async fn route(
+    /// Has the component or the region answer in time.
+    async fn answer(
         &self,
-        mut request: Request<RequestBody>,
+        version: &T::Components,
+        target: Target<'_>,
+        request: Request<RequestBody>,
         look: &Look,
         request_id: &HeaderValue,
-    ) -> (Cow<'static, str>, Result<Response<Body>, Problem>) {
-        // Who answers GET answers HEAD; the body is dropped when the answer is finished.
-        if request.method() == Method::HEAD {
-            *request.method_mut() = Method::GET;
-        }
-        let version = self.traffic.current();
-        let Some(target) = version.routes().find(request.method(), request.uri().path()) else {
-            return (NO_ROUTE, Err(Problem::NotFound));
-        };
-        // The version may be gone before the metrics are written.
-        let route = Cow::Owned(target.route.to_owned());
+    ) -> Result<Response<Body>, Problem> {
         let region = match (&self.region, target.place) {
             (Some(region), Place::Region) => Some(region),
             (Some(region), Place::Edge) if look.seen && self.is_behind(&request) => Some(region),
@@ -113,14 +98,10 @@ impl<T: Traffic> Service<T> {
         let answering = async {
             match region {
                 Some(region) => region.handle(request).await,
-                None => answer(&*version, target.component, request, &self.metrics, text(request_id)).await,
+                None => answer(version, target.component, request, &self.metrics, text(request_id)).await,
             }
         };
-        let answered = match tokio::time::timeout(limits::REQUEST, answering).await {
-            Ok(answered) => answered,
-            Err(_) => Err(Problem::TimedOut),
-        };
-        (route, answered)
+        tokio::time::timeout(limits::REQUEST, answering).await.unwrap_or(Err(Problem::TimedOut))
     }
 
     /// Whether the client has seen more than this node's replica has.
@@ -130,8 +111,8 @@ impl<T: Traffic> Service<T> {
         token.is_some_and(|token| !replica.has(&Seen::parse(token)))
     }
 
-    fn finish(&self, response: &mut Response<Body>, method: &Method, grant: Grant, request_id: HeaderValue) {
-        headers::finish(response.headers_mut(), request_id);
+    fn finish(&self, response: &mut Response<Body>, method: &Method, grant: Grant, request_id: &HeaderValue) {
+        headers::finish(response.headers_mut(), request_id.clone());
         self.cors.apply(grant, response.headers_mut());
         if method == Method::HEAD {
             if let Some(length) = response.body().size_hint().exact().filter(|length| *length > 0) {

@@ -1,2 +1,58 @@
 //! The binary: one process, any role.
-fn main() {}
+//!
+//! A command fails with exit code 1 and the reason as its last line on stderr; wrong usage is 2.
+
+mod cli;
+mod commands;
+mod data_folder;
+mod demo;
+mod error;
+mod limits;
+mod listeners;
+mod platform;
+mod plain;
+mod ready;
+mod roles;
+mod settings;
+mod up;
+mod watch;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+use crate::error::Error;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = telemetry::logs::init().map_err(Error::from).and_then(|()| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let done = runtime.block_on(run(cli.command));
+        // What still runs now was given its time.
+        runtime.shutdown_timeout(limits::LAST_TASKS);
+        done
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            _ = writeln!(std::io::stderr(), "marquee: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<(), Error> {
+    match command {
+        Command::Up(up) => up::run(up).await,
+        Command::Migrate(migrate) => commands::migrate(migrate).await,
+        Command::Check { file } => commands::check(&file),
+        Command::Version => say(&format!("marquee {}", env!("CARGO_PKG_VERSION"))),
+    }
+}
+
+/// Prints a line on standard output, which is for what a command answers.
+fn say(line: &str) -> Result<(), Error> {
+    Ok(writeln!(std::io::stdout().lock(), "{line}")?)
+}

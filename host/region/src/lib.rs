@@ -1,1 +1,33 @@
-//! A region: coordinator, sequencer, feed, ticker.
+//! A region: everything that needs its database.
+//!
+//! [`Coordinator`] queues commands and has the component `ledger` decide them in batches. [`Sequencer`] numbers what they and all others have
+//! written to the journal, and [`Feed`] hands on what is public of it to edges, and to the region's own replica. [`Ticker`] tells
+//! components that time has passed. [`Node`] answers what edges hand over.
+//!
+//! # Invariants
+//! - Business decisions are the components'. What is here moves, numbers and schedules.
+//! - A position, once given, belongs to its row for ever, and there are no gaps.
+//! - The commands of one event are decided in the order in which they came; one batch a partition is in flight.
+//! - A caller hears `unavailable` only where certainly nothing was done, else `unknown`.
+
+pub mod coordinator;
+pub mod database;
+mod feed;
+mod ledger;
+pub mod limits;
+pub mod migrate;
+mod node;
+mod sequencer;
+mod snapshot;
+#[cfg(test)]
+mod testing;
+mod ticker;
+
+pub use coordinator::{Coordinator, Partition};
+pub use database::Database;
+pub use feed::Feed;
+pub use ledger::ComponentLedger;
+pub use migrate::{MigrateError, migrate};
+pub use node::Node;
+pub use sequencer::{Sequencer, Wake};
+pub use ticker::{Ticker, Ticks};

@@ -197,9 +197,8 @@ async fn look(database: &Database, published: Option<i64>) -> Result<(i64, Look)
 
 /// A cheap look, without a lock.
 async fn nothing_new(database: &Database, published: i64) -> Result<bool, Error> {
-    let mut transaction = database.begin(Purpose::Read).await?;
-    let rows = transaction
-        .query(
+    let rows = database
+        .ask(
             "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM journal WHERE position IS NULL LIMIT 1) AS one), \
              (SELECT COALESCE(MAX(position), 0) FROM sequencer WHERE name = $1)",
             &[COUNTER.into()],

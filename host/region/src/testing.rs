@@ -1,4 +1,4 @@
-//! Databases for tests: always SQLite, and Postgres where `MARQUEE_TEST_POSTGRES` names a server in which this may make schemas.
+//! Databases for tests: always SQLite, and Postgres where `MARQUEE_TEST_POSTGRES_URL` names a server in which this may make schemas.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,7 +18,7 @@ pub(crate) async fn databases(migrated: bool) -> Vec<Scratch> {
     let folder = tempfile::tempdir().unwrap();
     let files = BTreeMap::from([("default".to_owned(), folder.path().join("test.db"))]);
     let mut all = vec![Scratch { database: Database::sqlite(SqliteDatabases::new(files), "default"), _folder: Some(folder) }];
-    if let Ok(url) = std::env::var("MARQUEE_TEST_POSTGRES") {
+    if let Ok(url) = std::env::var("MARQUEE_TEST_POSTGRES_URL") {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let schema = format!("region_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let mut transaction = Database::postgres(&url).await.unwrap().begin(Purpose::Write).await.unwrap();

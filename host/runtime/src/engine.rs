@@ -107,7 +107,7 @@ fn config(allocation: Allocation) -> Config {
             .total_core_instances(instances.saturating_mul(limits::POOL_CORE_INSTANCES_PER_COMPONENT))
             .max_core_instances_per_component(limits::POOL_CORE_INSTANCES_PER_COMPONENT)
             .total_memories(memories)
-            .total_tables(memories)
+            .total_tables(instances.saturating_mul(limits::POOL_TABLES_PER_INSTANCE))
             .total_stacks(instances)
             .table_elements(limits::POOL_TABLE_ELEMENTS)
             .linear_memory_keep_resident(limits::POOL_KEEP_RESIDENT)

@@ -9,9 +9,11 @@ pub const EPOCH_TICK: Duration = Duration::from_millis(10);
 /// addresses (no memory) for each linear memory; what cannot have even the last is allocated on demand.
 pub const POOL_INSTANCES: [u32; 3] = [3_072, 512, 64];
 /// Core instances a component instance may have: its module, its adapters' shims, and the same for each dependency composed in.
-pub const POOL_CORE_INSTANCES_PER_COMPONENT: u32 = 24;
-/// Linear memories and tables in the pool for each instance, on average: most components have one of each, composed ones more.
+pub const POOL_CORE_INSTANCES_PER_COMPONENT: u32 = 64;
+/// Linear memories in the pool for each instance, on average: most components have one, composed ones more.
 pub const POOL_MEMORIES_PER_INSTANCE: u32 = 2;
+/// Tables in the pool for each instance, on average: functions, and the shims between a component and its imports.
+pub const POOL_TABLES_PER_INSTANCE: u32 = 4;
 /// Entries of a component's function table.
 pub const POOL_TABLE_ELEMENTS: usize = 20_000;
 /// Bytes of a slot that stay in memory between two instances, so that taking a used slot again costs no page faults.

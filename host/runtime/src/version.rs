@@ -246,7 +246,7 @@ impl Loader {
             let wasm = read(&dependency.component, source(&dependency.component))?;
             parts.push(Part { name: &dependency.name, export: dependency.export.as_deref(), wasm });
         }
-        if parts.is_empty() && mode == Mode::Native {
+        if parts.is_empty() {
             return Ok(wasm);
         }
         let native: &[&str] = if mode == Mode::Native { &OURS } else { &[] };

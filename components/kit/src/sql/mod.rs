@@ -81,6 +81,11 @@ pub async fn read() -> Result<Tx, Problem> {
 
 async fn begin(write: bool) -> Result<Tx, Problem> {
     let connection = connect().await?;
+    if let Connection::Postgres(_) = connection {
+        // Spin pools connections as they are left: one whose transaction was dropped may come back with it still open. Outside of a
+        // transaction this is a warning at most.
+        connection.run("ROLLBACK", Vec::new()).await?;
+    }
     let (begin, clock) = match (&connection, write) {
         (Connection::Sqlite(_), true) => ("BEGIN IMMEDIATE", sqlite::CLOCK),
         (Connection::Sqlite(_), false) => ("BEGIN", sqlite::CLOCK),

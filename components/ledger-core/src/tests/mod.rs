@@ -3,6 +3,8 @@
 mod examples;
 mod model;
 mod properties;
+mod rejections;
+mod world;
 
 use crate::*;
 
@@ -13,35 +15,21 @@ pub(crate) const CAP: i64 = 30 * MINUTE;
 pub(crate) const START: Instant = 1_800_000_000 * SECOND;
 pub(crate) const EVENT: &str = "eu_event";
 
-pub(crate) const SETTINGS: Settings = Settings {
-    hold: HOLD,
-    paying_cap: CAP,
-};
+pub(crate) const SETTINGS: Settings = Settings { hold: HOLD, paying_cap: CAP };
 
 pub(crate) fn person(name: &str) -> Subject {
     Subject::Person(name.to_owned())
 }
 
 pub(crate) fn euros(amount: i64) -> Money {
-    Money {
-        amount,
-        currency: "EUR".to_owned(),
-    }
+    Money { amount, currency: "EUR".to_owned() }
 }
 
 pub(crate) fn offer(ticket_type: &str, price: i64, capacity: u32, per_person_limit: u32) -> Offer {
-    Offer {
-        ticket_type: ticket_type.to_owned(),
-        price,
-        capacity,
-        per_person_limit,
-    }
+    Offer { ticket_type: ticket_type.to_owned(), price, capacity, per_person_limit }
 }
 
 pub(crate) fn order(lines: &[(&str, u32)]) -> Action {
-    let line = |(ticket_type, quantity): &(&str, u32)| OrderLine {
-        ticket_type: (*ticket_type).to_owned(),
-        quantity: *quantity,
-    };
+    let line = |(ticket_type, quantity): &(&str, u32)| OrderLine { ticket_type: (*ticket_type).to_owned(), quantity: *quantity };
     Action::Hold(lines.iter().map(line).collect())
 }

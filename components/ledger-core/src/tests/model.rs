@@ -18,12 +18,7 @@ pub(crate) struct Rows {
 
 impl Rows {
     /// Decides commands in one transaction, and gives their answers. `read_overdue`: how many overdue holds are read at most.
-    pub(crate) fn apply(
-        &mut self,
-        now: Instant,
-        read_overdue: usize,
-        commands: &[Command],
-    ) -> Vec<Result<Receipt, Rejection>> {
+    pub(crate) fn apply(&mut self, now: Instant, read_overdue: usize, commands: &[Command]) -> Vec<Result<Receipt, Rejection>> {
         let (state, facts) = self.load(now, read_overdue, commands);
         let mut batch = Batch::new(EVENT.to_owned(), state, facts, now, SETTINGS);
         let mut answers = Vec::new();
@@ -70,10 +65,7 @@ impl Rows {
         let more_overdue = overdue.len() > read_overdue;
         overdue.truncate(read_overdue);
         let named = commands.iter().filter_map(|command| self.bookings.get(command.action.booking()?));
-        let bookings: BTreeMap<_, _> = named
-            .chain(overdue)
-            .map(|record| (record.booking.id.clone(), record.clone()))
-            .collect();
+        let bookings: BTreeMap<_, _> = named.chain(overdue).map(|record| (record.booking.id.clone(), record.clone())).collect();
         let mut payments: BTreeSet<_> = bookings.values().filter_map(|record| record.payment.clone()).collect();
         let mut places = BTreeMap::new();
         for command in commands {
@@ -121,10 +113,7 @@ impl Rows {
     pub(crate) fn available(&self, ticket_type: &str, now: Instant) -> i64 {
         let taken = self.bookings.values().filter(|record| record.counts(now));
         let items = taken.flat_map(|record| &record.booking.items);
-        let places: i64 = items
-            .filter(|item| item.ticket_type == ticket_type)
-            .map(|item| i64::from(item.quantity))
-            .sum();
+        let places: i64 = items.filter(|item| item.ticket_type == ticket_type).map(|item| i64::from(item.quantity)).sum();
         self.lines.get(ticket_type).map_or(0, |line| i64::from(line.terms.capacity)) - places
     }
 
@@ -147,11 +136,8 @@ impl Rows {
         }
         for (ticket_type, write) in &changes.lines {
             assert_eq!(write.new, !self.lines.contains_key(ticket_type), "{ticket_type}");
-            let line = self.lines.entry(ticket_type.clone()).or_insert_with(|| Line {
-                terms: write.terms.clone(),
-                held: 0,
-                sold: 0,
-            });
+            let line =
+                self.lines.entry(ticket_type.clone()).or_insert_with(|| Line { terms: write.terms.clone(), held: 0, sold: 0 });
             line.terms = write.terms.clone();
             line.held += write.held;
             line.sold += write.sold;
@@ -169,10 +155,7 @@ impl Rows {
         for key in &changes.keys {
             // As it goes through the database.
             let json = serde_json::to_string(&key.accepted).unwrap();
-            let stored = StoredKey {
-                request_hash: key.request_hash.clone(),
-                accepted: serde_json::from_str(&json).unwrap(),
-            };
+            let stored = StoredKey { request_hash: key.request_hash.clone(), accepted: serde_json::from_str(&json).unwrap() };
             let before = self.keys.insert((key.scope.clone(), key.key.clone()), stored);
             assert!(before.is_none(), "key {} was stored twice", key.key);
         }
@@ -190,10 +173,7 @@ impl Rows {
             let sum = |of: &dyn Fn(BookingStatus) -> bool| -> i64 {
                 let bookings = self.bookings.values().map(|record| &record.booking);
                 let items = bookings.filter(|booking| of(booking.status)).flat_map(|booking| &booking.items);
-                items
-                    .filter(|item| item.ticket_type == *ticket_type)
-                    .map(|item| i64::from(item.quantity))
-                    .sum()
+                items.filter(|item| item.ticket_type == *ticket_type).map(|item| i64::from(item.quantity)).sum()
             };
             assert_eq!(line.held, sum(&BookingStatus::is_hold), "{ticket_type}: held");
             assert_eq!(line.sold, sum(&|status| status == BookingStatus::Confirmed), "{ticket_type}: sold");

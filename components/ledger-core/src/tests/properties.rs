@@ -28,7 +28,11 @@ enum Step {
     Hold(Vec<(usize, u32)>),
     BeginPayment(usize),
     EndPayment(usize),
-    Confirm { booking: usize, payment: usize, wrong: bool },
+    Confirm {
+        booking: usize,
+        payment: usize,
+        wrong: bool,
+    },
     CancelAsOwner(usize),
     CancelAs(usize, Subject),
     Expire,
@@ -55,11 +59,7 @@ fn nothing_is_ever_oversold_or_forgotten() {
     };
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&u64::to_be_bytes(seed));
-    let config = Config {
-        cases: 2000,
-        failure_persistence: None,
-        ..Config::default()
-    };
+    let config = Config { cases: 2000, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
     let mut seen = std::cell::RefCell::new(BTreeMap::new());
     if let Err(failure) = runner.run(&case(), |case| {
@@ -71,9 +71,25 @@ fn nothing_is_ever_oversold_or_forgotten() {
     // A generator that never gets anywhere would find nothing.
     let seen = seen.get_mut();
     let all = [
-        "sale", "booking", "replayed", "refund-due", "swept", "unknown-event", "unknown-ticket-type", "unknown-booking",
-        "not-on-sale", "sold-out", "over-limit", "expired", "wrong-state", "not-cancellable", "capacity-too-low",
-        "stale-revision", "key-conflict", "unavailable", "invalid",
+        "sale",
+        "booking",
+        "replayed",
+        "refund-due",
+        "swept",
+        "unknown-event",
+        "unknown-ticket-type",
+        "unknown-booking",
+        "not-on-sale",
+        "sold-out",
+        "over-limit",
+        "expired",
+        "wrong-state",
+        "not-cancellable",
+        "capacity-too-low",
+        "stale-revision",
+        "key-conflict",
+        "unavailable",
+        "invalid",
     ];
     for kind in all {
         assert!(seen.contains_key(kind), "no {kind} in any case of SEED={seed}: {seen:?}");
@@ -85,12 +101,7 @@ fn run(case: &Case, seen: &mut BTreeMap<&'static str, usize>) {
     let mut now = START;
     let mut asked: Vec<Command> = Vec::new();
     let mut accepted: Vec<(Command, Receipt)> = Vec::new();
-    let opening = Plan {
-        who: 0,
-        key: None,
-        deadline: MINUTE,
-        step: Step::Open(case.opening.clone()),
-    };
+    let opening = Plan { who: 0, key: None, deadline: MINUTE, step: Step::Open(case.opening.clone()) };
     let opening = (0, vec![opening]);
     for (pause, plans) in std::iter::once(&opening).chain(&case.batches) {
         now += pause;
@@ -127,9 +138,7 @@ fn run(case: &Case, seen: &mut BTreeMap<&'static str, usize>) {
 fn check_answer(before: &Rows, after: &Rows, now: Instant, command: &Command, answer: &Result<Receipt, Rejection>) {
     match answer {
         Err(Rejection::SoldOut(shortages)) => {
-            let Action::Hold(lines) = &command.action else {
-                panic!("{command:?}: sold out")
-            };
+            let Action::Hold(lines) = &command.action else { panic!("{command:?}: sold out") };
             assert!(!shortages.is_empty());
             for shortage in shortages {
                 let asked = lines.iter().find(|line| line.ticket_type == shortage.ticket_type).unwrap();
@@ -151,9 +160,7 @@ fn check_answer(before: &Rows, after: &Rows, now: Instant, command: &Command, an
                 }
             }
             Outcome::RefundDue(booking) => {
-                let Action::Confirm(confirmation) = &command.action else {
-                    panic!("{command:?}: a refund")
-                };
+                let Action::Confirm(confirmation) = &command.action else { panic!("{command:?}: a refund") };
                 let sum: i64 = after.refunds.iter().filter(|it| it.payment == confirmation.payment).map(|it| it.amount).sum();
                 assert_eq!(sum, booking.total.amount, "all of it goes back, once");
                 let closed = after.inventory.as_ref().unwrap().1.status == SaleStatus::Closed;
@@ -186,11 +193,8 @@ fn command(plan: &Plan, rows: &Rows, asked: &[Command], now: Instant) -> Command
         Step::Confirm { booking: at, payment, wrong } => {
             let id = booking(at);
             let total = rows.bookings.get(&id).map_or(1, |record| record.booking.total.amount);
-            let confirmation = Confirmation {
-                payment: format!("{id}-{payment}"),
-                booking: id,
-                paid: euros(total + i64::from(*wrong)),
-            };
+            let confirmation =
+                Confirmation { payment: format!("{id}-{payment}"), booking: id, paid: euros(total + i64::from(*wrong)) };
             (Subject::Platform, Action::Confirm(confirmation))
         }
         Step::CancelAsOwner(at) => (owner(&booking(at)), Action::Cancel(booking(at))),
@@ -198,10 +202,7 @@ fn command(plan: &Plan, rows: &Rows, asked: &[Command], now: Instant) -> Command
         Step::Expire => (Subject::Platform, Action::Expire),
         Step::Again(at) => {
             let before = asked[asked.len() - 1 - at % asked.len()].clone();
-            return Command {
-                deadline: now + plan.deadline,
-                ..before
-            };
+            return Command { deadline: now + plan.deadline, ..before };
         }
     };
     Command {
@@ -232,21 +233,12 @@ fn case() -> impl Strategy<Value = Case> {
 fn plan() -> impl Strategy<Value = Plan> {
     let key = prop_oneof![8 => Just(None), 1 => (0..6u8).prop_map(Some)];
     let deadline = prop_oneof![40 => Just(MINUTE), 1 => Just(0)];
-    (0..PERSONS.len(), key, deadline, step()).prop_map(|(who, key, deadline, step)| Plan {
-        who,
-        key,
-        deadline,
-        step,
-    })
+    (0..PERSONS.len(), key, deadline, step()).prop_map(|(who, key, deadline, step)| Plan { who, key, deadline, step })
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let at = || 0..5usize;
-    let anybody = prop_oneof![
-        Just(Subject::Platform),
-        Just(Subject::Steward("org".to_owned())),
-        Just(person("eve")),
-    ];
+    let anybody = prop_oneof![Just(Subject::Platform), Just(Subject::Steward("org".to_owned())), Just(person("eve")),];
     let lines = prop::collection::vec((0..=TYPES.len(), 1..4u32), 1..3);
     let ordinary = prop::collection::vec((0..2usize, 1..3u32), 1..2);
     prop_oneof![
@@ -271,22 +263,11 @@ fn sale() -> impl Strategy<Value = Sale> {
     let capacities = (0..9u32, 0..9u32, 0..9u32);
     let terms = (instant(), instant(), instant(), 1..5u32, 0..10i64, prop::bool::weighted(0.95));
     (0..6u64, capacities, terms).prop_map(|(revision, (a, b, c), (from, until, refund_until, limit, price, all))| {
-        let mut offers = vec![
-            offer(TYPES[0], 4500, a, limit),
-            offer(TYPES[1], 1000 * price, b, 4),
-            offer(TYPES[2], 0, c, limit),
-        ];
+        let mut offers = vec![offer(TYPES[0], 4500, a, limit), offer(TYPES[1], 1000 * price, b, 4), offer(TYPES[2], 0, c, limit)];
         if !all {
             offers.truncate(2);
         }
-        Sale {
-            revision,
-            currency: "EUR".to_owned(),
-            sales_from: from,
-            sales_until: until,
-            refund_until,
-            offers,
-        }
+        Sale { revision, currency: "EUR".to_owned(), sales_from: from, sales_until: until, refund_until, offers }
     })
 }
 

@@ -99,8 +99,7 @@ fn a_doubtful_commit_is_looked_into() {
     let (resolved, transactions) = answers(2, |number, _| (number == 0).then(doubt));
     assert!(resolved.iter().all(Result::is_ok), "the keys say how it was");
     assert_eq!(transactions, 2);
-    let (open, transactions) =
-        answers(2, |number, _| Some(if number == 0 { doubt() } else { Failure::Down("gone".to_owned()) }));
+    let (open, transactions) = answers(2, |number, _| Some(if number == 0 { doubt() } else { Failure::Down("gone".to_owned()) }));
     assert_eq!(open, [Err(Rejection::Unknown), Err(Rejection::Unknown)]);
     assert_eq!(transactions, 3);
     // Doubt stays with every part of what was in doubt.

@@ -173,9 +173,10 @@ pub fn explain(code: &str) -> &'static str {
 impl From<WebhookError> for Problem {
     fn from(error: WebhookError) -> Self {
         match error {
-            WebhookError::Unsigned => {
-                Self::new(problem::UNAUTHENTICATED, "The webhook is not signed with the secret shared with us, or not within five minutes of now.")
-            }
+            WebhookError::Unsigned => Self::new(
+                problem::UNAUTHENTICATED,
+                "The webhook is not signed with the secret shared with us, or not within five minutes of now.",
+            ),
             WebhookError::Malformed(detail) => Self::fault("", detail),
         }
     }

@@ -33,7 +33,8 @@ fn quality(accept: &str, subtype: &str) -> u32 {
             ("*", "*") => 0,
             _ => return None,
         };
-        let weight = parts.filter_map(|parameter| parameter.split_once('=')).find(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
+        let weight =
+            parts.filter_map(|parameter| parameter.split_once('=')).find(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
         Some((specificity, weight.map_or(Some(1000), |(_, value)| thousandths(value.trim()))?))
     });
     matching.max_by_key(|(specificity, _)| *specificity).map_or(0, |(_, quality)| quality)

@@ -67,7 +67,8 @@ pub async fn show(request: Request) -> Answer {
     let base = links::base(&request).await?;
     let payment = show::current(request.id("id")?, &claims.subject).await?;
     let representation = accept::choose(request.header("accept")).ok_or_else(|| {
-        Problem::new(problem::NOT_ACCEPTABLE, "A receipt is there as application/json and as application/pdf.").with("vary", "accept")
+        Problem::new(problem::NOT_ACCEPTABLE, "A receipt is there as application/json and as application/pdf.")
+            .with("vary", "accept")
     })?;
     if payment.status != Status::Completed {
         return Err(Problem::new(problem::WRONG_STATE, "There is a receipt once the payment is completed."));

@@ -173,7 +173,9 @@ impl Sheet<'_> {
     fn wrapped(&self, text: &str, size: f32, bold: bool, width: f32) -> Vec<String> {
         let fits = |line: &str| (self.measure)(line, size, bold) <= width;
         let (mut lines, mut line) = (Vec::new(), String::new());
-        for word in text.split(|character: char| character.is_whitespace() || character.is_control()).filter(|word| !word.is_empty()) {
+        for word in
+            text.split(|character: char| character.is_whitespace() || character.is_control()).filter(|word| !word.is_empty())
+        {
             let longer = if line.is_empty() { word.to_owned() } else { format!("{line} {word}") };
             if fits(&longer) {
                 line = longer;

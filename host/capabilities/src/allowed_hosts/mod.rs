@@ -42,7 +42,10 @@ enum HostRule {
     Exactly(Host),
     /// With its leading dot.
     SubdomainOf(String),
-    Network { address: IpAddr, prefix: u8 },
+    Network {
+        address: IpAddr,
+        prefix: u8,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,8 +143,8 @@ impl HostRule {
                 _ => Err("*. must be followed by a domain"),
             };
         }
-        if host.contains('*') {
-            return Err("* may only stand for a whole host or for its subdomains");
+        if host.contains(['*', '{']) {
+            return Err("* may only stand for a whole host or for its subdomains, and lists are not supported");
         }
         Host::parse(host).map(Self::Exactly).map_err(|_| "not a valid host or port")
     }

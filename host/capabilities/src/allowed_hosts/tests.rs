@@ -133,7 +133,13 @@ fn addresses_of_sockets() {
 
 #[test]
 fn the_application_itself() {
-    for (entry, allowed) in [("http://self", true), ("https://self", true), ("*://*:*", true), ("postgres://*:*", false), ("http://example.com", false)] {
+    for (entry, allowed) in [
+        ("http://self", true),
+        ("https://self", true),
+        ("*://*:*", true),
+        ("postgres://*:*", false),
+        ("http://example.com", false),
+    ] {
         assert_eq!(AllowedHosts::parse(&[entry]).unwrap().allows_self(&["http", "https"]), allowed, "{entry}");
     }
     assert!(!AllowedHosts::default().allows_self(&["http", "https"]));

@@ -12,7 +12,8 @@ use super::Error;
 use crate::limits;
 
 /// An address that names one host over TCP.
-#[derive(Clone, Debug, PartialEq, Eq)]
+// No Debug: it carries a password.
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Address {
     host: String,
     port: u16,
@@ -191,7 +192,9 @@ mod tests {
 
     fn summary(address: &str) -> String {
         match Address::parse(address) {
-            Ok(a) => format!("{}:{} {}:{} {} {}", a.host, a.port, a.user, a.password, a.database, a.ssl_mode.as_deref().unwrap_or("-")),
+            Ok(a) => {
+                format!("{}:{} {}:{} {} {}", a.host, a.port, a.user, a.password, a.database, a.ssl_mode.as_deref().unwrap_or("-"))
+            }
             Err(Error::ConnectionFailed(text)) => text,
             Err(other) => format!("{other:?}"),
         }

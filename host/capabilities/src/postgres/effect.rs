@@ -23,7 +23,9 @@ impl Effect {
         let first = words.next().unwrap_or_default().to_ascii_uppercase();
         let mut rest = words.map(str::to_ascii_uppercase);
         match first.as_str() {
-            "SELECT" | "VALUES" | "TABLE" | "WITH" | "INSERT" | "UPDATE" | "DELETE" | "MERGE" if changes_session(statement) => Self::LeavesTraces,
+            "SELECT" | "VALUES" | "TABLE" | "WITH" | "INSERT" | "UPDATE" | "DELETE" | "MERGE" if changes_session(statement) => {
+                Self::LeavesTraces
+            }
             "SELECT" | "VALUES" | "TABLE" | "SHOW" | "EXPLAIN" | "SAVEPOINT" | "RELEASE" => Self::Reads,
             "BEGIN" | "START" => Self::Begins,
             "COMMIT" | "END" | "ABORT" | "ROLLBACK" => {
@@ -37,10 +39,12 @@ impl Effect {
                     _ => Self::RollsBack,
                 }
             }
-            "SET" if rest.next().is_some_and(|word| ["LOCAL", "TRANSACTION", "CONSTRAINTS"].contains(&word.as_str())) => Self::Reads,
+            "SET" if rest.next().is_some_and(|word| ["LOCAL", "TRANSACTION", "CONSTRAINTS"].contains(&word.as_str())) => {
+                Self::Reads
+            }
             "CREATE" if rest.take(2).any(|word| word == "TEMP" || word == "TEMPORARY") => Self::LeavesTraces,
-            "WITH" | "INSERT" | "UPDATE" | "DELETE" | "MERGE" | "CALL" | "CREATE" | "ALTER" | "DROP" | "TRUNCATE" | "GRANT" | "REVOKE"
-            | "COMMENT" | "ANALYZE" | "REINDEX" | "VACUUM" | "REFRESH" | "LOCK" | "NOTIFY" => Self::Writes,
+            "WITH" | "INSERT" | "UPDATE" | "DELETE" | "MERGE" | "CALL" | "CREATE" | "ALTER" | "DROP" | "TRUNCATE" | "GRANT"
+            | "REVOKE" | "COMMENT" | "ANALYZE" | "REINDEX" | "VACUUM" | "REFRESH" | "LOCK" | "NOTIFY" => Self::Writes,
             _ => Self::LeavesTraces,
         }
     }

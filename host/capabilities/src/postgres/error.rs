@@ -24,9 +24,9 @@ pub(super) fn query(error: sqlx::Error) -> Error {
 /// Whether the connection is still good after this: what the server says about a statement does not harm it, unless it says goodbye.
 pub(super) fn leaves_connection(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Database(error) => {
-            error.try_downcast_ref::<PgDatabaseError>().is_some_and(|error| !matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic))
-        }
+        sqlx::Error::Database(error) => error
+            .try_downcast_ref::<PgDatabaseError>()
+            .is_some_and(|error| !matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic)),
         _ => false,
     }
 }

@@ -4,6 +4,8 @@
 //! is left on it; one with an open transaction, or one whose last statement did not end, is closed. Parameters are bound, and columns read, by
 //! the types that the server says they have; a value of another type is refused, as Spin refuses it.
 
+#![allow(clippy::result_large_err, reason = "the size of the error is the WIT's, and guests have it anyway")]
+
 mod address;
 mod connection;
 mod decode;
@@ -12,6 +14,7 @@ mod encode;
 mod error;
 mod host;
 mod numeric;
+mod oid;
 mod pool;
 mod time;
 
@@ -24,16 +27,19 @@ pub use crate::wit::spin::spin::postgres::postgres::{
     Column, DbDataType, DbError, DbValue, Error, Interval, ParameterValue, QueryError, RangeBoundKind, RowSet,
 };
 pub use connection::Connection;
-pub(crate) use host::ConnectionBuilder;
+pub use host::ConnectionBuilder;
 
 use crate::{Commits, allowed_hosts::AllowedHosts, limits};
 use address::Address;
 use pool::Pool;
 
+/// An address as the guest gave it, and the certificate that its server's must be signed by.
+type Key = (String, Option<String>);
+
 /// A role's Postgres pools, made as addresses are first used. Cheap to clone; clones share the pools.
 #[derive(Clone)]
 pub struct PostgresPools {
-    pools: Arc<Mutex<BTreeMap<(String, Option<String>), Arc<Pool>>>>,
+    pools: Arc<Mutex<BTreeMap<Key, Arc<Pool>>>>,
     commits: Commits,
 }
 
@@ -65,7 +71,11 @@ impl PostgresPools {
         // Looked at every time, even for an address that has a pool: who may use it differs from component to component.
         let parsed = Address::parse(address)?;
         if !allowed.allows("postgres", parsed.host(), Some(parsed.port())) {
-            return Err(Error::ConnectionFailed(format!("address postgres://{}:{} is not permitted", parsed.host(), parsed.port())));
+            return Err(Error::ConnectionFailed(format!(
+                "address postgres://{}:{} is not permitted",
+                parsed.host(),
+                parsed.port()
+            )));
         }
         let pool = self.pool(address, root_ca, parsed)?;
         Ok(Connection::new(pool.lease().await?))

@@ -78,7 +78,9 @@ impl Pool {
     async fn take_idle(&self) -> Option<PgConnection> {
         loop {
             let Idle { mut connection, since } = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
-            if since.elapsed() < limits::POSTGRES_TRUSTED || matches!(timeout(limits::POSTGRES_TRUSTED, connection.ping()).await, Ok(Ok(()))) {
+            if since.elapsed() < limits::POSTGRES_TRUSTED
+                || matches!(timeout(limits::POSTGRES_TRUSTED, connection.ping()).await, Ok(Ok(())))
+            {
                 return Some(connection);
             }
         }
@@ -99,11 +101,6 @@ impl Pool {
         idle.drain(..old);
         idle.push(Idle { connection, since: Instant::now() });
     }
-
-    #[cfg(test)]
-    pub(super) fn idle_connections(&self) -> usize {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).len()
-    }
 }
 
 impl Lease {
@@ -116,11 +113,12 @@ impl Lease {
     /// A statement with this effect has ended, and the connection is ready for another.
     pub(super) fn ended(&mut self, effect: Effect, succeeded: bool) {
         self.running = false;
+        self.tainted |= effect == Effect::LeavesTraces;
         let mut committed = false;
         match effect {
             Effect::Reads => {}
-            Effect::Writes if self.in_transaction => self.wrote_in_transaction = true,
-            Effect::Writes => committed = succeeded,
+            Effect::Writes | Effect::LeavesTraces if self.in_transaction => self.wrote_in_transaction = true,
+            Effect::Writes | Effect::LeavesTraces => committed = succeeded,
             // Even where it failed: a connection too many closed is better than one too few.
             Effect::Begins => self.in_transaction = true,
             Effect::Commits | Effect::RollsBack if !succeeded => {}
@@ -129,7 +127,6 @@ impl Lease {
                 self.in_transaction = false;
                 self.wrote_in_transaction = false;
             }
-            Effect::LeavesTraces => self.tainted = true,
         }
         if committed {
             self.pool.commits.happened();

@@ -17,10 +17,11 @@ impl InstanceState {
         if !self.grants.sqlite_databases.contains(label) {
             return Ok(Err(Error::AccessDenied));
         }
-        let connection = match self.bindings.sqlite.as_ref().ok_or(Error::NoSuchDatabase).and_then(|databases| databases.open(label)) {
-            Ok(connection) => connection,
-            Err(error) => return Ok(Err(error)),
-        };
+        let connection =
+            match self.bindings.sqlite.as_ref().ok_or(Error::NoSuchDatabase).and_then(|databases| databases.open(label)) {
+                Ok(connection) => connection,
+                Err(error) => return Ok(Err(error)),
+            };
         if !self.open.sqlite.add() {
             return Ok(Err(Error::Io("too many connections opened".into())));
         }

@@ -12,13 +12,13 @@ mod statement;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
-pub use connection::Connection;
 pub use crate::wit::spin::spin::sqlite::sqlite::{Error, QueryResult, RowResult, Value};
+pub use connection::Connection;
 use pool::Database;
 
-use crate::Commits;
+use crate::{Commits, limits};
 
 /// A role's SQLite databases by label. Cheap to clone; clones share the pools.
 #[derive(Clone)]
@@ -31,8 +31,12 @@ impl SqliteDatabases {
     /// Databases by label. A file is made when its database is first used; its folder must exist.
     #[must_use]
     pub fn new(files: BTreeMap<String, PathBuf>) -> Self {
+        Self::bounded(files, limits::SQLITE_CONNECTIONS, limits::SQLITE_ACQUIRE)
+    }
+
+    fn bounded(files: BTreeMap<String, PathBuf>, connections: usize, acquire: Duration) -> Self {
         let commits = Commits::new();
-        let open = |(label, file)| (label, Arc::new(Database::new(file, commits.clone())));
+        let open = |(label, file)| (label, Arc::new(Database::new(file, commits.clone(), connections, acquire)));
         Self { databases: Arc::new(files.into_iter().map(open).collect()), commits }
     }
 

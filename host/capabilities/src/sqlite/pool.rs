@@ -20,6 +20,7 @@ pub(super) struct Database {
     file: PathBuf,
     idle: Mutex<Vec<Session>>,
     places: Arc<Semaphore>,
+    acquire: Duration,
     /// Whoever begins an immediate transaction holds this, in the order they asked. SQLite itself knows no queue: its waiters poll, so that under
     /// contention some wait for ever and all wait too long.
     writer: Arc<Semaphore>,
@@ -37,20 +38,21 @@ pub(super) struct Lease {
 }
 
 impl Database {
-    pub(super) fn new(file: PathBuf, commits: Commits) -> Self {
+    pub(super) fn new(file: PathBuf, commits: Commits, connections: usize, acquire: Duration) -> Self {
         Self {
             file,
             idle: Mutex::default(),
-            places: Arc::new(Semaphore::new(limits::SQLITE_CONNECTIONS)),
+            places: Arc::new(Semaphore::new(connections)),
+            acquire,
             writer: Arc::new(Semaphore::new(1)),
             write_ahead: OnceLock::new(),
             commits,
         }
     }
 
-    /// Waits for a place, at most [`limits::SQLITE_ACQUIRE`].
+    /// Waits for a place, at most as long as the pool allows.
     pub(super) async fn lease(self: &Arc<Self>) -> Result<Lease, Error> {
-        let place = match timeout(limits::SQLITE_ACQUIRE, Arc::clone(&self.places).acquire_owned()).await {
+        let place = match timeout(self.acquire, Arc::clone(&self.places).acquire_owned()).await {
             Ok(Ok(place)) => place,
             // Begins as SQLite's own text for a lock that was not had in time, which callers know.
             Ok(Err(_)) | Err(_) => return Err(Error::Io("database is locked: all of its connections are in use".into())),

@@ -96,7 +96,8 @@ impl Session {
     /// Makes the connection as good as new. False where it cannot be: then it must be closed.
     #[must_use]
     pub(super) fn reset(&self) -> bool {
-        let clean = !self.in_transaction() && !self.marks.tainted.load(Relaxed) && self.sqlite.busy_timeout(limits::SQLITE_BUSY).is_ok();
+        let clean =
+            !self.in_transaction() && !self.marks.tainted.load(Relaxed) && self.sqlite.busy_timeout(limits::SQLITE_BUSY).is_ok();
         self.marks.reset();
         clean
     }

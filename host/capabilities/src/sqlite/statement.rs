@@ -24,7 +24,10 @@ pub(super) struct Progress {
 pub(super) enum More {
     /// That was all, and this is how it ended.
     Nothing(Result<(), Error>),
-    Coming { rest: mpsc::Receiver<Vec<RowResult>>, ending: oneshot::Receiver<Result<(), Error>> },
+    Coming {
+        rest: mpsc::Receiver<Vec<RowResult>>,
+        ending: oneshot::Receiver<Result<(), Error>>,
+    },
 }
 
 /// The means to stop a statement, there only while it runs: a moment later its connection may be somebody else's.
@@ -48,12 +51,15 @@ impl Drop for Reader {
     }
 }
 
+/// Where further pieces go, and how it ended.
+type Rest = (mpsc::Sender<Vec<RowResult>>, oneshot::Sender<Result<(), Error>>);
+
 /// Where a statement's rows go: into a first piece, then, if there are more, into a channel.
 struct Output {
     columns: Vec<String>,
     batcher: Batcher<RowResult>,
     first: Option<oneshot::Sender<Progress>>,
-    rest: Option<(mpsc::Sender<Vec<RowResult>>, oneshot::Sender<Result<(), Error>>)>,
+    rest: Option<Rest>,
 }
 
 impl Output {
@@ -75,7 +81,8 @@ impl Output {
             let (rest, more) = mpsc::channel(limits::BATCHES_AHEAD);
             let (end, ending) = oneshot::channel();
             self.rest = Some((rest, end));
-            let progress = Progress { columns: std::mem::take(&mut self.columns), rows: batch, more: More::Coming { rest: more, ending } };
+            let progress =
+                Progress { columns: std::mem::take(&mut self.columns), rows: batch, more: More::Coming { rest: more, ending } };
             return first.send(progress).map_err(|_| nobody_reads());
         }
         match &self.rest {

@@ -121,8 +121,14 @@ async fn a_clean_connection_is_used_again_without_its_users_settings() {
         drop(connection);
         assert_eq!(database.idle() == before, reused, "{setting}");
         let next = database.open();
-        for (question, answer) in [("PRAGMA busy_timeout", 5000), ("PRAGMA foreign_keys", 1), ("PRAGMA synchronous", 2), ("PRAGMA query_only", 0)] {
-            assert_eq!(format!("{:?}", run(&next, question, &[]).await.unwrap().concat()), format!("[Value::Integer({answer})]"), "{setting}");
+        for (question, answer) in
+            [("PRAGMA busy_timeout", 5000), ("PRAGMA foreign_keys", 1), ("PRAGMA synchronous", 2), ("PRAGMA query_only", 0)]
+        {
+            assert_eq!(
+                format!("{:?}", run(&next, question, &[]).await.unwrap().concat()),
+                format!("[Value::Integer({answer})]"),
+                "{setting}"
+            );
         }
     }
 }
@@ -133,7 +139,10 @@ async fn a_setting_takes_effect_for_every_user_of_a_connection() {
     for _ in 0..3 {
         let connection = database.open();
         run(&connection, "PRAGMA busy_timeout = 30000", &[]).await.unwrap();
-        assert_eq!(format!("{:?}", run(&connection, "PRAGMA busy_timeout", &[]).await.unwrap().concat()), "[Value::Integer(30000)]");
+        assert_eq!(
+            format!("{:?}", run(&connection, "PRAGMA busy_timeout", &[]).await.unwrap().concat()),
+            "[Value::Integer(30000)]"
+        );
     }
     let connection = database.open();
     run(&connection, "PRAGMA busy_timeout = 2000000000", &[]).await.unwrap();
@@ -246,16 +255,18 @@ async fn rowid_and_changes_are_this_handles_own() {
 
 #[tokio::test]
 async fn connections_are_bounded() {
-    let database = Temporary::with("").await;
-    let held: Vec<_> = (0..crate::limits::SQLITE_CONNECTIONS).map(|_| database.open()).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let files = BTreeMap::from([("default".to_owned(), folder.path().join("default.db"))]);
+    let databases = SqliteDatabases::bounded(files, 2, Duration::from_millis(20));
+    let held = [databases.open("default").unwrap(), databases.open("default").unwrap()];
     for connection in &held {
         run(connection, "SELECT 1", &[]).await.unwrap();
     }
-    tokio::time::pause();
-    let error = run(&database.open(), "SELECT 1", &[]).await.unwrap_err();
+    let late = databases.open("default").unwrap();
+    let error = run(&late, "SELECT 1", &[]).await.unwrap_err();
     assert!(error.starts_with("database is locked"), "{error}");
     drop(held);
-    assert!(database.idle() <= crate::limits::SQLITE_IDLE_CONNECTIONS);
+    run(&late, "SELECT 1", &[]).await.unwrap();
 }
 
 #[test]

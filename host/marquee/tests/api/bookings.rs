@@ -16,7 +16,7 @@ async fn a_hold_takes_places_and_a_cancellation_gives_them_back() {
     let booking = answer.expect(201);
     assert_eq!(booking["status"], "held");
     assert_eq!(booking["event_id"], json!(show.id));
-    assert_eq!(booking["items"], json!([{"ticket_type_id": show.ticket, "quantity": 2, "unit_price": 4500}]));
+    assert_eq!(booking["items"], json!([{"ticket_type_id": show.ticket, "quantity": 2, "unit_price": {"amount": 4500, "currency": "EUR"}}]));
     assert_eq!(booking["total"], json!({"amount": 9000, "currency": "EUR"}));
     assert!(booking["expires_at"].is_string() && booking["created_at"].is_string() && booking["version"].is_i64());
     let path = format!("/api/bookings/{}", booking["id"].as_str().unwrap());

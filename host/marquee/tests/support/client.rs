@@ -94,7 +94,10 @@ impl<'a> Client<'a> {
     pub fn take_tokens(&mut self, answer: &Value) {
         self.token = Some(answer["access_token"].as_str().unwrap().to_owned());
         self.refresh_token = answer["refresh_token"].as_str().unwrap().to_owned();
-        self.user = answer["user"]["id"].as_str().unwrap().to_owned();
+        // A refresh gives tokens alone.
+        if let Some(id) = answer["user"]["id"].as_str() {
+            self.user = id.to_owned();
+        }
     }
 
     /// The same person at the other edge.

@@ -59,16 +59,17 @@ pub async fn check(server: &Server, method: &Method, path: &str, answer: &Answer
         return;
     }
     let validator = validator(document, &format!("{at}/content/{}/schema", kind.replace('~', "~0").replace('/', "~1")));
-    let faults: Vec<_> = validator.iter_errors(&answer.json).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    let faults: Vec<_> = validator.iter_errors(&answer.json).map(|error| format!("{}: {error}", error.instance_path)).collect();
     assert!(faults.is_empty(), "{method} {template} {status} is not as documented: {}\n{}", faults.join("\n"), answer.json);
 }
 
 fn validator(document: &Value, pointer: &str) -> Arc<Validator> {
-    let mut validators = VALIDATORS.lock().unwrap();
+    let mut validators = VALIDATORS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     Arc::clone(validators.get_or_insert_default().entry(pointer.to_owned()).or_insert_with(|| {
         // The whole document is the base, so that its references lead somewhere.
         let mut schema = document.clone();
-        schema["$ref"] = json!(pointer);
+        // A pointer in a URI's fragment: braces must be encoded.
+        schema["$ref"] = json!(pointer.replace('{', "%7B").replace('}', "%7D"));
         schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
         Arc::new(jsonschema::validator_for(&schema).unwrap_or_else(|error| panic!("{pointer}: {error}")))
     }))

@@ -55,7 +55,7 @@ static RUNNING: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
 extern "C" fn end_all() {
     for id in RUNNING.lock().unwrap_or_else(std::sync::PoisonError::into_inner).drain(..) {
-        let _ = Command::new("kill").args(["-KILL", &id.to_string()]).status();
+        signal("-TERM", id);
     }
 }
 
@@ -158,9 +158,15 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // Asked and not killed: `spin up` would leave the process behind that really serves.
+        signal("-TERM", self.child.id());
         let _ = self.child.wait();
     }
+}
+
+/// Sends a signal to a process, which may be gone already.
+fn signal(name: &str, id: u32) {
+    let _ = Command::new("kill").args([name, &id.to_string()]).stderr(Stdio::null()).status();
 }
 
 fn remember(id: u32) {

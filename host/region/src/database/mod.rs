@@ -76,6 +76,17 @@ impl Database {
         Ok(Self::Postgres(postgres::Postgres::connect(url).await?))
     }
 
+    /// Runs one statement that only reads, by itself.
+    ///
+    /// # Errors
+    /// Where it fails.
+    pub async fn ask(&self, statement: &str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
+        match self {
+            Self::Sqlite(database) => database.ask(statement, parameters).await,
+            Self::Postgres(database) => database.ask(statement, parameters).await,
+        }
+    }
+
     /// Begins a transaction.
     ///
     /// # Errors

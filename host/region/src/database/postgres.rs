@@ -30,6 +30,12 @@ impl Postgres {
         Ok(Self(pool))
     }
 
+    pub(super) async fn ask(&self, statement: &str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
+        let query = parameters.iter().fold(sqlx::query(statement), bind);
+        let rows = query.fetch_all(&self.0).await.map_err(error)?;
+        rows.iter().map(row).collect()
+    }
+
     pub(super) async fn begin(&self, purpose: Purpose) -> Result<Transaction, Error> {
         let mut transaction = self.0.begin().await.map_err(error)?;
         let first = match purpose {

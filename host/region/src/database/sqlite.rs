@@ -23,6 +23,11 @@ impl Sqlite {
         Self { databases, label: label.to_owned() }
     }
 
+    pub(super) async fn ask(&self, statement: &str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
+        let connection = self.databases.open(&self.label).map_err(error)?;
+        run(&connection, &numbered(statement), parameters).await
+    }
+
     pub(super) async fn begin(&self, purpose: Purpose) -> Result<Transaction, Error> {
         let connection = self.databases.open(&self.label).map_err(error)?;
         run(&connection, &format!("PRAGMA busy_timeout = {}", limits::SQLITE_BUSY_MS), &[]).await?;

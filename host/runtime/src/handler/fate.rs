@@ -24,6 +24,8 @@ pub(super) struct End {
 pub(super) struct Fate {
     /// Set from outside the instance, when it is ended for having taken too long.
     expired: AtomicBool,
+    /// Set once a request in it has passed its deadline.
+    overdue: AtomicBool,
     /// Requests in the instance when it was last asked whether it takes another.
     requests: AtomicUsize,
     end: OnceLock<End>,
@@ -37,6 +39,14 @@ impl Fate {
 
     pub(super) fn expired(&self) -> bool {
         self.expired.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_overdue(&self) {
+        self.overdue.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn overdue(&self) -> bool {
+        self.overdue.load(Ordering::Relaxed)
     }
 
     pub(super) fn set_requests(&self, requests: usize) {
@@ -83,7 +93,7 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn nobody_waits_for_ever() {
         assert!(matches!(Fate::default().end().await.failure, Failure::Trapped(_)));
     }

@@ -59,7 +59,7 @@ mod tests {
     use super::*;
     use futures::FutureExt as _;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn beyond_capacity_requests_wait_and_beyond_the_queue_they_are_refused() {
         let gate = Gate::new(1);
         let mut slots = Vec::new();

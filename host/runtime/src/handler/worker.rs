@@ -101,8 +101,10 @@ impl WorkerState for Worker {
         // A request enters one instance once.
         let _ = ticket.fate.set(Arc::clone(&self.fate));
         let deadline = tokio::time::sleep(self.template.tool.timeout);
+        let fate = Arc::clone(&self.fate);
         Box::pin(async move {
             deadline.await;
+            fate.set_overdue();
             // Until here the request keeps its slot, even where its sender has gone: the guest works on it all the same.
             drop(ticket);
         })
@@ -152,6 +154,8 @@ impl WorkerExpiration for Expiration {
             }
             // `start` is when the youngest request came: when its time is over, so is everybody's.
             WorkerStatus::Requests => this.timeout + limits::EXPIRY_GRACE,
+            // The guest goes on with what nobody waits for any more; it has as long again.
+            WorkerStatus::PostReturn if this.fate.overdue() => this.timeout,
             WorkerStatus::PostReturn => limits::POST_RETURN,
         };
         let deadline = tokio::time::Instant::from_std(start + limit);

@@ -4,10 +4,7 @@
 pub mod page;
 
 use super::{Charge, Notice, Provider, Refunded, Reply, Verdict, WebhookError, signature};
-use crate::{
-    domain::Outcome,
-    limits,
-};
+use crate::{domain::Outcome, limits};
 use kit::{Problem, hash, time::SECOND};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -166,11 +163,14 @@ pub fn notice(signature: Option<&str>, body: &[u8], secret: &str, now: i64) -> R
     if !signature.is_some_and(|header| signature::is_good(header, body, secret, now)) {
         return Err(WebhookError::Unsigned);
     }
-    let webhook: Webhook = serde_json::from_slice(body).map_err(|error| WebhookError::Malformed(format!("not an event: {error}")))?;
+    let webhook: Webhook =
+        serde_json::from_slice(body).map_err(|error| WebhookError::Malformed(format!("not an event: {error}")))?;
     let short = |text: &str| limits::WEBHOOK_TEXT.contains(&text.chars().count()) && !text.contains('\0');
     let verdict = match webhook.kind.as_str() {
         "payment.completed" => Verdict::Paid,
-        "payment.failed" => Verdict::Declined(webhook.reason.filter(|reason| short(reason)).unwrap_or_else(|| "card_declined".into())),
+        "payment.failed" => {
+            Verdict::Declined(webhook.reason.filter(|reason| short(reason)).unwrap_or_else(|| "card_declined".into()))
+        }
         _ => return Ok(None),
     };
     let payment = webhook.payment_id.filter(|id| kit::id::valid(id));
@@ -204,11 +204,21 @@ mod tests {
             ("tok_insufficient", START, declined("insufficient_funds"), declined("insufficient_funds")),
             ("tok_redirect", START, Outcome::ActionRequired { look_at: DEADLINE }, Outcome::ActionRequired { look_at: DEADLINE }),
             ("tok_redirect", DEADLINE, declined("not_completed"), declined("not_completed")),
-            ("tok_late", DEADLINE, Outcome::Processing { look_at: DEADLINE + SECOND }, Outcome::Processing { look_at: DEADLINE + SECOND }),
+            (
+                "tok_late",
+                DEADLINE,
+                Outcome::Processing { look_at: DEADLINE + SECOND },
+                Outcome::Processing { look_at: DEADLINE + SECOND },
+            ),
             ("tok_late", DEADLINE + SECOND, Outcome::Paid, Outcome::Paid),
             ("tok_timeout", START, Outcome::NoAnswer, Outcome::Processing { look_at: START + 2 * SECOND }),
             ("tok_timeout", START + 2 * SECOND, Outcome::NoAnswer, Outcome::Paid),
-            ("tok_ok_async", START, Outcome::Processing { look_at: START + SECOND }, Outcome::Processing { look_at: START + SECOND }),
+            (
+                "tok_ok_async",
+                START,
+                Outcome::Processing { look_at: START + SECOND },
+                Outcome::Processing { look_at: START + SECOND },
+            ),
             ("tok_ok_async", START + SECOND, Outcome::Paid, Outcome::Paid),
         ] {
             assert_eq!(start(charge(token, &memo), at).unwrap().outcome, started, "{token} started at {at}");
@@ -244,7 +254,10 @@ mod tests {
         let paid = |id: &str, verdict| Ok(Some(Notice { id: id.into(), payment: "eu_p".into(), verdict }));
         for (body, read) in [
             (r#"{"id":"evt_1","type":"payment.completed","payment_id":"eu_p","livemode":false}"#, paid("evt_1", Verdict::Paid)),
-            (r#"{"id":"evt_2","type":"payment.failed","payment_id":"eu_p"}"#, paid("evt_2", Verdict::Declined("card_declined".into()))),
+            (
+                r#"{"id":"evt_2","type":"payment.failed","payment_id":"eu_p"}"#,
+                paid("evt_2", Verdict::Declined("card_declined".into())),
+            ),
             (
                 r#"{"id":"evt_3","type":"payment.failed","payment_id":"eu_p","reason":"insufficient_funds"}"#,
                 paid("evt_3", Verdict::Declined("insufficient_funds".into())),
@@ -256,7 +269,13 @@ mod tests {
             assert_eq!(notice(None, body.as_bytes(), "secret", START), Err(WebhookError::Unsigned));
             assert_eq!(notice(Some(&header), body.as_bytes(), "other", START), Err(WebhookError::Unsigned));
         }
-        for body in ["", "[]", r#"{"id":"evt_1"}"#, r#"{"id":"","type":"payment.failed","payment_id":"eu_p"}"#, r#"{"id":"e","type":"payment.failed","payment_id":"../x"}"#] {
+        for body in [
+            "",
+            "[]",
+            r#"{"id":"evt_1"}"#,
+            r#"{"id":"","type":"payment.failed","payment_id":"eu_p"}"#,
+            r#"{"id":"e","type":"payment.failed","payment_id":"../x"}"#,
+        ] {
             let header = signature::sign(START / SECOND, body.as_bytes(), "secret");
             let read = notice(Some(&header), body.as_bytes(), "secret", START);
             assert!(matches!(read, Err(WebhookError::Malformed(_))), "{body}");

@@ -58,7 +58,9 @@ async fn current(id: &str, secret: &str) -> Result<Payment, Problem> {
 fn form(request: &Request) -> Result<(String, Verdict), Problem> {
     let text = std::str::from_utf8(&request.body).ok().filter(|text| text.len() <= limits::FORM_BYTES);
     let text = text.ok_or_else(|| Problem::fault("", "not a form of this page"))?;
-    let field = |name: &str| text.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value);
+    let field = |name: &str| {
+        text.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value)
+    };
     let verdict = match field("decision") {
         Some("approve") => Verdict::Paid,
         Some("decline") => Verdict::Declined("declined_by_buyer".into()),
@@ -88,7 +90,10 @@ fn page(payment: &Payment, secret: &str) -> Response {
     );
     Response::new(200, "text/html; charset=utf-8", html)
         .header("cache-control", "no-store")
-        .header("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'")
+        .header(
+            "content-security-policy",
+            "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
+        )
         .header("referrer-policy", "no-referrer")
 }
 

@@ -1,0 +1,272 @@
+//! A ledger on a real SQLite, its statements driven as [`crate::transaction`] drives them.
+
+use crate::plan::Plan;
+use crate::read::{self, BookingRow, InventoryRow, KeyRow, LineRow, PlacesRow, Read, RefundRow};
+use crate::statement::Statement;
+use crate::transaction::{Decided, decide};
+use crate::{Answer, write};
+use kit::sql::Value;
+use ledger_core::*;
+use rusqlite::types::{ToSqlOutput, Value as Sql};
+use rusqlite::{Connection, Row, ToSql};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+pub(super) const MINUTE: i64 = 60_000_000;
+pub(super) const START: i64 = 1_800_000_000_000_000;
+pub(super) const SETTINGS: Settings = Settings { hold: 10 * MINUTE, paying_cap: 30 * MINUTE };
+
+/// One ledger with a connection of its own.
+pub(super) struct Node {
+    connection: Connection,
+}
+
+/// Ids, and names of files, unique in this process.
+static NEXT: AtomicUsize = AtomicUsize::new(0);
+
+fn unique(prefix: &str) -> String {
+    format!("{prefix}{:08}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+pub(super) fn fresh() -> Fresh {
+    Fresh { booking: unique("eu_b"), ticket_seed: unique("seed"), refund: unique("eu_r") }
+}
+
+struct Parameter<'a>(&'a Value);
+
+impl ToSql for Parameter<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Owned(match self.0 {
+            Value::Null => Sql::Null,
+            Value::Integer(number) => Sql::Integer(*number),
+            Value::Text(text) => Sql::Text(text.clone()),
+        }))
+    }
+}
+
+impl Node {
+    fn open(path: &Path) -> Self {
+        let connection = Connection::open(path).unwrap();
+        connection.execute_batch("PRAGMA busy_timeout = 30000; PRAGMA foreign_keys = ON; PRAGMA journal_mode = WAL").unwrap();
+        Self { connection }
+    }
+
+    fn run(&self, Statement { text, parameters }: &Statement) -> rusqlite::Result<u64> {
+        let parameters = rusqlite::params_from_iter(parameters.iter().map(Parameter));
+        self.connection.prepare(&text.replace('$', "?"))?.execute(parameters).map(|rows| rows as u64)
+    }
+
+    pub(super) fn all<T>(&self, statement: Option<Statement>, row: fn(&Row<'_>) -> rusqlite::Result<T>) -> Vec<T> {
+        let Some(Statement { text, parameters }) = statement else { return Vec::new() };
+        let mut statement = self.connection.prepare(&text.replace('$', "?")).unwrap();
+        let rows = statement.query_map(rusqlite::params_from_iter(parameters.iter().map(Parameter)), row).unwrap();
+        rows.collect::<Result<_, _>>().unwrap()
+    }
+
+    pub(super) fn begin(&self) {
+        self.connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+    }
+
+    pub(super) fn end(&self, how: &str) {
+        self.connection.execute_batch(how).unwrap();
+    }
+
+    pub(super) fn load(&self, plan: &Plan<'_>, now: i64) -> Read {
+        let mut read = Read::default();
+        for (event, members) in &plan.events {
+            for row in self.all(Some(read::swap(event, members.len())), inventory_row) {
+                read.inventory(event, row, members.len()).unwrap();
+            }
+        }
+        if read.is_empty() {
+            return read;
+        }
+        read.lines(self.all(Some(read.lines_statement()), line_row));
+        read.keys(self.all(Read::keys_statement(plan), key_row)).unwrap();
+        let named = self.all(Read::bookings_statement(plan), booking_row);
+        let overdue = self.all(Some(read.overdue_statement(now)), booking_row);
+        read.bookings(named, overdue, now).unwrap();
+        read.places(plan, self.all(Read::places_statement(plan, now), places_row));
+        let refunds = self.all(read.refunds_statement(plan), refund_row);
+        read.refunds(refunds);
+        read
+    }
+
+    /// Decides in one transaction. What is in memory afterwards is what a new reader finds.
+    pub(super) fn apply(&self, now: i64, commands: &[Command]) -> Vec<Answer> {
+        self.begin();
+        let plan = Plan::new(commands);
+        let decided = decide(commands, &plan, self.load(&plan, now), now, SETTINGS, fresh);
+        if decided.is_quiet() {
+            self.end("ROLLBACK");
+            return decided.answers;
+        }
+        self.write(&decided, now).unwrap();
+        self.end("COMMIT");
+        self.compare(&decided, now);
+        decided.answers
+    }
+
+    pub(super) fn write(&self, decided: &Decided, now: i64) -> rusqlite::Result<()> {
+        for write in write::statements(&decided.batches, now).unwrap() {
+            assert_eq!(self.run(&write.statement)?, write.rows, "{}", write.statement.text);
+        }
+        Ok(())
+    }
+
+    fn compare(&self, decided: &Decided, now: i64) {
+        for batch in &decided.batches {
+            let Some(state) = batch.state() else { continue };
+            let known = batch.facts();
+            let mut again: Vec<Command> =
+                known.bookings.keys().map(|id| command(Subject::Platform, batch.event(), Action::Cancel(id.clone()))).collect();
+            again.extend(known.places.keys().map(|name| command(person(name), batch.event(), order(&[("standard", 1)]))));
+            again.push(command(Subject::Platform, batch.event(), Action::Expire));
+            self.begin();
+            let plan = Plan::new(&again);
+            let (rows, facts) = self.load(&plan, now).take(&plan, batch.event());
+            self.end("ROLLBACK");
+            // Left by somebody else meanwhile: then it is theirs to compare.
+            if rows.as_ref().map(|rows| rows.version) == Some(state.version) {
+                assert_eq!(rows.as_ref(), Some(state));
+                for (id, record) in &known.bookings {
+                    assert_eq!(facts.bookings.get(id), Some(record));
+                }
+                assert_eq!(facts.places, known.places);
+            }
+        }
+    }
+
+    pub(super) fn one(&self, sql: &str) -> i64 {
+        self.connection.query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+}
+
+fn inventory_row(row: &Row<'_>) -> rusqlite::Result<InventoryRow> {
+    Ok(InventoryRow {
+        version: row.get(0)?,
+        status: row.get(1)?,
+        revision: row.get(2)?,
+        currency: row.get(3)?,
+        sales_from: row.get(4)?,
+        sales_until: row.get(5)?,
+        refund_until: row.get(6)?,
+    })
+}
+
+fn line_row(row: &Row<'_>) -> rusqlite::Result<LineRow> {
+    Ok(LineRow {
+        event: row.get(0)?,
+        ticket_type: row.get(1)?,
+        ordinal: row.get(2)?,
+        price: row.get(3)?,
+        per_person_limit: row.get(4)?,
+        capacity: row.get(5)?,
+        held: row.get(6)?,
+        sold: row.get(7)?,
+    })
+}
+
+fn booking_row(row: &Row<'_>) -> rusqlite::Result<BookingRow> {
+    Ok(BookingRow {
+        id: row.get(0)?,
+        event: row.get(1)?,
+        person: row.get(2)?,
+        status: row.get(3)?,
+        expires_at: row.get(4)?,
+        extended: row.get(5)?,
+        total: row.get(6)?,
+        currency: row.get(7)?,
+        payment: row.get(8)?,
+        ticket_seed: row.get(9)?,
+        version: row.get(10)?,
+        created_at: row.get(11)?,
+        updated_at: row.get(12)?,
+        ticket_type: row.get(13)?,
+        quantity: row.get(14)?,
+        unit_price: row.get(15)?,
+    })
+}
+
+fn key_row(row: &Row<'_>) -> rusqlite::Result<KeyRow> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+}
+
+fn places_row(row: &Row<'_>) -> rusqlite::Result<PlacesRow> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+}
+
+fn refund_row(row: &Row<'_>) -> rusqlite::Result<RefundRow> {
+    Ok((row.get(0)?, row.get(1)?))
+}
+
+/// A migrated database in a file of its own, gone when this is.
+pub(super) struct Database(PathBuf);
+
+impl Database {
+    pub(super) fn new() -> Self {
+        let directory = std::env::temp_dir().join(unique(&format!("marquee-ledger-{}-", std::process::id())));
+        std::fs::create_dir(&directory).unwrap();
+        let database = Self(directory);
+        let node = database.node();
+        for statement in migrations::MIGRATIONS.iter().flat_map(|migration| migrations::statements(migration)) {
+            node.connection.execute_batch(&statement).unwrap();
+        }
+        database
+    }
+
+    pub(super) fn node(&self) -> Node {
+        Node::open(&self.0.join("marquee.db"))
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+pub(super) fn person(name: &str) -> Subject {
+    Subject::Person(name.to_owned())
+}
+
+pub(super) fn command(subject: Subject, event: &str, action: Action) -> Command {
+    Command { subject, idempotency_key: unique("key"), event_id: event.to_owned(), deadline: i64::MAX, action }
+}
+
+pub(super) fn order(lines: &[(&str, u32)]) -> Action {
+    let line = |(name, quantity): &(&str, u32)| OrderLine { ticket_type: (*name).to_owned(), quantity: *quantity };
+    Action::Hold(lines.iter().map(line).collect())
+}
+
+pub(super) fn sale(revision: u64, capacity: u32) -> Sale {
+    let offer = |name: &str, price, capacity| Offer { ticket_type: name.to_owned(), price, capacity, per_person_limit: 4 };
+    Sale {
+        revision,
+        currency: "EUR".to_owned(),
+        sales_from: None,
+        sales_until: Some(START + 600 * MINUTE),
+        refund_until: Some(START + 600 * MINUTE),
+        offers: vec![offer("standard", 4500, capacity), offer("free", 0, 10)],
+    }
+}
+
+pub(super) fn open(event: &str, capacity: u32) -> Command {
+    command(Subject::Platform, event, Action::Open(sale(1, capacity)))
+}
+
+pub(super) fn hold(name: &str, event: &str, quantity: u32) -> Command {
+    command(person(name), event, order(&[("standard", quantity)]))
+}
+
+pub(super) fn booking(answer: &Answer) -> Booking {
+    match &answer.as_ref().unwrap().outcome {
+        Outcome::Booking(booking) | Outcome::RefundDue(booking) => booking.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(super) fn confirm(id: &str, payment: &str) -> Action {
+    let paid = Money { amount: 9000, currency: "EUR".to_owned() };
+    Action::Confirm(Confirmation { booking: id.to_owned(), payment: payment.to_owned(), paid })
+}

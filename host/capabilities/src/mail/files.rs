@@ -1,0 +1,75 @@
+//! Mail for a developer's machine: each message a file that mail programs open.
+
+use std::{io, path::PathBuf};
+
+use futures::future::BoxFuture;
+use jiff::{Timestamp, fmt::rfc2822};
+
+use super::{Error, Mailer, Message, check, mime};
+use crate::limits;
+
+/// Writes each message to a folder, as `<id>.eml`. The same message sent again takes the place of the first.
+#[derive(Clone, Debug)]
+pub struct FileMailer {
+    folder: PathBuf,
+    from: String,
+}
+
+impl FileMailer {
+    /// Messages go to `folder`, which is made with the first one, and come from the address `from`.
+    #[must_use]
+    pub fn new(folder: PathBuf, from: String) -> Self {
+        Self { folder, from }
+    }
+
+    async fn write(&self, message: &Message) -> io::Result<()> {
+        let date = rfc2822::to_string(&Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC)).map_err(io::Error::other)?;
+        let domain = self.from.rsplit_once('@').map_or("localhost", |(_, domain)| domain);
+        let mail = mime::render(message, &self.from, domain, &date);
+        tokio::fs::create_dir_all(&self.folder).await?;
+        // Whoever looks finds whole messages only.
+        let unfinished = self.folder.join(format!(".{}.tmp", message.id));
+        tokio::fs::write(&unfinished, mail).await?;
+        tokio::fs::rename(&unfinished, self.folder.join(format!("{}.eml", message.id))).await
+    }
+}
+
+impl Mailer for FileMailer {
+    fn send(&self, message: Message) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(async move {
+            check(&message)?;
+            self.write(&message).await.map_err(|error| {
+                tracing::warn!(folder = %self.folder.display(), %error, "a mail could not be written");
+                Error::Unavailable(limits::RETRY_AFTER_MS)
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests::message, *};
+
+    #[tokio::test]
+    async fn a_message_is_a_file_named_by_its_id() {
+        let folder = tempfile::tempdir().unwrap();
+        let mailer = FileMailer::new(folder.path().join("mail"), "marquee@localhost".into());
+        mailer.send(message()).await.unwrap();
+        mailer.send(Message { subject: "Again".into(), ..message() }).await.unwrap();
+        let files: Vec<_> =
+            std::fs::read_dir(folder.path().join("mail")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(files, ["booking.local_abc-1.eml"]);
+        let mail = std::fs::read_to_string(folder.path().join("mail/booking.local_abc-1.eml")).unwrap();
+        assert!(mail.contains("Message-ID: <booking.local_abc-1@localhost>\r\n") && mail.contains("Subject: Again\r\n"));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_sent_or_written_is_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "in the way").unwrap();
+        let mailer = FileMailer::new(file, "marquee@localhost".into());
+        assert!(matches!(mailer.send(Message { to: "nobody".into(), ..message() }).await, Err(Error::Rejected(_))));
+        assert!(matches!(mailer.send(message()).await, Err(Error::Unavailable(_))));
+    }
+}

@@ -1,0 +1,254 @@
+//! A guest's handle, and how its statements run.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use futures::{
+    StreamExt as _,
+    future::{BoxFuture, Either, select},
+};
+use sqlx::{Either as Item, Executor as _, Statement as _};
+use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
+
+use super::{
+    Column, DbValue, Error, ParameterValue, QueryError, RowSet, decode,
+    decode::row_bytes,
+    effect::Effect,
+    encode,
+    error::{self, FEATURE_NOT_SUPPORTED},
+    pool::Lease,
+};
+use crate::{
+    batches::{Batcher, Batches, Ending, too_long},
+    limits,
+};
+
+type Row = Vec<DbValue>;
+
+/// A handle on a connection. Statements on one handle run one after the other.
+#[derive(Clone)]
+pub struct Connection {
+    /// Locked while a statement runs, and while rows of it are still to come.
+    lease: Arc<Mutex<Lease>>,
+}
+
+/// A statement that has begun: what it said so far, and where the rest comes from.
+pub(super) struct Started {
+    pub(super) columns: Vec<Column>,
+    pub(super) rows: Batches<Row>,
+    pub(super) ending: Ending<Error>,
+    /// Rows inserted, changed or deleted, once it has ended.
+    affected: Arc<AtomicU64>,
+}
+
+impl Connection {
+    pub(super) fn new(lease: Lease) -> Self {
+        Self { lease: Arc::new(Mutex::new(lease)) }
+    }
+
+    /// Runs one statement to its end, for its rows.
+    ///
+    /// # Errors
+    /// [`Error::BadParameter`], [`Error::QueryFailed`] with the server's own words, [`Error::ValueConversionFailed`].
+    pub async fn query(&self, statement: String, parameters: Vec<ParameterValue>) -> Result<RowSet, Error> {
+        let Started { columns, rows, ending, .. } = self.start(statement, parameters).await?;
+        let rows = rows.collect(|row| row_bytes(row)).await.ok_or_else(|| failed(too_long()))?;
+        ending.get(lost).await?;
+        Ok(RowSet { columns, rows })
+    }
+
+    /// Runs one statement to its end; gives how many rows it inserted, changed or deleted.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub async fn execute(&self, statement: String, parameters: Vec<ParameterValue>) -> Result<u64, Error> {
+        let Started { rows, ending, affected, .. } = self.start(statement, parameters).await?;
+        rows.discard().await;
+        ending.get(lost).await?;
+        Ok(affected.load(Relaxed))
+    }
+
+    /// Begins one statement. An error that comes after it was accepted is in its ending, as in Spin.
+    pub(super) async fn start(&self, statement: String, parameters: Vec<ParameterValue>) -> Result<Started, Error> {
+        let guard = Arc::clone(&self.lease).lock_owned().await;
+        let affected = Arc::new(AtomicU64::new(0));
+        let (reply, first) = oneshot::channel();
+        let work: BoxFuture<'static, ()> = Box::pin(run(guard, statement, parameters, Arc::clone(&affected), reply));
+        // A short answer is complete when the work is: it needs no task. A long one goes on in a task of its own. Whoever drops this call before
+        // that drops the work with it, and its connection is closed.
+        let answer = match select(first, work).await {
+            Either::Left((answer, work)) => {
+                tokio::spawn(work);
+                answer.map_err(|_| lost())?
+            }
+            Either::Right(((), mut first)) => first.try_recv().map_err(|_| lost())?,
+        };
+        let Progress { columns, rows, more } = answer?;
+        let (rows, ending) = match more {
+            More::Nothing(outcome) => (Batches::all(rows), Ending::Known(outcome)),
+            More::Coming { rest, ending } => (Batches::streamed(rows, rest, Box::new(())), Ending::Later(ending)),
+        };
+        Ok(Started { columns, rows, ending, affected })
+    }
+}
+
+/// The first piece of an answer.
+struct Progress {
+    columns: Vec<Column>,
+    rows: Vec<Row>,
+    more: More,
+}
+
+enum More {
+    /// That was all, and this is how it ended.
+    Nothing(Result<(), Error>),
+    Coming {
+        rest: mpsc::Receiver<Vec<Row>>,
+        ending: oneshot::Receiver<Result<(), Error>>,
+    },
+}
+
+/// Where further pieces go, and how it ended.
+type Rest = (mpsc::Sender<Vec<Row>>, oneshot::Sender<Result<(), Error>>);
+
+/// Where a statement's rows go: into a first piece, then, if there are more, into a channel.
+struct Output {
+    /// None until the statement was accepted.
+    columns: Option<Vec<Column>>,
+    batcher: Batcher<Row>,
+    first: Option<oneshot::Sender<Result<Progress, Error>>>,
+    rest: Option<Rest>,
+}
+
+impl Output {
+    async fn row(&mut self, row: Row) -> Result<(), Error> {
+        let bytes = row_bytes(&row);
+        if bytes > limits::RESULT_BYTES {
+            return Err(failed(too_long()));
+        }
+        match self.batcher.push(row, bytes) {
+            Some(batch) => self.send(batch).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Waits while the guest has not read what was sent before.
+    async fn send(&mut self, batch: Vec<Row>) -> Result<(), Error> {
+        let nobody_reads = || failed("nobody reads the rows any more".into());
+        if let Some(first) = self.first.take() {
+            let (rest, more) = mpsc::channel(limits::BATCHES_AHEAD);
+            let (end, ending) = oneshot::channel();
+            self.rest = Some((rest, end));
+            let columns = self.columns.take().unwrap_or_default();
+            let progress = Progress { columns, rows: batch, more: More::Coming { rest: more, ending } };
+            return first.send(Ok(progress)).map_err(|_| nobody_reads());
+        }
+        match &self.rest {
+            Some((rest, _)) => rest.send(batch).await.map_err(|_| nobody_reads()),
+            None => Ok(()),
+        }
+    }
+
+    /// Sends what is left and how it ended. Whoever is gone by now does not want to know.
+    async fn finish(mut self, outcome: Result<(), Error>) {
+        let batch = self.batcher.take();
+        if let Some(first) = self.first.take() {
+            let _ = first.send(match (self.columns, outcome) {
+                (None, Err(error)) => Err(error),
+                (columns, outcome) => {
+                    Ok(Progress { columns: columns.unwrap_or_default(), rows: batch, more: More::Nothing(outcome) })
+                }
+            });
+        } else if let Some((rest, end)) = self.rest.take() {
+            if !batch.is_empty() {
+                let _ = rest.send(batch).await;
+            }
+            let _ = end.send(outcome);
+        }
+    }
+}
+
+/// Why a statement failed, and whether its connection can be used for another.
+struct Failure {
+    error: Error,
+    connection_is_good: bool,
+    schema_changed: bool,
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        Self {
+            connection_is_good: error::leaves_connection(&error),
+            schema_changed: error::code(&error) == Some(FEATURE_NOT_SUPPORTED),
+            error: error::query(error),
+        }
+    }
+}
+
+async fn run(
+    mut lease: OwnedMutexGuard<Lease>,
+    statement: String,
+    parameters: Vec<ParameterValue>,
+    affected: Arc<AtomicU64>,
+    reply: oneshot::Sender<Result<Progress, Error>>,
+) {
+    let effect = Effect::of(&statement);
+    let mut output = Output { columns: None, batcher: Batcher::new(), first: Some(reply), rest: None };
+    let outcome = step(&mut lease, &statement, parameters, &affected, &mut output).await;
+    let outcome = match outcome {
+        Ok(()) => {
+            lease.ended(effect, true);
+            Ok(())
+        }
+        Err(Failure { error, connection_is_good, schema_changed }) => {
+            if connection_is_good {
+                lease.ended(effect, false);
+            }
+            if schema_changed {
+                lease.taint();
+            }
+            Err(error)
+        }
+    };
+    // The handle is free before anybody hears of the end, so that its next statement does not wait.
+    drop(lease);
+    output.finish(outcome).await;
+}
+
+async fn step(
+    lease: &mut Lease,
+    statement: &str,
+    parameters: Vec<ParameterValue>,
+    affected: &AtomicU64,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let unread = |error| Failure { error, connection_is_good: false, schema_changed: false };
+    let connection = lease.begin().ok_or_else(|| unread(lost()))?;
+    let prepared = connection.prepare(statement).await?;
+    let types = match prepared.parameters() {
+        Some(Item::Left(types)) => types,
+        _ => &[],
+    };
+    let arguments =
+        encode::arguments(types, parameters).map_err(|error| Failure { connection_is_good: true, ..unread(error) })?;
+    output.columns = Some(decode::columns(prepared.columns()));
+    let mut items = connection.fetch_many(prepared.query_with(arguments));
+    while let Some(item) = items.next().await {
+        match item? {
+            Item::Left(result) => affected.store(result.rows_affected(), Relaxed),
+            Item::Right(row) => output.row(decode::row(&row).map_err(unread)?).await.map_err(unread)?,
+        }
+    }
+    Ok(())
+}
+
+fn failed(text: String) -> Error {
+    Error::QueryFailed(QueryError::Text(text))
+}
+
+/// What is said of a statement whose end nobody saw.
+pub(super) fn lost() -> Error {
+    failed("the statement was abandoned".into())
+}

@@ -1,0 +1,35 @@
+//! Postgres and Redis, against real servers: those that `MARQUEE_TEST_POSTGRES_URL` and `MARQUEE_TEST_REDIS_URL` name.
+//!
+//! Each test makes what it needs under a name of its own and removes it, so that they can run at once and again.
+
+mod postgres;
+mod redis;
+
+use std::{
+    env,
+    io::Write as _,
+    process,
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
+};
+
+use capabilities::allowed_hosts::AllowedHosts;
+
+/// The address in this variable; where there is none, says so and the test ends.
+fn address(variable: &str) -> Option<String> {
+    let address = env::var(variable).ok().filter(|address| !address.is_empty());
+    if address.is_none() {
+        // Past the harness, which keeps what a passing test prints to itself.
+        let _ = writeln!(std::io::stderr(), "skipped: needs {variable}");
+    }
+    address
+}
+
+/// A name that no other test has.
+fn unique(kind: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("capabilities_{kind}_{}_{}", process::id(), COUNT.fetch_add(1, Relaxed))
+}
+
+fn anybody() -> AllowedHosts {
+    AllowedHosts::parse(&["*://*:*"]).unwrap()
+}

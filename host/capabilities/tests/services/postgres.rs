@@ -1,0 +1,282 @@
+use std::time::Duration;
+
+use capabilities::{
+    allowed_hosts::AllowedHosts,
+    postgres::{
+        Connection, DbDataType, DbValue, Error, Interval, ParameterValue as P, PostgresPools, QueryError, RangeBoundKind,
+    },
+};
+
+use crate::{address, anybody, unique};
+
+/// Pools on the server, and a table of this test's own.
+struct Server {
+    pools: PostgresPools,
+    address: String,
+    table: String,
+}
+
+impl Server {
+    async fn with(columns: &str) -> Option<Self> {
+        let address = address("MARQUEE_TEST_POSTGRES_URL")?;
+        let server = Self { pools: PostgresPools::new(), address, table: unique("table") };
+        server.open().await.execute(format!("CREATE TABLE {} ({columns})", server.table), vec![]).await.unwrap();
+        Some(server)
+    }
+
+    async fn open(&self) -> Connection {
+        self.pools.open(&self.address, None, &anybody()).await.unwrap()
+    }
+
+    async fn count(&self) -> i64 {
+        match rows(&self.open().await, &format!("SELECT count(*) FROM {}", self.table), vec![]).await.concat()[..] {
+            [DbValue::Int64(count)] => count,
+            ref other => panic!("{other:?}"),
+        }
+    }
+
+    async fn remove(self) {
+        self.open().await.execute(format!("DROP TABLE {}", self.table), vec![]).await.unwrap();
+    }
+}
+
+async fn rows(connection: &Connection, statement: &str, parameters: Vec<P>) -> Vec<Vec<DbValue>> {
+    connection.query(statement.to_owned(), parameters).await.unwrap_or_else(|error| panic!("{statement}: {error:?}")).rows
+}
+
+async fn run(connection: &Connection, statement: &str) -> Result<u64, Error> {
+    connection.execute(statement.to_owned(), vec![]).await
+}
+
+/// The process on the server's side: one connection has one.
+async fn backend(connection: &Connection) -> String {
+    format!("{:?}", rows(connection, "SELECT pg_backend_pid()", vec![]).await)
+}
+
+fn code(error: Error) -> String {
+    match error {
+        Error::QueryFailed(QueryError::DbError(error)) => error.code,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn values_of_every_type_come_back_as_they_went() {
+    let Some(server) = Server::with("a INT").await else { return };
+    let connection = server.open().await;
+    let text = |text: &str| text.to_owned();
+    use RangeBoundKind::{Exclusive, Inclusive};
+    let cases: Vec<(&str, P, DbValue)> = vec![
+        ("BOOLEAN", P::Boolean(true), DbValue::Boolean(true)),
+        ("SMALLINT", P::Int16(-7), DbValue::Int16(-7)),
+        ("INTEGER", P::Int32(i32::MIN), DbValue::Int32(i32::MIN)),
+        ("BIGINT", P::Int64(i64::MAX), DbValue::Int64(i64::MAX)),
+        ("REAL", P::Floating32(0.5), DbValue::Floating32(0.5)),
+        ("DOUBLE PRECISION", P::Floating64(-1e300), DbValue::Floating64(-1e300)),
+        ("TEXT", P::Str(text("grün 🎫")), DbValue::Str(text("grün 🎫"))),
+        ("VARCHAR", P::Str(text("")), DbValue::Str(text(""))),
+        ("CHAR(3)", P::Str(text("a")), DbValue::Str(text("a  "))),
+        ("BYTEA", P::Binary(vec![0, 255]), DbValue::Binary(vec![0, 255])),
+        ("DATE", P::Date((2024, 2, 29)), DbValue::Date((2024, 2, 29))),
+        ("TIME", P::Time((23, 59, 59, 999_999_000)), DbValue::Time((23, 59, 59, 999_999_000))),
+        ("TIMESTAMP", P::Datetime((1969, 7, 20, 20, 17, 40, 1_000)), DbValue::Datetime((1969, 7, 20, 20, 17, 40, 1_000))),
+        ("TIMESTAMPTZ", P::Timestamp(86_400), DbValue::Datetime((1970, 1, 2, 0, 0, 0, 0))),
+        (
+            "UUID",
+            P::Uuid(text("00010203-0405-0607-0809-0a0b0c0d0e0f")),
+            DbValue::Uuid(text("00010203-0405-0607-0809-0a0b0c0d0e0f")),
+        ),
+        ("JSONB", P::Jsonb(b"{\"a\": [1, null]}".to_vec()), DbValue::Jsonb(b"{\"a\": [1, null]}".to_vec())),
+        ("NUMERIC", P::Decimal(text("-12345678901234567890.0120")), DbValue::Decimal(text("-12345678901234567890.0120"))),
+        (
+            "INT4RANGE",
+            P::RangeInt32((Some((1, Inclusive)), Some((5, Exclusive)))),
+            DbValue::RangeInt32((Some((1, Inclusive)), Some((5, Exclusive)))),
+        ),
+        ("INT8RANGE", P::RangeInt64((None, Some((5, Exclusive)))), DbValue::RangeInt64((None, Some((5, Exclusive))))),
+        (
+            "NUMRANGE",
+            P::RangeDecimal((Some((text("0.5"), Exclusive)), Some((text("1"), Inclusive)))),
+            DbValue::RangeDecimal((Some((text("0.5"), Exclusive)), Some((text("1"), Inclusive)))),
+        ),
+        ("INTEGER[]", P::ArrayInt32(vec![Some(1), None]), DbValue::ArrayInt32(vec![Some(1), None])),
+        ("BIGINT[]", P::ArrayInt64(vec![]), DbValue::ArrayInt64(vec![])),
+        ("NUMERIC[]", P::ArrayDecimal(vec![Some(text("1.50")), None]), DbValue::ArrayDecimal(vec![Some(text("1.50")), None])),
+        ("TEXT[]", P::ArrayStr(vec![Some(text("a,b")), None]), DbValue::ArrayStr(vec![Some(text("a,b")), None])),
+        (
+            "INTERVAL",
+            P::Interval(Interval { micros: 1, days: -2, months: 3 }),
+            DbValue::Interval(Interval { micros: 1, days: -2, months: 3 }),
+        ),
+    ];
+    for (ty, given, expected) in cases {
+        let statement = format!("SELECT $1::{ty} AS given, $2::{ty} AS missing");
+        let answer = rows(&connection, &statement, vec![given, P::DbNull]).await;
+        assert_eq!(format!("{answer:?}"), format!("{:?}", [[expected, DbValue::DbNull]]), "{ty}");
+    }
+    let other = connection.query("SELECT '127.0.0.1'::INET AS address".into(), vec![]).await.unwrap();
+    assert!(matches!(&other.columns[0].data_type, DbDataType::Other(name) if name == "inet"), "{:?}", other.columns);
+    assert!(matches!(other.rows[0][0], DbValue::Unsupported(_)));
+    server.remove().await;
+}
+
+#[tokio::test]
+async fn null_goes_into_typed_columns() {
+    let Some(server) = Server::with("a BIGINT, b TEXT, c JSONB, d TIMESTAMPTZ").await else { return };
+    let insert = format!("INSERT INTO {} VALUES ($1, $2, $3, $4)", server.table);
+    assert_eq!(server.open().await.execute(insert, vec![P::DbNull, P::DbNull, P::DbNull, P::DbNull]).await.unwrap(), 1);
+    assert_eq!(server.count().await, 1);
+    server.remove().await;
+}
+
+#[tokio::test]
+async fn errors_say_what_the_server_said() {
+    let Some(server) = Server::with("id BIGINT PRIMARY KEY, held BIGINT CHECK (held >= 0)").await else { return };
+    let connection = server.open().await;
+    let table = &server.table;
+    run(&connection, &format!("INSERT INTO {table} VALUES (1, 1)")).await.unwrap();
+    for (statement, expected) in [
+        (format!("INSERT INTO {table} VALUES (1, 1)"), "23505"),
+        (format!("INSERT INTO {table} VALUES (2, -1)"), "23514"),
+        ("SELEC 1".to_owned(), "42601"),
+        ("SELECT * FROM no_such_table_here".to_owned(), "42P01"),
+        ("SELECT 1 / 0".to_owned(), "22012"),
+    ] {
+        assert_eq!(code(run(&connection, &statement).await.unwrap_err()), expected, "{statement}");
+    }
+    let error = run(&connection, &format!("INSERT INTO {table} VALUES (1, 1)")).await.unwrap_err();
+    let Error::QueryFailed(QueryError::DbError(error)) = error else { panic!("{error:?}") };
+    assert_eq!((error.severity.as_str(), error.detail.as_deref()), ("ERROR", Some("Key (id)=(1) already exists.")));
+    assert!(error.extras.contains(&("constraint".to_owned(), format!("{table}_pkey"))), "{:?}", error.extras);
+    // Types and numbers of parameters are the caller's mistake, found before anything runs.
+    let select = || "SELECT $1::BIGINT".to_owned();
+    assert!(matches!(connection.query(select(), vec![P::Str("1".into())]).await, Err(Error::BadParameter(_))));
+    assert!(matches!(connection.query(select(), vec![]).await, Err(Error::BadParameter(_))));
+    assert_eq!(rows(&connection, "SELECT 1", vec![]).await.len(), 1, "the connection is still good");
+    server.remove().await;
+}
+
+#[tokio::test]
+async fn a_connection_with_a_transaction_open_is_closed_and_a_clean_one_is_used_again() {
+    let Some(server) = Server::with("a INT").await else { return };
+    let insert = format!("INSERT INTO {} VALUES (1)", server.table);
+    for (statements, reused) in [
+        (vec!["SELECT 1"], true),
+        (vec!["BEGIN", &insert, "ROLLBACK"], true),
+        (vec!["BEGIN", "SAVEPOINT a", "ROLLBACK TO SAVEPOINT a", "COMMIT"], true),
+        (vec!["BEGIN", &insert], false),
+        (vec!["BEGIN", &insert, "COMMIT AND CHAIN", &insert], false),
+        (vec!["SET search_path = pg_catalog"], false),
+        (vec!["CREATE TEMPORARY TABLE mine (a INT)"], false),
+        (vec!["SELECT pg_advisory_lock(1)"], false),
+    ] {
+        let connection = server.open().await;
+        let before = backend(&connection).await;
+        for statement in &statements {
+            run(&connection, statement).await.unwrap();
+        }
+        drop(connection);
+        let after = backend(&server.open().await).await;
+        assert_eq!(before == after, reused, "{statements:?}");
+    }
+    assert_eq!(server.count().await, 1, "only what was committed is there");
+    server.remove().await;
+}
+
+#[tokio::test]
+async fn a_statement_nobody_waits_for_takes_its_connection_with_it() {
+    let Some(server) = Server::with("a INT").await else { return };
+    let connection = server.open().await;
+    let before = backend(&connection).await;
+    let abandoned = tokio::time::timeout(Duration::from_millis(50), run(&connection, "SELECT pg_sleep(20)")).await;
+    assert!(abandoned.is_err());
+    drop(connection);
+    assert_ne!(backend(&server.open().await).await, before);
+    server.remove().await;
+}
+
+#[tokio::test]
+async fn long_answers_arrive_whole_and_too_long_ones_are_an_error() {
+    let Some(server) = Server::with("a INT").await else { return };
+    let connection = server.open().await;
+    let answer = rows(&connection, "SELECT n, repeat('x', 100) FROM generate_series(1, 50000) AS n", vec![]).await;
+    assert_eq!(answer.len(), 50_000);
+    assert!(matches!(answer[49_999][0], DbValue::Int32(50_000)));
+    let error = connection.query("SELECT repeat('x', 1000000) FROM generate_series(1, 1000)".into(), vec![]).await.unwrap_err();
+    assert!(matches!(error, Error::QueryFailed(QueryError::Text(text)) if text.starts_with("query result exceeds limit")));
+    server.remove().await;
+}
+
+#[tokio::test]
+async fn commits_are_told_and_nothing_else_is() {
+    let Some(server) = Server::with("a INT").await else { return };
+    let connection = server.open().await;
+    let mut commits = server.pools.commits().watch();
+    let insert = format!("INSERT INTO {} VALUES (1)", server.table);
+    for (statement, told) in [
+        ("SELECT 1", false),
+        (insert.as_str(), true),
+        ("BEGIN", false),
+        (&insert, false),
+        ("COMMIT", true),
+        ("BEGIN", false),
+        (&insert, false),
+        ("ROLLBACK", false),
+        ("BEGIN", false),
+        ("SELECT 1", false),
+        ("COMMIT", false),
+    ] {
+        run(&connection, statement).await.unwrap();
+        assert_eq!(commits.has_changed().unwrap(), told, "{statement}");
+        commits.mark_unchanged();
+    }
+    server.remove().await;
+}
+
+#[tokio::test]
+async fn a_changed_schema_costs_one_error_at_most() {
+    let Some(server) = Server::with("a INT").await else { return };
+    let select = format!("SELECT * FROM {}", server.table);
+    rows(&server.open().await, &select, vec![]).await;
+    run(&server.open().await, &format!("ALTER TABLE {} ADD COLUMN b INT", server.table)).await.unwrap();
+    let _ = server.open().await.query(select.clone(), vec![]).await;
+    let answer = server.open().await.query(select, vec![]).await.unwrap();
+    assert_eq!(answer.columns.len(), 2);
+    server.remove().await;
+}
+
+#[tokio::test]
+async fn a_transaction_that_stands_still_is_ended_by_the_server() {
+    let Some(server) = Server::with("a INT").await else { return };
+    let connection = server.open().await;
+    let limit = rows(&connection, "SHOW idle_in_transaction_session_timeout", vec![]).await;
+    assert_eq!(format!("{limit:?}"), "[[DbValue::Str(\"1s\")]]");
+    server.remove().await;
+}
+
+#[tokio::test]
+async fn hosts_that_are_not_granted_are_not_called() {
+    let Some(server) = Server::with("a INT").await else { return };
+    for (hosts, granted) in [
+        (vec![], false),
+        (vec!["redis://*:*"], false),
+        (vec!["postgres://elsewhere.example:*"], false),
+        (vec!["postgres://*:*"], true),
+    ] {
+        let outcome = server.pools.open(&server.address, None, &AllowedHosts::parse(&hosts).unwrap()).await;
+        match outcome {
+            Ok(_) => assert!(granted, "{hosts:?}"),
+            Err(Error::ConnectionFailed(text)) => assert!(!granted && text.ends_with("is not permitted"), "{hosts:?} {text}"),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    server.remove().await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_told() {
+    // A port that was free a moment ago.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let outcome = PostgresPools::new().open(&format!("postgres://127.0.0.1:{port}/none"), None, &anybody()).await;
+    assert!(matches!(outcome, Err(Error::ConnectionFailed(_))));
+}

@@ -1,0 +1,359 @@
+//! The listener from outside, with components and a region that are made up.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::Frame;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use read_model::{Seen, SeenKind};
+use runtime::{Failure, Manifest, RequestBody, Routes, VariableSources};
+use serde_json::Value;
+use telemetry::Metrics;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::testing::{availability, event};
+use crate::{Body, Components, Cors, Edge, Options, Problem, Region, Replica, Traffic, limits};
+
+const MANIFEST: &str = r#"
+spin_manifest_version = 2
+[application]
+name = "test"
+[[trigger.http]]
+route = "/echo/..."
+component = "echo"
+[[trigger.http]]
+route = "/fail/..."
+component = "fail"
+[component.echo]
+source = "echo.wasm"
+[component.echo.tool.marquee]
+region = ["POST /echo/region", "GET /echo/region"]
+tick = "/echo/due"
+[component.fail]
+source = "fail.wasm"
+"#;
+
+/// Answers with what it was asked, in JSON; waits where the path says so; fails where its name says so.
+struct Fake {
+    routes: Routes,
+    gate: Semaphore,
+    waiting: Semaphore,
+}
+
+async fn echo(request: Request<RequestBody>, place: &str) -> Result<Response<Body>, Failure> {
+    let (parts, body) = request.into_parts();
+    let body = match body.collect().await {
+        Ok(body) => body.to_bytes(),
+        // As a component may: it knows nothing better to say.
+        Err(_) => return Ok(status(400)),
+    };
+    let headers: HashMap<_, _> = parts.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+    let document = serde_json::json!({
+        "place": place, "method": parts.method.as_str(), "headers": headers, "body": String::from_utf8_lossy(&body),
+    });
+    let mut response = Response::new(Body::full(Bytes::from(document.to_string())));
+    response.headers_mut().insert(header::CONTENT_TYPE, "application/json".parse().unwrap());
+    response.headers_mut().insert(header::SERVER, "guest".parse().unwrap());
+    Ok(response)
+}
+
+fn status(code: u16) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::from_u16(code).unwrap();
+    response
+}
+
+impl Components for Fake {
+    fn routes(&self) -> &Routes {
+        &self.routes
+    }
+
+    async fn handle(&self, component: &str, request: Request<RequestBody>) -> Result<Response<Body>, Failure> {
+        let path = request.uri().path().to_owned();
+        if path == "/echo/wait" {
+            self.waiting.add_permits(1);
+            self.gate.acquire().await.unwrap().forget();
+        }
+        match (component, path.as_str()) {
+            ("echo", _) => echo(request, "edge").await,
+            (_, "/fail/trap") => Err(Failure::Trapped("panic".into())),
+            (_, "/fail/loop") => Err(Failure::TimedOut),
+            (_, "/fail/memory") => Err(Failure::OutOfMemory),
+            (_, "/fail/overload") => Err(Failure::Overloaded),
+            _ => Ok(status(204)),
+        }
+    }
+}
+
+struct Current(Arc<Fake>);
+
+impl Traffic for Current {
+    type Components = Fake;
+
+    fn current(&self) -> Arc<Fake> {
+        Arc::clone(&self.0)
+    }
+}
+
+#[derive(Default)]
+struct FakeRegion(Mutex<u32>);
+
+impl Region for FakeRegion {
+    fn handle(&self, request: Request<RequestBody>) -> BoxFuture<'_, Result<Response<Body>, Problem>> {
+        *self.0.lock().unwrap() += 1;
+        Box::pin(async { echo(request, "region").await.map_err(|_| Problem::Internal) })
+    }
+}
+
+struct Scene {
+    fake: Arc<Fake>,
+    address: std::net::SocketAddr,
+    metrics: Arc<Metrics>,
+    stop: CancellationToken,
+    serving: tokio::task::JoinHandle<()>,
+}
+
+async fn scene_with(replica: Option<Replica>, origins: &str, proxies: &[&str]) -> Scene {
+    let manifest = Manifest::parse(MANIFEST, Path::new("/app/spin.toml"), &VariableSources::new()).unwrap();
+    let fake = Arc::new(Fake { routes: manifest.routes, gate: Semaphore::new(0), waiting: Semaphore::new(0) });
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let edge = Edge::new(Options {
+        traffic: Arc::new(Current(Arc::clone(&fake))),
+        region: Some(Arc::new(FakeRegion::default())),
+        replica,
+        metrics: Arc::clone(&metrics),
+        cors: Cors::parse(origins).unwrap(),
+        trusted_proxies: proxies.iter().map(|proxy| proxy.parse().unwrap()).collect(),
+        drain: Duration::from_secs(20),
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(edge.serve(listener, stop.clone()));
+    Scene { fake, address, metrics, stop, serving }
+}
+
+async fn scene() -> Scene {
+    scene_with(None, "", &[]).await
+}
+
+struct Answer {
+    status: u16,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    fn problem(&self) -> (u16, String) {
+        assert_eq!(self.headers[header::CONTENT_TYPE], "application/problem+json");
+        let document = self.json();
+        assert_eq!(document["status"], self.status);
+        assert_eq!(document["request_id"].as_str(), self.headers["x-request-id"].to_str().ok());
+        (self.status, document["type"].as_str().unwrap().to_owned())
+    }
+}
+
+type TestBody = http_body_util::combinators::UnsyncBoxBody<Bytes, std::convert::Infallible>;
+
+impl Scene {
+    async fn send(&self, request: Request<TestBody>) -> Answer {
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        answer(sender.send_request(request).await.unwrap()).await
+    }
+
+    async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        self.send(request(method, path, headers, body)).await
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, &[], "").await
+    }
+}
+
+fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Request<TestBody> {
+    let mut request = Request::builder().method(method).uri(path).header("host", "test.example");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(Full::new(Bytes::from(body.to_owned())).boxed_unsync()).unwrap()
+}
+
+async fn answer(response: Response<hyper::body::Incoming>) -> Answer {
+    let (parts, body) = response.into_parts();
+    Answer { status: parts.status.as_u16(), headers: parts.headers, body: body.collect().await.unwrap().to_bytes() }
+}
+
+#[tokio::test]
+async fn a_component_answers_and_the_answer_is_finished() {
+    let scene = scene().await;
+    let answer = scene.ask("POST", "/echo/a?b=c", &[("x-request-id", "mine-1"), ("connection", "x-hop"), ("x-hop", "1")], "hi").await;
+    assert_eq!(answer.status, 200);
+    let seen = answer.json();
+    assert_eq!((&seen["place"], &seen["method"], &seen["body"]), (&"edge".into(), &"POST".into(), &"hi".into()));
+    assert_eq!(seen["headers"]["x-request-id"], "mine-1");
+    assert_eq!(seen["headers"]["x-forwarded-for"], "127.0.0.1");
+    assert!(seen["headers"].get("x-hop").is_none());
+    assert_eq!(answer.headers["x-request-id"], "mine-1");
+    assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+    assert!(answer.headers.contains_key("content-security-policy") && answer.headers.contains_key("referrer-policy"));
+    assert!(!answer.headers.contains_key("server"));
+    let made = scene.ask("GET", "/echo/a", &[("x-request-id", "not sane")], "").await;
+    assert_eq!(made.headers["x-request-id"].len(), 24);
+    let text = String::from_utf8(scene.metrics.render().unwrap()).unwrap();
+    assert!(text.contains("http_route=\"/echo/...\"") && text.contains("http_server_active_requests{role=\"edge\"} 0"), "{text}");
+}
+
+#[tokio::test]
+async fn problems_are_told_apart() {
+    let scene = scene().await;
+    for (method, path, expected, kind) in [
+        ("GET", "/nowhere", 404, "not-found"),
+        ("POST", "/echo/due", 404, "not-found"),
+        ("POST", "/echo/%64ue", 404, "not-found"),
+        ("TRACE", "/echo/a", 405, "method-not-allowed"),
+        ("GET", "/fail/trap", 502, "component-failed"),
+        ("GET", "/fail/memory", 503, "component-failed"),
+        ("GET", "/fail/overload", 503, "unavailable"),
+        ("GET", "/fail/loop", 504, "timed-out"),
+    ] {
+        let answer = scene.ask(method, path, &[], "").await;
+        assert_eq!(answer.problem(), (expected, format!("/problems/{kind}")), "{method} {path}");
+    }
+    assert!(scene.get("/fail/overload").await.headers.contains_key("retry-after"));
+    assert_eq!(scene.get("/fail/nothing").await.status, 204);
+    let text = String::from_utf8(scene.metrics.render().unwrap()).unwrap();
+    assert!(text.contains("marquee_wasm_failures_total{component=\"fail\",kind=\"trap\"} 1"), "{text}");
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_refused() {
+    let scene = scene().await;
+    let most = "x".repeat(usize::try_from(limits::BODY_BYTES).unwrap());
+    assert_eq!(scene.ask("POST", "/echo/a", &[], &most).await.status, 200);
+    assert_eq!(scene.ask("POST", "/echo/a", &[], &format!("{most}x")).await.problem().0, 413);
+    // Of unknown length: only on the way it turns out.
+    let pieces = (0..17).map(|_| Ok::<_, std::convert::Infallible>(Frame::data(Bytes::from(vec![b'x'; 64 * 1024]))));
+    let body = StreamBody::new(futures::stream::iter(pieces)).boxed_unsync();
+    let request = Request::builder().method("POST").uri("/echo/a").header("host", "a").body(body).unwrap();
+    assert_eq!(scene.send(request).await.problem(), (413, "/problems/too-large".to_owned()));
+
+    let long = "x".repeat(limits::HEADER_BYTES);
+    assert_eq!(scene.ask("GET", "/echo/a", &[("x-long", &long)], "").await.problem(), (431, "/problems/headers-too-large".to_owned()));
+    assert_eq!(scene.get(&format!("/echo/{long}")).await.problem().0, 431);
+    let many: Vec<String> = (0..=limits::HEADERS).map(|n| format!("x-{n}")).collect();
+    let many: Vec<(&str, &str)> = many.iter().map(|name| (name.as_str(), "1")).collect();
+    assert_eq!(scene.ask("GET", "/echo/a", &many, "").await.problem().0, 431);
+}
+
+#[tokio::test]
+async fn head_is_get_without_its_body() {
+    let scene = scene().await;
+    let (get, head) = (scene.get("/echo/a").await, scene.ask("HEAD", "/echo/a", &[], "").await);
+    assert_eq!(head.status, 200);
+    assert!(head.body.is_empty());
+    assert_eq!(get.json()["method"], "GET");
+    assert!(head.headers[header::CONTENT_LENGTH].to_str().unwrap().parse::<usize>().unwrap() > 0);
+    assert_eq!(head.headers[header::CONTENT_TYPE], "application/json");
+    let missing = scene.ask("HEAD", "/nowhere", &[], "").await;
+    assert_eq!((missing.status, missing.body.len()), (404, 0));
+}
+
+#[tokio::test]
+async fn the_region_gets_its_routes_and_readers_who_have_seen_more() {
+    let replica = Replica::default();
+    replica.replace(5, vec![event("eu_1", 2), availability("eu_1", 7, 5)]).unwrap();
+    let scene = scene_with(Some(replica), "", &[]).await;
+    let seen = |version| {
+        let mut seen = Seen::default();
+        seen.note(SeenKind::Inventory, "eu_1", version);
+        seen.render().unwrap()
+    };
+    for (method, path, token, place) in [
+        ("GET", "/echo/region", String::new(), "region"),
+        ("HEAD", "/echo/region", String::new(), "region"),
+        ("POST", "/echo/region", String::new(), "region"),
+        ("PUT", "/echo/region", String::new(), "edge"),
+        ("GET", "/echo/a", seen(7), "edge"),
+        ("GET", "/echo/a", seen(8), "region"),
+        ("POST", "/echo/a", seen(8), "edge"),
+        ("GET", "/echo/a", "nonsense".to_owned(), "edge"),
+    ] {
+        let answer = scene.ask(method, path, &[("marquee-seen", &token)], "").await;
+        assert_eq!(answer.status, 200);
+        if method != "HEAD" {
+            assert_eq!(answer.json()["place"], place, "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_a_trusted_proxy_says_who_asks() {
+    let said = [("x-forwarded-for", "1.2.3.4"), ("spin-client-addr", "6.6.6.6:1")];
+    for (proxies, client) in [(&[][..], "127.0.0.1"), (&["127.0.0.1"], "1.2.3.4")] {
+        let seen = scene_with(None, "", proxies).await.ask("GET", "/echo/a", &said, "").await.json();
+        assert_eq!(seen["headers"]["x-forwarded-for"], client);
+        assert!(seen["headers"]["spin-client-addr"].as_str().unwrap().starts_with("127.0.0.1:"));
+    }
+}
+
+#[tokio::test]
+async fn other_origins_read_what_is_public() {
+    let scene = scene_with(None, "https://shop.example", &[]).await;
+    let origin = |answer: &Answer| answer.headers.get("access-control-allow-origin").map(|value| value.to_str().unwrap().to_owned());
+    let (any, shop) = (("origin", "https://any.example"), ("origin", "https://shop.example"));
+    assert_eq!(origin(&scene.ask("GET", "/echo/a", &[any], "").await).as_deref(), Some("*"));
+    assert_eq!(origin(&scene.ask("GET", "/echo/a", &[any, ("authorization", "Bearer x")], "").await), None);
+    assert_eq!(origin(&scene.ask("POST", "/echo/a", &[any], "").await), None);
+    assert_eq!(origin(&scene.ask("POST", "/echo/a", &[shop], "").await).as_deref(), Some("https://shop.example"));
+    let preflight = scene.ask("OPTIONS", "/echo/a", &[shop, ("access-control-request-method", "POST")], "").await;
+    assert_eq!((preflight.status, origin(&preflight).as_deref()), (204, Some("https://shop.example")));
+}
+
+#[tokio::test]
+async fn http_2_in_the_clear_works() {
+    let scene = scene().await;
+    let stream = TcpStream::connect(scene.address).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let path = format!("http://{}/echo/a", scene.address);
+    let asked = (0..20).map(|_| sender.send_request(request("GET", &path, &[], ""))).collect::<Vec<_>>();
+    for response in futures::future::join_all(asked).await {
+        let answer = answer(response.unwrap()).await;
+        assert_eq!((answer.status, answer.headers.contains_key("x-request-id")), (200, true));
+    }
+    assert_eq!(request("GET", &path, &[], "").method(), Method::GET);
+}
+
+#[tokio::test]
+async fn who_stops_finishes_what_it_has() {
+    let scene = scene().await;
+    let Scene { fake, address, stop, serving, .. } = scene;
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let asked = tokio::spawn(sender.send_request(request("GET", "/echo/wait", &[], "")));
+    fake.waiting.acquire().await.unwrap().forget();
+    stop.cancel();
+    while TcpStream::connect(address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    assert!(!serving.is_finished());
+    fake.gate.add_permits(1);
+    assert_eq!(answer(asked.await.unwrap().unwrap()).await.status, 200);
+    tokio::time::timeout(Duration::from_secs(10), serving).await.unwrap().unwrap();
+}

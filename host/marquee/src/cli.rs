@@ -1,0 +1,93 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Event booking that sells from the edge.
+#[derive(Debug, Parser)]
+#[command(name = "marquee", disable_version_flag = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Runs everything in this process: one region and two edges, with embedded databases.
+    Up(Up),
+    /// Brings the database to this program's version, which `up` does by itself.
+    Migrate(Migrate),
+    /// Reads and checks an application manifest and says what is wrong with it.
+    Check {
+        /// The manifest, a spin.toml.
+        file: PathBuf,
+    },
+    /// Says which version this is.
+    Version,
+}
+
+/// Where data is.
+#[derive(Clone, Debug, Args)]
+pub struct Storage {
+    /// The folder for everything that is kept.
+    #[arg(long, value_name = "DIR", default_value = ".marquee")]
+    pub data: PathBuf,
+    /// A Postgres database instead of the embedded one; also SPIN_VARIABLE_DATABASE.
+    #[arg(long, value_name = "URL")]
+    pub postgres: Option<String>,
+}
+
+/// `marquee up`
+#[derive(Clone, Debug, Args)]
+pub struct Up {
+    /// See [`Storage`].
+    #[command(flatten)]
+    pub storage: Storage,
+    /// The edges listen on PORT and PORT + 1, the admin listener on PORT + 10; 0: on free ports.
+    #[arg(long, value_name = "PORT", default_value_t = 8080, value_parser = clap::value_parser!(u16).range(0..=65_525))]
+    pub port: u16,
+    /// Starts with an empty catalog.
+    #[arg(long)]
+    pub no_demo: bool,
+    /// Takes over a component's new wasm, or a changed manifest, while it runs.
+    #[arg(long)]
+    pub watch: bool,
+    /// Runs the components as stock Spin does: dependencies composed in, nothing of this host's own.
+    #[arg(long)]
+    pub composed: bool,
+    /// The application; by default the spin.toml here, or beside this program.
+    #[arg(long, value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
+}
+
+/// `marquee migrate`
+#[derive(Clone, Debug, Args)]
+pub struct Migrate {
+    /// See [`Storage`].
+    #[command(flatten)]
+    pub storage: Storage,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_manual() {
+        let Command::Up(up) = Cli::parse_from(["marquee", "up"]).command else { panic!("not up") };
+        assert_eq!((up.storage.data.to_str(), up.port), (Some(".marquee"), 8080));
+        assert!(!up.no_demo && !up.watch && !up.composed && up.storage.postgres.is_none() && up.manifest.is_none());
+        for wrong in [&["marquee", "up", "--port", "65530"][..], &["marquee", "up", "--colour"], &["marquee", "fly"], &["marquee"]] {
+            assert_eq!(Cli::try_parse_from(wrong).unwrap_err().exit_code(), 2, "{wrong:?}");
+        }
+    }
+}

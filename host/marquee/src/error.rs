@@ -1,0 +1,75 @@
+//! Why a command failed: each a sentence that says what to do, for it is the last line that a person reads.
+
+use std::path::PathBuf;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Somebody else listens there.
+    #[error("port {0} is in use: stop what listens there, or choose another with --port")]
+    PortTaken(u16),
+    /// It cannot be listened on for another reason.
+    #[error("cannot listen on port {port} ({reason}): choose another with --port")]
+    Listen {
+        /// The port.
+        port: u16,
+        /// What the system says.
+        reason: String,
+    },
+    /// The data folder is of no use.
+    #[error("the folder {} cannot be written ({reason}): choose another with --data", folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// Another process has it.
+    #[error("the folder {} is in use by another marquee: stop that one, or choose another with --data", .0.display())]
+    Locked(PathBuf),
+    /// There is no manifest where one is looked for.
+    #[error("there is no spin.toml in {} nor beside this program: name one with --manifest", .0.display())]
+    NoManifest(PathBuf),
+    /// The manifest is of no use.
+    #[error(transparent)]
+    Manifest(#[from] runtime::ManifestError),
+    /// What it names is of no use.
+    #[error(transparent)]
+    Load(#[from] runtime::LoadError),
+    /// wasmtime cannot run here.
+    #[error(transparent)]
+    Engine(#[from] runtime::EngineError),
+    /// The database, whose password is left out.
+    #[error("the database {database} cannot be used: {reason}")]
+    Database {
+        /// Which.
+        database: String,
+        /// What it says.
+        reason: String,
+    },
+    /// A setting in the environment.
+    #[error("{name}: {reason}")]
+    Setting {
+        /// The variable.
+        name: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Logs or metrics.
+    #[error(transparent)]
+    Telemetry(#[from] telemetry::Error),
+    /// It runs, and is not fit for traffic.
+    #[error("not ready after {seconds} s: {reason}; the log above says more")]
+    NotReady {
+        /// How long it was given.
+        seconds: u64,
+        /// What is missing.
+        reason: String,
+    },
+    /// The demo catalog.
+    #[error("the demo catalog could not be loaded: {0}; start again to go on, or with --no-demo")]
+    Demo(String),
+    /// The system refused something basic.
+    #[error("{0}")]
+    System(#[from] std::io::Error),
+}

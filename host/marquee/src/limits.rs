@@ -1,0 +1,26 @@
+//! Every limit of this crate, with its unit and its reason.
+
+use std::time::Duration;
+
+/// How long everything may take to be ready after it was started.
+pub const READY: Duration = Duration::from_secs(60);
+/// How often readiness is looked at.
+pub const READY_POLL: Duration = Duration::from_millis(5);
+/// How long tasks that are left at the end may take.
+pub const LAST_TASKS: Duration = Duration::from_secs(2);
+/// How long the rest may take to stop once the edges have: batches, ticks.
+pub const STOP: Duration = Duration::from_secs(12);
+/// Connections that wait to be accepted.
+pub const BACKLOG: u32 = 4_096;
+/// Tries to find free ports all of which can be had.
+pub const PORT_TRIES: usize = 16;
+/// How often watched files are looked at.
+pub const WATCH_POLL: Duration = Duration::from_millis(200);
+/// Requests of the demo loader at once.
+pub const DEMO_AT_ONCE: usize = 12;
+/// Tries of one of its requests.
+pub const DEMO_TRIES: u32 = 5;
+/// Pause before a further try, times the number of tries so far.
+pub const DEMO_PAUSE: Duration = Duration::from_millis(200);
+/// Bytes of an answer that it reads.
+pub const DEMO_ANSWER_BYTES: usize = 1024 * 1024;

@@ -1,0 +1,76 @@
+//! The three listeners of one process: two edges and the admin listener.
+
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use tokio::net::{TcpListener, TcpSocket};
+
+use crate::error::Error;
+use crate::limits::{BACKLOG, PORT_TRIES};
+
+/// Bound, and not yet served: whoever connects waits.
+pub struct Listeners {
+    /// The edges, on neighbouring ports where a port was asked for.
+    pub edges: [TcpListener; 2],
+    /// The admin listener.
+    pub admin: TcpListener,
+}
+
+/// Where they listen.
+#[derive(Clone, Copy, Debug)]
+pub struct Addresses {
+    /// The edges.
+    pub edges: [SocketAddr; 2],
+    /// The admin listener.
+    pub admin: SocketAddr,
+}
+
+impl Listeners {
+    /// Listens on this machine's loopback, on `port`, `port + 1` and `port + 10`; 0: on free ports.
+    pub fn bind(port: u16) -> Result<Self, Error> {
+        if port != 0 {
+            return Ok(Self { edges: [listen(port)?, listen(port + 1)?], admin: listen(port + 10)? });
+        }
+        // Free ports are free when asked for and may be taken a moment later.
+        let mut last = Error::PortTaken(0);
+        for _ in 0..PORT_TRIES {
+            match (listen(0), listen(0), listen(0)) {
+                (Ok(one), Ok(other), Ok(admin)) => return Ok(Self { edges: [one, other], admin }),
+                (one, other, admin) => last = [one, other, admin].into_iter().find_map(Result::err).unwrap_or(last),
+            }
+        }
+        Err(last)
+    }
+
+    /// Where they listen.
+    pub fn addresses(&self) -> Result<Addresses, Error> {
+        let [one, other] = &self.edges;
+        Ok(Addresses { edges: [one.local_addr()?, other.local_addr()?], admin: self.admin.local_addr()? })
+    }
+}
+
+fn listen(port: u16) -> Result<TcpListener, Error> {
+    let bind = || {
+        let socket = TcpSocket::new_v4()?;
+        // So that a start right after a stop finds its port free.
+        socket.set_reuseaddr(true)?;
+        socket.bind((Ipv4Addr::LOCALHOST, port).into())?;
+        socket.listen(BACKLOG)
+    };
+    bind().map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => Error::PortTaken(port),
+        _ => Error::Listen { port, reason: error.to_string() },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_taken_port_is_named() {
+        let taken = Listeners::bind(0).unwrap();
+        let port = taken.addresses().unwrap().admin.port();
+        assert!(matches!(listen(port), Err(Error::PortTaken(taken)) if taken == port));
+    }
+}

@@ -1,0 +1,35 @@
+//! What an application has of Spin's own interfaces. It is all that the platform has with `--composed`, and any other Spin application.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use capabilities::Bindings;
+use capabilities::key_value::KeyValueStores;
+use capabilities::outbound_http::OutboundHttp;
+use capabilities::postgres::PostgresPools;
+use capabilities::redis::RedisConnections;
+use capabilities::sqlite::SqliteDatabases;
+use runtime::Manifest;
+
+use crate::data_folder::DataFolder;
+use crate::error::Error;
+use crate::listeners::Addresses;
+
+/// What every Spin application may be granted, in this folder.
+pub fn bindings(manifest: &Manifest, folder: &DataFolder, addresses: &Addresses) -> Result<Bindings, Error> {
+    let grants = || manifest.components.values().map(|component| &component.grants);
+    let labels: BTreeSet<String> = grants().flat_map(|grants| grants.sqlite_databases.iter().cloned()).collect();
+    if labels.iter().any(|label| label != crate::commands::DATABASE) {
+        folder.folder("databases")?;
+    }
+    let files: BTreeMap<_, _> = labels.into_iter().map(|label| (label.clone(), folder.database(&label))).collect();
+    let stores: BTreeSet<String> = grants().flat_map(|grants| grants.key_value_stores.iter().cloned()).collect();
+    let own_address = addresses.edges.first().and_then(|address| address.to_string().parse().ok());
+    Ok(Bindings {
+        sqlite: Some(SqliteDatabases::new(files)),
+        key_value: Some(KeyValueStores::new(folder.folder("key-value")?.join("stores.sqlite"), stores)),
+        postgres: Some(PostgresPools::new()),
+        redis: Some(RedisConnections::new()),
+        outbound_http: Some(OutboundHttp::new(own_address)),
+        ..Bindings::default()
+    })
+}

@@ -1,0 +1,70 @@
+//! The roles of this process, each with its own bindings, all on one version of the application.
+
+use std::sync::Arc;
+
+use capabilities::Bindings;
+use runtime::{Application, Probe, Switch, Unhealthy, Version};
+
+/// One role.
+#[derive(Clone)]
+struct Role {
+    switch: Arc<Switch>,
+    bindings: Bindings,
+}
+
+/// All roles of a process.
+#[derive(Clone, Default)]
+pub struct Roles(Vec<Role>);
+
+impl Roles {
+    /// Adds a role that begins with `version`.
+    pub fn add(&mut self, version: &Arc<Version>, bindings: Bindings) -> Arc<Switch> {
+        let switch = Arc::new(Switch::new(Application::new(Arc::clone(version), bindings.clone())));
+        self.0.push(Role { switch: Arc::clone(&switch), bindings });
+        switch
+    }
+
+    /// Sends the traffic of every role to `version`, once it has shown in each that it can answer. Else nothing changes.
+    pub async fn exchange(&self, version: &Arc<Version>) -> Result<(), Unhealthy> {
+        let probes = probes(version);
+        let mut next = Vec::with_capacity(self.0.len());
+        for role in &self.0 {
+            let application = Application::new(Arc::clone(version), role.bindings.clone());
+            application.check(&probes).await?;
+            next.push((role, application));
+        }
+        for (role, application) in next {
+            role.switch.replace(application, &[]).await?;
+        }
+        Ok(())
+    }
+}
+
+/// One read for each component: of its first route, as far as that is fixed.
+fn probes(version: &Version) -> Vec<Probe> {
+    let mut probes: Vec<Probe> = Vec::new();
+    for (route, component) in version.manifest().routes.iter() {
+        if probes.iter().all(|probe| probe.component != component) {
+            probes.push(Probe { component: component.to_owned(), path: fixed_part(route) });
+        }
+    }
+    probes
+}
+
+fn fixed_part(route: &str) -> String {
+    let segments: Vec<&str> =
+        route.split('/').filter(|segment| !segment.is_empty()).take_while(|segment| !segment.starts_with(':') && *segment != "..." && *segment != "*").collect();
+    format!("/{}", segments.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fixed_part;
+
+    #[test]
+    fn probes_ask_for_what_is_fixed() {
+        for (route, path) in [("/...", "/"), ("/api/events/...", "/api/events"), ("/a/:id/b", "/a"), ("/.well-known/jwks.json", "/.well-known/jwks.json")] {
+            assert_eq!(fixed_part(route), path);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! What edges hand over to the region: requests that need its database, and reads whose reader has seen more than an edge knows.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use edge::{Body, Components, Problem, Region, Replica, Traffic, answer};
+use futures::future::BoxFuture;
+use http::{Method, Request, Response};
+use read_model::Seen;
+use runtime::{Place, RequestBody};
+use telemetry::{Metrics, RequestLabels, Role};
+
+use crate::limits;
+use crate::sequencer::Wake;
+
+/// A region's node, as edges in the same process reach it.
+pub struct Node<T> {
+    traffic: Arc<T>,
+    replica: Replica,
+    wake: Wake,
+    metrics: Arc<Metrics>,
+}
+
+impl<T: Traffic> Node<T> {
+    /// A node that answers by the version that has the traffic, with the replica that its components read.
+    #[must_use]
+    pub fn new(traffic: Arc<T>, replica: Replica, wake: Wake, metrics: Arc<Metrics>) -> Self {
+        Self { traffic, replica, wake, metrics }
+    }
+
+    async fn answer(&self, request: Request<RequestBody>) -> Result<Response<Body>, Problem> {
+        let started = Instant::now();
+        let _in_flight = self.metrics.enter(Role::Region);
+        let method = request.method().clone();
+        let components = self.traffic.current();
+        let Some(target) = components.routes().find(&method, request.uri().path()) else { return Err(Problem::NotFound) };
+        // What has its place here reads the database itself; only what an edge could have answered reads the replica.
+        if method == Method::GET && target.place == Place::Edge {
+            self.catch_up(&request).await;
+        }
+        let request_id = request.headers().get("x-request-id").cloned();
+        let request_id = request_id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
+        let answered = answer(&*components, target.component, request, &self.metrics, request_id).await;
+        let status = answered.as_ref().map_or_else(|problem| problem.status(), Response::status);
+        let labels = RequestLabels { route: target.route, method: method.as_str(), status: status.as_u16(), role: Role::Region };
+        self.metrics.request(labels, started.elapsed());
+        answered
+    }
+
+    /// Waits until the replica has what the reader has seen.
+    async fn catch_up(&self, request: &Request<RequestBody>) {
+        let Some(token) = request.headers().get("marquee-seen").and_then(|token| token.to_str().ok()) else { return };
+        let seen = Seen::parse(token);
+        if !self.replica.has(&seen) {
+            self.wake.now();
+            if !self.replica.catch_up(&seen, limits::CATCH_UP).await {
+                tracing::debug!("a reader has seen what is not here in time");
+            }
+        }
+    }
+}
+
+impl<T: Traffic> Region for Node<T> {
+    fn handle(&self, request: Request<RequestBody>) -> BoxFuture<'_, Result<Response<Body>, Problem>> {
+        Box::pin(self.answer(request))
+    }
+}

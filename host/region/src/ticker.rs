@@ -1,0 +1,206 @@
+//! The ticker: tells components that time has passed, so that what has come due is applied without anybody asking.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use edge::{Components, Traffic};
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt, Limited};
+use serde::Deserialize;
+use telemetry::Metrics;
+use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use crate::limits;
+
+/// An application some of whose components want to be told.
+pub trait Ticks: Components {
+    /// Components and the paths to post to.
+    fn ticks(&self) -> Vec<(String, String)>;
+}
+
+impl Ticks for runtime::Application {
+    fn ticks(&self) -> Vec<(String, String)> {
+        Self::ticks(self).map(|(component, path)| (component.to_owned(), path.to_owned())).collect()
+    }
+}
+
+/// Posts to the components of a region.
+pub struct Ticker<T> {
+    traffic: Arc<T>,
+    metrics: Arc<Metrics>,
+}
+
+/// What a component answers.
+#[derive(Deserialize)]
+struct Done {
+    done: u64,
+}
+
+impl<T: Traffic> Ticker<T>
+where
+    T::Components: Ticks,
+{
+    /// A ticker for the version that has the traffic.
+    #[must_use]
+    pub fn new(traffic: Arc<T>, metrics: Arc<Metrics>) -> Self {
+        Self { traffic, metrics }
+    }
+
+    /// Ticks until `stop`: now, and then every [`limits::TICK`]. A component that is still at its last tick is left alone.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut beat = tokio::time::interval(limits::TICK);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut running: HashMap<String, JoinHandle<Result<(), String>>> = HashMap::new();
+        let mut failing: HashMap<String, bool> = HashMap::new();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                _ = beat.tick() => {}
+            }
+            let application = self.traffic.current();
+            let ticks = application.ticks();
+            for (component, path) in ticks {
+                if let Some(last) = running.get_mut(&component) {
+                    if !last.is_finished() {
+                        continue;
+                    }
+                    let outcome = last.await.unwrap_or_else(|error| Err(error.to_string()));
+                    self.note(&mut failing, &component, outcome);
+                }
+                let ticking = tokio::spawn(tick(Arc::clone(&application), component.clone(), path));
+                running.insert(component, ticking);
+            }
+        }
+        for last in running.into_values() {
+            // What has begun may finish; its component's time limit bounds it.
+            _ = last.await;
+        }
+    }
+
+    /// Logs when a component begins to fail, and when it works again.
+    fn note(&self, failing: &mut HashMap<String, bool>, component: &str, outcome: Result<(), String>) {
+        let was_failing = failing.insert(component.to_owned(), outcome.is_err()).unwrap_or(false);
+        match outcome {
+            Err(error) => {
+                self.metrics.tick_failure(component);
+                if !was_failing {
+                    tracing::warn!(component, error, "a tick failed: what comes due there waits");
+                }
+            }
+            Ok(()) if was_failing => tracing::info!(component, "ticks work again"),
+            Ok(()) => {}
+        }
+    }
+}
+
+/// Ticks a component until it finds nothing more to do, within limits.
+async fn tick<C: Components>(application: Arc<C>, component: String, path: String) -> Result<(), String> {
+    for _ in 0..limits::TICKS_IN_A_ROW {
+        // The target has a host, as every request has.
+        let request = Request::post(format!("http://localhost{path}")).body(runtime::empty()).map_err(|error| error.to_string())?;
+        let response = application.handle(&component, request).await.map_err(|failure| failure.to_string())?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), limits::TICK_BYTES).collect().await.map_err(|error| error.to_string())?;
+        if status != StatusCode::OK {
+            return Err(format!("answered {status}"));
+        }
+        let Done { done } = serde_json::from_slice(&body.to_bytes()).map_err(|error| format!("not an answer to a tick: {error}"))?;
+        if done == 0 {
+            break;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use edge::Body;
+    use http::Response;
+    use runtime::{Failure, RequestBody, Routes};
+    use std::sync::Mutex;
+    use tokio::sync::Semaphore;
+
+    #[derive(Default)]
+    struct Fake {
+        routes: Routes,
+        calls: Mutex<Vec<String>>,
+        at_once: Mutex<(u32, u32)>,
+        work: Mutex<u64>,
+    }
+
+    struct Holder(Arc<Fake>, Semaphore);
+
+    impl Components for Fake {
+        fn routes(&self) -> &Routes {
+            &self.routes
+        }
+
+        async fn handle(&self, component: &str, request: Request<RequestBody>) -> Result<Response<Body>, Failure> {
+            assert_eq!(request.method(), http::Method::POST);
+            self.calls.lock().unwrap().push(format!("{component} {}", request.uri().path()));
+            {
+                let mut at_once = self.at_once.lock().unwrap();
+                at_once.0 += 1;
+                at_once.1 = at_once.1.max(at_once.0);
+            }
+            if component == "slow" {
+                tokio::time::sleep(limits::TICK * 5).await;
+            }
+            self.at_once.lock().unwrap().0 -= 1;
+            let done = {
+                let mut work = self.work.lock().unwrap();
+                let done = *work;
+                *work = work.saturating_sub(1);
+                done
+            };
+            Ok(Response::new(Body::full(Bytes::from(format!("{{\"done\": {done}}}")))))
+        }
+    }
+
+    impl Ticks for Fake {
+        fn ticks(&self) -> Vec<(String, String)> {
+            vec![("slow".to_owned(), "/slow/due".to_owned()), ("quick".to_owned(), "/quick/due".to_owned())]
+        }
+    }
+
+    impl Traffic for Holder {
+        type Components = Fake;
+
+        fn current(&self) -> Arc<Fake> {
+            self.1.add_permits(1);
+            Arc::clone(&self.0)
+        }
+    }
+
+    fn count(fake: &Fake, component: &str) -> usize {
+        fake.calls.lock().unwrap().iter().filter(|call| call.starts_with(component)).count()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_component_never_meets_itself_and_holds_nobody_up() {
+        let fake = Arc::new(Fake::default());
+        let holder = Arc::new(Holder(Arc::clone(&fake), Semaphore::new(0)));
+        let stop = CancellationToken::new();
+        let ticking = tokio::spawn(Ticker::new(Arc::clone(&holder), Arc::new(Metrics::new().unwrap())).run(stop.clone()));
+        holder.1.acquire_many(11).await.unwrap().forget();
+        stop.cancel();
+        ticking.await.unwrap();
+        assert_eq!(count(&fake, "quick"), 11);
+        assert_eq!(count(&fake, "slow"), 2);
+        assert_eq!(fake.at_once.lock().unwrap().1, 2, "one of each at most");
+        assert!(fake.calls.lock().unwrap().contains(&"quick /quick/due".to_owned()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_finds_something_to_do_is_ticked_again_within_limits() {
+        for (work, calls) in [(0, 1), (3, 4), (1_000, limits::TICKS_IN_A_ROW)] {
+            let fake = Arc::new(Fake { work: Mutex::new(work), ..Fake::default() });
+            tick(Arc::clone(&fake), "quick".to_owned(), "/quick/due".to_owned()).await.unwrap();
+            assert_eq!(count(&fake, "quick"), calls, "{work}");
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Two ledgers on one database, each believing it is alone: whatever they do at the same time, nothing is oversold, no key has two
+//! effects, and the books balance. The component's own bytes run here; on SQLite, and on Postgres where `MARQUEE_TEST_POSTGRES_URL` names one.
+
+use capabilities::{
+    Bindings,
+    booking::{Action, BookingStatus, Command, Offer, OrderLine, Outcome, Receipt, Rejection, Sale, Subject},
+    postgres::PostgresPools,
+    sqlite::SqliteDatabases,
+};
+use region::{database::Database, migrate::migrate};
+use runtime::{Application, Cache, Engine, LedgerInstance, Loader, Manifest, Mode, VariableSources};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+const EVENT: &str = "local_event0000000000000000000000";
+const TICKET: &str = "local_ticket000000000000000000000";
+const CAPACITY: u32 = 150;
+/// Far away: nothing here is about deadlines.
+const DEADLINE: i64 = 4_000_000_000_000_000;
+
+/// A database, and an application whose ledger works on it.
+struct Region {
+    application: Arc<Application>,
+    database: Database,
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+async fn application(address: &str, bindings: Bindings) -> Arc<Application> {
+    let sources = VariableSources::new().set("database", address).set("hold_seconds", "600").set("paying_cap_seconds", "1800");
+    let path = root().join("spin.toml");
+    let manifest = Manifest::parse(&std::fs::read_to_string(&path).unwrap(), &path, &sources).unwrap();
+    let cache = Cache::open(&root().join("target/tmp/region-tests-cache"));
+    let version = Arc::new(Loader::new(Engine::new().unwrap(), cache)).load(manifest, Mode::Native).await.unwrap();
+    Application::new(version, bindings)
+}
+
+async fn on_sqlite(folder: &Path) -> Region {
+    let databases = SqliteDatabases::new(BTreeMap::from([("default".to_owned(), folder.join("ledgers.db"))]));
+    let database = Database::sqlite(databases.clone(), "default");
+    migrate(&database).await.unwrap();
+    Region { application: application("", Bindings { sqlite: Some(databases), ..Bindings::default() }).await, database }
+}
+
+/// A database of this test's own on the server.
+async fn on_postgres(server: &str) -> Region {
+    let name = format!("ledgers_{}", std::process::id());
+    let mut admin = <sqlx::PgConnection as sqlx::Connection>::connect(server).await.unwrap();
+    for statement in [format!("DROP DATABASE IF EXISTS {name}"), format!("CREATE DATABASE {name}")] {
+        sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut admin).await.unwrap();
+    }
+    let address = format!("{}/{name}", server.rsplit_once('/').unwrap().0);
+    let database = Database::postgres(&address).await.unwrap();
+    migrate(&database).await.unwrap();
+    Region { application: application(&address, Bindings { postgres: Some(PostgresPools::new()), ..Bindings::default() }).await, database }
+}
+
+fn command(subject: Subject, key: String, action: Action) -> Command {
+    Command { subject, idempotency_key: key, event_id: EVENT.into(), deadline: DEADLINE, action }
+}
+
+fn sale() -> Sale {
+    let offer = Offer { ticket_type: TICKET.into(), price: 4500, capacity: CAPACITY, per_person_limit: 40 };
+    Sale { revision: 1, currency: "EUR".into(), sales_from: None, sales_until: None, refund_until: None, offers: vec![offer] }
+}
+
+fn hold(person: usize, key: usize) -> Command {
+    let lines = vec![OrderLine { ticket_type: TICKET.into(), quantity: 1 }];
+    command(Subject::Person(format!("local_person{person}")), format!("hold-{key}"), Action::Hold(lines))
+}
+
+/// What a key was answered, by either ledger; an unknown or unavailable answer is asked again.
+async fn ask(ledger: &mut LedgerInstance, commands: Vec<Command>) -> Vec<(Command, Result<Receipt, Rejection>)> {
+    let mut open = commands;
+    let mut answered = Vec::new();
+    for _ in 0..200 {
+        if open.is_empty() {
+            return answered;
+        }
+        let answers = ledger.apply(open.clone()).await.unwrap();
+        let mut again = Vec::new();
+        for (command, answer) in open.into_iter().zip(answers) {
+            match answer {
+                Err(Rejection::Unavailable(_) | Rejection::Unknown) => again.push(command),
+                answer => answered.push((command, answer)),
+            }
+        }
+        open = again;
+    }
+    panic!("{} commands never got an answer", open.len());
+}
+
+/// 400 holds by 10 people, and cancellations of some: the ledgers share the keys 100 to 300, in batches of different sizes.
+async fn sell(mut ledger: LedgerInstance, keys: std::ops::Range<usize>, batch: usize) -> Vec<(String, Result<Receipt, Rejection>)> {
+    let mut answers = Vec::new();
+    let keys: Vec<_> = keys.collect();
+    for (number, keys) in keys.chunks(batch).enumerate() {
+        let commands = keys.iter().map(|key| hold(key % 10, *key)).collect();
+        let held = ask(&mut ledger, commands).await;
+        // One in three batches gives one place back.
+        if number % 3 == 0
+            && let Some((command, Ok(Receipt { outcome: Outcome::Booking(booking), .. }))) = held.first()
+        {
+            let key = format!("cancel-{}", command.idempotency_key);
+            let cancel = self::command(command.subject.clone(), key, Action::Cancel(booking.id.clone()));
+            answers.extend(ask(&mut ledger, vec![cancel]).await);
+        }
+        answers.extend(held);
+    }
+    answers.into_iter().map(|(command, answer)| (format!("{:?} {}", command.subject, command.idempotency_key), answer)).collect()
+}
+
+async fn two_ledgers_never_oversell(region: Region) {
+    let mut first = region.application.ledger().unwrap();
+    let second = region.application.ledger().unwrap();
+    let opened = first.apply(vec![command(Subject::Steward("local_s".into()), "open".into(), Action::Open(sale()))]).await.unwrap();
+    assert!(opened[0].is_ok(), "{opened:?}");
+
+    let (one, two) = tokio::join!(tokio::spawn(sell(first, 0..300, 7)), tokio::spawn(sell(second, 100..400, 11)));
+    let (one, two) = (one.unwrap(), two.unwrap());
+
+    // A key that both ledgers accepted has one booking.
+    let mut by_key = BTreeMap::<String, BTreeSet<String>>::new();
+    for (key, answer) in one.iter().chain(&two) {
+        match answer {
+            Ok(Receipt { outcome: Outcome::Booking(booking), .. }) => drop(by_key.entry(key.clone()).or_default().insert(booking.id.clone())),
+            Ok(other) => panic!("{other:?}"),
+            Err(Rejection::SoldOut(_) | Rejection::OverLimit(_)) => {}
+            // The other ledger cancelled it first, under the same key's booking but a key of its own.
+            Err(Rejection::WrongState(BookingStatus::Cancelled)) => {}
+            Err(other) => panic!("{key}: {other:?}"),
+        }
+    }
+    assert!(by_key.len() > CAPACITY as usize, "too little was sold to mean anything: {}", by_key.len());
+    for (key, bookings) in &by_key {
+        assert_eq!(bookings.len(), 1, "{key} has more than one effect");
+    }
+
+    // The books, from the database itself.
+    let mut transaction = region.database.begin(region::database::Purpose::Read).await.unwrap();
+    let mut number = async |statement: &str| {
+        transaction.query(statement, &[]).await.unwrap().into_iter().next().unwrap().count().unwrap()
+    };
+    let held = number("SELECT CAST(SUM(held) AS BIGINT) FROM inventory_lines").await;
+    let sold = number("SELECT CAST(SUM(sold) AS BIGINT) FROM inventory_lines").await;
+    let live = "SELECT CAST(COALESCE(SUM(i.quantity), 0) AS BIGINT) FROM booking_items i JOIN bookings b ON b.id = i.booking WHERE b.status";
+    assert_eq!((held, sold), (number(&format!("{live} IN ('held', 'paying')")).await, 0));
+    assert_eq!(held, CAPACITY as usize, "there were more buyers than places");
+    let bookings = number("SELECT COUNT(*) FROM bookings").await;
+    assert_eq!(bookings, number("SELECT COUNT(*) FROM journal WHERE type = 'booking.created'").await);
+    let most = number("SELECT CAST(MAX(n) AS BIGINT) FROM (SELECT COUNT(*) AS n FROM bookings WHERE status = 'held' GROUP BY person) AS people").await;
+    assert!(most <= 40, "a person has {most}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_ledgers_on_sqlite() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("ledgers-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    two_ledgers_never_oversell(on_sqlite(&folder).await).await;
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_ledgers_on_postgres() {
+    match std::env::var("MARQUEE_TEST_POSTGRES_URL") {
+        Ok(server) => two_ledgers_never_oversell(on_postgres(&server).await).await,
+        Err(_) => eprintln!("skipped: needs MARQUEE_TEST_POSTGRES_URL"),
+    }
+}
