@@ -1,9 +1,10 @@
-//! Writes the bindings of Spin's interfaces: their WIT text is not ours to keep, it comes with the spin-sdk crate that the components are
-//! built with, and `bindgen!` takes a literal path only.
+//! Writes the bindings of Spin's interfaces: their WIT text is not ours to keep, it comes with the spin-sdk crate
+//! that the components are built with, and `bindgen!` takes a literal path only.
 
 use std::{env, error::Error, fs, path::PathBuf, process::Command};
 
-/// What is bound, with the folder left open. Functions that a guest calls synchronously are `async` here: they suspend the guest, not a thread.
+/// What is bound, with the folder left open. Functions that a guest calls synchronously are `async` here: they
+/// suspend the guest, not a thread.
 const TEMPLATE: &str = r#"wasmtime::component::bindgen!({
     path: @FOLDER@,
     inline: "

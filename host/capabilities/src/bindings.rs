@@ -7,7 +7,8 @@ use crate::{
     postgres::PostgresPools, redis::RedisConnections, replica::Replica, sqlite::SqliteDatabases,
 };
 
-/// What a role has to offer to its components; what a component may use of it, its [`Grants`](crate::Grants) say. Cheap to clone.
+/// What a role has to offer to its components; what a component may use of it, its [`Grants`](crate::Grants) say.
+/// Cheap to clone.
 ///
 /// Every interface is linked in every role. Where the role has nothing here, calls answer with that interface's own error.
 #[derive(Clone, Default)]

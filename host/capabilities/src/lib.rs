@@ -1,8 +1,9 @@
 //! What a component may touch, and how: one module a WIT interface.
 //!
-//! Every component instance is a wasmtime store whose data is [`InstanceState`]. What it may do there is the meeting of two things: what the
-//! manifest grants the component ([`Grants`]) and what the role it runs in has to offer ([`Bindings`]). [`add_to_linker`] links every interface in
-//! every role; where a role has nothing to offer, calls answer with that interface's own error.
+//! Every component instance is a wasmtime store whose data is [`InstanceState`]. What it may do there is the meeting
+//! of two things: what the manifest grants the component ([`Grants`]) and what the role it runs in has to offer
+//! ([`Bindings`]). [`add_to_linker`] links every interface in every role; where a role has nothing to offer, calls
+//! answer with that interface's own error.
 //!
 //! # The modules
 //! | module | interface | offered through |
@@ -20,15 +21,17 @@
 //! [`ledger_component`] goes the other way: it calls the `apply` that the component `ledger` exports.
 //!
 //! # To add a capability
-//! 1. Its own module: what it offers as a type that is cheap to clone (or a trait, where edge and region bring their own), and the host side, which
-//!    implements the generated `Host` traits for [`InstanceState`] and, for async functions, the `HostWithStore` form for `Host`. That form takes
-//!    an `Accessor`: take what is needed out of the store in one short `with`, then wait without it; else the whole instance stands still.
+//! 1. Its own module: what it offers as a type that is cheap to clone (or a trait, where edge and region bring their
+//!    own), and the host side, which implements the generated `Host` traits for [`InstanceState`] and, for async
+//!    functions, the `HostWithStore` form for `Host`. That form takes an `Accessor`: take what is needed out of the
+//!    store in one short `with`, then wait without it; else the whole instance stands still.
 //! 2. Its WIT in `wit.rs` (ours) or `build.rs` (Spin's), one line.
 //! 3. A field in [`Bindings`], a line in `link.rs`, its bounds in [`limits`].
 //!
 //! # Invariants
 //! - Grants are checked before bindings: a component never learns whether what it was not granted exists.
-//! - A connection goes back to its pool only if nothing of its user is left on it: no transaction, no setting. Else it is closed.
+//! - A connection goes back to its pool only if nothing of its user is left on it: no transaction, no setting. Else
+//!   it is closed.
 //! - Nothing here blocks an async thread.
 
 pub mod allowed_hosts;
@@ -71,8 +74,8 @@ pub mod edge {
     pub use crate::wit::own::marquee::edge::types::*;
 }
 
-/// Calls the component `ledger`: instantiate it with [`LedgerComponentPre`](ledger_component::LedgerComponentPre), then call `apply` of
-/// `marquee_booking_ledger()` inside `run_concurrent`. Its types are those of [`booking`].
+/// Calls the component `ledger`: instantiate it with [`LedgerComponentPre`](ledger_component::LedgerComponentPre),
+/// then call `apply` of `marquee_booking_ledger()` inside `run_concurrent`. Its types are those of [`booking`].
 pub mod ledger_component {
     pub use crate::wit::ledger_world::{LedgerComponent, LedgerComponentIndices, LedgerComponentPre};
 }

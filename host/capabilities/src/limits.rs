@@ -6,7 +6,8 @@ use std::time::Duration;
 
 /// Handles (connections, stores, bodies, streams …) that one instance may have at once.
 pub const INSTANCE_HANDLES: usize = 10_000;
-/// Connections of one kind (SQLite, Postgres, Redis) and key-value stores that one instance may have open at once, as in Spin.
+/// Connections of one kind (SQLite, Postgres, Redis) and key-value stores that one instance may have open at once, as
+/// in Spin.
 pub const INSTANCE_CONNECTIONS: u32 = 256;
 /// WebAssembly instances, tables and memories in one store: a composed component has several of each.
 pub const STORE_ENTITIES: usize = 1_000;
@@ -55,7 +56,8 @@ pub const POSTGRES_IDLE: Duration = Duration::from_secs(300);
 pub const POSTGRES_CONNECT: Duration = Duration::from_secs(5);
 /// A connection that nobody has used for so long is tried before it is used again.
 pub const POSTGRES_TRUSTED: Duration = Duration::from_secs(1);
-/// How long a transaction may stand still before the server ends it: whoever stopped in the middle of one holds locks for that long.
+/// How long a transaction may stand still before the server ends it: whoever stopped in the middle of one holds locks
+/// for that long.
 pub const POSTGRES_IDLE_IN_TRANSACTION: Duration = Duration::from_secs(1);
 /// How long a statement may run before the server ends it.
 pub const POSTGRES_STATEMENT: Duration = Duration::from_secs(30);

@@ -100,18 +100,18 @@ mod tests {
         for (set, ours) in [(LinkSet::All, true), (LinkSet::SpinOnly, false)] {
             let mut linker = Linker::new(&Engine::default());
             add_to_linker(&mut linker, set).unwrap();
-            for (name, there) in [
-                ("wasi:cli/environment@0.2.6", true),
-                ("wasi:http/client@0.3.0", true),
-                ("spin:sqlite/sqlite@3.1.0", true),
-                ("spin:postgres/postgres@4.2.0", true),
-                ("marquee:booking/ledger@0.1.0", ours),
-                ("marquee:edge/replica@0.1.0", ours),
-                ("marquee:edge/identity@0.1.0", ours),
-                ("marquee:mail/mailer@0.1.0", ours),
+            for (interface, function, there) in [
+                ("wasi:http/client@0.3.0", "send", true),
+                ("spin:sqlite/sqlite@3.1.0", "[method]connection.execute", true),
+                ("spin:postgres/postgres@4.2.0", "[method]connection.query", true),
+                ("marquee:booking/ledger@0.1.0", "apply", ours),
+                ("marquee:edge/replica@0.1.0", "search", ours),
+                ("marquee:edge/identity@0.1.0", "verify", ours),
+                ("marquee:mail/mailer@0.1.0", "send", ours),
             ] {
-                // A name that is taken cannot be given again.
-                assert_eq!(linker.instance(name).is_err(), there, "{set:?} {name}");
+                // A function that is there cannot be given again.
+                let again = linker.instance(interface).and_then(|mut instance| instance.func_wrap(function, |_, (): ()| Ok(())));
+                assert_eq!(again.is_err(), there, "{set:?} {interface}");
             }
         }
     }

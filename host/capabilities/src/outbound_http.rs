@@ -21,7 +21,8 @@ pub struct OutboundHttp {
 }
 
 impl OutboundHttp {
-    /// A client for which the application itself is at `own_address`, for requests to `http://self`; none: those are refused.
+    /// A client for which the application itself is at `own_address`, for requests to `http://self`; none: those are
+    /// refused.
     #[must_use]
     pub fn new(own_address: Option<Authority>) -> Self {
         Self { own_address }

@@ -1,6 +1,6 @@
 //! What every component instance carries with it.
 
-use std::{any::Any, sync::Arc};
+use std::sync::Arc;
 
 use wasmtime::{
     ResourceLimiter,
@@ -15,8 +15,6 @@ use crate::{Bindings, Grants, guest_log::GuestLog, limits, memory::MemoryLimiter
 ///
 /// Dropping it closes all of that; a transaction left open is rolled back.
 pub struct InstanceState {
-    /// The runtime's own word about the requests in this instance; this crate never looks at it.
-    pub request: Option<Box<dyn Any + Send>>,
     pub(crate) grants: Arc<Grants>,
     pub(crate) bindings: Bindings,
     pub(crate) table: ResourceTable,
@@ -63,7 +61,6 @@ impl InstanceState {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits::INSTANCE_HANDLES);
         Self {
-            request: None,
             grants: Arc::clone(grants),
             bindings: bindings.clone(),
             table,
@@ -80,7 +77,8 @@ impl InstanceState {
         &mut self.memory
     }
 
-    /// Whether the instance has ever asked for more memory than it may have. A trap after that is most likely its consequence.
+    /// Whether the instance has ever asked for more memory than it may have. A trap after that is most likely its
+    /// consequence.
     #[must_use]
     pub fn memory_limit_hit(&self) -> bool {
         self.memory.hit()

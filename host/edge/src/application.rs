@@ -16,7 +16,11 @@ pub trait Components: Send + Sync + 'static {
     /// Which component answers what.
     fn routes(&self) -> &Routes;
     /// Has a component answer.
-    fn handle(&self, component: &str, request: Request<RequestBody>) -> impl Future<Output = Result<Response<Body>, Failure>> + Send;
+    fn handle(
+        &self,
+        component: &str,
+        request: Request<RequestBody>,
+    ) -> impl Future<Output = Result<Response<Body>, Failure>> + Send;
 }
 
 /// Says which version takes a request that comes now. It is answered by that one, whatever is switched to meanwhile.
@@ -67,7 +71,9 @@ pub async fn answer<C: Components>(
         Failure::Trapped(_) | Failure::Faulted(_) => (Problem::ComponentFailed, FailureKind::Trap),
         Failure::TimedOut => (Problem::TimedOut, FailureKind::Timeout),
         Failure::OutOfMemory => (Problem::OutOfMemory, FailureKind::Memory),
-        Failure::Instantiation(_) | Failure::Overloaded => (Problem::Unavailable(retry_after(&failure)), FailureKind::Unavailable),
+        Failure::Instantiation(_) | Failure::Overloaded => {
+            (Problem::Unavailable(retry_after(&failure)), FailureKind::Unavailable)
+        }
         Failure::NoComponent(_) => return Err(Problem::NotFound),
     };
     metrics.wasm_failure(component, kind);

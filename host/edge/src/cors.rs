@@ -89,7 +89,11 @@ impl Cors {
             (ANY, HeaderValue::from_static("GET, HEAD"))
         };
         // Authorization is named only to configured origins: what needs it is not public.
-        let names = if configured { REQUEST_HEADERS } else { HeaderValue::from_static("If-None-Match, Marquee-Seen, Traceparent, X-Request-Id") };
+        let names = if configured {
+            REQUEST_HEADERS
+        } else {
+            HeaderValue::from_static("If-None-Match, Marquee-Seen, Traceparent, X-Request-Id")
+        };
         answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
         answer.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
         answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, names);

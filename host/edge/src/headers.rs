@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use http::header::{
-    CONNECTION, CONTENT_SECURITY_POLICY, EXPECT, FORWARDED, HeaderName, ORIGIN, PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION, REFERRER_POLICY, SERVER, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, X_CONTENT_TYPE_OPTIONS,
+    CONNECTION, CONTENT_SECURITY_POLICY, EXPECT, FORWARDED, HeaderName, ORIGIN, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
+    REFERRER_POLICY, SERVER, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue};
 
@@ -63,8 +63,18 @@ pub(crate) fn look(headers: &HeaderMap, path_bytes: usize) -> Look {
         match name {
             "authorization" | "cookie" => look.credentials = true,
             "marquee-seen" => look.seen = true,
-            "connection" | "keep-alive" | "proxy-connection" | "proxy-authenticate" | "proxy-authorization" | "te" | "trailer"
-            | "transfer-encoding" | "upgrade" | "expect" | "forwarded" | "x-real-ip" => look.strip = true,
+            "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "expect"
+            | "forwarded"
+            | "x-real-ip" => look.strip = true,
             name if name.starts_with("x-forwarded-") || name.starts_with("spin-") => look.strip = true,
             _ => {}
         }
@@ -151,8 +161,17 @@ pub(crate) fn finish(headers: &mut HeaderMap, request_id: HeaderValue) {
     let (mut hops, mut policy, mut referrer, mut page) = (false, false, false, false);
     for (name, value) in &*headers {
         match name.as_str() {
-            "connection" | "keep-alive" | "proxy-connection" | "proxy-authenticate" | "proxy-authorization" | "te" | "trailer"
-            | "transfer-encoding" | "upgrade" | "server" | "x-powered-by" => hops = true,
+            "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "server"
+            | "x-powered-by" => hops = true,
             "content-security-policy" => policy = true,
             "referrer-policy" => referrer = true,
             "content-type" => page = value.as_bytes().get(..9).is_some_and(|start| start.eq_ignore_ascii_case(b"text/html")),
@@ -238,7 +257,10 @@ mod tests {
 
     #[test]
     fn what_concerns_one_hop_goes_no_further() {
-        let map = cleaned(&[("connection", "keep-alive, x-mine"), ("x-mine", "1"), ("te", "trailers"), ("upgrade", "h2c"), ("x-yours", "1")], &[]);
+        let map = cleaned(
+            &[("connection", "keep-alive, x-mine"), ("x-mine", "1"), ("te", "trailers"), ("upgrade", "h2c"), ("x-yours", "1")],
+            &[],
+        );
         assert!(map.contains_key("x-yours"));
         for gone in ["connection", "x-mine", "te", "upgrade"] {
             assert!(!map.contains_key(gone), "{gone}");
@@ -257,7 +279,12 @@ mod tests {
 
     #[test]
     fn answers_are_hardened_and_name_no_server() {
-        let mut map = headers(&[("content-type", "Text/HTML; charset=utf-8"), ("server", "x"), ("connection", "close"), ("x-powered-by", "y")]);
+        let mut map = headers(&[
+            ("content-type", "Text/HTML; charset=utf-8"),
+            ("server", "x"),
+            ("connection", "close"),
+            ("x-powered-by", "y"),
+        ]);
         finish(&mut map, HeaderValue::from_static("id"));
         assert_eq!(map[X_CONTENT_TYPE_OPTIONS], "nosniff");
         assert_eq!(map[X_REQUEST_ID], "id");

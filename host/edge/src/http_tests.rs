@@ -200,7 +200,8 @@ async fn answer(response: Response<hyper::body::Incoming>) -> Answer {
 #[tokio::test]
 async fn a_component_answers_and_the_answer_is_finished() {
     let scene = scene().await;
-    let answer = scene.ask("POST", "/echo/a?b=c", &[("x-request-id", "mine-1"), ("connection", "x-hop"), ("x-hop", "1")], "hi").await;
+    let answer =
+        scene.ask("POST", "/echo/a?b=c", &[("x-request-id", "mine-1"), ("connection", "x-hop"), ("x-hop", "1")], "hi").await;
     assert_eq!(answer.status, 200);
     let seen = answer.json();
     assert_eq!((&seen["place"], &seen["method"], &seen["body"]), (&"edge".into(), &"POST".into(), &"hi".into()));
@@ -252,7 +253,10 @@ async fn what_is_too_large_is_refused() {
     assert_eq!(scene.send(request).await.problem(), (413, "/problems/too-large".to_owned()));
 
     let long = "x".repeat(limits::HEADER_BYTES);
-    assert_eq!(scene.ask("GET", "/echo/a", &[("x-long", &long)], "").await.problem(), (431, "/problems/headers-too-large".to_owned()));
+    assert_eq!(
+        scene.ask("GET", "/echo/a", &[("x-long", &long)], "").await.problem(),
+        (431, "/problems/headers-too-large".to_owned())
+    );
     assert_eq!(scene.get(&format!("/echo/{long}")).await.problem().0, 431);
     let many: Vec<String> = (0..=limits::HEADERS).map(|n| format!("x-{n}")).collect();
     let many: Vec<(&str, &str)> = many.iter().map(|name| (name.as_str(), "1")).collect();
@@ -313,7 +317,8 @@ async fn only_a_trusted_proxy_says_who_asks() {
 #[tokio::test]
 async fn other_origins_read_what_is_public() {
     let scene = scene_with(None, "https://shop.example", &[]).await;
-    let origin = |answer: &Answer| answer.headers.get("access-control-allow-origin").map(|value| value.to_str().unwrap().to_owned());
+    let origin =
+        |answer: &Answer| answer.headers.get("access-control-allow-origin").map(|value| value.to_str().unwrap().to_owned());
     let (any, shop) = (("origin", "https://any.example"), ("origin", "https://shop.example"));
     assert_eq!(origin(&scene.ask("GET", "/echo/a", &[any], "").await).as_deref(), Some("*"));
     assert_eq!(origin(&scene.ask("GET", "/echo/a", &[any, ("authorization", "Bearer x")], "").await), None);

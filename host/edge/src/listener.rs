@@ -74,7 +74,12 @@ impl<T: Traffic> Edge<T> {
 fn builder() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     // Idle and slow connections are ended by `Connection::overdue`, which costs a request nothing, unlike hyper's own timer.
-    builder.http1().half_close(false).header_read_timeout(None).max_buf_size(limits::READ_BUFFER_BYTES).max_headers(limits::PARSED_HEADERS);
+    builder
+        .http1()
+        .half_close(false)
+        .header_read_timeout(None)
+        .max_buf_size(limits::READ_BUFFER_BYTES)
+        .max_headers(limits::PARSED_HEADERS);
     builder
         .http2()
         .max_concurrent_streams(limits::STREAMS)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use capabilities::edge as wit;
 use futures::future::BoxFuture;
-use read_model::{EventDoc, EventStatus, Fact, Facet, ReadModel, SearchError, Seen, SortKey};
+use read_model::{EventDoc, EventStatus, Facet, Fact, ReadModel, SearchError, Seen, SortKey};
 use tokio::sync::watch;
 
 use crate::clock;
@@ -189,7 +189,7 @@ impl capabilities::replica::Replica for Replica {
         Box::pin(std::future::ready(self.page(query)))
     }
 
-    fn availability(&self, event_id: String) -> BoxFuture<'_, Result<wit::Availability, wit::ReadError>> {
+    fn get_availability(&self, event_id: String) -> BoxFuture<'_, Result<wit::Availability, wit::ReadError>> {
         Box::pin(std::future::ready(self.left(&event_id)))
     }
 }

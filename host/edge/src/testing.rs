@@ -19,7 +19,13 @@ pub(crate) fn event(id: &str, revision: u64) -> Fact {
         currency: text("EUR"),
         region: text("eu"),
         refund_until: None,
-        ticket_types: vec![TicketType { id: format!("{id}_t"), name: text("Standard"), price: 4500, capacity: 10, per_person_limit: 6 }],
+        ticket_types: vec![TicketType {
+            id: format!("{id}_t"),
+            name: text("Standard"),
+            price: 4500,
+            capacity: 10,
+            per_person_limit: 6,
+        }],
     })
 }
 

@@ -86,7 +86,9 @@ mod tests {
         let Command::Up(up) = Cli::parse_from(["marquee", "up"]).command else { panic!("not up") };
         assert_eq!((up.storage.data.to_str(), up.port), (Some(".marquee"), 8080));
         assert!(!up.no_demo && !up.watch && !up.composed && up.storage.postgres.is_none() && up.manifest.is_none());
-        for wrong in [&["marquee", "up", "--port", "65530"][..], &["marquee", "up", "--colour"], &["marquee", "fly"], &["marquee"]] {
+        for wrong in
+            [&["marquee", "up", "--port", "65530"][..], &["marquee", "up", "--colour"], &["marquee", "fly"], &["marquee"]]
+        {
             assert_eq!(Cli::try_parse_from(wrong).unwrap_err().exit_code(), 2, "{wrong:?}");
         }
     }

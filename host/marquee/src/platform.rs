@@ -8,6 +8,7 @@ use edge::{Follower, Region};
 use region::{ComponentLedger, Coordinator, Feed, Node, Partition, Sequencer, Ticker};
 use runtime::{Switch, Version};
 use telemetry::{Health, Metrics};
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -60,7 +61,8 @@ impl Platform {
     /// Migrates the database and starts every part. It is ready when its health says so.
     pub async fn start(options: Options<'_>, roles: &mut Roles) -> Result<Self, Error> {
         let Options { version, postgres, folder, base, health, metrics } = options;
-        let sqlite = base.sqlite.clone().unwrap_or_else(|| capabilities::sqlite::SqliteDatabases::new(std::collections::BTreeMap::new()));
+        let sqlite =
+            base.sqlite.clone().unwrap_or_else(|| capabilities::sqlite::SqliteDatabases::new(std::collections::BTreeMap::new()));
         let mut commits = vec![sqlite.commits().watch()];
         commits.extend(base.postgres.as_ref().map(|pools| pools.commits().watch()));
         let (database, name) = commands::open(postgres, sqlite, folder).await?;
@@ -74,8 +76,10 @@ impl Platform {
         let (coordinator, partitions) = Coordinator::new(region::limits::PARTITIONS, metrics, Some(wake.clone()));
         let coordinator = Arc::new(coordinator);
 
-        let followers: Vec<Follower> =
-            std::iter::once("region").chain(EDGES).map(|node| Follower::new(node, Arc::clone(&feed) as Arc<dyn edge::feed::Source>)).collect();
+        let followers: Vec<Follower> = std::iter::once("region")
+            .chain(EDGES)
+            .map(|node| Follower::new(node, Arc::clone(&feed) as Arc<dyn edge::feed::Source>))
+            .collect();
         let bound = |follower: &Follower, base: Bindings| Bindings {
             ledger: Some(Arc::clone(&coordinator) as Arc<dyn capabilities::ledger::Ledger>),
             replica: Some(Arc::new(follower.replica().clone())),
@@ -96,7 +100,8 @@ impl Platform {
             .collect();
         let node = Node::new(Arc::clone(&region_switch), own.replica().clone(), wake, Arc::clone(metrics));
 
-        let background = Background { tasks: TaskTracker::new(), writers: CancellationToken::new(), followers: CancellationToken::new() };
+        let background =
+            Background { tasks: TaskTracker::new(), writers: CancellationToken::new(), followers: CancellationToken::new() };
         background.start(sequencer, followers, partitions, &region_switch, health, metrics);
         Ok(Self { edges, region: Arc::new(node), background })
     }
@@ -127,7 +132,8 @@ impl Background {
             self.tasks.spawn(follower.run(self.followers.clone()));
         }
         for partition in partitions {
-            self.tasks.spawn(partition.run(ComponentLedger::new(Arc::clone(switch)), self.writers.clone()));
+            let (ledger, stop, here) = (ComponentLedger::new(Arc::clone(switch)), self.writers.clone(), Handle::current());
+            self.tasks.spawn_blocking(move || here.block_on(partition.run(ledger, stop)));
         }
         self.tasks.spawn(Ticker::new(Arc::clone(switch), Arc::clone(metrics)).run(self.writers.clone()));
     }

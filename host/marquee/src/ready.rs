@@ -27,7 +27,11 @@ fn commands(addresses: &Addresses, platform: bool) -> [String; 3] {
             ),
         ]
     } else {
-        [format!("curl -s http://{one}/"), format!("curl -s http://{admin}/health/detailed"), format!("curl -s http://{admin}/metrics")]
+        [
+            format!("curl -s http://{one}/"),
+            format!("curl -s http://{admin}/health/detailed"),
+            format!("curl -s http://{admin}/metrics"),
+        ]
     }
 }
 

@@ -52,8 +52,11 @@ fn probes(version: &Version) -> Vec<Probe> {
 }
 
 fn fixed_part(route: &str) -> String {
-    let segments: Vec<&str> =
-        route.split('/').filter(|segment| !segment.is_empty()).take_while(|segment| !segment.starts_with(':') && *segment != "..." && *segment != "*").collect();
+    let segments: Vec<&str> = route
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .take_while(|segment| !segment.starts_with(':') && *segment != "..." && *segment != "*")
+        .collect();
     format!("/{}", segments.join("/"))
 }
 
@@ -63,7 +66,12 @@ mod tests {
 
     #[test]
     fn probes_ask_for_what_is_fixed() {
-        for (route, path) in [("/...", "/"), ("/api/events/...", "/api/events"), ("/a/:id/b", "/a"), ("/.well-known/jwks.json", "/.well-known/jwks.json")] {
+        for (route, path) in [
+            ("/...", "/"),
+            ("/api/events/...", "/api/events"),
+            ("/a/:id/b", "/a"),
+            ("/.well-known/jwks.json", "/.well-known/jwks.json"),
+        ] {
             assert_eq!(fixed_part(route), path);
         }
     }

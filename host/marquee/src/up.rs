@@ -150,7 +150,12 @@ impl Node {
         health: &Health,
         metrics: &Arc<Metrics>,
     ) -> Self {
-        let node = Self { edges: TaskTracker::new(), background: TaskTracker::new(), stop: CancellationToken::new(), end: CancellationToken::new() };
+        let node = Self {
+            edges: TaskTracker::new(),
+            background: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            end: CancellationToken::new(),
+        };
         let Listeners { edges, admin } = listeners;
         for (listener, (traffic, replica)) in edges.into_iter().zip(parts) {
             let edge = Edge::new(edge::Options {

@@ -58,8 +58,11 @@ impl Watch {
 
     /// Loads what has changed and, if it is fit, sends the traffic there. What ran before goes on otherwise.
     async fn take(&mut self, old: &Stamps, new: &Stamps) {
-        let changed: Vec<String> =
-            new.iter().filter(|(path, stamp)| old.get(*path) != Some(*stamp)).map(|(path, _)| path.display().to_string()).collect();
+        let changed: Vec<String> = new
+            .iter()
+            .filter(|(path, stamp)| old.get(*path) != Some(*stamp))
+            .map(|(path, _)| path.display().to_string())
+            .collect();
         let changed = changed.join(", ");
         match self.load().await {
             Ok(Some(version)) => {

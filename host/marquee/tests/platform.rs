@@ -67,7 +67,11 @@ async fn wrong_usage_and_failures_say_what_to_do() {
     assert!(reason(&output).contains("a-file") && reason(&output).contains("--data"), "{}", reason(&output));
 
     let broken = folder.join("spin.toml");
-    std::fs::write(&broken, "spin_manifest_version = 2\n[application]\nname = \"x\"\n[[trigger.http]]\nroute = \"/\"\ncomponent = \"nobody\"\n").unwrap();
+    std::fs::write(
+        &broken,
+        "spin_manifest_version = 2\n[application]\nname = \"x\"\n[[trigger.http]]\nroute = \"/\"\ncomponent = \"nobody\"\n",
+    )
+    .unwrap();
     let output = marquee(&["check", broken.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1));
     assert!(reason(&output).contains("nobody"), "{}", reason(&output));
@@ -102,7 +106,8 @@ async fn buy_until(stopped: &AtomicBool, buyer: &Client<'_>, show: &OnSale, prom
         let mut promise = Promise { key, body: answer.bytes, quantity, confirmed: false };
         if promises.len().is_multiple_of(2) {
             let payment = json!({"booking_id": answer.json["id"], "method": {"type": "card", "token": "tok_ok"}});
-            promise.confirmed = buyer.try_post_with(&unique("key"), "/api/payments", &payment).await.is_some_and(|answer| answer.status == 201);
+            promise.confirmed =
+                buyer.try_post_with(&unique("key"), "/api/payments", &payment).await.is_some_and(|answer| answer.status == 201);
         }
         promises.push(promise);
     }
@@ -142,7 +147,11 @@ async fn twenty_crashes_lose_nothing_and_sell_nothing_twice() {
         // No acknowledged booking is missing, and a retried key gets its first answer.
         for promise in &made {
             let again = buyer.post_with(&promise.key, "/api/bookings", &show.order(promise.quantity)).await;
-            assert_eq!((again.status.as_u16(), String::from_utf8_lossy(&again.bytes)), (201, String::from_utf8_lossy(&promise.body)), "round {round}");
+            assert_eq!(
+                (again.status.as_u16(), String::from_utf8_lossy(&again.bytes)),
+                (201, String::from_utf8_lossy(&promise.body)),
+                "round {round}"
+            );
             if promise.confirmed {
                 let path = format!("/api/bookings/{}", again.json["id"].as_str().unwrap());
                 assert_eq!(buyer.get(&path).await.expect(200)["status"], "confirmed", "round {round}");
@@ -158,17 +167,30 @@ async fn twenty_crashes_lose_nothing_and_sell_nothing_twice() {
 
 /// The books, read from the database itself.
 fn balance(folder: &Path, capacity: i64, round: u64) {
-    let database = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).find(|path| path.extension().is_some_and(|it| it == "db" || it == "sqlite"));
+    let database = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|it| it == "db" || it == "sqlite"));
     let database = rusqlite::Connection::open(database.expect("a database in the folder")).unwrap();
     let number = |statement: &str| database.query_row(statement, [], |row| row.get::<_, i64>(0)).unwrap();
     let in_state = |states: &str| {
-        number(&format!("SELECT COALESCE(SUM(i.quantity), 0) FROM booking_items i JOIN bookings b ON b.id = i.booking WHERE b.status IN ({states})"))
+        number(&format!(
+            "SELECT COALESCE(SUM(i.quantity), 0) FROM booking_items i JOIN bookings b ON b.id = i.booking WHERE b.status IN ({states})"
+        ))
     };
     let (held, sold) = (number("SELECT SUM(held) FROM inventory_lines"), number("SELECT SUM(sold) FROM inventory_lines"));
     assert_eq!((held, sold), (in_state("'held', 'paying'"), in_state("'confirmed'")), "round {round}");
     assert!(held + sold <= capacity);
-    assert_eq!(number("SELECT COUNT(*) FROM bookings"), number("SELECT COUNT(*) FROM journal WHERE type = 'booking.created'"), "round {round}");
-    assert_eq!(number("SELECT COUNT(*) FROM journal WHERE position IS NOT NULL"), number("SELECT COALESCE(MAX(position), 0) FROM journal"), "gapless");
+    assert_eq!(
+        number("SELECT COUNT(*) FROM bookings"),
+        number("SELECT COUNT(*) FROM journal WHERE type = 'booking.created'"),
+        "round {round}"
+    );
+    assert_eq!(
+        number("SELECT COUNT(*) FROM journal WHERE position IS NOT NULL"),
+        number("SELECT COALESCE(MAX(position), 0) FROM journal"),
+        "gapless"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -239,7 +261,8 @@ async fn the_first_start_has_a_catalog_to_look_at() {
     let counted: i64 = page["facets"]["category"].as_object().unwrap().values().map(|count| count.as_i64().unwrap()).sum();
     assert!(counted >= 200, "{counted} events");
     assert!(page["facets"]["city"].as_object().unwrap().len() >= 20);
-    let scarce: serde_json::Value = reqwest::get(format!("{edge}/api/events?available=true&limit=100")).await.unwrap().json().await.unwrap();
+    let scarce: serde_json::Value =
+        reqwest::get(format!("{edge}/api/events?available=true&limit=100")).await.unwrap().json().await.unwrap();
     assert!(!scarce["items"].as_array().unwrap().is_empty());
     Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));

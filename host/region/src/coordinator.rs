@@ -29,7 +29,7 @@ pub trait Decide: Send + 'static {
     ///
     /// # Errors
     /// After one of which [`Failure::certainly_not_begun`] says so, nothing was done; after any other it may have been.
-    fn decide(&mut self, commands: Vec<Command>) -> impl Future<Output = Result<Vec<Answer>, Failure>> + Send;
+    fn decide(&mut self, commands: Vec<Command>) -> impl Future<Output = Result<Vec<Answer>, Failure>>;
 }
 
 /// A command that waits.
@@ -99,6 +99,8 @@ impl Ledger for Coordinator {
 
 impl Partition {
     /// Decides until `stop`, and then what has queued already; who comes later is refused.
+    ///
+    /// Best driven by a thread of its own, as `Handle::block_on` does: deciding is the region's one serial part, and should wait for nobody.
     pub async fn run(mut self, mut ledger: impl Decide, stop: CancellationToken) {
         let mut queued = Vec::with_capacity(limits::BATCH);
         loop {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use edge::{Body, Components, Problem, Region, Replica, Traffic, answer};
 use futures::future::BoxFuture;
-use http::{Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use read_model::Seen;
 use runtime::{Place, RequestBody};
 use telemetry::{Metrics, RequestLabels, Role};
@@ -36,7 +36,7 @@ impl<T: Traffic> Node<T> {
         let Some(target) = components.routes().find(&method, request.uri().path()) else { return Err(Problem::NotFound) };
         // What has its place here reads the database itself; only what an edge could have answered reads the replica.
         if method == Method::GET && target.place == Place::Edge {
-            self.catch_up(&request).await;
+            self.catch_up(request.headers()).await;
         }
         let request_id = request.headers().get("x-request-id").cloned();
         let request_id = request_id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
@@ -48,8 +48,8 @@ impl<T: Traffic> Node<T> {
     }
 
     /// Waits until the replica has what the reader has seen.
-    async fn catch_up(&self, request: &Request<RequestBody>) {
-        let Some(token) = request.headers().get("marquee-seen").and_then(|token| token.to_str().ok()) else { return };
+    async fn catch_up(&self, headers: &HeaderMap) {
+        let Some(token) = headers.get("marquee-seen").and_then(|token| token.to_str().ok()) else { return };
         let seen = Seen::parse(token);
         if !self.replica.has(&seen) {
             self.wake.now();

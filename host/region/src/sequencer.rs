@@ -5,7 +5,7 @@
 //! at that again while it does, and the counter advances in the same transaction. Whoever waits for the lock finds the rows numbered.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use edge::feed::Batch;
 use futures::future::BoxFuture;
@@ -85,12 +85,10 @@ impl Sequencer {
     /// Registers its state.
     pub fn register(&self, health: &Health) {
         let failing = Arc::clone(&self.failing);
-        health.register("sequencer", Needed::Ready, move || {
-            match *failing.lock().unwrap_or_else(PoisonError::into_inner) {
-                None => Finding::up("numbers what is committed"),
-                Some(since) if since.elapsed() < limits::SEQUENCE_STUCK => Finding::degraded("the database does not answer"),
-                Some(since) => Finding::down(format!("the database has not answered for {} s", since.elapsed().as_secs())),
-            }
+        health.register("sequencer", Needed::Ready, move || match *failing.lock().unwrap_or_else(PoisonError::into_inner) {
+            None => Finding::up("numbers what is committed"),
+            Some(since) if since.elapsed() < limits::SEQUENCE_STUCK => Finding::degraded("the database does not answer"),
+            Some(since) => Finding::down(format!("the database has not answered for {} s", since.elapsed().as_secs())),
         });
     }
 
@@ -211,10 +209,10 @@ async fn nothing_new(database: &Database, published: i64) -> Result<bool, Error>
 /// The counter, locked until the transaction ends.
 async fn counter(transaction: &mut Transaction) -> Result<Counter, Error> {
     transaction
-        .query("INSERT INTO sequencer (name, position, epoch) VALUES ($1, 0, $2) ON CONFLICT (name) DO NOTHING", &[
-            COUNTER.into(),
-            new_epoch().as_str().into(),
-        ])
+        .query(
+            "INSERT INTO sequencer (name, position, epoch) VALUES ($1, 0, $2) ON CONFLICT (name) DO NOTHING",
+            &[COUNTER.into(), new_epoch().as_str().into()],
+        )
         .await?;
     let rows = transaction
         .query("UPDATE sequencer SET position = position WHERE name = $1 RETURNING position, epoch", &[COUNTER.into()])
@@ -245,7 +243,10 @@ async fn number(transaction: &mut Transaction, position: i64) -> Result<i64, Err
     let numbered = i64::try_from(given.len()).unwrap_or(i64::MAX);
     if numbered > 0 {
         transaction
-            .query("UPDATE sequencer SET position = $1 WHERE name = $2 RETURNING position", &[(position + numbered).into(), COUNTER.into()])
+            .query(
+                "UPDATE sequencer SET position = $1 WHERE name = $2 RETURNING position",
+                &[(position + numbered).into(), COUNTER.into()],
+            )
             .await?;
     }
     Ok(numbered)
@@ -253,10 +254,10 @@ async fn number(transaction: &mut Transaction, position: i64) -> Result<i64, Err
 
 async fn read_facts(transaction: &mut Transaction, after: i64) -> Result<Option<Batch>, Error> {
     let rows = transaction
-        .query("SELECT position, feed FROM journal WHERE position > $1 ORDER BY position LIMIT $2", &[
-            after.into(),
-            limits::SEQUENCE_ROWS.into(),
-        ])
+        .query(
+            "SELECT position, feed FROM journal WHERE position > $1 ORDER BY position LIMIT $2",
+            &[after.into(), limits::SEQUENCE_ROWS.into()],
+        )
         .await?;
     let mut batch = Batch { after, position: after, facts: Vec::new() };
     for mut row in rows {
@@ -311,7 +312,8 @@ mod tests {
         for Scratch { database, .. } in databases(true).await {
             let stop = CancellationToken::new();
             // Two sequencers, none of which hears of commits: whatever is numbered, one of them has found.
-            let numbering: Vec<_> = (0..2).map(|_| tokio::spawn(Sequencer::new(database.clone(), vec![]).run(stop.clone()))).collect();
+            let numbering: Vec<_> =
+                (0..2).map(|_| tokio::spawn(Sequencer::new(database.clone(), vec![]).run(stop.clone()))).collect();
             let mut listener = Sequencer::new(database.clone(), vec![]);
             let mut heard = listener.facts().subscribe();
             look(&database, None).await.unwrap();

@@ -34,11 +34,14 @@ async fn keys(transaction: &mut Transaction) -> Result<Vec<Fact>, Error> {
 /// Sessions whose access tokens might still be good, had they not been ended.
 async fn revocations(transaction: &mut Transaction, now: i64) -> Result<Vec<Fact>, Error> {
     let rows = transaction
-        .query("SELECT id, revoked_at FROM sessions WHERE revoked_at > $1 LIMIT $2", &[
-            (now - limits::ACCESS_MICROSECONDS).into(),
-            // One more than fits is enough to be told that it does not.
-            bound(edge::limits::REVOKED_SESSIONS + 1),
-        ])
+        .query(
+            "SELECT id, revoked_at FROM sessions WHERE revoked_at > $1 LIMIT $2",
+            &[
+                (now - limits::ACCESS_MICROSECONDS).into(),
+                // One more than fits is enough to be told that it does not.
+                bound(edge::limits::REVOKED_SESSIONS + 1),
+            ],
+        )
         .await?;
     rows.into_iter()
         .map(|mut row| Ok(Fact::SessionRevoked { session: row.text()?, until: row.integer()? + limits::ACCESS_MICROSECONDS }))
@@ -182,7 +185,8 @@ mod tests {
             ] {
                 transaction.query(statement, &[]).await.unwrap();
             }
-            for (id, revoked_at) in [("live", None), ("recent", Some(now)), ("old", Some(now - limits::ACCESS_MICROSECONDS - 1))] {
+            for (id, revoked_at) in [("live", None), ("recent", Some(now)), ("old", Some(now - limits::ACCESS_MICROSECONDS - 1))]
+            {
                 let revoked_at = revoked_at.map_or(crate::database::Value::Integer(0), Into::into);
                 transaction
                     .query(

@@ -99,14 +99,16 @@ where
 async fn tick<C: Components>(application: Arc<C>, component: String, path: String) -> Result<(), String> {
     for _ in 0..limits::TICKS_IN_A_ROW {
         // The target has a host, as every request has.
-        let request = Request::post(format!("http://localhost{path}")).body(runtime::empty()).map_err(|error| error.to_string())?;
+        let request =
+            Request::post(format!("http://localhost{path}")).body(runtime::empty()).map_err(|error| error.to_string())?;
         let response = application.handle(&component, request).await.map_err(|failure| failure.to_string())?;
         let status = response.status();
         let body = Limited::new(response.into_body(), limits::TICK_BYTES).collect().await.map_err(|error| error.to_string())?;
         if status != StatusCode::OK {
             return Err(format!("answered {status}"));
         }
-        let Done { done } = serde_json::from_slice(&body.to_bytes()).map_err(|error| format!("not an answer to a tick: {error}"))?;
+        let Done { done } =
+            serde_json::from_slice(&body.to_bytes()).map_err(|error| format!("not an answer to a tick: {error}"))?;
         if done == 0 {
             break;
         }

@@ -57,7 +57,10 @@ async fn on_postgres(server: &str) -> Region {
     let address = format!("{}/{name}", server.rsplit_once('/').unwrap().0);
     let database = Database::postgres(&address).await.unwrap();
     migrate(&database).await.unwrap();
-    Region { application: application(&address, Bindings { postgres: Some(PostgresPools::new()), ..Bindings::default() }).await, database }
+    Region {
+        application: application(&address, Bindings { postgres: Some(PostgresPools::new()), ..Bindings::default() }).await,
+        database,
+    }
 }
 
 fn command(subject: Subject, key: String, action: Action) -> Command {
@@ -96,7 +99,11 @@ async fn ask(ledger: &mut LedgerInstance, commands: Vec<Command>) -> Vec<(Comman
 }
 
 /// 400 holds by 10 people, and cancellations of some: the ledgers share the keys 100 to 300, in batches of different sizes.
-async fn sell(mut ledger: LedgerInstance, keys: std::ops::Range<usize>, batch: usize) -> Vec<(String, Result<Receipt, Rejection>)> {
+async fn sell(
+    mut ledger: LedgerInstance,
+    keys: std::ops::Range<usize>,
+    batch: usize,
+) -> Vec<(String, Result<Receipt, Rejection>)> {
     let mut answers = Vec::new();
     let keys: Vec<_> = keys.collect();
     for (number, keys) in keys.chunks(batch).enumerate() {
@@ -118,7 +125,8 @@ async fn sell(mut ledger: LedgerInstance, keys: std::ops::Range<usize>, batch: u
 async fn two_ledgers_never_oversell(region: Region) {
     let mut first = region.application.ledger().unwrap();
     let second = region.application.ledger().unwrap();
-    let opened = first.apply(vec![command(Subject::Steward("local_s".into()), "open".into(), Action::Open(sale()))]).await.unwrap();
+    let opened =
+        first.apply(vec![command(Subject::Steward("local_s".into()), "open".into(), Action::Open(sale()))]).await.unwrap();
     assert!(opened[0].is_ok(), "{opened:?}");
 
     let (one, two) = tokio::join!(tokio::spawn(sell(first, 0..300, 7)), tokio::spawn(sell(second, 100..400, 11)));
@@ -128,7 +136,9 @@ async fn two_ledgers_never_oversell(region: Region) {
     let mut by_key = BTreeMap::<String, BTreeSet<String>>::new();
     for (key, answer) in one.iter().chain(&two) {
         match answer {
-            Ok(Receipt { outcome: Outcome::Booking(booking), .. }) => drop(by_key.entry(key.clone()).or_default().insert(booking.id.clone())),
+            Ok(Receipt { outcome: Outcome::Booking(booking), .. }) => {
+                drop(by_key.entry(key.clone()).or_default().insert(booking.id.clone()))
+            }
             Ok(other) => panic!("{other:?}"),
             Err(Rejection::SoldOut(_) | Rejection::OverLimit(_)) => {}
             // The other ledger cancelled it first, under the same key's booking but a key of its own.
@@ -143,9 +153,8 @@ async fn two_ledgers_never_oversell(region: Region) {
 
     // The books, from the database itself.
     let mut transaction = region.database.begin(region::database::Purpose::Read).await.unwrap();
-    let mut number = async |statement: &str| {
-        transaction.query(statement, &[]).await.unwrap().into_iter().next().unwrap().count().unwrap()
-    };
+    let mut number =
+        async |statement: &str| transaction.query(statement, &[]).await.unwrap().into_iter().next().unwrap().count().unwrap();
     let held = number("SELECT CAST(SUM(held) AS BIGINT) FROM inventory_lines").await;
     let sold = number("SELECT CAST(SUM(sold) AS BIGINT) FROM inventory_lines").await;
     let live = "SELECT CAST(COALESCE(SUM(i.quantity), 0) AS BIGINT) FROM booking_items i JOIN bookings b ON b.id = i.booking WHERE b.status";
@@ -153,7 +162,10 @@ async fn two_ledgers_never_oversell(region: Region) {
     assert_eq!(held, CAPACITY as usize, "there were more buyers than places");
     let bookings = number("SELECT COUNT(*) FROM bookings").await;
     assert_eq!(bookings, number("SELECT COUNT(*) FROM journal WHERE type = 'booking.created'").await);
-    let most = number("SELECT CAST(MAX(n) AS BIGINT) FROM (SELECT COUNT(*) AS n FROM bookings WHERE status = 'held' GROUP BY person) AS people").await;
+    let most = number(
+        "SELECT CAST(MAX(n) AS BIGINT) FROM (SELECT COUNT(*) AS n FROM bookings WHERE status = 'held' GROUP BY person) AS people",
+    )
+    .await;
     assert!(most <= 40, "a person has {most}");
 }
 

@@ -8,13 +8,13 @@ use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Either, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use runtime::{Application, Cache, Engine, Loader, Manifest, Mode, ResponseBody, VariableSources};
 use std::convert::Infallible;
 use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpListener;
+use wasmtime_wasi_http::io::TokioIo;
 
 type Body = Either<ResponseBody, Full<Bytes>>;
 

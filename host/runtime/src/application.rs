@@ -74,7 +74,9 @@ impl Application {
 
     /// The components that want to be told that time passes, and the paths to post to.
     pub fn ticks(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.version.loaded().filter_map(|(component, _)| Some((component.name.as_str(), component.tool.as_ref()?.tick.as_deref()?)))
+        self.version
+            .loaded()
+            .filter_map(|(component, _)| Some((component.name.as_str(), component.tool.as_ref()?.tick.as_deref()?)))
     }
 
     /// A driver for the component that exports `marquee:booking/ledger`; none where no component does, as when it is

@@ -185,7 +185,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 fn verified(entry: &[u8]) -> Option<&[u8]> {
     let (magic, rest) = entry.split_at_checked(MAGIC.len())?;
     let (digest, code) = rest.split_at_checked(HEADER - MAGIC.len())?;
-    (magic == MAGIC && digest == Sha256::digest(code).as_slice()).then_some(code)
+    (magic == MAGIC && *digest == *Sha256::digest(code)).then_some(code)
 }
 
 /// Removes the entries used longest ago until the rest keeps the limits, and what a killed process left half written.
@@ -258,7 +258,7 @@ mod tests {
         let mut flipped = good.clone();
         *flipped.last_mut().unwrap() ^= 1;
         let foreign_code = b"not code of ours";
-        let foreign = [MAGIC, Sha256::digest(foreign_code).as_slice(), foreign_code].concat();
+        let foreign = [MAGIC, &*Sha256::digest(foreign_code), foreign_code].concat();
         for bad in [&flipped, &good[..good.len() / 2], &good[..20], &[], &foreign] {
             fs::write(&path, bad).unwrap();
             assert_eq!(get(&cache, &engine), Origin::Compiled);

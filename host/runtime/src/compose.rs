@@ -4,7 +4,7 @@
 //! interfaces) stays imported, once; what the component exports, the whole exports.
 
 use crate::manifest::DependencyName;
-use wac_graph::types::{Package, WorldId};
+use wac_graph::types::{ItemKind, Package, Type, Types, WorldId};
 use wac_graph::{CompositionGraph, EncodeOptions, NodeId};
 
 /// A dependency and its bytes.
@@ -92,7 +92,10 @@ pub fn compose(name: &str, wasm: Vec<u8>, parts: Vec<Part<'_>>, native: &[&str])
         }
     }
     composer.export_all(name, world, socket)?;
-    if let Some((import, ..)) = composer.graph.imports().find(|(import, ..)| !offered(import, native)) {
+    let graph = &composer.graph;
+    if let Some((import, ..)) =
+        graph.imports().find(|(import, kind, _)| !offered(import, native) && !types_only(*kind, graph.types()))
+    {
         return Err(ComposeError::Unsatisfied(import.to_owned()));
     }
     composer.graph.encode(EncodeOptions::default()).map_err(|error| mismatch(name, &error))
@@ -101,6 +104,12 @@ pub fn compose(name: &str, wasm: Vec<u8>, parts: Vec<Part<'_>>, native: &[&str])
 fn offered(import: &str, native: &[&str]) -> bool {
     let package = import.split('/').next().unwrap_or(import);
     OFFERED.iter().any(|prefix| import.starts_with(prefix)) || native.contains(&package)
+}
+
+/// An interface that has but types needs nobody to bring it: components keep such imports of what they were built with.
+fn types_only(kind: ItemKind, types: &Types) -> bool {
+    let ItemKind::Instance(instance) = kind else { return matches!(kind, ItemKind::Type(_)) };
+    types[instance].exports.values().all(|export| matches!(export, ItemKind::Type(kind) if !matches!(kind, Type::Resource(_))))
 }
 
 fn mismatch(name: &str, error: &dyn std::error::Error) -> ComposeError {
@@ -128,10 +137,10 @@ impl Composer {
     }
 
     fn connect(&mut self, name: &str, plug: NodeId, export: &str, socket: NodeId, import: &str) -> Result<(), ComposeError> {
-        let argument = self.graph.alias_instance_export(plug, export).map_err(|_| ComposeError::MissingExport {
-            name: name.to_owned(),
-            export: export.to_owned(),
-        })?;
+        let argument = self
+            .graph
+            .alias_instance_export(plug, export)
+            .map_err(|_| ComposeError::MissingExport { name: name.to_owned(), export: export.to_owned() })?;
         self.graph.set_instantiation_argument(socket, import, argument).map_err(|error| mismatch(name, &error))
     }
 
@@ -154,6 +163,8 @@ mod tests {
         (import "shop:stock/types@1.0.0" (instance $types (export "count" (func (result u32)))))
         (import "shop:stock/store@1.0.0" (instance $store (export "take" (func (param "n" u32)))))
         (instance (export "wasi:http/handler@0.3.0")))"#;
+
+    type Parts<'a> = &'a [(&'a str, Vec<u8>)];
 
     fn wasm(text: &str) -> Vec<u8> {
         wat::parse_str(text).unwrap()
@@ -178,7 +189,7 @@ mod tests {
         exporting(&[("shop:stock/types@1.0.0", "count", "count"), ("shop:stock/store@1.0.0", "take", "take")])
     }
 
-    fn with(parts: &[(&str, Vec<u8>)]) -> Result<Vec<u8>, ComposeError> {
+    fn with(parts: Parts<'_>) -> Result<Vec<u8>, ComposeError> {
         let names: Vec<DependencyName> = parts.iter().map(|(name, _)| DependencyName::parse(name).unwrap()).collect();
         let parts = names.iter().zip(parts).map(|(name, (_, wasm))| Part { name, export: None, wasm: wasm.clone() }).collect();
         compose("app", wasm(APP), parts, &[])
@@ -201,14 +212,26 @@ mod tests {
     }
 
     #[test]
+    fn types_alone_need_nobody_to_bring_them() {
+        let text = r#"(component (import "shop:stock/types@1.0.0" (instance (type $t u32) (export "n" (type (eq $t)))))
+            (import "shop:stock/store@1.0.0" (instance (export "r" (type (sub resource))))))"#;
+        let error = compose("app", wasm(text), Vec::new(), &[]).unwrap_err();
+        assert!(matches!(error, ComposeError::Unsatisfied(import) if import == "shop:stock/store@1.0.0"));
+        assert!(compose("app", wasm(text), Vec::new(), &["shop:stock"]).is_ok());
+    }
+
+    #[test]
     fn what_does_not_fit_is_named() {
         let wrong = exporting(&[("shop:stock/types@1.0.0", "count", "count"), ("shop:stock/store@1.0.0", "take", "count")]);
-        let cases: [(&[(&str, Vec<u8>)], &str); 7] = [
+        let cases: [(Parts<'_>, &str); 7] = [
             (&[], "shop:stock/types@1.0.0 is imported and nothing satisfies it"),
             (&[("shop:stock/types", both())], "shop:stock/store@1.0.0 is imported and nothing satisfies it"),
             (&[("shop:stock@2.0.0", both())], "shop:stock@2.0.0 satisfies nothing"),
             (&[("shop:stock@1.0.0", b"nonsense".to_vec())], "shop:stock@1.0.0 is not a component"),
-            (&[("shop:stock", exporting(&[("shop:stock/types@1.0.0", "count", "count")]))], "does not export shop:stock/store@1.0.0"),
+            (
+                &[("shop:stock", exporting(&[("shop:stock/types@1.0.0", "count", "count")]))],
+                "does not export shop:stock/store@1.0.0",
+            ),
             (&[("shop:stock", wrong)], "shop:stock does not fit"),
             (&[("shop:stock", both()), ("shop:stock/types", both())], "both shop:stock and shop:stock/types"),
         ];

@@ -46,7 +46,7 @@ impl LedgerInstance {
         // Taken out, so that whatever interrupts this leaves no instance behind that is amid a call.
         let mut live = match self.live.take() {
             Some(live) => live,
-            None => self.instantiate().await?,
+            None => Self::instantiate(&self.template, &self.pre).await?,
         };
         let expected = commands.len();
         let Live { store, ledger, .. } = &mut live;
@@ -86,13 +86,16 @@ impl LedgerInstance {
         self.live = None;
     }
 
-    pub(crate) async fn check(&self) -> Result<(), Failure> {
-        self.instantiate().await.map(drop)
+    /// Whether it can be instantiated.
+    pub(crate) fn check(&self) -> impl Future<Output = Result<(), Failure>> {
+        // Not a borrow of the whole: a store may move between threads and not be shared by them.
+        let instance = Self::instantiate(&self.template, &self.pre);
+        async { instance.await.map(drop) }
     }
 
-    async fn instantiate(&self) -> Result<Live, Failure> {
-        let mut store = self.template.store();
-        match instance::bounded(self.pre.instantiate_async(&mut store)).await {
+    async fn instantiate(template: &Template, pre: &LedgerComponentPre<InstanceState>) -> Result<Live, Failure> {
+        let mut store = template.store();
+        match instance::bounded(pre.instantiate_async(&mut store)).await {
             Ok(ledger) => Ok(Live { store, ledger, calls: 0 }),
             Err(error) => Err(Failure::Instantiation(reason(&error))),
         }

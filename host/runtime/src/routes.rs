@@ -166,9 +166,8 @@ impl RegionRule {
 
     fn matches(&self, method: &Method, path: &str) -> bool {
         // Whoever answers GET answers HEAD, too.
-        let method_matches = self.method.as_ref().is_none_or(|rule| {
-            rule == method || (*rule == Method::GET && *method == Method::HEAD)
-        });
+        let method_matches =
+            self.method.as_ref().is_none_or(|rule| rule == method || (*rule == Method::GET && *method == Method::HEAD));
         method_matches && self.pattern.matches(path)
     }
 }
@@ -246,10 +245,13 @@ impl Pattern {
             Some(Segment::Text(_)) => 3,
             Some(Segment::Any) => 2,
             None if pattern.open => 1,
-            None => 0,
+            None => 4,
         };
         let longest = self.segments.len().max(other.segments.len());
-        (0..=longest).map(|index| rank(self, index).cmp(&rank(other, index))).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+        (0..=longest)
+            .map(|index| rank(self, index).cmp(&rank(other, index)))
+            .find(|order| order.is_ne())
+            .unwrap_or(Ordering::Equal)
     }
 }
 
@@ -329,7 +331,8 @@ mod tests {
 
     #[test]
     fn methods_and_paths_decide_between_edge_and_region() {
-        let mut routes = routes(&[("/api/bookings/...", "booking"), ("/api/events/:id/availability", "booking"), ("/api/auth/...", "auth")]);
+        let mut routes =
+            routes(&[("/api/bookings/...", "booking"), ("/api/events/:id/availability", "booking"), ("/api/auth/...", "auth")]);
         let rules = ["GET /api/bookings", "GET /api/bookings/:id"].map(|rule| RegionRule::parse(rule).unwrap());
         routes.add_rules("booking", &rules);
         routes.add_rules("auth", &[RegionRule::parse("* /api/auth/...").unwrap()]);

@@ -175,9 +175,10 @@ impl Loader {
     /// See [`LoadError`].
     pub async fn load(self: &Arc<Self>, manifest: Manifest, mode: Mode) -> Result<Arc<Version>, LoadError> {
         let manifest = Arc::new(manifest);
-        let wanted = manifest.components.values().filter(|component| {
-            component.triggered || (mode == Mode::Native && component.tool.is_some())
-        });
+        let wanted = manifest
+            .components
+            .values()
+            .filter(|component| component.triggered || (mode == Mode::Native && component.tool.is_some()));
         let works: Vec<_> = wanted
             .map(|component| {
                 let (loader, manifest, name) = (Arc::clone(self), Arc::clone(&manifest), component.name.clone());
@@ -213,15 +214,14 @@ impl Loader {
         if let Some(component) = known {
             return Ok((name.to_owned(), digest, component));
         }
-        let (component, origin) = self.cache.component(&self.engine, &wasm, &digest).map_err(|error| LoadError::Compile {
-            component: name.to_owned(),
-            reason: format!("{error:#}"),
-        })?;
+        let (component, origin) = self
+            .cache
+            .component(&self.engine, &wasm, &digest)
+            .map_err(|error| LoadError::Compile { component: name.to_owned(), reason: format!("{error:#}") })?;
         // The first request need not wait for what can be done now.
-        component.initialize_copy_on_write_image().map_err(|error| LoadError::Compile {
-            component: name.to_owned(),
-            reason: format!("{error:#}"),
-        })?;
+        component
+            .initialize_copy_on_write_image()
+            .map_err(|error| LoadError::Compile { component: name.to_owned(), reason: format!("{error:#}") })?;
         let took_ms = began.elapsed().as_millis();
         match origin {
             Origin::Compiled => tracing::info!(component = name, took_ms, "compiled"),
@@ -250,8 +250,7 @@ impl Loader {
             return Ok(wasm);
         }
         let native: &[&str] = if mode == Mode::Native { &OURS } else { &[] };
-        compose::compose(name, wasm, parts, native)
-            .map_err(|source| LoadError::Compose { component: name.to_owned(), source })
+        compose::compose(name, wasm, parts, native).map_err(|source| LoadError::Compose { component: name.to_owned(), source })
     }
 }
 

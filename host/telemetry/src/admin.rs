@@ -45,7 +45,11 @@ pub fn router(sources: Sources) -> Router {
 }
 
 /// Serves `router` until `stop` is done, then lets requests in flight finish for a second.
-pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
     let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
     let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
         stop.await;
@@ -106,9 +110,8 @@ async fn metrics(State(sources): State<Sources>) -> Response {
 
 /// Health as numbers: 1 up, 0.5 degraded, 0 down.
 async fn metrics_health(State(sources): State<Sources>) -> Response {
-    let mut text = String::from(
-        "# HELP marquee_health Whether a part works: 1 up, 0.5 degraded, 0 down.\n# TYPE marquee_health gauge\n",
-    );
+    let mut text =
+        String::from("# HELP marquee_health Whether a part works: 1 up, 0.5 degraded, 0 down.\n# TYPE marquee_health gauge\n");
     for line in sources.health.lines() {
         let value = match line.finding.state {
             crate::State::Up => "1",
@@ -119,7 +122,10 @@ async fn metrics_health(State(sources): State<Sources>) -> Response {
         _ = writeln!(text, "marquee_health{{check=\"{}\"}} {value}", line.name);
     }
     let ready = u8::from(sources.health.ready());
-    _ = writeln!(text, "# HELP marquee_ready Whether the node may be sent requests.\n# TYPE marquee_ready gauge\nmarquee_ready {ready}");
+    _ = writeln!(
+        text,
+        "# HELP marquee_ready Whether the node may be sent requests.\n# TYPE marquee_ready gauge\nmarquee_ready {ready}"
+    );
     (TEXT, text).into_response()
 }
 

@@ -154,10 +154,7 @@ impl Health {
     #[must_use]
     pub fn lines(&self) -> Vec<Line> {
         let checks = self.0.checks.read().unwrap_or_else(PoisonError::into_inner);
-        checks
-            .iter()
-            .map(|one| Line { name: one.name.clone(), needed_for: one.needed, finding: (one.check)() })
-            .collect()
+        checks.iter().map(|one| Line { name: one.name.clone(), needed_for: one.needed, finding: (one.check)() }).collect()
     }
 
     /// Whether the process is of any use.

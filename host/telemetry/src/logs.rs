@@ -37,9 +37,7 @@ pub fn init() -> Result<(), Error> {
     let asked = std::env::var("MARQUEE_LOG").ok();
     let form = Form::choose(asked.as_deref(), std::io::stderr().is_terminal());
     let filter = match std::env::var("RUST_LOG") {
-        Ok(text) if !text.trim().is_empty() => {
-            EnvFilter::try_new(text).map_err(|error| Error::Filter(error.to_string()))?
-        }
+        Ok(text) if !text.trim().is_empty() => EnvFilter::try_new(text).map_err(|error| Error::Filter(error.to_string()))?,
         _ => EnvFilter::new(DEFAULT_FILTER),
     };
     let registry = tracing_subscriber::registry().with(filter);

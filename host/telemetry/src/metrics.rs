@@ -267,9 +267,10 @@ mod tests {
         metrics.request(RequestLabels { method: "BREW", ..labels }, Duration::from_millis(3));
         let text = text(&metrics);
         let count = "http_server_request_duration_seconds_count{http_request_method=";
-        assert!(text.contains(&format!(
-            "{count}\"GET\",http_route=\"/api/events/...\",role=\"edge\",status_class=\"4xx\"}} 1"
-        )), "{text}");
+        assert!(
+            text.contains(&format!("{count}\"GET\",http_route=\"/api/events/...\",role=\"edge\",status_class=\"4xx\"}} 1")),
+            "{text}"
+        );
         assert!(text.contains(&format!("{count}\"_OTHER\"")), "{text}");
     }
 

@@ -1,7 +1,8 @@
 //! `allowed_outbound_hosts`: whom a component may call, with Spin's syntax and meaning.
 //!
-//! An entry is `scheme://host[:port]`. Each part may be `*`; a host may be `*.example.com` (its subdomains, not itself), an address, a network
-//! as `10.0.0.0/8`, or `self` (the application); a port may be a range `8000..9000`, its end excluded. Without a port, the scheme's own is meant.
+//! An entry is `scheme://host[:port]`. Each part may be `*`; a host may be `*.example.com` (its subdomains, not
+//! itself), an address, a network as `10.0.0.0/8`, or `self` (the application); a port may be a range `8000..9000`,
+//! its end excluded. Without a port, the scheme's own is meant.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -56,7 +57,8 @@ enum PortRule {
 }
 
 impl AllowedHosts {
-    /// Reads entries whose variables are resolved. An entry that is empty because a variable is must be left out by the caller, as Spin does.
+    /// Reads entries whose variables are resolved. An entry that is empty because a variable is must be left out by
+    /// the caller, as Spin does.
     ///
     /// # Errors
     /// The first entry that cannot be understood.
@@ -139,7 +141,7 @@ impl HostRule {
         }
         if let Some(domain) = host.strip_prefix("*.") {
             return match Host::parse(domain) {
-                Ok(Host::Domain(domain)) => Ok(Self::SubdomainOf(format!(".{domain}"))),
+                Ok(Host::Domain(domain)) if !domain.contains('*') => Ok(Self::SubdomainOf(format!(".{domain}"))),
                 _ => Err("*. must be followed by a domain"),
             };
         }

@@ -1,4 +1,5 @@
-//! What a guest gives as an address. The host's own environment (`PGPASSWORD`, `.pgpass` and the like) must not fill in what it leaves out.
+//! What a guest gives as an address. The host's own environment (`PGPASSWORD`, `.pgpass` and the like) must not fill
+//! in what it leaves out.
 
 use std::{collections::BTreeMap, str::FromStr};
 
@@ -119,7 +120,8 @@ fn from_url(address: &str) -> Result<BTreeMap<String, String>, String> {
     Ok(parts)
 }
 
-/// Passwords with `#`, `/` or `?` in them are often given as they are: what stands before the last `@` is encoded where it must be.
+/// Passwords with `#`, `/` or `?` in them are often given as they are: what stands before the last `@` is encoded
+/// where it must be.
 fn parse_url(address: &str) -> Result<Url, String> {
     let invalid = |error: url::ParseError| error.to_string();
     match Url::parse(address) {

@@ -76,8 +76,8 @@ impl Connection {
         let affected = Arc::new(AtomicU64::new(0));
         let (reply, first) = oneshot::channel();
         let work: BoxFuture<'static, ()> = Box::pin(run(guard, statement, parameters, Arc::clone(&affected), reply));
-        // A short answer is complete when the work is: it needs no task. A long one goes on in a task of its own. Whoever drops this call before
-        // that drops the work with it, and its connection is closed.
+        // A short answer is complete when the work is: it needs no task. A long one goes on in a task of its own.
+        // Whoever drops this call before that drops the work with it, and its connection is closed.
         let answer = match select(first, work).await {
             Either::Left((answer, work)) => {
                 tokio::spawn(work);

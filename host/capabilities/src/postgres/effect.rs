@@ -1,4 +1,5 @@
-//! What a statement leaves behind on its connection, by its first words. One statement at a time reaches the server, so these say it all.
+//! What a statement leaves behind on its connection, by its first words. One statement at a time reaches the server,
+//! so these say it all.
 
 /// What a statement does beyond its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,7 +21,8 @@ pub(super) fn query(error: sqlx::Error) -> Error {
     Error::QueryFailed(query_error)
 }
 
-/// Whether the connection is still good after this: what the server says about a statement does not harm it, unless it says goodbye.
+/// Whether the connection is still good after this: what the server says about a statement does not harm it, unless
+/// it says goodbye.
 pub(super) fn leaves_connection(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(error) => error

@@ -40,7 +40,8 @@ impl Opening {
 }
 
 impl InstanceState {
-    /// Reserves a place among the open connections. It is given back by [`postgres_opened`](Self::postgres_opened) where opening fails.
+    /// Reserves a place among the open connections. It is given back by [`postgres_opened`](Self::postgres_opened)
+    /// where opening fails.
     fn open_postgres(&mut self, builder: ConnectionBuilder) -> Result<Opening, Error> {
         if !self.open.postgres.add() {
             return Err(Error::ConnectionFailed("too many connections".into()));

@@ -1,8 +1,9 @@
 //! `spin:postgres`: a pool of connections for each address.
 //!
-//! A guest's handle holds one connection from when it is opened until it is dropped. Then the connection goes back to its pool if nothing of its user
-//! is left on it; one with an open transaction, or one whose last statement did not end, is closed. Parameters are bound, and columns read, by
-//! the types that the server says they have; a value of another type is refused, as Spin refuses it.
+//! A guest's handle holds one connection from when it is opened until it is dropped. Then the connection goes back to
+//! its pool if nothing of its user is left on it; one with an open transaction, or one whose last statement did not
+//! end, is closed. Parameters are bound, and columns read, by the types that the server says they have; a value of
+//! another type is refused, as Spin refuses it.
 
 #![allow(clippy::result_large_err, reason = "the size of the error is the WIT's, and guests have it anyway")]
 
@@ -62,8 +63,8 @@ impl PostgresPools {
         &self.commits
     }
 
-    /// A connection to `address` (a URL, or `key=value` pairs as libpq has them), if `allowed` permits its host. With `root_ca` (PEM), the server must
-    /// show a certificate that it has signed.
+    /// A connection to `address` (a URL, or `key=value` pairs as libpq has them), if `allowed` permits its host. With
+    /// `root_ca` (PEM), the server must show a certificate that it has signed.
     ///
     /// # Errors
     /// [`Error::ConnectionFailed`].

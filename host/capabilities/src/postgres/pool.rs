@@ -21,8 +21,8 @@ use crate::{Commits, limits};
 
 /// Connections with the same user, database and certificates.
 ///
-/// sqlx has a pool of its own, but asks the server for a sign of life each time a connection goes in and comes out: two round trips beside the
-/// one that a short request is about.
+/// sqlx has a pool of its own, but asks the server for a sign of life each time a connection goes in and comes out:
+/// two round trips beside the one that a short request is about.
 pub(super) struct Pool {
     options: PgConnectOptions,
     /// Last in, first out, so that what is not needed grows old.

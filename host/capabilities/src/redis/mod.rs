@@ -1,7 +1,7 @@
 //! `spin:redis`: one connection for each address, shared by everybody who uses it.
 //!
-//! Commands of all guests go over it as they come, so one that would change it for the others (`SELECT`, `MULTI`, `SUBSCRIBE`, …) or hold them up
-//! (`BLPOP`, …) gets its handle a connection of its own.
+//! Commands of all guests go over it as they come, so one that would change it for the others (`SELECT`, `MULTI`,
+//! `SUBSCRIBE`, …) or hold them up (`BLPOP`, …) gets its handle a connection of its own.
 
 mod host;
 mod results;

@@ -81,7 +81,7 @@ impl Connection {
 
     async fn after_writing<T>(&self, read: impl FnOnce(&rusqlite::Connection) -> T) -> Option<T> {
         let guard = self.lease.lock().await;
-        let lease = guard.as_ref().filter(|lease| lease.wrote)?;
-        lease.opened().map(|session| read(&session.sqlite))
+        let session = guard.as_ref()?.opened().filter(|session| session.has_changed_rows())?;
+        Some(read(&session.sqlite))
     }
 }

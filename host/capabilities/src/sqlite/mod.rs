@@ -1,8 +1,9 @@
 //! `spin:sqlite`: named databases, each a file, with a bounded pool of connections.
 //!
-//! A guest's handle takes a connection from the pool with its first statement and keeps it until the handle is dropped, so transactions and
-//! settings stay where they were made. Then the connection goes back if it is clean; one with an open transaction is closed, which rolls it back.
-//! Statements run on blocking threads. Error texts are SQLite's own, as in Spin.
+//! A guest's handle takes a connection from the pool with its first statement and keeps it until the handle is
+//! dropped, so transactions and settings stay where they were made. Then the connection goes back if it is clean; one
+//! with an open transaction is closed, which rolls it back. Statements run on blocking threads. Error texts are
+//! SQLite's own, as in Spin.
 
 mod connection;
 mod host;

@@ -21,8 +21,8 @@ pub(super) struct Database {
     idle: Mutex<Vec<Session>>,
     places: Arc<Semaphore>,
     acquire: Duration,
-    /// Whoever begins an immediate transaction holds this, in the order they asked. SQLite itself knows no queue: its waiters poll, so that under
-    /// contention some wait for ever and all wait too long.
+    /// Whoever begins an immediate transaction holds this, in the order they asked. SQLite itself knows no queue: its
+    /// waiters poll, so that under contention some wait for ever and all wait too long.
     writer: Arc<Semaphore>,
     write_ahead: OnceLock<()>,
     pub(super) commits: Commits,
@@ -32,7 +32,6 @@ pub(super) struct Database {
 pub(super) struct Lease {
     pub(super) database: Arc<Database>,
     session: Option<Session>,
-    pub(super) wrote: bool,
     turn: Option<OwnedSemaphorePermit>,
     place: Option<OwnedSemaphorePermit>,
 }
@@ -58,7 +57,7 @@ impl Database {
             Ok(Err(_)) | Err(_) => return Err(Error::Io("database is locked: all of its connections are in use".into())),
         };
         let session = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        Ok(Lease { database: Arc::clone(self), session, wrote: false, turn: None, place: Some(place) })
+        Ok(Lease { database: Arc::clone(self), session, turn: None, place: Some(place) })
     }
 
     fn open(&self) -> rusqlite::Result<Session> {
@@ -120,7 +119,7 @@ async fn turn(writer: &Arc<Semaphore>, wait: Duration) -> Option<OwnedSemaphoreP
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let Some(session) = self.session.take() else { return };
+        let Some(mut session) = self.session.take() else { return };
         if session.reset() {
             let mut idle = self.database.idle.lock().unwrap_or_else(PoisonError::into_inner);
             if idle.len() < limits::SQLITE_IDLE_CONNECTIONS {
@@ -128,7 +127,8 @@ impl Drop for Lease {
                 return;
             }
         }
-        // To close is to roll back, and may write a checkpoint: not on an async thread. The next writer's turn comes after that.
+        // To close is to roll back, and may write a checkpoint: not on an async thread. The next writer's turn comes
+        // after that.
         let held = (self.turn.take(), self.place.take());
         let close = move || {
             drop(session);

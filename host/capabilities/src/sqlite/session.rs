@@ -38,6 +38,8 @@ const CLEAN_PRAGMAS: [&str; 14] = [
 pub(super) struct Session {
     pub(super) sqlite: rusqlite::Connection,
     marks: Arc<Marks>,
+    /// Rows changed by all users before this one.
+    changes_before: u64,
 }
 
 #[derive(Default)]
@@ -67,7 +69,7 @@ impl Session {
             false
         }));
         marks.reset();
-        Ok(Self { sqlite, marks })
+        Ok(Self { changes_before: sqlite.total_changes(), sqlite, marks })
     }
 
     /// Whether a transaction is open.
@@ -78,6 +80,11 @@ impl Session {
     /// Whether something was committed since this was last asked.
     pub(super) fn take_committed(&self) -> bool {
         self.marks.committed.load(Relaxed) && !self.in_transaction() && self.marks.committed.swap(false, Relaxed)
+    }
+
+    /// Whether this user has changed anything. Until then, what SQLite says of the last change is about somebody else's.
+    pub(super) fn has_changed_rows(&self) -> bool {
+        self.sqlite.total_changes() != self.changes_before
     }
 
     /// How long this user's statements wait for a lock.
@@ -95,10 +102,11 @@ impl Session {
 
     /// Makes the connection as good as new. False where it cannot be: then it must be closed.
     #[must_use]
-    pub(super) fn reset(&self) -> bool {
+    pub(super) fn reset(&mut self) -> bool {
         let clean =
             !self.in_transaction() && !self.marks.tainted.load(Relaxed) && self.sqlite.busy_timeout(limits::SQLITE_BUSY).is_ok();
         self.marks.reset();
+        self.changes_before = self.sqlite.total_changes();
         clean
     }
 }
@@ -110,7 +118,8 @@ impl Marks {
         self.busy_ms.store(u64::try_from(limits::SQLITE_BUSY.as_millis()).unwrap_or(u64::MAX), Relaxed);
     }
 
-    /// What a statement that is being prepared may do. Other files are out of bounds; what outlives the statement on its connection is noted.
+    /// What a statement that is being prepared may do. Other files are out of bounds; what outlives the statement on
+    /// its connection is noted.
     fn authorize(&self, action: &AuthAction<'_>) -> Authorization {
         match action {
             AuthAction::Attach { filename } => {

@@ -115,23 +115,20 @@ pub(super) fn run(
 ) {
     let Some(lease) = &mut *guard else { return };
     let mut output = Output { columns: Vec::new(), batcher: Batcher::new(), first: Some(reply), rest: None };
-    let mut wrote = false;
     let outcome = lease.session().and_then(|session| {
         running.set(Some(session.sqlite.get_interrupt_handle()));
-        let outcome = step(session, statement, parameters, &mut output, &mut wrote);
+        let outcome = step(session, statement, parameters, &mut output);
         running.set(None);
         outcome
     });
-    lease.wrote |= wrote;
     lease.after_statement();
     // The handle is free before anybody hears of the end, so that its next statement does not wait.
     drop(guard);
     output.finish(outcome);
 }
 
-fn step(session: &Session, statement: &str, parameters: Vec<Value>, output: &mut Output, wrote: &mut bool) -> Result<(), Error> {
+fn step(session: &Session, statement: &str, parameters: Vec<Value>, output: &mut Output) -> Result<(), Error> {
     let mut prepared = session.sqlite.prepare_cached(statement).map_err(io)?;
-    *wrote = !prepared.readonly();
     output.columns = prepared.column_names().into_iter().map(str::to_owned).collect();
     let columns = output.columns.len();
     let mut rows = prepared.query(rusqlite::params_from_iter(parameters.into_iter().map(to_sqlite))).map_err(io)?;
@@ -139,10 +136,7 @@ fn step(session: &Session, statement: &str, parameters: Vec<Value>, output: &mut
         let values = (0..columns).map(|column| from_sqlite(row.get_ref(column).map_err(io)?)).collect::<Result<_, Error>>()?;
         output.row(RowResult { values })?;
     }
-    drop(rows);
     if first_word_is(statement, "pragma") {
-        // Settings take effect when they are prepared: one from the cache would do nothing.
-        prepared.discard();
         session.bound_busy_timeout().map_err(io)?;
     }
     Ok(())

@@ -2,6 +2,8 @@
 //!
 //! Each test makes what it needs under a name of its own and removes it, so that they can run at once and again.
 
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod postgres;
 mod redis;
 

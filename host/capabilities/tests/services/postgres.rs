@@ -246,7 +246,7 @@ async fn a_changed_schema_costs_one_error_at_most() {
 }
 
 #[tokio::test]
-async fn a_transaction_that_stands_still_is_ended_by_the_server() {
+async fn the_server_knows_how_long_a_transaction_may_stand_still() {
     let Some(server) = Server::with("a INT").await else { return };
     let connection = server.open().await;
     let limit = rows(&connection, "SHOW idle_in_transaction_session_timeout", vec![]).await;

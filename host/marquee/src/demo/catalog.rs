@@ -43,7 +43,9 @@ pub fn plans(random: &mut Random, began: i64, houses: usize) -> Vec<Plan> {
     let mut plans = Vec::with_capacity(EVENTS);
     for number in 0..EVENTS {
         // Every city and every kind has its share; the rest is left to the seed.
-        let (Some(city), Some(kind)) = (CITIES.get(number % CITIES.len()), KINDS.get(random.below(KINDS.len()))) else { continue };
+        let (Some(city), Some(kind)) = (CITIES.get(number % CITIES.len()), KINDS.get(random.below(KINDS.len()))) else {
+            continue;
+        };
         plans.push(plan(random, began, houses, city, kind, number.is_multiple_of(SCARCE)));
     }
     plans
@@ -161,7 +163,9 @@ mod tests {
         let plans = all();
         assert_eq!(plans.len(), EVENTS);
         let of = |field: &str| plans.iter().map(|plan| plan.fields[field].to_string()).collect::<HashSet<_>>().len();
-        assert!(of("category") >= 8 && of("timezone") >= 20 && of("currency") >= 15 && of("starts_at") > 200 && of("title") > 150);
+        assert!(
+            of("category") >= 8 && of("timezone") >= 20 && of("currency") >= 15 && of("starts_at") > 200 && of("title") > 150
+        );
         let cities: HashSet<_> = plans.iter().map(|plan| plan.fields["venue"]["city"].to_string()).collect();
         assert!(cities.len() >= 30);
         assert!(plans.iter().all(|plan| plan.house < 8));

@@ -55,13 +55,19 @@ impl Client {
         }
     }
 
-    async fn ask(&self, path: &str, account: Option<&Account>, key: Option<&str>, body: &Value) -> Result<(StatusCode, Value), String> {
+    async fn ask(
+        &self,
+        path: &str,
+        account: Option<&Account>,
+        key: Option<&str>,
+        body: &Value,
+    ) -> Result<(StatusCode, Value), String> {
         let mut request = Request::post(format!("http://localhost{path}")).header(header::CONTENT_TYPE, "application/json");
         if let Some(account) = account {
             request = request.header(header::AUTHORIZATION, format!("Bearer {}", account.token));
         }
         if let Some(key) = key {
-            request = request.header("idempotency-key", format!("demo {key}"));
+            request = request.header("idempotency-key", format!("demo-{key}"));
         }
         let request = request.body(known(Bytes::from(body.to_string()))).map_err(|error| error.to_string())?;
         let response = match self.region.handle(request).await {
@@ -69,8 +75,10 @@ impl Client {
             Err(problem) => return Ok((problem.status(), Value::Null)),
         };
         let status = response.status();
-        let body = Limited::new(response.into_body(), DEMO_ANSWER_BYTES).collect().await.map_err(|error| error.to_string())?.to_bytes();
-        let document = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).map_err(|error| error.to_string())? };
+        let body =
+            Limited::new(response.into_body(), DEMO_ANSWER_BYTES).collect().await.map_err(|error| error.to_string())?.to_bytes();
+        let document =
+            if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).map_err(|error| error.to_string())? };
         Ok((status, document))
     }
 }

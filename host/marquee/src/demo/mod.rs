@@ -44,7 +44,8 @@ struct State {
 /// Fills the catalog, unless an earlier start has.
 pub async fn load(region: Arc<dyn Region>, folder: &DataFolder) -> Result<(), Error> {
     let state = match folder.read(FILE)? {
-        Some(kept) => serde_json::from_slice(&kept).map_err(|error| Error::Demo(format!("{FILE} in the data folder is malformed: {error}")))?,
+        Some(kept) => serde_json::from_slice(&kept)
+            .map_err(|error| Error::Demo(format!("{FILE} in the data folder is malformed: {error}")))?,
         None => State { seed: SEED, began: edge::now(), password: random::password(), done: false },
     };
     if state.done {
@@ -55,7 +56,12 @@ pub async fn load(region: Arc<dyn Region>, folder: &DataFolder) -> Result<(), Er
     tracing::info!("loading the demo catalog");
     let made = make(&Client::new(region), &state).await.map_err(Error::Demo)?;
     keep(folder, &State { done: true, ..state })?;
-    tracing::info!(events = made.events, bookings = made.bookings, took_ms = began.elapsed().as_millis(), "the demo catalog is loaded");
+    tracing::info!(
+        events = made.events,
+        bookings = made.bookings,
+        took_ms = began.elapsed().as_millis(),
+        "the demo catalog is loaded"
+    );
     Ok(())
 }
 
@@ -70,9 +76,12 @@ struct Made {
 }
 
 async fn make(client: &Client, state: &State) -> Result<Made, String> {
-    let organiser = client.account("organiser@demo.example", "Demo Organiser", &state.password).await?;
-    let houses = futures::stream::iter(words::ORGANISERS)
-        .map(|name| async { text(&client.post(&organiser, "/api/organisers", &format!("organiser {name}"), json!({"name": name})).await?, "id") })
+    let organiser = &client.account("organiser@demo.example", "Demo Organiser", &state.password).await?;
+    let houses = futures::stream::iter(words::ORGANISERS.iter().enumerate())
+        .map(|(number, name)| async move {
+            let made = client.post(organiser, "/api/organisers", &format!("organiser-{number}"), json!({"name": name})).await?;
+            text(&made, "id")
+        })
         .buffered(DEMO_AT_ONCE)
         .try_collect::<Vec<String>>()
         .await?;
@@ -83,7 +92,7 @@ async fn make(client: &Client, state: &State) -> Result<Made, String> {
         .try_collect::<Vec<Account>>()
         .await?;
     let bookings = futures::stream::iter(plans.iter().enumerate())
-        .map(|(number, plan)| one(client, &organiser, &houses, &buyers, number, plan))
+        .map(|(number, plan)| one(client, organiser, &houses, &buyers, number, plan))
         .buffer_unordered(DEMO_AT_ONCE)
         .try_fold(0, |sum, bookings| async move { Ok(sum + bookings) })
         .await?;
@@ -100,9 +109,9 @@ async fn one(
     plan: &Plan,
 ) -> Result<usize, String> {
     let house = houses.get(plan.house).ok_or("an event without an organiser")?;
-    let made = client.post(organiser, "/api/events", &format!("event {number}"), plan.document(house)).await?;
+    let made = client.post(organiser, "/api/events", &format!("event-{number}"), plan.document(house)).await?;
     let id = text(&made, "id")?;
-    client.post(organiser, &format!("/api/events/{id}/publish"), &format!("publish {number}"), json!({})).await?;
+    client.post(organiser, &format!("/api/events/{id}/publish"), &format!("publish-{number}"), json!({})).await?;
     let mut bookings = 0;
     let tickets = made.get("ticket_types").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     for (ticket, places) in tickets.iter().zip(&plan.sold) {
@@ -115,11 +124,11 @@ async fn one(
             }
             left -= quantity;
             let order = json!({"event_id": id, "items": [{"ticket_type_id": ticket, "quantity": quantity}]});
-            let booking = client.post(buyer, "/api/bookings", &format!("booking {ticket} {nth}"), order).await?;
+            let booking = client.post(buyer, "/api/bookings", &format!("booking-{ticket}-{nth}"), order).await?;
             // A free one is confirmed at once.
             if booking.get("status").and_then(Value::as_str) == Some("held") {
                 let payment = json!({"booking_id": text(&booking, "id")?, "method": {"type": "card", "token": "tok_ok"}});
-                client.post(buyer, "/api/payments", &format!("payment {ticket} {nth}"), payment).await?;
+                client.post(buyer, "/api/payments", &format!("payment-{ticket}-{nth}"), payment).await?;
             }
             bookings += 1;
         }

@@ -11,12 +11,14 @@ use serde_json::json;
 async fn a_person_registers_logs_in_and_is_known_at_every_edge() {
     let mut person = Client::new(&SHARED);
     let email = format!("{}@Example.com", unique("Ada"));
-    let registered = person.post("/api/auth/register", &json!({"email": email, "password": PASSWORD, "name": "Ada"})).await.expect(201);
+    let registered =
+        person.post("/api/auth/register", &json!({"email": email, "password": PASSWORD, "name": "Ada"})).await.expect(201);
     assert_eq!(registered["user"]["email"], email.to_lowercase());
     assert_eq!(registered["user"]["roles"], json!(["user"]));
     assert_eq!((&registered["token_type"], &registered["expires_in"]), (&json!("Bearer"), &json!(900)));
 
-    let logged_in = person.post("/api/auth/login", &json!({"email": email.to_uppercase(), "password": PASSWORD})).await.expect(200);
+    let logged_in =
+        person.post("/api/auth/login", &json!({"email": email.to_uppercase(), "password": PASSWORD})).await.expect(200);
     person.take_tokens(&logged_in);
     for place in [&person, &person.elsewhere()] {
         assert_eq!(place.get("/api/auth/me").await.expect(200), logged_in["user"]);
@@ -66,7 +68,12 @@ async fn an_old_refresh_token_ends_the_family() {
     }
     person.post("/api/auth/refresh", &json!({"refresh_token": first})).await.expect_problem(401, "token-revoked");
     person.post("/api/auth/refresh", &json!({"refresh_token": person.refresh_token})).await.expect_problem(401, "token-revoked");
-    eventually("the thief's access token dies", async || person.get("/api/auth/me").await.status.as_u16(), |status| *status == 401).await;
+    eventually(
+        "the thief's access token dies",
+        async || person.get("/api/auth/me").await.status.as_u16(),
+        |status| *status == 401,
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -87,7 +94,9 @@ async fn a_logout_is_known_at_every_edge_within_a_second() {
     for place in [&person, &elsewhere] {
         // A booking is the edge's own verification, `me` the region's.
         for path in ["/api/auth/me", "/api/bookings"] {
-            eventually("the token is dead", async || place.get(path).await, |answer| answer.status == 401).await.expect_problem(401, "token-revoked");
+            eventually("the token is dead", async || place.get(path).await, |answer| answer.status == 401)
+                .await
+                .expect_problem(401, "token-revoked");
         }
     }
     // The promise of the API is a second; a machine under test load gets a few.
@@ -117,7 +126,10 @@ async fn forged_and_foreign_tokens_are_refused() {
     ] {
         let header = format!("Bearer {forged}");
         for place in [&person, &person.elsewhere()] {
-            place.send(Method::GET, "/api/auth/me", &[("authorization", &header)], None).await.expect_problem(401, "unauthenticated");
+            place
+                .send(Method::GET, "/api/auth/me", &[("authorization", &header)], None)
+                .await
+                .expect_problem(401, "unauthenticated");
         }
         let verified = person.post("/api/auth/verify", &json!({"token": forged})).await.expect(200);
         assert_eq!(verified, json!({"active": false}));

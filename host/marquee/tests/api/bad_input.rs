@@ -47,7 +47,12 @@ async fn bodies_that_are_not_what_they_should_be() {
             let headers = [("idempotency-key", &*key), ("if-match", "\"1\"")];
             let answer = person.send(method.clone(), path, &headers, Some(body.to_vec())).await;
             // Whether the body or the permission is looked at first is the route's affair.
-            assert!(matches!(answer.status.as_u16(), 400 | 403 | 404), "{method} {path}, {name}: {} {}", answer.status, answer.json);
+            assert!(
+                matches!(answer.status.as_u16(), 400 | 403 | 404),
+                "{method} {path}, {name}: {} {}",
+                answer.status,
+                answer.json
+            );
             assert!(answer.json["type"].as_str().unwrap().starts_with("/problems/"), "{method} {path}, {name}");
         }
     }
@@ -78,8 +83,20 @@ async fn another_media_type_is_refused() {
 async fn ids_that_name_nothing() {
     let (person, _) = Client::organiser(&SHARED).await;
     let long = "a".repeat(500);
-    for id in ["local_00000000000000000000000000", "x", "..", "%2e%2e%2fetc%2fpasswd", "%00", "%ff", "'%20OR%201=1--", "%F0%9F%8E%9F", &long] {
-        for path in ["/api/events/{}", "/api/events/{}/availability", "/api/bookings/{}", "/api/payments/{}", "/api/payments/{}/receipt"] {
+    for id in [
+        "local_00000000000000000000000000",
+        "x",
+        "..",
+        "%2e%2e%2fetc%2fpasswd",
+        "%00",
+        "%ff",
+        "'%20OR%201=1--",
+        "%F0%9F%8E%9F",
+        &long,
+    ] {
+        for path in
+            ["/api/events/{}", "/api/events/{}/availability", "/api/bookings/{}", "/api/payments/{}", "/api/payments/{}/receipt"]
+        {
             let path = path.replace("{}", id);
             let answer = person.send_unchecked(Method::GET, &path, &[], None).await;
             assert!(matches!(answer.status.as_u16(), 400 | 404), "{path}: {}", answer.status);

@@ -16,7 +16,10 @@ async fn a_hold_takes_places_and_a_cancellation_gives_them_back() {
     let booking = answer.expect(201);
     assert_eq!(booking["status"], "held");
     assert_eq!(booking["event_id"], json!(show.id));
-    assert_eq!(booking["items"], json!([{"ticket_type_id": show.ticket, "quantity": 2, "unit_price": {"amount": 4500, "currency": "EUR"}}]));
+    assert_eq!(
+        booking["items"],
+        json!([{"ticket_type_id": show.ticket, "quantity": 2, "unit_price": {"amount": 4500, "currency": "EUR"}}])
+    );
     assert_eq!(booking["total"], json!({"amount": 9000, "currency": "EUR"}));
     assert!(booking["expires_at"].is_string() && booking["created_at"].is_string() && booking["version"].is_i64());
     let path = format!("/api/bookings/{}", booking["id"].as_str().unwrap());
@@ -30,7 +33,11 @@ async fn a_hold_takes_places_and_a_cancellation_gives_them_back() {
     assert!(cancelled["expires_at"].is_null());
     assert!(cancelled["version"].as_i64() > booking["version"].as_i64());
     assert_eq!(show.available(&buyer.elsewhere()).await, 10);
-    assert_eq!(buyer.post(&format!("{path}/cancel"), &json!({})).await.expect(200), cancelled, "cancelling twice is cancelling once");
+    assert_eq!(
+        buyer.post(&format!("{path}/cancel"), &json!({})).await.expect(200),
+        cancelled,
+        "cancelling twice is cancelling once"
+    );
 }
 
 #[tokio::test]
@@ -41,7 +48,8 @@ async fn a_free_ticket_is_confirmed_at_once() {
     assert_eq!(booking["status"], "confirmed");
     let path = format!("/api/bookings/{}", booking["id"].as_str().unwrap());
     let shown = organiser.get(&path).await.expect(200);
-    let codes: Vec<_> = shown["tickets"].as_array().unwrap().iter().map(|ticket| ticket["code"].as_str().unwrap().to_owned()).collect();
+    let codes: Vec<_> =
+        shown["tickets"].as_array().unwrap().iter().map(|ticket| ticket["code"].as_str().unwrap().to_owned()).collect();
     assert_eq!(codes.len(), 2);
     assert_ne!(codes[0], codes[1]);
     assert_eq!(organiser.get(&path).await.expect(200)["tickets"], shown["tickets"], "codes do not change");
@@ -91,7 +99,8 @@ async fn limits_are_limits() {
     let standing = show.document["ticket_types"][1]["id"].as_str().unwrap();
     let order = |seated: i64, stand: i64| {
         let items = [(&*show.ticket, seated), (standing, stand)];
-        let items: Vec<Value> = items.iter().filter(|(_, n)| *n > 0).map(|(id, n)| json!({"ticket_type_id": id, "quantity": n})).collect();
+        let items: Vec<Value> =
+            items.iter().filter(|(_, n)| *n > 0).map(|(id, n)| json!({"ticket_type_id": id, "quantity": n})).collect();
         json!({"event_id": show.id, "items": items})
     };
     let buyer = Client::register(&SHARED).await;
@@ -182,6 +191,10 @@ async fn my_bookings_are_mine_newest_first() {
     let next = first["next_cursor"].as_str().unwrap();
     let second = buyer.elsewhere().get(&format!("/api/bookings?limit=2&cursor={next}")).await.expect(200);
     assert!(second["next_cursor"].is_null());
-    let shown: Vec<_> = [&first, &second].iter().flat_map(|page| page["items"].as_array().unwrap()).map(|booking| booking["id"].clone()).collect();
+    let shown: Vec<_> = [&first, &second]
+        .iter()
+        .flat_map(|page| page["items"].as_array().unwrap())
+        .map(|booking| booking["id"].clone())
+        .collect();
     assert_eq!(shown, made);
 }

@@ -29,7 +29,11 @@ async fn a_draft_is_nobodys_business_until_it_is_published() {
     }
     let stranger = organiser.forgetful();
     eventually("everybody reads it", async || stranger.get(&path).await.status.as_u16(), |status| *status == 200).await;
-    assert_eq!(organiser.post(&format!("{path}/publish"), &json!({})).await.expect(200), published, "publishing twice is publishing once");
+    assert_eq!(
+        organiser.post(&format!("{path}/publish"), &json!({})).await.expect(200),
+        published,
+        "publishing twice is publishing once"
+    );
 }
 
 #[tokio::test]
@@ -96,7 +100,10 @@ async fn a_repeated_write_is_done_once() {
     let first = organiser.post_with(&key, "/api/events", &body).await;
     let again = organiser.elsewhere().post_with(&key, "/api/events", &body).await;
     assert_eq!((first.status.as_u16(), &first.bytes), (again.status.as_u16(), &again.bytes));
-    organiser.post_with(&key, "/api/events", &event(&id, json!({"title": "Other"}))).await.expect_problem(409, "idempotency-conflict");
+    organiser
+        .post_with(&key, "/api/events", &event(&id, json!({"title": "Other"})))
+        .await
+        .expect_problem(409, "idempotency-conflict");
 }
 
 #[tokio::test]
@@ -106,7 +113,11 @@ async fn cancelling_an_event_ends_the_sale_and_gives_money_back() {
     let buyer = Client::register(&SHARED).await;
     let booking = buyer.post_with(&unique("key"), "/api/bookings", &show.order(2)).await.expect(201);
     let payment = buyer
-        .post_with(&unique("key"), "/api/payments", &json!({"booking_id": booking["id"], "method": {"type": "card", "token": "tok_ok"}}))
+        .post_with(
+            &unique("key"),
+            "/api/payments",
+            &json!({"booking_id": booking["id"], "method": {"type": "card", "token": "tok_ok"}}),
+        )
         .await
         .expect(201);
     let cancelled = organiser.post(&format!("/api/events/{}/cancel", show.id), &json!({})).await.expect(200);
@@ -114,11 +125,16 @@ async fn cancelling_an_event_ends_the_sale_and_gives_money_back() {
     buyer.post_with(&unique("key"), "/api/bookings", &show.order(1)).await.expect_problem(409, "not-on-sale");
     organiser.post(&format!("/api/events/{}/publish", show.id), &json!({})).await.expect_problem(409, "wrong-state");
     let path = format!("/api/bookings/{}", booking["id"].as_str().unwrap());
-    eventually("its bookings are cancelled", async || {
-        // Under stock Spin nothing happens by itself: the next look at the event drives it on.
-        organiser.post(&format!("/api/events/{}/cancel", show.id), &json!({})).await.expect(200);
-        buyer.get(&path).await.json
-    }, |booking| booking["status"] == "cancelled").await;
+    eventually(
+        "its bookings are cancelled",
+        async || {
+            // Under stock Spin nothing happens by itself: the next look at the event drives it on.
+            organiser.post(&format!("/api/events/{}/cancel", show.id), &json!({})).await.expect(200);
+            buyer.get(&path).await.json
+        },
+        |booking| booking["status"] == "cancelled",
+    )
+    .await;
     let path = format!("/api/payments/{}", payment["id"].as_str().unwrap());
     eventually("money is back", async || buyer.get(&path).await.json, |payment| payment["refunded"]["amount"] == 9000).await;
 }
@@ -154,7 +170,8 @@ async fn an_event_that_makes_no_sense_is_refused_with_every_fault() {
         (json!({"organiser_id": "nobody"}), "/organiser_id"),
     ] {
         let problem = organiser.post("/api/events", &event(&id, change.clone())).await.expect_problem(400, "invalid-request");
-        let pointers: Vec<_> = problem["errors"].as_array().unwrap().iter().map(|fault| fault["pointer"].as_str().unwrap()).collect();
+        let pointers: Vec<_> =
+            problem["errors"].as_array().unwrap().iter().map(|fault| fault["pointer"].as_str().unwrap()).collect();
         assert_eq!(pointers, [pointer], "{change}");
     }
 }

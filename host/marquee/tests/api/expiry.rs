@@ -34,13 +34,23 @@ async fn money_that_comes_late_confirms_if_there_is_room_and_goes_back_if_not() 
         // Somebody takes the place as soon as the hold is over.
         let other = Client::register(&HASTY).await;
         let order = show.order(1);
-        eventually("a place", async || other.post_with(&unique("key"), "/api/bookings", &order).await.status.as_u16(), |status| *status == 201).await;
+        eventually(
+            "a place",
+            async || other.post_with(&unique("key"), "/api/bookings", &order).await.status.as_u16(),
+            |status| *status == 201,
+        )
+        .await;
         let path = format!("/api/payments/{}", payment["id"].as_str().unwrap());
         eventually("the money comes", async || late.get(&path).await.json, |payment| payment["status"] == "completed").await;
         let booking = late.get(&format!("/api/bookings/{}", booking["id"].as_str().unwrap())).await.expect(200);
         assert_eq!(booking["status"], outcome, "capacity {capacity}");
         if outcome == "expired" {
-            eventually("the money goes back", async || late.get(&path).await.json, |payment| payment["refunded"]["amount"] == 4500).await;
+            eventually(
+                "the money goes back",
+                async || late.get(&path).await.json,
+                |payment| payment["refunded"]["amount"] == 4500,
+            )
+            .await;
         }
     }
 }

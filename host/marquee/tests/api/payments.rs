@@ -140,7 +140,12 @@ fn form_with(html: &str, choice: &str) -> Form {
         let rest = tag.split_once(&format!("{name}=\""))?.1;
         Some(rest.split_once('"')?.0.replace("&amp;", "&"))
     };
-    let form = html.split("<form").skip(1).map(|form| form.split("</form>").next().unwrap()).find(|form| form.contains(choice)).expect("a form");
+    let form = html
+        .split("<form")
+        .skip(1)
+        .map(|form| form.split("</form>").next().unwrap())
+        .find(|form| form.contains(choice))
+        .expect("a form");
     let tags = form.split('<').skip(1);
     let fields = tags.filter(|tag| tag.starts_with("input") || tag.starts_with("button")).filter_map(|tag| {
         let (name, value) = (attribute(tag, "name")?, attribute(tag, "value").unwrap_or_default());
@@ -183,7 +188,10 @@ async fn webhooks_are_believed_only_when_signed_and_fresh() {
     }
     until_completed(&buyer, &payment).await;
     assert_eq!(status_of(&buyer, &booking).await, "confirmed");
-    provider.send(Method::POST, "/api/payments/webhooks/nobody", &[], Some(body.clone().into())).await.expect_problem(404, "not-found");
+    provider
+        .send(Method::POST, "/api/payments/webhooks/nobody", &[], Some(body.clone().into()))
+        .await
+        .expect_problem(404, "not-found");
 }
 
 #[tokio::test]
@@ -204,7 +212,9 @@ async fn a_receipt_is_json_or_a_pdf() {
 
 #[tokio::test]
 async fn a_paid_booking_is_refunded_until_the_event_says_no() {
-    for (refund_until, cancellable) in [(json!("2037-02-01T00:00:00Z"), true), (json!("2020-01-01T00:00:00Z"), false), (Value::Null, false)] {
+    for (refund_until, cancellable) in
+        [(json!("2037-02-01T00:00:00Z"), true), (json!("2020-01-01T00:00:00Z"), false), (Value::Null, false)]
+    {
         let (_, buyer, show, booking) = held_at(json!({"refund_until": refund_until})).await;
         let payment = pay(&buyer, &booking, "tok_ok").await.expect(201);
         let answer = buyer.post(&format!("/api/bookings/{}/cancel", booking["id"].as_str().unwrap()), &json!({})).await;
@@ -216,7 +226,8 @@ async fn a_paid_booking_is_refunded_until_the_event_says_no() {
         assert_eq!(answer.expect(200)["status"], "cancelled");
         assert_eq!(show.available(&buyer).await, 100);
         let path = format!("/api/payments/{}", payment["id"].as_str().unwrap());
-        eventually("the money goes back", async || buyer.get(&path).await.json, |payment| payment["refunded"]["amount"] == 9000).await;
+        eventually("the money goes back", async || buyer.get(&path).await.json, |payment| payment["refunded"]["amount"] == 9000)
+            .await;
     }
 }
 

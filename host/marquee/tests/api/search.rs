@@ -50,7 +50,11 @@ async fn every_filter_filters() {
         }
     }
     let page = organiser.get(&format!("/api/events?category={category}&limit=1")).await.expect(200);
-    assert_eq!(page["facets"], json!({"category": {&category: 3}, "city": {"Colombo": 2, "Kandy": 1}}), "facets count everything that matches");
+    assert_eq!(
+        page["facets"],
+        json!({"category": {&category: 3}, "city": {"Colombo": 2, "Kandy": 1}}),
+        "facets count everything that matches"
+    );
 }
 
 #[tokio::test]
@@ -66,7 +70,12 @@ async fn pages_have_everything_once_while_others_write() {
         let page = organiser.get(&format!("/api/events?category={category}&limit=3{cursor}")).await.expect(200);
         all.extend(titles(&page).into_iter().map(str::to_owned));
         if all.len() == 3 {
-            OnSale::publish(&organiser, &id, json!({"title": "Early", "category": category, "starts_at": "2037-01-01T19:00:00Z"})).await;
+            OnSale::publish(
+                &organiser,
+                &id,
+                json!({"title": "Early", "category": category, "starts_at": "2037-01-01T19:00:00Z"}),
+            )
+            .await;
         }
         match page["next_cursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),

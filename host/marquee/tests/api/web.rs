@@ -23,9 +23,12 @@ async fn every_operation_of_the_document_exists() {
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
     let mut operations = 0;
     for (template, path) in document["paths"].as_object().unwrap() {
-        for method in path.as_object().unwrap().keys().filter(|key| ["get", "post", "patch", "put", "delete"].contains(&key.as_str())) {
+        for method in
+            path.as_object().unwrap().keys().filter(|key| ["get", "post", "patch", "put", "delete"].contains(&key.as_str()))
+        {
             let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
-            let real = template.split('/').map(|part| if part.starts_with('{') { "x" } else { part }).collect::<Vec<_>>().join("/");
+            let real =
+                template.split('/').map(|part| if part.starts_with('{') { "x" } else { part }).collect::<Vec<_>>().join("/");
             let answer = client.send_unchecked(method.clone(), &real, &[], None).await;
             assert!(answer.status.as_u16() != 405 && answer.status.as_u16() < 500, "{method} {template}: {}", answer.status);
             operations += 1;

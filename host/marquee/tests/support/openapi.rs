@@ -14,7 +14,9 @@ static DOCUMENT: OnceCell<Value> = OnceCell::const_new();
 static VALIDATORS: Mutex<Option<HashMap<String, Arc<Validator>>>> = Mutex::new(None);
 
 pub async fn document(server: &Server) -> &'static Value {
-    DOCUMENT.get_or_init(async || reqwest::get(format!("{}/api/openapi.json", server.edges[0])).await.unwrap().json().await.unwrap()).await
+    DOCUMENT
+        .get_or_init(async || reqwest::get(format!("{}/api/openapi.json", server.edges[0])).await.unwrap().json().await.unwrap())
+        .await
 }
 
 /// The documented path that this one is an instance of; literal segments win over parameters.
@@ -22,7 +24,10 @@ fn template<'d>(document: &'d Value, path: &str) -> Option<&'d str> {
     let path = path.split('?').next()?;
     let matching = document["paths"].as_object()?.keys().filter(|template| {
         template.split('/').count() == path.split('/').count()
-            && template.split('/').zip(path.split('/')).all(|(expected, segment)| expected.starts_with('{') || expected == segment)
+            && template
+                .split('/')
+                .zip(path.split('/'))
+                .all(|(expected, segment)| expected.starts_with('{') || expected == segment)
     });
     matching.min_by_key(|template| template.matches('{').count()).map(String::as_str)
 }
@@ -44,7 +49,11 @@ pub async fn check(server: &Server, method: &Method, path: &str, answer: &Answer
     let pointer = |rest: &str| format!("#/paths/{}/{name}/responses/{rest}", template.replace('~', "~0").replace('/', "~1"));
     let mut response = &operation["responses"][status.to_string()];
     let mut at = pointer(&status.to_string());
-    assert!(!response.is_null(), "{method} {template} answers {status}, which is not documented: {}", String::from_utf8_lossy(&answer.bytes));
+    assert!(
+        !response.is_null(),
+        "{method} {template} answers {status}, which is not documented: {}",
+        String::from_utf8_lossy(&answer.bytes)
+    );
     if let Some(reference) = response["$ref"].as_str() {
         at = reference.to_owned();
         response = document.pointer(&reference[1..]).unwrap_or_else(|| panic!("{reference} leads nowhere"));

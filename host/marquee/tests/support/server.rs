@@ -130,7 +130,11 @@ impl Server {
         remember(child.id());
         let deadline = Instant::now() + READY;
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < deadline, "spin does not answer: {}", std::fs::read_to_string(folder.join("test.log")).unwrap());
+            assert!(
+                Instant::now() < deadline,
+                "spin does not answer: {}",
+                std::fs::read_to_string(folder.join("test.log")).unwrap()
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
         let edge = format!("http://127.0.0.1:{port}");

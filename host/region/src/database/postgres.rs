@@ -87,7 +87,9 @@ fn row(row: &PgRow) -> Result<Row, Error> {
 fn error(error: sqlx::Error) -> Error {
     match error {
         sqlx::Error::Database(error) => Error::Refused(error.message().to_owned()),
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_) => Error::Unavailable(error.to_string()),
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_) => {
+            Error::Unavailable(error.to_string())
+        }
         // Its text may quote the URL, and the URL may hold a password.
         sqlx::Error::Configuration(_) => Error::Unavailable("the URL is not one of a Postgres server".to_owned()),
         other => Error::Refused(other.to_string()),

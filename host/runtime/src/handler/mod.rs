@@ -46,9 +46,13 @@ pub(crate) struct Ticket {
 }
 
 enum Slot {
-    Own { _permit: OwnedSemaphorePermit },
+    Own {
+        _permit: OwnedSemaphorePermit,
+    },
     /// A second try goes on in the slot of the first.
-    Of { _first: Arc<Ticket> },
+    Of {
+        _first: Arc<Ticket>,
+    },
 }
 
 impl Ticket {

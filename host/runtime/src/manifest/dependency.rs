@@ -48,9 +48,7 @@ impl DependencyName {
             None => (name, None),
         };
         match package.split_once(':') {
-            None if interface.is_none() && version.is_none() => {
-                is_kebab_case(package).then(|| Self::Plain(package.to_owned()))
-            }
+            None if interface.is_none() && version.is_none() => is_kebab_case(package).then(|| Self::Plain(package.to_owned())),
             None => None,
             Some((namespace, rest)) => {
                 let words = [Some(namespace), Some(rest), interface];

@@ -129,9 +129,8 @@ pub(super) fn is_kebab_case(name: &str) -> bool {
 }
 
 fn words(name: &str, separator: char) -> bool {
-    name.split(separator).all(|word| {
-        word.starts_with(|c: char| c.is_ascii_alphabetic()) && word.chars().all(|c| c.is_ascii_alphanumeric())
-    })
+    name.split(separator)
+        .all(|word| word.starts_with(|c: char| c.is_ascii_alphabetic()) && word.chars().all(|c| c.is_ascii_alphanumeric()))
 }
 
 #[cfg(test)]
@@ -178,11 +177,11 @@ mod tests {
     fn what_is_set_beats_files_and_a_bad_file_does_not_quote_itself() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("variables.toml");
-        std::fs::write(&path, "a = \"file\"\nb = \"file\"\n").unwrap();
+        std::fs::write(&path, "a = \"in it\"\nb = \"in it\"\n").unwrap();
         let sources = VariableSources::new().set("a", "set").file(&path).unwrap();
         assert_eq!(sources.value("a").unwrap().expose(), "set");
-        assert_eq!(sources.value("b").unwrap().expose(), "file");
-        assert!(!format!("{sources:?}").contains("file"));
+        assert_eq!(sources.value("b").unwrap().expose(), "in it");
+        assert!(!format!("{sources:?}").contains("in it"));
 
         std::fs::write(&path, "a = \"x\"\npassword = hunter2\n").unwrap();
         let message = VariableSources::new().file(&path).unwrap_err().to_string();

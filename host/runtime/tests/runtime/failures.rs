@@ -33,7 +33,8 @@ async fn each_way_to_die_has_its_own_status_and_the_next_request_works() {
     ];
     for (path, label, status) in cases {
         // Neighbours in instances of their own notice nothing.
-        let (failed, neighbours) = futures::join!(post(&application, path), join_all((0..8).map(|_| post(&application, "/slow?20"))));
+        let (failed, neighbours) =
+            futures::join!(post(&application, path), join_all((0..8).map(|_| post(&application, "/slow?20"))));
         let failure = failed.unwrap_err();
         assert_eq!((failure.label(), failure.status().as_u16()), (label, status), "{path}: {failure}");
         assert!(neighbours.iter().all(Result::is_ok), "{path}: {neighbours:?}");

@@ -35,20 +35,18 @@ pub fn manifest_of_version(tool: &str, version: &str) -> Manifest {
         spin_manifest_version = 2
         [application]
         name = "fixtures"
-        [variables]
-        version = {{ required = true }}
         [[trigger.http]]
         route = "/..."
         component = "fixtures"
         [component.fixtures]
         source = {:?}
-        variables = {{ version = "{{{{ version }}}}" }}
+        environment = {{ VERSION = {version:?} }}
         [component.fixtures.tool.marquee]
         {tool}
         "#,
         wasm("fixtures"),
     );
-    Manifest::parse(&text, Path::new("spin.toml"), &VariableSources::new().set("version", version)).unwrap()
+    Manifest::parse(&text, Path::new("spin.toml"), &VariableSources::new()).unwrap()
 }
 
 pub async fn load(manifest: Manifest) -> Arc<Version> {
@@ -58,11 +56,13 @@ pub async fn load(manifest: Manifest) -> Arc<Version> {
 /// All tests share one compiled fixture.
 pub fn loader() -> Arc<Loader> {
     static LOADER: OnceLock<Arc<Loader>> = OnceLock::new();
-    let made = LOADER.get_or_init(|| {
-        let folder = root().join("target/tmp/runtime-tests-cache");
-        Arc::new(Loader::new(engine(), Cache::open(&folder)))
-    });
+    let made = LOADER.get_or_init(|| Arc::new(Loader::new(engine(), cache())));
     Arc::clone(made)
+}
+
+/// Compiled code of earlier runs: compiling the whole application takes a while.
+pub fn cache() -> Cache {
+    Cache::open(&root().join("target/tmp/runtime-tests-cache"))
 }
 
 pub async fn application(tool: &str) -> Arc<Application> {

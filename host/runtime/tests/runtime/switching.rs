@@ -53,9 +53,8 @@ async fn traffic_moves_to_the_next_version_and_no_request_fails() {
 async fn a_request_finishes_on_the_version_it_began_on() {
     let switch = Switch::new(version("first").await);
     let old = switch.current();
-    let (slow, replaced) = futures::join!(get(&old, "/slow?300"), async {
-        switch.replace(version("second").await, &probe("/hello")).await
-    });
+    let (slow, replaced) =
+        futures::join!(get(&old, "/slow?300"), async { switch.replace(version("second").await, &probe("/hello")).await });
     assert!(slow.is_ok() && replaced.is_ok());
     assert_eq!(get(&old, "/version").await.unwrap().1, "first");
     assert_eq!(get(&switch.current(), "/version").await.unwrap().1, "second");
