@@ -160,7 +160,10 @@ fn load(wrk: &Path, subject: &Subject, round: usize) -> Result<Load> {
     command.args(script).arg(&subject.url).args(after);
     let text = output(&mut command)?;
     let field = |label: &str, number: usize| {
-        text.lines().find(|line| line.trim_start().starts_with(label)).and_then(|line| line.split_whitespace().nth(number)).unwrap_or_default()
+        text.lines()
+            .find(|line| line.trim_start().starts_with(label))
+            .and_then(|line| line.split_whitespace().nth(number))
+            .unwrap_or_default()
     };
     Ok(Load {
         per_second: field("Requests/sec:", 1).parse().context("wrk printed no rate")?,
@@ -270,7 +273,11 @@ fn spin_up(manifest: &Path, name: &str) -> Result<Option<(Other, u16)>> {
     let port = free_port()?;
     let state: PathBuf = root().join(format!("target/{name}-{}", std::process::id()));
     let mut command = Command::new(spin);
-    command.args(["up", "--quiet", "--listen", &format!("127.0.0.1:{port}"), "--from"]).arg(manifest).arg("--state-dir").arg(state);
+    command
+        .args(["up", "--quiet", "--listen", &format!("127.0.0.1:{port}"), "--from"])
+        .arg(manifest)
+        .arg("--state-dir")
+        .arg(state);
     Ok(Some((Other::start(command, port)?, port)))
 }
 
@@ -281,7 +288,13 @@ fn free_port() -> Result<u16> {
 /// What this ran on: figures mean nothing without it.
 fn machine() -> Result<String> {
     let information = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let field = |name: &str| information.lines().find(|line| line.starts_with(name)).and_then(|line| line.split_once(':')).map_or("", |(_, it)| it.trim());
+    let field = |name: &str| {
+        information
+            .lines()
+            .find(|line| line.starts_with(name))
+            .and_then(|line| line.split_once(':'))
+            .map_or("", |(_, it)| it.trim())
+    };
     let cores = std::thread::available_parallelism()?;
     Ok(format!("machine: {} ({cores} cores), {}", field("model name"), output(&mut command("uname", &["-sr"]))?.trim()))
 }

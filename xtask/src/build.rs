@@ -5,17 +5,34 @@ use crate::{
     tools,
 };
 use anyhow::{Context, Result};
-use std::path::PathBuf;
+use std::{path::PathBuf, process::Command};
 
 /// Where the binary lands.
 pub const MARQUEE: &str = "target/release/marquee";
+
+/// The host's crates. Built, tested and linted always together: another selection has other features in common, and would build what
+/// they depend on again.
+pub const HOST: &[&str] = &["capabilities", "edge", "marquee", "region", "runtime", "telemetry"];
+
+/// Libraries that need neither wasm nor a server. They are tested with debug assertions on.
+pub const PURE: &[&str] = &["ledger-core", "migrations", "read-model", "xtask"];
+
+/// `cargo VERB` for the host's crates, in the profile that is shipped.
+pub fn host(verb: &str, arguments: &[&str]) -> Command {
+    let mut command = cargo(&[verb, "--release", "--locked"]);
+    for name in HOST {
+        command.args(["--package", name]);
+    }
+    command.args(arguments);
+    command
+}
 
 /// Builds everything that `marquee up` needs.
 pub fn all() -> Result<()> {
     components(&[])?;
     step("building the host (cargo shows its progress; the first time takes some minutes)", || {
         tools::c_compiler()?;
-        run(&mut cargo(&["build", "--release", "--locked", "--package", "marquee"]))
+        run(&mut host("build", &[]))
     })
 }
 

@@ -9,7 +9,9 @@ use anyhow::Result;
 /// Checks everything; warnings are failures.
 pub fn run() -> Result<()> {
     step("checking the format", || step::run(&mut cargo(&["fmt", "--all", "--check"])))?;
-    step("linting the host", || step::run(&mut cargo(&["clippy", "--release", "--locked", "--all-targets", "--", "-D", "warnings"])))?;
+    step("linting the host", || {
+        step::run(&mut cargo(&["clippy", "--release", "--locked", "--all-targets", "--", "-D", "warnings"]))
+    })?;
     step("linting the components", || {
         let mut command = cargo(&["clippy", "--profile", "wasm", "--locked", "--target", "wasm32-wasip2", "--package", "kit"]);
         for name in build::component_names()? {

@@ -14,11 +14,13 @@ const DEFAULT: [&str; 2] = ["http://127.0.0.1:8080", "http://127.0.0.1:8081"];
 
 /// Runs a scenario of `load-tests/`.
 pub fn run(arguments: &[String]) -> Result<()> {
-    let (mut scenario, mut urls, mut short) = (None, None, false);
+    let (mut scenario, mut urls, mut short, mut own_built) = (None, None, false, false);
     let mut words = arguments.iter();
     while let Some(word) = words.next() {
         match word.as_str() {
             "--short" => short = true,
+            // For the test run: a platform of its own from what has been built already.
+            "--own" => own_built = true,
             "--url" => urls = Some(words.next().context("--url takes URLs, separated by commas")?.clone()),
             name if scenario.is_none() && !name.starts_with('-') => scenario = Some(name.to_owned()),
             other => bail!("{other} is not understood: cargo xtask load browse|onsale [--url URL,URL] [--short]"),
@@ -33,10 +35,12 @@ pub fn run(arguments: &[String]) -> Result<()> {
     let mut own = None;
     let urls = match urls {
         Some(urls) => urls,
-        None if TcpStream::connect("127.0.0.1:8080").is_ok() => DEFAULT.join(","),
+        None if !own_built && TcpStream::connect("127.0.0.1:8080").is_ok() => DEFAULT.join(","),
         None => {
-            build::all()?;
-            say("nothing listens on port 8080: starting a platform of its own");
+            if !own_built {
+                build::all()?;
+                say("nothing listens on port 8080: starting a platform of its own");
+            }
             own.insert(Node::start("load", if scenario == "browse" { &[] } else { &["--no-demo"] })?).edges.join(",")
         }
     };

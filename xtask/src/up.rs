@@ -42,10 +42,12 @@ fn rebuild_on_save(node: u32) -> Result<()> {
     while parent_id() == node {
         std::thread::sleep(POLL);
         let now = sources()?;
-        let changed: Vec<PathBuf> = now.iter().filter(|(path, time)| before.get(*path) != Some(*time)).map(|(path, _)| path.clone()).collect();
+        let changed: Vec<PathBuf> =
+            now.iter().filter(|(path, time)| before.get(*path) != Some(*time)).map(|(path, _)| path.clone()).collect();
         before = now;
         let Some(path) = changed.first() else { continue };
-        let own: Vec<&String> = components.iter().filter(|name| changed.iter().all(|path| path.starts_with(build::component_folder(name)))).collect();
+        let own: Vec<&String> =
+            components.iter().filter(|name| changed.iter().all(|path| path.starts_with(build::component_folder(name)))).collect();
         // What several components share makes all of them new; cargo finds out which really are.
         let rebuilt = if own.is_empty() { components.iter().collect() } else { own };
         say(&format!("{} was saved: building", path.display()));

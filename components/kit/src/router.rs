@@ -125,7 +125,7 @@ pub async fn serve(router: &Router, request: spin_sdk::http::Request) -> spin_sd
 
 fn finish(mut response: Response, head: bool, request_id: String) -> Response {
     if head {
-        response.headers.push(("content-length", response.body.len().to_string()));
+        // Without its length: a host may refuse one that the body does not have.
         response.body = Bytes::new();
     }
     response.header("x-request-id", request_id)

@@ -12,12 +12,26 @@ use runtime::{RequestBody, ResponseBody};
 use wasmtime_wasi_http::Error;
 
 use crate::connection::Busy;
-use crate::limits::BODY_BYTES;
+use crate::limits::{BODY_BYTES, UNREAD, UNREAD_BYTES};
 
 /// A request's body that is known.
 #[must_use]
 pub fn known(bytes: Bytes) -> RequestBody {
     Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// Reads what a client goes on sending, up to [`UNREAD_BYTES`] and [`UNREAD`], and forgets it.
+pub(crate) async fn drain<B: HttpBody<Data = Bytes> + Unpin>(mut body: B) {
+    let reading = async {
+        let mut left = UNREAD_BYTES;
+        while let Some(Ok(frame)) = body.frame().await {
+            let length = frame.data_ref().map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX));
+            let Some(rest) = left.checked_sub(length) else { return };
+            left = rest;
+        }
+    };
+    // Whether all of it came or not, the refusal is next.
+    _ = tokio::time::timeout(UNREAD, reading).await;
 }
 
 /// Says, after the fact, whether a body was cut off at its limit.

@@ -156,12 +156,6 @@ mod tests {
         Ok(Arc::new(Batch { after, position, facts }))
     }
 
-    async fn until(replica: &Replica, position: i64) {
-        while replica.position() < position {
-            tokio::task::yield_now().await;
-        }
-    }
-
     #[tokio::test(start_paused = true)]
     async fn a_lost_feed_is_opened_again_with_a_snapshot() {
         for lost in [Err(feed::Error::Lagged), Err(feed::Error::Ended), batch(99, 100, vec![])] {
@@ -176,11 +170,11 @@ mod tests {
             let stop = CancellationToken::new();
             let following = tokio::spawn(follower.run(stop.clone()));
             first.send(batch(8, 11, vec![availability("eu_1", 8, 4)])).await.unwrap();
-            until(&replica, 11).await;
+            replica.until(11).await;
             first.send(lost).await.unwrap();
-            until(&replica, 50).await;
+            replica.until(50).await;
             second.send(batch(50, 51, vec![availability("eu_1", 31, 0)])).await.unwrap();
-            until(&replica, 51).await;
+            replica.until(51).await;
             stop.cancel();
             following.await.unwrap();
         }
@@ -195,9 +189,9 @@ mod tests {
         let replica = follower.replica().clone();
         let stop = CancellationToken::new();
         let following = tokio::spawn(follower.run(stop.clone()));
-        until(&replica, 10).await;
+        replica.until(10).await;
         tokio::time::sleep(limits::FEED_SILENCE * 2).await;
-        until(&replica, 50).await;
+        replica.until(50).await;
         stop.cancel();
         following.await.unwrap();
     }

@@ -30,6 +30,11 @@ pub const HEADER_BYTES: usize = 16 * 1024;
 pub const HEADERS: usize = 100;
 /// Bytes of a request's body: 413 beyond. Components set smaller limits themselves.
 pub const BODY_BYTES: u64 = 1024 * 1024;
+/// Bytes of a body that is too long which are read all the same, and for how long, before the refusal is sent: a client that is still
+/// writing when the connection closes never sees it.
+pub const UNREAD_BYTES: u64 = 8 * BODY_BYTES;
+/// See [`UNREAD_BYTES`].
+pub const UNREAD: Duration = Duration::from_secs(2);
 /// How long a request may take until its answer begins: 504 beyond. Components have their own, shorter limits; this one bounds the rest,
 /// a region that does not answer or a body that does not come.
 pub const REQUEST: Duration = Duration::from_secs(30);

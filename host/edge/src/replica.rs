@@ -121,6 +121,12 @@ impl Replica {
         tokio::time::timeout(limit, waiting).await.is_ok()
     }
 
+    /// Returns once it is at a position.
+    #[cfg(test)]
+    pub(crate) async fn until(&self, position: i64) {
+        self.0.applied.subscribe().wait_for(|_| self.position() >= position).await.unwrap();
+    }
+
     fn as_of(&self) -> Option<i64> {
         Some(self.0.as_of.load(Ordering::Acquire)).filter(|as_of| *as_of > 0)
     }

@@ -14,7 +14,7 @@ use runtime::{Place, RequestBody, Target};
 use telemetry::{Metrics, RequestLabels, Role};
 
 use crate::application::{Components, Region, Traffic, answer};
-use crate::body::{Body, Limited, Overrun};
+use crate::body::{self, Body, Limited, Overrun};
 use crate::connection::Connection;
 use crate::cors::{Cors, Grant};
 use crate::headers::{self, Look, MARQUEE_SEEN, X_REQUEST_ID};
@@ -55,7 +55,12 @@ impl<T: Traffic> Service<T> {
         let target = version.routes().find(&parts.method, uri.path());
 
         let answered = match (refuse(&parts, &body, &look), target) {
-            (Some(problem), _) => Err(problem),
+            (Some(problem), _) => {
+                if matches!(problem, Problem::TooLarge) {
+                    body::drain(body).await;
+                }
+                Err(problem)
+            }
             (None, target) => match (self.cors.preflight(&parts.method, &parts.headers), target) {
                 (Some(response), _) => Ok(response),
                 (None, None) => Err(Problem::NotFound),

@@ -1,10 +1,22 @@
 //! The platform as a process: starting, stopping, crashing, being replaced while it runs.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and says what it skips"
+)]
+
 #[path = "support/client.rs"]
+#[allow(dead_code, reason = "shared with the API suite")]
 mod client;
 #[path = "support/openapi.rs"]
+#[allow(dead_code, reason = "shared with the API suite")]
 mod openapi;
 #[path = "support/server.rs"]
+#[allow(dead_code, reason = "shared with the API suite")]
 mod server;
 
 use client::{Client, OnSale, eventually, unique};

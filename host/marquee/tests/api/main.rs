@@ -2,11 +2,23 @@
 //!
 //! What only our host has stands in `native.rs`, the one place that asks for the form.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and says what it skips"
+)]
+
 #[path = "../support/client.rs"]
+#[allow(dead_code, reason = "shared with the tests of the platform")]
 mod client;
 #[path = "../support/openapi.rs"]
+#[allow(dead_code, reason = "shared with the tests of the platform")]
 mod openapi;
 #[path = "../support/server.rs"]
+#[allow(dead_code, reason = "shared with the tests of the platform")]
 mod server;
 
 mod accounts;
