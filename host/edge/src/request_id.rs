@@ -24,7 +24,7 @@ pub fn new() -> HeaderValue {
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let mut text = [0_u8; 24];
     // An odd factor permutes the counts, so that neighbours do not look alike.
-    let low = (*PROCESS).wrapping_add(count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let low = PROCESS.rotate_left(17).wrapping_add(count.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let digits = (u128::from(*PROCESS >> 32) << 64) | u128::from(low);
     for (place, byte) in text.iter_mut().rev().enumerate() {
         let nibble = (digits >> (4 * place)) & 0xf;

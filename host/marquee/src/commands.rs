@@ -30,7 +30,7 @@ pub async fn migrate(arguments: Migrate) -> Result<(), Error> {
     let files = [(DATABASE.to_owned(), folder.database(DATABASE))];
     let (database, name) = open(url.as_deref(), SqliteDatabases::new(files.into()), &folder).await?;
     let (applied, version) = migrated(&database, &name).await?;
-    say(&format!("{name}: at version {version}, {applied} migrations applied"))
+    say(&format!("{name}: at version {version}; migrations applied now: {applied}"))
 }
 
 /// The platform's database, and its name for people.

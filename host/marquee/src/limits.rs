@@ -8,6 +8,8 @@ pub const READY: Duration = Duration::from_secs(60);
 pub const READY_POLL: Duration = Duration::from_millis(5);
 /// How long tasks that are left at the end may take.
 pub const LAST_TASKS: Duration = Duration::from_secs(2);
+/// How often it is looked whether any are left.
+pub const IDLE_POLL: Duration = Duration::from_millis(2);
 /// How long the rest may take to stop once the edges have: batches, ticks.
 pub const STOP: Duration = Duration::from_secs(12);
 /// Connections that wait to be accepted.

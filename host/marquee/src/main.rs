@@ -19,6 +19,7 @@ mod watch;
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::Parser;
 
@@ -29,8 +30,11 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = telemetry::logs::init().map_err(Error::from).and_then(|()| {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let done = runtime.block_on(run(cli.command));
-        // What still runs now was given its time.
+        let done = runtime.block_on(async {
+            let done = run(cli.command).await;
+            until_idle().await;
+            done
+        });
         runtime.shutdown_timeout(limits::LAST_TASKS);
         done
     });
@@ -49,6 +53,15 @@ async fn run(command: Command) -> Result<(), Error> {
         Command::Migrate(migrate) => commands::migrate(migrate).await,
         Command::Check { file } => commands::check(&file),
         Command::Version => say(&format!("marquee {}", env!("CARGO_PKG_VERSION"))),
+    }
+}
+
+/// Waits, not for long, until what was told to end has ended: idle instances, above all, which would else count as lost.
+async fn until_idle() {
+    let metrics = tokio::runtime::Handle::current().metrics();
+    let began = Instant::now();
+    while metrics.num_alive_tasks() > 0 && began.elapsed() < limits::LAST_TASKS {
+        tokio::time::sleep(limits::IDLE_POLL).await;
     }
 }
 

@@ -11,9 +11,6 @@ pub const EVENTS: usize = 300;
 const SCARCE: usize = 10;
 /// Places one person may have.
 pub const PER_PERSON: i64 = 8;
-/// Most of what is sold of one ticket type: what all buyers may have.
-const SOLD: i64 = 48;
-
 const HOUR: i64 = 3_600_000_000;
 const DAY: i64 = 24 * HOUR;
 
@@ -93,6 +90,8 @@ fn title(random: &mut Random, city: &City, kind: &Kind) -> String {
 /// Ticket types, and how many of each are to be sold.
 fn tickets(random: &mut Random, city: &City, kind: &Kind, scarce: bool) -> (Vec<Value>, Vec<i64>) {
     let names: &[&str] = match random.below(4) {
+        // A small house has one kind of ticket.
+        _ if scarce => &["Standard"],
         0 => &["Standard"],
         1 => &["Standard", "Concession"],
         2 => &["Standard", "Premium"],
@@ -113,7 +112,7 @@ fn tickets(random: &mut Random, city: &City, kind: &Kind, scarce: bool) -> (Vec<
             _ => 100,
         };
         let (places, taken) = if scarce {
-            let places = random.between(12, SOLD);
+            let places = random.between(PER_PERSON, 2 * PER_PERSON);
             (places, places - random.between(0, 3))
         } else {
             (capacity, 0)
@@ -186,7 +185,7 @@ mod tests {
             assert_eq!(tickets.len(), plan.sold.len());
             for (ticket, sold) in tickets.iter().zip(&plan.sold) {
                 let capacity = ticket["capacity"].as_i64().unwrap();
-                assert!((1..=1_000_000).contains(&capacity) && (0..=capacity.min(SOLD)).contains(sold), "{document}");
+                assert!((1..=1_000_000).contains(&capacity) && (0..=capacity.min(2 * PER_PERSON)).contains(sold), "{document}");
                 assert!((0..=1_000_000_000).contains(&ticket["price"].as_i64().unwrap()));
             }
             assert!(!document["title"].as_str().unwrap().contains('{'));
