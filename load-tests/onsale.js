@@ -31,7 +31,7 @@ export const options = {
         : [{ target: 400, duration: '5s' }, { target: 400, duration: '20s' }, { target: 20, duration: '5s' }],
     },
   },
-  thresholds: { imbalance: ['count==0'], answers_unexpected: ['count==0'], checks: ['rate==1'] },
+  thresholds: { tickets_accepted: ['count>0'], imbalance: ['count==0'], answers_unexpected: ['count==0'], checks: ['rate==1'] },
 };
 
 export function setup() {

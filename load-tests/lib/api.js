@@ -18,7 +18,7 @@ export function at(path) {
 
 // A key that no other request of this run has.
 export function key() {
-  return `${__VU}-${__ITER}-${Date.now()}-${Math.random().toString(36).slice(2)}`;
+  return `${Date.now()}-${Math.random().toString(36).slice(2)}-${Math.random().toString(36).slice(2)}`;
 }
 
 export function headers(token, extra) {

@@ -173,7 +173,7 @@ impl Sequencer {
     }
 }
 
-/// Numbers what has no number, and reads what is public of the rows after `published` (none: of none). Returns where the counter or, if
+/// Numbers what has no number, and reads what is public of the rows after `published` (none: of those numbered now). Returns where the counter or, if
 /// more rows are left to be read, what is returned stands.
 async fn look(database: &Database, published: Option<i64>) -> Result<(i64, Look), Error> {
     if let Some(published) = published
@@ -184,7 +184,7 @@ async fn look(database: &Database, published: Option<i64>) -> Result<(i64, Look)
     let mut transaction = database.begin(Purpose::Write).await?;
     let counter = counter(&mut transaction).await?;
     let numbered = number(&mut transaction, counter.position).await?;
-    let after = published.unwrap_or(counter.position + numbered);
+    let after = published.unwrap_or(counter.position);
     // With the counter locked, every position up to it is committed, whoever gave it.
     let batch = read_facts(&mut transaction, after).await?;
     transaction.commit().await?;

@@ -89,17 +89,17 @@ fn title(random: &mut Random, city: &City, kind: &Kind) -> String {
 
 /// Ticket types, and how many of each are to be sold.
 fn tickets(random: &mut Random, city: &City, kind: &Kind, scarce: bool) -> (Vec<Value>, Vec<i64>) {
+    // A free event is free for all.
+    let base = random.between(kind.price.0, kind.price.1);
+    let base = if base < 500 { 0 } else { base };
     let names: &[&str] = match random.below(4) {
-        // A small house has one kind of ticket.
-        _ if scarce => &["Standard"],
+        // A small house, and a free event, has one kind of ticket.
+        _ if scarce || base == 0 => &["Standard"],
         0 => &["Standard"],
         1 => &["Standard", "Concession"],
         2 => &["Standard", "Premium"],
         _ => &["Early Bird", "Standard", "Front Row"],
     };
-    // A free event is free for all.
-    let base = random.between(kind.price.0, kind.price.1);
-    let base = if base < 500 { 0 } else { base };
     let mut capacity = random.between(kind.capacity.0, kind.capacity.1);
     let mut sold = Vec::with_capacity(names.len());
     let mut tickets = Vec::with_capacity(names.len());
