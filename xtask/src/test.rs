@@ -43,6 +43,7 @@ pub fn run(filter: Option<&str>) -> Result<()> {
             })?;
         }
         if wanted("api") {
+            api("postgres", &services)?;
             api("composed", &services)?;
             match tools::spin() {
                 Ok(_) => api("spin", &services)?,

@@ -34,6 +34,45 @@ pub(crate) async fn drain<B: HttpBody<Data = Bytes> + Unpin>(mut body: B) {
     _ = tokio::time::timeout(UNREAD, reading).await;
 }
 
+/// A body off the wire. Where it is dropped before its end, by a component that has read enough to refuse it, the rest is read all the
+/// same: else the connection would close on a client that is still writing, and that never sees the answer.
+#[derive(Debug)]
+pub(crate) struct Received<B: HttpBody<Data = Bytes> + Unpin + Send + 'static>(Option<B>);
+
+impl<B: HttpBody<Data = Bytes> + Unpin + Send + 'static> Received<B> {
+    /// Takes over a body.
+    pub(crate) fn new(body: B) -> Self {
+        Self(Some(body))
+    }
+}
+
+impl<B: HttpBody<Data = Bytes> + Unpin + Send + 'static> Drop for Received<B> {
+    fn drop(&mut self) {
+        if let Some(rest) = self.0.take().filter(|body| !body.is_end_stream())
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(drain(rest));
+        }
+    }
+}
+
+impl<B: HttpBody<Data = Bytes> + Unpin + Send + 'static> HttpBody for Received<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        self.0.as_mut().map_or(Poll::Ready(None), |body| Pin::new(body).poll_frame(context))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.as_ref().is_none_or(B::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.as_ref().map(B::size_hint).unwrap_or_default()
+    }
+}
+
 /// Says, after the fact, whether a body was cut off at its limit.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Overrun(Arc<AtomicBool>);

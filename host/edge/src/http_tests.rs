@@ -15,6 +15,7 @@ use read_model::{Seen, SeenKind};
 use runtime::{Failure, Manifest, RequestBody, Routes, VariableSources};
 use serde_json::Value;
 use telemetry::Metrics;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -83,6 +84,12 @@ impl Components for Fake {
             self.gate.acquire().await.unwrap().forget();
         }
         match (component, path.as_str()) {
+            // As a component that has read enough to know.
+            ("echo", "/echo/refuse") => {
+                let first = request.into_body().frame().await;
+                assert!(first.is_some_and(|frame| frame.is_ok()));
+                Ok(status(413))
+            }
             ("echo", _) => echo(request, "edge").await,
             (_, "/fail/trap") => Err(Failure::Trapped("panic".into())),
             (_, "/fail/loop") => Err(Failure::TimedOut),
@@ -261,6 +268,25 @@ async fn what_is_too_large_is_refused() {
     let many: Vec<String> = (0..=limits::HEADERS).map(|n| format!("x-{n}")).collect();
     let many: Vec<(&str, &str)> = many.iter().map(|name| (name.as_str(), "1")).collect();
     assert_eq!(scene.ask("GET", "/echo/a", &many, "").await.problem().0, 431);
+}
+
+#[tokio::test]
+async fn who_is_still_writing_sees_the_refusal() {
+    let scene = scene().await;
+    let mut stream = TcpStream::connect(scene.address).await.unwrap();
+    let half = vec![b'x'; 512 * 1024];
+    let head = format!("POST /echo/refuse HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n", 2 * half.len());
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&half).await.unwrap();
+    // The refusal is there, and the second half has not been sent: it can be, and the connection is as good as before.
+    let mut heard = [0; 12];
+    stream.read_exact(&mut heard).await.unwrap();
+    assert_eq!(&heard, b"HTTP/1.1 413");
+    stream.write_all(&half).await.unwrap();
+    stream.write_all(b"GET /echo/again HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).await.unwrap();
+    assert!(rest.contains("HTTP/1.1 200"), "{rest}");
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use runtime::{Place, RequestBody, Target};
 use telemetry::{Metrics, RequestLabels, Role};
 
 use crate::application::{Components, Region, Traffic, answer};
-use crate::body::{self, Body, Limited, Overrun};
+use crate::body::{self, Body, Limited, Overrun, Received};
 use crate::connection::Connection;
 use crate::cors::{Cors, Grant};
 use crate::headers::{self, Look, MARQUEE_SEEN, X_REQUEST_ID};
@@ -146,7 +146,9 @@ fn limited(body: Incoming) -> (RequestBody, Option<Overrun>) {
     if body.is_end_stream() {
         return (runtime::empty(), None);
     }
-    if body.size_hint().exact().is_some() {
+    let exact = body.size_hint().exact().is_some();
+    let body = Received::new(body);
+    if exact {
         return (body.map_err(Into::into).boxed_unsync(), None);
     }
     let overrun = Overrun::default();

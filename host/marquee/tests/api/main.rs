@@ -1,4 +1,5 @@
-//! The API suite: black-box over HTTP, the same tests and the same answers in three forms (`MARQUEE_TEST_FORM`): `up`, `composed`, `spin`.
+//! The API suite: black-box over HTTP, the same tests and the same answers in every form (`MARQUEE_TEST_FORM`): `up`, `postgres`, `composed`,
+//! `spin`.
 //!
 //! What only our host has stands in `native.rs`, the one place that asks for the form.
 

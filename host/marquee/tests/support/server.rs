@@ -18,6 +18,8 @@ const READY: Duration = Duration::from_secs(120);
 pub enum Form {
     /// `marquee up`: edges, a region, a replica.
     Up,
+    /// `marquee up --postgres`: the same on the server that `MARQUEE_TEST_POSTGRES_URL` names.
+    Postgres,
     /// `marquee up --composed`: the bytes as stock Spin runs them.
     Composed,
     /// Stock `spin up`.
@@ -28,15 +30,16 @@ impl Form {
     pub fn of_this_run() -> Self {
         match std::env::var("MARQUEE_TEST_FORM").as_deref() {
             Err(_) | Ok("up") => Self::Up,
+            Ok("postgres") => Self::Postgres,
             Ok("composed") => Self::Composed,
             Ok("spin") => Self::Spin,
-            Ok(other) => panic!("MARQUEE_TEST_FORM is {other}: up, composed or spin"),
+            Ok(other) => panic!("MARQUEE_TEST_FORM is {other}: up, postgres, composed or spin"),
         }
     }
 
     /// Whether this has what only our host has: an admin listener, a region that forwards, a replica that can be behind.
     pub fn is_native(self) -> bool {
-        self == Self::Up
+        matches!(self, Self::Up | Self::Postgres)
     }
 }
 
@@ -83,12 +86,13 @@ impl Server {
             variables.iter().map(|(name, value)| (format!("SPIN_VARIABLE_{}", name.to_uppercase()), *value)).collect();
         let mut command = match form {
             Form::Spin => return Self::start_spin(folder, &environment),
-            Form::Up => Command::new(env!("CARGO_BIN_EXE_marquee")),
-            Form::Composed => Command::new(env!("CARGO_BIN_EXE_marquee")),
+            Form::Up | Form::Postgres | Form::Composed => Command::new(env!("CARGO_BIN_EXE_marquee")),
         };
         command.args(["up", "--no-demo", "--port", "0", "--data"]).arg(&folder).args(arguments);
-        if form == Form::Composed {
-            command.arg("--composed");
+        match form {
+            Form::Postgres => _ = command.args(["--postgres", &empty_database(&folder)]),
+            Form::Composed => _ = command.arg("--composed"),
+            Form::Up | Form::Spin => {}
         }
         let log = std::fs::File::options().create(true).append(true).open(folder.join("test.log")).unwrap();
         let mut child = command
@@ -166,6 +170,22 @@ impl Drop for Server {
         signal("-TERM", self.child.id());
         let _ = self.child.wait();
     }
+}
+
+/// A database named for this folder and process, made anew on the tests' server; gives its address.
+fn empty_database(folder: &Path) -> String {
+    let server = std::env::var("MARQUEE_TEST_POSTGRES_URL").expect("MARQUEE_TEST_POSTGRES_URL names a server: cargo xtask test");
+    let name = folder.file_name().unwrap().to_str().unwrap().replace('-', "_");
+    let address = format!("{}/{name}", server.rsplit_once('/').unwrap().0);
+    let create = async move {
+        let mut admin = <sqlx::PgConnection as sqlx::Connection>::connect(&server).await.unwrap();
+        for statement in [format!("DROP DATABASE IF EXISTS {name}"), format!("CREATE DATABASE {name}")] {
+            sqlx::query(&statement).execute(&mut admin).await.unwrap();
+        }
+    };
+    // A thread of its own: the caller may be inside a runtime.
+    std::thread::spawn(|| tokio::runtime::Runtime::new().unwrap().block_on(create)).join().unwrap();
+    address
 }
 
 /// Sends a signal to a process, which may be gone already.
