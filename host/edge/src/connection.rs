@@ -13,8 +13,7 @@ use crate::limits::{BUSY, IDLE};
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) peer: SocketAddr,
-    /// The peer's address, and with its port, as headers: made once a connection, not once a request.
-    pub(crate) peer_address: HeaderValue,
+    /// The peer's address and port as a header: made once a connection, not once a request.
     pub(crate) peer_socket: HeaderValue,
     opened: Instant,
     requests: AtomicU32,
@@ -24,11 +23,10 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn new(peer: SocketAddr) -> Arc<Self> {
-        let value = |text: String| HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("unknown"));
+        let socket = SocketAddr::new(peer.ip().to_canonical(), peer.port()).to_string();
         Arc::new(Self {
             peer,
-            peer_address: value(peer.ip().to_canonical().to_string()),
-            peer_socket: value(peer.to_string()),
+            peer_socket: HeaderValue::try_from(socket).unwrap_or_else(|_| HeaderValue::from_static("unknown")),
             opened: Instant::now(),
             requests: AtomicU32::new(0),
             since: AtomicU64::new(0),
@@ -80,7 +78,6 @@ mod tests {
     fn a_connection_is_overdue_when_idle_or_busy_for_too_long() {
         let connection = Connection::new(([127, 0, 0, 1], 4000).into());
         let start = connection.opened;
-        assert_eq!(connection.peer_address, "127.0.0.1");
         assert_eq!(connection.peer_socket, "127.0.0.1:4000");
         assert!(!connection.overdue(start + IDLE));
         assert!(connection.overdue(start + IDLE + Duration::from_secs(1)));

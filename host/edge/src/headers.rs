@@ -1,6 +1,6 @@
 //! Headers on their way in and out: what is only between two hops, what only we may say, and what browsers are to be told.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use http::header::{
     CONNECTION, CONTENT_SECURITY_POLICY, EXPECT, FORWARDED, HeaderName, ORIGIN, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
@@ -20,7 +20,7 @@ const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host")
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-/// As in Spin: the peer, with its port.
+/// As in Spin: who asks, with the port.
 const SPIN_CLIENT_ADDR: HeaderName = HeaderName::from_static("spin-client-addr");
 
 /// Headers that concern one hop only (RFC 9110 §7.6.1), beside those that `Connection` names.
@@ -85,8 +85,11 @@ pub(crate) fn look(headers: &HeaderMap, path_bytes: usize) -> Look {
 
 /// Makes a request's headers fit to be seen by a component: hop-by-hop ones go, and what stands there about the client is what
 /// we know and not what anybody says, unless the peer is a proxy that is trusted to say it.
+///
+/// As few are added as can be: a guest copies each header into its memory, whether it looks at it or not, and pays more for that than the
+/// whole edge costs. Who asks stands in `spin-client-addr` only, and `X-Forwarded-Proto` says `https` or is not there.
 pub(crate) fn clean(headers: &mut HeaderMap, look: &Look, connection: &Connection, trusted: &[IpAddr]) {
-    let mut client = connection.peer_address.clone();
+    let mut client = connection.peer_socket.clone();
     let mut https = false;
     if look.strip {
         if !trusted.is_empty() && trusted.contains(&connection.peer.ip().to_canonical()) {
@@ -94,7 +97,7 @@ pub(crate) fn clean(headers: &mut HeaderMap, look: &Look, connection: &Connectio
             https = headers.get(X_FORWARDED_PROTO).is_some_and(|proto| proto == "https");
         }
         strip_hops(headers);
-        for name in [FORWARDED, X_FORWARDED_FOR, X_FORWARDED_HOST, X_REAL_IP] {
+        for name in [FORWARDED, X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST, X_REAL_IP] {
             headers.remove(name);
         }
         // What only a host says to its components, nobody else may say.
@@ -103,19 +106,20 @@ pub(crate) fn clean(headers: &mut HeaderMap, look: &Look, connection: &Connectio
             headers.remove(name);
         }
     }
-    headers.insert(X_FORWARDED_FOR, client);
-    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(if https { "https" } else { "http" }));
-    headers.insert(SPIN_CLIENT_ADDR, connection.peer_socket.clone());
+    if https {
+        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("https"));
+    }
+    headers.insert(SPIN_CLIENT_ADDR, client);
 }
 
 /// The last address in `X-Forwarded-For` that is not one of the trusted proxies: each proxy adds its peer at the end, so that whatever the
-/// client wrote stands before.
+/// client wrote stands before. Its port is not known: 0.
 fn nearest_stranger(headers: &HeaderMap, trusted: &[IpAddr]) -> Option<HeaderValue> {
     let lines: Vec<&str> = headers.get_all(X_FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).collect();
     for text in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
-        let address: IpAddr = text.trim().parse().ok()?;
-        if !trusted.contains(&address.to_canonical()) {
-            return HeaderValue::try_from(address.to_canonical().to_string()).ok();
+        let address = text.trim().parse::<IpAddr>().ok()?.to_canonical();
+        if !trusted.contains(&address) {
+            return HeaderValue::try_from(SocketAddr::new(address, 0).to_string()).ok();
         }
     }
     None
@@ -228,29 +232,26 @@ mod tests {
             ],
             &[],
         );
-        let expected = headers(&[
-            ("x-forwarded-for", "10.0.0.9"),
-            ("x-forwarded-proto", "http"),
-            ("spin-client-addr", "10.0.0.9:999"),
-            ("accept", "*/*"),
-        ]);
+        let expected = headers(&[("spin-client-addr", "10.0.0.9:999"), ("accept", "*/*")]);
         assert_eq!(map, expected);
     }
 
     #[test]
     fn a_trusted_proxy_says_who_its_client_is() {
         for (said, client) in [
-            (&["1.2.3.4"][..], "1.2.3.4"),
-            (&["6.6.6.6, 1.2.3.4"], "1.2.3.4"),
-            (&["6.6.6.6, 1.2.3.4, 10.0.0.8"], "1.2.3.4"),
-            (&["6.6.6.6", "1.2.3.4,10.0.0.8"], "1.2.3.4"),
-            (&["nonsense"], "10.0.0.9"),
-            (&["::ffff:1.2.3.4"], "1.2.3.4"),
+            (&["1.2.3.4"][..], "1.2.3.4:0"),
+            (&["6.6.6.6, 1.2.3.4"], "1.2.3.4:0"),
+            (&["6.6.6.6, 1.2.3.4, 10.0.0.8"], "1.2.3.4:0"),
+            (&["6.6.6.6", "1.2.3.4,10.0.0.8"], "1.2.3.4:0"),
+            (&["nonsense"], "10.0.0.9:999"),
+            (&["::ffff:1.2.3.4"], "1.2.3.4:0"),
+            (&["2001:db8::1"], "[2001:db8::1]:0"),
         ] {
             let mut lines: Vec<_> = said.iter().map(|said| ("x-forwarded-for", *said)).collect();
             lines.push(("x-forwarded-proto", "https"));
             let map = cleaned(&lines, &["10.0.0.9", "10.0.0.8"]);
-            assert_eq!(map[X_FORWARDED_FOR], client, "{said:?}");
+            assert_eq!(map[SPIN_CLIENT_ADDR], client, "{said:?}");
+            assert!(!map.contains_key(X_FORWARDED_FOR));
             assert_eq!(map[X_FORWARDED_PROTO], "https");
         }
     }
