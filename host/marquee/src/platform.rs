@@ -5,10 +5,10 @@ use std::sync::Arc;
 use capabilities::Bindings;
 use capabilities::mail::FileMailer;
 use edge::{Follower, Region};
-use region::{ComponentLedger, Coordinator, Feed, Node, Partition, Sequencer, Ticker};
+use region::coordinator::{self, Membership};
+use region::{ComponentLedger, Feed, Node, Retention, Sequencer, Ticker, Upkeep};
 use runtime::{Switch, Version};
 use telemetry::{Health, Metrics};
-use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -72,9 +72,18 @@ impl Platform {
         let sequencer = Sequencer::new(database.clone(), commits);
         let wake = sequencer.wake();
         sequencer.register(health);
-        let feed = Arc::new(Feed::new(database, &sequencer));
-        let (coordinator, partitions) = Coordinator::new(region::limits::PARTITIONS, metrics, Some(wake.clone()));
-        let coordinator = Arc::new(coordinator);
+        let feed = Arc::new(Feed::new(database.clone(), &sequencer));
+        // Nobody else is counted on: the data folder is locked, and a server of a developer's is theirs.
+        let options = coordinator::Options {
+            partitions: if postgres.is_some() { region::limits::PARTITIONS } else { region::limits::PARTITIONS_SQLITE },
+            membership: Membership::Alone,
+            metrics: Arc::clone(metrics),
+            wake: Some(wake.clone()),
+        };
+        let deciding = options.build().await.map_err(|error| Error::Database { database: name, reason: error.to_string() })?;
+        deciding.register(health);
+        let coordinator = Arc::new(deciding.handle());
+        let upkeep = Upkeep::new(database, Retention::default(), coordinator.runner());
 
         let followers: Vec<Follower> = std::iter::once("region")
             .chain(EDGES)
@@ -102,7 +111,12 @@ impl Platform {
 
         let background =
             Background { tasks: TaskTracker::new(), writers: CancellationToken::new(), followers: CancellationToken::new() };
-        background.start(sequencer, followers, partitions, &region_switch, health, metrics);
+        let ticker = Ticker::new(Arc::clone(&region_switch), coordinator.runner(), Arc::clone(metrics));
+        background.start(sequencer, followers, health, metrics);
+        let ledger = move || ComponentLedger::new(Arc::clone(&region_switch));
+        background.tasks.spawn(deciding.run(ledger, background.writers.clone()));
+        background.tasks.spawn(ticker.run(background.writers.clone()));
+        background.tasks.spawn(upkeep.run(background.writers.clone()));
         Ok(Self { edges, region: Arc::new(node), background })
     }
 
@@ -117,24 +131,11 @@ impl Platform {
 }
 
 impl Background {
-    fn start(
-        &self,
-        sequencer: Sequencer,
-        followers: Vec<Follower>,
-        partitions: Vec<Partition>,
-        switch: &Arc<Switch>,
-        health: &Health,
-        metrics: &Arc<Metrics>,
-    ) {
+    fn start(&self, sequencer: Sequencer, followers: Vec<Follower>, health: &Health, metrics: &Arc<Metrics>) {
         self.tasks.spawn(sequencer.run(self.followers.clone()));
         for follower in followers {
             follower.register(health, metrics);
             self.tasks.spawn(follower.run(self.followers.clone()));
         }
-        for partition in partitions {
-            let (ledger, stop, here) = (ComponentLedger::new(Arc::clone(switch)), self.writers.clone(), Handle::current());
-            self.tasks.spawn_blocking(move || here.block_on(partition.run(ledger, stop)));
-        }
-        self.tasks.spawn(Ticker::new(Arc::clone(switch), Arc::clone(metrics)).run(self.writers.clone()));
     }
 }

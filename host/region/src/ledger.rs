@@ -36,4 +36,8 @@ impl Decide for ComponentLedger {
             None => Err(Failure::NoComponent("ledger".into())),
         }
     }
+
+    fn forget(&mut self) {
+        self.live = None;
+    }
 }

@@ -1,6 +1,6 @@
 //! A region: everything that needs its database.
 //!
-//! [`Coordinator`] queues commands and has the component `ledger` decide them in batches. [`Sequencer`] numbers what they and all others have
+//! [`Coordinator`] queues commands and has the component `ledger` decide them in batches; [`leases`] say which node does so for which events. [`Sequencer`] numbers what they and all others have
 //! written to the journal, and [`Feed`] hands on what is public of it to edges, and to the region's own replica. [`Ticker`] tells
 //! components that time has passed. [`Node`] answers what edges hand over.
 //!
@@ -13,21 +13,24 @@
 pub mod coordinator;
 pub mod database;
 mod feed;
+mod leases;
 mod ledger;
 pub mod limits;
 pub mod migrate;
 mod node;
+mod retention;
 mod sequencer;
 mod snapshot;
 #[cfg(test)]
 mod testing;
 mod ticker;
 
-pub use coordinator::{Coordinator, Partition};
+pub use coordinator::{Coordinator, Membership, Runner};
 pub use database::Database;
 pub use feed::Feed;
 pub use ledger::ComponentLedger;
 pub use migrate::{MigrateError, migrate};
 pub use node::Node;
+pub use retention::{Retention, Upkeep, oldest_kept};
 pub use sequencer::{Sequencer, Wake};
 pub use ticker::{Ticker, Ticks};

@@ -4,18 +4,64 @@ use std::time::Duration;
 
 // Coordinator --------------------------------------------------------------------------------------------------------
 
-/// Queues, each with a ledger of its own. One suffices for SQLite, which has one writer anyway.
-pub const PARTITIONS: usize = 1;
+/// Partitions of a region on Postgres when it is first started: as many as nodes it may ever be spread over, and events decided at once.
+pub const PARTITIONS: usize = 16;
+/// On SQLite, which has one writer anyway.
+pub const PARTITIONS_SQLITE: usize = 1;
 /// Most partitions a region may be given.
 pub const PARTITIONS_MAX: usize = 256;
 /// Commands that may wait in one queue. At 10,000 a second it is emptied in less than half of one.
 pub const QUEUE: usize = 4_096;
+/// Commands that callers may wait for at once, whatever becomes of them: queued here, handed on, or about to move.
+pub const WAITING: usize = 4 * QUEUE;
 /// Commands in one batch: as many as the interface takes.
 pub const BATCH: usize = 256;
 /// What a caller is told to wait when a queue is full or the ledger cannot be had, in milliseconds.
 pub const RETRY_MS: u32 = 200;
 /// Pause after the ledger could not be made, so as not to try without a break.
 pub const LEDGER_PAUSE: Duration = Duration::from_millis(100);
+/// How long a command waits for its partition to find its new place, before its caller is told to try again.
+pub const MOVING: Duration = Duration::from_millis(500);
+/// Times that one call is sorted out to queues and other nodes: at first, and once more for what has moved meanwhile.
+pub const DISPATCHES: usize = 2;
+/// How long a node that leaves may take to finish its queues and hand over; the rest runs out by itself.
+pub const DRAIN: Duration = Duration::from_secs(10);
+
+// Leases -------------------------------------------------------------------------------------------------------------
+
+/// How long a lease lasts: nobody decides for so long after its holder was killed.
+pub const LEASE: Duration = Duration::from_secs(2);
+/// How often all are renewed: three attempts may fail.
+pub const LEASE_ROUND: Duration = Duration::from_millis(500);
+/// How long before its lease could end a node stops to count on it: what it has begun may still end in time.
+pub const LEASE_MARGIN: Duration = Duration::from_millis(250);
+/// How long a round may take before its connection is given up.
+pub const LEASE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Pause after a round that failed.
+pub const LEASE_RETRY: Duration = Duration::from_millis(100);
+/// Least time between two rounds, however often other nodes tell of changes.
+pub const LEASE_PACE: Duration = Duration::from_millis(5);
+/// Rounds have failed for so long: health says so.
+pub const LEASE_STUCK: Duration = LEASE;
+/// Bytes of a node's name, of which its logs and the leases tell.
+pub const NODE_NAME_BYTES: usize = 64;
+
+// Retention ----------------------------------------------------------------------------------------------------------
+
+/// Least age at which an idempotency key may be forgotten: what clients are promised.
+pub const IDEMPOTENCY_LEAST: Duration = Duration::from_secs(24 * 3600);
+/// Least age at which rows of the journal may go: whoever reads it must have had time to.
+pub const JOURNAL_LEAST: Duration = Duration::from_secs(3600);
+/// Age at which rows of the journal go unless a setting says otherwise.
+pub const JOURNAL_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How often it is looked for rows that are too old.
+pub const UPKEEP: Duration = Duration::from_secs(60);
+/// Rows of one deletion: few, so that nobody waits long for their locks, or for the one writer of SQLite.
+pub const UPKEEP_ROWS: i64 = 500;
+/// Deletions in a row; the rest has the next time.
+pub const UPKEEP_BATCHES: usize = 2_000;
+/// How long a node may be silent until its row goes, in microseconds.
+pub const NODE_FORGOTTEN: i64 = 60_000_000;
 
 // Sequencer and feed -------------------------------------------------------------------------------------------------
 
@@ -53,7 +99,16 @@ pub const TICK_BYTES: usize = 4_096;
 
 /// How long a statement of ours on SQLite waits for a lock.
 pub const SQLITE_BUSY_MS: u32 = 30_000;
-/// Connections to Postgres that the region itself keeps: the sequencer's, and snapshots'.
+/// Connections to Postgres that the region itself keeps, for the sequencer, snapshots and upkeep. Leases have one more, and what listens
+/// for other nodes another.
 pub const POSTGRES_CONNECTIONS: u32 = 4;
 /// How long to wait for one.
 pub const POSTGRES_ACQUIRE: Duration = Duration::from_secs(5);
+/// How long a statement may run before the server ends it.
+pub const POSTGRES_STATEMENT: Duration = Duration::from_secs(30);
+/// How long a statement may wait for a lock before the server ends it: longer than anybody who has stopped in a transaction holds one.
+pub const POSTGRES_LOCK: Duration = Duration::from_secs(5);
+/// How long a transaction may stand still before the server ends it.
+pub const POSTGRES_IDLE_IN_TRANSACTION: Duration = Duration::from_secs(1);
+/// How long migrations may take, those of a node that is before us included.
+pub const MIGRATION: Duration = Duration::from_secs(600);

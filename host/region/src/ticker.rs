@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use crate::coordinator::Runner;
 use crate::limits;
 
 /// An application some of whose components want to be told.
@@ -29,6 +30,7 @@ impl Ticks for runtime::Application {
 /// Posts to the components of a region.
 pub struct Ticker<T> {
     traffic: Arc<T>,
+    runner: Runner,
     metrics: Arc<Metrics>,
 }
 
@@ -44,12 +46,13 @@ where
 {
     /// A ticker for the version that has the traffic.
     #[must_use]
-    pub fn new(traffic: Arc<T>, metrics: Arc<Metrics>) -> Self {
-        Self { traffic, metrics }
+    pub fn new(traffic: Arc<T>, runner: Runner, metrics: Arc<Metrics>) -> Self {
+        Self { traffic, runner, metrics }
     }
 
-    /// Ticks until `stop`: now, and then every [`limits::TICK`]. A component that is still at its last tick is left alone.
-    pub async fn run(self, stop: CancellationToken) {
+    /// Ticks until `stop`, while this node is the one that does: now, and then every [`limits::TICK`]. A component that is still at its last tick
+    /// is left alone.
+    pub async fn run(mut self, stop: CancellationToken) {
         let mut beat = tokio::time::interval(limits::TICK);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut running: HashMap<String, JoinHandle<Result<(), String>>> = HashMap::new();
@@ -58,6 +61,11 @@ where
             tokio::select! {
                 () = stop.cancelled() => break,
                 _ = beat.tick() => {}
+                // No beat is waited for by who begins to tick.
+                () = self.runner.changed() => {}
+            }
+            if !self.runner.leads() {
+                continue;
             }
             let application = self.traffic.current();
             let ticks = application.ticks();
@@ -187,7 +195,8 @@ mod tests {
         let fake = Arc::new(Fake::default());
         let holder = Arc::new(Holder(Arc::clone(&fake), Semaphore::new(0)));
         let stop = CancellationToken::new();
-        let ticking = tokio::spawn(Ticker::new(Arc::clone(&holder), Arc::new(Metrics::new().unwrap())).run(stop.clone()));
+        let ticking =
+            tokio::spawn(Ticker::new(Arc::clone(&holder), Runner::always(), Arc::new(Metrics::new().unwrap())).run(stop.clone()));
         holder.1.acquire_many(11).await.unwrap().forget();
         stop.cancel();
         ticking.await.unwrap();

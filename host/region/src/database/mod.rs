@@ -6,14 +6,18 @@ mod postgres;
 mod row;
 mod sqlite;
 
+pub use postgres::Listener;
 pub use row::{Row, Value};
 
+use std::time::Duration;
+
 use capabilities::sqlite::SqliteDatabases;
+use migrations::Engine;
 
 /// Why a statement failed. The text is the engine's own, and never holds a parameter.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It cannot be reached, or it is busy.
+    /// It cannot be reached, it is busy, or it gave this transaction up for another's sake: try again.
     #[error("the database cannot be used now: {0}")]
     Unavailable(String),
     /// The statement failed.
@@ -76,7 +80,55 @@ impl Database {
         Ok(Self::Postgres(postgres::Postgres::connect(url).await?))
     }
 
-    /// Runs one statement that only reads, by itself.
+    /// The same database over a connection of its own, for what must not wait for anybody else's transactions. On SQLite there is no
+    /// such thing: it waits its turn as everybody does.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        match self {
+            Self::Sqlite(database) => Self::Sqlite(database.clone()),
+            Self::Postgres(database) => Self::Postgres(database.apart()),
+        }
+    }
+
+    /// Whose SQL it speaks.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        match self {
+            Self::Sqlite(_) => Engine::Sqlite,
+            Self::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// An expression for the database's clock: microseconds since the Unix epoch, UTC, at the moment at which it is evaluated.
+    #[must_use]
+    pub fn clock(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => sqlite::CLOCK,
+            Self::Postgres(_) => postgres::CLOCK,
+        }
+    }
+
+    /// Listens for what other nodes [tell](Self::tell). None on SQLite, which has one process.
+    #[must_use]
+    pub fn listen(&self, channel: &'static str) -> Option<Listener> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(database) => Some(database.listen(channel)),
+        }
+    }
+
+    /// Tells whoever listens to this channel that there is something to look at. It may get lost: who listens looks by itself, too.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn tell(&self, channel: &'static str) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(database) => database.ask("SELECT pg_notify($1, '')::TEXT", &[channel.into()]).await.map(drop),
+        }
+    }
+
+    /// Runs one statement by itself. One that writes is committed when this returns; after an error it may or may not be.
     ///
     /// # Errors
     /// Where it fails.
@@ -120,7 +172,7 @@ impl Transaction {
             Self::Sqlite(_) => sqlite::CLOCK,
             Self::Postgres(_) => postgres::CLOCK,
         };
-        let rows = self.query(clock, &[]).await?;
+        let rows = self.query(&format!("SELECT {clock}"), &[]).await?;
         rows.into_iter().next().ok_or_else(|| Error::Row("the clock gave none".to_owned()))?.integer()
     }
 
@@ -134,4 +186,9 @@ impl Transaction {
             Self::Postgres(transaction) => transaction.commit().await,
         }
     }
+}
+
+/// As the database counts time.
+pub(crate) fn microseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }

@@ -1,62 +1,167 @@
 //! What only Postgres has.
+//!
+//! Whatever happens to the server or the way there, a statement ends: the server bounds it, and where the server is not heard of any more, so
+//! do we. A connection about which there is any doubt is closed, never used again.
 
-use sqlx::postgres::{PgArguments, PgPool, PgPoolOptions, PgRow};
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgListener, PgPool, PgPoolOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::{Column, Executor, Row as _, TypeInfo, ValueRef};
+use tokio::time::timeout;
 
 use super::{Error, Purpose, Row, Value};
 use crate::limits;
 
 /// Microseconds since the Unix epoch.
-pub(super) const CLOCK: &str = "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT";
+pub(super) const CLOCK: &str = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT";
 /// Held by whoever migrates, here and in the kit, until the end of the transaction. The number only has to be the same everywhere.
 const MIGRATION_LOCK: &str = "SELECT 1 FROM pg_advisory_xact_lock(7236827364)";
+/// How long an answer is waited for that the server itself would have broken off.
+const PATIENCE: Duration = limits::POSTGRES_STATEMENT.saturating_add(limits::POSTGRES_ACQUIRE);
 
 /// A server's pool.
 #[derive(Clone)]
 pub struct Postgres(PgPool);
 
+/// A connection in use. Whoever stops before it is [`clean`](Self::clean) again closes it, which rolls back.
+struct Used {
+    connection: PoolConnection<sqlx::Postgres>,
+    clean: bool,
+    /// How long the next answer is waited for.
+    patience: Duration,
+}
+
 /// An open transaction.
-pub struct Transaction(sqlx::Transaction<'static, sqlx::Postgres>);
+pub struct Transaction(Used);
+
+/// Hears what other nodes tell. Its connection is its own, and made anew when lost.
+pub struct Listener {
+    options: PgConnectOptions,
+    channel: &'static str,
+    live: Option<PgListener>,
+}
 
 impl Postgres {
     pub(super) async fn connect(url: &str) -> Result<Self, Error> {
-        let pool = PgPoolOptions::new()
-            .max_connections(limits::POSTGRES_CONNECTIONS)
-            .acquire_timeout(limits::POSTGRES_ACQUIRE)
-            .connect(url)
-            .await
-            .map_err(error)?;
+        let options: PgConnectOptions = url.parse().map_err(error)?;
+        let milliseconds = |duration: Duration| duration.as_millis().to_string();
+        let options = options.application_name("marquee-region").options([
+            ("statement_timeout", milliseconds(limits::POSTGRES_STATEMENT)),
+            ("lock_timeout", milliseconds(limits::POSTGRES_LOCK)),
+            ("idle_in_transaction_session_timeout", milliseconds(limits::POSTGRES_IDLE_IN_TRANSACTION)),
+        ]);
+        let pool = pool(limits::POSTGRES_CONNECTIONS).connect_with(options).await.map_err(error)?;
         Ok(Self(pool))
     }
 
+    pub(super) fn apart(&self) -> Self {
+        // Not tried before each use: that would double the time of short statements, and whoever has this one asks again anyway.
+        Self(pool(1).test_before_acquire(false).connect_lazy_with((*self.0.connect_options()).clone()))
+    }
+
+    pub(super) fn listen(&self, channel: &'static str) -> Listener {
+        Listener { options: (*self.0.connect_options()).clone(), channel, live: None }
+    }
+
     pub(super) async fn ask(&self, statement: &str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
-        let query = parameters.iter().fold(sqlx::query(statement), bind);
-        let rows = query.fetch_all(&self.0).await.map_err(error)?;
-        rows.iter().map(row).collect()
+        let mut used = Used::take(&self.0).await?;
+        let rows = used.query(statement, parameters).await?;
+        used.clean = true;
+        Ok(rows)
     }
 
     pub(super) async fn begin(&self, purpose: Purpose) -> Result<Transaction, Error> {
-        let mut transaction = self.0.begin().await.map_err(error)?;
-        let first = match purpose {
-            Purpose::Read => "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",
-            Purpose::Write => return Ok(Transaction(transaction)),
-            Purpose::Migrate => MIGRATION_LOCK,
-        };
-        transaction.execute(first).await.map_err(error)?;
-        Ok(Transaction(transaction))
+        let mut used = Used::take(&self.0).await?;
+        used.run("BEGIN").await?;
+        match purpose {
+            Purpose::Read => used.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY").await?,
+            Purpose::Write => {}
+            // However long another node takes for its migrations, and this one for what is left of them.
+            Purpose::Migrate => {
+                used.patience = limits::MIGRATION;
+                for setting in ["statement_timeout", "lock_timeout"] {
+                    used.run(&format!("SET LOCAL {setting} = {}", limits::MIGRATION.as_millis())).await?;
+                }
+                used.run(MIGRATION_LOCK).await?;
+            }
+        }
+        Ok(Transaction(used))
+    }
+}
+
+impl Used {
+    async fn take(pool: &PgPool) -> Result<Self, Error> {
+        let connection = pool.acquire().await.map_err(error)?;
+        Ok(Self { connection, clean: false, patience: PATIENCE })
+    }
+
+    async fn query(&mut self, statement: &str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
+        let query = parameters.iter().fold(sqlx::query(statement), bind);
+        let rows = bounded(self.patience, query.fetch_all(&mut *self.connection)).await?;
+        rows.iter().map(row).collect()
+    }
+
+    async fn run(&mut self, statement: &str) -> Result<(), Error> {
+        bounded(self.patience, self.connection.execute(statement)).await.map(drop)
+    }
+}
+
+impl Drop for Used {
+    fn drop(&mut self) {
+        if !self.clean {
+            self.connection.close_on_drop();
+        }
     }
 }
 
 impl Transaction {
     pub(super) async fn query(&mut self, statement: &str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
-        let query = parameters.iter().fold(sqlx::query(statement), bind);
-        let rows = query.fetch_all(&mut *self.0).await.map_err(error)?;
-        rows.iter().map(row).collect()
+        self.0.query(statement, parameters).await
     }
 
-    pub(super) async fn commit(self) -> Result<(), Error> {
-        self.0.commit().await.map_err(error)
+    pub(super) async fn commit(mut self) -> Result<(), Error> {
+        self.0.run("COMMIT").await?;
+        self.0.clean = true;
+        Ok(())
+    }
+}
+
+impl Listener {
+    /// Returns when something was told, or may have been while nobody listened. Lost when dropped midway: only a hint.
+    ///
+    /// # Errors
+    /// Where there is no connection; the next call makes one.
+    pub async fn heard(&mut self) -> Result<(), Error> {
+        if let Some(live) = &mut self.live {
+            // None: the connection was lost, and made anew.
+            let heard = live.try_recv().await;
+            if heard.is_err() {
+                self.live = None;
+            }
+            return heard.map(drop).map_err(error);
+        }
+        let connecting = async {
+            let pool = pool(1).max_lifetime(None).idle_timeout(None).connect_with(self.options.clone()).await?;
+            let mut live = PgListener::connect_with(&pool).await?;
+            live.listen(self.channel).await?;
+            Ok(live)
+        };
+        self.live = Some(bounded(limits::POSTGRES_ACQUIRE, connecting).await?);
+        Ok(())
+    }
+}
+
+fn pool(connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new().max_connections(connections).acquire_timeout(limits::POSTGRES_ACQUIRE)
+}
+
+/// Waits for an answer, and not for ever: a server that is gone does not say so.
+async fn bounded<T>(patience: Duration, answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Error> {
+    match timeout(patience, answer).await {
+        Ok(answer) => answer.map_err(error),
+        Err(_) => Err(Error::Unavailable(format!("no answer within {} s", patience.as_secs()))),
     }
 }
 
@@ -86,12 +191,43 @@ fn row(row: &PgRow) -> Result<Row, Error> {
 
 fn error(error: sqlx::Error) -> Error {
     match error {
-        sqlx::Error::Database(error) => Error::Refused(error.message().to_owned()),
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_) => {
-            Error::Unavailable(error.to_string())
+        sqlx::Error::Database(error) => {
+            let passes = error.code().is_some_and(|code| passes(&code));
+            let text = error.message().to_owned();
+            if passes { Error::Unavailable(text) } else { Error::Refused(text) }
         }
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => Error::Unavailable(error.to_string()),
         // Its text may quote the URL, and the URL may hold a password.
         sqlx::Error::Configuration(_) => Error::Unavailable("the URL is not one of a Postgres server".to_owned()),
         other => Error::Refused(other.to_string()),
+    }
+}
+
+/// Whether an error by this SQLSTATE passes by itself: the statement was not done, and may be tried again.
+fn passes(code: &str) -> bool {
+    let class = code.get(..2).unwrap_or_default();
+    // Connections, transactions given up for others' sake, resources, intervention of an operator, the system's own errors.
+    matches!(class, "08" | "40" | "53" | "57" | "58")
+        // A lock was not to be had in time; a transaction stood still for too long; a standby that is not yet, or no longer, the primary.
+        || matches!(code, "55P03" | "25P03" | "25006")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_is_told_from_what_does_not() {
+        for code in ["08006", "40001", "40P01", "53300", "55P03", "57014", "57P01", "25P03", "25006"] {
+            assert!(passes(code), "{code}");
+        }
+        for code in ["23505", "23514", "42601", "42P01", "22003", "28P01", ""] {
+            assert!(!passes(code), "{code}");
+        }
     }
 }

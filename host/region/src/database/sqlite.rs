@@ -6,7 +6,7 @@ use super::{Error, Purpose, Row, Value};
 use crate::limits;
 
 /// Microseconds since the Unix epoch; SQLite's clock has milliseconds.
-pub(super) const CLOCK: &str = "SELECT CAST(ROUND(unixepoch('subsec') * 1000) AS INTEGER) * 1000";
+pub(super) const CLOCK: &str = "CAST(ROUND(unixepoch('subsec') * 1000) AS INTEGER) * 1000";
 
 /// A database by its label.
 #[derive(Clone)]

@@ -1,0 +1,148 @@
+//! The coordinator: commands queue by event, and whatever has queued while a batch was being decided is the next one.
+//!
+//! A partition has one queue, one ledger and one batch in flight, so the commands of one event are decided in the order in which they
+//! came. A full queue refuses at once: to wait in it would only make everybody late.
+//!
+//! In a region with several nodes each leads some partitions, by [lease](crate::leases), and hands commands for the others on to
+//! those who lead them. No lease is part of any proof that nothing is oversold: the ledger's version swap is. Two nodes that both believe
+//! they lead waste each other's time until one of them hears better, and that is all.
+
+mod apply;
+mod deciders;
+mod partition;
+mod phase;
+mod route;
+mod service;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use capabilities::booking::{Command, Receipt, Rejection};
+use futures::future::BoxFuture;
+use runtime::Failure;
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use phase::{Phase, Term};
+pub(crate) use route::stable_hash;
+pub use service::{Membership, Options, Service, Shared};
+
+use partition::Waiting;
+
+/// What the ledger says to one command.
+pub type Answer = Result<Receipt, Rejection>;
+
+/// Decides batches of commands, one after the other: the component `ledger`, as one partition has it.
+pub trait Decide: Send + 'static {
+    /// One answer for each command, in order.
+    ///
+    /// # Errors
+    /// After one of which [`Failure::certainly_not_begun`] says so, nothing was done; after any other it may have been.
+    fn decide(&mut self, commands: Vec<Command>) -> impl Future<Output = Result<Vec<Answer>, Failure>>;
+
+    /// Somebody else may have decided meanwhile: drops what is remembered.
+    fn forget(&mut self);
+}
+
+/// The other nodes of the region.
+pub trait Peers: Send + Sync + 'static {
+    /// Has the node at this address [decide](Coordinator::decide_here). One answer for each command, in order: `unavailable` where it
+    /// certainly was not asked, `unknown` where it may have been and nothing was heard. Bounded in time.
+    fn apply<'a>(&'a self, address: &'a str, commands: Vec<Command>) -> BoxFuture<'a, Vec<Answer>>;
+}
+
+/// The coordinator as callers see it. Cheap to clone.
+///
+/// Its [`apply`](capabilities::ledger::Ledger::apply) is for components and edges of this node.
+#[derive(Clone)]
+pub struct Coordinator(Arc<Inner>);
+
+struct Inner {
+    partitions: Box<[Slot]>,
+    /// Callers' places: one a command.
+    places: Arc<Semaphore>,
+    /// The other nodes; none where there are none.
+    peers: Option<Arc<dyn Peers>>,
+    /// Whether this node holds the lease of the ticker.
+    runner: watch::Sender<Phase>,
+    /// This node is to lead nothing any more.
+    leaving: CancellationToken,
+    /// It leads nothing any more.
+    left: CancellationToken,
+}
+
+/// A partition as callers see it.
+struct Slot {
+    queue: mpsc::Sender<Waiting>,
+    phase: watch::Sender<Phase>,
+}
+
+/// Whether this node is the one whose ticker runs. Cheap to clone.
+#[derive(Clone)]
+pub struct Runner(watch::Receiver<Phase>);
+
+impl Runner {
+    /// Of a region with one node.
+    #[must_use]
+    pub fn always() -> Self {
+        let (_, phase) = watch::channel(Phase::Here { epoch: 0, term: Term::UNLIMITED });
+        Self(phase)
+    }
+
+    /// Whether it is now.
+    #[must_use]
+    pub fn leads(&self) -> bool {
+        self.0.borrow().leads().is_some()
+    }
+
+    /// Returns when it may have become the one; at the latest when it has.
+    pub async fn changed(&mut self) {
+        if self.0.changed().await.is_err() {
+            // Nothing will ever change any more.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Coordinator {
+    /// Decides what another node hands on; it is never handed on once more. What is not led here is `unavailable`.
+    pub fn decide_here(&self, commands: Vec<Command>) -> BoxFuture<'_, Vec<Answer>> {
+        self.dispatch(commands, apply::Reach::Here)
+    }
+
+    /// Leads nothing any more: takes no new commands, decides what has queued, and hands every lease over at once. Returns when that is done,
+    /// or after [`crate::limits::DRAIN`]. Until the [service](Service) ends, commands that come here are handed on to those who lead now.
+    pub async fn drain(&self) {
+        self.0.leaving.cancel();
+        self.0.left.cancelled().await;
+    }
+
+    /// Whether this node is the one whose ticker runs.
+    #[must_use]
+    pub fn runner(&self) -> Runner {
+        Runner(self.0.runner.subscribe())
+    }
+
+    /// How many partitions are led here, of how many.
+    #[must_use]
+    pub fn led(&self) -> (usize, usize) {
+        let led = self.0.partitions.iter().filter(|slot| slot.phase.borrow().leads().is_some()).count();
+        (led, self.0.partitions.len())
+    }
+
+    /// How each partition stands, in their order.
+    pub(crate) fn phases(&self) -> impl Iterator<Item = &watch::Sender<Phase>> {
+        self.0.partitions.iter().map(|slot| &slot.phase)
+    }
+
+    /// How the ticker's lease stands.
+    pub(crate) fn runner_phase(&self) -> &watch::Sender<Phase> {
+        &self.0.runner
+    }
+
+    /// Cancelled when this node is to leave, and once it has left.
+    pub(crate) fn exits(&self) -> (&CancellationToken, &CancellationToken) {
+        (&self.0.leaving, &self.0.left)
+    }
+}

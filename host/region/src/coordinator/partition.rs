@@ -1,0 +1,140 @@
+//! A partition: one queue, one ledger, one batch in flight.
+
+use std::sync::Arc;
+
+use capabilities::booking::{Command, Rejection};
+use telemetry::Metrics;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::phase::Phase;
+use super::{Answer, Decide};
+use crate::limits;
+use crate::sequencer::Wake;
+
+/// A command that waits.
+pub(super) struct Waiting {
+    pub(super) command: Command,
+    pub(super) reply: oneshot::Sender<Reply>,
+}
+
+/// What becomes of a command.
+pub(super) enum Reply {
+    /// This.
+    Decided(Answer),
+    /// It was not begun, and will not be here.
+    NotBegun(Command),
+}
+
+/// What a partition's loop owns. It lasts as long as the node, so that there is never a second batch in flight, however often the lease
+/// comes and goes.
+pub(super) struct Partition {
+    pub(super) queue: mpsc::Receiver<Waiting>,
+    pub(super) phase: watch::Sender<Phase>,
+    /// Told when a queue has been emptied.
+    pub(super) drained: Arc<Notify>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) wake: Option<Wake>,
+}
+
+impl Partition {
+    /// Decides while it is led here, until `end`; what has not begun then goes back to its callers.
+    pub(super) async fn run(mut self, mut ledger: impl Decide, end: CancellationToken) {
+        let mut phase = self.phase.subscribe();
+        phase.mark_changed();
+        let mut queued = Vec::with_capacity(limits::BATCH);
+        let mut remembers = None;
+        loop {
+            tokio::select! {
+                biased;
+                () = end.cancelled(), if !self.queue.is_closed() => self.queue.close(),
+                _ = phase.changed() => {
+                    let leads = phase.borrow_and_update().leads();
+                    if remembers != leads {
+                        ledger.forget();
+                        remembers = leads;
+                    }
+                }
+                received = self.queue.recv_many(&mut queued, limits::BATCH) => if received == 0 { return },
+            }
+            if queued.is_empty() {
+                // Nothing came: see below whether that was the end of the queue.
+            } else if phase.borrow().leads().is_some() && !self.queue.is_closed() {
+                self.batch(&mut ledger, &mut queued).await;
+            } else {
+                for Waiting { command, reply } in queued.drain(..) {
+                    _ = reply.send(Reply::NotBegun(command));
+                }
+            }
+            self.finish_draining();
+        }
+    }
+
+    /// Says so when the last of what had queued is done.
+    fn finish_draining(&self) {
+        let drained = self.queue.is_empty()
+            && self.phase.send_if_modified(|phase| {
+                let draining = matches!(phase, Phase::Draining { .. });
+                if draining {
+                    *phase = Phase::Drained;
+                }
+                draining
+            });
+        if drained {
+            self.drained.notify_one();
+        }
+    }
+
+    async fn batch(&self, ledger: &mut impl Decide, queued: &mut Vec<Waiting>) {
+        let now = edge::now();
+        let (mut commands, mut callers) = (Vec::with_capacity(queued.len()), Vec::with_capacity(queued.len()));
+        for Waiting { command, reply } in queued.drain(..) {
+            if command.deadline < now {
+                _ = reply.send(Reply::Decided(Err(Rejection::Unavailable(limits::RETRY_MS))));
+            } else if !reply.is_closed() {
+                // Who has gone away hears nothing; what nobody waits for is not begun.
+                commands.push(command);
+                callers.push(reply);
+            }
+        }
+        if commands.is_empty() {
+            return;
+        }
+        let (count, began) = (commands.len(), Instant::now());
+        let decided = ledger.decide(commands).await;
+        self.metrics.ledger_batch(count, began.elapsed());
+        let rejection = match decided {
+            Ok(answers) if answers.len() == count => {
+                self.wake();
+                for (caller, answer) in callers.into_iter().zip(answers) {
+                    _ = caller.send(Reply::Decided(answer));
+                }
+                return;
+            }
+            Ok(answers) => {
+                tracing::error!(commands = count, answers = answers.len(), "the ledger did not answer each command");
+                Rejection::Unknown
+            }
+            Err(failure) if failure.certainly_not_begun() => {
+                tracing::warn!(commands = count, error = %failure, "the ledger could not be asked");
+                tokio::time::sleep(limits::LEDGER_PAUSE).await;
+                Rejection::Unavailable(limits::RETRY_MS)
+            }
+            Err(failure) => {
+                tracing::warn!(commands = count, error = %failure, "a batch was lost: its outcome is unknown");
+                self.wake();
+                Rejection::Unknown
+            }
+        };
+        for caller in callers {
+            _ = caller.send(Reply::Decided(Err(rejection.clone())));
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(wake) = &self.wake {
+            wake.now();
+        }
+    }
+}

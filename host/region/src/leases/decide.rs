@@ -1,0 +1,89 @@
+//! What a node does about leases, from what it sees. No I/O, no clock.
+//!
+//! Every node decides for itself by the same rule: nobody leads more than the fair share, ⌈partitions ÷ live nodes⌉. Who has less takes what is
+//! free; who has more gives the excess up, for somebody else then has less. All shares together are no fewer than the partitions, so
+//! nothing stays free; and a share that is not exceeded is never touched, so nothing moves that need not.
+
+use std::collections::BTreeSet;
+
+/// The lease of whoever ticks.
+pub(crate) const RUNNER: &str = "runner";
+
+/// A lease as the database has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lease {
+    pub(crate) name: String,
+    /// Empty: nobody's.
+    pub(crate) owner: String,
+    pub(crate) address: String,
+    pub(crate) epoch: i64,
+    /// Of the database's clock, in microseconds.
+    pub(crate) expires_at: i64,
+}
+
+/// One look at the database.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct View {
+    /// The database's clock, in microseconds.
+    pub(crate) now: i64,
+    pub(crate) leases: Vec<Lease>,
+    /// The names of nodes that would lead and were heard of lately.
+    pub(crate) nodes: BTreeSet<String>,
+}
+
+/// What a node wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// To lead its share.
+    Member,
+    /// To lead nothing any more.
+    Leaving,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// Names, with the epochs at which they were seen free: who claims them swaps that for the next one.
+    pub(crate) claim: Vec<(String, i64)>,
+    /// Names of leases of one's own that are to be given up as soon as their queues are empty.
+    pub(crate) give_up: Vec<String>,
+}
+
+impl View {
+    /// Who holds a lease now.
+    pub(crate) fn holder(&self, lease: &Lease) -> Option<String> {
+        (!lease.owner.is_empty() && lease.expires_at > self.now).then(|| lease.owner.clone())
+    }
+}
+
+/// Decides for the node `me`, which is already about to give up the leases `leaving`.
+pub(crate) fn decide(me: &str, view: &View, standing: Standing, leaving: &BTreeSet<String>) -> Plan {
+    let mine = |lease: &&Lease| view.holder(lease).as_deref() == Some(me) && !leaving.contains(&lease.name);
+    let free = |lease: &&Lease| view.holder(lease).is_none() && !leaving.contains(&lease.name);
+    if standing == Standing::Leaving {
+        let give_up = view.leases.iter().filter(mine).map(|lease| lease.name.clone()).collect();
+        return Plan { claim: Vec::new(), give_up };
+    }
+    // A node that decides is alive, whatever has become of its row.
+    let others = view.nodes.iter().filter(|node| *node != me).count();
+    let partitions: Vec<&Lease> = view.leases.iter().filter(|lease| lease.name != RUNNER).collect();
+    let share = partitions.len().div_ceil(others + 1);
+    let have: Vec<&Lease> = partitions.iter().copied().filter(|lease| mine(lease)).collect();
+
+    let mut candidates: Vec<&Lease> = partitions.iter().copied().filter(|lease| free(lease)).collect();
+    // Each node begins elsewhere, so that those who claim at the same time seldom want the same.
+    let begin = begin(me, candidates.len());
+    candidates.rotate_left(begin);
+    candidates.truncate(share.saturating_sub(have.len()));
+    candidates.extend(view.leases.iter().filter(|lease| lease.name == RUNNER).filter(free));
+    Plan {
+        claim: candidates.into_iter().map(|lease| (lease.name.clone(), lease.epoch)).collect(),
+        give_up: have.iter().skip(share).map(|lease| lease.name.clone()).collect(),
+    }
+}
+
+/// A place in a list, which is the node's own.
+fn begin(me: &str, length: usize) -> usize {
+    let length = u64::try_from(length).unwrap_or(1).max(1);
+    usize::try_from(crate::coordinator::stable_hash(me) % length).unwrap_or(0)
+}

@@ -1,0 +1,298 @@
+//! The rounds.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::decide::{RUNNER, Standing, decide};
+use super::store::{CHANNEL, Store, partition};
+use crate::coordinator::{Coordinator, Phase, Term};
+use crate::database::{Database, Error, Listener};
+use crate::limits;
+
+/// A node's part in who leads what.
+pub(crate) struct Leases {
+    store: Store,
+    listener: Option<Listener>,
+    state: State,
+}
+
+/// How the rounds go. Cheap to clone.
+#[derive(Clone, Default)]
+pub(crate) struct State(Arc<Mutex<Going>>);
+
+#[derive(Clone, Copy, Default)]
+enum Going {
+    #[default]
+    NotYet,
+    Well,
+    FailingSince(Instant),
+}
+
+/// What a lease is held by: its epoch, and from when on it was certainly renewed.
+type Held = BTreeMap<String, (i64, Instant)>;
+
+/// How each lease stands here, by name.
+type Slots<'a> = BTreeMap<String, &'a watch::Sender<Phase>>;
+
+impl State {
+    /// How long rounds have been failing; none where not one has ended yet.
+    pub(crate) fn failing_for(&self) -> Option<Duration> {
+        match *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Going::NotYet => None,
+            Going::Well => Some(Duration::ZERO),
+            Going::FailingSince(since) => Some(since.elapsed()),
+        }
+    }
+
+    /// Returns whether it is news.
+    fn set(&self, well: bool) -> bool {
+        let mut going = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = match *going {
+            Going::FailingSince(_) if !well => return false,
+            Going::Well if well => return false,
+            _ if well => Going::Well,
+            _ => Going::FailingSince(Instant::now()),
+        };
+        let news = !well || matches!(*going, Going::FailingSince(_));
+        *going = next;
+        news
+    }
+}
+
+impl Leases {
+    /// For a node by this name, of which there is only one at a time, reached at this address.
+    pub(crate) fn new(database: Database, name: &str, address: String) -> Self {
+        let listener = database.listen(CHANNEL);
+        let name: String = name
+            .chars()
+            .scan(0, |bytes, c| {
+                *bytes += c.len_utf8();
+                (*bytes <= limits::NODE_NAME_BYTES).then_some(c)
+            })
+            .collect();
+        // Another life of the same node is another node: what that one held, this one does not.
+        let life = RandomState::new().hash_one(());
+        Self { store: Store::new(database, format!("{name}-{life:016x}"), address), listener, state: State::default() }
+    }
+
+    /// Makes the partitions, so many unless there are some. Returns how many there are.
+    pub(crate) async fn create(&self, wanted: usize) -> Result<usize, Error> {
+        self.store.create(wanted).await
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.state.clone()
+    }
+
+    /// Takes part until `stop`, and leaves then at the latest.
+    pub(crate) async fn run(mut self, coordinator: &Coordinator, drained: &Notify, stop: &CancellationToken) {
+        let told = Arc::new(Notify::new());
+        let _listening =
+            self.listener.take().map(|listener| AbortOnDropHandle::new(tokio::spawn(listen(listener, Arc::clone(&told)))));
+        let partitions = coordinator.phases().enumerate().map(|(number, phase)| (partition(number), phase));
+        let slots: Slots<'_> = partitions.chain([(RUNNER.to_owned(), coordinator.runner_phase())]).collect();
+        let (leaving, left) = coordinator.exits();
+        let mut leaves_by = None;
+        loop {
+            if stop.is_cancelled() {
+                leaving.cancel();
+                if left.is_cancelled() {
+                    return;
+                }
+            }
+            let standing = if leaving.is_cancelled() { Standing::Leaving } else { Standing::Member };
+            if standing == Standing::Leaving {
+                let leaves_by = *leaves_by.get_or_insert_with(|| Instant::now() + limits::DRAIN);
+                if Instant::now() >= leaves_by && !left.is_cancelled() {
+                    tracing::warn!("not everything could be handed over in time: the rest of the leases run out");
+                    slots.values().for_each(|phase| led_elsewhere(phase, None, true));
+                    left.cancel();
+                }
+            }
+            let outcome = timeout(limits::LEASE_TIMEOUT, self.round(&slots, standing)).await;
+            let outcome = outcome.unwrap_or_else(|_| Err(Error::Unavailable("no answer in time".to_owned())));
+            let pause = match outcome {
+                Ok(round) => {
+                    if self.state.set(true) {
+                        tracing::info!("leases are renewed again");
+                    }
+                    if standing == Standing::Leaving && !round.holds {
+                        left.cancel();
+                    }
+                    if round.again { limits::LEASE_PACE } else { limits::LEASE_ROUND }
+                }
+                Err(error) => {
+                    if self.state.set(false) {
+                        tracing::warn!(%error, "leases could not be renewed");
+                    }
+                    self.store.reconnect();
+                    limits::LEASE_RETRY
+                }
+            };
+            slots.values().for_each(|phase| lapse(phase));
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = told.notified() => sleep(limits::LEASE_PACE).await,
+                () = drained.notified() => {}
+                () = leaving.cancelled(), if standing == Standing::Member => {}
+                () = stop.cancelled(), if standing == Standing::Member || left.is_cancelled() => {}
+            }
+        }
+    }
+
+    /// Renews, looks, decides, claims and gives up.
+    async fn round(&self, slots: &Slots<'_>, standing: Standing) -> Result<Round, Error> {
+        match standing {
+            Standing::Member => self.store.join().await?,
+            Standing::Leaving => self.store.leave().await?,
+        }
+        let sent = Instant::now();
+        let mut held: Held = self.store.renew().await?.into_iter().map(|(name, epoch)| (name, (epoch, sent))).collect();
+        for (name, phase) in slots {
+            renewed(phase, held.get(name));
+        }
+
+        let view = self.store.view().await?;
+        let mut round = Round::default();
+        let mut leaving = BTreeSet::new();
+        for (name, phase) in slots {
+            let phase = phase.borrow().clone();
+            if phase.moving() && held.contains_key(name) {
+                leaving.insert(name.clone());
+                if matches!(phase, Phase::Drained) {
+                    self.store.give_up(name).await?;
+                    held.remove(name);
+                    round.changed = true;
+                }
+            }
+        }
+        let plan = decide(self.store.name(), &view, standing, &leaving);
+        for (name, epoch) in plan.claim {
+            let sent = Instant::now();
+            if let Some(epoch) = self.store.claim(&name, epoch).await? {
+                if let Some(phase) = slots.get(&name) {
+                    phase.send_replace(Phase::Here { epoch, term: term(sent) });
+                }
+                held.insert(name, (epoch, sent));
+                round.changed = true;
+            }
+        }
+        let alone = view.nodes.iter().all(|node| node == self.store.name());
+        let holders: BTreeMap<&str, Arc<str>> = view
+            .leases
+            .iter()
+            .filter(|lease| {
+                view.holder(lease).is_some_and(|holder| holder != self.store.name() && lease.address != self.store.address())
+            })
+            .map(|lease| (lease.name.as_str(), lease.address.as_str().into()))
+            .collect();
+        for (name, phase) in slots {
+            match held.get(name) {
+                Some((epoch, sent)) => {
+                    let gives_up = plan.give_up.contains(name);
+                    led(phase, *epoch, term(*sent), gives_up);
+                    if gives_up && name == RUNNER {
+                        // It has no queue to be emptied.
+                        phase.send_replace(Phase::Drained);
+                        round.again = true;
+                    }
+                }
+                None => led_elsewhere(phase, holders.get(name.as_str()).cloned(), alone),
+            }
+        }
+        if round.changed {
+            let leads = held.keys().map(String::as_str).collect::<Vec<_>>().join(" ");
+            tracing::info!(node = self.store.name(), leads, "leases have changed hands");
+            self.store.tell().await?;
+        }
+        round.holds = !held.is_empty();
+        Ok(round)
+    }
+}
+
+/// What a round brought.
+#[derive(Default)]
+struct Round {
+    /// This node holds something.
+    holds: bool,
+    /// Something has changed hands.
+    changed: bool,
+    /// There is more to do at once.
+    again: bool,
+}
+
+/// How long a lease that was asked for at this moment may be counted on.
+fn term(sent: Instant) -> Term {
+    Term::until(sent + limits::LEASE.saturating_sub(limits::LEASE_MARGIN))
+}
+
+/// What was led goes on being led, or was lost. Nobody is woken where nothing has changed.
+fn renewed(phase: &watch::Sender<Phase>, held: Option<&(i64, Instant)>) {
+    phase.send_if_modified(|phase| match (&mut *phase, held) {
+        (Phase::Here { epoch, term } | Phase::Draining { epoch, term }, Some((held, sent))) if epoch == held => {
+            *term = self::term(*sent);
+            false
+        }
+        (Phase::Here { .. } | Phase::Draining { .. }, _) => {
+            *phase = Phase::Elsewhere(None);
+            true
+        }
+        _ => false,
+    });
+}
+
+/// This node holds it.
+fn led(phase: &watch::Sender<Phase>, epoch: i64, term: Term, gives_up: bool) {
+    phase.send_if_modified(|phase| {
+        *phase = match phase {
+            Phase::Here { .. } | Phase::Elsewhere(_) if gives_up => Phase::Draining { epoch, term },
+            Phase::Elsewhere(_) => Phase::Here { epoch, term },
+            _ => return false,
+        };
+        true
+    });
+}
+
+/// This node does not hold it.
+fn led_elsewhere(phase: &watch::Sender<Phase>, address: Option<Arc<str>>, alone: bool) {
+    phase.send_if_modified(|phase| {
+        match phase {
+            Phase::Elsewhere(known) if *known == address => return false,
+            // Somebody will claim it at once, and callers wait for that.
+            Phase::Drained if address.is_none() && !alone => return false,
+            _ => *phase = Phase::Elsewhere(address),
+        }
+        true
+    });
+}
+
+/// What could not be renewed in time is not counted on any more.
+fn lapse(phase: &watch::Sender<Phase>) {
+    phase.send_if_modified(|phase| {
+        let lapsed = matches!(phase, Phase::Here { term, .. } | Phase::Draining { term, .. } if !term.holds());
+        if lapsed {
+            *phase = Phase::Elsewhere(None);
+        }
+        lapsed
+    });
+}
+
+/// Passes on what other nodes tell; what is lost meanwhile, the next round sees.
+async fn listen(mut listener: Listener, told: Arc<Notify>) {
+    loop {
+        match listener.heard().await {
+            Ok(()) => told.notify_one(),
+            Err(error) => {
+                tracing::debug!(%error, "other nodes are not heard");
+                sleep(limits::LEASE_TIMEOUT).await;
+            }
+        }
+    }
+}

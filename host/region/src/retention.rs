@@ -1,0 +1,240 @@
+//! Upkeep: what is too old is deleted, a few rows at a time, by the node whose ticker runs.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::coordinator::Runner;
+use crate::database::{Database, Error, Row, microseconds};
+use crate::limits;
+
+/// How long rows are kept at least. They go some time later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Idempotency keys: until then the same key gets the same answer. Raised to [`limits::IDEMPOTENCY_LEAST`].
+    pub idempotency: Duration,
+    /// Rows of the journal that have a position: an edge, or a consumer, that was away for longer starts from a snapshot. Raised to
+    /// [`limits::JOURNAL_LEAST`].
+    pub journal: Duration,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { idempotency: limits::IDEMPOTENCY_LEAST, journal: limits::JOURNAL_KEPT }
+    }
+}
+
+/// Deletes what is older than it must be.
+pub struct Upkeep {
+    database: Database,
+    retention: Retention,
+    runner: Runner,
+}
+
+/// Something that grows old.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Idempotency,
+    Journal,
+    Nodes,
+}
+
+impl Upkeep {
+    /// For this database; only the node of `runner` deletes.
+    #[must_use]
+    pub fn new(database: Database, retention: Retention, runner: Runner) -> Self {
+        let retention = Retention {
+            idempotency: retention.idempotency.max(limits::IDEMPOTENCY_LEAST),
+            journal: retention.journal.max(limits::JOURNAL_LEAST),
+        };
+        Self { database, retention, runner }
+    }
+
+    /// Looks every [`limits::UPKEEP`] until `stop`.
+    pub async fn run(self, stop: CancellationToken) {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.tidy_for_ever() => {}
+        }
+    }
+
+    async fn tidy_for_ever(&self) {
+        loop {
+            sleep(limits::UPKEEP).await;
+            for kind in [Kind::Idempotency, Kind::Journal, Kind::Nodes] {
+                if let Err(error) = self.tidy(kind).await {
+                    tracing::warn!(%error, ?kind, "what is too old could not be deleted");
+                }
+            }
+        }
+    }
+
+    /// Deletes all that is too old, within limits. Between two deletions others have as much time as the last one took. Returns how
+    /// many rows went.
+    async fn tidy(&self, kind: Kind) -> Result<u64, Error> {
+        let mut all = 0;
+        for _ in 0..limits::UPKEEP_BATCHES {
+            if !self.runner.leads() {
+                break;
+            }
+            let began = Instant::now();
+            let gone = match kind {
+                Kind::Idempotency => idempotency(&self.database, self.retention.idempotency).await?,
+                Kind::Journal => journal(&self.database, self.retention.journal).await?,
+                Kind::Nodes => nodes(&self.database).await?,
+            };
+            all += gone;
+            if gone < u64::try_from(limits::UPKEEP_ROWS).unwrap_or(0) {
+                break;
+            }
+            sleep(began.elapsed()).await;
+        }
+        if all > 0 {
+            tracing::info!(rows = all, ?kind, "deleted what was too old");
+        }
+        Ok(all)
+    }
+}
+
+/// The smallest position that the journal still has, or the one after the last where it has none: a reader that stands before the one
+/// before it has missed something for ever.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn oldest_kept(database: &Database) -> Result<i64, Error> {
+    let oldest = "SELECT COALESCE((SELECT MIN(position) FROM journal), (SELECT MAX(position) FROM sequencer) + 1, 1)";
+    count(database.ask(oldest, &[]).await?)
+}
+
+async fn idempotency(database: &Database, age: Duration) -> Result<u64, Error> {
+    let statement = format!(
+        "DELETE FROM idempotency WHERE (scope, person, key) IN (SELECT scope, person, key FROM idempotency \
+         WHERE created_at < {} - $1 ORDER BY created_at LIMIT $2) AND created_at < {} - $1 RETURNING 1",
+        database.clock(),
+        database.clock()
+    );
+    deleted(database.ask(&statement, &[microseconds(age).into(), limits::UPKEEP_ROWS.into()]).await?)
+}
+
+/// Only from the beginning, so that what is kept has no gaps; and nothing that whoever keeps its place in `sequencer` has yet to see.
+async fn journal(database: &Database, age: Duration) -> Result<u64, Error> {
+    let statement = format!(
+        "SELECT position, CASE WHEN at < {} - $1 THEN 1 ELSE 0 END FROM journal \
+         WHERE position <= (SELECT MIN(position) FROM sequencer) ORDER BY position LIMIT $2",
+        database.clock()
+    );
+    let mut last = None;
+    for mut row in database.ask(&statement, &[microseconds(age).into(), limits::UPKEEP_ROWS.into()]).await? {
+        let position = row.integer()?;
+        if row.integer()? == 0 {
+            break;
+        }
+        last = Some(position);
+    }
+    let Some(last) = last else { return Ok(0) };
+    deleted(database.ask("DELETE FROM journal WHERE position <= $1 RETURNING 1", &[last.into()]).await?)
+}
+
+async fn nodes(database: &Database) -> Result<u64, Error> {
+    let statement = format!("DELETE FROM nodes WHERE expires_at < {} - $1 RETURNING 1", database.clock());
+    deleted(database.ask(&statement, &[limits::NODE_FORGOTTEN.into()]).await?)
+}
+
+fn deleted(rows: Vec<Row>) -> Result<u64, Error> {
+    Ok(u64::try_from(rows.len()).unwrap_or(u64::MAX))
+}
+
+fn count(rows: Vec<Row>) -> Result<i64, Error> {
+    rows.into_iter().next().ok_or_else(|| Error::Row("no row".to_owned()))?.integer()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::{Purpose, Value};
+    use crate::testing::databases;
+
+    const HOUR: i64 = 3_600_000_000;
+
+    async fn upkeep(database: &Database) -> (Upkeep, i64) {
+        let mut transaction = database.begin(Purpose::Read).await.unwrap();
+        let now = transaction.now().await.unwrap();
+        transaction.commit().await.unwrap();
+        (Upkeep::new(database.clone(), Retention { idempotency: Duration::ZERO, journal: Duration::ZERO }, Runner::always()), now)
+    }
+
+    async fn numbers(database: &Database, statement: &str) -> Vec<i64> {
+        database.ask(statement, &[]).await.unwrap().into_iter().map(|mut row| row.integer().unwrap()).collect()
+    }
+
+    /// A row of the journal by this position, or by none.
+    async fn journal(database: &Database, id: i64, position: Option<i64>, at: i64) {
+        let statement =
+            "INSERT INTO journal (id, position, type, aggregate, version, at, payload) VALUES ($1, $2, 'test', 'a', 1, $3, '{}')";
+        let parameters = [format!("{id:06}").as_str().into(), position.map_or(Value::Null, Value::Integer), at.into()];
+        database.ask(statement, &parameters).await.unwrap();
+    }
+
+    async fn cursor(database: &Database, name: &str, position: i64) {
+        let statement = "INSERT INTO sequencer (name, position, epoch) VALUES ($1, $2, 'e') \
+                         ON CONFLICT (name) DO UPDATE SET position = excluded.position";
+        database.ask(statement, &[name.into(), position.into()]).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn keys_go_after_a_day_and_not_before() {
+        for scratch in databases(true).await {
+            let (upkeep, now) = upkeep(&scratch.database).await;
+            // More than one deletion takes.
+            let old = limits::UPKEEP_ROWS + 7;
+            let ages = (0..old).map(|_| 24 * HOUR + 1).chain([23 * HOUR, 0]);
+            for (key, age) in ages.enumerate() {
+                let statement = "INSERT INTO idempotency (scope, person, key, request_hash, outcome, created_at) VALUES ('s', 'p', $1, '', '', $2)";
+                let parameters = [key.to_string().as_str().into(), (now - age).into()];
+                scratch.database.ask(statement, &parameters).await.unwrap();
+            }
+            assert_eq!(i64::try_from(upkeep.tidy(Kind::Idempotency).await.unwrap()).unwrap(), old);
+            assert_eq!(numbers(&scratch.database, "SELECT created_at FROM idempotency ORDER BY 1").await, [now - 23 * HOUR, now]);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_journal_goes_from_its_beginning_and_waits_for_its_readers() {
+        for scratch in databases(true).await {
+            let database = &scratch.database;
+            let (upkeep, now) = upkeep(database).await;
+            assert_eq!(oldest_kept(database).await.unwrap(), 1, "of an empty journal that has had nothing yet");
+            for (position, age) in [(1, 9), (2, 8), (3, 0), (4, 7), (5, 0)] {
+                journal(database, position, Some(position), now - age * HOUR).await;
+            }
+            journal(database, 6, None, now - 9 * HOUR).await;
+            cursor(database, "journal", 5).await;
+            cursor(database, "a reader", 1).await;
+            let kept = "SELECT COALESCE(position, -1) FROM journal ORDER BY id";
+            assert_eq!(upkeep.tidy(Kind::Journal).await.unwrap(), 1);
+            assert_eq!(numbers(database, kept).await, [2, 3, 4, 5, -1], "a reader has not seen the second");
+            assert_eq!(oldest_kept(database).await.unwrap(), 2);
+            cursor(database, "a reader", 5).await;
+            assert_eq!(upkeep.tidy(Kind::Journal).await.unwrap(), 1);
+            assert_eq!(numbers(database, kept).await, [3, 4, 5, -1], "the fourth is old, and the third before it is not");
+            database.ask("UPDATE journal SET at = 1", &[]).await.unwrap();
+            assert_eq!(upkeep.tidy(Kind::Journal).await.unwrap(), 3);
+            assert_eq!(numbers(database, kept).await, [-1], "what has no position is nobody's past yet");
+            assert_eq!(oldest_kept(database).await.unwrap(), 6, "the next one");
+        }
+    }
+
+    #[tokio::test]
+    async fn nodes_that_were_not_heard_of_for_long_are_forgotten() {
+        for scratch in databases(true).await {
+            let (upkeep, now) = upkeep(&scratch.database).await;
+            for (name, age) in [("gone", limits::NODE_FORGOTTEN + 1), ("late", limits::NODE_FORGOTTEN / 2)] {
+                let statement = "INSERT INTO nodes (name, address, expires_at) VALUES ($1, '', $2)";
+                scratch.database.ask(statement, &[name.into(), (now - age).into()]).await.unwrap();
+            }
+            assert_eq!(upkeep.tidy(Kind::Nodes).await.unwrap(), 1);
+            assert_eq!(scratch.database.ask("SELECT name FROM nodes", &[]).await.unwrap().remove(0).text().unwrap(), "late");
+        }
+    }
+}
