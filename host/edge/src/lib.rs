@@ -29,6 +29,7 @@ mod request_id;
 mod service;
 #[cfg(test)]
 mod testing;
+mod tokens;
 
 pub use application::{Components, Region, Traffic, answer};
 pub use body::{Body, known};

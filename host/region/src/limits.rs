@@ -27,7 +27,7 @@ pub const SEQUENCE_POLL: Duration = Duration::from_millis(20);
 pub const SEQUENCE_PACE: Duration = Duration::from_millis(2);
 /// Pauses after a failure: the first, and the longest.
 pub const SEQUENCE_RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
-/// Batches that the feed keeps for slow readers; who is slower takes a snapshot.
+/// Batches that the feed keeps in memory for slow readers; who is slower reads the journal from where it was.
 pub const FEED_BATCHES: usize = 1_024;
 /// Numbering has failed for so long: health says so.
 pub const SEQUENCE_STUCK: Duration = Duration::from_secs(5);
@@ -57,3 +57,8 @@ pub const SQLITE_BUSY_MS: u32 = 30_000;
 pub const POSTGRES_CONNECTIONS: u32 = 4;
 /// How long to wait for one.
 pub const POSTGRES_ACQUIRE: Duration = Duration::from_secs(5);
+
+// Resuming the feed --------------------------------------------------------------------------------------------------
+
+/// Journal rows that a reader may be behind and still go on from its cursor: beyond, a snapshot is less to read, for both.
+pub const RESUME_ROWS: i64 = 50_000;
