@@ -89,7 +89,6 @@ impl Node {
 }
 
 /// The cursor of a query; none where it is no query of ours.
-#[allow(clippy::option_option, reason = "without a cursor, with one, and neither of them")]
 fn cursor(query: &str) -> Option<Option<Cursor>> {
     let (mut epoch, mut after) = (None, None);
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {

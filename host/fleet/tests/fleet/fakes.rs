@@ -32,6 +32,11 @@ impl Database {
         Ok(Receipt { version, replayed, outcome: Outcome::Swept(0) })
     }
 
+    /// When a key had its effect.
+    pub fn version(&self, key: &str) -> Option<u64> {
+        self.0.lock().unwrap().get(key).copied()
+    }
+
     pub fn effects(&self) -> usize {
         self.0.lock().unwrap().len()
     }
@@ -82,6 +87,12 @@ impl FakeLedger {
     /// Keys in the order in which they came.
     pub fn keys(&self) -> Vec<String> {
         self.calls.lock().unwrap().concat()
+    }
+
+    /// Returns when so many calls have come from now on.
+    pub async fn next(&self, calls: u32) {
+        self.arrived.forget_permits(usize::MAX >> 4);
+        self.arrived(calls).await;
     }
 
     /// Returns when so many more calls have come.

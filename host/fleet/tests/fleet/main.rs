@@ -5,11 +5,12 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a test fails by panicking"
+    reason = "a test fails by panicking, and says its seed"
 )]
 
 mod breaker;
 mod certificates;
+mod chaos;
 mod drain;
 mod fakes;
 mod feed;
