@@ -12,7 +12,7 @@ pub const MARQUEE: &str = "target/release/marquee";
 
 /// The host's crates. Built, tested and linted always together: another selection has other features in common, and would build what
 /// they depend on again.
-pub const HOST: &[&str] = &["capabilities", "edge", "marquee", "region", "runtime", "telemetry"];
+pub const HOST: &[&str] = &["capabilities", "edge", "fleet", "marquee", "region", "runtime", "telemetry"];
 
 /// Libraries that need neither wasm nor a server. They are tested with debug assertions on.
 pub const PURE: &[&str] = &["ledger-core", "migrations", "read-model", "xtask"];

@@ -1,6 +1,7 @@
 //! The Rust side of every WIT package we own, and of Spin's.
 
-/// Our own interfaces.
+/// Our own interfaces. They travel between nodes as they are: a field or case added, left out or moved is another protocol
+/// (`fleet::wire::VERSION`).
 #[allow(missing_docs, clippy::all)]
 pub(crate) mod own {
     wasmtime::component::bindgen!({
@@ -15,7 +16,7 @@ pub(crate) mod own {
             }
         ",
         world: "marquee:host/imports",
-        additional_derives: [PartialEq],
+        additional_derives: [PartialEq, serde::Deserialize, serde::Serialize],
     });
 }
 

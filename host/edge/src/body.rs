@@ -20,6 +20,12 @@ pub fn known(bytes: Bytes) -> RequestBody {
     Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
 }
 
+/// A request's body as another node sends it, within [`BODY_BYTES`].
+#[must_use]
+pub fn received(body: hyper::body::Incoming) -> RequestBody {
+    if body.is_end_stream() { runtime::empty() } else { Limited::new(body, Overrun::default()).boxed_unsync() }
+}
+
 /// Reads what a client goes on sending, up to [`UNREAD_BYTES`] and [`UNREAD`], and forgets it.
 pub(crate) async fn drain<B: HttpBody<Data = Bytes> + Unpin>(mut body: B) {
     let reading = async {
@@ -148,6 +154,7 @@ pub struct Body {
 enum Content {
     Whole(Full<Bytes>),
     Component(ResponseBody),
+    Remote(RequestBody),
 }
 
 impl Body {
@@ -161,6 +168,15 @@ impl Body {
     #[must_use]
     pub fn full(bytes: Bytes) -> Self {
         Self { content: Content::Whole(Full::new(bytes)), busy: None }
+    }
+
+    /// What another node answers, as it comes.
+    #[must_use]
+    pub fn remote<B>(body: B) -> Self
+    where
+        B: HttpBody<Data = Bytes, Error = hyper::Error> + Send + 'static,
+    {
+        Self { content: Content::Remote(body.map_err(Error::from).boxed_unsync()), busy: None }
     }
 
     pub(crate) fn holding(&mut self, busy: Busy) {
@@ -182,6 +198,7 @@ impl HttpBody for Body {
         match &mut self.content {
             Content::Whole(body) => Pin::new(body).poll_frame(context).map_err(|never| match never {}),
             Content::Component(body) => Pin::new(body).poll_frame(context),
+            Content::Remote(body) => Pin::new(body).poll_frame(context),
         }
     }
 
@@ -189,6 +206,7 @@ impl HttpBody for Body {
         match &self.content {
             Content::Whole(body) => body.is_end_stream(),
             Content::Component(body) => body.is_end_stream(),
+            Content::Remote(body) => body.is_end_stream(),
         }
     }
 
@@ -196,6 +214,7 @@ impl HttpBody for Body {
         match &self.content {
             Content::Whole(body) => body.size_hint(),
             Content::Component(body) => body.size_hint(),
+            Content::Remote(body) => body.size_hint(),
         }
     }
 }

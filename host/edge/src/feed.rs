@@ -28,12 +28,24 @@ pub struct Batch {
     pub facts: Vec<Fact>,
 }
 
+/// How far a reader has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// The epoch that the position is of.
+    pub epoch: Arc<str>,
+    /// The journal's last position that the reader has applied.
+    pub position: i64,
+}
+
 /// Why a feed is not to be had, or ended. Open it again, after a pause where it failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// This reader was too slow: what it has missed is no longer kept.
-    #[error("too slow: what was missed is no longer kept")]
+    /// This reader was too slow: what it has missed is no longer at hand. It may go on from its cursor.
+    #[error("too slow: what was missed is no longer at hand")]
     Lagged,
+    /// The cursor is of another epoch, or older than what is kept: only a snapshot helps.
+    #[error("what followed the cursor is no longer kept")]
+    Gone,
     /// The other end stopped.
     #[error("the feed has ended")]
     Ended,
@@ -44,14 +56,14 @@ pub enum Error {
 
 /// A feed that was opened.
 pub struct Subscription {
-    /// To begin with; replaces whatever is known.
-    pub snapshot: Snapshot,
-    /// Then. Its first batch may repeat what is in the snapshot. After an error nothing follows.
+    /// To begin with; replaces whatever is known. None where the feed goes on after the cursor that it was opened with.
+    pub snapshot: Option<Snapshot>,
+    /// Then. The first may repeat what is in the snapshot, or known up to the cursor. After an error nothing follows.
     pub batches: BoxStream<'static, Result<Arc<Batch>, Error>>,
 }
 
 /// Where a feed comes from.
 pub trait Source: Send + Sync + 'static {
-    /// Opens it.
-    fn open(&self) -> BoxFuture<'_, Result<Subscription, Error>>;
+    /// Opens it: after a cursor where there is one, else with a snapshot. [`Error::Gone`] where it cannot go on after that cursor.
+    fn open(&self, cursor: Option<Cursor>) -> BoxFuture<'_, Result<Subscription, Error>>;
 }

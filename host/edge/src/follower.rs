@@ -7,7 +7,7 @@ use futures::StreamExt;
 use telemetry::{Finding, Health, Metrics, Needed};
 use tokio_util::sync::CancellationToken;
 
-use crate::feed::{self, Batch, Source, Subscription};
+use crate::feed::{self, Batch, Cursor, Source, Subscription};
 use crate::identity::{self, Identity};
 use crate::limits;
 use crate::replica::{self, Replica};
@@ -70,20 +70,33 @@ impl Follower {
         metrics.before_scrape(move |metrics| metrics.replica(&node, replica.position(), replica.age()));
     }
 
-    /// Follows until `stop`.
+    /// Follows until `stop`. A feed that is lost goes on where it was; a snapshot is taken only where it cannot.
     pub async fn run(self, stop: CancellationToken) {
         let (first, longest) = limits::FEED_RETRY;
         let mut pause = first;
+        let mut cursor = None;
         loop {
             let error = tokio::select! {
                 () = stop.cancelled() => return,
-                Err(error) = self.follow(&mut pause) => error,
+                Err(error) = self.follow(&mut cursor, &mut pause) => error,
             };
-            // Being too slow once is no fault; the rest is.
-            if matches!(error, Error::Feed(feed::Error::Lagged)) {
-                tracing::info!(node = &*self.node, "the feed was faster than this node: taking a new snapshot");
-            } else {
-                tracing::warn!(node = &*self.node, %error, "the feed was lost and is opened again");
+            match &error {
+                // Being too slow once is no fault.
+                Error::Feed(feed::Error::Lagged) => {
+                    tracing::info!(node = &*self.node, "the feed was faster than this node, which catches up");
+                }
+                Error::Feed(feed::Error::Gone) if cursor.is_some() => {
+                    tracing::info!(node = &*self.node, "the feed cannot go on where this node was: taking a snapshot");
+                    cursor = None;
+                    continue;
+                }
+                Error::Feed(_) | Error::Silent => {
+                    tracing::warn!(node = &*self.node, %error, "the feed was lost and is opened again");
+                }
+                Error::Gap { .. } | Error::Events(_) | Error::Identity(_) => {
+                    tracing::warn!(node = &*self.node, %error, "the feed is started over, with a snapshot");
+                    cursor = None;
+                }
             }
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -93,16 +106,22 @@ impl Follower {
         }
     }
 
-    /// Follows until something goes wrong.
-    async fn follow(&self, pause: &mut Duration) -> Result<std::convert::Infallible, Error> {
-        let Subscription { snapshot, mut batches } = in_time(self.source.open()).await??;
-        self.identity.replace(&snapshot.facts)?;
-        self.replica.replace(snapshot.position, snapshot.facts)?;
-        *pause = limits::FEED_RETRY.0;
-        let mut at = snapshot.position;
+    /// Follows until something goes wrong; `cursor` says from where, and how far it has come.
+    async fn follow(&self, cursor: &mut Option<Cursor>, pause: &mut Duration) -> Result<std::convert::Infallible, Error> {
+        let opened = in_time(limits::FEED_OPEN, self.source.open(cursor.clone())).await??;
+        let Subscription { snapshot, mut batches } = opened;
+        if let Some(snapshot) = snapshot {
+            let position = snapshot.position;
+            self.identity.replace(&snapshot.facts)?;
+            self.replica.replace(position, snapshot.facts)?;
+            *cursor = Some(Cursor { epoch: snapshot.epoch, position });
+        }
+        // Only a source that breaks its word gives neither.
+        let Some(Cursor { position: at, .. }) = cursor else { return Err(feed::Error::Gone.into()) };
         loop {
-            let batch = in_time(batches.next()).await?.unwrap_or(Err(feed::Error::Ended))?;
-            self.apply(&batch, &mut at)?;
+            let batch = in_time(limits::FEED_SILENCE, batches.next()).await?.unwrap_or(Err(feed::Error::Ended))?;
+            *pause = limits::FEED_RETRY.0;
+            self.apply(&batch, at)?;
         }
     }
 
@@ -118,8 +137,8 @@ impl Follower {
     }
 }
 
-async fn in_time<T>(waiting: impl Future<Output = T>) -> Result<T, Error> {
-    tokio::time::timeout(limits::FEED_SILENCE, waiting).await.map_err(|_| Error::Silent)
+async fn in_time<T>(limit: Duration, waiting: impl Future<Output = T>) -> Result<T, Error> {
+    tokio::time::timeout(limit, waiting).await.map_err(|_| Error::Silent)
 }
 
 #[cfg(test)]
@@ -133,66 +152,103 @@ mod tests {
     use tokio::sync::mpsc;
 
     type Step = Result<Arc<Batch>, feed::Error>;
+    type Opened = Result<(Option<Snapshot>, mpsc::Receiver<Step>), feed::Error>;
 
-    /// A feed by script: each opening takes the next snapshot and stream.
-    struct Script(Mutex<Vec<(Snapshot, mpsc::Receiver<Step>)>>);
+    /// A feed by script: each opening takes the next entry, and notes the cursor's position.
+    #[derive(Default)]
+    struct Script {
+        entries: Mutex<Vec<Opened>>,
+        cursors: Mutex<Vec<Option<i64>>>,
+    }
 
     impl Source for Script {
-        fn open(&self) -> BoxFuture<'_, Result<Subscription, feed::Error>> {
-            let next = { self.0.lock().unwrap().pop() };
+        fn open(&self, cursor: Option<Cursor>) -> BoxFuture<'_, Result<Subscription, feed::Error>> {
+            self.cursors.lock().unwrap().push(cursor.map(|cursor| {
+                assert_eq!(&*cursor.epoch, "e");
+                cursor.position
+            }));
+            let next = { self.entries.lock().unwrap().pop() };
             Box::pin(async move {
-                let (snapshot, steps) = next.ok_or(feed::Error::Unavailable("no more".to_owned()))?;
+                let (snapshot, steps) = next.unwrap_or(Err(feed::Error::Unavailable("no more".to_owned())))?;
                 let batches = futures::stream::unfold(steps, |mut steps| async { Some((steps.recv().await?, steps)) });
                 Ok(Subscription { snapshot, batches: batches.boxed() })
             })
         }
     }
 
-    fn snapshot(position: i64, facts: Vec<Fact>) -> Snapshot {
-        Snapshot { epoch: "e".into(), position, facts }
+    fn snapshot(position: i64, facts: Vec<Fact>) -> Option<Snapshot> {
+        Some(Snapshot { epoch: "e".into(), position, facts })
     }
 
     fn batch(after: i64, position: i64, facts: Vec<Fact>) -> Step {
         Ok(Arc::new(Batch { after, position, facts }))
     }
 
+    /// A follower of a script whose entries stand in the order in which they are taken.
+    fn following(mut entries: Vec<Opened>) -> (Replica, Arc<Script>, CancellationToken, tokio::task::JoinHandle<()>) {
+        entries.reverse();
+        let script = Arc::new(Script { entries: Mutex::new(entries), cursors: Mutex::default() });
+        let follower = Follower::new("edge-0", Arc::clone(&script) as Arc<dyn Source>);
+        let (replica, stop) = (follower.replica().clone(), CancellationToken::new());
+        let task = tokio::spawn(follower.run(stop.clone()));
+        (replica, script, stop, task)
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn a_lost_feed_is_opened_again_with_a_snapshot() {
-        for lost in [Err(feed::Error::Lagged), Err(feed::Error::Ended), batch(99, 100, vec![])] {
+    async fn a_lost_feed_goes_on_where_it_was() {
+        for lost in [Err(feed::Error::Lagged), Err(feed::Error::Ended)] {
             let (first, steps) = mpsc::channel(4);
             let (second, more) = mpsc::channel(4);
-            let script = Script(Mutex::new(vec![
-                (snapshot(50, vec![event("eu_1", 2), availability("eu_1", 30, 1)]), more),
-                (snapshot(10, vec![event("eu_1", 2), availability("eu_1", 7, 5)]), steps),
-            ]));
-            let follower = Follower::new("edge-0", Arc::new(script));
-            let replica = follower.replica().clone();
-            let stop = CancellationToken::new();
-            let following = tokio::spawn(follower.run(stop.clone()));
+            let facts = vec![event("eu_1", 2), availability("eu_1", 7, 5)];
+            let (replica, script, stop, task) = following(vec![Ok((snapshot(10, facts), steps)), Ok((None, more))]);
             first.send(batch(8, 11, vec![availability("eu_1", 8, 4)])).await.unwrap();
             replica.until(11).await;
             first.send(lost).await.unwrap();
-            replica.until(50).await;
-            second.send(batch(50, 51, vec![availability("eu_1", 31, 0)])).await.unwrap();
-            replica.until(51).await;
+            second.send(batch(11, 12, vec![availability("eu_1", 9, 3)])).await.unwrap();
+            replica.until(12).await;
+            assert_eq!((replica.events(), script.cursors.lock().unwrap().clone()), (1, vec![None, Some(11)]));
             stop.cancel();
-            following.await.unwrap();
+            task.await.unwrap();
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_it_cannot_go_on_it_starts_over_with_a_snapshot() {
+        let (first, steps) = mpsc::channel(4);
+        let (_second, more) = mpsc::channel(4);
+        let last = snapshot(50, vec![event("eu_1", 2), event("eu_2", 1)]);
+        let entries = vec![Ok((snapshot(10, vec![event("eu_1", 2)]), steps)), Err(feed::Error::Gone), Ok((last, more))];
+        let (replica, script, stop, task) = following(entries);
+        replica.until(10).await;
+        first.send(Err(feed::Error::Ended)).await.unwrap();
+        replica.until(50).await;
+        assert_eq!((replica.events(), script.cursors.lock().unwrap().clone()), (2, vec![None, Some(10), None]));
+        stop.cancel();
+        task.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_gap_is_never_jumped() {
+        let (first, steps) = mpsc::channel(4);
+        let (_second, more) = mpsc::channel(4);
+        let (replica, script, stop, task) = following(vec![Ok((snapshot(10, vec![]), steps)), Ok((snapshot(50, vec![]), more))]);
+        replica.until(10).await;
+        first.send(batch(11, 12, vec![event("eu_1", 2)])).await.unwrap();
+        replica.until(50).await;
+        assert_eq!((replica.events(), script.cursors.lock().unwrap().clone()), (0, vec![None, None]));
+        stop.cancel();
+        task.await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_feed_is_opened_again() {
         let (_first, steps) = mpsc::channel(4);
-        let (_second, more) = mpsc::channel(4);
-        let script = Script(Mutex::new(vec![(snapshot(50, vec![]), more), (snapshot(10, vec![]), steps)]));
-        let follower = Follower::new("edge-0", Arc::new(script));
-        let replica = follower.replica().clone();
-        let stop = CancellationToken::new();
-        let following = tokio::spawn(follower.run(stop.clone()));
-        replica.until(10).await;
-        tokio::time::sleep(limits::FEED_SILENCE * 2).await;
+        let (second, more) = mpsc::channel(4);
+        let (replica, script, stop, task) = following(vec![Ok((snapshot(10, vec![]), steps)), Ok((None, more))]);
+        second.send(batch(10, 50, vec![])).await.unwrap();
         replica.until(50).await;
+        assert_eq!(*script.cursors.lock().unwrap(), [None, Some(10)]);
         stop.cancel();
-        following.await.unwrap();
+        task.await.unwrap();
     }
 }

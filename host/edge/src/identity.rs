@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::clock;
 use crate::limits;
+use crate::tokens::{self, Tokens, Verified};
 
 /// Who issues the tokens.
 const ISSUER: &str = "marquee";
@@ -26,6 +27,7 @@ pub struct Identity(Arc<Inner>);
 struct Inner {
     known: RwLock<Known>,
     validation: Validation,
+    tokens: Tokens,
 }
 
 #[derive(Default)]
@@ -33,6 +35,8 @@ struct Known {
     /// A snapshot has been there: before that, a session that is not known to be revoked may well be.
     complete: bool,
     keys: HashMap<String, DecodingKey>,
+    /// Grows with every change of the keys: what was verified with others is verified again.
+    keys_changed: u64,
     /// Session id to when it may be forgotten, microseconds.
     revoked: HashMap<String, i64>,
     since_tidied: usize,
@@ -63,7 +67,7 @@ impl Default for Identity {
         validation.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
         // Checked here, to the microsecond and without leeway, as everywhere else.
         validation.validate_exp = false;
-        Self(Arc::new(Inner { known: RwLock::default(), validation }))
+        Self(Arc::new(Inner { known: RwLock::default(), validation, tokens: Tokens::default() }))
     }
 }
 
@@ -91,7 +95,9 @@ impl Identity {
         for fact in facts {
             new.apply(fact, now)?;
         }
-        *self.0.known.write().unwrap_or_else(PoisonError::into_inner) = new;
+        let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
+        new.keys_changed = known.keys_changed + 1;
+        *known = new;
         Ok(())
     }
 
@@ -105,33 +111,58 @@ impl Identity {
         facts.iter().try_for_each(|fact| known.apply(fact, now))
     }
 
-    /// What a token says at `now`, microseconds.
+    /// What a token says at `now`, microseconds. Whether it has ended or was revoked is looked at every time; its signature once.
     fn check(&self, token: &str, now: i64) -> Result<Claims, Refusal> {
         if token.len() > limits::TOKEN_BYTES {
             return Err(Refusal::Invalid);
         }
+        let digest = tokens::digest(token);
+        if let Some(Verified { claims, keys }) = self.0.tokens.get(&digest)
+            && let Some(judged) = self.judge(&claims, keys, now)
+        {
+            return judged.map(|()| claims);
+        }
+        let verified = self.verify(token)?;
+        self.0.tokens.put(digest, verified.clone());
+        let Verified { claims, keys } = verified;
+        // The keys may have changed since: then it is no longer known that it is good.
+        self.judge(&claims, keys, now).unwrap_or(Err(Refusal::Unavailable(limits::RETRY_MS)))?;
+        Ok(claims)
+    }
+
+    /// Whether claims that were good with these keys still are; none: the keys are others now.
+    fn judge(&self, claims: &Claims, keys: u64, now: i64) -> Option<Result<(), Refusal>> {
+        let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
+        if known.keys_changed != keys {
+            return None;
+        }
+        Some(if claims.expires_at <= now {
+            Err(Refusal::Expired)
+        } else if known.revoked.contains_key(&claims.session) {
+            Err(Refusal::Revoked)
+        } else {
+            Ok(())
+        })
+    }
+
+    /// Checks everything about a token that stays as it is.
+    fn verify(&self, token: &str) -> Result<Verified, Refusal> {
         let header = decode_header(token).map_err(|_| Refusal::Invalid)?;
         if header.alg != Algorithm::EdDSA || header.typ.as_deref() != Some(TYPE) || header.crit.is_some() {
             return Err(Refusal::Invalid);
         }
         let kid = header.kid.ok_or(Refusal::Invalid)?;
-        let key = {
+        let (key, keys) = {
             let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
             if !known.complete || known.keys.is_empty() {
                 return Err(Refusal::Unavailable(limits::RETRY_MS));
             }
-            known.keys.get(&kid).cloned().ok_or(Refusal::Invalid)?
+            (known.keys.get(&kid).cloned().ok_or(Refusal::Invalid)?, known.keys_changed)
         };
         // Not under the lock: this is the dear part.
         let token = decode::<Token>(token, &key, &self.0.validation).map_err(|_| Refusal::Invalid)?.claims;
         let expires_at = token.exp.saturating_mul(1_000_000);
-        if expires_at <= now {
-            return Err(Refusal::Expired);
-        }
-        if self.0.known.read().unwrap_or_else(PoisonError::into_inner).revoked.contains_key(&token.sid) {
-            return Err(Refusal::Revoked);
-        }
-        Ok(Claims { subject: token.sub, session: token.sid, roles: token.roles, expires_at })
+        Ok(Verified { claims: Claims { subject: token.sub, session: token.sid, roles: token.roles, expires_at }, keys })
     }
 }
 
@@ -147,6 +178,7 @@ impl Known {
                     return Err(Full::Keys);
                 }
                 self.keys.insert(kid.clone(), key);
+                self.keys_changed += 1;
             }
             Fact::SessionRevoked { session, until } if *until > now => {
                 self.since_tidied += 1;
@@ -277,6 +309,26 @@ mod tests {
         let until = clock::now() + 900_000_000;
         identity.apply(&[Fact::SessionRevoked { session: "eu_other".to_owned(), until }]).unwrap();
         assert!(identity.check(&token, NOW).is_ok());
+        identity.apply(&[Fact::SessionRevoked { session: "eu_s".to_owned(), until }]).unwrap();
+        assert_eq!(identity.check(&token, NOW), Err(Refusal::Revoked));
+    }
+
+    #[test]
+    fn what_is_remembered_of_a_token_neither_outlives_its_session_nor_its_key() {
+        let (identity, token) = (identity(), sign(&header(), &claims()));
+        for _ in 0..3 {
+            assert_eq!(identity.check(&token, NOW).unwrap().subject, "eu_u");
+        }
+        let end = NOW + 900_000_000;
+        assert_eq!(identity.check(&token, end), Err(Refusal::Expired));
+        // A new key changes nothing for what was signed with the old one; without the old one it is worth nothing.
+        identity.apply(&[Fact::Key { kid: "k2".to_owned(), public_key: OTHER.to_owned() }]).unwrap();
+        assert!(identity.check(&token, NOW).is_ok());
+        identity.replace(&[Fact::Key { kid: "k2".to_owned(), public_key: OTHER.to_owned() }]).unwrap();
+        assert_eq!(identity.check(&token, NOW), Err(Refusal::Invalid));
+        identity.replace(&[key(PUBLIC)]).unwrap();
+        assert!(identity.check(&token, NOW).is_ok());
+        let until = clock::now() + 900_000_000;
         identity.apply(&[Fact::SessionRevoked { session: "eu_s".to_owned(), until }]).unwrap();
         assert_eq!(identity.check(&token, NOW), Err(Refusal::Revoked));
     }

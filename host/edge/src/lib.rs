@@ -29,9 +29,10 @@ mod request_id;
 mod service;
 #[cfg(test)]
 mod testing;
+mod tokens;
 
 pub use application::{Components, Region, Traffic, answer};
-pub use body::{Body, known};
+pub use body::{Body, known, received};
 pub use clock::now;
 pub use cors::{Cors, Error as CorsError};
 pub use follower::Follower;
@@ -39,3 +40,4 @@ pub use identity::Identity;
 pub use listener::{Edge, Options};
 pub use problem::Problem;
 pub use replica::Replica;
+pub use runtime::RequestBody;

@@ -64,11 +64,15 @@ pub const TIDY_EVERY: usize = 1_024;
 pub const FEED_RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// A feed that says nothing for so long is taken for dead, and opened again. It sends a sign of life more often.
 pub const FEED_SILENCE: Duration = Duration::from_secs(5);
+/// How long opening a feed may take, its snapshot included: a large one takes its time over a long way.
+pub const FEED_OPEN: Duration = Duration::from_secs(60);
 /// How often a feed says that there is nothing new.
 pub const FEED_HEARTBEAT: Duration = Duration::from_millis(250);
 /// A replica older than this is stale, and health says so.
 pub const STALE: Duration = Duration::from_secs(2);
 /// What a component is told to wait while the replica has nothing to answer from, in milliseconds.
 pub const RETRY_MS: u32 = 500;
+/// Tokens that were verified and are remembered, in each of two generations; about 300 bytes each.
+pub const TOKENS: usize = 32_768;
 /// Bytes of an access token.
 pub const TOKEN_BYTES: usize = 4_096;

@@ -25,6 +25,8 @@ pub enum Problem {
     Unavailable(u32),
     /// 504: no answer in time.
     TimedOut,
+    /// 504: the answer was lost on the way from the region, and asking again did not bring it.
+    OutcomeUnknown,
     /// 500: a fault of the host's own.
     Internal,
 }
@@ -40,7 +42,7 @@ impl Problem {
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::ComponentFailed => StatusCode::BAD_GATEWAY,
             Self::OutOfMemory | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+            Self::TimedOut | Self::OutcomeUnknown => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -67,6 +69,11 @@ impl Problem {
                 "timed-out",
                 "Timed out",
                 "The answer took too long. A write may or may not be done: repeat it with its Idempotency-Key.",
+            ),
+            Self::OutcomeUnknown => (
+                "outcome-unknown",
+                "Outcome unknown",
+                "It may or may not have been done. Send it again with the same `Idempotency-Key`: it is done once.",
             ),
             Self::Internal => ("internal", "Internal error", "Something on our side is wrong."),
         }
@@ -118,6 +125,7 @@ mod tests {
             Problem::OutOfMemory,
             Problem::Unavailable(3),
             Problem::TimedOut,
+            Problem::OutcomeUnknown,
             Problem::Internal,
         ] {
             let response = problem.response("/a\"b", "id-1");

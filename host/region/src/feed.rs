@@ -1,15 +1,19 @@
-//! The feed, in this process: a snapshot, then what the sequencer publishes.
+//! The feed: a snapshot, or the journal from a cursor on; then what the sequencer publishes.
 
 use std::sync::Arc;
 
-use edge::feed::{Batch, Error, Source, Subscription};
-use futures::StreamExt;
+use edge::feed::{Batch, Cursor, Error, Source, Subscription};
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use crate::database::Database;
-use crate::sequencer::Sequencer;
+use crate::database::{self, Database};
+use crate::limits;
+use crate::sequencer::{self, Kept, Sequencer};
 use crate::snapshot;
+
+type Batches = BoxStream<'static, Result<Arc<Batch>, Error>>;
 
 /// A region's feed. Cheap to clone.
 #[derive(Clone)]
@@ -24,78 +28,86 @@ impl Feed {
     pub fn new(database: Database, sequencer: &Sequencer) -> Self {
         Self { database, facts: sequencer.facts() }
     }
+
+    /// What follows the cursor: out of the journal up to where it stands now, then what is `heard`.
+    async fn resume(&self, cursor: Cursor, heard: broadcast::Receiver<Arc<Batch>>) -> Result<Subscription, Error> {
+        let kept = sequencer::kept(&self.database).await.map_err(unavailable)?;
+        let until = position_to_reach(kept, &cursor)?;
+        let journal = journal(self.database.clone(), cursor.position, until);
+        // After an error nothing follows, what is live neither: it would leave a gap.
+        Ok(Subscription { snapshot: None, batches: up_to_an_error(journal.chain(live(heard)).boxed()) })
+    }
 }
 
 impl Source for Feed {
-    fn open(&self) -> BoxFuture<'_, Result<Subscription, Error>> {
+    fn open(&self, cursor: Option<Cursor>) -> BoxFuture<'_, Result<Subscription, Error>> {
         Box::pin(async {
-            // First listen, then look: what is published in between is heard, and what was published before is in the snapshot.
+            // First listen, then look: what is published in between is heard, and what was published before is in what is read.
             let heard = self.facts.subscribe();
-            let snapshot = snapshot::read(&self.database).await.map_err(|error| Error::Unavailable(error.to_string()))?;
-            let batches = futures::stream::unfold(Some(heard), |heard| async move {
-                let mut heard = heard?;
-                Some(match heard.recv().await {
-                    Ok(batch) => (Ok(batch), Some(heard)),
-                    Err(RecvError::Lagged(_)) => (Err(Error::Lagged), None),
-                    Err(RecvError::Closed) => (Err(Error::Ended), None),
-                })
-            });
-            Ok(Subscription { snapshot, batches: batches.boxed() })
+            if let Some(cursor) = cursor {
+                return self.resume(cursor, heard).await;
+            }
+            let snapshot = snapshot::read(&self.database).await.map_err(unavailable)?;
+            Ok(Subscription { snapshot: Some(snapshot), batches: live(heard) })
         })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::limits;
-    use crate::testing::databases;
-
-    fn batch(position: i64) -> Arc<Batch> {
-        Arc::new(Batch { after: position - 1, position, facts: vec![] })
-    }
-
-    #[tokio::test]
-    async fn a_reader_hears_all_or_is_told_that_it_has_not() {
-        for scratch in databases(true).await {
-            let sequencer = Sequencer::new(scratch.database.clone(), vec![]);
-            let feed = Feed::new(scratch.database.clone(), &sequencer);
-            let mut quick = feed.open().await.unwrap();
-            let mut slow = feed.open().await.unwrap();
-            let count = i64::try_from(limits::FEED_BATCHES).unwrap() * 2;
-            for position in 1..=count {
-                sequencer.facts().send(batch(position)).unwrap();
-                assert_eq!(quick.batches.next().await.unwrap().unwrap().position, position);
-            }
-            assert_eq!(slow.batches.next().await.unwrap().unwrap_err(), Error::Lagged);
-            assert!(slow.batches.next().await.is_none());
-        }
-    }
-
-    #[tokio::test]
-    async fn who_falls_behind_takes_a_new_snapshot_and_goes_on() {
-        for scratch in databases(true).await {
-            let sequencer = Sequencer::new(scratch.database.clone(), vec![]);
-            let facts = sequencer.facts();
-            let follower = edge::Follower::new("edge-0", Arc::new(Feed::new(scratch.database.clone(), &sequencer)));
-            let replica = follower.replica().clone();
-            let stop = tokio_util::sync::CancellationToken::new();
-            let following = tokio::spawn(follower.run(stop.clone()));
-            while replica.age().is_none() {
-                tokio::task::yield_now().await;
-            }
-            // All at once, while nobody reads: the follower has no chance, and then starts over.
-            for position in 1..=i64::try_from(limits::FEED_BATCHES).unwrap() * 2 {
-                facts.send(batch(position)).unwrap();
-            }
-            let fact = read_model::Fact::Key { kid: "k".to_owned(), public_key: "p".to_owned() };
-            while replica.position() < 1 {
-                // It is at position 0 again, by its snapshot of an empty journal, once it has opened the feed anew.
-                _ = facts.send(Arc::new(Batch { after: 0, position: 1, facts: vec![fact.clone()] }));
-                tokio::task::yield_now().await;
-            }
-            stop.cancel();
-            following.await.unwrap();
-        }
-    }
+fn unavailable(error: database::Error) -> Error {
+    Error::Unavailable(error.to_string())
 }
+
+/// How far the journal has to be read for who is at this cursor.
+fn position_to_reach(kept: Option<Kept>, cursor: &Cursor) -> Result<i64, Error> {
+    let Some(Kept { counter, oldest }) = kept else { return Err(Error::Gone) };
+    // Ahead of the journal: it is of a life of the database that has been undone.
+    let possible = cursor.epoch == counter.epoch && cursor.position <= counter.position;
+    let behind = counter.position - cursor.position;
+    let there = behind == 0 || oldest.is_some_and(|oldest| oldest <= cursor.position + 1);
+    if possible && there && behind <= limits::RESUME_ROWS { Ok(counter.position) } else { Err(Error::Gone) }
+}
+
+/// The journal's pages after a position, until one.
+fn journal(database: Database, after: i64, until: i64) -> Batches {
+    let pages = futures::stream::try_unfold((database, after), move |(database, at)| async move {
+        if at >= until {
+            return Ok(None);
+        }
+        let batch = sequencer::page(&database, at).await.map_err(unavailable)?;
+        match batch {
+            Some(batch) if batch.after <= at => {
+                let at = batch.position;
+                Ok(Some((Arc::new(batch), (database, at))))
+            }
+            // What was there a moment ago has been deleted meanwhile.
+            _ => Err(Error::Gone),
+        }
+    });
+    pages.into_stream().boxed()
+}
+
+/// What is published from now on.
+fn live(heard: broadcast::Receiver<Arc<Batch>>) -> Batches {
+    let batches = futures::stream::unfold(heard, |mut heard| async move {
+        let batch = heard.recv().await.map_err(|error| match error {
+            RecvError::Lagged(_) => Error::Lagged,
+            RecvError::Closed => Error::Ended,
+        });
+        Some((batch, heard))
+    });
+    up_to_an_error(batches.boxed())
+}
+
+fn up_to_an_error(batches: Batches) -> Batches {
+    let batches = futures::stream::unfold(Some(batches), |batches| async move {
+        let mut batches = batches?;
+        let next = batches.next().await?;
+        let rest = next.is_ok().then_some(batches);
+        Some((next, rest))
+    });
+    batches.boxed()
+}
+
+#[cfg(test)]
+#[path = "feed_tests.rs"]
+mod tests;

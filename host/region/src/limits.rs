@@ -73,7 +73,7 @@ pub const SEQUENCE_POLL: Duration = Duration::from_millis(20);
 pub const SEQUENCE_PACE: Duration = Duration::from_millis(2);
 /// Pauses after a failure: the first, and the longest.
 pub const SEQUENCE_RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
-/// Batches that the feed keeps for slow readers; who is slower takes a snapshot.
+/// Batches that the feed keeps in memory for slow readers; who is slower reads the journal from where it was.
 pub const FEED_BATCHES: usize = 1_024;
 /// Numbering has failed for so long: health says so.
 pub const SEQUENCE_STUCK: Duration = Duration::from_secs(5);
@@ -112,3 +112,8 @@ pub const POSTGRES_LOCK: Duration = Duration::from_secs(5);
 pub const POSTGRES_IDLE_IN_TRANSACTION: Duration = Duration::from_secs(1);
 /// How long migrations may take, those of a node that is before us included.
 pub const MIGRATION: Duration = Duration::from_secs(600);
+
+// Resuming the feed --------------------------------------------------------------------------------------------------
+
+/// Journal rows that a reader may be behind and still go on from its cursor: beyond, a snapshot is less to read, for both.
+pub const RESUME_ROWS: i64 = 50_000;

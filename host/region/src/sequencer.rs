@@ -25,6 +25,9 @@ const NUMBER_ROWS: &str = "UPDATE journal SET position = $1 + numbered.rank \
           FROM (SELECT id FROM journal WHERE position IS NULL ORDER BY id LIMIT $2) AS unnumbered) AS numbered \
     WHERE journal.id = numbered.id AND journal.position IS NULL RETURNING journal.position";
 
+/// In order of position.
+const FACTS_AFTER: &str = "SELECT position, feed FROM journal WHERE position > $1 ORDER BY position LIMIT $2";
+
 /// Where the journal stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Counter {
@@ -253,15 +256,23 @@ async fn number(transaction: &mut Transaction, position: i64) -> Result<i64, Err
 }
 
 async fn read_facts(transaction: &mut Transaction, after: i64) -> Result<Option<Batch>, Error> {
-    let rows = transaction
-        .query(
-            "SELECT position, feed FROM journal WHERE position > $1 ORDER BY position LIMIT $2",
-            &[after.into(), limits::SEQUENCE_ROWS.into()],
-        )
-        .await?;
+    facts_after(transaction.query(FACTS_AFTER, &[after.into(), limits::SEQUENCE_ROWS.into()]).await?, after)
+}
+
+/// A page of what has been given positions after this one; none where there is nothing.
+pub(crate) async fn page(database: &Database, after: i64) -> Result<Option<Batch>, Error> {
+    facts_after(database.ask(FACTS_AFTER, &[after.into(), limits::SEQUENCE_ROWS.into()]).await?, after)
+}
+
+fn facts_after(rows: Vec<crate::database::Row>, after: i64) -> Result<Option<Batch>, Error> {
     let mut batch = Batch { after, position: after, facts: Vec::new() };
+    let mut first = true;
     for mut row in rows {
         batch.position = row.integer()?;
+        if std::mem::take(&mut first) {
+            // There are no gaps: where the next row is not the next position, it has been deleted, and the reader is told by the gap.
+            batch.after = batch.position.saturating_sub(1);
+        }
         let Some(text) = row.maybe_text()? else { continue };
         match serde_json::from_str::<Fact>(&text) {
             Ok(fact) => batch.facts.push(fact),
@@ -270,6 +281,23 @@ async fn read_facts(transaction: &mut Transaction, after: i64) -> Result<Option<
         }
     }
     Ok((batch.position > after).then_some(batch))
+}
+
+/// Where a feed could begin.
+pub(crate) struct Kept {
+    pub(crate) counter: Counter,
+    /// The smallest position whose row is kept; none where no numbered row is.
+    pub(crate) oldest: Option<i64>,
+}
+
+/// What there is to go on from; none before the first row was numbered.
+pub(crate) async fn kept(database: &Database) -> Result<Option<Kept>, Error> {
+    let rows = database
+        .ask("SELECT position, epoch, (SELECT MIN(position) FROM journal) FROM sequencer WHERE name = $1", &[COUNTER.into()])
+        .await?;
+    let Some(mut row) = rows.into_iter().next() else { return Ok(None) };
+    let counter = Counter { position: row.integer()?, epoch: row.text()?.into() };
+    Ok(Some(Kept { counter, oldest: row.maybe_integer()? }))
 }
 
 /// A name for this life of the database: of this moment and this process.

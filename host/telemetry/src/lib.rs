@@ -11,7 +11,7 @@ mod metrics;
 mod redact;
 
 pub use health::{Finding, Health, Needed, Overall, State};
-pub use metrics::{FailureKind, Metrics, RequestLabels, Role};
+pub use metrics::{BreakerState, FailureKind, Metrics, RequestLabels, Role};
 pub use redact::url as redact_url;
 
 /// Why telemetry could not start.

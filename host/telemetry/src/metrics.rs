@@ -57,6 +57,27 @@ impl FailureKind {
     }
 }
 
+/// How a circuit breaker is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BreakerState {
+    /// What it guards is used.
+    Closed,
+    /// It is being tried.
+    HalfOpen,
+    /// It is left alone for a while.
+    Open,
+}
+
+impl BreakerState {
+    const fn as_number(self) -> f64 {
+        match self {
+            Self::Closed => 0.0,
+            Self::HalfOpen => 0.5,
+            Self::Open => 1.0,
+        }
+    }
+}
+
 /// What a request is counted under.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestLabels<'a> {
@@ -83,6 +104,9 @@ pub struct Metrics {
     replica_age: GaugeVec,
     failures: IntCounterVec,
     tick_failures: IntCounterVec,
+    breakers: GaugeVec,
+    calls: IntCounterVec,
+    merged: Histogram,
     routes: RwLock<HashSet<Box<str>>>,
     hooks: RwLock<Vec<Hook>>,
 }
@@ -134,6 +158,22 @@ impl Metrics {
                 Opts::new("marquee_tick_failures_total", "Ticks that a component did not answer with 200."),
                 &["component"],
             )?,
+            breakers: GaugeVec::new(
+                Opts::new(
+                    "marquee_circuit_breaker_state",
+                    "Whether something outside is left alone: 0 closed, 0.5 half open, 1 open.",
+                ),
+                &["breaker"],
+            )?,
+            calls: IntCounterVec::new(
+                Opts::new("marquee_fleet_requests_total", "Requests to nodes of a region, by what came of them."),
+                &["region", "kind", "outcome"],
+            )?,
+            merged: Histogram::with_opts(histogram(
+                "marquee_fleet_merged_commands",
+                "Commands of concurrent callers in one request to a region.",
+                BATCH_BUCKETS,
+            ))?,
             routes: RwLock::default(),
             hooks: RwLock::default(),
         };
@@ -145,6 +185,9 @@ impl Metrics {
         made.registry.register(Box::new(made.replica_age.clone()))?;
         made.registry.register(Box::new(made.failures.clone()))?;
         made.registry.register(Box::new(made.tick_failures.clone()))?;
+        made.registry.register(Box::new(made.breakers.clone()))?;
+        made.registry.register(Box::new(made.calls.clone()))?;
+        made.registry.register(Box::new(made.merged.clone()))?;
         Ok(made)
     }
 
@@ -185,6 +228,21 @@ impl Metrics {
     /// Counts a tick that failed. `component` comes from the manifest.
     pub fn tick_failure(&self, component: &str) {
         self.tick_failures.with_label_values(&[component]).inc();
+    }
+
+    /// Says how a circuit breaker is. `breaker` comes from the configuration.
+    pub fn breaker(&self, breaker: &str, state: BreakerState) {
+        self.breakers.with_label_values(&[breaker]).set(state.as_number());
+    }
+
+    /// Counts a request to a node of a region. `region` comes from the configuration; `kind` and `outcome` are of closed sets.
+    pub fn fleet_request(&self, region: &str, kind: &'static str, outcome: &'static str) {
+        self.calls.with_label_values(&[region, kind, outcome]).inc();
+    }
+
+    /// Counts the commands of a request to a region.
+    pub fn merged_commands(&self, commands: usize) {
+        self.merged.observe(f64::from(u32::try_from(commands).unwrap_or(u32::MAX)));
     }
 
     /// Runs `hook` before every scrape: for gauges that are cheap to read and change all the time.

@@ -1,0 +1,80 @@
+//! One request on one connection, and what is known when it fails.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http2::SendRequest;
+
+use crate::wire::Refusal;
+
+/// A request's body.
+pub(super) type OutBody = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
+/// What requests of one connection are sent by.
+pub(super) type Sender = SendRequest<OutBody>;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// It certainly never reached anybody. The request comes back where its body has not been touched.
+    NotSent(Option<Box<Request<OutBody>>>),
+    /// The node did nothing, and said so.
+    Refused(Refusal),
+    /// It may have been done.
+    Lost(String),
+}
+
+impl Failure {
+    /// For metrics.
+    pub(super) const fn as_str(&self) -> &'static str {
+        match self {
+            Self::NotSent(_) => "not-sent",
+            Self::Refused(_) => "refused",
+            Self::Lost(_) => "lost",
+        }
+    }
+}
+
+/// A body that is known.
+pub(super) fn known(bytes: Bytes) -> OutBody {
+    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// Sends a request, and waits for the head of its answer.
+pub(super) async fn send(sender: &Sender, request: Request<OutBody>, limit: Duration) -> Result<Response<Incoming>, Failure> {
+    let answered = tokio::time::timeout(limit, sender.clone().try_send_request(request)).await;
+    match answered {
+        Ok(Ok(response)) => match Refusal::read(response.headers()) {
+            Some(refusal) => Err(Failure::Refused(refusal)),
+            None => Ok(response),
+        },
+        Ok(Err(mut error)) => match error.take_message() {
+            Some(request) => Err(Failure::NotSent(Some(Box::new(request)))),
+            None if never_begun(error.error()) => Err(Failure::NotSent(None)),
+            None => Err(Failure::Lost(reason(error.error()))),
+        },
+        Err(_) => Err(Failure::Lost(format!("no answer in {} ms", limit.as_millis()))),
+    }
+}
+
+/// The other end says that it has not looked at it (RFC 9113, section 8.7).
+fn never_begun(error: &hyper::Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<h2::Error>());
+    cause.is_some_and(|cause| cause.is_remote() && cause.is_reset() && cause.reason() == Some(h2::Reason::REFUSED_STREAM))
+}
+
+/// An error with its causes.
+pub(super) fn reason(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,259 @@
+//! One node of a region: its connections, and the circuit breaker before them.
+//!
+//! A node is kept connected in the background. Who has something to send finds its connections or finds none, and never waits for one to be
+//! made: a dead node costs nothing. The breaker is closed while there are connections; it opens when they are lost, or when
+//! requests fail in a row; half open, the node is asked how it is, and only if it answers it gets requests again.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::Request;
+use http_body_util::{BodyExt as _, Limited};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::pki_types::ServerName;
+use telemetry::BreakerState;
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio_rustls::TlsConnector;
+use tokio_util::sync::CancellationToken;
+
+use super::call::{self, Failure, Sender};
+use crate::tls::{self, Tls};
+use crate::wire::{Refusal, STATUS, Status};
+use crate::{NodeAddress, limits};
+use bytes::Bytes;
+
+/// The connections to a node. One for each purpose, so that nothing stands in another's way: a large answer that its reader does
+/// not take must not hold up the ledger's.
+#[derive(Debug)]
+pub(super) struct Links {
+    pub(super) ledger: Sender,
+    pub(super) forward: Sender,
+    pub(super) feed: Sender,
+}
+
+/// Makes connections to a region's nodes.
+pub(super) struct Connector {
+    tls: TlsConnector,
+    name: ServerName<'static>,
+    status: http::Uri,
+}
+
+/// A node of a region.
+pub(super) struct Node {
+    pub(super) name: String,
+    address: String,
+    links: Mutex<Option<Arc<Links>>>,
+    state: Mutex<BreakerState>,
+    /// Requests in a row that it failed.
+    failures: AtomicU32,
+    /// Whether it has answered since it was connected last.
+    answered: AtomicBool,
+    /// Its connections are of no use any more.
+    lost: Notify,
+    /// Somebody wants it to be tried at once.
+    again: Notify,
+}
+
+/// Why a node cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error("it cannot be reached: {0}")]
+    Connect(#[from] std::io::Error),
+    #[error("it took too long")]
+    Slow(#[from] tokio::time::error::Elapsed),
+    #[error("HTTP/2 could not begin: {0}")]
+    Http(#[from] hyper::Error),
+    #[error("it does not say how it is: {0}")]
+    Status(String),
+    #[error("it is stopping")]
+    Stopping,
+}
+
+impl Connector {
+    pub(super) fn new(tls: &Tls, region: &str, host: &str) -> Result<Self, super::Error> {
+        let (connector, name) = tls.connector(region)?;
+        let status = format!("https://{host}{STATUS}").parse().map_err(|_| super::Error::Region(region.to_owned()))?;
+        Ok(Self { tls: connector, name, status })
+    }
+
+    async fn connect(&self, node: &Arc<Node>) -> Result<Sender, Error> {
+        let connecting = async {
+            let stream = TcpStream::connect(&node.address).await?;
+            stream.set_nodelay(true)?;
+            let stream = self.tls.connect(self.name.clone(), stream).await?;
+            let mut builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+            builder
+                .timer(TokioTimer::new())
+                .initial_stream_window_size(limits::STREAM_WINDOW)
+                .initial_connection_window_size(limits::CONNECTION_WINDOW)
+                .max_header_list_size(limits::HEADER_BYTES)
+                .keep_alive_interval(limits::PING)
+                .keep_alive_timeout(limits::PING_ANSWER)
+                .keep_alive_while_idle(true);
+            Ok::<_, Error>(builder.handshake(TokioIo::new(stream)).await?)
+        };
+        let (sender, connection) = tokio::time::timeout(limits::CONNECT, connecting).await??;
+        let node = Arc::clone(node);
+        // Ends with the connection, or when nobody can send on it any more and all is answered.
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(node = node.name, %error, "a connection to a node ended");
+            }
+            node.lost.notify_one();
+        });
+        Ok(sender)
+    }
+
+    /// Connects to a node that is well. Not before it has said so is it certain that it believes who we are: in TLS 1.3 a client hears only
+    /// then that it was refused.
+    async fn links(&self, node: &Arc<Node>) -> Result<Links, Error> {
+        let ledger = self.connect(node).await?;
+        let request = Request::get(self.status.clone()).body(call::known(Bytes::new()));
+        let request = request.map_err(|error| Error::Status(error.to_string()))?;
+        let response = call::send(&ledger, request, limits::STATUS).await.map_err(|failure| match failure {
+            Failure::Lost(reason) => Error::Status(reason),
+            Failure::NotSent(_) => Error::Status("it closed the connection".to_owned()),
+            Failure::Refused(_) => Error::Stopping,
+        })?;
+        let body = Limited::new(response.into_body(), limits::STATUS_BYTES).collect();
+        let body = tokio::time::timeout(limits::STATUS, body).await?.map_err(|error| Error::Status(error.to_string()))?;
+        let status: Status = serde_json::from_slice(&body.to_bytes()).map_err(|error| Error::Status(error.to_string()))?;
+        if !status.serving {
+            return Err(Error::Stopping);
+        }
+        let (forward, feed) = tokio::try_join!(self.connect(node), self.connect(node))?;
+        Ok(Links { ledger, forward, feed })
+    }
+}
+
+impl Node {
+    pub(super) fn new(address: NodeAddress) -> Arc<Self> {
+        let NodeAddress { name, address } = address;
+        Arc::new(Self {
+            name,
+            address,
+            links: Mutex::new(None),
+            state: Mutex::new(BreakerState::Open),
+            failures: AtomicU32::new(0),
+            answered: AtomicBool::new(false),
+            lost: Notify::new(),
+            again: Notify::new(),
+        })
+    }
+
+    /// Its connections, while it may be used.
+    pub(super) fn links(&self) -> Option<Arc<Links>> {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How its circuit breaker is.
+    pub(super) fn breaker(&self) -> BreakerState {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, state: BreakerState, links: Option<Arc<Links>>) {
+        *self.links.lock().unwrap_or_else(PoisonError::into_inner) = links;
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+
+    /// A request was answered.
+    pub(super) fn succeeded(&self) {
+        self.failures.store(0, Ordering::Relaxed);
+        self.answered.store(true, Ordering::Relaxed);
+    }
+
+    /// A request on these connections failed.
+    pub(super) fn failed(&self, links: &Arc<Links>, failure: &Failure) {
+        let of_no_use = match failure {
+            Failure::NotSent(_) | Failure::Refused(Refusal::Stopping) => true,
+            Failure::Refused(Refusal::Busy) => false,
+            Failure::Lost(_) => self.failures.fetch_add(1, Ordering::Relaxed) + 1 >= limits::FAILURES,
+        };
+        if of_no_use {
+            let mut current = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+            // Those who come later must not find them; and what was lost with older connections says nothing of these.
+            if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, links)) {
+                *current = None;
+                self.lost.notify_one();
+            }
+        }
+    }
+
+    /// Has it tried now.
+    pub(super) fn reset(&self) {
+        self.again.notify_one();
+    }
+
+    /// Keeps it connected until `stop`; `changed` is called when it can be used or no longer.
+    pub(super) async fn keep(self: &Arc<Self>, connector: &Connector, changed: impl Fn(), stop: &CancellationToken) {
+        let (first, longest) = limits::OPEN;
+        let mut pause = first;
+        let mut said: Option<String> = None;
+        while !stop.is_cancelled() {
+            self.set(BreakerState::HalfOpen, None);
+            let connected = tokio::select! {
+                () = stop.cancelled() => break,
+                connected = connector.links(self) => connected,
+            };
+            match connected {
+                Ok(links) => {
+                    self.failures.store(0, Ordering::Relaxed);
+                    self.answered.store(false, Ordering::Relaxed);
+                    if said.take().is_some() {
+                        tracing::info!(node = self.name, "a node of the region can be used again");
+                    }
+                    self.stay(Arc::new(links), &changed, stop).await;
+                    // One that says it is well and then answers nothing is left alone for longer each time.
+                    if self.answered.load(Ordering::Relaxed) {
+                        pause = first;
+                    }
+                }
+                Err(error) => {
+                    let error = error.to_string();
+                    // Once for each reason, not for each try.
+                    if said.as_ref() != Some(&error) {
+                        tracing::warn!(node = self.name, address = self.address, error, "a node of the region cannot be used");
+                        said = Some(error);
+                    }
+                }
+            }
+            self.set(BreakerState::Open, None);
+            changed();
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = self.again.notified() => pause = first,
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(longest),
+            }
+        }
+        self.set(BreakerState::Open, None);
+        changed();
+    }
+
+    /// Lets it be used until its connections are lost.
+    async fn stay(&self, links: Arc<Links>, changed: &impl Fn(), stop: &CancellationToken) {
+        // Word of connections that were lost before these.
+        _ = futures::FutureExt::now_or_never(self.lost.notified());
+        let current = || [&links.ledger, &links.forward, &links.feed].iter().all(|sender| !sender.is_closed());
+        self.set(BreakerState::Closed, Some(Arc::clone(&links)));
+        changed();
+        while self.links().is_some_and(|now| Arc::ptr_eq(&now, &links)) && current() {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.lost.notified() => {}
+                // A peer that has said that it goes (GOAWAY) but still answers what it has.
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+}
+
+/// How often connections are looked at, beside being told.
+const LOOK: Duration = Duration::from_millis(250);
+
+impl From<tls::Error> for Error {
+    fn from(error: tls::Error) -> Self {
+        Self::Status(error.to_string())
+    }
+}

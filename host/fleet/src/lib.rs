@@ -1,0 +1,26 @@
+//! How nodes reach each other: HTTP/2 over TLS 1.3, where both sides show who they are.
+//!
+//! An edge knows its region as three traits: [`edge::Region`] (have a request answered), [`edge::feed::Source`] (what is public, and what
+//! changes) and [`capabilities::ledger::Ledger`] (have commands decided). [`RemoteRegion`] is all three of them, on the edge's side
+//! of the network; [`Server`] serves whatever implements them, on the region's. What crosses is in `wire`; who may, in [`tls`].
+//!
+//! # Invariants
+//! - Who shows no certificate of the fleet's authority that names a node gets in nowhere.
+//! - A caller hears `unavailable` only where certainly nothing was done; what may have been done is asked for again, with its key, or `unknown`.
+//! - The commands of one `apply` stay together and in order.
+//! - Every connection, request, queue, retry and body has a limit.
+//! - No database, no component.
+
+pub mod certificates;
+pub mod client;
+mod held;
+mod identity;
+pub mod limits;
+pub mod server;
+pub mod tls;
+pub mod wire;
+
+pub use client::{Client, NodeAddress, RemoteRegion};
+pub use identity::{Identity, Role};
+pub use server::Server;
+pub use tls::Tls;

@@ -1,0 +1,109 @@
+//! Every limit of this crate, with its unit and its reason.
+
+use std::time::Duration;
+
+// Names --------------------------------------------------------------------------------------------------------------
+
+/// Bytes of a region's or node's name: one label of a DNS name.
+pub const NAME_BYTES: usize = 63;
+
+// Connections --------------------------------------------------------------------------------------------------------
+
+/// Connections that a server has open at once. A node has three to each node of a region.
+pub const CONNECTIONS: usize = 4_096;
+/// How long a connection and its handshakes may take, on either side.
+pub const CONNECT: Duration = Duration::from_secs(3);
+/// How often a connection is tried with a ping, in use or not.
+pub const PING: Duration = Duration::from_secs(1);
+/// A connection whose ping is not answered for so long is dead: a node that vanished is noticed by this.
+pub const PING_ANSWER: Duration = Duration::from_secs(2);
+/// Pause after the system refused a connection, so as not to spin.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Requests of one connection at once.
+pub const STREAMS: u32 = 512;
+/// Requests that a server works on at once, over all connections; feeds do not count.
+pub const REQUESTS: usize = 8_192;
+/// Feeds that a server has open at once.
+pub const FEEDS: usize = 1_024;
+/// Bytes of one request's headers: what an edge lets through, and ours.
+pub const HEADER_BYTES: u32 = 64 * 1024;
+/// Bytes of one answer that may be on their way before it is read.
+pub const STREAM_WINDOW: u32 = 256 * 1024;
+/// Bytes of all answers of a connection: as many as that is for a hundred streams nobody reads, so that those hold up no other.
+pub const CONNECTION_WINDOW: u32 = 32 * 1024 * 1024;
+/// How long requests in flight may take when a server stops; then they are cut off.
+pub const DRAIN: Duration = Duration::from_secs(10);
+
+// Breaker ------------------------------------------------------------------------------------------------------------
+
+/// Requests in a row that a node must fail to be left alone.
+pub const FAILURES: u32 = 3;
+/// How long a node that failed is left alone: at first, and at most.
+pub const OPEN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+/// How long a node has to say how it is.
+pub const STATUS: Duration = Duration::from_secs(2);
+/// Bytes of what it says.
+pub const STATUS_BYTES: usize = 4_096;
+/// How long to wait for a node when none can be had. It is waited for only once after the last one was lost: then all are refused at once.
+pub const NODE_WAIT: Duration = Duration::from_secs(1);
+/// Nodes of one region.
+pub const NODES: usize = 64;
+
+// Ledger -------------------------------------------------------------------------------------------------------------
+
+/// Commands that wait to be sent to one region.
+pub const QUEUE: usize = 8_192;
+/// Commands of one request: as many as the interface takes.
+pub const COMMANDS: usize = capabilities::limits::LEDGER_COMMANDS;
+/// Bytes of one command. Fifty offers of an `open` are a tenth of it.
+pub const COMMAND_BYTES: usize = 64 * 1024;
+/// Bytes of one request.
+pub const COMMANDS_BYTES: usize = 1024 * 1024;
+/// Bytes of one piece of an answer.
+pub const ANSWERS_BYTES: usize = 4 * 1024 * 1024;
+/// Requests at once to a region that answers: few, so that what comes meanwhile is merged.
+pub const IN_FLIGHT: usize = 8;
+/// Requests at once where those before do not get answered: one slow event is not to hold up all others.
+pub const IN_FLIGHT_MOST: usize = 64;
+/// How long a command waits for one of [`IN_FLIGHT`] to end before one more is sent.
+pub const PACE: Duration = Duration::from_millis(20);
+/// How long a request may go without a word of an answer until it is asked again elsewhere.
+pub const ANSWER: Duration = Duration::from_secs(5);
+/// How long after the deadlines of its commands a request is still listened to: by then they have been dropped.
+pub const GRACE: Duration = Duration::from_secs(1);
+/// Times that a command is sent.
+pub const TRIES: usize = 4;
+/// Least and most pause before a command that was refused is sent again, whatever the refusal says.
+pub const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+/// What a caller is told to wait when the region is not to be had, in milliseconds.
+pub const RETRY_MS: u32 = 500;
+/// How long a request's body may take to come.
+pub const BODY: Duration = Duration::from_secs(5);
+
+// Forwarded requests -------------------------------------------------------------------------------------------------
+
+/// Requests forwarded to one region at once, answers' bodies included.
+pub const FORWARDS: usize = 1_024;
+/// Bytes of a request's body that is kept to be sent again; a longer one is sent once.
+pub const KEPT_BYTES: usize = 64 * 1024;
+/// Nodes that are asked one after the other.
+pub const FORWARD_TRIES: usize = 3;
+/// How long until an answer begins. The edge's own limit is as long, and comes first.
+pub const FORWARD_ANSWER: Duration = Duration::from_secs(30);
+
+// Feed ---------------------------------------------------------------------------------------------------------------
+
+/// Bytes after which a piece of a snapshot ends.
+pub const PIECE_BYTES: usize = 128 * 1024;
+/// Bytes of one frame. A batch has at most a thousand facts.
+pub const FRAME_BYTES: usize = 64 * 1024 * 1024;
+/// Facts of a snapshot, of all kinds.
+pub const SNAPSHOT_FACTS: usize = 2 * edge::limits::EVENTS + edge::limits::REVOKED_SESSIONS + edge::limits::KEYS;
+/// How long a snapshot is given to who asks after it was read: nodes that come together share it.
+pub const SNAPSHOT_SHARED: Duration = Duration::from_secs(1);
+/// Batches whose encoded form is kept for other readers.
+pub const ENCODED: usize = 256;
+/// Bytes of all of them.
+pub const ENCODED_BYTES: usize = 32 * 1024 * 1024;
+/// How long a feed may take to begin.
+pub const FEED_ANSWER: Duration = Duration::from_secs(30);

@@ -1,0 +1,33 @@
+//! A request that an edge hands over whole.
+
+use std::sync::Arc;
+
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::routes::{Body, plain};
+use crate::held::Held;
+use crate::wire::{PROBLEM, forward};
+
+pub(super) async fn answer(
+    region: &Arc<dyn edge::Region>,
+    request: Request<Incoming>,
+    permit: OwnedSemaphorePermit,
+) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let Some(parts) = forward::incoming(parts) else { return plain(StatusCode::BAD_REQUEST) };
+    match region.handle(Request::from_parts(parts, edge::received(body))).await {
+        Ok(response) => {
+            let (mut parts, body) = response.into_parts();
+            forward::clean(&mut parts.headers);
+            Response::from_parts(parts, Held::new(body, permit).map_err(Into::into).boxed_unsync())
+        }
+        Err(problem) => {
+            let mut response = plain(problem.status());
+            response.headers_mut().insert(PROBLEM, forward::write_problem(problem));
+            response
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Commands of another node: read, decided by event, answered as they are.
+
+use std::collections::HashMap;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash as _, Hasher as _};
+use std::sync::Arc;
+
+use capabilities::booking::Command;
+use capabilities::ledger::Ledger;
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use http::{Request, Response, StatusCode};
+use http_body::Frame;
+use http_body_util::{BodyExt as _, Limited, StreamBody};
+use hyper::body::Incoming;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::routes::{Body, plain, refuse};
+use crate::limits;
+use crate::wire::{Refusal, commands};
+
+pub(super) async fn answer(ledger: Arc<dyn Ledger>, request: Request<Incoming>, permit: OwnedSemaphorePermit) -> Response<Body> {
+    let body = Limited::new(request.into_body(), limits::COMMANDS_BYTES);
+    // Whoever does not send all of it has asked nothing.
+    let Ok(Ok(body)) = tokio::time::timeout(limits::BODY, body.collect()).await else { return refuse(Refusal::Busy) };
+    let commands = match commands::read_request(&body.to_bytes(), edge::now()) {
+        Ok(commands) => commands,
+        Err(error) => {
+            tracing::warn!(%error, "a node's commands cannot be understood");
+            return plain(StatusCode::BAD_REQUEST);
+        }
+    };
+    Response::new(decide(ledger, commands, permit))
+}
+
+/// The answers, as they come: an event that takes long holds up no other.
+fn decide(ledger: Arc<dyn Ledger>, commands: Vec<Command>, permit: OwnedSemaphorePermit) -> Body {
+    let deciding: FuturesUnordered<_> = by_event(commands)
+        .into_iter()
+        .map(|(places, commands)| {
+            let ledger = Arc::clone(&ledger);
+            async move { places.into_iter().zip(ledger.apply(commands).await).collect::<Vec<_>>() }
+        })
+        .collect();
+    let most = deciding.len().max(1);
+    let frames = deciding.ready_chunks(most).map(move |answered| {
+        // Until the last of it has been sent the request is being worked on.
+        let _held = &permit;
+        Ok(Frame::data(commands::answers(&answered.concat())?))
+    });
+    StreamBody::new(frames).boxed_unsync()
+}
+
+/// Commands by event, with their places; in order. Where two events' hashes are one they share a call, which does no harm.
+fn by_event(commands: Vec<Command>) -> Vec<(Vec<u16>, Vec<Command>)> {
+    let mut groups: Vec<(Vec<u16>, Vec<Command>)> = Vec::new();
+    let mut group_of: HashMap<u64, usize> = HashMap::new();
+    for (place, command) in (0..).zip(commands) {
+        let mut hasher = DefaultHasher::new();
+        command.event_id.hash(&mut hasher);
+        let at = *group_of.entry(hasher.finish()).or_insert(groups.len());
+        if at == groups.len() {
+            groups.push((Vec::new(), Vec::new()));
+        }
+        if let Some((places, commands)) = groups.get_mut(at) {
+            places.push(place);
+            commands.push(command);
+        }
+    }
+    groups
+}

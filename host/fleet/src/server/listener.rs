@@ -1,0 +1,117 @@
+//! Connections: how many, who is at the other end, and how they end.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http2::Builder;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::routes::Node;
+use crate::identity::Identity;
+use crate::{limits, tls};
+
+/// Serves until `stop`, and until what is in flight then has finished or `drain` is over.
+pub(super) async fn serve(listener: TcpListener, node: Arc<Node>, tls: TlsAcceptor, stop: CancellationToken, drain: Duration) {
+    let connections = Arc::new(Semaphore::new(limits::CONNECTIONS));
+    let tasks = TaskTracker::new();
+    while let Some((stream, peer, permit)) = accept(&listener, &connections, &stop).await {
+        let (node, tls, stop) = (Arc::clone(&node), tls.clone(), stop.clone());
+        tasks.spawn(async move {
+            if let Err(error) = connection(node, stream, tls, stop, drain).await {
+                // Who has no certificate gets no further, and nodes come and go.
+                tracing::debug!(%peer, %error, "a connection between nodes ended");
+            }
+            drop(permit);
+        });
+    }
+    drop(listener);
+    tasks.close();
+    tasks.wait().await;
+}
+
+/// The next connection, once there is room for one; none when it is time to stop.
+async fn accept(
+    listener: &TcpListener,
+    connections: &Arc<Semaphore>,
+    stop: &CancellationToken,
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let accepting = async {
+        // Nobody closes the semaphore.
+        let permit = Arc::clone(connections).acquire_owned().await.ok()?;
+        loop {
+            match listener.accept().await {
+                Ok((stream, peer)) => return Some((stream, peer, permit)),
+                Err(error) => {
+                    tracing::warn!(%error, "a connection of a node could not be accepted");
+                    tokio::time::sleep(limits::ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => None,
+        accepted = accepting => accepted,
+    }
+}
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+async fn connection(
+    node: Arc<Node>,
+    stream: TcpStream,
+    tls: TlsAcceptor,
+    stop: CancellationToken,
+    drain: Duration,
+) -> Result<(), Error> {
+    stream.set_nodelay(true)?;
+    let stream = tokio::time::timeout(limits::CONNECT, tls.accept(stream)).await??;
+    let peer = Arc::new(peer(&stream)?);
+    let requests = service_fn(move |request| {
+        let (node, peer) = (Arc::clone(&node), Arc::clone(&peer));
+        async move { Ok::<_, Infallible>(node.answer(&peer, request).await) }
+    });
+    let serving = builder().serve_connection(TokioIo::new(stream), requests);
+    tokio::pin!(serving);
+    tokio::select! {
+        biased;
+        done = serving.as_mut() => return Ok(done?),
+        () = stop.cancelled() => {}
+    }
+    // It says so (GOAWAY), and takes what was sent before that was heard.
+    serving.as_mut().graceful_shutdown();
+    tokio::time::timeout(drain, serving).await??;
+    Ok(())
+}
+
+/// Who is at the other end: the certificate has been verified.
+fn peer(stream: &TlsStream<TcpStream>) -> Result<Identity, Error> {
+    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+    let own = chain.first().ok_or("no certificate")?;
+    Ok(tls::identity_of(own)?)
+}
+
+fn builder() -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits::STREAMS)
+        .max_header_list_size(limits::HEADER_BYTES)
+        .initial_stream_window_size(limits::STREAM_WINDOW)
+        .initial_connection_window_size(limits::CONNECTION_WINDOW)
+        // Nodes keep their connections; one that nobody is at any more is found by this.
+        .keep_alive_interval(limits::PING)
+        .keep_alive_timeout(limits::PING_ANSWER)
+        // A component's answer is as it would be without a network in between.
+        .auto_date_header(false);
+    builder
+}

@@ -1,0 +1,90 @@
+//! A region's node, as others reach it.
+
+mod feeds;
+mod forward;
+mod ledger;
+mod listener;
+mod routes;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use capabilities::ledger::Ledger;
+use edge::feed::Source;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::identity::Role;
+use crate::limits;
+use crate::tls::Tls;
+use feeds::Feeds;
+use routes::Node;
+
+/// What a server is made of.
+pub struct Options {
+    /// Who this node is, and whom it believes.
+    pub tls: Tls,
+    /// Decides what edges ask for, here or wherever their event is decided.
+    pub ledger: Arc<dyn Ledger>,
+    /// Decides here what peers ask for, or refuses it as `unavailable`; it never asks another node.
+    pub decide: Arc<dyn Ledger>,
+    /// Answers requests that edges hand over.
+    pub region: Arc<dyn edge::Region>,
+    /// What is public.
+    pub feed: Arc<dyn Source>,
+    /// How long requests in flight may take when the node stops; [`limits::DRAIN`] is a good choice.
+    pub drain: Duration,
+}
+
+/// The node's certificate is not one of a region's node.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is no region's node: only those serve others")]
+pub struct NotARegion(String);
+
+/// Serves other nodes.
+pub struct Server {
+    node: Arc<Node>,
+    tls: Tls,
+    drain: Duration,
+}
+
+impl Server {
+    /// A server of these parts.
+    ///
+    /// # Errors
+    /// Where the certificate is not of a region's node.
+    pub fn new(options: Options) -> Result<Self, NotARegion> {
+        let Options { tls, ledger, decide, region, feed, drain } = options;
+        let identity = tls.identity();
+        let (Role::Region, Some(name)) = (identity.role(), identity.region()) else {
+            return Err(NotARegion(identity.to_string()));
+        };
+        let node = Node {
+            name: identity.name().to_owned(),
+            region_name: name.to_owned(),
+            ledger,
+            decide,
+            region,
+            feeds: Arc::new(Feeds::new(feed)),
+            requests: Arc::new(tokio::sync::Semaphore::new(limits::REQUESTS)),
+            stop: CancellationToken::new(),
+        };
+        Ok(Self { node: Arc::new(node), tls, drain })
+    }
+
+    /// Serves `listener` until `stop`; then refuses what is new, so that it is asked elsewhere, tells its peers to go, lets what is in flight
+    /// finish, and returns. What it was made of has to work until then.
+    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
+        let Self { node, tls, drain } = self;
+        let stopping = {
+            let (node, stop) = (Arc::clone(&node), stop.clone());
+            // Whatever ends the listener, requests see it.
+            async move {
+                stop.cancelled().await;
+                node.stop.cancel();
+            }
+        };
+        let serving = listener::serve(listener, Arc::clone(&node), tls.acceptor(), stop, drain);
+        tokio::join!(stopping, serving);
+    }
+}

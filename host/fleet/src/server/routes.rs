@@ -1,0 +1,135 @@
+//! One request of another node: whether it may, and who answers.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use capabilities::ledger::Ledger;
+use edge::feed::{Cursor, Error};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Empty, Full};
+use hyper::body::Incoming;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use super::feeds::Feeds;
+use crate::identity::Identity;
+use crate::wire::{self, Refusal, Status};
+
+pub(super) type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
+
+/// What every request needs.
+pub(super) struct Node {
+    pub(super) name: String,
+    pub(super) region_name: String,
+    pub(super) ledger: Arc<dyn Ledger>,
+    pub(super) decide: Arc<dyn Ledger>,
+    pub(super) region: Arc<dyn edge::Region>,
+    pub(super) feeds: Arc<Feeds>,
+    pub(super) requests: Arc<Semaphore>,
+    pub(super) stop: CancellationToken,
+}
+
+impl Node {
+    pub(super) async fn answer(&self, peer: &Identity, request: Request<Incoming>) -> Response<Body> {
+        let (method, path) = (request.method(), request.uri().path());
+        if (method, path) == (&Method::GET, wire::STATUS) {
+            return self.status();
+        }
+        if path == wire::DECIDE && !peer.is_of(&self.region_name) {
+            tracing::warn!(%peer, "a node asked for what only peers may");
+            return plain(StatusCode::FORBIDDEN);
+        }
+        if self.stop.is_cancelled() {
+            return refuse(Refusal::Stopping);
+        }
+        match (method, path) {
+            (&Method::GET, wire::FEED) => self.feed(request.uri().query().unwrap_or_default()).await,
+            (&Method::POST, wire::LEDGER) => self.ledger(Arc::clone(&self.ledger), request).await,
+            (&Method::POST, wire::DECIDE) => self.ledger(Arc::clone(&self.decide), request).await,
+            (_, path) if wire::forward::is_one(path) => match self.permit() {
+                Some(permit) => super::forward::answer(&self.region, request, permit).await,
+                None => refuse(Refusal::Busy),
+            },
+            _ => plain(StatusCode::NOT_FOUND),
+        }
+    }
+
+    async fn ledger(&self, ledger: Arc<dyn Ledger>, request: Request<Incoming>) -> Response<Body> {
+        match self.permit() {
+            Some(permit) => super::ledger::answer(ledger, request, permit).await,
+            None => refuse(Refusal::Busy),
+        }
+    }
+
+    async fn feed(&self, query: &str) -> Response<Body> {
+        let opened = match cursor(query) {
+            Some(cursor) => Feeds::open(&self.feeds, cursor, self.stop.clone()).await,
+            None => return plain(StatusCode::BAD_REQUEST),
+        };
+        match opened {
+            Ok(body) => Response::new(body),
+            Err(Error::Gone) => plain(StatusCode::GONE),
+            Err(error) => {
+                tracing::debug!(%error, "a feed could not be opened");
+                refuse(Refusal::Busy)
+            }
+        }
+    }
+
+    fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.requests).try_acquire_owned().ok()
+    }
+
+    fn status(&self) -> Response<Body> {
+        let status = Status { node: self.name.clone(), region: self.region_name.clone(), serving: !self.stop.is_cancelled() };
+        let text = serde_json::to_vec(&status).unwrap_or_default();
+        Response::new(Full::new(text.into()).map_err(|never| match never {}).boxed_unsync())
+    }
+}
+
+/// The cursor of a query; none where it is no query of ours.
+fn cursor(query: &str) -> Option<Option<Cursor>> {
+    let (mut epoch, mut after) = (None, None);
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        match &*name {
+            "epoch" => epoch = Some(value.into_owned()),
+            "after" => after = Some(value.parse().ok()?),
+            _ => return None,
+        }
+    }
+    match (epoch, after) {
+        (Some(epoch), Some(position)) => Some(Some(Cursor { epoch: epoch.into(), position })),
+        (None, None) => Some(None),
+        _ => None,
+    }
+}
+
+/// An answer that is only a status. None of them leaves anything done.
+pub(super) fn plain(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
+    *response.status_mut() = status;
+    response
+}
+
+/// Nothing was done, and another node may do it.
+pub(super) fn refuse(why: Refusal) -> Response<Body> {
+    let mut response = plain(StatusCode::SERVICE_UNAVAILABLE);
+    response.headers_mut().insert(wire::REFUSED, HeaderValue::from_static(why.as_str()));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_are_read() {
+        let some = Some(Some(Cursor { epoch: "a-b c".into(), position: 7 }));
+        assert_eq!(cursor("epoch=a-b%20c&after=7"), some);
+        assert_eq!(cursor(""), Some(None));
+        for query in ["epoch=a", "after=7", "epoch=a&after=x", "epoch=a&after=7&x=1"] {
+            assert_eq!(cursor(query), None, "{query}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! A whole request on its way to the region, and what comes back.
+//!
+//! It stays as it is: method, headers (the edge has cleaned them, and has said in them who asks), body. Its path gets a prefix, and the
+//! authority of its URI, which HTTP/2 needs for itself, stands in a header of ours.
+
+use edge::Problem;
+use http::header::HOST;
+use http::{HeaderMap, HeaderValue, Uri, request, uri};
+
+use super::{AUTHORITY, FORWARD, PROBLEM, REFUSED};
+
+/// The parts of a request, on its way out. `name` is the region's.
+pub(crate) fn outgoing(mut parts: request::Parts, name: &str) -> Option<request::Parts> {
+    if let Some(authority) = parts.uri.authority() {
+        parts.headers.insert(AUTHORITY, HeaderValue::try_from(authority.as_str()).ok()?);
+    }
+    let path = parts.uri.path_and_query().map_or("/", uri::PathAndQuery::as_str);
+    parts.uri = format!("https://{name}{FORWARD}{path}").parse().ok()?;
+    parts.version = http::Version::HTTP_2;
+    Some(parts)
+}
+
+/// The same, as it comes in: as it was before it went out. None where it is none.
+pub(crate) fn incoming(mut parts: request::Parts) -> Option<request::Parts> {
+    let path = parts.uri.path_and_query()?.as_str().strip_prefix(FORWARD)?;
+    let path: uri::PathAndQuery = path.parse().ok().filter(|path: &uri::PathAndQuery| path.as_str().starts_with('/'))?;
+    let mut uri = uri::Parts::default();
+    uri.path_and_query = Some(path);
+    if let Some(authority) = parts.headers.remove(AUTHORITY) {
+        uri.scheme = Some(uri::Scheme::HTTP);
+        uri.authority = Some(authority.to_str().ok()?.parse().ok()?);
+    }
+    parts.uri = Uri::from_parts(uri).ok()?;
+    Some(parts)
+}
+
+/// Whether a path is a forwarded request's.
+pub(crate) fn is_one(path: &str) -> bool {
+    path.strip_prefix(FORWARD).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// Takes out what only this protocol says. A component's answer must not be taken for the node's.
+pub(crate) fn clean(headers: &mut HeaderMap) {
+    headers.remove(PROBLEM);
+    headers.remove(REFUSED);
+}
+
+/// Headers of a request that HTTP/2 has no place for.
+pub(crate) fn without_hops(headers: &mut HeaderMap) {
+    for name in [http::header::CONNECTION, http::header::TRANSFER_ENCODING, http::header::UPGRADE] {
+        headers.remove(name);
+    }
+    clean(headers);
+    headers.remove(AUTHORITY);
+    // HTTP/1 has it as a header, and there it goes again.
+    debug_assert!(headers.get_all(HOST).iter().count() <= 1, "hyper refuses a request with two hosts");
+}
+
+/// A problem as a header.
+pub(crate) fn write_problem(problem: Problem) -> HeaderValue {
+    let text = match problem {
+        Problem::NotFound => "not-found",
+        Problem::MethodNotAllowed => "method-not-allowed",
+        Problem::TooLarge => "too-large",
+        Problem::HeadersTooLarge => "headers-too-large",
+        Problem::ComponentFailed => "component-failed",
+        Problem::OutOfMemory => "out-of-memory",
+        Problem::Unavailable(seconds) => {
+            return HeaderValue::try_from(format!("unavailable {seconds}")).unwrap_or(HeaderValue::from_static("unavailable 1"));
+        }
+        Problem::TimedOut => "timed-out",
+        Problem::OutcomeUnknown => "outcome-unknown",
+        Problem::Internal => "internal",
+    };
+    HeaderValue::from_static(text)
+}
+
+/// The same back; one that this node does not know is the fault of the other.
+pub(crate) fn read_problem(value: &HeaderValue) -> Problem {
+    match value.to_str().unwrap_or_default() {
+        "not-found" => Problem::NotFound,
+        "method-not-allowed" => Problem::MethodNotAllowed,
+        "too-large" => Problem::TooLarge,
+        "headers-too-large" => Problem::HeadersTooLarge,
+        "component-failed" => Problem::ComponentFailed,
+        "out-of-memory" => Problem::OutOfMemory,
+        "timed-out" => Problem::TimedOut,
+        "outcome-unknown" => Problem::OutcomeUnknown,
+        text => match text.strip_prefix("unavailable ").and_then(|seconds| seconds.parse().ok()) {
+            Some(seconds) => Problem::Unavailable(seconds),
+            None => Problem::Internal,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::Request;
+
+    #[test]
+    fn a_request_arrives_as_it_left() {
+        for uri in ["/api/bookings?limit=1", "/", "http://shop.example:8080/a%20b/c?d", "/node/v1/forward/x"] {
+            let (before, ()) = Request::put(uri).header("x-request-id", "r1").header("host", "a").body(()).unwrap().into_parts();
+            let sent = outgoing(before.clone(), "eu.region.marquee.internal").unwrap();
+            assert_eq!(sent.uri.authority().unwrap(), "eu.region.marquee.internal");
+            assert!(is_one(sent.uri.path()));
+            let after = incoming(sent).unwrap();
+            assert_eq!((after.method, after.uri, after.headers), (before.method, before.uri, before.headers));
+        }
+        assert!(!is_one("/node/v1/forwards") && !is_one("/node/v1/forward"));
+    }
+
+    #[test]
+    fn problems_arrive_as_they_left() {
+        for problem in [
+            Problem::NotFound,
+            Problem::MethodNotAllowed,
+            Problem::TooLarge,
+            Problem::HeadersTooLarge,
+            Problem::ComponentFailed,
+            Problem::OutOfMemory,
+            Problem::Unavailable(7),
+            Problem::TimedOut,
+            Problem::OutcomeUnknown,
+            Problem::Internal,
+        ] {
+            assert_eq!(read_problem(&write_problem(problem)), problem);
+        }
+        assert_eq!(read_problem(&HeaderValue::from_static("news")), Problem::Internal);
+    }
+}

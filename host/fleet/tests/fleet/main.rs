@@ -1,0 +1,21 @@
+//! Nodes that reach each other over TLS on loopback. What is at their ends is made up, so that each case can be had at will.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and says its seed"
+)]
+
+mod breaker;
+mod certificates;
+mod chaos;
+mod drain;
+mod fakes;
+mod feed;
+mod forward;
+mod ledger;
+mod outcomes;
+mod proxy;
+mod scene;
