@@ -44,6 +44,7 @@ pub fn run(filter: Option<&str>) -> Result<()> {
         }
         if wanted("api") {
             api("postgres", &services)?;
+            api("fleet", &services)?;
             api("composed", &services)?;
             match tools::spin() {
                 Ok(_) => api("spin", &services)?,

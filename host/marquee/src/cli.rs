@@ -18,6 +18,26 @@ pub struct Cli {
 pub enum Command {
     /// Runs everything in this process: one region and two edges, with embedded databases.
     Up(Up),
+    /// Runs a node of a region: its database's side, for edges and beside other nodes.
+    Region {
+        /// The node's configuration, TOML.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Runs an edge, which asks a region's nodes.
+    Edge {
+        /// The node's configuration, TOML.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Makes certificates for development: an authority in the folder, where there is none, and one for each node.
+    Certificates {
+        /// Where they are kept.
+        folder: PathBuf,
+        /// REGION/NAME for a region's node, NAME for an edge.
+        #[arg(required = true)]
+        nodes: Vec<String>,
+    },
     /// Brings the database to this program's version, which `up` does by itself.
     Migrate(Migrate),
     /// Reads and checks an application manifest and says what is wrong with it.

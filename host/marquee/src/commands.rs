@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use capabilities::sqlite::SqliteDatabases;
+use fleet::Identity;
 use region::{Database, migrate as apply};
 use runtime::{Manifest, VariableSources};
 
@@ -20,6 +21,20 @@ pub fn check(file: &Path) -> Result<(), Error> {
     let manifest = Manifest::load(file, &VariableSources::from_environment())?;
     let routes = manifest.routes.iter().count();
     say(&format!("{}: {} components, {routes} routes, nothing wrong", file.display(), manifest.components.len()))
+}
+
+/// `marquee certificates`
+pub fn certificates(folder: &Path, nodes: &[String]) -> Result<(), Error> {
+    let identity = |text: &String| match text.split_once('/') {
+        Some((region, name)) => Identity::region_node(region, name),
+        None => Identity::edge_node(text),
+    };
+    let nodes: Vec<Identity> =
+        nodes.iter().map(identity).collect::<Result<_, _>>().map_err(|error| Error::Identity(error.to_string()))?;
+    for file in fleet::certificates::make(folder, &nodes)? {
+        say(&file.display().to_string())?;
+    }
+    Ok(())
 }
 
 /// `marquee migrate`

@@ -1,5 +1,6 @@
 //! Why a command failed: each a sentence that says what to do, for it is the last line that a person reads.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Why a command failed.
@@ -16,6 +17,20 @@ pub enum Error {
         /// What the system says.
         reason: String,
     },
+    /// An address in a node's configuration.
+    #[error("cannot listen on {address} ({reason}): stop what listens there, or change the address in the configuration")]
+    ListenAt {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        reason: String,
+    },
+    /// Who a node is, and what it shows of that.
+    #[error("{0}")]
+    Identity(String),
+    /// Certificates could not be made.
+    #[error(transparent)]
+    Certificates(#[from] fleet::certificates::Error),
     /// The data folder is of no use.
     #[error("the folder {} cannot be written ({reason}): choose another with --data", folder.display())]
     Folder {
@@ -28,7 +43,7 @@ pub enum Error {
     #[error("the folder {} is in use by another marquee: stop that one, or choose another with --data", .0.display())]
     Locked(PathBuf),
     /// There is no manifest where one is looked for.
-    #[error("there is no spin.toml in {} nor beside this program: name one with --manifest", .0.display())]
+    #[error("there is no spin.toml in {} nor beside this program: name one with --manifest, or as `application` in a node's file", .0.display())]
     NoManifest(PathBuf),
     /// The manifest is of no use.
     #[error(transparent)]
@@ -52,6 +67,14 @@ pub enum Error {
     Setting {
         /// The variable.
         name: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A node's configuration file.
+    #[error("{}: {reason}", file.display())]
+    Config {
+        /// The file.
+        file: PathBuf,
         /// What is wrong with it.
         reason: String,
     },

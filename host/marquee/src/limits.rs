@@ -26,3 +26,16 @@ pub const DEMO_TRIES: u32 = 5;
 pub const DEMO_PAUSE: Duration = Duration::from_millis(200);
 /// Bytes of an answer that it reads.
 pub const DEMO_ANSWER_BYTES: usize = 1024 * 1024;
+
+// Configuration files ------------------------------------------------------------------------------------------------
+
+/// Bytes of a region's name.
+pub const REGION_NAME_BYTES: usize = 16;
+/// Nodes of one region that an edge is told of.
+pub const REGION_NODES: usize = fleet::limits::NODES;
+/// Addresses of other nodes that a region's node keeps clients of.
+pub const PEERS: usize = 256;
+/// Hours for which accepted keys may be kept: a day is promised.
+pub const IDEMPOTENCY_HOURS: std::ops::RangeInclusive<u32> = 24..=24 * 30;
+/// Days for which the journal is kept, where nobody says otherwise.
+pub const JOURNAL_DAYS: u32 = 7;

@@ -1,4 +1,4 @@
-//! The three listeners of one process: two edges and the admin listener.
+//! Listeners: the three of `up`, two edges and the admin listener, and those that a configuration file names.
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -29,12 +29,12 @@ impl Listeners {
     /// Listens on this machine's loopback, on `port`, `port + 1` and `port + 10`; 0: on free ports.
     pub fn bind(port: u16) -> Result<Self, Error> {
         if port != 0 {
-            return Ok(Self { edges: [listen(port)?, listen(port + 1)?], admin: listen(port + 10)? });
+            return Ok(Self { edges: [local(port)?, local(port + 1)?], admin: local(port + 10)? });
         }
         // Free ports are free when asked for and may be taken a moment later.
         let mut last = Error::PortTaken(0);
         for _ in 0..PORT_TRIES {
-            match (listen(0), listen(0), listen(0)) {
+            match (local(0), local(0), local(0)) {
                 (Ok(one), Ok(other), Ok(admin)) => return Ok(Self { edges: [one, other], admin }),
                 (one, other, admin) => last = [one, other, admin].into_iter().find_map(Result::err).unwrap_or(last),
             }
@@ -49,18 +49,24 @@ impl Listeners {
     }
 }
 
-fn listen(port: u16) -> Result<TcpListener, Error> {
-    let bind = || {
-        let socket = TcpSocket::new_v4()?;
-        // So that a start right after a stop finds its port free.
-        socket.set_reuseaddr(true)?;
-        socket.bind((Ipv4Addr::LOCALHOST, port).into())?;
-        socket.listen(BACKLOG)
-    };
-    bind().map_err(|error| match error.kind() {
+fn local(port: u16) -> Result<TcpListener, Error> {
+    listen((Ipv4Addr::LOCALHOST, port).into()).map_err(|error| match error.kind() {
         ErrorKind::AddrInUse => Error::PortTaken(port),
         _ => Error::Listen { port, reason: error.to_string() },
     })
+}
+
+/// Listens at an address that a configuration file names.
+pub fn at(address: SocketAddr) -> Result<TcpListener, Error> {
+    listen(address).map_err(|error| Error::ListenAt { address, reason: error.to_string() })
+}
+
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // So that a start right after a stop finds its port free.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 #[cfg(test)]
@@ -71,6 +77,6 @@ mod tests {
     async fn a_taken_port_is_named() {
         let taken = Listeners::bind(0).unwrap();
         let port = taken.addresses().unwrap().admin.port();
-        assert!(matches!(listen(port), Err(Error::PortTaken(taken)) if taken == port));
+        assert!(matches!(local(port), Err(Error::PortTaken(taken)) if taken == port));
     }
 }

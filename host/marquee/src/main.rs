@@ -4,15 +4,22 @@
 
 mod cli;
 mod commands;
+mod config;
 mod data_folder;
 mod demo;
+mod edge_node;
+mod edge_side;
 mod error;
 mod limits;
 mod listeners;
+mod peers;
 mod plain;
 mod platform;
 mod ready;
+mod region_node;
+mod region_side;
 mod roles;
+mod serving;
 mod settings;
 mod up;
 mod watch;
@@ -25,6 +32,10 @@ use clap::Parser;
 
 use crate::cli::{Cli, Command};
 use crate::error::Error;
+
+/// A request allocates some two hundred times, on whatever thread has it then: measured, this is a tenth of an edge's time less than glibc's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -50,6 +61,9 @@ fn main() -> ExitCode {
 async fn run(command: Command) -> Result<(), Error> {
     match command {
         Command::Up(up) => up::run(up).await,
+        Command::Region { config } => region_node::run(&config).await,
+        Command::Edge { config } => edge_node::run(&config).await,
+        Command::Certificates { folder, nodes } => commands::certificates(&folder, &nodes),
         Command::Migrate(migrate) => commands::migrate(migrate).await,
         Command::Check { file } => commands::check(&file),
         Command::Version => say(&format!("marquee {}", env!("CARGO_PKG_VERSION"))),

@@ -1,6 +1,7 @@
 //! What an application has of Spin's own interfaces. It is all that the platform has with `--composed`, and any other Spin application.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 use capabilities::Bindings;
 use capabilities::key_value::KeyValueStores;
@@ -12,10 +13,9 @@ use runtime::Manifest;
 
 use crate::data_folder::DataFolder;
 use crate::error::Error;
-use crate::listeners::Addresses;
 
-/// What every Spin application may be granted, in this folder.
-pub fn bindings(manifest: &Manifest, folder: &DataFolder, addresses: &Addresses) -> Result<Bindings, Error> {
+/// What every Spin application may be granted, in this folder. `own` is where the application itself answers.
+pub fn bindings(manifest: &Manifest, folder: &DataFolder, own: Option<SocketAddr>) -> Result<Bindings, Error> {
     let grants = || manifest.components.values().map(|component| &component.grants);
     let labels: BTreeSet<String> = grants().flat_map(|grants| grants.sqlite_databases.iter().cloned()).collect();
     if labels.iter().any(|label| label != crate::commands::DATABASE) {
@@ -23,7 +23,7 @@ pub fn bindings(manifest: &Manifest, folder: &DataFolder, addresses: &Addresses)
     }
     let files: BTreeMap<_, _> = labels.into_iter().map(|label| (label.clone(), folder.database(&label))).collect();
     let stores: BTreeSet<String> = grants().flat_map(|grants| grants.key_value_stores.iter().cloned()).collect();
-    let own_address = addresses.edges.first().and_then(|address| address.to_string().parse().ok());
+    let own_address = own.and_then(|address| address.to_string().parse().ok());
     Ok(Bindings {
         sqlite: Some(SqliteDatabases::new(files)),
         key_value: Some(KeyValueStores::new(folder.folder("key-value")?.join("stores.sqlite"), stores)),

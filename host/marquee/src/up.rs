@@ -1,15 +1,11 @@
 //! `marquee up`: everything in this process.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
 use edge::{Edge, Region};
-use runtime::{Cache, Engine, Loader, Manifest, Mode, Switch, VariableSources};
-use telemetry::admin::{self, Sources};
-use telemetry::{Health, Metrics, State};
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use region::Retention;
+use runtime::{Manifest, Mode, Switch, VariableSources};
+use telemetry::{Health, Metrics};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -18,11 +14,13 @@ use crate::data_folder::DataFolder;
 use crate::error::Error;
 use crate::limits;
 use crate::listeners::{Addresses, Listeners};
-use crate::platform::{self, Platform};
+use crate::platform::Platform;
+use crate::region_side;
 use crate::roles::Roles;
+use crate::serving::{StopSignal, admin_listener, loader, manifest_path, until_ready};
 use crate::settings::Settings;
 use crate::watch::Watch;
-use crate::{demo, plain, ready};
+use crate::{demo, edge_side, plain, ready};
 
 /// Packages of ours. An application that depends on one of them is the platform, or made for it.
 const OURS: [&str; 2] = ["marquee:booking", "marquee:edge"];
@@ -48,27 +46,31 @@ pub async fn run(arguments: cli::Up) -> Result<(), Error> {
     let loader = loader(&settings, &folder)?;
     let version = loader.load(manifest, mode).await?;
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
-    let base = plain::bindings(version.manifest(), &folder, &addresses)?;
+    let [own, _] = addresses.edges;
+    let base = plain::bindings(version.manifest(), &folder, Some(own))?;
     let mut roles = Roles::default();
-    let (platform, parts) = if whole {
-        let options = platform::Options {
+    let (platform, edges) = if whole {
+        let outbound_http = base.outbound_http.clone();
+        let options = region_side::Options {
             version: &version,
             postgres: postgres.as_deref(),
             folder: &folder,
             base,
+            retention: Retention::default(),
             health: &health,
             metrics: &metrics,
         };
-        let platform = Platform::start(options, &mut roles).await?;
-        let parts = platform.edges.iter().map(|parts| (Arc::clone(&parts.traffic), Some(parts.replica.clone()))).collect();
-        (Some(platform), parts)
+        let mut platform = Platform::start(options, outbound_http, &mut roles).await?;
+        let edges = platform.edges(&settings, &metrics);
+        (Some(platform), edges)
     } else {
         let traffic = roles.add(&version, base);
-        (None, vec![(Arc::clone(&traffic), None), (traffic, None)])
+        let edges = addresses.edges.map(|_| edge_side::listener(Arc::clone(&traffic), None, &settings, &metrics));
+        (None, edges.into())
     };
-    let region = platform.as_ref().map(|platform| Arc::clone(&platform.region));
+    let region = platform.as_ref().map(Platform::region);
 
-    let node = Node::start(listeners, parts, region.clone(), &settings, &health, &metrics);
+    let node = Node::start(listeners, edges, &health, &metrics);
     let outcome = tokio::select! {
         outcome = serve(&arguments, &folder, &addresses, &health, region, whole) => outcome,
         () = stop.received() => Ok(Served::Stopped),
@@ -118,19 +120,6 @@ async fn serve(
     Ok(Served::Ready)
 }
 
-async fn until_ready(health: &Health) -> Result<(), Error> {
-    let began = Instant::now();
-    while !health.ready() {
-        if began.elapsed() > limits::READY {
-            let down = health.lines().into_iter().find(|line| line.finding.state == State::Down);
-            let reason = down.map_or_else(String::new, |line| format!("{}: {}", line.name, line.finding.detail));
-            return Err(Error::NotReady { seconds: limits::READY.as_secs(), reason });
-        }
-        tokio::time::sleep(limits::READY_POLL).await;
-    }
-    Ok(())
-}
-
 /// The listeners at work.
 struct Node {
     edges: TaskTracker,
@@ -142,14 +131,7 @@ struct Node {
 }
 
 impl Node {
-    fn start(
-        listeners: Listeners,
-        parts: Vec<(Arc<Switch>, Option<edge::Replica>)>,
-        region: Option<Arc<dyn Region>>,
-        settings: &Settings,
-        health: &Health,
-        metrics: &Arc<Metrics>,
-    ) -> Self {
+    fn start(listeners: Listeners, parts: Vec<Edge<Switch>>, health: &Health, metrics: &Arc<Metrics>) -> Self {
         let node = Self {
             edges: TaskTracker::new(),
             background: TaskTracker::new(),
@@ -157,27 +139,11 @@ impl Node {
             end: CancellationToken::new(),
         };
         let Listeners { edges, admin } = listeners;
-        for (listener, (traffic, replica)) in edges.into_iter().zip(parts) {
-            let edge = Edge::new(edge::Options {
-                traffic,
-                region: region.clone(),
-                replica,
-                metrics: Arc::clone(metrics),
-                cors: settings.cors.clone(),
-                trusted_proxies: settings.trusted_proxies.clone(),
-                drain: edge::limits::DRAIN,
-            });
+        for (listener, edge) in edges.into_iter().zip(parts) {
             node.edges.spawn(edge.serve(listener, node.stop.clone()));
         }
         node.background.spawn(admin_listener(admin, health.clone(), Arc::clone(metrics), node.end.clone()));
         node
-    }
-}
-
-async fn admin_listener(listener: TcpListener, health: Health, metrics: Arc<Metrics>, end: CancellationToken) {
-    let router = admin::router(Sources { health, metrics, version: env!("CARGO_PKG_VERSION") });
-    if let Err(error) = admin::serve(listener, router, end.cancelled_owned()).await {
-        tracing::error!(%error, "the admin listener has ended");
     }
 }
 
@@ -197,43 +163,8 @@ async fn end(node: Node, platform: Option<Platform>) {
     background.wait().await;
 }
 
-fn loader(settings: &Settings, folder: &DataFolder) -> Result<Arc<Loader>, Error> {
-    let cache = settings.cache.clone().unwrap_or_else(|| folder.path().join("compiled"));
-    Ok(Arc::new(Loader::new(Engine::new()?, Cache::open(&cache))))
-}
-
 /// Whether an application needs more than Spin's interfaces.
 fn is_platform(manifest: &Manifest) -> bool {
     let dependencies = || manifest.components.values().flat_map(|component| &component.dependencies);
     dependencies().any(|dependency| dependency.name.package().is_some_and(|package| OURS.contains(&package)))
-}
-
-/// The manifest asked for, or the one here, or the one beside this program.
-fn manifest_path(asked: Option<&Path>) -> Result<PathBuf, Error> {
-    if let Some(path) = asked {
-        return Ok(path.to_owned());
-    }
-    let here = std::env::current_dir()?;
-    let beside = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.join("spin.toml")));
-    let found = std::iter::once(here.join("spin.toml")).chain(beside).find(|path| path.is_file());
-    found.ok_or(Error::NoManifest(here))
-}
-
-/// Ctrl-C, or what a supervisor sends.
-struct StopSignal {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-}
-
-impl StopSignal {
-    fn listen() -> Result<Self, Error> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    async fn received(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
 }

@@ -12,6 +12,9 @@
 #[path = "support/client.rs"]
 #[allow(dead_code, reason = "shared with the API suite")]
 mod client;
+#[path = "support/fleet.rs"]
+#[allow(dead_code, reason = "shared with the API suite")]
+mod fleet;
 #[path = "support/openapi.rs"]
 #[allow(dead_code, reason = "shared with the API suite")]
 mod openapi;

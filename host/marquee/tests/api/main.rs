@@ -1,5 +1,5 @@
-//! The API suite: black-box over HTTP, the same tests and the same answers in every form (`MARQUEE_TEST_FORM`): `up`, `postgres`, `composed`,
-//! `spin`.
+//! The API suite: black-box over HTTP, the same tests and the same answers in every form (`MARQUEE_TEST_FORM`): `up`, `postgres`, `fleet`,
+//! `composed`, `spin`.
 //!
 //! What only our host has stands in `native.rs`, the one place that asks for the form.
 
@@ -15,6 +15,9 @@
 #[path = "../support/client.rs"]
 #[allow(dead_code, reason = "shared with the tests of the platform")]
 mod client;
+#[path = "../support/fleet.rs"]
+#[allow(dead_code, reason = "shared with the tests of the platform")]
+mod fleet;
 #[path = "../support/openapi.rs"]
 #[allow(dead_code, reason = "shared with the tests of the platform")]
 mod openapi;

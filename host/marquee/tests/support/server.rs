@@ -1,5 +1,6 @@
 //! A platform under test, in one of its forms; ended with the test process.
 
+use super::fleet::Fleet;
 use std::{
     collections::HashMap,
     io::{BufRead, BufReader},
@@ -20,6 +21,8 @@ pub enum Form {
     Up,
     /// `marquee up --postgres`: the same on the server that `MARQUEE_TEST_POSTGRES_URL` names.
     Postgres,
+    /// `marquee region` and `marquee edge`, two of each, on that server: see `fleet.rs`.
+    Fleet,
     /// `marquee up --composed`: the bytes as stock Spin runs them.
     Composed,
     /// Stock `spin up`.
@@ -31,20 +34,24 @@ impl Form {
         match std::env::var("MARQUEE_TEST_FORM").as_deref() {
             Err(_) | Ok("up") => Self::Up,
             Ok("postgres") => Self::Postgres,
+            Ok("fleet") => Self::Fleet,
             Ok("composed") => Self::Composed,
             Ok("spin") => Self::Spin,
-            Ok(other) => panic!("MARQUEE_TEST_FORM is {other}: up, postgres, composed or spin"),
+            Ok(other) => panic!("MARQUEE_TEST_FORM is {other}: up, postgres, fleet, composed or spin"),
         }
     }
 
     /// Whether this has what only our host has: an admin listener, a region that forwards, a replica that can be behind.
     pub fn is_native(self) -> bool {
-        matches!(self, Self::Up | Self::Postgres)
+        matches!(self, Self::Up | Self::Postgres | Self::Fleet)
     }
 }
 
 pub struct Server {
-    child: Child,
+    /// The process, where it is one.
+    child: Option<Child>,
+    /// The processes, where they are many.
+    fleet: Option<Mutex<Fleet>>,
     /// Base URLs of the edges: two, or the same one twice.
     pub edges: [String; 2],
     /// Base URL of the admin listener, where there is one.
@@ -86,13 +93,14 @@ impl Server {
             variables.iter().map(|(name, value)| (format!("SPIN_VARIABLE_{}", name.to_uppercase()), *value)).collect();
         let mut command = match form {
             Form::Spin => return Self::start_spin(folder, &environment),
+            Form::Fleet => return Self::start_fleet(folder, &environment),
             Form::Up | Form::Postgres | Form::Composed => Command::new(env!("CARGO_BIN_EXE_marquee")),
         };
         command.args(["up", "--no-demo", "--port", "0", "--data"]).arg(&folder).args(arguments);
         match form {
             Form::Postgres => _ = command.args(["--postgres", &empty_database(&folder)]),
             Form::Composed => _ = command.arg("--composed"),
-            Form::Up | Form::Spin => {}
+            Form::Up | Form::Fleet | Form::Spin => {}
         }
         let log = std::fs::File::options().create(true).append(true).open(folder.join("test.log")).unwrap();
         let mut child = command
@@ -114,7 +122,20 @@ impl Server {
         let urls: Vec<_> = edges.split_whitespace().filter(|word| word.starts_with("http")).map(str::to_owned).collect();
         let edges = [urls.first().expect("an edge").clone(), urls.last().expect("an edge").clone()];
         let admin = Some(admin.trim().to_owned()).filter(|url| !url.is_empty());
-        Self { child, edges, admin, folder, form }
+        Self { child: Some(child), fleet: None, edges, admin, folder, form }
+    }
+
+    fn start_fleet(folder: PathBuf, environment: &HashMap<String, &str>) -> Self {
+        let environment: Vec<_> = environment.iter().map(|(name, value)| (name.clone(), (*value).to_owned())).collect();
+        let fleet = Fleet::start(&folder, &empty_database(&folder), &environment);
+        let url = |edge: usize, address: usize| format!("http://{}", fleet.edges[edge].addresses[address]);
+        let (edges, admin) = ([url(0, 0), url(1, 0)], Some(url(0, 1)));
+        Self { child: None, fleet: Some(Mutex::new(fleet)), edges, admin, folder, form: Form::Fleet }
+    }
+
+    /// Its processes, where they are many.
+    pub fn fleet(&self) -> std::sync::MutexGuard<'_, Fleet> {
+        self.fleet.as_ref().expect("form `fleet`").lock().unwrap()
     }
 
     fn start_spin(folder: PathBuf, environment: &HashMap<String, &str>) -> Self {
@@ -142,38 +163,42 @@ impl Server {
             std::thread::sleep(Duration::from_millis(50));
         }
         let edge = format!("http://127.0.0.1:{port}");
-        Self { child, edges: [edge.clone(), edge], admin: None, folder, form: Form::Spin }
+        Self { child: Some(child), fleet: None, edges: [edge.clone(), edge], admin: None, folder, form: Form::Spin }
     }
 
     /// The process id.
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.child.as_ref().expect("one process").id()
     }
 
     /// As a power cut does.
     pub fn kill(mut self) -> PathBuf {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        let mut child = self.child.take().expect("one process");
+        child.kill().unwrap();
+        child.wait().unwrap();
         self.folder.clone()
     }
 
     /// As Ctrl-C does; gives its exit code.
     pub fn interrupt(mut self) -> Option<i32> {
-        assert!(Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap().success());
-        self.child.wait().unwrap().code()
+        let mut child = self.child.take().expect("one process");
+        signal("-INT", child.id());
+        child.wait().unwrap().code()
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         // Asked and not killed: `spin up` would leave the process behind that really serves.
-        signal("-TERM", self.child.id());
-        let _ = self.child.wait();
+        if let Some(mut child) = self.child.take() {
+            signal("-TERM", child.id());
+            let _ = child.wait();
+        }
     }
 }
 
 /// A database named for this folder and process, made anew on the tests' server; gives its address.
-fn empty_database(folder: &Path) -> String {
+pub fn empty_database(folder: &Path) -> String {
     let server = std::env::var("MARQUEE_TEST_POSTGRES_URL").expect("MARQUEE_TEST_POSTGRES_URL names a server: cargo xtask test");
     let name = folder.file_name().unwrap().to_str().unwrap().replace('-', "_");
     let address = format!("{}/{name}", server.rsplit_once('/').unwrap().0);
@@ -189,11 +214,11 @@ fn empty_database(folder: &Path) -> String {
 }
 
 /// Sends a signal to a process, which may be gone already.
-fn signal(name: &str, id: u32) {
+pub fn signal(name: &str, id: u32) {
     let _ = Command::new("kill").args([name, &id.to_string()]).stderr(Stdio::null()).status();
 }
 
-fn remember(id: u32) {
+pub fn remember(id: u32) {
     let mut running = RUNNING.lock().unwrap();
     if running.is_empty() {
         // SAFETY: the handler only locks a mutex and starts a process, neither of which unwinds into C.

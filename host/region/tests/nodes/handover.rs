@@ -36,7 +36,7 @@ async fn a_region_is_replaced_node_by_node_under_load() {
     let stays = region.node("stays").await;
     until_led(&[&stays], &[PARTITIONS]).await;
     let (seen, stop) = (Arc::<Seen>::default(), CancellationToken::new());
-    let callers = load(&[stays.coordinator.clone()], CALLERS, &seen, &stop);
+    let callers = load(std::slice::from_ref(&stays.coordinator), CALLERS, &seen, &stop);
     for round in 0..3 {
         let comes = region.node(&format!("node-{round}")).await;
         until_led(&[&stays, &comes], &[8, 8]).await;

@@ -1,0 +1,321 @@
+//! The configuration of a node that runs by itself: one TOML file, and the environment for what must not stand in a file.
+//!
+//! ```toml
+//! # marquee region --config eu-1.toml                  # marquee edge --config edge-0.toml
+//! name = "eu-1"                                        name = "edge-0"
+//! region = "eu"
+//! data = "data/eu-1"                                   data = "data/edge-0"
+//!
+//! [listen]                                             [listen]
+//! nodes = "10.0.0.1:7443"                              public = "0.0.0.0:8080"
+//! admin = "127.0.0.1:8090"                             admin = "127.0.0.1:8090"
+//!
+//! [tls]                                                [tls]
+//! authority = "certificates/ca.pem"                    authority = "certificates/ca.pem"
+//! certificate = "certificates/eu-1.pem"                certificate = "certificates/edge-0.pem"
+//! key = "certificates/eu-1.key"                        key = "certificates/edge-0.key"
+//!
+//! [retention]                                          [region]
+//! idempotency_hours = 24                               name = "eu"
+//! journal_days = 7                                     nodes = ["10.0.0.1:7443", "10.0.0.2:7443"]
+//! ```
+//!
+//! Also, in both: `application` (the spin.toml; by default as `up` finds it) and `variables` (a file of `name = "value"` lines, weaker than
+//! `SPIN_VARIABLE_*`). A region's `listen.advertise` is how its other nodes reach it, where that is not `listen.nodes`. The database's URL comes from
+//! `SPIN_VARIABLE_DATABASE` or from the file that `database_file` names. Paths are relative to the file's folder.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::Error;
+use crate::limits;
+
+/// A region's node.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegionNode {
+    /// Unique in its region; its certificate says the same.
+    pub name: String,
+    /// Its region.
+    pub region: String,
+    /// The application; none: found as `up` finds it.
+    pub application: Option<PathBuf>,
+    /// Application variables.
+    pub variables: Option<PathBuf>,
+    /// Compiled code and mail.
+    pub data: PathBuf,
+    /// Holds the database's URL and nothing else.
+    pub database_file: Option<PathBuf>,
+    /// Where it listens.
+    pub listen: RegionListen,
+    /// Who it is.
+    pub tls: Tls,
+    /// How long what is only kept for a while is kept.
+    #[serde(default)]
+    pub retention: Retention,
+}
+
+/// Where a region's node listens.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegionListen {
+    /// For edges and for the region's other nodes.
+    pub nodes: SocketAddr,
+    /// For operators.
+    pub admin: SocketAddr,
+    /// How the region's other nodes reach it; by default `nodes`.
+    pub advertise: Option<SocketAddr>,
+}
+
+/// An edge.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EdgeNode {
+    /// Its certificate says the same.
+    pub name: String,
+    /// See [`RegionNode::application`].
+    pub application: Option<PathBuf>,
+    /// See [`RegionNode::variables`].
+    pub variables: Option<PathBuf>,
+    /// Compiled code.
+    pub data: PathBuf,
+    /// Where it listens.
+    pub listen: EdgeListen,
+    /// Who it is.
+    pub tls: Tls,
+    /// The region it sells for.
+    pub region: Region,
+}
+
+/// Where an edge listens.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EdgeListen {
+    /// For everybody.
+    pub public: SocketAddr,
+    /// For operators.
+    pub admin: SocketAddr,
+}
+
+/// A region, as an edge knows it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Region {
+    /// Its name.
+    pub name: String,
+    /// Where its nodes listen.
+    pub nodes: Vec<SocketAddr>,
+}
+
+/// PEM files.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The certificate of the authority that all nodes' come from.
+    pub authority: PathBuf,
+    /// This node's.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// How long what is only kept for a while is kept.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retention {
+    /// Accepted writes by key: at least 24, for so long is promised.
+    pub idempotency_hours: u32,
+    /// The journal, once it has positions. A feed's reader that is further behind takes a snapshot.
+    pub journal_days: u32,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { idempotency_hours: *limits::IDEMPOTENCY_HOURS.start(), journal_days: limits::JOURNAL_DAYS }
+    }
+}
+
+impl RegionNode {
+    /// Reads and checks the file.
+    pub fn read(file: &Path) -> Result<Self, Error> {
+        let mut node: Self = read(file)?;
+        node.check().map_err(|reason| wrong(file, reason))?;
+        for path in [&mut node.data].into_iter().chain(node.tls.paths()) {
+            *path = beside(file, path);
+        }
+        for path in [&mut node.application, &mut node.variables, &mut node.database_file].into_iter().flatten() {
+            *path = beside(file, path);
+        }
+        Ok(node)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        region_name("region", &self.region)?;
+        if self.listen.advertise.unwrap_or(self.listen.nodes).ip().is_unspecified() {
+            return Err("listen.advertise: others cannot reach an address that stands for all: name one".to_owned());
+        }
+        let Retention { idempotency_hours, journal_days } = self.retention;
+        if !limits::IDEMPOTENCY_HOURS.contains(&idempotency_hours) {
+            let (least, most) = (limits::IDEMPOTENCY_HOURS.start(), limits::IDEMPOTENCY_HOURS.end());
+            return Err(format!("retention.idempotency_hours is {idempotency_hours}: {least} to {most}"));
+        }
+        if journal_days == 0 {
+            return Err("retention.journal_days is 0: at least 1".to_owned());
+        }
+        Ok(())
+    }
+
+    /// The database's URL: from the environment, else from its file.
+    pub fn database(&self, environment: Option<String>) -> Result<String, Error> {
+        let from_file = || {
+            let file = self.database_file.as_ref()?;
+            Some(fs::read_to_string(file).map_err(|error| wrong(file, error.to_string())).map(|url| url.trim().to_owned()))
+        };
+        environment.map(Ok).or_else(from_file).unwrap_or_else(|| {
+            Err(Error::Setting {
+                name: "SPIN_VARIABLE_DATABASE",
+                reason: "a region's node needs the URL of its Postgres: set it, or name a file in database_file".to_owned(),
+            })
+        })
+    }
+}
+
+impl EdgeNode {
+    /// Reads and checks the file.
+    pub fn read(file: &Path) -> Result<Self, Error> {
+        let mut node: Self = read(file)?;
+        node.check().map_err(|reason| wrong(file, reason))?;
+        for path in [&mut node.data].into_iter().chain(node.tls.paths()) {
+            *path = beside(file, path);
+        }
+        for path in [&mut node.application, &mut node.variables].into_iter().flatten() {
+            *path = beside(file, path);
+        }
+        Ok(node)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        region_name("region.name", &self.region.name)?;
+        if !(1..=limits::REGION_NODES).contains(&self.region.nodes.len()) {
+            return Err(format!("region.nodes: {} nodes: 1 to {}", self.region.nodes.len(), limits::REGION_NODES));
+        }
+        Ok(())
+    }
+}
+
+impl Tls {
+    fn paths(&mut self) -> [&mut PathBuf; 3] {
+        [&mut self.authority, &mut self.certificate, &mut self.key]
+    }
+}
+
+fn read<T: DeserializeOwned>(file: &Path) -> Result<T, Error> {
+    let text = fs::read_to_string(file).map_err(|error| wrong(file, error.to_string()))?;
+    toml::from_str(&text).map_err(|error| wrong(file, error.to_string().trim_end().to_owned()))
+}
+
+fn wrong(file: &Path, reason: String) -> Error {
+    Error::Config { file: file.to_owned(), reason }
+}
+
+/// Relative paths begin in the folder of the file that names them.
+fn beside(file: &Path, path: &Path) -> PathBuf {
+    file.parent().map_or_else(|| path.to_owned(), |folder| folder.join(path))
+}
+
+/// A region's name is the first part of ids.
+fn region_name(what: &str, name: &str) -> Result<(), String> {
+    let plain = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    if plain && (1..=limits::REGION_NAME_BYTES).contains(&name.len()) {
+        return Ok(());
+    }
+    Err(format!("{what} = {name:?}: lower-case letters and digits, 1 to {}", limits::REGION_NAME_BYTES))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REGION: &str = r#"
+name = "eu-1"
+region = "eu"
+data = "data/eu-1"
+database_file = "/run/secrets/database"
+[listen]
+nodes = "127.0.0.1:7443"
+admin = "127.0.0.1:8090"
+[tls]
+authority = "ca.pem"
+certificate = "eu-1.pem"
+key = "eu-1.key"
+"#;
+    const EDGE: &str = r#"
+name = "edge-0"
+data = "data"
+[listen]
+public = "0.0.0.0:8080"
+admin = "127.0.0.1:8090"
+[tls]
+authority = "ca.pem"
+certificate = "edge-0.pem"
+key = "edge-0.key"
+[region]
+name = "eu"
+nodes = ["127.0.0.1:7443"]
+"#;
+
+    fn written(text: &str) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("node.toml");
+        fs::write(&file, text).unwrap();
+        (folder, file)
+    }
+
+    #[test]
+    fn paths_begin_beside_the_file() {
+        let (folder, file) = written(REGION);
+        let node = RegionNode::read(&file).unwrap();
+        assert_eq!(node.data, folder.path().join("data/eu-1"));
+        assert_eq!(node.tls.key, folder.path().join("eu-1.key"));
+        assert_eq!(node.database_file.as_deref(), Some(Path::new("/run/secrets/database")));
+        assert_eq!((node.retention.idempotency_hours, node.retention.journal_days), (24, 7));
+        let (folder, file) = written(EDGE);
+        assert_eq!(EdgeNode::read(&file).unwrap().tls.certificate, folder.path().join("edge-0.pem"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_the_file() {
+        for (from, to, said) in [
+            ("region = \"eu\"", "region = \"e-u\"", "region = \"e-u\""),
+            ("127.0.0.1:7443", "0.0.0.0:7443", "listen.advertise"),
+            ("127.0.0.1:7443", "nowhere", "nodes"),
+            ("[tls]", "[tsl]", "tsl"),
+            ("[listen]", "[retention]\nidempotency_hours = 2\n[listen]", "idempotency_hours is 2"),
+        ] {
+            let (_folder, file) = written(&REGION.replace(from, to));
+            let message = RegionNode::read(&file).unwrap_err().to_string();
+            assert!(message.contains("node.toml") && message.contains(said), "{message}");
+        }
+        for (from, to, said) in [("nodes = [\"127.0.0.1:7443\"]", "nodes = []", "0 nodes"), ("public", "publik", "publik")] {
+            let (_folder, file) = written(&EDGE.replace(from, to));
+            let message = EdgeNode::read(&file).unwrap_err().to_string();
+            assert!(message.contains(said), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_databases_address_comes_from_outside() {
+        let (folder, file) = written(&REGION.replace("/run/secrets/database", "database"));
+        let node = RegionNode::read(&file).unwrap();
+        assert!(node.database(None).unwrap_err().to_string().contains("database"));
+        fs::write(folder.path().join("database"), "postgres://a/b\n").unwrap();
+        assert_eq!(node.database(None).unwrap(), "postgres://a/b");
+        assert_eq!(node.database(Some("postgres://c/d".to_owned())).unwrap(), "postgres://c/d");
+        let (_folder, file) = written(&REGION.replace("database_file", "# "));
+        assert!(RegionNode::read(&file).unwrap().database(None).unwrap_err().to_string().starts_with("SPIN_VARIABLE_DATABASE"));
+    }
+}

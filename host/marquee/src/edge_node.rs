@@ -1,0 +1,92 @@
+//! `marquee edge`: an edge, by itself: no database, no secret but its own key.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use fleet::client::{self, Client, Route};
+use fleet::{Identity, NodeAddress};
+use runtime::{Manifest, Mode};
+use telemetry::{Health, Metrics};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{self, EdgeNode};
+use crate::data_folder::DataFolder;
+use crate::edge_side::{EdgeSide, Home};
+use crate::error::Error;
+use crate::listeners::at;
+use crate::roles::Roles;
+use crate::say;
+use crate::serving::{StopSignal, admin_listener, certified, loader, manifest_path, until_ready, variables};
+use crate::settings::Settings;
+
+/// Runs until it is told to stop.
+pub async fn run(file: &Path) -> Result<(), Error> {
+    let mut stop = StopSignal::listen()?;
+    let config = EdgeNode::read(file)?;
+    let settings = Settings::read()?;
+    let identity = Identity::edge_node(&config.name).map_err(|error| Error::Identity(error.to_string()))?;
+    let tls = certified(&config.tls, &identity)?;
+    let folder = DataFolder::open(&config.data)?;
+    let (public, admin) = (at(config.listen.public)?, at(config.listen.admin)?);
+    let own_address = public.local_addr()?;
+    let ready = format!("ready  http://{own_address}  admin http://{}", admin.local_addr()?);
+    let region = &config.region;
+    let sources = variables(config.variables.as_deref())?.set("region", &region.name);
+    let manifest = Manifest::load(&manifest_path(config.application.as_deref())?, &sources)?;
+
+    let version = loader(&settings, &folder)?.load(manifest, Mode::Native).await?;
+    let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
+    let (background, end) = (TaskTracker::new(), CancellationToken::new());
+    background.spawn(admin_listener(admin, health.clone(), Arc::clone(&metrics), end.clone()));
+    let client = client(tls, region, &metrics)?;
+    client.register(&health);
+    let home = client.handle();
+    background.spawn(client.run(end.clone()));
+    let outbound_http = capabilities::outbound_http::OutboundHttp::new(own_address.to_string().parse().ok());
+    let side = EdgeSide::start(
+        &config.name,
+        Home { region: Arc::new(home.clone()), ledger: Arc::new(home.clone()), feed: Arc::new(home) },
+        &version,
+        Some(outbound_http),
+        &mut Roles::default(),
+        (&health, &metrics),
+        (&background, &end),
+    );
+    let serving = CancellationToken::new();
+    let edge = tokio::spawn(side.listener(&settings, &metrics).serve(public, serving.clone()));
+    let outcome = tokio::select! {
+        outcome = until_ready(&health) => outcome,
+        () = stop.received() => Ok(()),
+    };
+    if outcome.is_ok() {
+        say(&ready)?;
+        stop.received().await;
+    }
+    health.drain();
+    let leave = async {
+        serving.cancel();
+        // It bounds itself; that it panicked, the log says.
+        _ = edge.await;
+        end.cancel();
+        background.close();
+        background.wait().await;
+    };
+    tokio::select! {
+        () = leave => {}
+        () = stop.received() => tracing::warn!("told to stop once more: what is in flight is cut off"),
+    }
+    outcome
+}
+
+fn client(tls: fleet::Tls, region: &config::Region, metrics: &Arc<Metrics>) -> Result<Client, Error> {
+    let nodes = region.nodes.iter().map(ToString::to_string);
+    let options = client::Options {
+        tls,
+        region: region.name.clone(),
+        nodes: nodes.map(|address| NodeAddress { name: address.clone(), address }).collect(),
+        route: Route::Ledger,
+        metrics: Arc::clone(metrics),
+    };
+    Client::new(options).map_err(|error| Error::Identity(error.to_string()))
+}

@@ -1,0 +1,73 @@
+//! The other nodes of a region, reached by the addresses that stand in their leases.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use capabilities::booking::{Command, Rejection};
+use capabilities::ledger::Ledger;
+use fleet::client::{self, Route};
+use fleet::{Client, NodeAddress, RemoteRegion, Tls};
+use futures::future::BoxFuture;
+use region::coordinator::{Answer, Peers};
+use telemetry::Metrics;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::limits;
+
+/// Clients of other nodes, made when first asked for and kept. A node that comes back under its address is found there again.
+pub struct FleetPeers {
+    tls: Tls,
+    region: String,
+    metrics: Arc<Metrics>,
+    known: Mutex<HashMap<String, RemoteRegion>>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl FleetPeers {
+    /// Peers of the region, whose connections live in `tasks` until `stop`.
+    pub fn new(tls: Tls, region: &str, metrics: Arc<Metrics>, tasks: TaskTracker, stop: CancellationToken) -> Self {
+        Self { tls, region: region.to_owned(), metrics, known: Mutex::default(), tasks, stop }
+    }
+
+    fn at(&self, address: &str) -> Option<RemoteRegion> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(peer) = known.get(address) {
+            return Some(peer.clone());
+        }
+        if known.len() >= limits::PEERS {
+            return None;
+        }
+        let options = client::Options {
+            tls: self.tls.clone(),
+            region: self.region.clone(),
+            nodes: vec![NodeAddress { name: address.to_owned(), address: address.to_owned() }],
+            route: Route::Decide,
+            metrics: Arc::clone(&self.metrics),
+        };
+        match Client::new(options) {
+            Ok(client) => {
+                let peer = client.handle();
+                self.tasks.spawn(client.run(self.stop.clone()));
+                known.insert(address.to_owned(), peer.clone());
+                Some(peer)
+            }
+            Err(error) => {
+                tracing::warn!(address, %error, "a node of this region cannot be asked");
+                None
+            }
+        }
+    }
+}
+
+impl Peers for FleetPeers {
+    fn apply<'a>(&'a self, address: &'a str, commands: Vec<Command>) -> BoxFuture<'a, Vec<Answer>> {
+        Box::pin(async move {
+            match self.at(address) {
+                Some(peer) => peer.apply(commands).await,
+                None => commands.iter().map(|_| Err(Rejection::Unavailable(region::limits::RETRY_MS))).collect(),
+            }
+        })
+    }
+}

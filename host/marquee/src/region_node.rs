@@ -1,0 +1,132 @@
+//! `marquee region`: a node of a region, by itself.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use capabilities::booking::Command;
+use capabilities::ledger::Ledger;
+use fleet::{Identity, Server, Tls, server};
+use futures::future::BoxFuture;
+use region::Retention;
+use region::coordinator::{Answer, Coordinator, Membership, Shared};
+use runtime::{Manifest, Mode};
+use telemetry::{Health, Metrics};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::RegionNode;
+use crate::data_folder::DataFolder;
+use crate::error::Error;
+use crate::listeners::at;
+use crate::peers::FleetPeers;
+use crate::region_side::{self, RegionSide};
+use crate::roles::Roles;
+use crate::serving::{StopSignal, admin_listener, certified, loader, manifest_path, until_ready, variables};
+use crate::settings::Settings;
+use crate::{limits, plain, say};
+
+/// Runs until it is told to stop.
+pub async fn run(file: &Path) -> Result<(), Error> {
+    let mut stop = StopSignal::listen()?;
+    // What fails fast comes first.
+    let config = RegionNode::read(file)?;
+    let settings = Settings::read()?;
+    let database = config.database(settings.database.clone())?;
+    let tls = tls(&config)?;
+    let folder = DataFolder::open(&config.data)?;
+    let (nodes, admin) = (at(config.listen.nodes)?, at(config.listen.admin)?);
+    let ready = format!("ready  nodes {}  admin http://{}", nodes.local_addr()?, admin.local_addr()?);
+    let address = config.listen.advertise.map_or_else(|| nodes.local_addr(), Ok)?.to_string();
+    let sources = variables(config.variables.as_deref())?.set("region", &config.region).set("database", &database);
+    let manifest = Manifest::load(&manifest_path(config.application.as_deref())?, &sources)?;
+
+    let version = loader(&settings, &folder)?.load(manifest, Mode::Native).await?;
+    let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
+    let (background, end) = (TaskTracker::new(), CancellationToken::new());
+    background.spawn(admin_listener(admin, health.clone(), Arc::clone(&metrics), end.clone()));
+    let peers = FleetPeers::new(tls.clone(), &config.region, Arc::clone(&metrics), background.clone(), end.clone());
+    let options = region_side::Options {
+        version: &version,
+        postgres: Some(&database),
+        folder: &folder,
+        base: plain::bindings(version.manifest(), &folder, None)?,
+        retention: Retention {
+            idempotency: hours(config.retention.idempotency_hours),
+            journal: hours(config.retention.journal_days.saturating_mul(24)),
+        },
+        health: &health,
+        metrics: &metrics,
+    };
+    let membership = |database: &region::Database| {
+        Membership::Shared(Shared { database: database.clone(), name: config.name.clone(), address, peers: Arc::new(peers) })
+    };
+    let side = RegionSide::start(options, &mut Roles::default(), membership).await?;
+    let serving = serve(tls, nodes, &side, &end)?;
+    let outcome = tokio::select! {
+        outcome = until_ready(&health) => outcome,
+        () = stop.received() => Ok(()),
+    };
+    if outcome.is_ok() {
+        say(&ready)?;
+        stop.received().await;
+    }
+    health.drain();
+    tokio::select! {
+        () = leave(side, serving, background, &end) => {}
+        () = stop.received() => tracing::warn!("told to stop once more: what is in flight is cut off"),
+    }
+    outcome
+}
+
+/// The listener for other nodes, and what ends it.
+struct Serving {
+    task: tokio::task::JoinHandle<()>,
+    stop: CancellationToken,
+}
+
+fn serve(tls: Tls, listener: tokio::net::TcpListener, side: &RegionSide, end: &CancellationToken) -> Result<Serving, Error> {
+    let server = Server::new(server::Options {
+        tls,
+        ledger: Arc::clone(&side.coordinator) as _,
+        decide: Arc::new(Here(Arc::clone(&side.coordinator))),
+        region: Arc::clone(&side.node),
+        feed: Arc::clone(&side.feed) as _,
+        drain: fleet::limits::DRAIN,
+    })
+    .map_err(|error| Error::Identity(error.to_string()))?;
+    let stop = end.child_token();
+    Ok(Serving { task: tokio::spawn(server.serve(listener, stop.clone())), stop })
+}
+
+/// Stops in order: leases go to other nodes first, and who still asks here is handed on to them; then no new requests; then the rest.
+async fn leave(side: RegionSide, serving: Serving, background: TaskTracker, end: &CancellationToken) {
+    side.coordinator.drain().await;
+    serving.stop.cancel();
+    // It bounds itself; that it panicked, the log says.
+    _ = serving.task.await;
+    if tokio::time::timeout(limits::STOP, side.stop()).await.is_err() {
+        tracing::warn!("something did not stop in time and is cut off");
+    }
+    end.cancel();
+    background.close();
+    background.wait().await;
+}
+
+/// What other nodes of the region hand on: decided here or not at all.
+struct Here(Arc<Coordinator>);
+
+impl Ledger for Here {
+    fn apply(&self, commands: Vec<Command>) -> BoxFuture<'_, Vec<Answer>> {
+        self.0.decide_here(commands)
+    }
+}
+
+fn tls(config: &RegionNode) -> Result<Tls, Error> {
+    let identity = Identity::region_node(&config.region, &config.name).map_err(|error| Error::Identity(error.to_string()))?;
+    certified(&config.tls, &identity)
+}
+
+fn hours(count: u32) -> Duration {
+    Duration::from_secs(u64::from(count) * 3_600)
+}

@@ -1,0 +1,117 @@
+//! A region's parts, wired: what every process with a region's database runs, alone or beside edges.
+
+use std::sync::Arc;
+
+use capabilities::Bindings;
+use capabilities::ledger::Ledger;
+use capabilities::mail::FileMailer;
+use edge::{Follower, Region};
+use region::coordinator::{self, Coordinator, Membership};
+use region::{ComponentLedger, Database, Feed, Node, Retention, Sequencer, Ticker, Upkeep};
+use runtime::Version;
+use telemetry::{Health, Metrics};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::commands;
+use crate::data_folder::DataFolder;
+use crate::error::Error;
+use crate::roles::Roles;
+
+/// What its own replica is called, by metrics and health.
+const REPLICA: &str = "region";
+/// Whom mail comes from: it only goes to files.
+const SENDER: &str = "marquee@localhost";
+
+/// A region's parts, started.
+pub struct RegionSide {
+    /// What edges hand requests over to.
+    pub node: Arc<dyn Region>,
+    /// What edges and components hand commands to.
+    pub coordinator: Arc<Coordinator>,
+    /// What edges follow.
+    pub feed: Arc<Feed>,
+    tasks: TaskTracker,
+    /// Those that write: they stop first, and finish what they have.
+    writers: CancellationToken,
+    /// Those that only follow.
+    followers: CancellationToken,
+}
+
+/// What a region is started from.
+pub struct Options<'a> {
+    pub version: &'a Arc<Version>,
+    /// The database's URL; none: the embedded one.
+    pub postgres: Option<&'a str>,
+    pub folder: &'a DataFolder,
+    /// What every Spin application has.
+    pub base: Bindings,
+    pub retention: Retention,
+    pub health: &'a Health,
+    pub metrics: &'a Arc<Metrics>,
+}
+
+impl RegionSide {
+    /// Migrates the database and starts every part. It is ready when its health says so. `membership` says whether others share the database.
+    pub async fn start(
+        options: Options<'_>,
+        roles: &mut Roles,
+        membership: impl FnOnce(&Database) -> Membership,
+    ) -> Result<Self, Error> {
+        let Options { version, postgres, folder, base, retention, health, metrics } = options;
+        let sqlite =
+            base.sqlite.clone().unwrap_or_else(|| capabilities::sqlite::SqliteDatabases::new(std::collections::BTreeMap::new()));
+        let mut commits = vec![sqlite.commits().watch()];
+        commits.extend(base.postgres.as_ref().map(|pools| pools.commits().watch()));
+        let (database, name) = commands::open(postgres, sqlite, folder).await?;
+        let (applied, number) = commands::migrated(&database, &name).await?;
+        tracing::info!(database = name, version = number, applied, "the database is up to date");
+
+        let sequencer = Sequencer::new(database.clone(), commits);
+        let wake = sequencer.wake();
+        sequencer.register(health);
+        let feed = Arc::new(Feed::new(database.clone(), &sequencer));
+        let options = coordinator::Options {
+            partitions: if postgres.is_some() { region::limits::PARTITIONS } else { region::limits::PARTITIONS_SQLITE },
+            membership: membership(&database),
+            metrics: Arc::clone(metrics),
+            wake: Some(wake.clone()),
+        };
+        let deciding = options.build().await.map_err(|error| Error::Database { database: name, reason: error.to_string() })?;
+        deciding.register(health);
+        let coordinator = Arc::new(deciding.handle());
+
+        let follower = Follower::new(REPLICA, Arc::clone(&feed) as _);
+        follower.register(health, metrics);
+        let mailer = FileMailer::new(folder.path().join("mail"), SENDER.to_owned());
+        let bindings = Bindings { mailer: Some(Arc::new(mailer)), ..bindings(&follower, Arc::clone(&coordinator) as _, base) };
+        let switch = roles.add(version, bindings);
+        let node = Node::new(Arc::clone(&switch), follower.replica().clone(), wake, Arc::clone(metrics));
+
+        let (tasks, writers, followers) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
+        tasks.spawn(sequencer.run(followers.clone()));
+        tasks.spawn(follower.run(followers.clone()));
+        tasks.spawn(Ticker::new(Arc::clone(&switch), coordinator.runner(), Arc::clone(metrics)).run(writers.clone()));
+        tasks.spawn(Upkeep::new(database, retention, coordinator.runner()).run(writers.clone()));
+        tasks.spawn(deciding.run(move || ComponentLedger::new(Arc::clone(&switch)), writers.clone()));
+        Ok(Self { node: Arc::new(node), coordinator, feed, tasks, writers, followers })
+    }
+
+    /// Finishes what is queued, then stops everything. Nobody hands anything over any more.
+    pub async fn stop(self) {
+        self.writers.cancel();
+        self.followers.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+/// What components have where this follower knows what is public, and this ledger decides.
+pub fn bindings(follower: &Follower, ledger: Arc<dyn Ledger>, base: Bindings) -> Bindings {
+    Bindings {
+        ledger: Some(ledger),
+        replica: Some(Arc::new(follower.replica().clone())),
+        identity: Some(Arc::new(follower.identity().clone())),
+        ..base
+    }
+}

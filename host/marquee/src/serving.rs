@@ -1,0 +1,98 @@
+//! What every process that serves does alike: find the application, wait until all is ready, listen for operators and for the signal to stop.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use fleet::{Identity, Tls};
+use runtime::{Cache, Engine, Loader, VariableSources};
+use telemetry::admin::{self, Sources};
+use telemetry::{Health, Metrics, State};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::config;
+use crate::data_folder::DataFolder;
+use crate::error::Error;
+use crate::limits;
+use crate::settings::Settings;
+
+/// Loads applications, with the cache of compiled code that the settings name.
+pub fn loader(settings: &Settings, folder: &DataFolder) -> Result<Arc<Loader>, Error> {
+    let cache = settings.cache.clone().unwrap_or_else(|| folder.path().join("compiled"));
+    Ok(Arc::new(Loader::new(Engine::new()?, Cache::open(&cache))))
+}
+
+/// The manifest asked for, or the one here, or the one beside this program.
+pub fn manifest_path(asked: Option<&Path>) -> Result<PathBuf, Error> {
+    if let Some(path) = asked {
+        return Ok(path.to_owned());
+    }
+    let here = std::env::current_dir()?;
+    let beside = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.join("spin.toml")));
+    let found = std::iter::once(here.join("spin.toml")).chain(beside).find(|path| path.is_file());
+    found.ok_or(Error::NoManifest(here))
+}
+
+/// Application variables: the environment's, and where there is a file, what it says of others.
+pub fn variables(file: Option<&Path>) -> Result<VariableSources, Error> {
+    let sources = VariableSources::from_environment();
+    Ok(match file {
+        Some(file) => sources.file(file)?,
+        None => sources,
+    })
+}
+
+/// What a node shows others, which must be that it is this one.
+pub fn certified(files: &config::Tls, node: &Identity) -> Result<Tls, Error> {
+    let tls = Tls::load(&files.authority, &files.certificate, &files.key).map_err(|error| Error::Identity(error.to_string()))?;
+    if tls.identity() == node {
+        return Ok(tls);
+    }
+    let (shown, certificate) = (tls.identity(), files.certificate.display());
+    Err(Error::Identity(format!("this node is {node} by its configuration, and {shown} by its certificate {certificate}")))
+}
+
+/// Waits until everything that is needed is there.
+pub async fn until_ready(health: &Health) -> Result<(), Error> {
+    let began = Instant::now();
+    while !health.ready() {
+        if began.elapsed() > limits::READY {
+            let down = health.lines().into_iter().find(|line| line.finding.state == State::Down);
+            let reason = down.map_or_else(String::new, |line| format!("{}: {}", line.name, line.finding.detail));
+            return Err(Error::NotReady { seconds: limits::READY.as_secs(), reason });
+        }
+        tokio::time::sleep(limits::READY_POLL).await;
+    }
+    Ok(())
+}
+
+/// Serves operators until `end`.
+pub async fn admin_listener(listener: TcpListener, health: Health, metrics: Arc<Metrics>, end: CancellationToken) {
+    let router = admin::router(Sources { health, metrics, version: env!("CARGO_PKG_VERSION") });
+    if let Err(error) = admin::serve(listener, router, end.cancelled_owned()).await {
+        tracing::error!(%error, "the admin listener has ended");
+    }
+}
+
+/// Ctrl-C, or what a supervisor sends.
+pub struct StopSignal {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl StopSignal {
+    /// From now on the process does not end by itself on either.
+    pub fn listen() -> Result<Self, Error> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Returns when one has come.
+    pub async fn received(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

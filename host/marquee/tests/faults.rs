@@ -1,0 +1,240 @@
+//! A fleet under load while its nodes die, stand still and are restarted. Needs the Postgres that `MARQUEE_TEST_POSTGRES_URL` names.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and says what it measured"
+)]
+
+#[path = "support/client.rs"]
+#[allow(dead_code, reason = "shared with the API suite")]
+mod client;
+#[path = "support/fleet.rs"]
+#[allow(dead_code, reason = "shared with the API suite")]
+mod fleet;
+#[path = "support/openapi.rs"]
+#[allow(dead_code, reason = "shared with the API suite")]
+mod openapi;
+#[path = "support/server.rs"]
+#[allow(dead_code, reason = "shared with the API suite")]
+mod server;
+
+use client::{Client, OnSale, eventually, unique};
+use server::{Form, Server, fresh_folder};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// Buyers at work, half of them at each edge.
+const BUYERS: usize = 8;
+/// Places that are never all sold: a test is about answers, not about luck.
+const CAPACITY: i64 = 1_000_000;
+
+fn start(name: &str) -> Server {
+    Server::start_in(Form::Fleet, fresh_folder(name), &[("hold_seconds", "3600")], &[])
+}
+
+/// What buyers were answered.
+#[derive(Default)]
+struct Heard {
+    /// Accepted: which buyer's, the key, and the whole answer.
+    accepted: Vec<(usize, String, Vec<u8>)>,
+    /// Sent, and neither accepted nor certainly not done: which buyer's, and the key.
+    open: Vec<(usize, String)>,
+    /// How many of each other status; none at all is 0.
+    other: BTreeMap<u16, usize>,
+    /// When the last one was accepted, and the longest time between two.
+    last: Option<Instant>,
+    pause: Duration,
+}
+
+impl Heard {
+    fn note(&mut self, buyer: usize, key: String, answer: Option<client::Answer>) {
+        match answer {
+            Some(answer) if answer.status == 201 => {
+                let now = Instant::now();
+                self.pause = self.pause.max(self.last.map_or(Duration::ZERO, |last| now - last));
+                self.last = Some(now);
+                self.accepted.push((buyer, key, answer.bytes));
+            }
+            Some(answer) => {
+                if answer.status != 503 {
+                    self.open.push((buyer, key));
+                }
+                *self.other.entry(answer.status.as_u16()).or_default() += 1;
+            }
+            None => {
+                self.open.push((buyer, key));
+                *self.other.entry(0).or_default() += 1;
+            }
+        }
+    }
+}
+
+/// Runs `faults` while buyers hold one place after the other; gives what they heard.
+async fn under_load(buyers: &[Client<'_>], show: &OnSale, faults: impl AsyncFnOnce(&AtomicUsize)) -> Heard {
+    let (heard, stopped, accepted) = (Mutex::new(Heard::default()), AtomicBool::new(false), AtomicUsize::new(0));
+    let buying = buyers.iter().enumerate().map(async |(at, buyer)| {
+        while !stopped.load(Ordering::Relaxed) {
+            let key = unique("key");
+            let answer = buyer.try_post_with(&key, "/api/bookings", &show.order(1)).await;
+            if answer.as_ref().is_some_and(|answer| answer.status == 201) {
+                accepted.fetch_add(1, Ordering::Relaxed);
+            }
+            heard.lock().unwrap().note(at, key, answer);
+        }
+    });
+    let faults = async {
+        faults(&accepted).await;
+        stopped.store(true, Ordering::Relaxed);
+    };
+    tokio::join!(futures::future::join_all(buying), faults);
+    heard.into_inner().unwrap()
+}
+
+/// Waits until so many more have been accepted.
+async fn more(accepted: &AtomicUsize, count: usize) {
+    let wanted = accepted.load(Ordering::Relaxed) + count;
+    eventually("bookings flow", async || accepted.load(Ordering::Relaxed), |now| *now >= wanted).await;
+}
+
+/// Ends or starts a node, which takes a while and would hold up the buyers.
+async fn aside<T: Send + 'static>(server: &Arc<Server>, work: impl FnOnce(&mut fleet::Fleet) -> T + Send + 'static) -> T {
+    let server = Arc::clone(server);
+    tokio::task::spawn_blocking(move || work(&mut server.fleet())).await.unwrap()
+}
+
+/// Every accepted answer is given again, byte for byte; what was left open is one or the other; and no place is missing or sold twice.
+async fn settle(buyers: &[Client<'_>], show: &OnSale, heard: &Heard) {
+    let mut held = heard.accepted.len();
+    for (buyer, key, body) in &heard.accepted {
+        let again = buyers[*buyer].post_with(key, "/api/bookings", &show.order(1)).await;
+        assert_eq!(String::from_utf8_lossy(&again.bytes), String::from_utf8_lossy(body), "{key}");
+    }
+    for (buyer, key) in &heard.open {
+        held += usize::from(buyers[*buyer].post_with(key, "/api/bookings", &show.order(1)).await.status == 201);
+    }
+    let taken = CAPACITY - i64::try_from(held).unwrap();
+    for edge in &buyers[..2] {
+        eventually("availability", async || show.available(edge).await, |free| *free == taken).await;
+    }
+}
+
+async fn scene(server: &Server) -> (Vec<Client<'_>>, OnSale) {
+    let (organiser, id) = Client::organiser(server).await;
+    let show = OnSale::with(&organiser, &id, 100, CAPACITY, 100_000).await;
+    let mut buyers = Vec::new();
+    for at in 0..BUYERS {
+        let buyer = Client::register(server).await;
+        buyers.push(if at % 2 == 0 { buyer } else { buyer.elsewhere() });
+    }
+    (buyers, show)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_or_paused_node_loses_nothing_and_another_takes_over() {
+    let server = Arc::new(start("killed"));
+    let (buyers, show) = scene(&server).await;
+    let heard = under_load(&buyers, &show, async |accepted| {
+        for round in 0..4 {
+            more(accepted, 50).await;
+            // One of the two leads the event's partition, so every other kill is the leader's.
+            let victim = round % 2;
+            aside(&server, move |fleet| fleet.regions[victim].kill()).await;
+            let killed = Instant::now();
+            more(accepted, 1).await;
+            eprintln!("a booking {:?} after the kill of node {victim}", killed.elapsed());
+            aside(&server, move |fleet| fleet.regions[victim].spawn()).await;
+        }
+        for victim in 0..2 {
+            more(accepted, 50).await;
+            aside(&server, move |fleet| fleet.regions[victim].pause(true)).await;
+            let paused = Instant::now();
+            more(accepted, 1).await;
+            eprintln!("a booking {:?} after node {victim} stood still", paused.elapsed());
+            // It wakes up in the belief that it leads, and commits nothing.
+            more(accepted, 20).await;
+            aside(&server, move |fleet| fleet.regions[victim].pause(false)).await;
+        }
+        more(accepted, 50).await;
+    })
+    .await;
+    eprintln!(
+        "{} accepted, others {:?}, {} open, longest pause {:?}",
+        heard.accepted.len(),
+        heard.other,
+        heard.open.len(),
+        heard.pause
+    );
+    settle(&buyers, &show, &heard).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rolling_restart_loses_no_request() {
+    let server = Arc::new(start("rolling"));
+    let (buyers, show) = scene(&server).await;
+    let heard = under_load(&buyers, &show, async |accepted| {
+        for at in [0, 1, 0, 1] {
+            more(accepted, 50).await;
+            let ended = aside(&server, move |fleet| fleet.regions[at].stop()).await;
+            assert_eq!(ended.code(), Some(0), "stopped as asked");
+            aside(&server, move |fleet| fleet.regions[at].spawn()).await;
+        }
+        more(accepted, 50).await;
+    })
+    .await;
+    eprintln!("{} accepted, longest pause {:?}", heard.accepted.len(), heard.pause);
+    assert!(heard.other.is_empty(), "not accepted: {:?}", heard.other);
+    settle(&buyers, &show, &heard).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_its_region_an_edge_shows_what_it_knows_and_sells_nothing() {
+    let server = Arc::new(start("alone"));
+    let (buyers, show) = scene(&server).await;
+    let buyer = &buyers[0];
+    eventually("the edge knows it", async || show.available(buyer).await, |free| *free == CAPACITY).await;
+    aside(&server, |fleet| fleet.regions.iter_mut().for_each(fleet::Node::kill)).await;
+    let page = Client::new(&server).get(&format!("/api/events/{}", show.id)).await;
+    assert_eq!(page.status, 200);
+    let key = unique("key");
+    let refused = buyer.post_with(&key, "/api/bookings", &show.order(1)).await;
+    assert!(refused.header("retry-after").is_some());
+    refused.expect_problem(503, "unavailable");
+    aside(&server, |fleet| fleet.regions.iter_mut().for_each(fleet::Node::spawn)).await;
+    let held = eventually(
+        "it sells again",
+        async || buyer.post_with(&key, "/api/bookings", &show.order(1)).await,
+        |it| it.status == 201,
+    );
+    held.await;
+}
+
+#[test]
+fn a_node_is_who_its_certificate_says() {
+    let folder = fresh_folder("stranger");
+    fleet::certificates(&folder, &["eu/eu-1", "edge-0"]);
+    let config = folder.join("edge.toml");
+    let text = "name = \"edge-0\"\ndata = \"data\"\n[listen]\npublic = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n[tls]\nauthority = \"ca.pem\"\n\
+                certificate = \"eu-1.pem\"\nkey = \"eu-1.key\"\n[region]\nname = \"eu\"\nnodes = [\"127.0.0.1:1\"]\n";
+    std::fs::write(&config, text).unwrap();
+    let run = || {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_marquee")).args(["edge", "--config"]).arg(&config).output();
+        let output = output.unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or_default().to_owned();
+        (output.status.code(), said)
+    };
+    let (code, said) = run();
+    assert!(code == Some(1) && said.contains("edge-0") && said.contains("marquee://region/eu/eu-1"), "{said}");
+    std::fs::write(&config, text.replace("[region]", "[regoin]")).unwrap();
+    let (code, said) = run();
+    assert!(code == Some(1) && said.contains("edge.toml"), "{said}");
+}

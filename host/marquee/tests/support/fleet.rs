@@ -1,0 +1,127 @@
+//! A fleet on this machine: two nodes of the region `eu` on one Postgres, and two edges, each a process with a configuration of its own.
+
+use super::server::{remember, root, signal};
+use std::{
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+};
+
+/// A node's process, which can be ended and started again at the same addresses.
+pub struct Node {
+    role: &'static str,
+    config: PathBuf,
+    environment: Vec<(String, String)>,
+    child: Option<Child>,
+    /// What it listens on, the admin listener last.
+    pub addresses: Vec<String>,
+}
+
+pub struct Fleet {
+    pub regions: Vec<Node>,
+    pub edges: Vec<Node>,
+}
+
+impl Fleet {
+    /// Starts all nodes in this folder on this database; regions get the environment, edges know nothing of it.
+    pub fn start(folder: &Path, database: &str, environment: &[(String, String)]) -> Self {
+        certificates(folder, &["eu/eu-1", "eu/eu-2", "edge-0", "edge-1"]);
+        let mut environment = environment.to_vec();
+        environment.push(("SPIN_VARIABLE_DATABASE".to_owned(), database.to_owned()));
+        let region = |name: &str| {
+            let text = format!("name = \"{name}\"\nregion = \"eu\"\n{}", common(name, "nodes"));
+            Node::start("region", folder, name, &text, environment.clone())
+        };
+        let regions = vec![region("eu-1"), region("eu-2")];
+        let nodes: Vec<_> = regions.iter().map(|node| format!("{:?}", node.addresses[0])).collect();
+        let edge = |name: &str| {
+            let text =
+                format!("name = \"{name}\"\n{}[region]\nname = \"eu\"\nnodes = [{}]\n", common(name, "public"), nodes.join(", "));
+            Node::start("edge", folder, name, &text, Vec::new())
+        };
+        Self { edges: vec![edge("edge-0"), edge("edge-1")], regions }
+    }
+}
+
+/// Makes certificates with the command that people use.
+pub fn certificates(folder: &Path, nodes: &[&str]) {
+    let made = Command::new(env!("CARGO_BIN_EXE_marquee")).arg("certificates").arg(folder).args(nodes).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
+/// What every node's file says.
+fn common(name: &str, listen: &str) -> String {
+    format!(
+        "application = {:?}\ndata = \"{name}\"\n[listen]\n{listen} = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n\
+         [tls]\nauthority = \"ca.pem\"\ncertificate = \"{name}.pem\"\nkey = \"{name}.key\"\n",
+        root().join("spin.toml")
+    )
+}
+
+impl Node {
+    pub fn start(role: &'static str, folder: &Path, name: &str, text: &str, environment: Vec<(String, String)>) -> Self {
+        let config = folder.join(format!("{name}.toml"));
+        std::fs::write(&config, text).unwrap();
+        let mut node = Self { role, config, environment, child: None, addresses: Vec::new() };
+        node.spawn();
+        // The next start is where this one was.
+        let mut text = text.to_owned();
+        for address in &node.addresses {
+            text = text.replacen("127.0.0.1:0", address, 1);
+        }
+        std::fs::write(&node.config, text).unwrap();
+        node
+    }
+
+    /// Starts it and waits until it is ready.
+    pub fn spawn(&mut self) {
+        let log = self.config.with_extension("log");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_marquee"))
+            .args([self.role, "--config"])
+            .arg(&self.config)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(std::fs::File::options().create(true).append(true).open(&log).unwrap())
+            .spawn()
+            .expect("marquee starts");
+        remember(child.id());
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let Some(ready) = lines.by_ref().map(Result::unwrap).find(|line| line.starts_with("ready")) else {
+            panic!("{} ended: {:?}\n{}", self.config.display(), child.wait(), std::fs::read_to_string(&log).unwrap_or_default());
+        };
+        std::thread::spawn(move || lines.for_each(drop));
+        let addresses = ready.split_whitespace().map(|word| word.trim_start_matches("http://"));
+        self.addresses = addresses.filter(|word| word.contains(':')).map(str::to_owned).collect();
+        self.child = Some(child);
+    }
+
+    /// As a power cut does.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// As an operator does; waits until it has ended.
+    pub fn stop(&mut self) -> ExitStatus {
+        let mut child = self.child.take().unwrap();
+        signal("-TERM", child.id());
+        child.wait().unwrap()
+    }
+
+    /// Stands still, or goes on.
+    pub fn pause(&self, paused: bool) {
+        signal(if paused { "-STOP" } else { "-CONT" }, self.child.as_ref().unwrap().id());
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // Nothing to be kept: what one process leaves behind is what the tests are about.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
