@@ -152,7 +152,7 @@ fn count(rows: Vec<Row>) -> Result<i64, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::database::{Purpose, Value};
+    use crate::database::Purpose;
     use crate::testing::databases;
 
     const HOUR: i64 = 3_600_000_000;
@@ -170,10 +170,11 @@ mod tests {
 
     /// A row of the journal by this position, or by none.
     async fn journal(database: &Database, id: i64, position: Option<i64>, at: i64) {
-        let statement =
-            "INSERT INTO journal (id, position, type, aggregate, version, at, payload) VALUES ($1, $2, 'test', 'a', 1, $3, '{}')";
-        let parameters = [format!("{id:06}").as_str().into(), position.map_or(Value::Null, Value::Integer), at.into()];
-        database.ask(statement, &parameters).await.unwrap();
+        let position = position.map_or("NULL".to_owned(), |position| position.to_string());
+        let statement = format!(
+            "INSERT INTO journal (id, position, type, aggregate, version, at, payload) VALUES ($1, {position}, 'test', 'a', 1, $2, '{{}}')"
+        );
+        database.ask(&statement, &[format!("{id:06}").as_str().into(), at.into()]).await.unwrap();
     }
 
     async fn cursor(database: &Database, name: &str, position: i64) {
