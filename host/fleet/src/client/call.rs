@@ -26,6 +26,8 @@ pub(super) enum Failure {
     Refused(Refusal),
     /// It may have been done.
     Lost(String),
+    /// Its body broke off on our side. What was made of that is open; the node has nothing to answer for.
+    BrokenOff,
 }
 
 impl Failure {
@@ -35,6 +37,7 @@ impl Failure {
             Self::NotSent(_) => "not-sent",
             Self::Refused(_) => "refused",
             Self::Lost(_) => "lost",
+            Self::BrokenOff => "broken-off",
         }
     }
 }
@@ -54,17 +57,19 @@ pub(super) async fn send(sender: &Sender, request: Request<OutBody>, limit: Dura
         },
         Ok(Err(mut error)) => match error.take_message() {
             Some(request) => Err(Failure::NotSent(Some(Box::new(request)))),
-            None if never_begun(error.error()) => Err(Failure::NotSent(None)),
+            None if is_reset(error.error(), true, Some(h2::Reason::REFUSED_STREAM)) => Err(Failure::NotSent(None)),
+            None if is_reset(error.error(), false, None) => Err(Failure::BrokenOff),
             None => Err(Failure::Lost(reason(error.error()))),
         },
         Err(_) => Err(Failure::Lost(format!("no answer in {} ms", limit.as_millis()))),
     }
 }
 
-/// The other end says that it has not looked at it (RFC 9113, section 8.7).
-fn never_begun(error: &hyper::Error) -> bool {
+/// Whether this one stream was ended, and by whom. `REFUSED_STREAM` says that the other end has not looked at it (RFC 9113, section 8.7); what we
+/// end ourselves is a request whose body failed.
+fn is_reset(error: &hyper::Error, remote: bool, reason: Option<h2::Reason>) -> bool {
     let cause = error.source().and_then(|cause| cause.downcast_ref::<h2::Error>());
-    cause.is_some_and(|cause| cause.is_remote() && cause.is_reset() && cause.reason() == Some(h2::Reason::REFUSED_STREAM))
+    cause.is_some_and(|cause| cause.is_reset() && cause.is_remote() == remote && (reason.is_none() || cause.reason() == reason))
 }
 
 /// An error with its causes.

@@ -95,7 +95,8 @@ async fn attempt(inner: &Inner, asked: &Asked, batch: &mut Batch) {
                     tracing::warn!(node = asked.node.name, reason, "answers to commands were lost: they are asked for again");
                 }
                 Failure::Refused(_) => batch.open.iter_mut().for_each(|open| open.wait = Some(0)),
-                Failure::NotSent(_) => batch.open.iter_mut().for_each(|open| open.wait = None),
+                // The body of commands is at hand and does not break.
+                Failure::NotSent(_) | Failure::BrokenOff => batch.open.iter_mut().for_each(|open| open.wait = None),
             }
             asked.failed(&failure);
         }

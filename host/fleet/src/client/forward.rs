@@ -64,6 +64,10 @@ pub(super) async fn forward(inner: &Arc<Inner>, request: Request<RequestBody>) -
                     // Its body has not been touched.
                     Failure::NotSent(Some(request)) => payload.put_back(request.into_body()),
                     Failure::NotSent(None) | Failure::Refused(Refusal::Busy | Refusal::Stopping) => {}
+                    Failure::BrokenOff => {
+                        lost = true;
+                        break;
+                    }
                     Failure::Lost(reason) => {
                         tracing::warn!(
                             node = asked.node.name,

@@ -114,7 +114,7 @@ impl Connector {
         let request = request.map_err(|error| Error::Status(error.to_string()))?;
         let response = call::send(&ledger, request, limits::STATUS).await.map_err(|failure| match failure {
             Failure::Lost(reason) => Error::Status(reason),
-            Failure::NotSent(_) => Error::Status("it closed the connection".to_owned()),
+            Failure::NotSent(_) | Failure::BrokenOff => Error::Status("it closed the connection".to_owned()),
             Failure::Refused(_) => Error::Stopping,
         })?;
         let body = Limited::new(response.into_body(), limits::STATUS_BYTES).collect();
@@ -168,7 +168,7 @@ impl Node {
     pub(super) fn failed(&self, links: &Arc<Links>, failure: &Failure) {
         let of_no_use = match failure {
             Failure::NotSent(_) | Failure::Refused(Refusal::Stopping) => true,
-            Failure::Refused(Refusal::Busy) => false,
+            Failure::Refused(Refusal::Busy) | Failure::BrokenOff => false,
             Failure::Lost(_) => self.failures.fetch_add(1, Ordering::Relaxed) + 1 >= limits::FAILURES,
         };
         if of_no_use {

@@ -25,6 +25,17 @@ fn streamed(pieces: usize) -> RequestBody {
     StreamBody::new(futures::stream::iter(pieces)).map_err(|never| match never {}).boxed_unsync()
 }
 
+type BodyError = <RequestBody as http_body::Body>::Error;
+
+/// Breaks off after more than is kept to be sent again.
+fn broken_off() -> RequestBody {
+    let pieces = (0..10).map(|n| match n {
+        9 => Err(BodyError::ConnectionTerminated),
+        _ => Ok(Frame::data(Bytes::from(vec![b'x'; 16 * 1024]))),
+    });
+    StreamBody::new(futures::stream::iter(pieces)).boxed_unsync()
+}
+
 fn sending(scene: &Scene, request: Request<RequestBody>) -> JoinHandle<Result<Response<Body>, Problem>> {
     let region = scene.edge.region.clone();
     tokio::spawn(async move { region.handle(request).await })
@@ -142,4 +153,19 @@ async fn what_reached_nobody_is_unavailable() {
         let refused = scene.edge.region.handle(Request::post("/a").body(body).unwrap()).await.unwrap_err();
         assert_eq!(refused, Problem::Unavailable(1));
     }
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_not_held_against_the_node() {
+    let scene = Scene::new(1).await;
+    for _ in 0..fleet::limits::FAILURES * 2 {
+        let body = broken_off();
+        let answer = scene.edge.region.handle(Request::post("/a").body(body).unwrap()).await;
+        assert_eq!(answer.unwrap_err(), Problem::OutcomeUnknown);
+    }
+    scene.edge.until("eu-1", |state| state == telemetry::BreakerState::Closed).await;
+    assert_eq!(scene.edge.region.handle(request("GET", "/a", &[], "")).await.unwrap().status(), 201);
+    let text = String::from_utf8(scene.edge.metrics.render().unwrap()).unwrap();
+    let broken = fleet::limits::FAILURES * 2;
+    assert!(text.contains(&format!("kind=\"forward\",outcome=\"broken-off\",region=\"eu\"}} {broken}")), "{text}");
 }
