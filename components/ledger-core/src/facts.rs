@@ -24,6 +24,8 @@ pub struct Facts {
     pub bookings: BTreeMap<String, Record>,
     /// Whether there are overdue holds that are not among `bookings`.
     pub more_overdue: bool,
+    /// The places of those, by ticket type, as far as they are known: they are free to the public.
+    pub unread_overdue: BTreeMap<String, i64>,
     /// By person, then ticket type: places held, paying and confirmed, overdue ones left out. Every person who asks for a hold has an
     /// entry.
     pub places: BTreeMap<String, BTreeMap<String, i64>>,
