@@ -1,6 +1,6 @@
 //! Migrations at start, so that components find them done.
 
-use migrations::{MIGRATIONS, VERSION_TABLE, statements};
+use migrations::{MIGRATIONS, VERSION_TABLE};
 
 use crate::database::{Database, Error, Purpose, Transaction};
 
@@ -17,7 +17,7 @@ pub async fn migrate(database: &Database) -> Result<(usize, usize), MigrateError
         return Err(MigrateError::Newer { database: applied, program: MIGRATIONS.len() });
     }
     for (index, migration) in MIGRATIONS.iter().enumerate().skip(applied) {
-        for statement in statements(migration) {
+        for statement in migration.statements(database.engine()) {
             transaction.query(&statement, &[]).await?;
         }
         let number = i64::try_from(index + 1).unwrap_or(i64::MAX);

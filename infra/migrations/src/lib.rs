@@ -2,17 +2,48 @@
 //!
 //! The host applies them at start; under stock Spin the kit does on first use. Both keep the number of the last
 //! one in `schema_version` and apply each in one transaction.
+//!
+//! What only one engine has stands in a file named for it, `0003_ledger.postgres.sql`, under the number of the portable file that it
+//! belongs to. So a number means the same on every engine.
 
 /// Creates the table that holds the number of the last migration applied.
 pub const VERSION_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_version (number BIGINT PRIMARY KEY)";
 
-/// Every migration's text, in order; the first is number 1. Never edit one that was released: add another.
-pub const MIGRATIONS: &[&str] = &[include_str!("../0001_foundation.sql")];
+/// Every migration, in order; the first is number 1. Never edit one that was released: add another.
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { portable: include_str!("../0001_foundation.sql"), postgres: "" },
+    Migration { portable: include_str!("../0003_ledger.sql"), postgres: include_str!("../0003_ledger.postgres.sql") },
+];
 
-/// The single statements of a migration: a statement ends with a semicolon at the end of a line, a comment after it aside.
-pub fn statements(migration: &str) -> impl Iterator<Item = String> + '_ {
+/// What a database may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// SQLite.
+    Sqlite,
+    /// Postgres.
+    Postgres,
+}
+
+/// The texts that have one number.
+#[derive(Debug)]
+pub struct Migration {
+    portable: &'static str,
+    /// Follows it on Postgres.
+    postgres: &'static str,
+}
+
+impl Migration {
+    /// Its single statements for an engine, in order.
+    pub fn statements(&self, engine: Engine) -> impl Iterator<Item = String> + '_ {
+        let own = if engine == Engine::Postgres { self.postgres } else { "" };
+        statements(self.portable).chain(statements(own))
+    }
+}
+
+/// The single statements of a text: a statement ends with a semicolon at the end of a line, a comment after it aside.
+fn statements(text: &str) -> impl Iterator<Item = String> + '_ {
     let mut lines =
-        migration.lines().map(|line| line.split("--").next().unwrap_or_default().trim_end()).filter(|line| !line.is_empty());
+        text.lines().map(|line| line.split("--").next().unwrap_or_default().trim_end()).filter(|line| !line.is_empty());
     std::iter::from_fn(move || {
         let mut statement = String::new();
         for line in lines.by_ref() {
@@ -33,13 +64,21 @@ mod tests {
 
     #[test]
     fn every_statement_stands_alone() {
-        for migration in MIGRATIONS {
-            let all: Vec<_> = statements(migration).collect();
+        for (migration, engine) in MIGRATIONS.iter().flat_map(|one| [(one, Engine::Sqlite), (one, Engine::Postgres)]) {
+            let all: Vec<_> = migration.statements(engine).collect();
             assert!(!all.is_empty());
             for statement in all {
-                assert!(statement.starts_with("CREATE"), "{statement}");
+                assert!(["CREATE ", "ALTER ", "DROP "].iter().any(|verb| statement.starts_with(verb)), "{statement}");
                 assert!(!statement.contains(';'), "{statement}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_one_engines_stays_with_it() {
+        let all = |engine| MIGRATIONS.iter().flat_map(move |one| one.statements(engine)).collect::<Vec<_>>();
+        let (sqlite, postgres) = (all(Engine::Sqlite), all(Engine::Postgres));
+        assert!(sqlite.iter().all(|statement| !statement.contains("fillfactor") && postgres.contains(statement)));
+        assert!(postgres.iter().any(|statement| statement.contains("fillfactor")));
     }
 }

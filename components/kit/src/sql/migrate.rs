@@ -1,7 +1,7 @@
 //! Migrations on first use: under stock Spin nobody else applies them. Where the host has, this only looks.
 
 use super::{Connection, Error, RowReader, postgres};
-use migrations::{MIGRATIONS, VERSION_TABLE, statements};
+use migrations::{Engine, MIGRATIONS, VERSION_TABLE};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether this instance has seen an up-to-date database.
@@ -28,21 +28,23 @@ async fn version(connection: &Connection) -> Result<usize, Error> {
 
 /// Applies what is missing, in one transaction that only one instance can be in at a time; the others then find it done.
 async fn migrate(connection: &Connection) -> Result<(), Error> {
-    match connection {
+    let engine = match connection {
         Connection::Sqlite(_) => {
             // Not possible in a transaction; it stays with the file.
             connection.run("PRAGMA journal_mode = WAL", Vec::new()).await?;
             connection.run("BEGIN IMMEDIATE", Vec::new()).await?;
+            Engine::Sqlite
         }
         Connection::Postgres(_) => {
             connection.run("BEGIN", Vec::new()).await?;
             connection.run(postgres::MIGRATION_LOCK, Vec::new()).await?;
+            Engine::Postgres
         }
-    }
+    };
     connection.run(VERSION_TABLE, Vec::new()).await?;
     let applied = version(connection).await?;
     for (index, migration) in MIGRATIONS.iter().enumerate().skip(applied) {
-        for statement in statements(migration) {
+        for statement in migration.statements(engine) {
             connection.run(&statement, Vec::new()).await?;
         }
         connection.run(&format!("INSERT INTO schema_version (number) VALUES ({})", index + 1), Vec::new()).await?;

@@ -209,7 +209,7 @@ impl Database {
         std::fs::create_dir(&directory).unwrap();
         let database = Self(directory);
         let node = database.node();
-        for statement in migrations::MIGRATIONS.iter().flat_map(|migration| migrations::statements(migration)) {
+        for statement in migrations::MIGRATIONS.iter().flat_map(|migration| migration.statements(migrations::Engine::Sqlite)) {
             node.connection.execute_batch(&statement).unwrap();
         }
         database

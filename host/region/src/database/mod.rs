@@ -9,6 +9,7 @@ mod sqlite;
 pub use row::{Row, Value};
 
 use capabilities::sqlite::SqliteDatabases;
+use migrations::Engine;
 
 /// Why a statement failed. The text is the engine's own, and never holds a parameter.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +75,15 @@ impl Database {
     /// Where it cannot be reached.
     pub async fn postgres(url: &str) -> Result<Self, Error> {
         Ok(Self::Postgres(postgres::Postgres::connect(url).await?))
+    }
+
+    /// Whose SQL it speaks.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        match self {
+            Self::Sqlite(_) => Engine::Sqlite,
+            Self::Postgres(_) => Engine::Postgres,
+        }
     }
 
     /// Runs one statement that only reads, by itself.
