@@ -12,3 +12,18 @@ pub const TRIES: u32 = 3;
 pub const TRANSACTIONS: u32 = 64;
 /// After how many milliseconds a command that was not done may be tried again.
 pub const RETRY_MILLISECONDS: u32 = 500;
+
+/// Events kept in memory.
+pub const EVENTS: usize = 1000;
+/// Live holds kept in memory, of one event and of all. A hold takes some 200 bytes at most.
+pub const HOLDS: usize = 300_000;
+/// Seconds until an event that had more holds than that is looked at again.
+pub const TOO_LARGE_SECONDS: u64 = 30;
+/// Events that one batch loads; others wait for a later one, and are decided in a transaction meanwhile.
+pub const LOADS: usize = 8;
+/// Holds that one statement loads.
+pub const HOLDS_PAGE: i64 = 5000;
+/// How often one batch is read: again where its clock was behind, and where overdue holds turned out to be needed.
+pub const READS: u32 = 3;
+/// How far the database's clock may be ahead of the one advanced here, in microseconds.
+pub const CLOCK_BEHIND: i64 = 250_000;

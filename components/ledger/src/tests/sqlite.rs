@@ -106,6 +106,7 @@ fn the_database_refuses_what_a_broken_fence_would_let_through() {
     let (one, two) = ([hold("ada", "eu_a", 2)], [hold("bob", "eu_a", 2)]);
     let decided = [&one, &two].map(|commands| {
         node.begin();
+        let commands: &[&Command] = &commands.iter().collect::<Vec<_>>();
         let plan = Plan::new(commands);
         let read = node.load(&plan, START);
         node.end("ROLLBACK");
@@ -120,7 +121,7 @@ fn the_database_refuses_what_a_broken_fence_would_let_through() {
     assert_eq!(node.one("SELECT held FROM inventory_lines WHERE event = 'eu_a' AND ticket_type = 'standard'"), 2);
     // And the event cannot be opened twice either.
     let opened = [open("eu_new", 1), open("eu_new", 2)].map(|command| {
-        let commands = [command];
+        let commands = [&command];
         decide(&commands, &Plan::new(&commands), Read::default(), START, SETTINGS, fresh)
     });
     node.write(&opened[0], START).unwrap();
@@ -169,6 +170,7 @@ fn no_statement_reads_a_table_from_end_to_end() {
     let node = database.node();
     node.apply(START, &[open("eu_a", 10)]);
     let commands = [hold("ada", "eu_a", 1), command(Subject::Platform, "eu_a", confirm("eu_b1", "p")), hold("bob", "eu_a", 1)];
+    let commands: Vec<&Command> = commands.iter().collect();
     let plan = Plan::new(&commands);
     let read = node.load(&plan, START);
     let statements = [
