@@ -7,6 +7,7 @@ use kit::time;
 use ledger_core::{Batch, Booking, BookingItem, EntryKind, SaleStatus};
 use read_model::{Availability, Fact, Line};
 use serde::{Serialize, Serializer};
+use std::collections::BTreeMap;
 
 pub use kit::journal::Row;
 
@@ -17,7 +18,11 @@ pub fn rows(batch: &Batch, version: u64) -> Result<Vec<Row>, Error> {
     if changes.is_empty() {
         return Ok(Vec::new());
     }
-    let mut rows = changes.journal.iter().map(|entry| booking_row(entry.kind, &entry.booking)).collect::<Result<Vec<_>, _>>()?;
+    let mut instants = Instants::default();
+    let mut rows = Vec::with_capacity(changes.journal.len() + 1);
+    for entry in &changes.journal {
+        rows.push(booking_row(entry.kind, &entry.booking, &mut instants)?);
+    }
     if let Some(availability) = availability(batch, version) {
         rows.push(Row {
             topic: FEED_ONLY,
@@ -31,7 +36,17 @@ pub fn rows(batch: &Batch, version: u64) -> Result<Vec<Row>, Error> {
     Ok(rows)
 }
 
-fn booking_row(kind: EntryKind, booking: &Booking) -> Result<Row, Error> {
+/// Instants as text. Most bookings of a batch have the same.
+#[derive(Default)]
+struct Instants(BTreeMap<i64, String>);
+
+impl Instants {
+    fn text(&mut self, instant: i64) -> String {
+        self.0.entry(instant).or_insert_with(|| time::format(instant)).clone()
+    }
+}
+
+fn booking_row(kind: EntryKind, booking: &Booking, instants: &mut Instants) -> Result<Row, Error> {
     Ok(Row {
         topic: BOOKING_EVENTS,
         kind: match kind {
@@ -41,7 +56,7 @@ fn booking_row(kind: EntryKind, booking: &Booking) -> Result<Row, Error> {
         },
         aggregate: booking.id.clone(),
         version: bigint(booking.version),
-        payload: text(&payload(booking))?,
+        payload: text(&payload(booking, instants))?,
         feed: None,
     })
 }
@@ -88,7 +103,7 @@ fn items<S: Serializer>((items, currency): &(&[BookingItem], &str), serializer: 
     }))
 }
 
-fn payload(booking: &Booking) -> BookingPayload<'_> {
+fn payload<'a>(booking: &'a Booking, instants: &mut Instants) -> BookingPayload<'a> {
     let currency = booking.total.currency.as_str();
     BookingPayload {
         id: &booking.id,
@@ -98,8 +113,8 @@ fn payload(booking: &Booking) -> BookingPayload<'_> {
         items: (&booking.items, currency),
         total: Amount { amount: booking.total.amount, currency },
         version: booking.version,
-        created_at: time::format(booking.created_at),
-        expires_at: booking.expires_at.map(time::format),
+        created_at: instants.text(booking.created_at),
+        expires_at: booking.expires_at.map(|at| instants.text(at)),
     }
 }
 
@@ -140,7 +155,7 @@ mod tests {
             created_at: 0,
         };
         let payload = |row: &Row| serde_json::from_str::<Json>(&row.payload).unwrap();
-        let held = booking_row(EntryKind::Created, &booking).unwrap();
+        let held = booking_row(EntryKind::Created, &booking, &mut Instants::default()).unwrap();
         assert_eq!((held.topic, held.kind, held.version), (Some("booking-events"), "booking.created", 17));
         let mut expected = json!({
             "id": "eu_b", "event_id": "eu_e", "person": "eu_p", "status": "held", "expires_at": "1970-01-01T00:10:00Z",
@@ -151,6 +166,6 @@ mod tests {
         let sold = Booking { status: BookingStatus::Confirmed, expires_at: None, ..booking };
         expected["status"] = "confirmed".into();
         expected.as_object_mut().unwrap().remove("expires_at");
-        assert_eq!(payload(&booking_row(EntryKind::Updated, &sold).unwrap()), expected);
+        assert_eq!(payload(&booking_row(EntryKind::Updated, &sold, &mut Instants::default()).unwrap()), expected);
     }
 }

@@ -28,7 +28,7 @@ mod wit;
 mod write;
 
 use kit::{hash, id};
-use ledger_core::{Command, Fresh, Receipt, Rejection, Settings};
+use ledger_core::{Action, Command, Fresh, Receipt, Rejection, Settings};
 use quick::Memory;
 use std::cell::RefCell;
 
@@ -65,9 +65,33 @@ impl Context {
         CONTEXT.set(Some(context.clone()));
         Ok(context)
     }
+}
 
-    fn fresh(&self) -> Fresh {
-        Fresh { booking: id::new(&self.region), ticket_seed: hash::secret(), refund: id::new(&self.region) }
+/// What one call decides with.
+struct Call {
+    context: Context,
+    randomness: hash::Randomness,
+}
+
+impl Call {
+    fn new(context: Context, commands: usize) -> Self {
+        Self { context, randomness: hash::Randomness::new(commands * limits::RANDOM_BYTES) }
+    }
+
+    /// The ids and secrets that a command may need, made at this time.
+    fn fresh(&mut self, command: &Command, now: i64) -> Fresh {
+        let mut fresh = Fresh { booking: String::new(), ticket_seed: String::new(), refund: String::new() };
+        let new_id = |randomness: &mut hash::Randomness| format!("{}_{}", self.context.region, id::with(now, randomness.take()));
+        match command.action {
+            Action::Hold(_) => {
+                fresh.booking = new_id(&mut self.randomness);
+                fresh.ticket_seed = hash::base32(&self.randomness.take::<32>());
+            }
+            Action::Confirm(_) | Action::Cancel(_) => fresh.refund = new_id(&mut self.randomness),
+            Action::Open(_) | Action::Adjust(_) | Action::Close(_) => {}
+            Action::BeginPayment(_) | Action::EndPayment(_) | Action::Expire => {}
+        }
+        fresh
     }
 }
 
@@ -94,13 +118,14 @@ async fn decide(commands: &[Command]) -> Vec<Answer> {
             return commands.iter().map(|_| Err(Rejection::Unavailable(limits::RETRY_MILLISECONDS))).collect();
         }
     };
+    let mut call = Call::new(context, commands.len());
     let mut memory = MEMORY.take();
     let transact = async |commands: &[&Command], first: bool| {
-        if first && context.cache {
-            return quick::run(&mut memory, commands, &context).await;
+        if first && call.context.cache {
+            return quick::run(&mut memory, commands, &mut call).await;
         }
         memory.forget(commands);
-        Ok(transaction::run(commands, &context).await?.into_iter().map(Some).collect())
+        Ok(transaction::run(commands, &mut call).await?.into_iter().map(Some).collect())
     };
     let answers = attempts::run(commands, transact, kit::router::log).await;
     MEMORY.set(memory);

@@ -8,6 +8,8 @@ pub const OVERDUE: i64 = 1000;
 pub const ROWS: usize = 500;
 /// How often one transaction is tried when it loses a race or its commit is in doubt.
 pub const TRIES: u32 = 3;
+/// Random bytes asked for a command: as many as a hold needs.
+pub const RANDOM_BYTES: usize = 48;
 /// Transactions of one `apply`: enough to single out a few bad commands among [`COMMANDS`].
 pub const TRANSACTIONS: u32 = 64;
 /// After how many milliseconds a command that was not done may be tried again.
@@ -27,3 +29,5 @@ pub const HOLDS_PAGE: i64 = 5000;
 pub const READS: u32 = 3;
 /// How far the database's clock may be ahead of the one advanced here, in microseconds.
 pub const CLOCK_BEHIND: i64 = 250_000;
+/// How long a reading of the clock is advanced, in microseconds; beyond that it is read again. More than [`CLOCK_BEHIND`].
+pub const CLOCK_TRUSTED: u64 = 1_000_000;

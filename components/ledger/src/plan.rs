@@ -1,19 +1,19 @@
 //! What a row of commands needs to be known.
 
 use ledger_core::{Action, Command, Subject};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// What to read, by key.
 #[derive(Debug, Default)]
 pub struct Plan<'a> {
     /// Each event's commands, by their place among all. In the order that events are locked in, everywhere.
     pub events: BTreeMap<&'a str, Vec<usize>>,
-    /// Idempotency keys: event, subject, key.
-    pub keys: BTreeSet<(&'a str, String, &'a str)>,
+    /// Idempotency keys: event, subject, key. One may stand there twice.
+    pub keys: Vec<(&'a str, String, &'a str)>,
     /// Bookings that are named.
     pub bookings: BTreeSet<&'a str>,
     /// Who asks for a hold, and of which event.
-    pub buyers: BTreeSet<(&'a str, &'a str)>,
+    pub buyers: HashSet<(&'a str, &'a str)>,
     /// Payments that are said to have arrived.
     pub payments: BTreeSet<&'a str>,
     /// Events whose overdue holds are to be tidied.
@@ -47,7 +47,7 @@ impl<'a> Plan<'a> {
                 | Action::EndPayment(_)
                 | Action::Cancel(_) => {}
             }
-            plan.keys.insert((event, command.subject.scope(), &command.idempotency_key));
+            plan.keys.push((event, command.subject.scope(), &command.idempotency_key));
         }
         plan
     }

@@ -8,10 +8,10 @@ use crate::attempts::Failure;
 use crate::cache::{Cache, Known};
 use crate::clock::Clock;
 use crate::plan::Plan;
-use crate::postgres::{Loaded, Reading, Store, Writes};
+use crate::postgres::{Reading, Store, Writes};
 use crate::read::Read;
 use crate::transaction::{self, Decided};
-use crate::{Answer, Context, journal, limits};
+use crate::{Answer, Call, journal, limits};
 use ledger_core::{Command, Rejection};
 use std::collections::BTreeSet;
 
@@ -31,13 +31,13 @@ impl Memory {
 
 /// Decides commands on the events that are in memory, or can be loaded into it. None for an answer: nothing was done, and the event has to be
 /// decided on in a transaction.
-pub async fn run(memory: &mut Memory, commands: &[&Command], context: &Context) -> Result<Vec<Option<Answer>>, Failure> {
+pub async fn run(memory: &mut Memory, commands: &[&Command], call: &mut Call) -> Result<Vec<Option<Answer>>, Failure> {
     let had_store = memory.store.is_some();
-    let mut decided = attempt(memory, commands, context).await;
+    let mut decided = attempt(memory, commands, call).await;
     if had_store && matches!(decided, Err(Failure::Down(_))) {
         // The connection may have died long ago. Nothing was done.
         memory.store = None;
-        decided = attempt(memory, commands, context).await;
+        decided = attempt(memory, commands, call).await;
     }
     if let Err(failure) = &decided {
         memory.forget(commands);
@@ -48,7 +48,7 @@ pub async fn run(memory: &mut Memory, commands: &[&Command], context: &Context) 
     decided
 }
 
-async fn attempt(memory: &mut Memory, commands: &[&Command], context: &Context) -> Result<Vec<Option<Answer>>, Failure> {
+async fn attempt(memory: &mut Memory, commands: &[&Command], call: &mut Call) -> Result<Vec<Option<Answer>>, Failure> {
     let Memory { store, cache } = memory;
     let (store, clock) = match store {
         Some(open) => open,
@@ -62,7 +62,7 @@ async fn attempt(memory: &mut Memory, commands: &[&Command], context: &Context) 
     if plan.events.is_empty() {
         return Ok(commands.iter().map(|_| None).collect());
     }
-    let (decided, now) = decide(store, clock, cache, &mut plan, commands, context).await?;
+    let (decided, now) = decide(store, clock, cache, &mut plan, commands, call).await?;
     let mut writes = Writes::new(now);
     let mut ids = kit::journal::ids(now);
     let mut loud = BTreeSet::new();
@@ -113,9 +113,8 @@ async fn load(store: &Store, clock: &Clock, cache: &mut Cache, plan: &mut Plan<'
             Known::No if left == 0 => plan.leave_out(event),
             Known::No => {
                 left -= 1;
-                match store.load(event, clock.now()).await? {
-                    Loaded::Event(state, holds) => cache.insert(state, holds),
-                    Loaded::Missing => {}
+                if let Some((state, holds)) = store.load(event, clock.now()).await? {
+                    cache.insert(state, holds);
                 }
             }
         }
@@ -131,7 +130,7 @@ async fn decide(
     cache: &mut Cache,
     plan: &mut Plan<'_>,
     commands: &[&Command],
-    context: &Context,
+    call: &mut Call,
 ) -> Result<(Decided, i64), Failure> {
     // Events whose overdue holds have to be read as well.
     let mut untidy: BTreeSet<String> = plan.sweeps.iter().map(|event| (*event).to_owned()).collect();
@@ -149,7 +148,8 @@ async fn decide(
         }
         let read = join(cache, plan, reading, now)?;
         let unread: BTreeSet<String> = read.untidy().map(str::to_owned).collect();
-        let decided = transaction::decide(commands, plan, read, now, context.settings, || context.fresh());
+        let settings = call.context.settings;
+        let decided = transaction::decide(commands, plan, read, now, settings, |command| call.fresh(command, now));
         // There may be room in what has not been read.
         let stuck = |event: &str| {
             let places = plan.events.get(event).into_iter().flatten();

@@ -9,6 +9,7 @@ use ledger_core::{
     Terms,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 kit::row! {
     /// An inventory as the swap left it.
@@ -163,7 +164,7 @@ impl Read {
             let Some((_, facts)) = self.events.get_mut(&event) else { continue };
             let accepted: Accepted =
                 serde_json::from_str(&outcome).map_err(|error| unreadable("key", &key, &error.to_string()))?;
-            facts.keys.insert((subject, key), StoredKey { request_hash, accepted });
+            facts.keys.insert((subject, key), StoredKey { request_hash, accepted: Rc::new(accepted) });
         }
         Ok(())
     }
@@ -254,7 +255,7 @@ impl Read {
     /// After [`Self::bookings`] and [`Self::places`], which was of what is bought: adds what is known of holds without having been read.
     pub fn holds(&mut self, plan: &Plan<'_>, event: &str, holds: &Holds) {
         let Some((_, facts)) = self.events.get_mut(event) else { return };
-        let buyers = plan.buyers.range((event, "")..).take_while(|(of, _)| *of == event);
+        let buyers = plan.buyers.iter().filter(|(of, _)| *of == event);
         for (_, person) in buyers {
             let places = facts.places.entry((*person).to_owned()).or_default();
             for (ticket_type, held) in holds.places(person) {

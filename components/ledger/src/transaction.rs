@@ -5,17 +5,18 @@ use crate::plan::Plan;
 use crate::read::{self, Read};
 use crate::statement::Statement;
 use crate::write::{self, Write};
-use crate::{Answer, Context, journal};
+use crate::{Answer, Call, journal};
 use kit::sql::{self, FromRow, Tx};
 use ledger_core::{Batch, Command, Fresh, Rejection, Settings};
 
 /// Decides commands in one transaction. Answers are durable: nothing is answered before the commit, and refusals rest on rows that were locked
 /// when they were read.
-pub async fn run(commands: &[&Command], context: &Context) -> Result<Vec<Answer>, Failure> {
+pub async fn run(commands: &[&Command], call: &mut Call) -> Result<Vec<Answer>, Failure> {
     let mut tx = sql::write().await.map_err(|problem| Failure::Down(problem.log.unwrap_or(problem.detail)))?;
     let plan = Plan::new(commands);
     let read = load(&mut tx, &plan).await?;
-    let decided = decide(commands, &plan, read, tx.now(), context.settings, || context.fresh());
+    let (now, settings) = (tx.now(), call.context.settings);
+    let decided = decide(commands, &plan, read, now, settings, |command| call.fresh(command, now));
     if decided.is_quiet() {
         // Nothing hangs on how this ends: the answers hold as of the locks.
         let _ = tx.rollback().await;
@@ -95,7 +96,7 @@ pub fn decide(
     mut read: Read,
     now: i64,
     settings: Settings,
-    mut fresh: impl FnMut() -> Fresh,
+    mut fresh: impl FnMut(&Command) -> Fresh,
 ) -> Decided {
     let mut answers: Vec<Answer> = commands.iter().map(|_| Err(Rejection::Unknown)).collect();
     let mut batches = Vec::with_capacity(plan.events.len());
@@ -104,7 +105,7 @@ pub fn decide(
         let mut batch = Batch::new((*event).to_owned(), state, facts, now, settings);
         for place in members {
             if let (Some(command), Some(answer)) = (commands.get(*place), answers.get_mut(*place)) {
-                *answer = batch.decide(command, fresh());
+                *answer = batch.decide(command, fresh(command));
             }
         }
         batches.push(batch);

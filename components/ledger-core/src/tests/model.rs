@@ -2,7 +2,8 @@
 
 use super::{EVENT, SETTINGS};
 use crate::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rows {
@@ -71,9 +72,9 @@ impl Rows {
         let more_overdue = overdue.len() > read_overdue;
         overdue.truncate(read_overdue);
         let named = commands.iter().filter_map(|command| self.bookings.get(command.action.booking()?));
-        let bookings: BTreeMap<_, _> = named.chain(overdue).map(|record| (record.booking.id.clone(), record.clone())).collect();
+        let bookings: HashMap<_, _> = named.chain(overdue).map(|record| (record.booking.id.clone(), record.clone())).collect();
         let mut payments: BTreeSet<_> = bookings.values().filter_map(|record| record.payment.clone()).collect();
-        let mut places = BTreeMap::new();
+        let mut places = HashMap::new();
         for command in commands {
             match (&command.subject, &command.action) {
                 (Subject::Person(person), Action::Hold(_)) => {
@@ -200,8 +201,9 @@ impl Rows {
         }
         for key in &changes.keys {
             // As it goes through the database.
-            let json = serde_json::to_string(&key.accepted).unwrap();
-            let stored = StoredKey { request_hash: key.request_hash.clone(), accepted: serde_json::from_str(&json).unwrap() };
+            let json = serde_json::to_string(&*key.accepted).unwrap();
+            let stored =
+                StoredKey { request_hash: key.request_hash.clone(), accepted: Rc::new(serde_json::from_str(&json).unwrap()) };
             let before = self.keys.insert((key.scope.clone(), key.key.clone()), stored);
             assert!(before.is_none(), "key {} was stored twice", key.key);
         }

@@ -7,7 +7,7 @@ use crate::read::{InventoryRow, LineRow, Read};
 use kit::sql::postgres::Parameter;
 use ledger_core::{Holds, State};
 
-/// The fence: a batch that was sent before, by whomever, and has not been committed by then, never will be. The clock stands in every row.
+/// The fence: a batch that was sent before, by whomever, and has not been committed by then, never will be.
 const FENCE: &str = "UPDATE inventory SET version = version + 1 WHERE event = $1 \
     RETURNING version, status, revision, currency, sales_from, sales_until, refund_until";
 
@@ -23,21 +23,13 @@ const HOLDS: &str = "SELECT json_agg(json_build_array(b.id, b.person, b.expires_
 /// Booking, person, deadline, ticket type, quantity.
 type HoldRow = (String, String, i64, String, u32);
 
-/// What came of loading.
-pub enum Loaded {
-    /// As of a version that nobody else knows.
-    Event(State, Holds),
-    /// It was never opened.
-    Missing,
-}
-
 impl Store {
-    /// Loads an event. The fence comes first and the rest is read after it, in statements of their own: whoever changes something in
+    /// Loads an event, as of a version that nobody else knows; none where it was never opened. The fence comes first and the rest is read after it, in statements of their own: whoever changes something in
     /// between swaps the version, and the batch that this is for reads that again together with its keys.
-    pub async fn load(&self, event: &str, now: i64) -> Result<Loaded, Failure> {
+    pub async fn load(&self, event: &str, now: i64) -> Result<Option<(State, Holds)>, Failure> {
         let named = || Parameter::Str(event.to_owned());
         let fenced: Vec<InventoryRow> = self.session.all(FENCE, vec![named()]).await?;
-        let Some(inventory) = fenced.into_iter().next() else { return Ok(Loaded::Missing) };
+        let Some(inventory) = fenced.into_iter().next() else { return Ok(None) };
         let mut read = Read::default();
         read.inventory(event, inventory, 0)?;
         let lines: Vec<LineRow> = self.session.all(LINES, vec![named()]).await?;
@@ -56,9 +48,6 @@ impl Store {
                 holds.insert(&id, &person, expires_at, &ticket_type, quantity);
             }
         }
-        match read.into_state(event) {
-            Some(state) => Ok(Loaded::Event(state, holds)),
-            None => Ok(Loaded::Missing),
-        }
+        Ok(read.into_state(event).map(|state| (state, holds)))
     }
 }

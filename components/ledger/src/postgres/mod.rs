@@ -5,7 +5,6 @@
 mod load;
 mod write;
 
-pub use load::Loaded;
 pub use write::Writes;
 
 use crate::attempts::Failure;

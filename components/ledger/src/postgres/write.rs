@@ -162,7 +162,7 @@ impl Writes {
         changes.bookings.values().for_each(|write| self.booking(no, write));
         for key in &changes.keys {
             let to = &mut self.keys;
-            let outcome = serde_json::to_string(&key.accepted);
+            let outcome = serde_json::to_string(&*key.accepted);
             let outcome = outcome.map_err(|error| Error::Other(format!("an outcome does not serialize: {error}")))?;
             to.no.push(no);
             to.person.push(Some(key.scope.clone()));

@@ -97,7 +97,7 @@ impl Node {
         self.begin();
         let commands: &[&Command] = &commands.iter().collect::<Vec<_>>();
         let plan = Plan::new(commands);
-        let decided = decide(commands, &plan, self.load(&plan, now), now, SETTINGS, fresh);
+        let decided = decide(commands, &plan, self.load(&plan, now), now, SETTINGS, |_| fresh());
         if decided.is_quiet() {
             self.end("ROLLBACK");
             return decided.answers;

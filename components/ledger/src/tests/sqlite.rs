@@ -110,7 +110,7 @@ fn the_database_refuses_what_a_broken_fence_would_let_through() {
         let plan = Plan::new(commands);
         let read = node.load(&plan, START);
         node.end("ROLLBACK");
-        decide(commands, &plan, read, START, SETTINGS, fresh)
+        decide(commands, &plan, read, START, SETTINGS, |_| fresh())
     });
     assert!(decided.iter().all(|decided| decided.answers[0].is_ok()));
     node.write(&decided[0], START).unwrap();
@@ -122,7 +122,7 @@ fn the_database_refuses_what_a_broken_fence_would_let_through() {
     // And the event cannot be opened twice either.
     let opened = [open("eu_new", 1), open("eu_new", 2)].map(|command| {
         let commands = [&command];
-        decide(&commands, &Plan::new(&commands), Read::default(), START, SETTINGS, fresh)
+        decide(&commands, &Plan::new(&commands), Read::default(), START, SETTINGS, |_| fresh())
     });
     node.write(&opened[0], START).unwrap();
     let refused = node.write(&opened[1], START).unwrap_err().to_string();
@@ -182,7 +182,7 @@ fn no_statement_reads_a_table_from_end_to_end() {
         Read::places_statement(&plan, START),
         read.refunds_statement(&plan),
     ];
-    let decided = decide(&commands, &plan, read, START, SETTINGS, fresh);
+    let decided = decide(&commands, &plan, read, START, SETTINGS, |_| fresh());
     let writes = write::statements(&decided.batches, START).unwrap().into_iter().map(|write| write.statement);
     for statement in statements.into_iter().flatten().chain(writes) {
         let explained = Statement::new(format!("EXPLAIN QUERY PLAN {}", statement.text), statement.parameters);
