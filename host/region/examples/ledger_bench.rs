@@ -113,7 +113,7 @@ struct Rows {
 
 fn rows(name: &str, booking: &str, person: &str) -> Rows {
     let (event, ticket) = (event(name), ticket(name));
-    let item = format!(r#""quantity":1,"unit_price":4500"#);
+    let item = r#""quantity":1,"unit_price":4500"#;
     Rows {
         outcome: format!(
             r#"{{"version":1234567,"outcome":{{"booking":{{"id":"{booking}","event_id":"{event}","person":"{person}","status":"held","expires_at":1800000600000000,"items":[{{"ticket_type":"{ticket}",{item}}}],"total":{{"amount":4500,"currency":"EUR"}},"version":1234567,"created_at":1800000000000000}}}}}}"#
