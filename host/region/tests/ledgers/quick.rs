@@ -113,6 +113,25 @@ async fn what_another_ledger_wrote_is_seen_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn holds_are_loaded_however_many_there_are() {
+    let Some(mut scene) = Scene::new("many", CACHED).await else { return };
+    // More than one statement loads.
+    let batches = 20;
+    assert!(one(&mut scene.first, open("a", 256 * batches + 1, 1)).await.is_ok());
+    for batch in 0..batches {
+        let holds = (0..256).map(|number| hold(&format!("p{batch}-{number}"), "1", "a")).collect();
+        assert!(ask(&mut scene.first, holds).await.iter().all(|(_, answer)| answer.is_ok()));
+    }
+    for (batch, number) in [(0, 0), (0, 255), (batches / 2, 17), (batches - 1, 0), (batches - 1, 255)] {
+        let more = one(&mut scene.second, hold(&format!("p{batch}-{number}"), "2", "a")).await;
+        assert!(matches!(&more, Err(Rejection::OverLimit(limit)) if limit.has == 1), "p{batch}-{number}: {more:?}");
+    }
+    assert!(one(&mut scene.second, hold("last", "1", "a")).await.is_ok());
+    assert!(matches!(one(&mut scene.second, hold("late", "1", "a")).await, Err(Rejection::SoldOut(_))));
+    scene.books_balance().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_loses_its_swap_is_decided_again_and_the_others_are_not() {
     let Some(mut scene) = Scene::new("swap", CACHED).await else { return };
     for name in ["a", "b"] {
