@@ -12,6 +12,9 @@ pub enum Trouble {
     LoseRequest,
     /// It is done, and the connection breaks before the answer comes.
     LoseAnswer,
+    /// The first is told when it is there; then the connection breaks when the second says so, and it arrives when the third does. The fourth is
+    /// told when it has been answered.
+    Delay(oneshot::Sender<()>, oneshot::Receiver<()>, oneshot::Receiver<()>, oneshot::Sender<()>),
     /// It waits: the first is told when it is there, and it goes on when the second says so.
     Pause(oneshot::Sender<()>, oneshot::Receiver<()>),
 }
@@ -64,6 +67,16 @@ async fn pass(mut client: TcpStream, mut server: TcpStream, next: Arc<Mutex<Opti
                         server.write_all(bytes).await.unwrap();
                         // An answer comes after the commit.
                         let _ = server.read(&mut from_server).await;
+                        return;
+                    }
+                    Some(Trouble::Delay(there, part, deliver, done)) => {
+                        there.send(()).unwrap();
+                        part.await.unwrap();
+                        client.shutdown().await.unwrap();
+                        deliver.await.unwrap();
+                        server.write_all(bytes).await.unwrap();
+                        assert!(server.read(&mut from_server).await.unwrap() > 0);
+                        done.send(()).unwrap();
                         return;
                     }
                     Some(Trouble::Pause(there, go)) => {

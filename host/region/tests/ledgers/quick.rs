@@ -32,7 +32,7 @@ impl Scene {
     }
 
     async fn number(&self, statement: &str) -> usize {
-        self.database.ask(statement, &[]).await.unwrap().into_iter().next().unwrap().count().unwrap()
+        number(&self.database, statement).await
     }
 
     /// Every place that a row counts is a place of a booking.
@@ -43,6 +43,11 @@ impl Scene {
         let untold = "SELECT COUNT(*) FROM bookings b WHERE (SELECT COUNT(*) FROM journal WHERE aggregate = b.id AND type = 'booking.created') <> 1";
         assert_eq!(self.number(untold).await, 0);
     }
+}
+
+/// The number that a statement gives.
+async fn number(database: &Database, statement: &str) -> usize {
+    database.ask(statement, &[]).await.unwrap().into_iter().next().unwrap().count().unwrap()
 }
 
 fn event(name: &str) -> String {
@@ -177,6 +182,33 @@ async fn a_batch_whose_fate_is_unknown_is_done_once() {
         assert_eq!(scene.number("SELECT COUNT(*) FROM bookings").await, 2 * (number + 1));
     }
     scene.books_balance().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_arrives_after_its_refusal_does_nothing() {
+    const CLOCK: &str = "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT";
+    let Some(mut scene) = Scene::new("late", CACHED).await else { return };
+    assert!(one(&mut scene.first, open("a", 100, 9)).await.is_ok());
+    let (there, is_there) = oneshot::channel();
+    let (part, parted) = oneshot::channel();
+    let (deliver, delivered) = oneshot::channel();
+    let (done, is_done) = oneshot::channel();
+    scene.proxy.trouble(Trouble::Delay(there, parted, delivered, done));
+    let deadline = scene.number(CLOCK).await + 500_000;
+    let late = Command { deadline: i64::try_from(deadline).unwrap(), ..hold("ada", "1", "a") };
+    let mut first = scene.first;
+    let deciding = tokio::spawn(async move { first.apply(vec![late]).await.unwrap() });
+    is_there.await.unwrap();
+    while number(&scene.database, CLOCK).await <= deadline {
+        tokio::task::yield_now().await;
+    }
+    part.send(()).unwrap();
+    // Its key is not there, and it is too late to begin.
+    let answers = deciding.await.unwrap();
+    assert!(matches!(answers[..], [Err(Rejection::Unavailable(_))]), "{answers:?}");
+    deliver.send(()).unwrap();
+    is_done.await.unwrap();
+    assert_eq!(number(&scene.database, "SELECT COUNT(*) FROM bookings").await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
