@@ -13,6 +13,20 @@ pub async fn optional(name: &str) -> Result<Option<String>, Problem> {
     Ok(Some(get(name).await?).filter(|value| !value.is_empty()))
 }
 
+/// Whether a variable is `on`; one that is not declared is off, anything else is this deployment's fault.
+pub async fn switch(name: &str) -> Result<bool, Problem> {
+    let text = match variables::get(name).await {
+        Ok(text) => text,
+        Err(variables::Error::Undefined(_)) => return Ok(false),
+        Err(error) => return Err(Problem::internal(format_args!("variable {name}: {error}"))),
+    };
+    match text.as_str() {
+        "on" => Ok(true),
+        "off" | "" => Ok(false),
+        _ => Err(Problem::internal(format_args!("variable {name}: {text:?} is neither on nor off"))),
+    }
+}
+
 /// A whole number of seconds from 1 to 30 days, as microseconds.
 pub async fn duration(name: &str) -> Result<i64, Problem> {
     let text = get(name).await?;

@@ -44,12 +44,43 @@ pub fn secret() -> String {
     base32(&random::<32>())
 }
 
+/// Random bytes, asked of the host many at a time. Each is given out once.
+#[derive(Debug)]
+pub struct Randomness {
+    ahead: usize,
+    bytes: Vec<u8>,
+}
+
+impl Randomness {
+    /// Asks for so many bytes at once.
+    #[must_use]
+    pub fn new(ahead: usize) -> Self {
+        Self { ahead, bytes: Vec::new() }
+    }
+
+    /// The next bytes.
+    pub fn take<const N: usize>(&mut self) -> [u8; N] {
+        if self.bytes.len() < N {
+            self.bytes = vec![0; self.ahead.max(N)];
+            fill(&mut self.bytes);
+        }
+        let mut taken = [0; N];
+        let rest = self.bytes.split_off(self.bytes.len() - N);
+        taken.copy_from_slice(&rest);
+        taken
+    }
+}
+
 /// Random bytes from the host. A host without randomness is not one to go on with, so failing there traps.
 pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    #[expect(clippy::expect_used, reason = "going on without randomness would make guessable secrets")]
-    getrandom::fill(&mut bytes).expect("the host gives random bytes");
+    fill(&mut bytes);
     bytes
+}
+
+fn fill(bytes: &mut [u8]) {
+    #[expect(clippy::expect_used, reason = "going on without randomness would make guessable secrets")]
+    getrandom::fill(bytes).expect("the host gives random bytes");
 }
 
 /// Whether two secrets are equal, in a time that does not depend on where they differ.
@@ -67,6 +98,14 @@ mod tests {
         assert_eq!(base32(&[0xff]), "zw");
         assert_eq!(base32(&[0; 16]).len(), 26);
         assert!(base32(&[1, 2, 3, 4]) < base32(&[1, 2, 4, 0]));
+    }
+
+    #[test]
+    fn no_random_byte_is_given_twice() {
+        let mut randomness = Randomness::new(40);
+        let all: std::collections::BTreeSet<[u8; 16]> = (0..100).map(|_| randomness.take()).collect();
+        assert_eq!(all.len(), 100);
+        assert_ne!(randomness.take::<64>(), [0; 64]);
     }
 
     #[test]

@@ -9,7 +9,11 @@ pub fn new(region: &str) -> String {
 
 /// The part after the region: a version 7 UUID (RFC 9562) of this instant, as 26 letters and digits.
 pub fn unique(now: i64) -> String {
-    let mut bytes: [u8; 16] = hash::random();
+    with(now, hash::random())
+}
+
+/// As [`unique`], of random bytes that are used for nothing else.
+pub fn with(now: i64, mut bytes: [u8; 16]) -> String {
     let milliseconds = u64::try_from(now / 1000).unwrap_or_default().to_be_bytes();
     for (byte, from) in bytes.iter_mut().zip(milliseconds.iter().skip(2)) {
         *byte = *from;

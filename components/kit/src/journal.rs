@@ -2,6 +2,7 @@
 
 use crate::{id, params, sql, sql::Tx};
 use read_model::Fact;
+use serde::Serialize;
 use serde_json::Value as Json;
 
 /// Kafka topics. A row without one is for the feed only.
@@ -31,32 +32,64 @@ pub struct Entry {
     pub fact: Option<Fact>,
 }
 
+impl Entry {
+    fn row(&self) -> Result<Row, sql::Error> {
+        let Self { topic, kind, aggregate, version, payload, fact } = self;
+        let feed = fact.as_ref().map(text).transpose()?;
+        let (aggregate, payload) = (aggregate.clone(), payload.to_string());
+        Ok(Row { topic: *topic, kind, aggregate, version: *version, payload, feed })
+    }
+}
+
+/// An entry as its columns have it.
+#[derive(Debug)]
+pub struct Row {
+    /// As in [`Entry`].
+    pub topic: Option<&'static str>,
+    /// As in [`Entry`].
+    pub kind: &'static str,
+    /// As in [`Entry`].
+    pub aggregate: String,
+    /// As in [`Entry`].
+    pub version: i64,
+    /// JSON.
+    pub payload: String,
+    /// A [`Fact`] as JSON.
+    pub feed: Option<String>,
+}
+
+/// As JSON.
+///
+/// # Errors
+/// Where it cannot be: a fault of ours.
+pub fn text<T: Serialize + ?Sized>(value: &T) -> Result<String, sql::Error> {
+    serde_json::to_string(value).map_err(|error| sql::Error::Other(format!("an entry does not serialize: {error}")))
+}
+
+/// Ids for the rows of one transaction. They keep the rows' order: the sequencer numbers by id.
+pub fn ids(now: i64) -> impl Iterator<Item = String> {
+    let prefix = id::unique(now);
+    (0..).map(move |index: u32| format!("{prefix}{index:04}"))
+}
+
 /// Writes these entries, in this order.
 pub async fn write(tx: &mut Tx, entries: &[Entry]) -> Result<(), sql::Error> {
-    if entries.is_empty() {
+    let rows = entries.iter().map(Entry::row).collect::<Result<_, _>>()?;
+    write_rows(tx, rows).await
+}
+
+/// As [`write`], of rows.
+pub async fn write_rows(tx: &mut Tx, rows: Vec<Row>) -> Result<(), sql::Error> {
+    if rows.is_empty() {
         return Ok(());
     }
     let now = tx.now();
-    let prefix = id::unique(now);
-    let mut parameters = Vec::with_capacity(entries.len() * 8);
-    for (index, entry) in entries.iter().enumerate() {
-        let fact = entry.fact.as_ref().map(serde_json::to_string).transpose();
-        let fact = fact.map_err(|error| sql::Error::Other(format!("a fact does not serialize: {error}")))?;
-        parameters.extend(params![
-            // Rows of one transaction keep their order: the sequencer numbers by id.
-            format!("{prefix}{index:04}"),
-            entry.topic,
-            entry.kind,
-            &entry.aggregate,
-            entry.version,
-            now,
-            entry.payload.to_string(),
-            fact,
-        ]);
+    let mut parameters = Vec::with_capacity(rows.len() * 8);
+    let count = rows.len();
+    for (id, Row { topic, kind, aggregate, version, payload, feed }) in ids(now).zip(rows) {
+        parameters.extend(params![id, topic, kind, aggregate, version, now, payload, feed]);
     }
-    let statement = format!(
-        "INSERT INTO journal (id, topic, type, aggregate, version, at, payload, feed) VALUES {}",
-        sql::rows(entries.len(), 8)
-    );
+    let statement =
+        format!("INSERT INTO journal (id, topic, type, aggregate, version, at, payload, feed) VALUES {}", sql::rows(count, 8));
     tx.execute(&statement, parameters).await.map(drop)
 }

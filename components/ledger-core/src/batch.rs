@@ -68,6 +68,12 @@ impl Batch {
         &self.facts
     }
 
+    /// The inventory after the changes, and the changes.
+    #[must_use]
+    pub fn into_parts(self) -> (Option<State>, Changes) {
+        (self.state, self.changes)
+    }
+
     /// What the public sees after the changes.
     #[must_use]
     pub fn availability(&self) -> Vec<LineView> {

@@ -2,7 +2,8 @@
 
 use crate::state::{LineTerms, Record, Terms};
 use crate::types::{Accepted, Booking};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 /// What one decision, or a batch of them on one event, changes. The shell turns it into SQL, in one transaction with the swap of the
 /// event's version.
@@ -15,7 +16,7 @@ pub struct Changes {
     /// By ticket type.
     pub lines: BTreeMap<String, LineWrite>,
     /// By id.
-    pub bookings: BTreeMap<String, BookingWrite>,
+    pub bookings: HashMap<String, BookingWrite>,
     /// Keys to be remembered.
     pub keys: Vec<KeyWrite>,
     /// Refunds that become due.
@@ -65,7 +66,7 @@ pub struct KeyWrite {
     /// Of the action.
     pub request_hash: String,
     /// What came of it.
-    pub accepted: Accepted,
+    pub accepted: Rc<Accepted>,
 }
 
 /// Why money goes back.

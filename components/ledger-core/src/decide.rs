@@ -8,7 +8,7 @@ use crate::types::{Accepted, Action, Command, Instant, Outcome, Receipt, Rejecti
 use crate::validate::validate;
 use crate::{booking, limits, sale};
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
+use std::rc::Rc;
 
 /// What decisions depend on beside state and facts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,14 +100,9 @@ pub fn decide(
 
 /// SHA-256 of an action, hexadecimal. The encoding is serde_json's of [`Action`]: fields in the order they are declared in, no spaces.
 pub fn request_hash(action: &Action) -> Result<String, serde_json::Error> {
-    let mut hash = Sha256::new();
-    hash.update(serde_json::to_vec(action)?);
-    let mut text = String::with_capacity(64);
-    for byte in hash.finalize() {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    Ok(text)
+    let hash = Sha256::digest(serde_json::to_vec(action)?);
+    let digit = |four_bits: u8| char::from_digit(four_bits.into(), 16).unwrap_or_default();
+    Ok(hash.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect())
 }
 
 /// A key that is to be remembered with what comes of its command.
@@ -132,7 +127,7 @@ fn stored(facts: &Facts, command: &Command) -> Result<Option<Key>, Box<Decision>
             Ok(Some(Key { scope, key, request_hash }))
         }
         Some(stored) if stored.request_hash == request_hash => {
-            let Accepted { version, outcome } = stored.accepted.clone();
+            let Accepted { version, outcome } = Accepted::clone(&stored.accepted);
             let replay = Receipt { version, replayed: true, outcome };
             Err(Box::new(Decision { outcome: Ok(replay), changes: Changes::default() }))
         }
@@ -154,7 +149,7 @@ fn permitted(command: &Command) -> bool {
 /// `version` is the one that the decision takes if it changes something. An `expire` that finds nothing takes none.
 fn with_key((outcome, mut changes): (Outcome, Changes), version: u64, key: Option<Key>) -> Decision {
     if let Some(Key { scope, key, request_hash }) = key {
-        let accepted = Accepted { version, outcome: outcome.clone() };
+        let accepted = Rc::new(Accepted { version, outcome: outcome.clone() });
         changes.keys.push(KeyWrite { scope, key, request_hash, accepted });
     }
     let version = if changes.is_empty() {

@@ -3,7 +3,8 @@
 use crate::changes::Changes;
 use crate::state::Record;
 use crate::types::{Accepted, Instant};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 /// An idempotency key that was used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,24 +12,28 @@ pub struct StoredKey {
     /// Of the action it was used for.
     pub request_hash: String,
     /// What came of it.
-    pub accepted: Accepted,
+    pub accepted: Rc<Accepted>,
 }
 
 /// What is known, beside the inventory, of one event: the bookings that the commands name, the overdue holds that may have to make room,
 /// the persons' places, the keys, and refunds of the payments concerned.
 ///
+/// Ids begin alike, so maps of many are hashed: to compare them again and again costs a batch more than deciding it.
+///
 /// Everything that a command asks for by key must have been looked up: what is absent here counts as absent in the database.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
     /// By id: those that the commands name, and overdue ones, those longest overdue first up to some limit.
-    pub bookings: BTreeMap<String, Record>,
+    pub bookings: HashMap<String, Record>,
     /// Whether there are overdue holds that are not among `bookings`.
     pub more_overdue: bool,
+    /// The places of those, by ticket type, as far as they are known: they are free to the public.
+    pub unread_overdue: BTreeMap<String, i64>,
     /// By person, then ticket type: places held, paying and confirmed, overdue ones left out. Every person who asks for a hold has an
     /// entry.
-    pub places: BTreeMap<String, BTreeMap<String, i64>>,
+    pub places: HashMap<String, BTreeMap<String, i64>>,
     /// By [`crate::Subject::scope`] and key.
-    pub keys: BTreeMap<(String, String), StoredKey>,
+    pub keys: HashMap<(String, String), StoredKey>,
     /// By payment: minor units that are refunded or due to be. For the payments that confirmations name and those that confirmed
     /// `bookings`.
     pub refunded: BTreeMap<String, i64>,
@@ -48,7 +53,7 @@ impl Facts {
             }
         }
         for write in &changes.keys {
-            let stored = StoredKey { request_hash: write.request_hash.clone(), accepted: write.accepted.clone() };
+            let stored = StoredKey { request_hash: write.request_hash.clone(), accepted: Rc::clone(&write.accepted) };
             self.keys.insert((write.scope.clone(), write.key.clone()), stored);
         }
         for refund in &changes.refunds {

@@ -141,7 +141,7 @@ impl State {
         }
     }
 
-    /// What the public sees at `now`, in the organiser's order. Overdue holds beyond those in `facts` still count as taken.
+    /// What the public sees at `now`, in the organiser's order. Overdue holds that `facts` does not know of still count as taken.
     #[must_use]
     pub fn availability(&self, facts: &Facts, now: Instant) -> Vec<LineView> {
         let mut overdue: BTreeMap<&str, i64> = BTreeMap::new();
@@ -153,7 +153,8 @@ impl State {
         let mut lines: Vec<_> = self.lines.iter().collect();
         lines.sort_by_key(|(ticket_type, line)| (line.terms.ordinal, *ticket_type));
         let view = |(ticket_type, line): (&String, &Line)| {
-            let free = line.free() + overdue.get(ticket_type.as_str()).copied().unwrap_or_default();
+            let unread = facts.unread_overdue.get(ticket_type).copied().unwrap_or_default();
+            let free = line.free() + overdue.get(ticket_type.as_str()).copied().unwrap_or_default() + unread;
             LineView {
                 ticket_type: ticket_type.clone(),
                 capacity: line.terms.capacity,

@@ -4,7 +4,6 @@ use crate::{Answer, limits};
 use kit::sql;
 use ledger_core::{Command, Rejection};
 use std::fmt;
-use std::ops::Range;
 
 /// Why a transaction failed, by what is to be done about it.
 #[derive(Debug)]
@@ -46,9 +45,9 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Commands that still want an answer.
+/// Commands that still want an answer, by their places.
 struct Work {
-    range: Range<usize>,
+    places: Vec<usize>,
     tries: u32,
     /// A commit of them may have been done.
     doubt: bool,
@@ -67,53 +66,71 @@ impl Work {
 
 /// Has every command decided by `transact`, all in one transaction where that can be: one answer per command, in order.
 ///
+/// `transact` is told whether this is the first try of all. Where it gives none for an answer, nothing was done: somebody else wrote the event.
 /// A transaction that fails for what it contains is cut in half, so that one bad command costs itself only.
 pub async fn run(
     commands: &[Command],
-    mut transact: impl AsyncFnMut(&[Command]) -> Result<Vec<Answer>, Failure>,
+    mut transact: impl AsyncFnMut(&[&Command], bool) -> Result<Vec<Option<Answer>>, Failure>,
     log: impl Fn(&str),
 ) -> Vec<Answer> {
-    let mut answers: Vec<Answer> = Vec::with_capacity(commands.len());
-    let mut queue = vec![Work { range: 0..commands.len(), tries: 1, doubt: false }];
+    let mut answers: Vec<Option<Answer>> = commands.iter().map(|_| None).collect();
+    let mut queue = vec![Work { places: (0..commands.len()).collect(), tries: 1, doubt: false }];
     let mut left = limits::TRANSACTIONS;
+    let mut set = |place: usize, answer: Answer| {
+        if let Some(slot) = answers.get_mut(place) {
+            *slot = Some(answer);
+        }
+    };
     // In the order of the commands: the earlier half of what was cut lies on top.
     while let Some(mut work) = queue.pop() {
-        let members = commands.get(work.range.clone()).unwrap_or_default();
+        let members: Vec<&Command> = work.places.iter().filter_map(|place| commands.get(*place)).collect();
         if members.is_empty() {
             continue;
         }
         if left == 0 {
-            answers.extend(members.iter().map(|_| work.given_up()));
+            work.places.iter().for_each(|place| set(*place, work.given_up()));
             continue;
         }
+        let first = left == limits::TRANSACTIONS;
         left -= 1;
-        let failure = match transact(members).await {
+        let once_more = work.tries < limits::TRIES;
+        let failure = match transact(&members, first).await {
             Ok(decided) => {
                 debug_assert_eq!(decided.len(), members.len());
-                answers.extend(decided);
+                let mut lost = Vec::new();
+                for (place, answer) in work.places.iter().zip(decided) {
+                    match answer {
+                        Some(answer) => set(*place, answer),
+                        None if once_more => lost.push(*place),
+                        None => set(*place, work.given_up()),
+                    }
+                }
+                queue.push(Work { places: lost, ..work }.again());
                 continue;
             }
             Err(failure) => failure,
         };
         log(&format!("ledger: {} commands: {failure}", members.len()));
         work.doubt |= matches!(failure, Failure::Doubt(_));
-        let once_more = work.tries < limits::TRIES;
         match failure {
             Failure::Race(_) | Failure::Busy | Failure::Doubt(_) if once_more => queue.push(work.again()),
             Failure::Down(_) if once_more && work.doubt => queue.push(work.again()),
             Failure::Race(_) | Failure::Bad(_) if members.len() > 1 => {
-                let middle = work.range.start + members.len() / 2;
-                let half = |range| Work { range, tries: 1, doubt: work.doubt };
-                queue.push(half(middle..work.range.end));
-                queue.push(half(work.range.start..middle));
+                let (earlier, later) = work.places.split_at(work.places.len() / 2);
+                let half = |places: &[usize]| Work { places: places.to_vec(), tries: 1, doubt: work.doubt };
+                queue.push(half(later));
+                queue.push(half(earlier));
             }
             Failure::Down(_) | Failure::Busy => {
                 // The others would only wait for the same.
                 left = 0;
-                answers.extend(members.iter().map(|_| work.given_up()));
+                work.places.iter().for_each(|place| set(*place, work.given_up()));
             }
-            Failure::Race(_) | Failure::Doubt(_) | Failure::Bad(_) => answers.extend(members.iter().map(|_| work.given_up())),
+            Failure::Race(_) | Failure::Doubt(_) | Failure::Bad(_) => {
+                work.places.iter().for_each(|place| set(*place, work.given_up()));
+            }
         }
     }
-    answers
+    // All have one. Should one be missing after all, nothing is claimed.
+    answers.into_iter().map(|answer| answer.unwrap_or(Err(Rejection::Unknown))).collect()
 }

@@ -1,33 +1,53 @@
 //! What is told of what changed.
 
 use crate::statement::bigint;
-use kit::journal::{BOOKING_EVENTS, Entry, FEED_ONLY};
+use kit::journal::{BOOKING_EVENTS, FEED_ONLY, text};
+use kit::sql::Error;
 use kit::time;
-use ledger_core::{Batch, Booking, EntryKind, SaleStatus};
+use ledger_core::{Batch, Booking, BookingItem, EntryKind, SaleStatus};
 use read_model::{Availability, Fact, Line};
-use serde_json::{Value as Json, json};
+use serde::{Serialize, Serializer};
+use std::collections::BTreeMap;
 
-/// The entries of one event's batch: its bookings' in the order they were decided in, then what is left to sell. `version` is what the
+pub use kit::journal::Row;
+
+/// The rows of one event's batch: its bookings' in the order they were decided in, then what is left to sell. `version` is what the
 /// inventory's row says once this is committed.
-pub fn entries(batch: &Batch, version: u64) -> Vec<Entry> {
+pub fn rows(batch: &Batch, version: u64) -> Result<Vec<Row>, Error> {
     let changes = batch.changes();
     if changes.is_empty() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
-    let mut entries: Vec<_> = changes.journal.iter().map(|entry| booking_entry(entry.kind, &entry.booking)).collect();
-    entries.extend(availability(batch, version).map(|availability| Entry {
-        topic: FEED_ONLY,
-        kind: "inventory.changed",
-        aggregate: batch.event().to_owned(),
-        version: bigint(version),
-        payload: json!({ "event_id": batch.event() }),
-        fact: Some(Fact::Availability(availability)),
-    }));
-    entries
+    let mut instants = Instants::default();
+    let mut rows = Vec::with_capacity(changes.journal.len() + 1);
+    for entry in &changes.journal {
+        rows.push(booking_row(entry.kind, &entry.booking, &mut instants)?);
+    }
+    if let Some(availability) = availability(batch, version) {
+        rows.push(Row {
+            topic: FEED_ONLY,
+            kind: "inventory.changed",
+            aggregate: batch.event().to_owned(),
+            version: bigint(version),
+            payload: text(&InventoryPayload { event_id: batch.event() })?,
+            feed: Some(text(&Fact::Availability(availability))?),
+        });
+    }
+    Ok(rows)
 }
 
-fn booking_entry(kind: EntryKind, booking: &Booking) -> Entry {
-    Entry {
+/// Instants as text. Most bookings of a batch have the same.
+#[derive(Default)]
+struct Instants(BTreeMap<i64, String>);
+
+impl Instants {
+    fn text(&mut self, instant: i64) -> String {
+        self.0.entry(instant).or_insert_with(|| time::format(instant)).clone()
+    }
+}
+
+fn booking_row(kind: EntryKind, booking: &Booking, instants: &mut Instants) -> Result<Row, Error> {
+    Ok(Row {
         topic: BOOKING_EVENTS,
         kind: match kind {
             EntryKind::Created => "booking.created",
@@ -36,31 +56,66 @@ fn booking_entry(kind: EntryKind, booking: &Booking) -> Entry {
         },
         aggregate: booking.id.clone(),
         version: bigint(booking.version),
-        payload: payload(booking),
-        fact: None,
-    }
+        payload: text(&payload(booking, instants))?,
+        feed: None,
+    })
+}
+
+#[derive(Serialize)]
+struct InventoryPayload<'a> {
+    event_id: &'a str,
 }
 
 /// The booking as the API shows it, and whose it is.
-fn payload(booking: &Booking) -> Json {
-    let money = |amount: i64| json!({ "amount": amount, "currency": booking.total.currency });
-    let items = booking.items.iter().map(
-        |item| json!({ "ticket_type_id": item.ticket_type, "quantity": item.quantity, "unit_price": money(item.unit_price) }),
-    );
-    let mut payload = json!({
-        "id": booking.id,
-        "event_id": booking.event_id,
-        "person": booking.person,
-        "status": booking.status.as_str(),
-        "items": items.collect::<Vec<_>>(),
-        "total": money(booking.total.amount),
-        "version": booking.version,
-        "created_at": time::format(booking.created_at),
-    });
-    if let (Some(expires_at), Some(members)) = (booking.expires_at, payload.as_object_mut()) {
-        members.insert("expires_at".to_owned(), time::format(expires_at).into());
+#[derive(Serialize)]
+struct BookingPayload<'a> {
+    id: &'a str,
+    event_id: &'a str,
+    person: &'a str,
+    status: &'a str,
+    #[serde(serialize_with = "items")]
+    items: (&'a [BookingItem], &'a str),
+    total: Amount<'a>,
+    version: u64,
+    created_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ItemPayload<'a> {
+    ticket_type_id: &'a str,
+    quantity: u32,
+    unit_price: Amount<'a>,
+}
+
+#[derive(Serialize)]
+struct Amount<'a> {
+    amount: i64,
+    currency: &'a str,
+}
+
+fn items<S: Serializer>((items, currency): &(&[BookingItem], &str), serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(items.iter().map(|item| ItemPayload {
+        ticket_type_id: &item.ticket_type,
+        quantity: item.quantity,
+        unit_price: Amount { amount: item.unit_price, currency },
+    }))
+}
+
+fn payload<'a>(booking: &'a Booking, instants: &mut Instants) -> BookingPayload<'a> {
+    let currency = booking.total.currency.as_str();
+    BookingPayload {
+        id: &booking.id,
+        event_id: &booking.event_id,
+        person: &booking.person,
+        status: booking.status.as_str(),
+        items: (&booking.items, currency),
+        total: Amount { amount: booking.total.amount, currency },
+        version: booking.version,
+        created_at: instants.text(booking.created_at),
+        expires_at: booking.expires_at.map(|at| instants.text(at)),
     }
-    payload
 }
 
 fn availability(batch: &Batch, version: u64) -> Option<Availability> {
@@ -83,7 +138,8 @@ fn availability(batch: &Batch, version: u64) -> Option<Availability> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ledger_core::{BookingItem, BookingStatus, Money};
+    use ledger_core::{BookingStatus, Money};
+    use serde_json::{Value as Json, json};
 
     #[test]
     fn a_booking_is_told_as_the_api_shows_it() {
@@ -98,17 +154,18 @@ mod tests {
             version: 17,
             created_at: 0,
         };
-        let held = booking_entry(EntryKind::Created, &booking);
+        let payload = |row: &Row| serde_json::from_str::<Json>(&row.payload).unwrap();
+        let held = booking_row(EntryKind::Created, &booking, &mut Instants::default()).unwrap();
         assert_eq!((held.topic, held.kind, held.version), (Some("booking-events"), "booking.created", 17));
         let mut expected = json!({
             "id": "eu_b", "event_id": "eu_e", "person": "eu_p", "status": "held", "expires_at": "1970-01-01T00:10:00Z",
             "items": [{"ticket_type_id": "eu_t", "quantity": 2, "unit_price": {"amount": 4500, "currency": "EUR"}}],
             "total": {"amount": 9000, "currency": "EUR"}, "version": 17, "created_at": "1970-01-01T00:00:00Z",
         });
-        assert_eq!(held.payload, expected);
+        assert_eq!(payload(&held), expected);
         let sold = Booking { status: BookingStatus::Confirmed, expires_at: None, ..booking };
         expected["status"] = "confirmed".into();
         expected.as_object_mut().unwrap().remove("expires_at");
-        assert_eq!(payload(&sold), expected);
+        assert_eq!(payload(&booking_row(EntryKind::Updated, &sold, &mut Instants::default()).unwrap()), expected);
     }
 }

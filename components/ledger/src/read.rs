@@ -5,9 +5,11 @@ use crate::plan::Plan;
 use crate::statement::{Statement, bigint, typed_rows};
 use kit::sql::{self, Error, Value};
 use ledger_core::{
-    Accepted, Booking, BookingItem, BookingStatus, Facts, Line, LineTerms, Money, Record, SaleStatus, State, StoredKey, Terms,
+    Accepted, Booking, BookingItem, BookingStatus, Facts, Holds, Line, LineTerms, Money, Record, SaleStatus, State, StoredKey,
+    Terms,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 kit::row! {
     /// An inventory as the swap left it.
@@ -38,6 +40,7 @@ kit::row! {
 
 kit::row! {
     /// A booking with one of its items.
+    #[derive(serde::Deserialize)]
     pub struct BookingRow {
         pub id: String,
         pub event: String,
@@ -110,6 +113,16 @@ impl Read {
         Ok(())
     }
 
+    /// What is known of an event already.
+    pub fn known(&mut self, state: State) {
+        self.events.insert(state.event.clone(), (state, Facts::default()));
+    }
+
+    /// Only an event's inventory.
+    pub fn into_state(mut self, event: &str) -> Option<State> {
+        self.events.remove(event).map(|(state, _)| state)
+    }
+
     /// Whether no event of the plan is open: then there is nothing else to read.
     pub fn is_empty(&self) -> bool {
         self.events.is_empty()
@@ -151,7 +164,7 @@ impl Read {
             let Some((_, facts)) = self.events.get_mut(&event) else { continue };
             let accepted: Accepted =
                 serde_json::from_str(&outcome).map_err(|error| unreadable("key", &key, &error.to_string()))?;
-            facts.keys.insert((subject, key), StoredKey { request_hash, accepted });
+            facts.keys.insert((subject, key), StoredKey { request_hash, accepted: Rc::new(accepted) });
         }
         Ok(())
     }
@@ -237,6 +250,35 @@ impl Read {
                 facts.places.entry(person).or_default().insert(ticket_type, places);
             }
         }
+    }
+
+    /// After [`Self::bookings`] and [`Self::places`], which was of what is bought: adds what is known of holds without having been read.
+    pub fn holds(&mut self, plan: &Plan<'_>, event: &str, holds: &Holds) {
+        let Some((_, facts)) = self.events.get_mut(event) else { return };
+        let buyers = plan.buyers.iter().filter(|(of, _)| *of == event);
+        for (_, person) in buyers {
+            let places = facts.places.entry((*person).to_owned()).or_default();
+            for (ticket_type, held) in holds.places(person) {
+                *places.entry(ticket_type.to_owned()).or_default() += held;
+            }
+        }
+        facts.unread_overdue.clear();
+        facts.more_overdue = false;
+        if holds.any_overdue() {
+            let read = |id: &str| facts.bookings.contains_key(id);
+            facts.more_overdue = holds.overdue().any(|id| !read(id));
+            facts.unread_overdue = holds.overdue_places();
+            for item in facts.bookings.values().filter(|it| it.is_overdue(holds.now())).flat_map(|it| &it.booking.items) {
+                if let Some(places) = facts.unread_overdue.get_mut(&item.ticket_type) {
+                    *places -= i64::from(item.quantity);
+                }
+            }
+        }
+    }
+
+    /// Events with overdue holds that have not been read.
+    pub fn untidy(&self) -> impl Iterator<Item = &str> {
+        self.events.iter().filter(|(_, (_, facts))| facts.more_overdue).map(|(event, _)| event.as_str())
     }
 
     /// After [`Self::bookings`]: the payments that confirmed them count, too.

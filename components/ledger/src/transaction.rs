@@ -5,25 +5,27 @@ use crate::plan::Plan;
 use crate::read::{self, Read};
 use crate::statement::Statement;
 use crate::write::{self, Write};
-use crate::{Answer, Context, journal};
+use crate::{Answer, Call, journal};
 use kit::sql::{self, FromRow, Tx};
-use kit::{hash, id};
 use ledger_core::{Batch, Command, Fresh, Rejection, Settings};
 
 /// Decides commands in one transaction. Answers are durable: nothing is answered before the commit, and refusals rest on rows that were locked
 /// when they were read.
-pub async fn run(commands: &[Command], context: &Context) -> Result<Vec<Answer>, Failure> {
+pub async fn run(commands: &[&Command], call: &mut Call) -> Result<Vec<Answer>, Failure> {
     let mut tx = sql::write().await.map_err(|problem| Failure::Down(problem.log.unwrap_or(problem.detail)))?;
     let plan = Plan::new(commands);
     let read = load(&mut tx, &plan).await?;
-    let decided = decide(commands, &plan, read, tx.now(), context.settings, || Fresh {
-        booking: id::new(&context.region),
-        ticket_seed: hash::secret(),
-        refund: id::new(&context.region),
-    });
+    let (now, settings) = (tx.now(), call.context.settings);
+    let decided = decide(commands, &plan, read, now, settings, |command| call.fresh(command, now));
     if decided.is_quiet() {
-        // Nothing hangs on how this ends: the answers hold as of the locks.
-        let _ = tx.rollback().await;
+        if call.context.cache {
+            // A batch that was sent on the quick way and lost may still arrive, for it locks nothing before it does. What is answered here rests on
+            // its not having been done, so from here on it cannot be: the swap stays.
+            tx.commit().await?;
+        } else {
+            // Nothing hangs on how this ends: the answers hold as of the locks.
+            let _ = tx.rollback().await;
+        }
         return Ok(decided.answers);
     }
     for Write { statement, rows } in write::statements(&decided.batches, tx.now())? {
@@ -32,7 +34,7 @@ pub async fn run(commands: &[Command], context: &Context) -> Result<Vec<Answer>,
             return Err(Failure::Bad(format!("{touched} rows instead of {rows}: {}", statement.text)));
         }
     }
-    kit::journal::write(&mut tx, &decided.entries()).await?;
+    kit::journal::write_rows(&mut tx, decided.rows()?).await?;
     tx.commit().await?;
     Ok(decided.answers)
 }
@@ -83,21 +85,24 @@ impl Decided {
     }
 
     /// What to tell.
-    pub fn entries(&self) -> Vec<kit::journal::Entry> {
-        // Every command takes a version, so the last one's is what the swap, or the new row, says.
-        let version = |batch: &Batch| batch.state().map_or(0, |state| state.version);
-        self.batches.iter().flat_map(|batch| journal::entries(batch, version(batch))).collect()
+    fn rows(&self) -> Result<Vec<journal::Row>, sql::Error> {
+        let mut rows = Vec::new();
+        for batch in &self.batches {
+            // Every command takes a version, so the last one's is what the swap, or the new row, says.
+            rows.extend(journal::rows(batch, batch.state().map_or(0, |state| state.version))?);
+        }
+        Ok(rows)
     }
 }
 
 /// Decides each event's commands in their order.
 pub fn decide(
-    commands: &[Command],
+    commands: &[&Command],
     plan: &Plan<'_>,
     mut read: Read,
     now: i64,
     settings: Settings,
-    mut fresh: impl FnMut() -> Fresh,
+    mut fresh: impl FnMut(&Command) -> Fresh,
 ) -> Decided {
     let mut answers: Vec<Answer> = commands.iter().map(|_| Err(Rejection::Unknown)).collect();
     let mut batches = Vec::with_capacity(plan.events.len());
@@ -106,7 +111,7 @@ pub fn decide(
         let mut batch = Batch::new((*event).to_owned(), state, facts, now, settings);
         for place in members {
             if let (Some(command), Some(answer)) = (commands.get(*place), answers.get_mut(*place)) {
-                *answer = batch.decide(command, fresh());
+                *answer = batch.decide(command, fresh(command));
             }
         }
         batches.push(batch);

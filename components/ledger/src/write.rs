@@ -140,7 +140,7 @@ fn keys<'a>(writes: &mut Vec<Write>, all: impl Iterator<Item = (&'a Batch, &'a C
     let mut rows = Vec::new();
     for (batch, changes) in all {
         for key in &changes.keys {
-            let outcome = serde_json::to_string(&key.accepted);
+            let outcome = serde_json::to_string(&*key.accepted);
             let outcome = outcome.map_err(|error| Error::Other(format!("an outcome does not serialize: {error}")))?;
             rows.push(params![batch.event(), &key.scope, &key.key, &key.request_hash, outcome, now]);
         }

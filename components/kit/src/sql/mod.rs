@@ -4,7 +4,7 @@
 //! [`Tx::commit`] is rolled back by the host. What only one engine has stands in the file named for it.
 
 mod migrate;
-mod postgres;
+pub mod postgres;
 mod row;
 mod sqlite;
 mod value;
@@ -52,14 +52,23 @@ enum Connection {
 /// The variable `database`: read once an instance, since it never changes under it.
 static ADDRESS: OnceLock<String> = OnceLock::new();
 
-async fn connect() -> Result<Connection, Problem> {
-    let address = match ADDRESS.get() {
+async fn address() -> Result<&'static str, Problem> {
+    Ok(match ADDRESS.get() {
         Some(address) => address,
         None => {
             let address = config::get("database").await?;
             ADDRESS.get_or_init(|| address)
         }
-    };
+    })
+}
+
+/// Whether the database is Postgres.
+pub async fn on_postgres() -> Result<bool, Problem> {
+    Ok(!address().await?.is_empty())
+}
+
+async fn connect() -> Result<Connection, Problem> {
+    let address = address().await?;
     let connection = if address.is_empty() {
         Connection::Sqlite(sqlite::Connection::open().await?)
     } else {

@@ -1,7 +1,11 @@
-//! What only Postgres has: its clock and its SQLSTATE codes.
+//! What only Postgres has: its clock, its SQLSTATE codes, and statements that commit by themselves.
 
-use super::{Error, Value};
+use super::{Error, FromRow, RowReader, Value};
+use crate::problem::Problem;
 use spin_sdk::pg::{self, DbValue, ParameterValue, PgError, QueryError};
+
+/// A parameter of a [`Session`]'s statement; unlike a [`Value`] it may be an array.
+pub use spin_sdk::pg::ParameterValue as Parameter;
 
 /// Microseconds since the Unix epoch.
 pub(super) const CLOCK: &str = "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT";
@@ -18,18 +22,91 @@ impl Connection {
 
     pub(super) async fn query(&self, statement: &str, parameters: Vec<Value>) -> Result<Vec<Vec<Value>>, Error> {
         let parameters: Vec<ParameterValue> = parameters.into_iter().map(Into::into).collect();
-        let mut result = self.0.query(statement, parameters).await.map_err(error)?;
+        values(self.rows_of(statement, parameters).await.map_err(error)?)
+    }
+
+    async fn rows(&self, statement: &str, parameters: Vec<Parameter>) -> Result<Vec<Vec<Value>>, Failure> {
+        // Rows that cannot be read leave open what became of the statement.
+        values(self.rows_of(statement, parameters).await?).map_err(|error| Failure::Broken(error.to_string()))
+    }
+
+    async fn rows_of(&self, statement: &str, parameters: Vec<ParameterValue>) -> Result<Vec<Vec<DbValue>>, pg::Error> {
+        let mut result = self.0.query(statement, parameters).await?;
         let mut rows = Vec::new();
         while let Some(row) = result.rows().next().await {
-            rows.push(row.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?);
+            rows.push(row);
         }
-        result.result().await.map_err(error)?;
+        result.result().await?;
         Ok(rows)
     }
 
     pub(super) async fn execute(&self, statement: &str, parameters: Vec<Value>) -> Result<u64, Error> {
         let parameters: Vec<ParameterValue> = parameters.into_iter().map(Into::into).collect();
         self.0.execute(statement, parameters).await.map_err(error)
+    }
+}
+
+/// A connection whose every statement is a transaction of its own, for statements that only Postgres understands. What is set on it stays: our
+/// host gives a session to nobody else afterwards, stock Spin would.
+pub struct Session(Connection);
+
+impl Session {
+    /// A session with the database that the variable `database` names, its migrations applied; none where that is SQLite.
+    ///
+    /// # Errors
+    /// Where it cannot be reached.
+    pub async fn open() -> Result<Option<Self>, Problem> {
+        Ok(match super::connect().await? {
+            super::Connection::Postgres(connection) => Some(Self(connection)),
+            super::Connection::Sqlite(_) => None,
+        })
+    }
+
+    /// The rows of a statement that changes nothing, or nothing that matters where the answer is lost.
+    ///
+    /// # Errors
+    /// As usual; where the connection broke, [`Error::Unavailable`].
+    pub async fn all<T: FromRow>(&self, statement: &str, parameters: Vec<Parameter>) -> Result<Vec<T>, Error> {
+        let rows = self.0.rows(statement, parameters).await.map_err(|failure| match failure {
+            Failure::Refused(error) => error,
+            Failure::Broken(text) => Error::Unavailable(text),
+        })?;
+        rows.into_iter().map(|row| T::from_row(&mut RowReader::new(row))).collect()
+    }
+
+    /// As [`Self::all`], of a statement that writes. After [`Error::CommitUnknown`] it may or may not have been committed; after any other
+    /// error it was not.
+    ///
+    /// # Errors
+    /// As usual.
+    pub async fn commit<T: FromRow>(&self, statement: &str, parameters: Vec<Parameter>) -> Result<Vec<T>, Error> {
+        let rows = self.0.rows(statement, parameters).await.map_err(|failure| match failure {
+            Failure::Refused(error) => error,
+            Failure::Broken(text) => Error::CommitUnknown(text),
+        })?;
+        let rows = rows.into_iter().map(|row| T::from_row(&mut RowReader::new(row))).collect::<Result<_, _>>();
+        rows.map_err(|error| Error::CommitUnknown(error.to_string()))
+    }
+}
+
+/// How a statement that is a transaction of its own failed.
+enum Failure {
+    /// The server said so, and undid it.
+    Refused(Error),
+    /// No word of the server's, or its last one.
+    Broken(String),
+}
+
+impl From<pg::Error> for Failure {
+    fn from(failure: pg::Error) -> Self {
+        match &failure {
+            // A backend that is ended (FATAL) may have committed before.
+            pg::Error::PgError(PgError::QueryFailed(QueryError::DbError(of_server))) if of_server.severity == "ERROR" => {
+                Self::Refused(error(failure))
+            }
+            pg::Error::PgError(PgError::BadParameter(_)) => Self::Refused(error(failure)),
+            _ => Self::Broken(failure.to_string()),
+        }
     }
 }
 
@@ -41,6 +118,10 @@ impl From<Value> for ParameterValue {
             Value::Text(text) => Self::Str(text),
         }
     }
+}
+
+fn values(rows: Vec<Vec<DbValue>>) -> Result<Vec<Vec<Value>>, Error> {
+    rows.into_iter().map(|row| row.into_iter().map(TryInto::try_into).collect()).collect()
 }
 
 impl TryFrom<DbValue> for Value {

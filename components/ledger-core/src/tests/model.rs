@@ -2,7 +2,8 @@
 
 use super::{EVENT, SETTINGS};
 use crate::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rows {
@@ -12,6 +13,8 @@ pub(crate) struct Rows {
     pub(crate) keys: BTreeMap<(String, String), StoredKey>,
     pub(crate) refunds: Vec<Refund>,
     pub(crate) journal: Vec<Entry>,
+    /// What a shell that keeps holds in memory has, beside the tables.
+    holds: Holds,
     /// Ids given out so far.
     fresh: usize,
 }
@@ -19,7 +22,9 @@ pub(crate) struct Rows {
 impl Rows {
     /// Decides commands in one transaction, and gives their answers. `read_overdue`: how many overdue holds are read at most.
     pub(crate) fn apply(&mut self, now: Instant, read_overdue: usize, commands: &[Command]) -> Vec<Result<Receipt, Rejection>> {
+        self.holds.advance(now);
         let (state, facts) = self.load(now, read_overdue, commands);
+        self.check_holds(&facts, now);
         let mut batch = Batch::new(EVENT.to_owned(), state, facts, now, SETTINGS);
         let mut answers = Vec::new();
         for command in commands {
@@ -37,6 +42,8 @@ impl Rows {
         if !batch.changes().is_empty() {
             let last = batch.state().unwrap().version;
             self.write(batch.changes(), commands.len() as u64, last);
+            self.holds.apply(batch.changes());
+            assert_eq!(self.holds, self.holds_from_rows(now), "the holds in memory are those of the rows");
             self.check();
             self.compare(&batch, now);
         }
@@ -65,9 +72,9 @@ impl Rows {
         let more_overdue = overdue.len() > read_overdue;
         overdue.truncate(read_overdue);
         let named = commands.iter().filter_map(|command| self.bookings.get(command.action.booking()?));
-        let bookings: BTreeMap<_, _> = named.chain(overdue).map(|record| (record.booking.id.clone(), record.clone())).collect();
+        let bookings: HashMap<_, _> = named.chain(overdue).map(|record| (record.booking.id.clone(), record.clone())).collect();
         let mut payments: BTreeSet<_> = bookings.values().filter_map(|record| record.payment.clone()).collect();
-        let mut places = BTreeMap::new();
+        let mut places = HashMap::new();
         for command in commands {
             match (&command.subject, &command.action) {
                 (Subject::Person(person), Action::Hold(_)) => {
@@ -91,6 +98,7 @@ impl Rows {
             places,
             keys: keys.collect(),
             refunded: refunded.filter(|(sum, _)| *sum > 0).map(|(sum, payment)| (payment, sum)).collect(),
+            unread_overdue: BTreeMap::new(),
         };
         (state, facts)
     }
@@ -102,6 +110,45 @@ impl Rows {
             *places.entry(item.ticket_type.clone()).or_default() += i64::from(item.quantity);
         }
         places
+    }
+
+    fn holds_from_rows(&self, now: Instant) -> Holds {
+        let mut holds = Holds::new(now);
+        for record in self.bookings.values().filter(|record| record.booking.status.is_hold()) {
+            let Booking { id, person, expires_at, items, .. } = &record.booking;
+            items.iter().for_each(|item| holds.insert(id, person, expires_at.unwrap(), &item.ticket_type, item.quantity));
+        }
+        holds
+    }
+
+    /// What is in memory of holds says the same as what was read of them.
+    fn check_holds(&self, facts: &Facts, now: Instant) {
+        assert_eq!(self.holds.len(), self.bookings.values().filter(|record| record.booking.status.is_hold()).count());
+        if !facts.more_overdue {
+            assert_eq!(self.holds.any_overdue(), !facts.overdue(now).is_empty());
+            let read: Vec<_> = facts.overdue(now).iter().map(|record| record.booking.id.clone()).collect();
+            assert_eq!(
+                self.holds.overdue().map(str::to_owned).collect::<Vec<_>>(),
+                read,
+                "in the order in which they are tidied"
+            );
+        }
+        for (ticket_type, line) in &self.lines {
+            let overdue = self.holds.overdue_places().get(ticket_type).copied().unwrap_or_default();
+            let free = i64::from(line.terms.capacity) - line.held - line.sold;
+            assert_eq!(free + overdue, self.available(ticket_type, now), "{ticket_type}");
+        }
+        for (person, places) in &facts.places {
+            let mut sum = BTreeMap::new();
+            let confirmed = self.bookings.values().map(|record| &record.booking);
+            let confirmed = confirmed.filter(|it| it.person == *person && it.status == BookingStatus::Confirmed);
+            let bought =
+                confirmed.flat_map(|booking| booking.items.iter().map(|item| (item.ticket_type.as_str(), item.quantity.into())));
+            for (ticket_type, places) in self.holds.places(person).chain(bought) {
+                *sum.entry(ticket_type.to_owned()).or_default() += places;
+            }
+            assert_eq!(&sum, places, "{person}");
+        }
     }
 
     fn refunded(&self, payment: &str) -> i64 {
@@ -154,8 +201,9 @@ impl Rows {
         }
         for key in &changes.keys {
             // As it goes through the database.
-            let json = serde_json::to_string(&key.accepted).unwrap();
-            let stored = StoredKey { request_hash: key.request_hash.clone(), accepted: serde_json::from_str(&json).unwrap() };
+            let json = serde_json::to_string(&*key.accepted).unwrap();
+            let stored =
+                StoredKey { request_hash: key.request_hash.clone(), accepted: Rc::new(serde_json::from_str(&json).unwrap()) };
             let before = self.keys.insert((key.scope.clone(), key.key.clone()), stored);
             assert!(before.is_none(), "key {} was stored twice", key.key);
         }

@@ -25,22 +25,23 @@ fn commands(count: usize) -> Vec<Command> {
 }
 
 /// What a good transaction answers: each command with its own number.
-fn done(commands: &[Command]) -> Vec<Answer> {
-    let receipt = |command: &Command| Receipt {
+fn done(commands: &[&Command]) -> Vec<Option<Answer>> {
+    let receipt = |command: &&Command| Receipt {
         version: command.idempotency_key.parse().unwrap(),
         replayed: false,
         outcome: Outcome::Swept(0),
     };
-    commands.iter().map(|command| Ok(receipt(command))).collect()
+    commands.iter().map(|command| Some(Ok(receipt(command)))).collect()
 }
 
 /// Answers of `count` commands where `transact` says how the n-th transaction, from 0, fails; and how many transactions it took.
-fn answers(count: usize, transact: impl Fn(usize, &[Command]) -> Option<Failure>) -> (Vec<Answer>, usize) {
+fn answers(count: usize, transact: impl Fn(usize, &[&Command]) -> Option<Failure>) -> (Vec<Answer>, usize) {
     let commands = commands(count);
     let mut transactions = 0;
     let answers = now(run(
         &commands,
-        async |members: &[Command]| {
+        async |members: &[&Command], first| {
+            assert_eq!(first, transactions == 0);
             transactions += 1;
             transact(transactions - 1, members).map_or_else(|| Ok(done(members)), Err)
         },
@@ -78,7 +79,7 @@ fn a_database_that_refuses_everything_is_not_asked_for_ever() {
 
 #[test]
 fn a_lost_race_is_run_again() {
-    let lost = |number, _: &[Command]| (number == 0).then(|| Failure::Race("inventory".to_owned()));
+    let lost = |number, _: &[&Command]| (number == 0).then(|| Failure::Race("inventory".to_owned()));
     let (answers, transactions) = answers(3, lost);
     assert!(answers.iter().all(Result::is_ok));
     assert_eq!(transactions, 2);
@@ -105,4 +106,25 @@ fn a_doubtful_commit_is_looked_into() {
     // Doubt stays with every part of what was in doubt.
     let (open, _) = answers(2, |number, _| Some(if number == 0 { doubt() } else { bad() }));
     assert_eq!(open, [Err(Rejection::Unknown), Err(Rejection::Unknown)]);
+}
+
+#[test]
+fn who_lost_an_event_is_decided_again_and_nobody_else() {
+    let commands = commands(6);
+    let mut asked = Vec::new();
+    let answers = now(run(
+        &commands,
+        async |members: &[&Command], first| {
+            asked.push(members.iter().map(|it| it.idempotency_key.clone()).collect::<Vec<_>>());
+            let odd = |it: &Command| it.idempotency_key.parse::<u32>().unwrap() % 2 == 1;
+            let answers = members.iter().zip(done(members));
+            Ok(answers.map(|(it, answer)| answer.filter(|_| !(first && odd(it)))).collect())
+        },
+        |_| {},
+    ));
+    assert_eq!(asked, [vec!["0", "1", "2", "3", "4", "5"], vec!["1", "3", "5"]]);
+    assert!(answers.iter().enumerate().all(|(number, answer)| answer.as_ref().unwrap().version == number as u64));
+    // Who loses every time has certainly not been decided.
+    let always = now(run(&commands, async |members: &[&Command], _| Ok(members.iter().map(|_| None).collect()), |_| {}));
+    assert!(always.iter().all(|answer| *answer == NOT_DONE));
 }

@@ -95,8 +95,9 @@ impl Node {
     /// Decides in one transaction. What is in memory afterwards is what a new reader finds.
     pub(super) fn apply(&self, now: i64, commands: &[Command]) -> Vec<Answer> {
         self.begin();
+        let commands: &[&Command] = &commands.iter().collect::<Vec<_>>();
         let plan = Plan::new(commands);
-        let decided = decide(commands, &plan, self.load(&plan, now), now, SETTINGS, fresh);
+        let decided = decide(commands, &plan, self.load(&plan, now), now, SETTINGS, |_| fresh());
         if decided.is_quiet() {
             self.end("ROLLBACK");
             return decided.answers;
@@ -123,6 +124,7 @@ impl Node {
             again.extend(known.places.keys().map(|name| command(person(name), batch.event(), order(&[("standard", 1)]))));
             again.push(command(Subject::Platform, batch.event(), Action::Expire));
             self.begin();
+            let again: Vec<&Command> = again.iter().collect();
             let plan = Plan::new(&again);
             let (rows, facts) = self.load(&plan, now).take(&plan, batch.event());
             self.end("ROLLBACK");

@@ -106,10 +106,11 @@ fn the_database_refuses_what_a_broken_fence_would_let_through() {
     let (one, two) = ([hold("ada", "eu_a", 2)], [hold("bob", "eu_a", 2)]);
     let decided = [&one, &two].map(|commands| {
         node.begin();
+        let commands: &[&Command] = &commands.iter().collect::<Vec<_>>();
         let plan = Plan::new(commands);
         let read = node.load(&plan, START);
         node.end("ROLLBACK");
-        decide(commands, &plan, read, START, SETTINGS, fresh)
+        decide(commands, &plan, read, START, SETTINGS, |_| fresh())
     });
     assert!(decided.iter().all(|decided| decided.answers[0].is_ok()));
     node.write(&decided[0], START).unwrap();
@@ -120,8 +121,8 @@ fn the_database_refuses_what_a_broken_fence_would_let_through() {
     assert_eq!(node.one("SELECT held FROM inventory_lines WHERE event = 'eu_a' AND ticket_type = 'standard'"), 2);
     // And the event cannot be opened twice either.
     let opened = [open("eu_new", 1), open("eu_new", 2)].map(|command| {
-        let commands = [command];
-        decide(&commands, &Plan::new(&commands), Read::default(), START, SETTINGS, fresh)
+        let commands = [&command];
+        decide(&commands, &Plan::new(&commands), Read::default(), START, SETTINGS, |_| fresh())
     });
     node.write(&opened[0], START).unwrap();
     let refused = node.write(&opened[1], START).unwrap_err().to_string();
@@ -169,6 +170,7 @@ fn no_statement_reads_a_table_from_end_to_end() {
     let node = database.node();
     node.apply(START, &[open("eu_a", 10)]);
     let commands = [hold("ada", "eu_a", 1), command(Subject::Platform, "eu_a", confirm("eu_b1", "p")), hold("bob", "eu_a", 1)];
+    let commands: Vec<&Command> = commands.iter().collect();
     let plan = Plan::new(&commands);
     let read = node.load(&plan, START);
     let statements = [
@@ -180,7 +182,7 @@ fn no_statement_reads_a_table_from_end_to_end() {
         Read::places_statement(&plan, START),
         read.refunds_statement(&plan),
     ];
-    let decided = decide(&commands, &plan, read, START, SETTINGS, fresh);
+    let decided = decide(&commands, &plan, read, START, SETTINGS, |_| fresh());
     let writes = write::statements(&decided.batches, START).unwrap().into_iter().map(|write| write.statement);
     for statement in statements.into_iter().flatten().chain(writes) {
         let explained = Statement::new(format!("EXPLAIN QUERY PLAN {}", statement.text), statement.parameters);

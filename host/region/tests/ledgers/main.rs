@@ -10,6 +10,9 @@
     reason = "a test fails by panicking, and says what it skips"
 )]
 
+mod proxy;
+mod quick;
+
 use capabilities::{
     Bindings,
     booking::{Action, BookingStatus, Command, Offer, OrderLine, Outcome, Receipt, Rejection, Sale, Subject},
@@ -36,12 +39,30 @@ struct Region {
     database: Database,
 }
 
+impl Region {
+    /// The number that a statement gives.
+    async fn number(&self, statement: &str) -> usize {
+        self.database.ask(statement, &[]).await.unwrap().into_iter().next().unwrap().count().unwrap()
+    }
+}
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-async fn application(address: &str, bindings: Bindings) -> Arc<Application> {
-    let sources = VariableSources::new().set("database", address).set("hold_seconds", "600").set("paying_cap_seconds", "1800");
+/// What `ledger_cache` and `hold_seconds` are.
+#[derive(Clone, Copy)]
+struct Settings {
+    cache: &'static str,
+    hold_seconds: &'static str,
+}
+
+const CACHED: Settings = Settings { cache: "on", hold_seconds: "600" };
+const UNCACHED: Settings = Settings { cache: "off", ..CACHED };
+
+async fn application(address: &str, settings: Settings, bindings: Bindings) -> Arc<Application> {
+    let sources = VariableSources::new().set("database", address).set("paying_cap_seconds", "1800");
+    let sources = sources.set("hold_seconds", settings.hold_seconds).set("ledger_cache", settings.cache);
     let path = root().join("spin.toml");
     let manifest = Manifest::parse(&std::fs::read_to_string(&path).unwrap(), &path, &sources).unwrap();
     let cache = Cache::open(&root().join("target/tmp/region-tests-cache"));
@@ -53,23 +74,28 @@ async fn on_sqlite(folder: &Path) -> Region {
     let databases = SqliteDatabases::new(BTreeMap::from([("default".to_owned(), folder.join("ledgers.db"))]));
     let database = Database::sqlite(databases.clone(), "default");
     migrate(&database).await.unwrap();
-    Region { application: application("", Bindings { sqlite: Some(databases), ..Bindings::default() }).await, database }
+    Region { application: application("", CACHED, Bindings { sqlite: Some(databases), ..Bindings::default() }).await, database }
 }
 
-/// A database of this test's own on the server.
-async fn on_postgres(server: &str) -> Region {
-    let name = format!("ledgers_{}", std::process::id());
-    let mut admin = <sqlx::PgConnection as sqlx::Connection>::connect(server).await.unwrap();
+/// A database of this test's own on the server, if there is one; its address.
+async fn on_postgres(name: &str) -> Option<(String, Database)> {
+    let Ok(server) = std::env::var("MARQUEE_TEST_POSTGRES_URL") else {
+        eprintln!("skipped: needs MARQUEE_TEST_POSTGRES_URL");
+        return None;
+    };
+    let name = format!("ledgers_{name}_{}", std::process::id());
+    let mut admin = <sqlx::PgConnection as sqlx::Connection>::connect(&server).await.unwrap();
     for statement in [format!("DROP DATABASE IF EXISTS {name}"), format!("CREATE DATABASE {name}")] {
         sqlx::query(&statement).execute(&mut admin).await.unwrap();
     }
     let address = format!("{}/{name}", server.rsplit_once('/').unwrap().0);
     let database = Database::postgres(&address).await.unwrap();
     migrate(&database).await.unwrap();
-    Region {
-        application: application(&address, Bindings { postgres: Some(PostgresPools::new()), ..Bindings::default() }).await,
-        database,
-    }
+    Some((address, database))
+}
+
+async fn application_on(address: &str, settings: Settings) -> Arc<Application> {
+    application(address, settings, Bindings { postgres: Some(PostgresPools::new()), ..Bindings::default() }).await
 }
 
 fn command(subject: Subject, key: String, action: Action) -> Command {
@@ -161,20 +187,18 @@ async fn two_ledgers_never_oversell(region: Region) {
     }
 
     // The books, from the database itself.
-    let mut transaction = region.database.begin(region::database::Purpose::Read).await.unwrap();
-    let mut number =
-        async |statement: &str| transaction.query(statement, &[]).await.unwrap().into_iter().next().unwrap().count().unwrap();
-    let held = number("SELECT CAST(SUM(held) AS BIGINT) FROM inventory_lines").await;
-    let sold = number("SELECT CAST(SUM(sold) AS BIGINT) FROM inventory_lines").await;
+    let held = region.number("SELECT CAST(SUM(held) AS BIGINT) FROM inventory_lines").await;
+    let sold = region.number("SELECT CAST(SUM(sold) AS BIGINT) FROM inventory_lines").await;
     let live = "SELECT CAST(COALESCE(SUM(i.quantity), 0) AS BIGINT) FROM booking_items i JOIN bookings b ON b.id = i.booking WHERE b.status";
-    assert_eq!((held, sold), (number(&format!("{live} IN ('held', 'paying')")).await, 0));
+    assert_eq!((held, sold), (region.number(&format!("{live} IN ('held', 'paying')")).await, 0));
     assert_eq!(held, CAPACITY as usize, "there were more buyers than places");
-    let bookings = number("SELECT COUNT(*) FROM bookings").await;
-    assert_eq!(bookings, number("SELECT COUNT(*) FROM journal WHERE type = 'booking.created'").await);
-    let most = number(
-        "SELECT CAST(MAX(n) AS BIGINT) FROM (SELECT COUNT(*) AS n FROM bookings WHERE status = 'held' GROUP BY person) AS people",
-    )
-    .await;
+    let bookings = region.number("SELECT COUNT(*) FROM bookings").await;
+    assert_eq!(bookings, region.number("SELECT COUNT(*) FROM journal WHERE type = 'booking.created'").await);
+    let most = region
+        .number(
+            "SELECT CAST(MAX(n) AS BIGINT) FROM (SELECT COUNT(*) AS n FROM bookings WHERE status = 'held' GROUP BY person) AS people",
+        )
+        .await;
     assert!(most <= 40, "a person has {most}");
 }
 
@@ -188,8 +212,8 @@ async fn two_ledgers_on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_ledgers_on_postgres() {
-    match std::env::var("MARQUEE_TEST_POSTGRES_URL") {
-        Ok(server) => two_ledgers_never_oversell(on_postgres(&server).await).await,
-        Err(_) => eprintln!("skipped: needs MARQUEE_TEST_POSTGRES_URL"),
+    for (name, settings) in [("on", CACHED), ("off", UNCACHED)] {
+        let Some((address, database)) = on_postgres(name).await else { return };
+        two_ledgers_never_oversell(Region { application: application_on(&address, settings).await, database }).await;
     }
 }
