@@ -215,7 +215,11 @@ impl Tls {
 
 fn read<T: DeserializeOwned>(file: &Path) -> Result<T, Error> {
     let text = fs::read_to_string(file).map_err(|error| wrong(file, error.to_string()))?;
-    toml::from_str(&text).map_err(|error| wrong(file, error.to_string().trim_end().to_owned()))
+    // Of the parser's several lines, what a reason has room for: it is one line.
+    toml::from_str(&text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        wrong(file, format!("line {}: {}", before.matches('\n').count() + 1, error.message()))
+    })
 }
 
 fn wrong(file: &Path, reason: String) -> Error {
@@ -292,13 +296,13 @@ nodes = ["127.0.0.1:7443"]
         for (from, to, said) in [
             ("region = \"eu\"", "region = \"e-u\"", "region = \"e-u\""),
             ("127.0.0.1:7443", "0.0.0.0:7443", "listen.advertise"),
-            ("127.0.0.1:7443", "nowhere", "nodes"),
+            ("127.0.0.1:7443", "nowhere", "line 7: invalid socket address"),
             ("[tls]", "[tsl]", "tsl"),
             ("[listen]", "[retention]\nidempotency_hours = 2\n[listen]", "idempotency_hours is 2"),
         ] {
             let (_folder, file) = written(&REGION.replace(from, to));
             let message = RegionNode::read(&file).unwrap_err().to_string();
-            assert!(message.contains("node.toml") && message.contains(said), "{message}");
+            assert!(message.contains("node.toml") && message.contains(said) && !message.contains('\n'), "{message}");
         }
         for (from, to, said) in [("nodes = [\"127.0.0.1:7443\"]", "nodes = []", "0 nodes"), ("public", "publik", "publik")] {
             let (_folder, file) = written(&EDGE.replace(from, to));

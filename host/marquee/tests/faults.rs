@@ -33,8 +33,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Buyers at work, half of them at each edge.
-const BUYERS: usize = 8;
+/// Holds in flight at once, half of them at each edge.
+const WORKERS: usize = 8;
+/// People that each of them holds for, one after the other, and how many places each person may hold.
+const PEOPLE: usize = 6;
+const LIMIT: usize = 1_000;
 /// Places that are never all sold: a test is about answers, not about luck.
 const CAPACITY: i64 = 1_000_000;
 
@@ -82,9 +85,13 @@ impl Heard {
 /// Runs `faults` while buyers hold one place after the other; gives what they heard.
 async fn under_load(buyers: &[Client<'_>], show: &OnSale, faults: impl AsyncFnOnce(&AtomicUsize)) -> Heard {
     let (heard, stopped, accepted) = (Mutex::new(Heard::default()), AtomicBool::new(false), AtomicUsize::new(0));
-    let buying = buyers.iter().enumerate().map(async |(at, buyer)| {
-        while !stopped.load(Ordering::Relaxed) {
-            let key = unique("key");
+    let buying = (0..WORKERS).map(async |worker| {
+        for nth in 0.. {
+            if stopped.load(Ordering::Relaxed) {
+                break;
+            }
+            let at = worker + WORKERS * (nth / LIMIT);
+            let (key, buyer) = (unique("key"), buyers.get(at).expect("people who may hold more"));
             let answer = buyer.try_post_with(&key, "/api/bookings", &show.order(1)).await;
             if answer.as_ref().is_some_and(|answer| answer.status == 201) {
                 accepted.fetch_add(1, Ordering::Relaxed);
@@ -130,9 +137,9 @@ async fn settle(buyers: &[Client<'_>], show: &OnSale, heard: &Heard) {
 
 async fn scene(server: &Server) -> (Vec<Client<'_>>, OnSale) {
     let (organiser, id) = Client::organiser(server).await;
-    let show = OnSale::with(&organiser, &id, 100, CAPACITY, 100_000).await;
+    let show = OnSale::with(&organiser, &id, 100, CAPACITY, i64::try_from(LIMIT).unwrap()).await;
     let mut buyers = Vec::new();
-    for at in 0..BUYERS {
+    for at in 0..WORKERS * PEOPLE {
         let buyer = Client::register(server).await;
         buyers.push(if at % 2 == 0 { buyer } else { buyer.elsewhere() });
     }
