@@ -16,8 +16,7 @@ use crate::edge_side::{EdgeSide, Home};
 use crate::error::Error;
 use crate::listeners::at;
 use crate::roles::Roles;
-use crate::say;
-use crate::serving::{StopSignal, admin_listener, certified, loader, manifest_path, until_ready, variables};
+use crate::serving::{self, StopSignal, admin_listener, certified, loader, manifest_path, until_stopped, variables};
 use crate::settings::Settings;
 
 /// Runs until it is told to stop.
@@ -38,7 +37,6 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let version = loader(&settings, &folder)?.load(manifest, Mode::Native).await?;
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
     let (background, end) = (TaskTracker::new(), CancellationToken::new());
-    background.spawn(admin_listener(admin, health.clone(), Arc::clone(&metrics), end.clone()));
     let client = client(tls, region, &metrics)?;
     client.register(&health);
     let home = client.handle();
@@ -53,29 +51,21 @@ pub async fn run(file: &Path) -> Result<(), Error> {
         (&health, &metrics),
         (&background, &end),
     );
-    let serving = CancellationToken::new();
-    let edge = tokio::spawn(side.listener(&settings, &metrics).serve(public, serving.clone()));
-    let outcome = tokio::select! {
-        outcome = until_ready(&health) => outcome,
-        () = stop.received() => Ok(()),
-    };
-    if outcome.is_ok() {
-        say(&ready)?;
-        stop.received().await;
-    }
+    // Not before there is something to say: without checks a node would pass for ready.
+    background.spawn(admin_listener(admin, health.clone(), Arc::clone(&metrics), end.clone()));
+    let closing = CancellationToken::new();
+    let edge = tokio::spawn(side.listener(&settings, &metrics).serve(public, closing.clone()));
+    let outcome = until_stopped(&health, &mut stop, &ready).await;
     health.drain();
-    let leave = async {
-        serving.cancel();
+    let in_order = async {
+        closing.cancel();
         // It bounds itself; that it panicked, the log says.
         _ = edge.await;
         end.cancel();
         background.close();
         background.wait().await;
     };
-    tokio::select! {
-        () = leave => {}
-        () = stop.received() => tracing::warn!("told to stop once more: what is in flight is cut off"),
-    }
+    serving::leave(&mut stop, in_order).await;
     outcome
 }
 

@@ -22,9 +22,9 @@ use crate::listeners::at;
 use crate::peers::FleetPeers;
 use crate::region_side::{self, RegionSide};
 use crate::roles::Roles;
-use crate::serving::{StopSignal, admin_listener, certified, loader, manifest_path, until_ready, variables};
+use crate::serving::{self, StopSignal, admin_listener, certified, loader, manifest_path, until_stopped, variables};
 use crate::settings::Settings;
-use crate::{limits, plain, say};
+use crate::{limits, plain};
 
 /// Runs until it is told to stop.
 pub async fn run(file: &Path) -> Result<(), Error> {
@@ -44,7 +44,6 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let version = loader(&settings, &folder)?.load(manifest, Mode::Native).await?;
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
     let (background, end) = (TaskTracker::new(), CancellationToken::new());
-    background.spawn(admin_listener(admin, health.clone(), Arc::clone(&metrics), end.clone()));
     let peers = FleetPeers::new(tls.clone(), &config.region, Arc::clone(&metrics), background.clone(), end.clone());
     let options = region_side::Options {
         version: &version,
@@ -62,20 +61,12 @@ pub async fn run(file: &Path) -> Result<(), Error> {
         Membership::Shared(Shared { database: database.clone(), name: config.name.clone(), address, peers: Arc::new(peers) })
     };
     let side = RegionSide::start(options, &mut Roles::default(), membership).await?;
-    let serving = serve(tls, nodes, &side, &end)?;
-    let outcome = tokio::select! {
-        outcome = until_ready(&health) => outcome,
-        () = stop.received() => Ok(()),
-    };
-    if outcome.is_ok() {
-        say(&ready)?;
-        stop.received().await;
-    }
+    // Not before there is something to say: without checks a node would pass for ready.
+    background.spawn(admin_listener(admin, health.clone(), Arc::clone(&metrics), end.clone()));
+    let server = serve(tls, nodes, &side, &end)?;
+    let outcome = until_stopped(&health, &mut stop, &ready).await;
     health.drain();
-    tokio::select! {
-        () = leave(side, serving, background, &end) => {}
-        () = stop.received() => tracing::warn!("told to stop once more: what is in flight is cut off"),
-    }
+    serving::leave(&mut stop, leave(side, server, background, &end)).await;
     outcome
 }
 
@@ -100,11 +91,11 @@ fn serve(tls: Tls, listener: tokio::net::TcpListener, side: &RegionSide, end: &C
 }
 
 /// Stops in order: leases go to other nodes first, and who still asks here is handed on to them; then no new requests; then the rest.
-async fn leave(side: RegionSide, serving: Serving, background: TaskTracker, end: &CancellationToken) {
+async fn leave(side: RegionSide, server: Serving, background: TaskTracker, end: &CancellationToken) {
     side.coordinator.drain().await;
-    serving.stop.cancel();
+    server.stop.cancel();
     // It bounds itself; that it panicked, the log says.
-    _ = serving.task.await;
+    _ = server.task.await;
     if tokio::time::timeout(limits::STOP, side.stop()).await.is_err() {
         tracing::warn!("something did not stop in time and is cut off");
     }

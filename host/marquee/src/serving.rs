@@ -16,6 +16,7 @@ use crate::config;
 use crate::data_folder::DataFolder;
 use crate::error::Error;
 use crate::limits;
+use crate::say;
 use crate::settings::Settings;
 
 /// Loads applications, with the cache of compiled code that the settings name.
@@ -66,6 +67,25 @@ pub async fn until_ready(health: &Health) -> Result<(), Error> {
         tokio::time::sleep(limits::READY_POLL).await;
     }
     Ok(())
+}
+
+/// Says `ready` once all is, and returns when it is told to stop, before that or after, or where it does not become ready.
+pub async fn until_stopped(health: &Health, stop: &mut StopSignal, ready: &str) -> Result<(), Error> {
+    tokio::select! {
+        outcome = until_ready(health) => outcome?,
+        () = stop.received() => return Ok(()),
+    }
+    say(ready)?;
+    stop.received().await;
+    Ok(())
+}
+
+/// Leaves in order; told to stop once more, at once.
+pub async fn leave(stop: &mut StopSignal, in_order: impl Future<Output = ()>) {
+    tokio::select! {
+        () = in_order => {}
+        () = stop.received() => tracing::warn!("told to stop once more: what is in flight is cut off"),
+    }
 }
 
 /// Serves operators until `end`.

@@ -17,7 +17,7 @@ use crate::listeners::{Addresses, Listeners};
 use crate::platform::Platform;
 use crate::region_side;
 use crate::roles::Roles;
-use crate::serving::{StopSignal, admin_listener, loader, manifest_path, until_ready};
+use crate::serving::{StopSignal, admin_listener, leave, loader, manifest_path, until_ready};
 use crate::settings::Settings;
 use crate::watch::Watch;
 use crate::{demo, edge_side, plain, ready};
@@ -88,10 +88,7 @@ pub async fn run(arguments: cli::Up) -> Result<(), Error> {
         Err(error) => Err(error),
     };
     health.drain();
-    tokio::select! {
-        () = end(node, platform) => {}
-        () = stop.received() => tracing::warn!("told to stop once more: what is in flight is cut off"),
-    }
+    leave(&mut stop, end(node, platform)).await;
     outcome
 }
 
