@@ -86,8 +86,8 @@ pub(crate) fn look(headers: &HeaderMap, path_bytes: usize) -> Look {
 /// Makes a request's headers fit to be seen by a component: hop-by-hop ones go, and what stands there about the client is what
 /// we know and not what anybody says, unless the peer is a proxy that is trusted to say it.
 ///
-/// As few are added as can be: a guest copies each header into its memory, whether it looks at it or not, and pays more for that than the
-/// whole edge costs. Who asks stands in `spin-client-addr` only, and `X-Forwarded-Proto` says `https` or is not there.
+/// As few are added as can be: a guest copies each header into its memory, whether it looks at it or not. Who asks stands in
+/// `spin-client-addr` only, and `X-Forwarded-Proto` says `https` or is not there.
 pub(crate) fn clean(headers: &mut HeaderMap, look: &Look, connection: &Connection, trusted: &[IpAddr]) {
     let mut client = connection.peer_socket.clone();
     let mut https = false;

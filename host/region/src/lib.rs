@@ -31,6 +31,6 @@ pub use feed::Feed;
 pub use ledger::ComponentLedger;
 pub use migrate::{MigrateError, migrate};
 pub use node::Node;
-pub use retention::{Retention, Upkeep, oldest_kept};
+pub use retention::{Retention, Upkeep};
 pub use sequencer::{Sequencer, Wake};
 pub use ticker::{Ticker, Ticks};

@@ -97,16 +97,6 @@ impl Upkeep {
     }
 }
 
-/// The smallest position that the journal still has, or the one after the last where it has none: a reader that stands before the one
-/// before it has missed something for ever.
-///
-/// # Errors
-/// Where the database fails.
-pub async fn oldest_kept(database: &Database) -> Result<i64, Error> {
-    let oldest = "SELECT COALESCE((SELECT MIN(position) FROM journal), (SELECT MAX(position) FROM sequencer) + 1, 1)";
-    count(database.ask(oldest, &[]).await?)
-}
-
 async fn idempotency(database: &Database, age: Duration) -> Result<u64, Error> {
     let statement = format!(
         "DELETE FROM idempotency WHERE (scope, person, key) IN (SELECT scope, person, key FROM idempotency \
@@ -145,14 +135,11 @@ fn deleted(rows: Vec<Row>) -> Result<u64, Error> {
     Ok(u64::try_from(rows.len()).unwrap_or(u64::MAX))
 }
 
-fn count(rows: Vec<Row>) -> Result<i64, Error> {
-    rows.into_iter().next().ok_or_else(|| Error::Row("no row".to_owned()))?.integer()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::database::Purpose;
+    use crate::sequencer;
     use crate::testing::databases;
 
     const HOUR: i64 = 3_600_000_000;
@@ -205,7 +192,6 @@ mod tests {
         for scratch in databases(true).await {
             let database = &scratch.database;
             let (upkeep, now) = upkeep(database).await;
-            assert_eq!(oldest_kept(database).await.unwrap(), 1, "of an empty journal that has had nothing yet");
             for (position, age) in [(1, 9), (2, 8), (3, 0), (4, 7), (5, 0)] {
                 journal(database, position, Some(position), now - age * HOUR).await;
             }
@@ -215,14 +201,14 @@ mod tests {
             let kept = "SELECT COALESCE(position, -1) FROM journal ORDER BY id";
             assert_eq!(upkeep.tidy(Kind::Journal).await.unwrap(), 1);
             assert_eq!(numbers(database, kept).await, [2, 3, 4, 5, -1], "a reader has not seen the second");
-            assert_eq!(oldest_kept(database).await.unwrap(), 2);
+            assert_eq!(sequencer::kept(database).await.unwrap().unwrap().oldest, Some(2), "what a feed can go on from");
             cursor(database, "a reader", 5).await;
             assert_eq!(upkeep.tidy(Kind::Journal).await.unwrap(), 1);
             assert_eq!(numbers(database, kept).await, [3, 4, 5, -1], "the fourth is old, and the third before it is not");
             database.ask("UPDATE journal SET at = 1", &[]).await.unwrap();
             assert_eq!(upkeep.tidy(Kind::Journal).await.unwrap(), 3);
             assert_eq!(numbers(database, kept).await, [-1], "what has no position is nobody's past yet");
-            assert_eq!(oldest_kept(database).await.unwrap(), 6, "the next one");
+            assert_eq!(sequencer::kept(database).await.unwrap().unwrap().oldest, None);
         }
     }
 

@@ -83,9 +83,9 @@ struct Slot {
 pub struct Runner(watch::Receiver<Phase>);
 
 impl Runner {
-    /// Of a region with one node.
-    #[must_use]
-    pub fn always() -> Self {
+    /// One that always is, for tests of what it runs.
+    #[cfg(test)]
+    pub(crate) fn always() -> Self {
         let (_, phase) = watch::channel(Phase::Here { epoch: 0, term: Term::UNLIMITED });
         Self(phase)
     }
