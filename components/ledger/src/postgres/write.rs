@@ -1,10 +1,10 @@
 //! From batches to the parameters of `write.sql`, in its order.
 
-use crate::journal::Row;
 use crate::statement::bigint;
 use kit::sql::Error;
 use kit::sql::postgres::Parameter;
-use ledger_core::{BookingWrite, Changes, LineWrite, Record, State};
+use ledger_core::{BookingWrite, LineWrite, Record};
+use ledger_engine::{Row, Write};
 
 /// A column of BIGINT.
 type Numbers = Vec<Option<i64>>;
@@ -94,8 +94,8 @@ columns!(Journal {
 });
 
 /// Everything that some events' batches write.
-pub struct Writes {
-    now: i64,
+#[derive(Default)]
+struct Columns {
     swapped: Swapped,
     opened: Opened,
     lines: Lines,
@@ -108,26 +108,19 @@ pub struct Writes {
     journal: Journal,
 }
 
-impl Writes {
-    /// Nothing yet, at this time.
-    pub fn new(now: i64) -> Self {
-        Self {
-            now,
-            swapped: Swapped::default(),
-            opened: Opened::default(),
-            lines: Lines::default(),
-            new_lines: Lines::default(),
-            new_bookings: NewBookings::default(),
-            items: Items::default(),
-            bookings: Bookings::default(),
-            keys: Keys::default(),
-            refunds: Refunds::default(),
-            journal: Journal::default(),
-        }
+/// The statement's parameters, at this time.
+pub(super) fn parameters(now: i64, writes: Vec<Write<'_>>) -> Result<Vec<Parameter>, Error> {
+    let mut columns = Columns::default();
+    for write in writes {
+        columns.add(write)?;
     }
+    Ok(columns.into_parameters(now))
+}
 
-    /// Adds an event's batch: `number` is what it is called in the answer, `commands` by how much its version grows to `state`'s.
-    pub fn add(&mut self, number: usize, state: &State, changes: &Changes, commands: usize) -> Result<(), Error> {
+impl Columns {
+    /// Adds an event's batch.
+    fn add(&mut self, write: Write<'_>) -> Result<(), Error> {
+        let Write { number, state, changes, keys, commands, journal } = write;
         let no = Some(bigint(number as u64));
         let terms = &state.terms;
         let (version, status) = (bigint(state.version), Some(terms.status.as_str().to_owned()));
@@ -160,7 +153,7 @@ impl Writes {
         }
         changes.lines.iter().for_each(|(ticket_type, line)| self.line(no, ticket_type, line));
         changes.bookings.values().for_each(|write| self.booking(no, write));
-        for key in &changes.keys {
+        for key in keys {
             let to = &mut self.keys;
             let outcome = serde_json::to_string(&*key.accepted);
             let outcome = outcome.map_err(|error| Error::Other(format!("an outcome does not serialize: {error}")))?;
@@ -180,6 +173,7 @@ impl Writes {
             to.currency.push(Some(refund.currency.clone()));
             to.reason.push(Some(refund.reason.as_str().to_owned()));
         }
+        journal.into_iter().for_each(|(id, row)| self.tell(no, id, row));
         Ok(())
     }
 
@@ -234,9 +228,9 @@ impl Writes {
     }
 
     /// Adds what is told of an event.
-    pub fn tell(&mut self, number: usize, id: String, row: Row) {
+    fn tell(&mut self, no: Option<i64>, id: String, row: Row) {
         let to = &mut self.journal;
-        to.no.push(Some(bigint(number as u64)));
+        to.no.push(no);
         to.id.push(Some(id));
         to.topic.push(row.topic.map(str::to_owned));
         to.kind.push(Some(row.kind.to_owned()));
@@ -246,8 +240,9 @@ impl Writes {
         to.feed.push(row.feed);
     }
 
-    pub(super) fn into_parameters(self) -> Vec<Parameter> {
-        let mut all = vec![Parameter::Int64(self.now)];
+    /// In the statement's order.
+    fn into_parameters(self, now: i64) -> Vec<Parameter> {
+        let mut all = vec![Parameter::Int64(now)];
         self.swapped.parameters(&mut all);
         self.opened.parameters(&mut all);
         self.lines.parameters(&mut all);
