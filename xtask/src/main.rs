@@ -6,6 +6,7 @@ mod check;
 mod load;
 mod node;
 mod services;
+mod simulate;
 mod step;
 mod test;
 mod tools;
@@ -24,6 +25,8 @@ const USAGE: &str = "cargo xtask COMMAND
   load SCENARIO     browse | onsale: k6 against a running `up` on port 8080, or one that is started for it
                       --url URL[,URL]   the edges to load      --short   a few seconds, for a first look
   bench             measure the edge, a catalog read and a hold beside what can be compared, in one run
+  simulate          the region under faults, each run determined by its seed: until one violates something
+                      --seeds N   how many (500)     --first N   from which on     --seed N   one, with its whole trace
   services up       start a private Postgres and Redis for the tests, print their addresses, and wait for Ctrl-C
 ";
 
@@ -51,6 +54,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "check" => check::run()?,
         "load" => load::run(rest)?,
         "bench" => bench::run()?,
+        "simulate" => simulate::run(rest)?,
         "services" => services::command_line(rest)?,
         "help" | "--help" | "-h" => step::say(USAGE),
         other => bail!("there is no command {other}\n\n{USAGE}"),

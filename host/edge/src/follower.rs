@@ -77,6 +77,8 @@ impl Follower {
         let mut cursor = None;
         loop {
             let error = tokio::select! {
+                // So that a simulation of one seed is one run; below, too.
+                biased;
                 () = stop.cancelled() => return,
                 Err(error) = self.follow(&mut cursor, &mut pause) => error,
             };
@@ -99,6 +101,7 @@ impl Follower {
                 }
             }
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
             }

@@ -10,6 +10,7 @@
 //! - The commands of one event are decided in the order in which they came; one batch a partition is in flight.
 //! - A caller hears `unavailable` only where certainly nothing was done, else `unknown`.
 
+mod clock;
 pub mod coordinator;
 pub mod database;
 mod feed;
@@ -20,6 +21,8 @@ pub mod migrate;
 mod node;
 mod retention;
 mod sequencer;
+#[cfg(test)]
+mod simulation;
 mod snapshot;
 #[cfg(test)]
 mod testing;

@@ -5,17 +5,19 @@
 //! at that again while it does, and the counter advances in the same transaction. Whoever waits for the lock finds the rows numbered.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 use edge::feed::Batch;
 use futures::future::BoxFuture;
 use read_model::Fact;
 use telemetry::{Finding, Health, Needed};
 use tokio::sync::{Notify, broadcast, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::database::{Database, Error, Purpose, Transaction};
 use crate::limits;
+#[cfg(test)]
+use crate::simulation::bugs::{Bug, planted};
 
 /// The counter's row.
 const COUNTER: &str = "journal";
@@ -98,6 +100,8 @@ impl Sequencer {
     /// Runs until `stop`. Positions are published from where the journal stood at the beginning; what was before is in snapshots.
     pub async fn run(mut self, stop: CancellationToken) {
         tokio::select! {
+            // So that a simulation of one seed is one run; below, too.
+            biased;
             () = stop.cancelled() => {}
             () = self.sequence() => {}
         }
@@ -169,6 +173,7 @@ impl Sequencer {
             futures::future::select_all(commits).await;
         };
         tokio::select! {
+            biased;
             () = any_commit => {}
             () = self.wake.0.notified() => {}
             () = tokio::time::sleep(limits::SEQUENCE_POLL) => {}
@@ -186,6 +191,10 @@ async fn look(database: &Database, published: Option<i64>) -> Result<(i64, Look)
     }
     let mut transaction = database.begin(Purpose::Write).await?;
     let counter = counter(&mut transaction).await?;
+    #[cfg(test)]
+    if planted(Bug::CursorBeforeData) {
+        return look_with_the_cursor_first(transaction, counter.position, published).await;
+    }
     let numbered = number(&mut transaction, counter.position).await?;
     let after = published.unwrap_or(counter.position);
     // With the counter locked, every position up to it is committed, whoever gave it.
@@ -194,6 +203,18 @@ async fn look(database: &Database, published: Option<i64>) -> Result<(i64, Look)
     let position = batch.as_ref().map_or(after, |batch| batch.position);
     let more = numbered == limits::SEQUENCE_ROWS || position < counter.position + numbered;
     Ok((position, Look { batch, more }))
+}
+
+/// As [`look`], with a fault: the cursor is where the counter is, although what it publishes was read before.
+#[cfg(test)]
+async fn look_with_the_cursor_first(mut transaction: Transaction, at: i64, published: Option<i64>) -> Result<(i64, Look), Error> {
+    let after = published.unwrap_or(at);
+    let batch = read_facts(&mut transaction, after).await?;
+    let position = at + number(&mut transaction, at).await?;
+    transaction.commit().await?;
+    let facts = batch.map(|batch| batch.facts).unwrap_or_default();
+    let batch = (position > after).then_some(Batch { after, position, facts });
+    Ok((position, Look { batch, more: false }))
 }
 
 /// A cheap look, without a lock.
@@ -217,10 +238,17 @@ async fn counter(transaction: &mut Transaction) -> Result<Counter, Error> {
             &[COUNTER.into(), new_epoch().as_str().into()],
         )
         .await?;
-    let rows = transaction
-        .query("UPDATE sequencer SET position = position WHERE name = $1 RETURNING position, epoch", &[COUNTER.into()])
-        .await?;
+    let rows = transaction.query(lock(), &[COUNTER.into()]).await?;
     read_counter(rows.into_iter().next())
+}
+
+/// The statement that locks the counter's row, and reads it.
+fn lock() -> &'static str {
+    #[cfg(test)]
+    if planted(Bug::SequencerUnlocked) {
+        return "SELECT position, epoch FROM sequencer WHERE name = $1";
+    }
+    "UPDATE sequencer SET position = position WHERE name = $1 RETURNING position, epoch"
 }
 
 /// The counter as a snapshot sees it.
@@ -240,7 +268,7 @@ async fn number(transaction: &mut Transaction, position: i64) -> Result<i64, Err
     let mut given = rows.into_iter().map(|mut row| row.integer()).collect::<Result<Vec<i64>, Error>>()?;
     given.sort_unstable();
     // With the counter locked nobody else can have numbered one of them; were it so, the gap would never close.
-    if given.iter().zip(position + 1..).any(|(given, expected)| *given != expected) {
+    if leaves_a_gap(&given, position) {
         return Err(Error::Row(format!("positions after {position} would have a gap")));
     }
     let numbered = i64::try_from(given.len()).unwrap_or(i64::MAX);
@@ -253,6 +281,14 @@ async fn number(transaction: &mut Transaction, position: i64) -> Result<i64, Err
             .await?;
     }
     Ok(numbered)
+}
+
+fn leaves_a_gap(given: &[i64], position: i64) -> bool {
+    #[cfg(test)]
+    if planted(Bug::SequencerUnlocked) {
+        return false;
+    }
+    given.iter().zip(position + 1..).any(|(given, expected)| *given != expected)
 }
 
 async fn read_facts(transaction: &mut Transaction, after: i64) -> Result<Option<Batch>, Error> {

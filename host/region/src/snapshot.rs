@@ -20,6 +20,12 @@ pub(crate) async fn read(database: &Database) -> Result<Snapshot, Error> {
     facts.extend(events(&mut transaction).await?);
     facts.extend(inventories(&mut transaction, now).await?);
     transaction.commit().await?;
+    #[cfg(test)]
+    let counter = if crate::simulation::bugs::planted(crate::simulation::bugs::Bug::SnapshotSplit) {
+        sequencer::peek(&mut database.begin(Purpose::Read).await?).await?
+    } else {
+        counter
+    };
     let (epoch, position) = counter.map_or_else(|| ("".into(), 0), |counter| (counter.epoch, counter.position));
     Ok(Snapshot { epoch, position, facts })
 }

@@ -16,6 +16,16 @@ use super::partition::Partition;
 
 /// Starts every partition, each with a ledger of its own, until `end`.
 pub(super) fn start<D: Decide>(partitions: Vec<Partition>, ledger: impl Fn() -> D, end: &CancellationToken) -> TaskTracker {
+    #[cfg(test)]
+    if let Some(process) = crate::simulation::process::current() {
+        // A simulation has one thread, and decides itself what runs when.
+        let tasks = TaskTracker::new();
+        for partition in partitions {
+            process.spawn(tasks.track_future(partition.run(ledger(), end.clone())));
+        }
+        tasks.close();
+        return tasks;
+    }
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(partitions.len()).max(1);
     let mut parts: Vec<Vec<(Partition, D)>> = (0..threads).map(|_| Vec::new()).collect();
     // Dealt out in turn, so that whichever few a node leads they are seldom all on one thread.

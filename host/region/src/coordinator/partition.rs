@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::phase::Phase;
 use super::{Answer, Decide};
-use crate::limits;
 use crate::sequencer::Wake;
+use crate::{clock, limits};
 
 /// A command that waits.
 pub(super) struct Waiting {
@@ -87,7 +87,7 @@ impl Partition {
     }
 
     async fn batch(&self, ledger: &mut impl Decide, queued: &mut Vec<Waiting>) {
-        let now = edge::now();
+        let now = clock::now();
         let (mut commands, mut callers) = (Vec::with_capacity(queued.len()), Vec::with_capacity(queued.len()));
         for Waiting { command, reply } in queued.drain(..) {
             if command.deadline < now {
@@ -124,7 +124,7 @@ impl Partition {
             Err(failure) => {
                 tracing::warn!(commands = count, error = %failure, "a batch was lost: its outcome is unknown");
                 self.wake();
-                Rejection::Unknown
+                lost()
             }
         };
         for caller in callers {
@@ -137,4 +137,13 @@ impl Partition {
             wake.now();
         }
     }
+}
+
+/// What is known of a command whose batch was lost.
+fn lost() -> Rejection {
+    #[cfg(test)]
+    if crate::simulation::bugs::planted(crate::simulation::bugs::Bug::LostIsNotDone) {
+        return Rejection::Unavailable(limits::RETRY_MS);
+    }
+    Rejection::Unknown
 }

@@ -14,6 +14,9 @@ use std::time::Duration;
 use capabilities::sqlite::SqliteDatabases;
 use migrations::Engine;
 
+#[cfg(test)]
+use crate::simulation::postgres as simulated;
+
 /// Why a statement failed. The text is the engine's own, and never holds a parameter.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -35,6 +38,9 @@ pub enum Database {
     Sqlite(sqlite::Sqlite),
     /// A server.
     Postgres(postgres::Postgres),
+    /// What a simulation has in a server's place.
+    #[cfg(test)]
+    Simulated(simulated::Client),
 }
 
 impl std::fmt::Debug for Database {
@@ -42,6 +48,8 @@ impl std::fmt::Debug for Database {
         f.write_str(match self {
             Self::Sqlite(_) => "Database::Sqlite",
             Self::Postgres(_) => "Database::Postgres",
+            #[cfg(test)]
+            Self::Simulated(_) => "Database::Simulated",
         })
     }
 }
@@ -63,6 +71,9 @@ pub enum Transaction {
     Sqlite(sqlite::Transaction),
     /// See [`Database::Postgres`].
     Postgres(postgres::Transaction),
+    /// See `Database::Simulated`.
+    #[cfg(test)]
+    Simulated(simulated::Transaction),
 }
 
 impl Database {
@@ -87,6 +98,8 @@ impl Database {
         match self {
             Self::Sqlite(database) => Self::Sqlite(database.clone()),
             Self::Postgres(database) => Self::Postgres(database.apart()),
+            #[cfg(test)]
+            Self::Simulated(database) => Self::Simulated(database.clone()),
         }
     }
 
@@ -96,6 +109,8 @@ impl Database {
         match self {
             Self::Sqlite(_) => Engine::Sqlite,
             Self::Postgres(_) => Engine::Postgres,
+            #[cfg(test)]
+            Self::Simulated(_) => Engine::Postgres,
         }
     }
 
@@ -105,6 +120,8 @@ impl Database {
         match self {
             Self::Sqlite(_) => sqlite::CLOCK,
             Self::Postgres(_) => postgres::CLOCK,
+            #[cfg(test)]
+            Self::Simulated(_) => simulated::CLOCK,
         }
     }
 
@@ -114,6 +131,8 @@ impl Database {
         match self {
             Self::Sqlite(_) => None,
             Self::Postgres(database) => Some(database.listen(channel)),
+            #[cfg(test)]
+            Self::Simulated(_) => None,
         }
     }
 
@@ -125,6 +144,8 @@ impl Database {
         match self {
             Self::Sqlite(_) => Ok(()),
             Self::Postgres(database) => database.ask("SELECT pg_notify($1, '')::TEXT", &[channel.into()]).await.map(drop),
+            #[cfg(test)]
+            Self::Simulated(_) => Ok(()),
         }
     }
 
@@ -136,6 +157,8 @@ impl Database {
         match self {
             Self::Sqlite(database) => database.ask(statement, parameters).await,
             Self::Postgres(database) => database.ask(statement, parameters).await,
+            #[cfg(test)]
+            Self::Simulated(database) => database.ask(statement, parameters).await,
         }
     }
 
@@ -147,6 +170,8 @@ impl Database {
         Ok(match self {
             Self::Sqlite(database) => Transaction::Sqlite(database.begin(purpose).await?),
             Self::Postgres(database) => Transaction::Postgres(database.begin(purpose).await?),
+            #[cfg(test)]
+            Self::Simulated(database) => Transaction::Simulated(database.begin(purpose).await?),
         })
     }
 }
@@ -160,6 +185,8 @@ impl Transaction {
         match self {
             Self::Sqlite(transaction) => transaction.query(statement, parameters).await,
             Self::Postgres(transaction) => transaction.query(statement, parameters).await,
+            #[cfg(test)]
+            Self::Simulated(transaction) => transaction.query(statement, parameters).await,
         }
     }
 
@@ -171,6 +198,8 @@ impl Transaction {
         let clock = match self {
             Self::Sqlite(_) => sqlite::CLOCK,
             Self::Postgres(_) => postgres::CLOCK,
+            #[cfg(test)]
+            Self::Simulated(_) => simulated::CLOCK,
         };
         let rows = self.query(&format!("SELECT {clock}"), &[]).await?;
         rows.into_iter().next().ok_or_else(|| Error::Row("the clock gave none".to_owned()))?.integer()
@@ -184,6 +213,8 @@ impl Transaction {
         match self {
             Self::Sqlite(transaction) => transaction.commit().await,
             Self::Postgres(transaction) => transaction.commit().await,
+            #[cfg(test)]
+            Self::Simulated(transaction) => transaction.commit().await,
         }
     }
 }

@@ -30,7 +30,7 @@ impl From<&str> for Value {
 pub struct Row(std::vec::IntoIter<Value>);
 
 impl Row {
-    pub(super) fn new(values: Vec<Value>) -> Self {
+    pub(crate) fn new(values: Vec<Value>) -> Self {
         Self(values.into_iter())
     }
 

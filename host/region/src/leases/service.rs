@@ -78,7 +78,7 @@ impl Leases {
             })
             .collect();
         // Another life of the same node is another node: what that one held, this one does not.
-        let life = RandomState::new().hash_one(());
+        let life = life();
         Self { store: Store::new(database, format!("{name}-{life:016x}"), address), listener, state: State::default() }
     }
 
@@ -138,6 +138,8 @@ impl Leases {
             };
             slots.values().for_each(|phase| lapse(phase));
             tokio::select! {
+                // So that a simulation of one seed is one run.
+                biased;
                 () = sleep(pause) => {}
                 () = told.notified() => sleep(limits::LEASE_PACE).await,
                 () = drained.notified() => {}
@@ -215,6 +217,15 @@ impl Leases {
         round.holds = !held.is_empty();
         Ok(round)
     }
+}
+
+/// A number that no other life of a node has.
+fn life() -> u64 {
+    #[cfg(test)]
+    if let Some(life) = crate::simulation::process::life() {
+        return life;
+    }
+    RandomState::new().hash_one(())
 }
 
 /// What a round brought.
