@@ -16,6 +16,9 @@ fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
 }
 
+/// The seed that another process runs as well.
+const SEED_ELSEWHERE: u64 = 5;
+
 /// What a failed run says of itself.
 fn told(seed: u64, bug: Option<Bug>, outcome: &Outcome) -> String {
     let violation = outcome.violation.as_ref().unwrap();
@@ -71,4 +74,14 @@ fn one_seed_is_one_run() {
         assert_eq!(first.trace_hash, second.trace_hash, "seed {seed}");
         assert_ne!(first.trace_hash, run(seed.wrapping_add(1), None, false).trace_hash);
     }
+}
+
+#[test]
+fn another_process_runs_a_seed_alike() {
+    let here = run(SEED_ELSEWHERE, None, false);
+    let test = ["--exact", "simulation::tests::no_seed_violates_anything", "--nocapture"];
+    let mut there = std::process::Command::new(std::env::current_exe().unwrap());
+    let there = there.args(test).env("MARQUEE_SIM_SEED", SEED_ELSEWHERE.to_string()).output().unwrap();
+    let told = String::from_utf8(there.stdout).unwrap();
+    assert!(told.contains(&format!("seed {SEED_ELSEWHERE}: trace {:016x}", here.trace_hash)), "{told}");
 }
