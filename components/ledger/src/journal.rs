@@ -30,7 +30,7 @@ pub fn rows(batch: &Batch, version: u64) -> Result<Vec<Row>, Error> {
             aggregate: batch.event().to_owned(),
             version: bigint(version),
             payload: text(&InventoryPayload { event_id: batch.event() })?,
-            feed: Some(text(&Fact::Availability(availability))?),
+            fact: Some(text(&Fact::Availability(availability))?),
         });
     }
     Ok(rows)
@@ -57,7 +57,7 @@ fn booking_row(kind: EntryKind, booking: &Booking, instants: &mut Instants) -> R
         aggregate: booking.id.clone(),
         version: bigint(booking.version),
         payload: text(&payload(booking, instants))?,
-        feed: None,
+        fact: None,
     })
 }
 

@@ -71,9 +71,7 @@ async fn attempt(memory: &mut Memory, commands: &[&Command], call: &mut Call) ->
         let Some(state) = batch.state().filter(|_| !batch.changes().is_empty()) else { continue };
         loud.insert(number);
         writes.add(number, state, batch.changes(), plan.commands_of(batch.event()))?;
-        for (row, id) in journal::rows(batch, state.version)?.into_iter().zip(&mut ids) {
-            writes.tell(number, id, row);
-        }
+        writes.tell(number, ids.next().unwrap_or_default(), journal::rows(batch, state.version)?);
     }
     let written: BTreeSet<usize> =
         if loud.is_empty() { BTreeSet::new() } else { store.write(writes).await?.into_iter().collect() };

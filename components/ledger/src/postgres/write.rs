@@ -82,15 +82,16 @@ columns!(Bookings {
 });
 columns!(Keys { no: Numbers, person: Texts, key: Texts, request_hash: Texts, outcome: Texts });
 columns!(Refunds { no: Numbers, id: Texts, payment: Texts, booking: Texts, amount: Numbers, currency: Texts, reason: Texts });
+columns!(JournalBatches { no: Numbers, id: Texts, entries: Numbers, facts: Texts });
 columns!(Journal {
     no: Numbers,
-    id: Texts,
+    batch: Texts,
+    ordinal: Numbers,
     topic: Texts,
     kind: Texts,
     aggregate: Texts,
     version: Numbers,
     payload: Texts,
-    feed: Texts,
 });
 
 /// Everything that some events' batches write.
@@ -105,6 +106,7 @@ pub struct Writes {
     bookings: Bookings,
     keys: Keys,
     refunds: Refunds,
+    journal_batches: JournalBatches,
     journal: Journal,
 }
 
@@ -122,6 +124,7 @@ impl Writes {
             bookings: Bookings::default(),
             keys: Keys::default(),
             refunds: Refunds::default(),
+            journal_batches: JournalBatches::default(),
             journal: Journal::default(),
         }
     }
@@ -233,17 +236,25 @@ impl Writes {
         }
     }
 
-    /// Adds what is told of an event.
-    pub fn tell(&mut self, number: usize, id: String, row: Row) {
+    /// Adds what is told of an event, under an id of its own: of events that are left out nothing is told, and what is told has no gaps.
+    pub fn tell(&mut self, number: usize, batch: String, rows: Vec<Row>) {
+        let no = Some(bigint(number as u64));
+        let to = &mut self.journal_batches;
+        to.no.push(no);
+        to.entries.push(Some(bigint(rows.len() as u64)));
+        to.facts.push(kit::journal::facts(&rows));
         let to = &mut self.journal;
-        to.no.push(Some(bigint(number as u64)));
-        to.id.push(Some(id));
-        to.topic.push(row.topic.map(str::to_owned));
-        to.kind.push(Some(row.kind.to_owned()));
-        to.aggregate.push(Some(row.aggregate));
-        to.version.push(Some(row.version));
-        to.payload.push(Some(row.payload));
-        to.feed.push(row.feed);
+        for (ordinal, row) in (0i64..).zip(rows) {
+            to.no.push(no);
+            to.batch.push(Some(batch.clone()));
+            to.ordinal.push(Some(ordinal));
+            to.topic.push(row.topic.map(str::to_owned));
+            to.kind.push(Some(row.kind.to_owned()));
+            to.aggregate.push(Some(row.aggregate));
+            to.version.push(Some(row.version));
+            to.payload.push(Some(row.payload));
+        }
+        self.journal_batches.id.push(Some(batch));
     }
 
     pub(super) fn into_parameters(self) -> Vec<Parameter> {
@@ -257,6 +268,7 @@ impl Writes {
         self.bookings.parameters(&mut all);
         self.keys.parameters(&mut all);
         self.refunds.parameters(&mut all);
+        self.journal_batches.parameters(&mut all);
         self.journal.parameters(&mut all);
         all
     }
