@@ -24,6 +24,7 @@ const USAGE: &str = "cargo xtask COMMAND
   load SCENARIO     browse | onsale: k6 against a running `up` on port 8080, or one that is started for it
                       --url URL[,URL]   the edges to load      --short   a few seconds, for a first look
   bench             measure the edge, a catalog read and a hold beside what can be compared, in one run
+  bench coordinator how many durable holds a second one hot event takes on Postgres, end to end and step by step
   services up       start a private Postgres and Redis for the tests, print their addresses, and wait for Ctrl-C
 ";
 
@@ -50,7 +51,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "test" => test::run(rest.first().map(String::as_str))?,
         "check" => check::run()?,
         "load" => load::run(rest)?,
-        "bench" => bench::run()?,
+        "bench" => bench::command_line(rest)?,
         "services" => services::command_line(rest)?,
         "help" | "--help" | "-h" => step::say(USAGE),
         other => bail!("there is no command {other}\n\n{USAGE}"),

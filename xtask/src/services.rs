@@ -17,6 +17,9 @@ use std::{
 /// How long a service may take until it answers.
 const READY: Duration = Duration::from_secs(60);
 
+/// Names the variable that the tests find Postgres by.
+const POSTGRES_URL: &str = "MARQUEE_TEST_POSTGRES_URL";
+
 /// The running services; stopped, with their data, when dropped.
 pub struct Services {
     postgres: Child,
@@ -55,7 +58,7 @@ impl Services {
                 .spawn()
                 .context("cannot start redis-server")?;
             let environment = vec![
-                ("MARQUEE_TEST_POSTGRES_URL", format!("postgres://postgres@127.0.0.1:{postgres_port}/postgres")),
+                (POSTGRES_URL, format!("postgres://postgres@127.0.0.1:{postgres_port}/postgres")),
                 ("MARQUEE_TEST_REDIS_URL", format!("redis://127.0.0.1:{redis_port}")),
             ];
             let services = Self { postgres, redis, folder, environment };
@@ -64,6 +67,17 @@ impl Services {
             }
             Ok(services)
         })
+    }
+}
+
+impl Services {
+    /// The URL of a new database of this name on the private Postgres.
+    pub fn database(&self, name: &str) -> Result<String> {
+        let (_, url) = self.environment.iter().find(|(variable, _)| *variable == POSTGRES_URL).context("no Postgres")?;
+        let psql = tools::program("psql", "/usr/lib/postgresql/*/bin", &["postgresql"])?;
+        output(command(psql, &["--quiet", "--no-psqlrc", url]).args(["--command", &format!("CREATE DATABASE {name}")]))?;
+        let server = url.rsplit_once('/').map_or(url.as_str(), |(server, _)| server);
+        Ok(format!("{server}/{name}"))
     }
 }
 
