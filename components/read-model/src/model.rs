@@ -95,6 +95,22 @@ impl ReadModel {
         }
     }
 
+    /// Puts `new` in the place of the events that `belong`, and gives back what was there.
+    pub fn replace(&mut self, belongs: impl Fn(&str) -> bool, new: Self) -> Self {
+        let Self { events, inventory } = new;
+        let mut old = std::mem::replace(self, Self { events, inventory });
+        // What stays goes over: where all of it belongs that is nothing.
+        self.events.extend(old.events.extract_if(|id, _| !belongs(id)));
+        self.inventory.extend(old.inventory.extract_if(|id, _| !belongs(id)));
+        old
+    }
+
+    /// How many events there are beside those that `belong`.
+    #[must_use]
+    pub fn len_without(&self, belongs: impl Fn(&str) -> bool) -> usize {
+        self.events.keys().filter(|id| !belongs(id)).count()
+    }
+
     /// A published or cancelled event.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<&Arc<EventDoc>> {

@@ -304,8 +304,8 @@ async fn head_is_get_without_its_body() {
 
 #[tokio::test]
 async fn the_region_gets_its_routes_and_readers_who_have_seen_more() {
-    let replica = Replica::default();
-    replica.replace(5, vec![event("eu_1", 2), availability("eu_1", 7, 5)]).unwrap();
+    let replica = Replica::new(["eu"]);
+    replica.replace("eu", 5, vec![event("eu_1", 2), availability("eu_1", 7, 5)]).unwrap();
     let scene = scene_with(Some(replica), "", &[]).await;
     let seen = |version| {
         let mut seen = Seen::default();

@@ -1,7 +1,7 @@
 //! An edge node: the public listener, and what a node knows by itself.
 //!
 //! [`Edge`] answers requests: it checks and cleans what comes in, routes it by the manifest to a component here or to the
-//! [`Region`], and finishes what goes out. [`Follower`] keeps a [`Replica`] and an [`Identity`] up to date with a [`feed`], so that reads
+//! [`Region`], and finishes what goes out. A [`Follower`] for each region keeps a [`Replica`] and an [`Identity`] up to date with its [`feed`], so that reads
 //! and token checks need no network. The region's own node uses both, too.
 //!
 //! # Invariants
@@ -24,6 +24,7 @@ mod identity;
 pub mod limits;
 mod listener;
 mod problem;
+mod regions;
 mod replica;
 mod request_id;
 mod service;
@@ -39,5 +40,6 @@ pub use follower::Follower;
 pub use identity::Identity;
 pub use listener::{Edge, Options};
 pub use problem::Problem;
+pub use regions::Regions;
 pub use replica::Replica;
 pub use runtime::RequestBody;

@@ -52,11 +52,11 @@ pub const PREFLIGHT_SECONDS: u32 = 600;
 
 // Replica and feed ---------------------------------------------------------------------------------------------------
 
-/// Events that a replica holds.
+/// Events that a replica holds, of all regions.
 pub const EVENTS: usize = 500_000;
 /// Revoked sessions that are remembered; each for as long as its access tokens might still be good.
 pub const REVOKED_SESSIONS: usize = 1_000_000;
-/// Public keys that are remembered.
+/// Public keys that are remembered of a region.
 pub const KEYS: usize = 64;
 /// Revocations after which expired ones are looked for.
 pub const TIDY_EVERY: usize = 1_024;
@@ -64,6 +64,8 @@ pub const TIDY_EVERY: usize = 1_024;
 pub const FEED_RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// A feed that says nothing for so long is taken for dead, and opened again. It sends a sign of life more often.
 pub const FEED_SILENCE: Duration = Duration::from_secs(5);
+/// How long a node that starts waits for a region's first snapshot before it goes without it, where it has another's.
+pub const FEED_FIRST: Duration = Duration::from_secs(5);
 /// How long opening a feed may take, its snapshot included: a large one takes its time over a long way.
 pub const FEED_OPEN: Duration = Duration::from_secs(60);
 /// How often a feed says that there is nothing new.

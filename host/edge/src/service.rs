@@ -113,7 +113,7 @@ impl<T: Traffic> Service<T> {
     fn is_behind(&self, request: &Request<RequestBody>) -> bool {
         let Some(replica) = self.replica.as_ref().filter(|_| request.method() == Method::GET) else { return false };
         let token = request.headers().get(MARQUEE_SEEN).and_then(|value| value.to_str().ok());
-        token.is_some_and(|token| !replica.has(&Seen::parse(token)))
+        token.is_some_and(|token| !replica.has(&Seen::parse(token), None))
     }
 
     fn finish(&self, response: &mut Response<Body>, method: &Method, grant: Grant, request_id: &HeaderValue) {

@@ -44,7 +44,12 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let outbound_http = capabilities::outbound_http::OutboundHttp::new(own_address.to_string().parse().ok());
     let side = EdgeSide::start(
         &config.name,
-        Home { region: Arc::new(home.clone()), ledger: Arc::new(home.clone()), feed: Arc::new(home) },
+        Home {
+            name: region.name.as_str().into(),
+            region: Arc::new(home.clone()),
+            ledger: Arc::new(home.clone()),
+            feed: Arc::new(home),
+        },
         &version,
         Some(outbound_http),
         &mut Roles::default(),

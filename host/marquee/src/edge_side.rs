@@ -5,7 +5,7 @@ use std::sync::Arc;
 use capabilities::Bindings;
 use capabilities::ledger::Ledger;
 use capabilities::outbound_http::OutboundHttp;
-use edge::{Edge, Follower, Region, Replica};
+use edge::{Edge, Follower, Identity, Region, Replica};
 use runtime::{Switch, Version};
 use telemetry::{Health, Metrics};
 use tokio_util::sync::CancellationToken;
@@ -17,6 +17,7 @@ use crate::settings::Settings;
 
 /// A region as an edge needs it.
 pub struct Home {
+    pub name: Arc<str>,
     pub region: Arc<dyn Region>,
     pub ledger: Arc<dyn Ledger>,
     pub feed: Arc<dyn edge::feed::Source>,
@@ -40,13 +41,14 @@ impl EdgeSide {
         (health, metrics): (&Health, &Metrics),
         (tasks, stop): (&TaskTracker, &CancellationToken),
     ) -> Self {
-        let Home { region, ledger, feed } = home;
-        let follower = Follower::new(name, feed);
+        let Home { name: home, region, ledger, feed } = home;
+        let (replica, identity) = (Replica::new([&*home]), Identity::default());
+        let follower = Follower::new(name, &home, feed, &replica, &identity);
         follower.register(health, metrics);
+        identity.register(name, health);
         // An edge has no database: whatever it is granted, it finds none.
         let base = Bindings { outbound_http, ..Bindings::default() };
-        let traffic = roles.add(version, bindings(&follower, ledger, base));
-        let replica = follower.replica().clone();
+        let traffic = roles.add(version, bindings(&replica, &identity, ledger, base));
         tasks.spawn(follower.run(stop.clone()));
         Self { traffic, replica, region }
     }

@@ -46,6 +46,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let (background, end) = (TaskTracker::new(), CancellationToken::new());
     let peers = FleetPeers::new(tls.clone(), &config.region, Arc::clone(&metrics), background.clone(), end.clone());
     let options = region_side::Options {
+        region: &config.region,
         version: &version,
         postgres: Some(&database),
         folder: &folder,

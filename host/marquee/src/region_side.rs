@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use capabilities::Bindings;
 use capabilities::ledger::Ledger;
 use capabilities::mail::FileMailer;
-use edge::{Follower, Region};
+use capabilities::{Bindings, Secret};
+use edge::{Follower, Identity, Region, Replica};
 use region::coordinator::{self, Coordinator, Membership};
 use region::{ComponentLedger, Database, Feed, Node, Retention, Sequencer, Ticker, Upkeep};
-use runtime::Version;
+use runtime::{Manifest, Version};
 use telemetry::{Health, Metrics};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,6 +20,8 @@ use crate::roles::Roles;
 
 /// What its own replica is called, by metrics and health.
 const REPLICA: &str = "region";
+/// The variable that says which region an application runs in.
+const REGION: &str = "region";
 /// Whom mail comes from: it only goes to files.
 const SENDER: &str = "marquee@localhost";
 
@@ -40,6 +42,8 @@ pub struct RegionSide {
 
 /// What a region is started from.
 pub struct Options<'a> {
+    /// The region's name.
+    pub region: &'a str,
     pub version: &'a Arc<Version>,
     /// The database's URL; none: the embedded one.
     pub postgres: Option<&'a str>,
@@ -58,7 +62,7 @@ impl RegionSide {
         roles: &mut Roles,
         membership: impl FnOnce(&Database) -> Membership,
     ) -> Result<Self, Error> {
-        let Options { version, postgres, folder, base, retention, health, metrics } = options;
+        let Options { region, version, postgres, folder, base, retention, health, metrics } = options;
         let sqlite =
             base.sqlite.clone().unwrap_or_else(|| capabilities::sqlite::SqliteDatabases::new(std::collections::BTreeMap::new()));
         let mut commits = vec![sqlite.commits().watch()];
@@ -81,12 +85,15 @@ impl RegionSide {
         deciding.register(health);
         let coordinator = Arc::new(deciding.handle());
 
-        let follower = Follower::new(REPLICA, Arc::clone(&feed) as _);
+        let (replica, identity) = (Replica::new([region]), Identity::default());
+        let follower = Follower::new(REPLICA, region, Arc::clone(&feed) as _, &replica, &identity);
         follower.register(health, metrics);
+        identity.register(REPLICA, health);
         let mailer = FileMailer::new(folder.path().join("mail"), SENDER.to_owned());
-        let bindings = Bindings { mailer: Some(Arc::new(mailer)), ..bindings(&follower, Arc::clone(&coordinator) as _, base) };
+        let bindings =
+            Bindings { mailer: Some(Arc::new(mailer)), ..bindings(&replica, &identity, Arc::clone(&coordinator) as _, base) };
         let switch = roles.add(version, bindings);
-        let node = Node::new(Arc::clone(&switch), follower.replica().clone(), wake, Arc::clone(metrics));
+        let node = Node::new(Arc::clone(&switch), replica, wake, Arc::clone(metrics));
 
         let (tasks, writers, followers) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
         tasks.spawn(sequencer.run(followers.clone()));
@@ -106,12 +113,18 @@ impl RegionSide {
     }
 }
 
-/// What components have where this follower knows what is public, and this ledger decides.
-pub fn bindings(follower: &Follower, ledger: Arc<dyn Ledger>, base: Bindings) -> Bindings {
+/// What an application calls the region that it runs in: its variable `region`.
+pub fn name(manifest: &Manifest) -> String {
+    let mut named = manifest.components.values().filter_map(|component| component.grants.variables.get(REGION));
+    named.next().map_or(REGION, Secret::expose).to_owned()
+}
+
+/// What components have where this is known of what is public, and this ledger decides.
+pub fn bindings(replica: &Replica, identity: &Identity, ledger: Arc<dyn Ledger>, base: Bindings) -> Bindings {
     Bindings {
         ledger: Some(ledger),
-        replica: Some(Arc::new(follower.replica().clone())),
-        identity: Some(Arc::new(follower.identity().clone())),
+        replica: Some(Arc::new(replica.clone())),
+        identity: Some(Arc::new(identity.clone())),
         ..base
     }
 }

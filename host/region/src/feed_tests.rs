@@ -159,11 +159,11 @@ async fn rows_deleted_under_a_reader_end_its_feed() {
 async fn who_falls_behind_catches_up_from_the_journal() {
     for Scratch { database, .. } in databases(true).await {
         let scene = scene(&database, 0).await;
-        let follower = edge::Follower::new("edge-0", Arc::new(scene.feed.clone()));
-        let replica = follower.replica().clone();
+        let replica = edge::Replica::new(["eu"]);
+        let follower = edge::Follower::new("edge-0", "eu", Arc::new(scene.feed.clone()), &replica, &edge::Identity::default());
         let stop = CancellationToken::new();
         let following = tokio::spawn(follower.run(stop.clone()));
-        while replica.age().is_none() {
+        while replica.age("eu").is_none() {
             tokio::task::yield_now().await;
         }
         // All at once, while nobody reads: the follower has no chance, and then goes on from its cursor.
@@ -172,7 +172,7 @@ async fn who_falls_behind_catches_up_from_the_journal() {
         }
         write(&database, 1..=10).await;
         scene.wake.now();
-        while replica.position() < 10 {
+        while replica.position("eu") < 10 {
             tokio::task::yield_now().await;
         }
         stop.cancel();

@@ -143,12 +143,12 @@ impl Metrics {
                 DURATION_BUCKETS,
             ))?,
             feed_position: IntGaugeVec::new(
-                Opts::new("marquee_feed_position", "The last journal position a node's replica has applied."),
-                &["node"],
+                Opts::new("marquee_feed_position", "The last position of a region's journal that a node's replica has applied."),
+                &["node", "region"],
             )?,
             replica_age: GaugeVec::new(
-                Opts::new("marquee_replica_age_seconds", "How long ago a node's replica was last known to be current."),
-                &["node"],
+                Opts::new("marquee_replica_age_seconds", "How long ago a node's view of a region was last known to be current."),
+                &["node", "region"],
             )?,
             failures: IntCounterVec::new(
                 Opts::new("marquee_wasm_failures_total", "Requests that a component failed, by how."),
@@ -213,11 +213,11 @@ impl Metrics {
         self.apply.observe(took.as_secs_f64());
     }
 
-    /// Says how far a node's replica is. `node` comes from the configuration.
-    pub fn replica(&self, node: &str, position: i64, age: Option<Duration>) {
-        self.feed_position.with_label_values(&[node]).set(position);
-        // A replica that never saw anything is infinitely old.
-        self.replica_age.with_label_values(&[node]).set(age.map_or(f64::INFINITY, |age| age.as_secs_f64()));
+    /// Says how far a node's view of a region is. `node` and `region` come from the configuration.
+    pub fn replica(&self, node: &str, region: &str, position: i64, age: Option<Duration>) {
+        self.feed_position.with_label_values(&[node, region]).set(position);
+        // A view that never saw anything is infinitely old.
+        self.replica_age.with_label_values(&[node, region]).set(age.map_or(f64::INFINITY, |age| age.as_secs_f64()));
     }
 
     /// Counts a request that a component failed. `component` comes from the manifest.
@@ -356,9 +356,9 @@ mod tests {
     #[test]
     fn hooks_run_before_a_scrape() {
         let metrics = Metrics::new().unwrap();
-        metrics.before_scrape(|metrics| metrics.replica("edge-0", 17, Some(Duration::from_millis(1500))));
+        metrics.before_scrape(|metrics| metrics.replica("edge-0", "eu", 17, Some(Duration::from_millis(1500))));
         let text = text(&metrics);
-        assert!(text.contains("marquee_feed_position{node=\"edge-0\"} 17"), "{text}");
-        assert!(text.contains("marquee_replica_age_seconds{node=\"edge-0\"} 1.5"), "{text}");
+        assert!(text.contains("marquee_feed_position{node=\"edge-0\",region=\"eu\"} 17"), "{text}");
+        assert!(text.contains("marquee_replica_age_seconds{node=\"edge-0\",region=\"eu\"} 1.5"), "{text}");
     }
 }
