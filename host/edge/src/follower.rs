@@ -60,7 +60,10 @@ impl Follower {
         health.register(format!("{}-replica", self.node), Needed::Ready, move || match replica.age() {
             None => Finding::down("no snapshot yet"),
             Some(age) if age > limits::STALE => Finding::degraded(format!("{} s old", age.as_secs())),
-            Some(_) => Finding::up(format!("{} events, at position {}", replica.events(), replica.position())),
+            Some(_) => match replica.index_trouble() {
+                Some(trouble) => Finding::degraded(format!("no text index, searches are slow: {trouble}")),
+                None => Finding::up(format!("{} events, at position {}", replica.events(), replica.position())),
+            },
         });
         let identity = self.identity.clone();
         health.register(format!("{}-identity", self.node), Needed::Ready, move || {
@@ -113,7 +116,10 @@ impl Follower {
         if let Some(snapshot) = snapshot {
             let position = snapshot.position;
             self.identity.replace(&snapshot.facts)?;
-            self.replica.replace(position, snapshot.facts)?;
+            let replica = self.replica.clone();
+            // It takes seconds where there are many events: not on a thread that others need.
+            let replaced = tokio::task::spawn_blocking(move || replica.replace(position, snapshot.facts)).await;
+            replaced.map_err(|error| feed::Error::Unavailable(format!("the snapshot was not taken: {error}")))??;
             *cursor = Some(Cursor { epoch: snapshot.epoch, position });
         }
         // Only a source that breaks its word gives neither.
@@ -122,6 +128,11 @@ impl Follower {
             let batch = in_time(limits::FEED_SILENCE, batches.next()).await?.unwrap_or(Err(feed::Error::Ended))?;
             *pause = limits::FEED_RETRY.0;
             self.apply(&batch, at)?;
+            if self.replica.index_lags() {
+                let replica = self.replica.clone();
+                // If it fails, searches do without.
+                drop(tokio::task::spawn_blocking(move || replica.reindex()).await);
+            }
         }
     }
 

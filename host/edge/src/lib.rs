@@ -26,6 +26,7 @@ mod listener;
 mod problem;
 mod replica;
 mod request_id;
+mod search;
 mod service;
 #[cfg(test)]
 mod testing;

@@ -1,7 +1,7 @@
 //! The read model in memory, as components read it: `marquee:edge/replica`.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use capabilities::edge as wit;
@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::clock;
 use crate::limits;
+use crate::search::{Indexer, Lookup};
 
 /// What this node knows of what is public. Cheap to clone; clones are one.
 #[derive(Clone)]
@@ -18,6 +19,8 @@ pub struct Replica(Arc<Inner>);
 
 struct Inner {
     state: RwLock<State>,
+    /// Locked before `state`.
+    indexer: Mutex<Indexer>,
     /// When it was last known to be current, microseconds; 0: never.
     as_of: AtomicI64,
     /// Counts what was applied, for who waits for it.
@@ -28,6 +31,8 @@ struct Inner {
 struct State {
     model: ReadModel,
     position: i64,
+    /// Told of every event of the model that changes.
+    lookup: Lookup,
 }
 
 /// The feed says more than this node may hold.
@@ -43,23 +48,31 @@ impl std::fmt::Debug for Replica {
 
 impl Default for Replica {
     fn default() -> Self {
-        Self(Arc::new(Inner { state: RwLock::default(), as_of: AtomicI64::new(0), applied: watch::Sender::new(0) }))
+        Self(Arc::new(Inner {
+            state: RwLock::default(),
+            indexer: Mutex::default(),
+            as_of: AtomicI64::new(0),
+            applied: watch::Sender::new(0),
+        }))
     }
 }
 
 impl Replica {
-    /// Replaces everything by a snapshot.
+    /// Replaces everything by a snapshot. Takes seconds where it is large.
     pub(crate) fn replace(&self, position: i64, facts: Vec<Fact>) -> Result<(), Full> {
         let mut model = ReadModel::default();
         for fact in facts {
-            apply(&mut model, fact)?;
+            apply(&mut model, &mut Lookup::default(), fact)?;
         }
         let old = {
             let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *state, State { model, position })
+            state.position = position;
+            state.lookup.note_all();
+            std::mem::replace(&mut state.model, model)
         };
         // Not under the lock: it may be large.
         drop(old);
+        self.reindex();
         self.current();
         Ok(())
     }
@@ -68,13 +81,39 @@ impl Replica {
     pub(crate) fn apply(&self, position: i64, facts: &[Fact]) -> Result<(), Full> {
         if !facts.is_empty() || position > self.position() {
             let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
+            let State { model, lookup, .. } = &mut *state;
             for fact in facts {
-                apply(&mut state.model, fact.clone())?;
+                apply(model, lookup, fact.clone())?;
             }
             state.position = state.position.max(position);
         }
         self.current();
         Ok(())
+    }
+
+    /// Whether [`Self::reindex`] should be called; searches find everything all the same.
+    pub(crate) fn index_lags(&self) -> bool {
+        self.read(|state| state.lookup.lags())
+    }
+
+    /// Has the index of texts catch up with the model. Blocks for milliseconds, or seconds after a snapshot, but no reader.
+    pub(crate) fn reindex(&self) {
+        let mut indexer = self.0.indexer.lock().unwrap_or_else(PoisonError::into_inner);
+        let work = self.read(|state| state.lookup.work(&state.model, &mut indexer));
+        let written = indexer.write(work);
+        self.0.state.write().unwrap_or_else(PoisonError::into_inner).lookup.advance(written);
+    }
+
+    /// As if the library had failed.
+    #[cfg(test)]
+    pub(crate) fn lose_index(&self) {
+        self.0.state.write().unwrap_or_else(PoisonError::into_inner).lookup.lose();
+    }
+
+    /// Why searches have to do without an index of texts, if they do.
+    #[must_use]
+    pub fn index_trouble(&self) -> Option<String> {
+        self.read(|state| state.lookup.trouble())
     }
 
     fn current(&self) {
@@ -135,21 +174,25 @@ impl Replica {
         read(&self.0.state.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads the model, and says when it was current; an error before the first snapshot.
-    fn view<R>(&self, read: impl FnOnce(&ReadModel, i64) -> Result<R, wit::ReadError>) -> Result<R, wit::ReadError> {
+    /// Reads the state, and says when it was current; an error before the first snapshot.
+    fn view<R>(&self, read: impl FnOnce(&State, i64) -> Result<R, wit::ReadError>) -> Result<R, wit::ReadError> {
         let as_of = self.as_of().ok_or(wit::ReadError::Unavailable(limits::RETRY_MS))?;
-        self.read(|state| read(&state.model, as_of))
+        self.read(|state| read(state, as_of))
     }
 
     fn find(&self, id: &str) -> Result<wit::EventView, wit::ReadError> {
-        let (doc, as_of) = self.view(|model, as_of| Ok((Arc::clone(model.get(id).ok_or(wit::ReadError::NotFound)?), as_of)))?;
+        let (doc, as_of) =
+            self.view(|state, as_of| Ok((Arc::clone(state.model.get(id).ok_or(wit::ReadError::NotFound)?), as_of)))?;
         Ok(wit::EventView { event: event(&doc), as_of })
     }
 
     fn page(&self, query: wit::Query) -> Result<wit::Page, wit::ReadError> {
         let query = read_query(query);
-        let (page, as_of) = self.view(|model, as_of| {
-            let page = model.search(&query, clock::now()).map_err(|SearchError::BadCursor| wit::ReadError::BadCursor)?;
+        let (page, as_of) = self.view(|state, as_of| {
+            let page = state
+                .lookup
+                .search(&state.model, &query, clock::now())
+                .map_err(|SearchError::BadCursor| wit::ReadError::BadCursor)?;
             Ok((page, as_of))
         })?;
         Ok(wit::Page {
@@ -162,8 +205,9 @@ impl Replica {
     }
 
     fn left(&self, event_id: &str) -> Result<wit::Availability, wit::ReadError> {
-        let (view, as_of) =
-            self.view(|model, as_of| Ok((model.availability(event_id, clock::now()).ok_or(wit::ReadError::NotFound)?, as_of)))?;
+        let (view, as_of) = self.view(|state, as_of| {
+            Ok((state.model.availability(event_id, clock::now()).ok_or(wit::ReadError::NotFound)?, as_of))
+        })?;
         let lines = view.lines.into_iter().map(|line| wit::LineAvailability {
             ticket_type: line.ticket_type,
             capacity: line.capacity,
@@ -174,7 +218,8 @@ impl Replica {
     }
 }
 
-fn apply(model: &mut ReadModel, fact: Fact) -> Result<(), Full> {
+fn apply(model: &mut ReadModel, lookup: &mut Lookup, fact: Fact) -> Result<(), Full> {
+    let event = if let Fact::Event(doc) = &fact { Some(doc.id.clone()) } else { None };
     let full = model.len() >= limits::EVENTS;
     if let Fact::Event(doc) = &fact
         && full
@@ -182,7 +227,11 @@ fn apply(model: &mut ReadModel, fact: Fact) -> Result<(), Full> {
     {
         return Err(Full);
     }
-    model.apply(fact);
+    if model.apply(fact)
+        && let Some(id) = event
+    {
+        lookup.note(&id);
+    }
     Ok(())
 }
 
