@@ -141,8 +141,15 @@ fn search(replica: &Replica, text: &str) -> Result<wit::Page, wit::ReadError> {
 }
 
 async fn caught_up(replica: &Replica, position: i64) {
-    while replica.position() < position {
+    while replica.age().is_none() || replica.position() < position {
         tokio::time::sleep(Duration::from_micros(50)).await;
+    }
+}
+
+/// Says that the feed is alive, as a feed does.
+async fn stay_alive(sender: mpsc::Sender<Arc<Batch>>) {
+    while sender.send(Arc::new(Batch { after: 1, position: 1, facts: vec![] })).await.is_ok() {
+        tokio::time::sleep(edge::limits::FEED_HEARTBEAT).await;
     }
 }
 
@@ -161,6 +168,7 @@ async fn measure(events: usize) -> Result<(), Box<dyn Error>> {
     let (replica, stop) = (follower.replica().clone(), CancellationToken::new());
     let following = tokio::spawn(follower.run(stop.clone()));
     caught_up(&replica, 1).await;
+    let alive = tokio::spawn(stay_alive(sender.clone()));
     let (load, with_replica) = (began.elapsed(), memory());
     println!("{events} events");
     println!("  load            model {:>6.2} s, model and index {:>6.2} s", load_model.as_secs_f64(), load.as_secs_f64());
@@ -203,6 +211,7 @@ async fn measure(events: usize) -> Result<(), Box<dyn Error>> {
         memory() - with_replica
     );
     stop.cancel();
+    alive.abort();
     following.await?;
     Ok(())
 }

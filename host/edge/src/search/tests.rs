@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
 
 use super::*;
 use crate::replica::Replica;
@@ -112,11 +113,11 @@ fn ids(replica: &Replica, query: &Query) -> Vec<String> {
 fn finds_what_a_scan_finds() {
     let seed = match std::env::var("SEED") {
         Ok(seed) => seed.parse().unwrap(),
-        Err(_) => std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as u64,
+        Err(_) => RandomState::new().hash_one("seed"),
     };
-    println!("SEED={seed}");
-    let bytes: Vec<u8> = [seed; 4].iter().flat_map(|part| part.to_le_bytes()).collect();
-    let config = Config { cases: 60, failure_persistence: None, ..Config::default() };
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&u64::to_be_bytes(seed));
+    let config = Config { cases: 40, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
     let steps = prop::collection::vec(step(), 1..40);
     let tried = runner.run(&steps, |steps| {
@@ -145,7 +146,7 @@ fn finds_what_a_scan_finds() {
         Ok(())
     });
     if let Err(failure) = tried {
-        panic!("SEED={seed}: {failure}");
+        panic!("{failure}\nagain with SEED={seed}");
     }
 }
 
