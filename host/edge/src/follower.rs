@@ -54,7 +54,10 @@ impl Follower {
             }
             None => Finding::down("no snapshot yet"),
             Some(age) if age > limits::STALE => Finding::degraded(format!("{} s old", age.as_secs())),
-            Some(_) => Finding::up(format!("at position {}", replica.position(&region))),
+            Some(_) => match replica.index_trouble() {
+                Some(trouble) => Finding::degraded(format!("no text index, searches are slow: {trouble}")),
+                None => Finding::up(format!("at position {}", replica.position(&region))),
+            },
         });
         let (node, region, replica) = (Arc::clone(&self.node), Arc::clone(&self.region), self.replica.clone());
         metrics.before_scrape(move |metrics| metrics.replica(&node, &region, replica.position(&region), replica.age(&region)));
@@ -111,7 +114,14 @@ impl Follower {
         if let Some(snapshot) = snapshot {
             let position = snapshot.position;
             self.identity.replace(&self.region, &snapshot.facts)?;
-            self.replica.replace(&self.region, position, snapshot.facts)?;
+            if snapshot.facts.len() < limits::INDEX_BEHIND {
+                self.replica.replace(&self.region, position, snapshot.facts)?;
+            } else {
+                let (replica, region) = (self.replica.clone(), Arc::clone(&self.region));
+                // It takes seconds where there are many events: not on a thread that others need.
+                let replaced = tokio::task::spawn_blocking(move || replica.replace(&region, position, snapshot.facts)).await;
+                replaced.map_err(|error| feed::Error::Unavailable(format!("the snapshot was not taken: {error}")))??;
+            }
             *cursor = Some(Cursor { epoch: snapshot.epoch, position });
         }
         // Only a source that breaks its word gives neither.
@@ -120,6 +130,11 @@ impl Follower {
             let batch = in_time(limits::FEED_SILENCE, batches.next()).await?.unwrap_or(Err(feed::Error::Ended))?;
             *pause = limits::FEED_RETRY.0;
             self.apply(&batch, at)?;
+            if self.replica.index_lags() {
+                let replica = self.replica.clone();
+                // If it fails, searches do without.
+                drop(tokio::task::spawn_blocking(move || replica.reindex()).await);
+            }
         }
     }
 

@@ -27,6 +27,7 @@ mod problem;
 mod regions;
 mod replica;
 mod request_id;
+mod search;
 mod service;
 #[cfg(test)]
 mod testing;

@@ -72,6 +72,18 @@ pub const FEED_OPEN: Duration = Duration::from_secs(60);
 pub const FEED_HEARTBEAT: Duration = Duration::from_millis(250);
 /// A replica older than this is stale, and health says so.
 pub const STALE: Duration = Duration::from_secs(2);
+/// Changed events with which the text index is committed anew; a search reads the texts of fewer by itself.
+pub const INDEX_BEHIND: usize = 64;
+/// Bytes that the text index gathers before it makes a segment of them; the least that tantivy takes.
+pub const INDEX_BYTES: usize = 15_000_000;
+/// The text index merges segments of which more than this share is out of date, so that what was replaced takes no memory.
+pub const INDEX_STALE_SHARE: f32 = 0.2;
+/// Segments of the text index with fewer events than this count as equals, and are merged when there are [`INDEX_SEGMENTS`] of them.
+pub const INDEX_SMALL_SEGMENT: u32 = 1_000;
+/// See [`INDEX_SMALL_SEGMENT`].
+pub const INDEX_SEGMENTS: usize = 8;
+/// After the text index has failed, how long every text is read instead before it is built anew.
+pub const INDEX_RETRY: Duration = Duration::from_secs(60);
 /// What a component is told to wait while the replica has nothing to answer from, in milliseconds.
 pub const RETRY_MS: u32 = 500;
 /// Tokens that were verified and are remembered, in each of two generations; about 300 bytes each.

@@ -1,7 +1,7 @@
 //! The read model in memory, as components read it: `marquee:edge/replica`.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use capabilities::edge as wit;
@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use crate::clock;
 use crate::limits;
 use crate::regions::{Regions, home};
+use crate::search::{Indexer, Lookup};
 
 /// What this node knows of what is public, of every region that it follows. Cheap to clone; clones are one.
 #[derive(Clone)]
@@ -19,10 +20,19 @@ pub struct Replica(Arc<Inner>);
 
 struct Inner {
     /// Of all regions: one list is searched, and sorted.
-    model: RwLock<ReadModel>,
+    state: RwLock<State>,
+    /// Locked before `state`.
+    indexer: Mutex<Indexer>,
     regions: Regions<View>,
     /// Counts what was applied, for who waits for it.
     applied: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct State {
+    model: ReadModel,
+    /// Told of every event of the model that changes.
+    lookup: Lookup,
 }
 
 /// How far this node follows a region. Only its follower writes it.
@@ -57,44 +67,76 @@ impl Replica {
     #[must_use]
     pub fn new<'a>(regions: impl IntoIterator<Item = &'a str>) -> Self {
         let regions = Regions::new(regions.into_iter().map(|name| (name.into(), View::default())));
-        Self(Arc::new(Inner { model: RwLock::default(), regions, applied: watch::Sender::new(0) }))
+        let (state, indexer) = (RwLock::default(), Mutex::default());
+        Self(Arc::new(Inner { state, indexer, regions, applied: watch::Sender::new(0) }))
     }
 
-    /// Replaces what is known of a region by a snapshot.
+    /// Replaces what is known of a region by a snapshot. Takes seconds where it is large.
     pub(crate) fn replace(&self, region: &str, position: i64, facts: Vec<Fact>) -> Result<(), Full> {
         let belongs = |id: &str| self.0.regions.is_of(id, region);
         let mut new = ReadModel::default();
         for fact in facts {
             if subject(&fact).is_some_and(belongs) {
-                apply(&mut new, fact)?;
+                apply(&mut new, &mut Lookup::default(), fact)?;
             }
         }
         let old = {
-            let mut model = self.0.model.write().unwrap_or_else(PoisonError::into_inner);
-            if self.0.regions.len() > 1 && model.len_without(belongs) + new.len() > limits::EVENTS {
+            let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
+            if self.0.regions.len() > 1 && state.model.len_without(belongs) + new.len() > limits::EVENTS {
                 return Err(Full);
             }
-            let old = model.replace(belongs, new);
+            state.lookup.note_all();
+            let old = state.model.replace(belongs, new);
             self.current(region, |_| position);
             old
         };
         // Not under the lock: it may be large.
         drop(old);
+        if self.index_lags() {
+            self.reindex();
+        }
         Ok(())
     }
 
     /// Applies what follows in a region; facts that are older than what is known change nothing.
     pub(crate) fn apply(&self, region: &str, position: i64, facts: &[Fact]) -> Result<(), Full> {
         if !facts.is_empty() {
-            let mut model = self.0.model.write().unwrap_or_else(PoisonError::into_inner);
+            let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
+            let State { model, lookup } = &mut *state;
             for fact in facts {
                 if subject(fact).is_some_and(|id| self.0.regions.is_of(id, region)) {
-                    apply(&mut model, fact.clone())?;
+                    apply(model, lookup, fact.clone())?;
                 }
             }
         }
         self.current(region, |known| known.max(position));
         Ok(())
+    }
+
+    /// Whether [`Self::reindex`] should be called; searches find everything all the same.
+    pub(crate) fn index_lags(&self) -> bool {
+        // Few events are read as fast as they are looked up.
+        self.read(|state| state.model.len() >= limits::INDEX_BEHIND && state.lookup.lags())
+    }
+
+    /// Has the index of texts catch up with the model. Blocks for milliseconds, or seconds after a snapshot, but no reader.
+    pub(crate) fn reindex(&self) {
+        let mut indexer = self.0.indexer.lock().unwrap_or_else(PoisonError::into_inner);
+        let work = self.read(|state| state.lookup.work(&state.model, &mut indexer));
+        let written = indexer.write(work);
+        self.0.state.write().unwrap_or_else(PoisonError::into_inner).lookup.advance(written);
+    }
+
+    /// As if the library had failed.
+    #[cfg(test)]
+    pub(crate) fn lose_index(&self) {
+        self.0.state.write().unwrap_or_else(PoisonError::into_inner).lookup.lose();
+    }
+
+    /// Why searches have to do without an index of texts, if they do.
+    #[must_use]
+    pub fn index_trouble(&self) -> Option<String> {
+        self.read(|state| state.lookup.trouble())
     }
 
     /// Notes that a region's view is current, at the position that follows from the one before.
@@ -114,7 +156,7 @@ impl Replica {
     /// How many events it holds, of all regions.
     #[must_use]
     pub fn events(&self) -> usize {
-        self.read(ReadModel::len)
+        self.read(|state| state.model.len())
     }
 
     /// How long ago its view of a region was last known to be current; none: never.
@@ -137,7 +179,7 @@ impl Replica {
         let concerns = |id: &str| {
             home(id).is_some_and(|home| region.map_or_else(|| self.0.regions.named(home).is_some(), |region| region == home))
         };
-        seen.is_empty() || self.read(|model| seen.satisfied_by(model, concerns))
+        seen.is_empty() || self.read(|state| seen.satisfied_by(&state.model, concerns))
     }
 
     /// Returns once it [has](Self::has) what a client has seen; false if that takes longer than `limit`.
@@ -161,8 +203,8 @@ impl Replica {
         self.0.applied.subscribe().wait_for(|_| self.0.regions.nearest().is_some_and(reached)).await.unwrap();
     }
 
-    fn read<R>(&self, read: impl FnOnce(&ReadModel) -> R) -> R {
-        read(&self.0.model.read().unwrap_or_else(PoisonError::into_inner))
+    fn read<R>(&self, read: impl FnOnce(&State) -> R) -> R {
+        read(&self.0.state.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// When the home of this id was last known to be as it is here; an error where nothing is known of it.
@@ -180,14 +222,14 @@ impl Replica {
 
     fn find(&self, id: &str) -> Result<wit::EventView, wit::ReadError> {
         let as_of = self.as_of(id)?;
-        let doc = self.read(|model| model.get(id).map(Arc::clone)).ok_or(wit::ReadError::NotFound)?;
+        let doc = self.read(|state| state.model.get(id).map(Arc::clone)).ok_or(wit::ReadError::NotFound)?;
         Ok(wit::EventView { event: event(&doc), as_of })
     }
 
     fn page(&self, query: wit::Query) -> Result<wit::Page, wit::ReadError> {
         let query = read_query(query);
         let (as_of, incomplete) = self.as_of_all()?;
-        let page = self.read(|model| model.search(&query, clock::now()));
+        let page = self.read(|state| state.lookup.search(&state.model, &query, clock::now()));
         let page = page.map_err(|SearchError::BadCursor| wit::ReadError::BadCursor)?;
         Ok(wit::Page {
             items: page.items.iter().map(|doc| event(doc)).collect(),
@@ -201,7 +243,7 @@ impl Replica {
 
     fn left(&self, event_id: &str) -> Result<wit::Availability, wit::ReadError> {
         let as_of = self.as_of(event_id)?;
-        let view = self.read(|model| model.availability(event_id, clock::now())).ok_or(wit::ReadError::NotFound)?;
+        let view = self.read(|state| state.model.availability(event_id, clock::now())).ok_or(wit::ReadError::NotFound)?;
         let lines = view.lines.into_iter().map(|line| wit::LineAvailability {
             ticket_type: line.ticket_type,
             capacity: line.capacity,
@@ -221,7 +263,8 @@ fn subject(fact: &Fact) -> Option<&str> {
     }
 }
 
-fn apply(model: &mut ReadModel, fact: Fact) -> Result<(), Full> {
+fn apply(model: &mut ReadModel, lookup: &mut Lookup, fact: Fact) -> Result<(), Full> {
+    let event = if let Fact::Event(doc) = &fact { Some(doc.id.clone()) } else { None };
     let full = model.len() >= limits::EVENTS;
     if let Fact::Event(doc) = &fact
         && full
@@ -229,7 +272,11 @@ fn apply(model: &mut ReadModel, fact: Fact) -> Result<(), Full> {
     {
         return Err(Full);
     }
-    model.apply(fact);
+    if model.apply(fact)
+        && let Some(id) = event
+    {
+        lookup.note(&id);
+    }
     Ok(())
 }
 
