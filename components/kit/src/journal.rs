@@ -66,15 +66,9 @@ pub fn text<T: Serialize + ?Sized>(value: &T) -> Result<String, sql::Error> {
     serde_json::to_string(value).map_err(|error| sql::Error::Other(format!("an entry does not serialize: {error}")))
 }
 
-/// Ids for the batches of one transaction, in order.
-pub fn ids(now: i64) -> impl Iterator<Item = String> {
-    let prefix = id::unique(now);
-    (0..).map(move |index: u32| format!("{prefix}{index:04}"))
-}
-
-/// What of these rows is public, as one text: a JSON array. None where nothing is.
-pub fn facts<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Option<String> {
-    let facts: Vec<&str> = rows.into_iter().filter_map(|row| row.fact.as_deref()).collect();
+/// The facts of one batch, each as JSON, as one text: a JSON array. None where there are none.
+pub fn facts<'a>(facts: impl Iterator<Item = &'a str>) -> Option<String> {
+    let facts: Vec<&str> = facts.collect();
     (!facts.is_empty()).then(|| format!("[{}]", facts.join(",")))
 }
 
@@ -92,7 +86,7 @@ pub async fn write_rows(tx: &mut Tx, rows: Vec<Row>) -> Result<(), sql::Error> {
     let now = tx.now();
     let (batch, count) = (id::unique(now), rows.len());
     let entries = i64::try_from(count).unwrap_or(i64::MAX);
-    let parameters = params![&batch, now, entries, facts(&rows)];
+    let parameters = params![&batch, now, entries, facts(rows.iter().filter_map(|row| row.fact.as_deref()))];
     tx.execute("INSERT INTO journal_batches (id, at, entries, facts) VALUES ($1, $2, $3, $4)", parameters).await?;
     let mut parameters = Vec::with_capacity(count * 7);
     for (ordinal, Row { topic, kind, aggregate, version, payload, fact: _ }) in (0i64..).zip(rows) {

@@ -1,6 +1,7 @@
 //! The ledger: the only writer of inventory and bookings.
 //!
-//! A shell around [`ledger_core`], which decides. Each `apply` is one transaction on one connection (`transaction`):
+//! A shell around [`ledger_engine`], which runs batches of commands, and [`ledger_core`], which decides: what is here is SQL, ids and time. Each
+//! `apply` is one transaction on one connection (`transaction`):
 //!
 //! 1. swap the version of each event, in the order of event ids. The swap is the fence: on Postgres it takes the row's lock, on SQLite the
 //!    transaction has the file's already. Whoever else believes to be the event's only writer waits there, and reads what this one wrote;
@@ -9,16 +10,10 @@
 //! 4. write it all, journal included, and commit. Where nothing changes the transaction is rolled back, the swap with it.
 //!
 //! No state is kept between calls, so any number of ledgers may work on one database. Where the variable `ledger_cache` is `on` and the database is
-//! Postgres, what can be decided from memory is (`quick`), and whatever goes wrong there is sorted out in a transaction.
+//! Postgres, what can be decided from memory is (`postgres`), and whatever goes wrong there is sorted out in a transaction.
 
-mod attempts;
-mod cache;
-mod clock;
-mod journal;
 mod limits;
-mod plan;
 mod postgres;
-mod quick;
 mod read;
 mod statement;
 #[cfg(test)]
@@ -28,106 +23,99 @@ mod wit;
 mod write;
 
 use kit::{hash, id};
-use ledger_core::{Action, Command, Fresh, Receipt, Rejection, Settings};
-use quick::Memory;
+use ledger_core::{Command, Rejection, Settings};
+use ledger_engine::{Answer, Context, Failure, Memory};
 use std::cell::RefCell;
-
-/// What one command is answered.
-type Answer = Result<Receipt, Rejection>;
-
-/// What decisions depend on beside the database. It never changes under an instance.
-#[derive(Clone)]
-struct Context {
-    /// The first part of ids made here.
-    region: String,
-    settings: Settings,
-    /// Whether state is kept in memory between calls.
-    cache: bool,
-}
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 thread_local! {
     static CONTEXT: RefCell<Option<Context>> = const { RefCell::new(None) };
     /// Taken out by a call and put back at its end: one that comes meanwhile begins with none.
-    static MEMORY: RefCell<Memory> = RefCell::default();
+    static MEMORY: RefCell<Memory<postgres::Session>> = RefCell::default();
 }
 
-impl Context {
-    async fn load() -> Result<Self, kit::Problem> {
-        if let Some(known) = CONTEXT.with_borrow(Clone::clone) {
-            return Ok(known);
-        }
-        let settings = Settings {
-            hold: kit::config::duration("hold_seconds").await?,
-            paying_cap: kit::config::duration("paying_cap_seconds").await?,
-        };
-        let cache = kit::config::switch("ledger_cache").await? && kit::sql::on_postgres().await?;
-        let context = Self { region: kit::config::region().await?, settings, cache };
-        CONTEXT.set(Some(context.clone()));
-        Ok(context)
+async fn context() -> Result<Context, kit::Problem> {
+    if let Some(known) = CONTEXT.with_borrow(Clone::clone) {
+        return Ok(known);
+    }
+    let settings = Settings {
+        hold: kit::config::duration("hold_seconds").await?,
+        paying_cap: kit::config::duration("paying_cap_seconds").await?,
+    };
+    let cache = kit::config::switch("ledger_cache").await? && kit::sql::on_postgres().await?;
+    let context = Context { region: kit::config::region().await?, settings, cache };
+    CONTEXT.set(Some(context.clone()));
+    Ok(context)
+}
+
+/// The database that the variable `database` names.
+struct Database;
+
+impl ledger_engine::Database for Database {
+    type Session = postgres::Session;
+    type Transaction = transaction::Transaction;
+
+    async fn session(&self) -> Result<(Self::Session, i64), Failure> {
+        postgres::Session::open().await
+    }
+
+    async fn begin(&self) -> Result<Self::Transaction, Failure> {
+        transaction::Transaction::begin().await
     }
 }
 
-/// What one call decides with.
-struct Call {
-    context: Context,
-    randomness: hash::Randomness,
+/// What one call has of its host.
+struct Host(hash::Randomness);
+
+impl ledger_engine::Host for Host {
+    fn elapsed(&self) -> Duration {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        START.elapsed()
+    }
+
+    fn unique(&mut self, now: i64) -> String {
+        id::with(now, self.0.take())
+    }
+
+    fn secret(&mut self) -> String {
+        hash::base32(&self.0.take::<32>())
+    }
+
+    fn log(text: &str) {
+        kit::router::log(text);
+    }
 }
 
-impl Call {
-    fn new(context: Context, commands: usize) -> Self {
-        Self { context, randomness: hash::Randomness::new(commands * limits::RANDOM_BYTES) }
+/// A database's failure, by what is to be done about it.
+fn failure(error: kit::sql::Error) -> Failure {
+    match error {
+        kit::sql::Error::Unique(text) => Failure::Race(text),
+        kit::sql::Error::Busy => Failure::Busy,
+        kit::sql::Error::Unavailable(text) => Failure::Down(text),
+        kit::sql::Error::CommitUnknown(text) => Failure::Doubt(text),
+        kit::sql::Error::Constraint(text) | kit::sql::Error::Other(text) => Failure::Bad(text),
     }
+}
 
-    /// The ids and secrets that a command may need, made at this time.
-    fn fresh(&mut self, command: &Command, now: i64) -> Fresh {
-        let mut fresh = Fresh { booking: String::new(), ticket_seed: String::new(), refund: String::new() };
-        let new_id = |randomness: &mut hash::Randomness| format!("{}_{}", self.context.region, id::with(now, randomness.take()));
-        match command.action {
-            Action::Hold(_) => {
-                fresh.booking = new_id(&mut self.randomness);
-                fresh.ticket_seed = hash::base32(&self.randomness.take::<32>());
-            }
-            Action::Confirm(_) | Action::Cancel(_) => fresh.refund = new_id(&mut self.randomness),
-            Action::Open(_) | Action::Adjust(_) | Action::Close(_) => {}
-            Action::BeginPayment(_) | Action::EndPayment(_) | Action::Expire => {}
-        }
-        fresh
-    }
+/// A database that cannot be opened: nothing was done.
+fn down(problem: kit::Problem) -> Failure {
+    Failure::Down(problem.log.unwrap_or(problem.detail))
 }
 
 /// Decides every command: one answer per command, in order.
 async fn apply(commands: Vec<Command>) -> Vec<Answer> {
-    if commands.len() > limits::COMMANDS {
-        let text = format!("{} commands: at most {}", commands.len(), limits::COMMANDS);
-        return commands.iter().map(|_| Err(Rejection::Invalid(text.clone()))).collect();
-    }
-    // What is malformed never reaches the database.
-    let mut answers: Vec<Option<Answer>> = commands.iter().map(|command| ledger_core::validate(command).err().map(Err)).collect();
-    let sound: Vec<Command> =
-        commands.into_iter().zip(&answers).filter(|(_, answer)| answer.is_none()).map(|(command, _)| command).collect();
-    let mut decided = decide(&sound).await.into_iter();
-    // As many are left open as were sound. Should an answer be missing after all, nothing is claimed.
-    answers.iter_mut().map(|answer| answer.take().or_else(|| decided.next()).unwrap_or(Err(Rejection::Unknown))).collect()
-}
-
-async fn decide(commands: &[Command]) -> Vec<Answer> {
-    let context = match Context::load().await {
+    let context = match context().await {
         Ok(context) => context,
         Err(problem) => {
             kit::router::log(&format!("ledger: {}", problem.log.unwrap_or(problem.detail)));
-            return commands.iter().map(|_| Err(Rejection::Unavailable(limits::RETRY_MILLISECONDS))).collect();
+            let not_done = Rejection::Unavailable(ledger_engine::limits::RETRY_MILLISECONDS);
+            return commands.iter().map(|_| Err(not_done.clone())).collect();
         }
     };
-    let mut call = Call::new(context, commands.len());
+    let mut host = Host(hash::Randomness::new(commands.len() * limits::RANDOM_BYTES));
     let mut memory = MEMORY.take();
-    let transact = async |commands: &[&Command], first: bool| {
-        if first && call.context.cache {
-            return quick::run(&mut memory, commands, &mut call).await;
-        }
-        memory.forget(commands);
-        Ok(transaction::run(commands, &mut call).await?.into_iter().map(Some).collect())
-    };
-    let answers = attempts::run(commands, transact, kit::router::log).await;
+    let answers = ledger_engine::apply(&context, &Database, &mut host, &mut memory, commands).await;
     MEMORY.set(memory);
     answers
 }

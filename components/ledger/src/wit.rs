@@ -1,7 +1,7 @@
 //! The export, and the way between its types and [`ledger_core`]'s.
 
-use crate::Answer;
 use ledger_core as core;
+use ledger_engine::Answer;
 
 mod bindings {
     spin_sdk::wit_bindgen::generate!({

@@ -5,13 +5,11 @@
 mod load;
 mod write;
 
-pub use write::Writes;
-
-use crate::attempts::Failure;
-use crate::plan::Plan;
-use crate::read::{BookingRow, KeyRow, PlacesRow, RefundRow};
+use crate::read::{self, BookingRow};
+use crate::{down, failure};
 use kit::sql::Error;
-use kit::sql::postgres::{Parameter, Session};
+use kit::sql::postgres::{self, Parameter};
+use ledger_engine::{Failure, HoldRow, Inventory, KeyRow, LineRow, PlacesRow, Plan, Reading, RefundRow, Write};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 
@@ -21,65 +19,65 @@ const SETTINGS: &str = "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)
     set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false), set_config('jit', 'off', false)";
 
 /// Ready to be asked.
-pub struct Store {
-    session: Session,
-}
-
-/// What was read by key, of one moment.
-pub struct Reading {
-    /// The database's clock.
-    pub clock: i64,
-    /// Of the events that are open.
-    pub versions: BTreeMap<String, u64>,
-    pub keys: Vec<KeyRow>,
-    pub bookings: Vec<BookingRow>,
-    /// Places that were bought; those that are held stand in memory.
-    pub bought: Vec<PlacesRow>,
-    pub refunds: Vec<RefundRow>,
-}
+pub struct Session(postgres::Session);
 
 type ReadingRow = (i64, Option<String>, Option<String>, Option<String>, Option<String>, Option<String>);
 
-impl Store {
-    /// A store, and the database's clock.
+impl Session {
+    /// A session, and the database's clock.
     pub async fn open() -> Result<(Self, i64), Failure> {
-        let down = |problem: kit::Problem| Failure::Down(problem.log.unwrap_or(problem.detail));
-        let session = Session::open().await.map_err(down)?;
+        let session = postgres::Session::open().await.map_err(down)?;
         let session = session.ok_or_else(|| Failure::Down("the database is not Postgres".to_owned()))?;
-        let rows: Vec<(i64,)> = session.all(SETTINGS, Vec::new()).await?;
-        let (clock,) = one(rows)?;
-        Ok((Self { session }, clock))
+        let rows: Vec<(i64,)> = session.all(SETTINGS, Vec::new()).await.map_err(failure)?;
+        let (clock,) = one(rows).map_err(failure)?;
+        Ok((Self(session), clock))
     }
 
-    /// Reads what these commands need, these further bookings, and the versions of their events.
-    pub async fn read(&self, plan: &Plan<'_>, bookings: Vec<Option<String>>) -> Result<Reading, Failure> {
+    async fn reading(&self, plan: &Plan<'_>, bookings: Vec<String>) -> Result<Reading, Error> {
         let parameters = vec![
             texts(plan.events.keys().copied()),
             texts(plan.keys.iter().map(|(event, _, _)| *event)),
             texts(plan.keys.iter().map(|(_, subject, _)| subject.as_str())),
             texts(plan.keys.iter().map(|(_, _, key)| *key)),
-            Parameter::ArrayStr(plan.bookings.iter().map(|id| Some((*id).to_owned())).chain(bookings).collect()),
+            Parameter::ArrayStr(plan.bookings.iter().map(|id| (*id).to_owned()).chain(bookings).map(Some).collect()),
             texts(plan.buyers.iter().map(|(event, _)| *event)),
             texts(plan.buyers.iter().map(|(_, person)| *person)),
             texts(plan.payments.iter().copied()),
         ];
-        let rows: Vec<ReadingRow> = self.session.all(include_str!("read.sql"), parameters).await?;
+        let rows: Vec<ReadingRow> = self.0.all(include_str!("read.sql"), parameters).await?;
         let (clock, versions, keys, bookings, bought, refunds) = one(rows)?;
-        Ok(Reading {
-            clock,
-            versions: json(versions)?,
-            keys: json(keys)?,
-            bookings: json(bookings)?,
-            bought: json(bought)?,
-            refunds: json(refunds)?,
-        })
+        let (versions, keys): (BTreeMap<String, u64>, Vec<KeyRow>) = (json(versions)?, json(keys)?);
+        let bookings: Vec<BookingRow> = json(bookings)?;
+        let (bought, refunds): (Vec<PlacesRow>, Vec<RefundRow>) = (json(bought)?, json(refunds)?);
+        Ok(Reading { clock, versions, keys, bookings: read::records(bookings)?, bought, refunds })
     }
 
-    /// Writes these, all or nothing. Gives the numbers of the events that were written: an event whose version was not the one that was
-    /// decided on any more is left out, with everything that belongs to it.
-    pub async fn write(&self, writes: Writes) -> Result<Vec<usize>, Failure> {
-        let rows: Vec<(i64, i64)> = self.session.commit(include_str!("write.sql"), writes.into_parameters()).await?;
+    async fn written(&self, now: i64, writes: Vec<Write<'_>>) -> Result<Vec<usize>, Error> {
+        let parameters = write::parameters(now, writes)?;
+        let rows: Vec<(i64, i64)> = self.0.commit(include_str!("write.sql"), parameters).await?;
         Ok(rows.into_iter().filter_map(|(number, _)| usize::try_from(number).ok()).collect())
+    }
+}
+
+impl ledger_engine::Session for Session {
+    async fn fence(&self, event: &str, by: u64) -> Result<Option<Inventory>, Failure> {
+        self.fenced(event, by).await.map_err(failure)
+    }
+
+    async fn lines(&self, event: &str) -> Result<Vec<LineRow>, Failure> {
+        self.lines_of(event).await.map_err(failure)
+    }
+
+    async fn holds(&self, event: &str, after: (i64, &str), limit: i64) -> Result<Vec<HoldRow>, Failure> {
+        self.page_of_holds(event, after, limit).await.map_err(failure)
+    }
+
+    async fn read(&self, plan: &Plan<'_>, bookings: Vec<String>) -> Result<Reading, Failure> {
+        self.reading(plan, bookings).await.map_err(failure)
+    }
+
+    async fn write(&self, now: i64, writes: Vec<Write<'_>>) -> Result<Vec<usize>, Failure> {
+        self.written(now, writes).await.map_err(failure)
     }
 }
 

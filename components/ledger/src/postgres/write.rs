@@ -1,10 +1,10 @@
 //! From batches to the parameters of `write.sql`, in its order.
 
-use crate::journal::Row;
 use crate::statement::bigint;
 use kit::sql::Error;
 use kit::sql::postgres::Parameter;
-use ledger_core::{BookingWrite, Changes, LineWrite, Record, State};
+use ledger_core::{BookingWrite, LineWrite, Record};
+use ledger_engine::{Row, Write};
 
 /// A column of BIGINT.
 type Numbers = Vec<Option<i64>>;
@@ -95,8 +95,8 @@ columns!(Journal {
 });
 
 /// Everything that some events' batches write.
-pub struct Writes {
-    now: i64,
+#[derive(Default)]
+struct Columns {
     swapped: Swapped,
     opened: Opened,
     lines: Lines,
@@ -110,27 +110,19 @@ pub struct Writes {
     journal: Journal,
 }
 
-impl Writes {
-    /// Nothing yet, at this time.
-    pub fn new(now: i64) -> Self {
-        Self {
-            now,
-            swapped: Swapped::default(),
-            opened: Opened::default(),
-            lines: Lines::default(),
-            new_lines: Lines::default(),
-            new_bookings: NewBookings::default(),
-            items: Items::default(),
-            bookings: Bookings::default(),
-            keys: Keys::default(),
-            refunds: Refunds::default(),
-            journal_batches: JournalBatches::default(),
-            journal: Journal::default(),
-        }
+/// The statement's parameters, at this time.
+pub(super) fn parameters(now: i64, writes: Vec<Write<'_>>) -> Result<Vec<Parameter>, Error> {
+    let mut columns = Columns::default();
+    for write in writes {
+        columns.add(write)?;
     }
+    Ok(columns.into_parameters(now))
+}
 
-    /// Adds an event's batch: `number` is what it is called in the answer, `commands` by how much its version grows to `state`'s.
-    pub fn add(&mut self, number: usize, state: &State, changes: &Changes, commands: usize) -> Result<(), Error> {
+impl Columns {
+    /// Adds an event's batch.
+    fn add(&mut self, write: Write<'_>) -> Result<(), Error> {
+        let Write { number, state, changes, keys, commands, journal, journal_batch } = write;
         let no = Some(bigint(number as u64));
         let terms = &state.terms;
         let (version, status) = (bigint(state.version), Some(terms.status.as_str().to_owned()));
@@ -163,7 +155,7 @@ impl Writes {
         }
         changes.lines.iter().for_each(|(ticket_type, line)| self.line(no, ticket_type, line));
         changes.bookings.values().for_each(|write| self.booking(no, write));
-        for key in &changes.keys {
+        for key in keys {
             let to = &mut self.keys;
             let outcome = serde_json::to_string(&*key.accepted);
             let outcome = outcome.map_err(|error| Error::Other(format!("an outcome does not serialize: {error}")))?;
@@ -183,6 +175,7 @@ impl Writes {
             to.currency.push(Some(refund.currency.clone()));
             to.reason.push(Some(refund.reason.as_str().to_owned()));
         }
+        self.tell(no, journal_batch, journal);
         Ok(())
     }
 
@@ -237,12 +230,11 @@ impl Writes {
     }
 
     /// Adds what is told of an event, under an id of its own: of events that are left out nothing is told, and what is told has no gaps.
-    pub fn tell(&mut self, number: usize, batch: String, rows: Vec<Row>) {
-        let no = Some(bigint(number as u64));
+    fn tell(&mut self, no: Option<i64>, batch: String, rows: Vec<Row>) {
         let to = &mut self.journal_batches;
         to.no.push(no);
         to.entries.push(Some(bigint(rows.len() as u64)));
-        to.facts.push(kit::journal::facts(&rows));
+        to.facts.push(kit::journal::facts(rows.iter().filter_map(|row| row.fact.as_deref())));
         let to = &mut self.journal;
         for (ordinal, row) in (0i64..).zip(rows) {
             to.no.push(no);
@@ -257,8 +249,9 @@ impl Writes {
         self.journal_batches.id.push(Some(batch));
     }
 
-    pub(super) fn into_parameters(self) -> Vec<Parameter> {
-        let mut all = vec![Parameter::Int64(self.now)];
+    /// In the statement's order.
+    fn into_parameters(self, now: i64) -> Vec<Parameter> {
+        let mut all = vec![Parameter::Int64(now)];
         self.swapped.parameters(&mut all);
         self.opened.parameters(&mut all);
         self.lines.parameters(&mut all);

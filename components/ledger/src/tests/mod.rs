@@ -1,5 +1,4 @@
-//! What can be tried without a host: the statements against a real SQLite, and what happens when transactions fail.
+//! What can be tried without a host: the statements against a real SQLite.
 
-mod attempts;
 mod node;
 mod sqlite;

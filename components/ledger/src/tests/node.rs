@@ -1,12 +1,11 @@
-//! A ledger on a real SQLite, its statements driven as [`crate::transaction`] drives them.
+//! A ledger on a real SQLite, its statements driven as [`ledger_engine`] drives them.
 
-use crate::plan::Plan;
-use crate::read::{self, BookingRow, InventoryRow, KeyRow, LineRow, PlacesRow, Read, RefundRow};
+use crate::read::{self, BookingRow, InventoryRow, LineRow};
 use crate::statement::Statement;
-use crate::transaction::{Decided, decide};
-use crate::{Answer, write};
+use crate::write;
 use kit::sql::Value;
 use ledger_core::*;
+use ledger_engine::{Answer, Decided, KeyRow, PlacesRow, Plan, Read, RefundRow, decide};
 use rusqlite::types::{ToSqlOutput, Value as Sql};
 use rusqlite::{Connection, Row, ToSql};
 use std::path::{Path, PathBuf};
@@ -75,19 +74,20 @@ impl Node {
         let mut read = Read::default();
         for (event, members) in &plan.events {
             for row in self.all(Some(read::swap(event, members.len())), inventory_row) {
-                read.inventory(event, row, members.len()).unwrap();
+                read.inventory(event, row.read(event).unwrap(), members.len());
             }
         }
         if read.is_empty() {
             return read;
         }
-        read.lines(self.all(Some(read.lines_statement()), line_row));
-        read.keys(self.all(Read::keys_statement(plan), key_row)).unwrap();
-        let named = self.all(Read::bookings_statement(plan), booking_row);
-        let overdue = self.all(Some(read.overdue_statement(now)), booking_row);
-        read.bookings(named, overdue, now).unwrap();
-        read.places(plan, self.all(Read::places_statement(plan, now), places_row));
-        let refunds = self.all(read.refunds_statement(plan), refund_row);
+        let lines = self.all(Some(read::lines_statement(&read.events())), line_row);
+        read.lines(lines.into_iter().map(Into::into).collect());
+        read.keys(self.all(read::keys_statement(plan), key_row)).unwrap();
+        let named = self.all(read::bookings_statement(plan), booking_row);
+        let overdue = self.all(Some(read::overdue_statement(&read.events(), now)), booking_row);
+        read.bookings(read::records(named).unwrap(), read::records(overdue).unwrap(), now);
+        read.places(plan, self.all(read::places_statement(plan, now), places_row));
+        let refunds = self.all(read::refunds_statement(&read.payments(plan)), refund_row);
         read.refunds(refunds);
         read
     }

@@ -1,12 +1,11 @@
 //! What stands in the tables after what was decided, and what the database itself refuses.
 
 use super::node::{Database, MINUTE, SETTINGS, START, booking, command, confirm, fresh, hold, open, order, person, sale};
-use crate::plan::Plan;
-use crate::read::{self, Read};
+use crate::read;
 use crate::statement::Statement;
-use crate::transaction::decide;
 use crate::write;
 use ledger_core::*;
+use ledger_engine::{Plan, Read, decide};
 
 #[test]
 fn rows_say_what_was_decided() {
@@ -140,8 +139,9 @@ fn the_largest_batch_fits_into_statements() {
     let names: Vec<_> = wide.offers.iter().map(|offer| offer.ticket_type.clone()).collect();
     let lines: Vec<_> = names.iter().map(|name| (name.as_str(), 1)).collect();
     node.apply(START, &[command(Subject::Platform, "eu_a", Action::Open(wide))]);
-    let commands: Vec<_> =
-        (0..crate::limits::COMMANDS).map(|number| command(person(&format!("p{number}")), "eu_a", order(&lines))).collect();
+    let commands: Vec<_> = (0..ledger_engine::limits::COMMANDS)
+        .map(|number| command(person(&format!("p{number}")), "eu_a", order(&lines)))
+        .collect();
     let answers = node.apply(START, &commands);
     assert!(answers.iter().all(Result::is_ok));
     assert_eq!(node.one("SELECT COUNT(*) FROM booking_items"), 256 * 50);
@@ -175,12 +175,12 @@ fn no_statement_reads_a_table_from_end_to_end() {
     let read = node.load(&plan, START);
     let statements = [
         Some(read::swap("eu_a", 3)),
-        Some(read.lines_statement()),
-        Read::keys_statement(&plan),
-        Read::bookings_statement(&plan),
-        Some(read.overdue_statement(START)),
-        Read::places_statement(&plan, START),
-        read.refunds_statement(&plan),
+        Some(read::lines_statement(&read.events())),
+        read::keys_statement(&plan),
+        read::bookings_statement(&plan),
+        Some(read::overdue_statement(&read.events(), START)),
+        read::places_statement(&plan, START),
+        read::refunds_statement(&read.payments(&plan)),
     ];
     let decided = decide(&commands, &plan, read, START, SETTINGS, |_| fresh());
     let writes = write::statements(&decided.batches, START).unwrap().into_iter().map(|write| write.statement);

@@ -1,23 +1,28 @@
 //! The database's clock between two readings of it.
 
-use crate::limits;
-use std::time::{Duration, Instant};
+use crate::{Host, limits};
+use std::time::Duration;
 
 /// The database's clock as it was read, advanced by the monotonic clock. A node's own clock decides nothing.
+#[derive(Debug)]
 pub struct Clock {
     database: i64,
-    read: Instant,
+    read: Duration,
 }
 
 impl Clock {
     /// It says this now: microseconds since the Unix epoch.
-    pub fn new(database: i64) -> Self {
-        Self { database, read: Instant::now() }
+    pub fn new(database: i64, host: &impl Host) -> Self {
+        Self { database, read: host.elapsed() }
     }
 
     /// What it says by now; after a pause only what it said, so that whoever goes by it finds it behind and reads it again.
-    pub fn now(&self) -> i64 {
-        let since = self.read.elapsed();
+    pub fn now(&self, host: &impl Host) -> i64 {
+        #[cfg(feature = "bugs")]
+        if crate::bugs::planted(crate::bugs::Bug::NodeClock) {
+            return host.wall_clock();
+        }
+        let since = host.elapsed().saturating_sub(self.read);
         if since > Duration::from_micros(limits::CLOCK_TRUSTED) {
             return self.database;
         }

@@ -1,7 +1,6 @@
 //! When a transaction fails: try again, find out, or single out the command it is about.
 
 use crate::{Answer, limits};
-use kit::sql;
 use ledger_core::{Command, Rejection};
 use std::fmt;
 
@@ -19,18 +18,6 @@ pub enum Failure {
     Doubt(String),
     /// A command that the database refuses, or a fault of ours: nothing was done.
     Bad(String),
-}
-
-impl From<sql::Error> for Failure {
-    fn from(error: sql::Error) -> Self {
-        match error {
-            sql::Error::Unique(text) => Self::Race(text),
-            sql::Error::Busy => Self::Busy,
-            sql::Error::Unavailable(text) => Self::Down(text),
-            sql::Error::CommitUnknown(text) => Self::Doubt(text),
-            sql::Error::Constraint(text) | sql::Error::Other(text) => Self::Bad(text),
-        }
-    }
 }
 
 impl fmt::Display for Failure {

@@ -21,6 +21,8 @@ pub struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
+    /// What these commands need.
+    #[must_use]
     pub fn new(commands: &[&'a Command]) -> Self {
         let mut plan = Self::default();
         for (place, command) in commands.iter().copied().enumerate() {
@@ -61,6 +63,7 @@ impl<'a> Plan<'a> {
     }
 
     /// How many commands there are on an event.
+    #[must_use]
     pub fn commands_of(&self, event: &str) -> usize {
         self.events.get(event).map_or(0, Vec::len)
     }

@@ -3,7 +3,7 @@
 use crate::limits;
 use ledger_core::{Changes, Holds, State};
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// An event at a version that this ledger made itself, by loading it or by a batch: no two ledgers ever remember the same version.
 pub struct Event {
@@ -13,8 +13,8 @@ pub struct Event {
 
 enum Entry {
     Known(Box<Event>),
-    /// It has more holds than are kept: not worth another try before then.
-    TooLarge(Instant),
+    /// It has more holds than are kept: not worth another try before then, by the host's clock.
+    TooLarge(Duration),
 }
 
 /// Events, those used last.
@@ -33,23 +33,23 @@ pub enum Known<'a> {
 }
 
 impl Cache {
-    pub fn get(&mut self, event: &str) -> Known<'_> {
+    pub fn get(&mut self, event: &str, elapsed: Duration) -> Known<'_> {
         self.uses += 1;
         match self.events.get_mut(event) {
             Some((Entry::Known(known), used)) => {
                 *used = self.uses;
                 Known::Yes(known)
             }
-            Some((Entry::TooLarge(until), _)) if Instant::now() < *until => Known::TooLarge,
+            Some((Entry::TooLarge(until), _)) if elapsed < *until => Known::TooLarge,
             Some(_) | None => Known::No,
         }
     }
 
     /// An event as it was loaded or opened.
-    pub fn insert(&mut self, state: State, holds: Holds) {
+    pub fn insert(&mut self, state: State, holds: Holds, elapsed: Duration) {
         let event = state.event.clone();
         let entry = if holds.len() > limits::HOLDS {
-            Entry::TooLarge(Instant::now() + Duration::from_secs(limits::TOO_LARGE_SECONDS))
+            Entry::TooLarge(elapsed + Duration::from_secs(limits::TOO_LARGE_SECONDS))
         } else {
             Entry::Known(Box::new(Event { state, holds }))
         };
@@ -59,7 +59,7 @@ impl Cache {
     }
 
     /// What a batch that is durable made of an event, at this time.
-    pub fn fold(&mut self, state: State, changes: &Changes, now: i64) {
+    pub fn fold(&mut self, state: State, changes: &Changes, now: i64, elapsed: Duration) {
         let known = match self.events.remove(&state.event) {
             Some((Entry::Known(known), _)) => Some(known.holds),
             _ => None,
@@ -68,7 +68,7 @@ impl Cache {
         let opened = changes.inventory.as_ref().is_some_and(|inventory| inventory.new);
         let Some(mut holds) = known.or_else(|| opened.then(|| Holds::new(now))) else { return };
         holds.apply(changes);
-        self.insert(state, holds);
+        self.insert(state, holds, elapsed);
     }
 
     pub fn forget(&mut self, event: &str) {
@@ -122,29 +122,29 @@ mod tests {
     }
 
     fn known(cache: &mut Cache, event: &str) -> bool {
-        matches!(cache.get(event), Known::Yes(_))
+        matches!(cache.get(event, Duration::ZERO), Known::Yes(_))
     }
 
     #[test]
     fn who_was_not_used_for_longest_is_forgotten_first() {
         let mut cache = Cache::default();
         for number in 0..limits::EVENTS {
-            cache.insert(state(&number.to_string()), Holds::default());
+            cache.insert(state(&number.to_string()), Holds::default(), Duration::ZERO);
         }
         assert!(known(&mut cache, "0"));
-        cache.insert(state("new"), Holds::default());
+        cache.insert(state("new"), Holds::default(), Duration::ZERO);
         assert!(known(&mut cache, "0") && known(&mut cache, "new") && !known(&mut cache, "1"));
     }
 
     #[test]
     fn holds_are_bounded_for_all_and_for_one() {
         let mut cache = Cache::default();
-        cache.insert(state("a"), holds(limits::HOLDS / 2 + 1));
-        cache.insert(state("b"), holds(limits::HOLDS / 2));
+        cache.insert(state("a"), holds(limits::HOLDS / 2 + 1), Duration::ZERO);
+        cache.insert(state("b"), holds(limits::HOLDS / 2), Duration::ZERO);
         assert!(!known(&mut cache, "a") && known(&mut cache, "b"));
-        cache.insert(state("c"), holds(limits::HOLDS + 1));
-        assert!(matches!(cache.get("c"), Known::TooLarge));
+        cache.insert(state("c"), holds(limits::HOLDS + 1), Duration::ZERO);
+        assert!(matches!(cache.get("c", Duration::ZERO), Known::TooLarge));
         cache.forget("c");
-        assert!(matches!(cache.get("c"), Known::No));
+        assert!(matches!(cache.get("c", Duration::ZERO), Known::No));
     }
 }

@@ -1,19 +1,37 @@
 //! What is told of what changed.
 
-use crate::statement::bigint;
-use kit::journal::{BOOKING_EVENTS, FEED_ONLY, text};
-use kit::sql::Error;
-use kit::time;
+use crate::attempts::Failure;
+use jiff::Timestamp;
 use ledger_core::{Batch, Booking, BookingItem, EntryKind, SaleStatus};
 use read_model::{Availability, Fact, Line};
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 
-pub use kit::journal::Row;
+/// One thing that happened, as the journal's columns have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The Kafka topic; none: for the feed alone.
+    pub topic: Option<&'static str>,
+    /// For example `booking.created`.
+    pub kind: &'static str,
+    /// The id of what it happened to.
+    pub aggregate: String,
+    /// The aggregate's version after it.
+    pub version: i64,
+    /// For consumers inside, JSON; never a secret.
+    pub payload: String,
+    /// A [`Fact`] as JSON: what the public may know of it.
+    pub fact: Option<String>,
+}
+
+/// Where bookings are told of.
+const BOOKING_EVENTS: Option<&str> = Some("booking-events");
+/// No topic: the fact is for edges alone.
+const FEED_ONLY: Option<&str> = None;
 
 /// The rows of one event's batch: its bookings' in the order they were decided in, then what is left to sell. `version` is what the
 /// inventory's row says once this is committed.
-pub fn rows(batch: &Batch, version: u64) -> Result<Vec<Row>, Error> {
+pub fn rows(batch: &Batch, version: u64) -> Result<Vec<Row>, Failure> {
     let changes = batch.changes();
     if changes.is_empty() {
         return Ok(Vec::new());
@@ -36,17 +54,29 @@ pub fn rows(batch: &Batch, version: u64) -> Result<Vec<Row>, Error> {
     Ok(rows)
 }
 
+fn text<T: Serialize>(value: &T) -> Result<String, Failure> {
+    serde_json::to_string(value).map_err(|error| Failure::Bad(format!("an entry does not serialize: {error}")))
+}
+
+/// A BIGINT. Versions stay below 2^63.
+fn bigint(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
 /// Instants as text. Most bookings of a batch have the same.
 #[derive(Default)]
 struct Instants(BTreeMap<i64, String>);
 
 impl Instants {
     fn text(&mut self, instant: i64) -> String {
-        self.0.entry(instant).or_insert_with(|| time::format(instant)).clone()
+        self.0
+            .entry(instant)
+            .or_insert_with(|| Timestamp::from_microsecond(instant).map(|at| at.to_string()).unwrap_or_default())
+            .clone()
     }
 }
 
-fn booking_row(kind: EntryKind, booking: &Booking, instants: &mut Instants) -> Result<Row, Error> {
+fn booking_row(kind: EntryKind, booking: &Booking, instants: &mut Instants) -> Result<Row, Failure> {
     Ok(Row {
         topic: BOOKING_EVENTS,
         kind: match kind {
