@@ -12,6 +12,7 @@ const TRIES = 60;
 
 // When each booking was acknowledged, by this machine's clock, tagged with its id.
 const acceptedAt = new Trend('accepted_at');
+const acknowledged = new Counter('acknowledged');
 const again = new Counter('answers_try_again');
 const unknown = new Counter('answers_unknown');
 const gaveUp = new Counter('gave_up');
@@ -19,7 +20,7 @@ const unexpected = new Counter('answers_unexpected');
 const hold = new Trend('hold_duration', true);
 
 export const options = {
-  summaryTrendStats: ['count', 'med', 'p(95)', 'p(99)', 'max'],
+  summaryTrendStats: ['med', 'p(95)', 'p(99)', 'max'],
   scenarios: {
     onsale: {
       executor: 'constant-arrival-rate',
@@ -30,11 +31,11 @@ export const options = {
       maxVUs: short ? 400 : 1000,
     },
   },
-  thresholds: { accepted_at: ['count>0'], answers_unexpected: ['count==0'], gave_up: ['count==0'] },
+  thresholds: { acknowledged: ['count>0'], answers_unexpected: ['count==0'], gave_up: ['count==0'] },
 };
 
 export function setup() {
-  const event = publish('The one whose seller dies', CAPACITY, 4500, 100000);
+  const event = publish('The one whose seller dies', CAPACITY, 4500, 1000);
   return { event, buyers: Array.from({ length: BUYERS }, (_, n) => register(`buyer${n}`)) };
 }
 
@@ -46,6 +47,7 @@ export default function ({ event, buyers }) {
   for (let attempt = 0; attempt < TRIES; attempt += 1) {
     const answer = http.post(at('/api/bookings'), body, options);
     if (answer.status === 201) {
+      acknowledged.add(1);
       acceptedAt.add(Date.now(), { booking: answer.json('id') });
       hold.add(Date.now() - began);
       return;
@@ -65,7 +67,7 @@ export default function ({ event, buyers }) {
 export function handleSummary(data) {
   const count = (metric) => figure(data, metric, 'count');
   return verdict('failover', data, [
-    `${count('accepted_at')} bookings acknowledged of ${count('iterations')} wanted; ${count('answers_try_again')} answers "not done, try again", ${count('answers_unknown')} unknown, ${count('gave_up')} gave up, ${count('dropped_iterations')} never started`,
+    `${count('acknowledged')} bookings acknowledged of ${count('iterations')} wanted; ${count('answers_try_again')} answers "not done, try again", ${count('answers_unknown')} unknown, ${count('gave_up')} gave up, ${count('dropped_iterations')} never started`,
     `from first asked to acknowledged: median ${figure(data, 'hold_duration', 'med').toFixed(1)} ms, p95 ${figure(data, 'hold_duration', 'p(95)').toFixed(1)} ms, longest ${figure(data, 'hold_duration', 'max').toFixed(0)} ms`,
   ]);
 }

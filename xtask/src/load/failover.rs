@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Child, Command},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -31,8 +31,9 @@ pub fn run(short: bool) -> Result<()> {
     let samples = PathBuf::from(format!("target/failover-{}.json", std::process::id()));
     say(&format!("k6 runs failover against {urls}"));
     let mut k6 = k6("failover", short)?;
-    let k6 = k6.env("URLS", urls).args(["--out", &format!("json={}", samples.display())]).spawn().context("cannot start k6")?;
-    let killed = kill_leader(&fleet, Duration::from_secs(if short { BEFORE.1 } else { BEFORE.0 }));
+    let mut k6 =
+        k6.env("URLS", urls).args(["--out", &format!("json={}", samples.display())]).spawn().context("cannot start k6")?;
+    let killed = kill_leader(&fleet, &mut k6, Duration::from_secs(if short { BEFORE.1 } else { BEFORE.0 }));
     // It is waited for whatever happened.
     end("failover", k6)?;
     let killed = killed?;
@@ -60,13 +61,13 @@ pub fn run(short: bool) -> Result<()> {
 
 /// Kills, as a power cut does, the node that leads the event that is on sale, once it has been so for a while. Gives when, in milliseconds
 /// since the Unix epoch.
-fn kill_leader(fleet: &Fleet, after: Duration) -> Result<f64> {
+fn kill_leader(fleet: &Fleet, k6: &mut Child, after: Duration) -> Result<f64> {
     let deadline = Instant::now() + BEGINS;
     let event = loop {
         if let Some(event) = fleet.query("SELECT event FROM bookings LIMIT 1")?.into_iter().flatten().next() {
             break event;
         }
-        if Instant::now() > deadline {
+        if Instant::now() > deadline || k6.try_wait()?.is_some() {
             bail!("nothing was sold within {} s", BEGINS.as_secs());
         }
         std::thread::sleep(Duration::from_millis(100));
