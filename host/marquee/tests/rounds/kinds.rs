@@ -36,8 +36,8 @@ pub const ALL: [Kind; 9] = [
     Kind::Clock,
 ];
 
-/// Milliseconds: longer than a lease of 2 s.
-const LONG: (u64, u64) = (2_500, 4_000);
+/// Milliseconds, longer than a lease of 2 s: from who wakes up as it ends to who finds everything changed.
+const LONG: (u64, u64) = (2_500, 7_000);
 /// How long Postgres stays away.
 const AWAY: (u64, u64) = (100, 1_500);
 /// By how much a clock jumps, in seconds: longer than a token lives, and than anything waits.
