@@ -28,17 +28,10 @@ impl Fleet {
         certificates(folder, &["eu/eu-1", "eu/eu-2", "edge-0", "edge-1"]);
         let mut environment = environment.to_vec();
         environment.push(("SPIN_VARIABLE_DATABASE".to_owned(), database.to_owned()));
-        let region = |name: &str| {
-            let text = format!("name = \"{name}\"\nregion = \"eu\"\n{}", common(name, "nodes"));
-            Node::start("region", folder, name, &text, environment.clone())
-        };
+        let region = |name: &str| Node::start("region", folder, name, &region_config(name), environment.clone());
         let regions = vec![region("eu-1"), region("eu-2")];
-        let nodes: Vec<_> = regions.iter().map(|node| format!("{:?}", node.addresses[0])).collect();
-        let edge = |name: &str| {
-            let text =
-                format!("name = \"{name}\"\n{}[region]\nname = \"eu\"\nnodes = [{}]\n", common(name, "public"), nodes.join(", "));
-            Node::start("edge", folder, name, &text, Vec::new())
-        };
+        let nodes: Vec<_> = regions.iter().map(|node| node.addresses[0].clone()).collect();
+        let edge = |name: &str| Node::start("edge", folder, name, &edge_config(name, &nodes), Vec::new());
         Self { edges: vec![edge("edge-0"), edge("edge-1")], regions }
     }
 }
@@ -47,6 +40,16 @@ impl Fleet {
 pub fn certificates(folder: &Path, nodes: &[&str]) {
     let made = Command::new(env!("CARGO_BIN_EXE_marquee")).arg("certificates").arg(folder).args(nodes).output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
+/// The file of a node of the region `eu`.
+pub fn region_config(name: &str) -> String {
+    format!("name = \"{name}\"\nregion = \"eu\"\n{}", common(name, "nodes"))
+}
+
+/// The file of an edge that reaches the region's nodes at these addresses.
+pub fn edge_config(name: &str, nodes: &[String]) -> String {
+    format!("name = \"{name}\"\n{}[region]\nname = \"eu\"\nnodes = {nodes:?}\n", common(name, "public"))
 }
 
 /// What every node's file says.
@@ -108,6 +111,11 @@ impl Node {
         let mut child = self.child.take().unwrap();
         signal("-TERM", child.id());
         child.wait().unwrap()
+    }
+
+    /// Whether it has been started and not ended since.
+    pub fn runs(&self) -> bool {
+        self.child.is_some()
     }
 
     /// Stands still, or goes on.
