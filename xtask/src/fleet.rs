@@ -101,11 +101,11 @@ fn common(name: &str, listen: &str) -> Result<String> {
     ))
 }
 
-/// As the coordinator has it: FNV-1a of the event's id.
+/// As the coordinator has it: FNV-1a of the event's id, its halves folded together.
 fn partition(event: &str, partitions: u64) -> u64 {
     let hash =
         event.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    hash.checked_rem(partitions).unwrap_or_default()
+    (hash ^ (hash >> 32)).checked_rem(partitions).unwrap_or_default()
 }
 
 impl Node {

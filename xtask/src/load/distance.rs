@@ -62,7 +62,7 @@ impl Far {
             let toxic = json!({"type": "latency", "stream": stream, "attributes": {"latency": ONE_WAY_MS}});
             ureq::post(format!("{}/proxies/{address}/toxics", self.control)).send_json(toxic)?;
         }
-        Ok(made["listen"].as_str().context("toxiproxy named no address")?.to_owned())
+        Ok(made.get("listen").and_then(Value::as_str).context("toxiproxy named no address")?.to_owned())
     }
 }
 

@@ -82,7 +82,9 @@ fn kill_leader(fleet: &Fleet, k6: &mut Child, after: Duration) -> Result<f64> {
 fn read(file: &Path) -> Result<Vec<Accepted>> {
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
     let points = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let of_ours = points.filter(|point| point["type"] == "Point" && point["metric"] == "accepted_at");
+    let of_ours = points.filter(|point| {
+        point.get("type").is_some_and(|kind| kind == "Point") && point.get("metric").is_some_and(|metric| metric == "accepted_at")
+    });
     let read = |point: Value| -> Option<Accepted> {
         let data = point.get("data")?;
         Some(Accepted { at: data.get("value")?.as_f64()?, booking: data.get("tags")?.get("booking")?.as_str()?.to_owned() })

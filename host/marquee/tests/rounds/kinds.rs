@@ -75,6 +75,12 @@ impl Kind {
         }
     }
 
+    /// Whether bookings are expected to flow again in time. A node that is cut off in silence holds on to what it was asked, and an edge asks
+    /// elsewhere after its own 5 s only.
+    pub fn has_a_bound(self) -> bool {
+        !matches!(self, Self::EdgesCutOff | Self::PostgresCutOff)
+    }
+
     pub async fn strike(self, mut scene: Scene<'_>) -> Struck {
         match self {
             Self::Kill => kill(&mut scene).await,
