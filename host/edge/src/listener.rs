@@ -14,9 +14,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::application::{Region, Traffic};
+use crate::application::Traffic;
 use crate::connection::Connection;
 use crate::cors::Cors;
+use crate::homes::Homes;
 use crate::limits;
 use crate::replica::Replica;
 use crate::service::Service;
@@ -26,8 +27,8 @@ pub struct Options<T> {
     /// Answers what runs here.
     pub traffic: Arc<T>,
     /// Answers what does not. None: everything runs here.
-    pub region: Option<Arc<dyn Region>>,
-    /// What this node knows; with it, a client that has seen more is sent to the region.
+    pub homes: Option<Homes>,
+    /// What this node knows; with it, a client that has seen more is sent to its region.
     pub replica: Option<Replica>,
     /// Where requests are counted.
     pub metrics: Arc<Metrics>,
@@ -49,8 +50,8 @@ impl<T: Traffic> Edge<T> {
     /// An edge of these parts.
     #[must_use]
     pub fn new(options: Options<T>) -> Self {
-        let Options { traffic, region, replica, metrics, cors, trusted_proxies, drain } = options;
-        Self { service: Arc::new(Service { traffic, region, replica, metrics, cors, trusted_proxies }), drain }
+        let Options { traffic, homes, replica, metrics, cors, trusted_proxies, drain } = options;
+        Self { service: Arc::new(Service { traffic, homes, replica, metrics, cors, trusted_proxies }), drain }
     }
 
     /// Serves `listener` until `stop`; then takes no more connections, lets requests in flight finish, and returns.

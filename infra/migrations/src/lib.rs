@@ -14,6 +14,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { portable: include_str!("../0001_foundation.sql"), postgres: "" },
     Migration { portable: include_str!("../0002_leases.sql"), postgres: include_str!("../0002_views.postgres.sql") },
     Migration { portable: include_str!("../0003_ledger.sql"), postgres: include_str!("../0003_ledger.postgres.sql") },
+    Migration { portable: include_str!("../0004_accounts.sql"), postgres: "" },
 ];
 
 /// What a database may be.
