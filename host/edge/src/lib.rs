@@ -10,6 +10,7 @@
 //! - A component never sees what concerns one hop only, nor what a client says about itself that only a host may say.
 //! - What this node knows of an event never goes backwards.
 
+mod accept;
 mod application;
 mod body;
 mod clock;
@@ -35,6 +36,7 @@ mod service;
 mod testing;
 mod tokens;
 
+pub use accept::accept;
 pub use application::{Components, Region, Traffic, answer};
 pub use body::{Body, known, received};
 pub use clock::now;

@@ -10,10 +10,11 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use telemetry::Metrics;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::accept::accept;
 use crate::application::Traffic;
 use crate::connection::Connection;
 use crate::cors::Cors;
@@ -86,32 +87,6 @@ fn builder() -> Builder<TokioExecutor> {
         .max_concurrent_streams(limits::STREAMS)
         .max_header_list_size(u32::try_from(limits::READ_BUFFER_BYTES).unwrap_or(u32::MAX));
     builder
-}
-
-/// The next connection, once there is room for one; none when it is time to stop.
-async fn accept(
-    listener: &TcpListener,
-    connections: &Arc<Semaphore>,
-    stop: &CancellationToken,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let accepting = async {
-        // Nobody closes the semaphore.
-        let permit = Arc::clone(connections).acquire_owned().await.ok()?;
-        loop {
-            match listener.accept().await {
-                Ok((stream, peer)) => return Some((stream, peer, permit)),
-                Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(limits::ACCEPT_PAUSE).await;
-                }
-            }
-        }
-    };
-    tokio::select! {
-        biased;
-        () = stop.cancelled() => None,
-        accepted = accepting => accepted,
-    }
 }
 
 async fn connection<T: Traffic>(
