@@ -6,12 +6,14 @@ use read_model::Fact;
 use serde::Deserialize;
 use serde_json::json;
 
-/// One of both.
+/// One of these.
 #[derive(Deserialize)]
 struct Document {
     /// Public keys, and sessions that were ended.
     #[serde(default)]
     facts: Vec<Fact>,
+    /// Ids of all the keys that there are: others have lost their trust.
+    only_keys: Option<Vec<String>>,
     /// Somebody, as `GET /api/auth/me` there shows them.
     user: Option<Visitor>,
     /// Whom they may organise for, as `GET /api/organisers` there lists them.
@@ -46,6 +48,10 @@ pub async fn keep(request: Request) -> Answer {
             Fact::SessionRevoked { session, until } => sessions::repeat(&mut tx, session, *until).await?,
             Fact::Event(_) | Fact::Availability(_) => {}
         }
+    }
+    if let Some(kids) = document.only_keys.filter(|kids| !kids.is_empty()) {
+        let statement = format!("DELETE FROM signing_keys WHERE kid NOT IN ({})", sql::list(1, kids.len()));
+        tx.execute(&statement, kids.iter().map(sql::Value::from)).await?;
     }
     if let Some(user) = &document.user {
         meet(&mut tx, user, &document.organisers).await?;

@@ -81,3 +81,82 @@ fn named(body: &[u8], member: &str) -> Option<String> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use futures::future::BoxFuture;
+    use http::StatusCode;
+    use serde_json::json;
+
+    /// A region that says its name and what it was sent, or is not there.
+    struct Named(&'static str, Option<StatusCode>);
+
+    impl Region for Named {
+        fn handle(&self, request: Request<RequestBody>) -> BoxFuture<'_, Result<Response<Body>, Problem>> {
+            Box::pin(async {
+                let status = self.1.ok_or(Problem::Unavailable(1))?;
+                let sent = request.into_body().collect().await.map_err(|_| Problem::Internal)?.to_bytes();
+                let item = json!({"id": format!("{}_1", self.0), "created_at": "2027-03-01T19:00:00Z"});
+                let answer = json!({"items": [item], "next_cursor": null, "sent": String::from_utf8_lossy(&sent)});
+                let mut response = Response::new(Body::full(Bytes::from(answer.to_string())));
+                *response.status_mut() = status;
+                Ok(response)
+            })
+        }
+    }
+
+    fn homes(eu: Option<StatusCode>, us: Option<StatusCode>) -> Homes {
+        let regions: [(Arc<str>, Arc<dyn Region>); 2] =
+            [("eu".into(), Arc::new(Named("eu", eu))), ("us".into(), Arc::new(Named("us", us)))];
+        Homes::new(Regions::new(regions), "us").unwrap()
+    }
+
+    async fn ask(homes: &Homes, home: &Home, path: &str, body: &str) -> Result<serde_json::Value, Problem> {
+        let request = Request::post(path).body(body::known(Bytes::from(body.to_owned()))).unwrap();
+        let answer = homes.handle(home, request).await?.into_body().collect().await.unwrap().to_bytes();
+        Ok(serde_json::from_slice(&answer).unwrap())
+    }
+
+    #[tokio::test]
+    async fn requests_go_where_the_manifest_says() {
+        let homes = homes(Some(StatusCode::OK), Some(StatusCode::OK));
+        let member = Home::Body("at".into());
+        for (home, path, body, region) in [
+            (&Home::Path, "/api/bookings/us_1/cancel", "", "us_1"),
+            (&Home::Path, "/api/bookings/eu_1", "", "eu_1"),
+            (&Home::Path, "/api/bookings/ap_1", "", "eu_1"),
+            (&Home::Path, "/api/events", "", "eu_1"),
+            (&Home::Accounts, "/api/auth/eu_1", "", "us_1"),
+            (&member, "/api/events", r#"{"at": "us"}"#, "us_1"),
+            (&member, "/api/payments", r#"{"at": "us_7"}"#, "us_1"),
+            (&member, "/api/payments", r#"{"at": "mars"}"#, "eu_1"),
+            (&member, "/api/payments", r#"{"at": 7}"#, "eu_1"),
+            (&member, "/api/payments", "nonsense", "eu_1"),
+        ] {
+            let answer = ask(&homes, home, path, body).await.unwrap();
+            assert_eq!((answer["items"][0]["id"].as_str(), answer["sent"].as_str()), (Some(region), Some(body)), "{path} {body}");
+        }
+        assert!(Homes::new(Regions::one("eu", Arc::new(Named("eu", None)) as _), "us").is_none());
+    }
+
+    #[tokio::test]
+    async fn every_region_has_its_part_of_a_list() {
+        let ok = Some(StatusCode::OK);
+        for (eu, us, items, incomplete) in [
+            (ok, ok, json!(["us_1", "eu_1"]), serde_json::Value::Null),
+            (ok, None, json!(["eu_1"]), json!(["us"])),
+            (Some(StatusCode::SERVICE_UNAVAILABLE), ok, json!(["us_1"]), json!(["eu"])),
+        ] {
+            let answer = ask(&homes(eu, us), &Home::Every, "/api/bookings", "").await.unwrap();
+            let ids: Vec<_> = answer["items"].as_array().unwrap().iter().map(|item| item["id"].clone()).collect();
+            assert_eq!((json!(ids), &answer["incomplete"]), (items, &incomplete));
+        }
+        assert_eq!(ask(&homes(None, None), &Home::Every, "/api/bookings", "").await, Err(Problem::Unavailable(1)));
+        // What is wrong with the request all would say.
+        let refusing = homes(Some(StatusCode::BAD_REQUEST), ok);
+        let request = Request::get("/api/bookings").body(runtime::empty()).unwrap();
+        assert_eq!(refusing.handle(&Home::Every, request).await.unwrap().status(), StatusCode::BAD_REQUEST);
+    }
+}

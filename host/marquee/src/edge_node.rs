@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{self, EdgeNode};
 use crate::data_folder::DataFolder;
-use crate::edge_side::{EdgeSide, Home};
+use crate::edge_side::{Behind, EdgeSide, Home};
 use crate::error::Error;
 use crate::listeners::at;
 use crate::roles::Roles;
@@ -54,8 +54,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let outbound_http = capabilities::outbound_http::OutboundHttp::new(own_address.to_string().parse().ok());
     let side = EdgeSide::start(
         &config.name,
-        regions,
-        accounts,
+        Behind { regions, accounts },
         &version,
         Some(outbound_http),
         &mut Roles::default(),

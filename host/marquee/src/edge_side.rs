@@ -25,6 +25,14 @@ pub struct Home {
     pub feed: Arc<dyn edge::feed::Source>,
 }
 
+/// All that an edge sells for.
+pub struct Behind<'a> {
+    /// The nearest first.
+    pub regions: Vec<Home>,
+    /// The name of the one that keeps the accounts.
+    pub accounts: &'a str,
+}
+
 /// What an edge answers with.
 pub struct EdgeSide {
     traffic: Arc<Switch>,
@@ -33,12 +41,10 @@ pub struct EdgeSide {
 }
 
 impl EdgeSide {
-    /// Starts following the regions' feeds, in `tasks` and until `stop`; the nearest comes first, and one keeps the `accounts`. `name` is what
-    /// metrics and health call it.
+    /// Starts following the regions' feeds, in `tasks` and until `stop`. `name` is what metrics and health call it.
     pub fn start(
         name: &str,
-        regions: Vec<Home>,
-        accounts: &str,
+        Behind { regions, accounts }: Behind<'_>,
         version: &Arc<Version>,
         outbound_http: Option<OutboundHttp>,
         roles: &mut Roles,

@@ -10,7 +10,7 @@ use telemetry::Metrics;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::edge_side::{EdgeSide, Home};
+use crate::edge_side::{Behind, EdgeSide, Home};
 use crate::error::Error;
 use crate::region_side::{Options, RegionSide};
 use crate::roles::Roles;
@@ -42,8 +42,9 @@ impl Platform {
                 ledger: Arc::clone(&region.coordinator) as _,
                 feed: Arc::clone(&region.feed) as _,
             };
+            let behind = Behind { regions: vec![home], accounts: &name };
             let (watched, background) = ((health, &**metrics), (&followers, &stop));
-            edges.push(EdgeSide::start(edge, vec![home], &name, version, outbound_http.clone(), roles, watched, background)?);
+            edges.push(EdgeSide::start(edge, behind, version, outbound_http.clone(), roles, watched, background)?);
         }
         Ok(Self { edges, region, followers, stop })
     }

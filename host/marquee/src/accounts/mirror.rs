@@ -88,6 +88,12 @@ impl Mirror {
         };
         if let Some(snapshot) = snapshot {
             self.repeat(&snapshot.facts).await?;
+            // Keys that are no longer there are no longer good.
+            let kids = snapshot.facts.iter().filter_map(|fact| match fact {
+                Fact::Key { kid, .. } => Some(kid),
+                _ => None,
+            });
+            keep(&self.traffic, &serde_json::json!({ "only_keys": kids.collect::<Vec<_>>() })).await?;
             *cursor = Some(Cursor { epoch: snapshot.epoch, position: snapshot.position });
         }
         loop {
