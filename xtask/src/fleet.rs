@@ -59,7 +59,7 @@ impl Fleet {
     /// Starts the next edge, which reaches the region's nodes at these addresses; gives its base URL.
     pub fn edge(&mut self, nodes: &[String]) -> Result<String> {
         let name = format!("edge-{}", self.edges.len());
-        let text = format!("{}[region]\nname = \"eu\"\nnodes = {nodes:?}\n", common(&name, "public")?);
+        let text = format!("{}[[regions]]\nname = \"eu\"\nnodes = {nodes:?}\n", common(&name, "public")?);
         let edge = Node::start("edge", &self.folder, &name, &text, &[])?;
         let url = format!("http://{}", edge.addresses.first().context("no address")?);
         self.edges.push(edge);

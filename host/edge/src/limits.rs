@@ -43,6 +43,19 @@ pub const REQUEST_ID_BYTES: usize = 64;
 /// What `Retry-After` says where nobody knows better, in seconds.
 pub const RETRY_AFTER_SECONDS: u32 = 1;
 
+// Regions ------------------------------------------------------------------------------------------------------------
+
+/// Requests at once whose body is looked into, because it says which region they are for.
+pub const BODIES_LOOKED_AT: usize = 256;
+/// How long a region may take for its part of a list that all of them have parts of; then the list goes without it.
+pub const LIST: Duration = Duration::from_secs(3);
+/// Bytes of a region's part.
+pub const LIST_BYTES: usize = 1024 * 1024;
+/// Items of such a list where the client does not say: as many as the components give then.
+pub const LIST_ITEMS: usize = 20;
+/// How long a list that only this node can give waits until it has what its reader has seen.
+pub const CATCH_UP: Duration = Duration::from_secs(1);
+
 // CORS ---------------------------------------------------------------------------------------------------------------
 
 /// Origins that may be configured.

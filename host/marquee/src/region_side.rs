@@ -6,13 +6,15 @@ use capabilities::ledger::Ledger;
 use capabilities::mail::FileMailer;
 use capabilities::{Bindings, Secret};
 use edge::{Follower, Identity, Region, Replica};
+use fleet::RemoteRegion;
 use region::coordinator::{self, Coordinator, Membership};
 use region::{ComponentLedger, Database, Feed, Node, Retention, Sequencer, Ticker, Upkeep};
-use runtime::{Manifest, Version};
+use runtime::{Manifest, Switch, Version};
 use telemetry::{Health, Metrics};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::accounts::{Mirror, Visitors};
 use crate::commands;
 use crate::data_folder::DataFolder;
 use crate::error::Error;
@@ -33,6 +35,8 @@ pub struct RegionSide {
     pub coordinator: Arc<Coordinator>,
     /// What edges follow.
     pub feed: Arc<Feed>,
+    /// What answers, by the version that has the traffic.
+    pub traffic: Arc<Switch>,
     tasks: TaskTracker,
     /// Those that write: they stop first, and finish what they have.
     writers: CancellationToken,
@@ -93,6 +97,7 @@ impl RegionSide {
         let bindings =
             Bindings { mailer: Some(Arc::new(mailer)), ..bindings(&replica, &identity, Arc::clone(&coordinator) as _, base) };
         let switch = roles.add(version, bindings);
+        let traffic = Arc::clone(&switch);
         let node = Node::new(Arc::clone(&switch), replica, wake, Arc::clone(metrics));
 
         let (tasks, writers, followers) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
@@ -101,7 +106,15 @@ impl RegionSide {
         tasks.spawn(Ticker::new(Arc::clone(&switch), coordinator.runner(), Arc::clone(metrics)).run(writers.clone()));
         tasks.spawn(Upkeep::new(database, retention, coordinator.runner()).run(writers.clone()));
         tasks.spawn(deciding.run(move || ComponentLedger::new(Arc::clone(&switch)), writers.clone()));
-        Ok(Self { node: Arc::new(node), coordinator, feed, tasks, writers, followers })
+        Ok(Self { node: Arc::new(node), coordinator, feed, traffic, tasks, writers, followers })
+    }
+
+    /// Follows the region that keeps the accounts, where that is another, and has this one's node ask it who its visitors are.
+    pub fn with_accounts_of(&mut self, accounts: &RemoteRegion, health: &Health) {
+        let mirror = Mirror::new(Arc::new(accounts.clone()), Arc::clone(&self.traffic), self.coordinator.runner());
+        mirror.register(health);
+        self.tasks.spawn(mirror.run(self.writers.clone()));
+        self.node = Arc::new(Visitors::new(Arc::clone(&self.node), Arc::new(accounts.clone()), Arc::clone(&self.traffic)));
     }
 
     /// Finishes what is queued, then stops everything. Nobody hands anything over any more.

@@ -9,6 +9,7 @@ use prometheus::{
 };
 
 use crate::Error;
+use crate::breakers::Breakers;
 use crate::limits::{BATCH_BUCKETS, DURATION_BUCKETS, LABEL_SETS};
 
 /// In what part of a node a request was answered.
@@ -57,27 +58,6 @@ impl FailureKind {
     }
 }
 
-/// How a circuit breaker is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BreakerState {
-    /// What it guards is used.
-    Closed,
-    /// It is being tried.
-    HalfOpen,
-    /// It is left alone for a while.
-    Open,
-}
-
-impl BreakerState {
-    const fn as_number(self) -> f64 {
-        match self {
-            Self::Closed => 0.0,
-            Self::HalfOpen => 0.5,
-            Self::Open => 1.0,
-        }
-    }
-}
-
 /// What a request is counted under.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestLabels<'a> {
@@ -105,6 +85,7 @@ pub struct Metrics {
     failures: IntCounterVec,
     tick_failures: IntCounterVec,
     breakers: GaugeVec,
+    guards: Breakers,
     calls: IntCounterVec,
     merged: Histogram,
     routes: RwLock<HashSet<Box<str>>>,
@@ -174,6 +155,7 @@ impl Metrics {
                 "Commands of concurrent callers in one request to a region.",
                 BATCH_BUCKETS,
             ))?,
+            guards: Breakers::default(),
             routes: RwLock::default(),
             hooks: RwLock::default(),
         };
@@ -230,9 +212,10 @@ impl Metrics {
         self.tick_failures.with_label_values(&[component]).inc();
     }
 
-    /// Says how a circuit breaker is. `breaker` comes from the configuration.
-    pub fn breaker(&self, breaker: &str, state: BreakerState) {
-        self.breakers.with_label_values(&[breaker]).set(state.as_number());
+    /// The node's circuit breakers, which are metrics as well.
+    #[must_use]
+    pub fn breakers(&self) -> &Breakers {
+        &self.guards
     }
 
     /// Counts a request to a node of a region. `region` comes from the configuration; `kind` and `outcome` are of closed sets.
@@ -254,6 +237,9 @@ impl Metrics {
     pub fn render(&self) -> Result<Vec<u8>, Error> {
         for hook in self.hooks.read().unwrap_or_else(PoisonError::into_inner).iter() {
             hook(self);
+        }
+        for (breaker, state) in self.guards.states() {
+            self.breakers.with_label_values(&[&breaker]).set(state.as_number());
         }
         let mut text = Vec::with_capacity(16 * 1024);
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;

@@ -94,7 +94,7 @@ pub struct Database {
 /// The last row of the journal so far: what a round writes comes after it.
 pub async fn last_journal_row(address: &str) -> String {
     let mut connection = PgConnection::connect(address).await.unwrap();
-    sqlx::query_scalar("SELECT COALESCE(MAX(id), '') FROM journal").fetch_one(&mut connection).await.unwrap()
+    sqlx::query_scalar("SELECT COALESCE(MAX(batch), '') FROM journal").fetch_one(&mut connection).await.unwrap()
 }
 
 impl Database {
@@ -118,7 +118,7 @@ impl Database {
             };
             database.events.insert(event.id.clone(), event);
         }
-        let journal = "SELECT type, payload FROM journal WHERE topic = 'booking-events' AND id > $1";
+        let journal = "SELECT type, payload FROM journal WHERE topic = 'booking-events' AND batch > $1";
         for row in sqlx::query(journal).bind(after).fetch_all(&mut connection).await.unwrap() {
             let payload: Value = serde_json::from_str(row.get(1)).unwrap();
             let text = |name: &str| payload[name].as_str().unwrap().to_owned();
@@ -164,7 +164,8 @@ impl Database {
 /// What of the journal has no position, and the highest position less how many there are: both 0 once all is told.
 pub async fn untold(address: &str) -> (i64, i64) {
     let mut connection = PgConnection::connect(address).await.unwrap();
-    let counts = "SELECT COUNT(*) FILTER (WHERE position IS NULL), COALESCE(MAX(position), 0) - COUNT(position) FROM journal";
+    let counts =
+        "SELECT COUNT(*) FILTER (WHERE position IS NULL), COALESCE(MAX(position), 0) - COUNT(position) FROM positioned_journal";
     let row = sqlx::query(counts).fetch_one(&mut connection).await.unwrap();
     (row.get(0), row.get(1))
 }
