@@ -2,13 +2,17 @@
 //!
 //! Every pair is measured in turns, so that a machine whose speed drifts slows both; the median of the rounds is what counts.
 
+mod coordinator;
+mod sale;
+
 use crate::{
     build,
     node::{Node, stop},
     step::{command, output, root, say, step},
     tools,
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use sale::Sale;
 use std::{
     net::TcpListener,
     path::{Path, PathBuf},
@@ -21,6 +25,8 @@ const ROUNDS: usize = 3;
 /// Seconds of load per turn, and connections.
 const SECONDS: u32 = 5;
 const CONNECTIONS: u32 = 32;
+/// People who hold places.
+const PEOPLE: usize = 64;
 /// Expected: this host's hello beside theirs.
 const OF_WASMTIME: f64 = 0.8;
 const OF_SPIN: f64 = 2.0;
@@ -41,8 +47,17 @@ struct Load {
     failed: u64,
 }
 
+/// `cargo xtask bench [coordinator]`.
+pub fn command_line(arguments: &[String]) -> Result<()> {
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => run(),
+        ["coordinator"] => coordinator::run(),
+        _ => bail!("usage: cargo xtask bench [coordinator]"),
+    }
+}
+
 /// Runs every comparison that this machine has the programs for.
-pub fn run() -> Result<()> {
+fn run() -> Result<()> {
     build::components(&["fixtures"])?;
     build::all()?;
     let wrk = tools::program("wrk", "", &["wrk"])?;
@@ -97,7 +112,7 @@ fn platform(wrk: &Path) -> Result<()> {
     let mut reads = Vec::new();
     let mut holds = Vec::new();
     for (name, base) in bases {
-        let sale = Sale::open(&base)?;
+        let sale = Sale::open(&base, PEOPLE)?;
         reads.push(subject(name, format!("{base}/api/events/{}", sale.event)));
         let mut hold = subject(name, format!("{base}/api/bookings"));
         let run = format!("run{}", std::process::id());
@@ -195,49 +210,6 @@ impl Subject {
 fn ratio(subjects: &[Subject], one: &str, other: &str) -> Option<f64> {
     let of = |name: &str| subjects.iter().find(|subject| subject.name == name).map(|subject| subject.median().per_second);
     Some(of(one)? / of(other)?)
-}
-
-/// People who hold places in a benchmark, each up to `PER_PERSON`.
-const PEOPLE: usize = 64;
-const PER_PERSON: u32 = 1000;
-
-/// A published event, and a file with the access tokens of people who may hold places of it.
-struct Sale {
-    tokens: PathBuf,
-    event: String,
-    ticket: String,
-}
-
-impl Sale {
-    fn open(base: &str) -> Result<Self> {
-        let name = format!("bench-{}", std::process::id());
-        let post = |path: &str, token: &str, body: serde_json::Value| -> Result<serde_json::Value> {
-            let request = ureq::post(format!("{base}{path}")).header("authorization", format!("Bearer {token}"));
-            Ok(request.send_json(body).with_context(|| format!("POST {path}"))?.body_mut().read_json()?)
-        };
-        let text = |value: &serde_json::Value, pointer: &str| {
-            value.pointer(pointer).and_then(serde_json::Value::as_str).map(str::to_owned).context("an answer lacks a field")
-        };
-        let mut tokens = Vec::with_capacity(PEOPLE);
-        for person in 0..PEOPLE {
-            let account = serde_json::json!({"email": format!("{name}-{person}@example.com"), "password": format!("{name}-password"), "name": "Bench"});
-            tokens.push(text(&post("/api/auth/register", "", account)?, "/access_token")?);
-        }
-        let organiser_token = tokens.first().context("nobody")?.clone();
-        let organiser = post("/api/organisers", &organiser_token, serde_json::json!({"name": "Bench Hall"}))?;
-        let event = serde_json::json!({
-            "organiser_id": organiser.get("id"), "title": "Bench", "description": "For a benchmark.", "category": "music",
-            "venue": {"name": "Hall", "city": "Berlin", "country": "DE"},
-            "starts_at": "2037-03-01T19:00:00Z", "ends_at": "2037-03-01T22:00:00Z", "timezone": "Europe/Berlin", "currency": "EUR",
-            "ticket_types": [{"name": "Standard", "price": 4500, "capacity": 1_000_000, "per_person_limit": PER_PERSON}],
-        });
-        let event = post("/api/events", &organiser_token, event)?;
-        let id = text(&event, "/id")?;
-        post(&format!("/api/events/{id}/publish"), &organiser_token, serde_json::json!({}))?;
-        let file = PathBuf::from(format!("target/{name}-{}.tokens", base.rsplit(':').next().unwrap_or_default()));
-        std::fs::write(&file, tokens.join("\n"))?;
-        Ok(Self { tokens: file, event: id, ticket: text(&event, "/ticket_types/0/id")? })
-    }
 }
 
 /// Another server, ended when dropped.

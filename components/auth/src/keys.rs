@@ -23,6 +23,10 @@ async fn load() -> Result<(&'static SigningKey, bool), Problem> {
     if let Some(key) = KEY.get() {
         return Ok((key, false));
     }
+    // A key of this region's own would speak for people of whom it knows nothing.
+    if let Some(region) = config::accounts_elsewhere().await? {
+        return Err(Problem::unavailable(format!("Accounts are kept in the region {region}."), limits::ELSEWHERE_MILLISECONDS));
+    }
     let (key, published) = match config::optional("signing_key").await? {
         Some(pem) => configured(&pem).await?,
         None => made().await?,
@@ -42,7 +46,7 @@ async fn configured(pem: &str) -> Result<(SigningKey, bool), Problem> {
     }
     let mut tx = sql::write().await?;
     tx.execute("DELETE FROM signing_keys WHERE private_key IS NOT NULL", []).await?;
-    let published = publish(&mut tx, &key, None).await?;
+    let published = publish(&mut tx, key.kid(), &key.public(), None).await?;
     tx.commit().await?;
     Ok((key, published))
 }
@@ -63,7 +67,7 @@ async fn made() -> Result<(SigningKey, bool), Problem> {
     let key = SigningKey::from_seed(kid.clone(), &seed).map_err(Problem::internal)?;
     let private = key.private().map_err(Problem::internal)?;
     let mut tx = sql::write().await?;
-    let won = publish(&mut tx, &key, Some(private)).await?;
+    let won = publish(&mut tx, key.kid(), &key.public(), Some(private)).await?;
     let kept = private_key(&mut tx, &kid).await?;
     tx.commit().await?;
     if won {
@@ -83,12 +87,12 @@ fn kept_key(kid: String, private: &str) -> Result<SigningKey, Problem> {
 }
 
 /// Adds a key's row, and tells the edges; false where its id is there already.
-async fn publish(tx: &mut sql::Tx, key: &SigningKey, private: Option<String>) -> Result<bool, sql::Error> {
+pub async fn publish(tx: &mut sql::Tx, kid: &str, public: &str, private: Option<String>) -> Result<bool, sql::Error> {
     let now = tx.now();
     let added = tx
         .execute(
             "INSERT INTO signing_keys (kid, public_key, private_key, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (kid) DO NOTHING",
-            params![key.kid(), key.public(), private, now],
+            params![kid, public, private, now],
         )
         .await?;
     if added == 0 {
@@ -97,10 +101,10 @@ async fn publish(tx: &mut sql::Tx, key: &SigningKey, private: Option<String>) ->
     let published = journal::Entry {
         topic: journal::FEED_ONLY,
         kind: "key.published",
-        aggregate: key.kid().to_owned(),
+        aggregate: kid.to_owned(),
         version: 1,
-        payload: serde_json::json!({ "kid": key.kid() }),
-        fact: Some(Fact::Key { kid: key.kid().to_owned(), public_key: key.public() }),
+        payload: serde_json::json!({ "kid": kid }),
+        fact: Some(Fact::Key { kid: kid.to_owned(), public_key: public.to_owned() }),
     };
     journal::write(tx, &[published]).await?;
     Ok(true)

@@ -1,6 +1,6 @@
 //! Accounts: register, log in, tokens, roles, organisers.
 //!
-//! Runs in the region that keeps the accounts. Passwords are argon2id hashes, access tokens are EdDSA JWTs of 15 minutes that edges
+//! Runs in the region that keeps the accounts; others only keep what they must know of them (`mirror`). Passwords are argon2id hashes, access tokens are EdDSA JWTs of 15 minutes that edges
 //! verify with public keys alone, and a session is a row whose refresh token changes with every use.
 
 mod accounts;
@@ -10,6 +10,7 @@ mod keys;
 mod limits;
 mod login;
 mod logout;
+mod mirror;
 mod organisers;
 mod password;
 mod refresh;
@@ -38,6 +39,8 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
         .post("/api/auth/verify", verify::verify)
         .get("/api/auth/me", accounts::me)
         .post("/api/auth/due", setup::due)
+        .post("/api/auth/mirror", mirror::keep)
+        .get("/api/organisers", organisers::mine)
         .post("/api/organisers", organisers::create)
         .post("/api/users/:id/roles", roles::set)
         .get("/.well-known/jwks.json", keys::published)

@@ -42,6 +42,9 @@ pub const SESSIONS_TIDIED: i64 = 50;
 /// Looks at a session that others use at the same time, before giving up.
 pub const ROTATION_ATTEMPTS: usize = 4;
 
+/// When to try again what only the region of the accounts can do, in milliseconds.
+pub const ELSEWHERE_MILLISECONDS: u32 = 1_000;
+
 /// Public keys published at once, newest first.
 pub const KEYS: i64 = 16;
 /// How long a reader may keep the public keys, in seconds.

@@ -1,7 +1,7 @@
-//! `POST /api/organisers`
+//! `POST /api/organisers`, `GET /api/organisers`
 
 use crate::{accounts, limits};
-use kit::{Answer, Problem, Request, Response, claims, config, id, idempotency, json, params, problem, sql};
+use kit::{Answer, Problem, Request, Response, claims, config, id, idempotency, json, params, problem, query, sql};
 use serde_json::json;
 
 /// Makes an organiser with the caller as its member, who may from then on create events for it.
@@ -34,4 +34,21 @@ pub async fn create(request: Request) -> Answer {
         Response::json(201, &json!({ "id": organiser, "name": name }))
     })
     .await
+}
+
+/// The organisers that the caller is a member of, by id. They are few: there is one page.
+pub async fn mine(request: Request) -> Answer {
+    let claims = claims::require(&request).await?;
+    query::read(&request, |_| ())?;
+    let mut tx = sql::read().await?;
+    let rows: Vec<(String, String)> = tx
+        .all(
+            "SELECT o.id, o.name FROM organiser_members m JOIN organisers o ON o.id = m.organiser_id WHERE m.user_id = $1 \
+             ORDER BY o.id LIMIT $2",
+            params![&claims.subject, limits::ORGANISERS_PER_USER],
+        )
+        .await?;
+    tx.rollback().await?;
+    let items: Vec<_> = rows.into_iter().map(|(id, name)| json!({ "id": id, "name": name })).collect();
+    accounts::private(200, &json!({ "items": items, "next_cursor": null }))
 }

@@ -73,7 +73,25 @@ pub async fn end(tx: &mut sql::Tx, session: &str) -> Result<bool, sql::Error> {
     if ended == 0 {
         return Ok(false);
     }
-    let until = now + limits::ACCESS_SECONDS * kit::time::SECOND;
+    tell(tx, session, now + limits::ACCESS_SECONDS * kit::time::SECOND).await?;
+    Ok(true)
+}
+
+/// Repeats to this region's edges that a session has ended whose account another region keeps.
+pub async fn repeat(tx: &mut sql::Tx, session: &str, until: i64) -> Result<(), sql::Error> {
+    let now = tx.now();
+    tx.execute("DELETE FROM revocations WHERE ends_at <= $1", params![now]).await?;
+    let new = tx
+        .execute(
+            "INSERT INTO revocations (session_id, ends_at) VALUES ($1, $2) ON CONFLICT (session_id) DO NOTHING",
+            params![session, until],
+        )
+        .await?;
+    if new > 0 { tell(tx, session, until).await } else { Ok(()) }
+}
+
+/// Tells the edges to refuse a session's access tokens.
+async fn tell(tx: &mut sql::Tx, session: &str, until: i64) -> Result<(), sql::Error> {
     let revoked = journal::Entry {
         topic: journal::FEED_ONLY,
         kind: "session.revoked",
@@ -82,8 +100,7 @@ pub async fn end(tx: &mut sql::Tx, session: &str) -> Result<bool, sql::Error> {
         payload: serde_json::json!({ "session_id": session }),
         fact: Some(Fact::SessionRevoked { session: session.to_owned(), until }),
     };
-    journal::write(tx, &[revoked]).await?;
-    Ok(true)
+    journal::write(tx, &[revoked]).await
 }
 
 /// Notes in the journal that a user logged in or out.

@@ -30,6 +30,9 @@ struct List<'a> {
     next_cursor: Option<String>,
     facets: Facets,
     as_of: String,
+    /// Regions whose events are missing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    incomplete: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -57,6 +60,7 @@ pub async fn list(request: Request) -> Answer {
         next_cursor: page.next_cursor,
         facets: Facets { category: facets(page.categories), city: facets(page.cities) },
         as_of: time::format(page.as_of),
+        incomplete: page.incomplete,
     };
     Ok(Response::json(200, &list)?.header("cache-control", "no-cache"))
 }

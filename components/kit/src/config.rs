@@ -37,6 +37,12 @@ pub async fn duration(name: &str) -> Result<i64, Problem> {
         .ok_or_else(|| Problem::internal(format_args!("variable {name}: {text:?} is not a number of seconds from 1 to 2592000")))
 }
 
+/// The region that keeps the accounts, where that is not this one.
+pub async fn accounts_elsewhere() -> Result<Option<String>, Problem> {
+    let (accounts, here) = (optional("accounts").await?, region().await?);
+    Ok(accounts.filter(|accounts| *accounts != here))
+}
+
 /// The region's name, the first part of the ids made here.
 pub async fn region() -> Result<String, Problem> {
     let region = get("region").await?;

@@ -35,9 +35,9 @@ pub struct Entry {
 impl Entry {
     fn row(&self) -> Result<Row, sql::Error> {
         let Self { topic, kind, aggregate, version, payload, fact } = self;
-        let feed = fact.as_ref().map(text).transpose()?;
+        let fact = fact.as_ref().map(text).transpose()?;
         let (aggregate, payload) = (aggregate.clone(), payload.to_string());
-        Ok(Row { topic: *topic, kind, aggregate, version: *version, payload, feed })
+        Ok(Row { topic: *topic, kind, aggregate, version: *version, payload, fact })
     }
 }
 
@@ -55,7 +55,7 @@ pub struct Row {
     /// JSON.
     pub payload: String,
     /// A [`Fact`] as JSON.
-    pub feed: Option<String>,
+    pub fact: Option<String>,
 }
 
 /// As JSON.
@@ -66,10 +66,10 @@ pub fn text<T: Serialize + ?Sized>(value: &T) -> Result<String, sql::Error> {
     serde_json::to_string(value).map_err(|error| sql::Error::Other(format!("an entry does not serialize: {error}")))
 }
 
-/// Ids for the rows of one transaction. They keep the rows' order: the sequencer numbers by id.
-pub fn ids(now: i64) -> impl Iterator<Item = String> {
-    let prefix = id::unique(now);
-    (0..).map(move |index: u32| format!("{prefix}{index:04}"))
+/// The facts of one batch, each as JSON, as one text: a JSON array. None where there are none.
+pub fn facts<'a>(facts: impl Iterator<Item = &'a str>) -> Option<String> {
+    let facts: Vec<&str> = facts.collect();
+    (!facts.is_empty()).then(|| format!("[{}]", facts.join(",")))
 }
 
 /// Writes these entries, in this order.
@@ -78,18 +78,21 @@ pub async fn write(tx: &mut Tx, entries: &[Entry]) -> Result<(), sql::Error> {
     write_rows(tx, rows).await
 }
 
-/// As [`write`], of rows.
+/// As [`write`], of rows: a batch of its own, whose rows get their positions together.
 pub async fn write_rows(tx: &mut Tx, rows: Vec<Row>) -> Result<(), sql::Error> {
     if rows.is_empty() {
         return Ok(());
     }
     let now = tx.now();
-    let mut parameters = Vec::with_capacity(rows.len() * 8);
-    let count = rows.len();
-    for (id, Row { topic, kind, aggregate, version, payload, feed }) in ids(now).zip(rows) {
-        parameters.extend(params![id, topic, kind, aggregate, version, now, payload, feed]);
+    let (batch, count) = (id::unique(now), rows.len());
+    let entries = i64::try_from(count).unwrap_or(i64::MAX);
+    let parameters = params![&batch, now, entries, facts(rows.iter().filter_map(|row| row.fact.as_deref()))];
+    tx.execute("INSERT INTO journal_batches (id, at, entries, facts) VALUES ($1, $2, $3, $4)", parameters).await?;
+    let mut parameters = Vec::with_capacity(count * 7);
+    for (ordinal, Row { topic, kind, aggregate, version, payload, fact: _ }) in (0i64..).zip(rows) {
+        parameters.extend(params![&batch, ordinal, topic, kind, aggregate, version, payload]);
     }
     let statement =
-        format!("INSERT INTO journal (id, topic, type, aggregate, version, at, payload, feed) VALUES {}", sql::rows(count, 8));
+        format!("INSERT INTO journal (batch, ordinal, topic, type, aggregate, version, payload) VALUES {}", sql::rows(count, 7));
     tx.execute(&statement, parameters).await.map(drop)
 }

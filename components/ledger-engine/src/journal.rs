@@ -21,7 +21,7 @@ pub struct Row {
     /// For consumers inside, JSON; never a secret.
     pub payload: String,
     /// A [`Fact`] as JSON: what the public may know of it.
-    pub feed: Option<String>,
+    pub fact: Option<String>,
 }
 
 /// Where bookings are told of.
@@ -48,7 +48,7 @@ pub fn rows(batch: &Batch, version: u64) -> Result<Vec<Row>, Failure> {
             aggregate: batch.event().to_owned(),
             version: bigint(version),
             payload: text(&InventoryPayload { event_id: batch.event() })?,
-            feed: Some(text(&Fact::Availability(availability))?),
+            fact: Some(text(&Fact::Availability(availability))?),
         });
     }
     Ok(rows)
@@ -87,7 +87,7 @@ fn booking_row(kind: EntryKind, booking: &Booking, instants: &mut Instants) -> R
         aggregate: booking.id.clone(),
         version: bigint(booking.version),
         payload: text(&payload(booking, instants))?,
-        feed: None,
+        fact: None,
     })
 }
 

@@ -83,17 +83,21 @@ async fn attempt<D: Database, H: Host>(
     let (decided, now) = decide(session, clock, cache, &mut plan, commands, call).await?;
     let mut writes = Vec::new();
     let prefix = call.host.unique(now);
-    // Ids keep the rows' order: the sequencer numbers by id.
-    let mut ids = (0..).map(|index: u32| format!("{prefix}{index:04}"));
     let mut loud = BTreeSet::new();
     for (number, batch) in decided.batches.iter().enumerate() {
         let changes = batch.changes();
         // One that changes nothing answers as of the reading.
         let Some(state) = batch.state().filter(|_| !changes.is_empty()) else { continue };
         loud.insert(number);
-        let told = journal::rows(batch, state.version)?;
-        let journal = ids.by_ref().zip(told).collect();
-        writes.push(Write { number, state, changes, keys: keys(changes), commands: plan.commands_of(batch.event()), journal });
+        writes.push(Write {
+            number,
+            state,
+            changes,
+            keys: keys(changes),
+            commands: plan.commands_of(batch.event()),
+            journal: journal::rows(batch, state.version)?,
+            journal_batch: format!("{prefix}{number:04}"),
+        });
     }
     let written = write(session, now, writes, &loud).await?;
     for (number, batch) in decided.batches.into_iter().enumerate() {

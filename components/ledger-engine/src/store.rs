@@ -55,8 +55,10 @@ pub struct Write<'a> {
     pub keys: &'a [KeyWrite],
     /// By how much the version grows.
     pub commands: usize,
-    /// What is told of it, with ids.
-    pub journal: Vec<(String, Row)>,
+    /// What is told of it.
+    pub journal: Vec<Row>,
+    /// The id of what is told of it: what is told of one event gets its positions together.
+    pub journal_batch: String,
 }
 
 /// Where ledgers keep everything. Any number of them may work on one.

@@ -68,13 +68,13 @@ impl ledger_engine::Transaction for Transaction {
                 return Err(Failure::Bad(format!("{touched} rows instead of {rows}: {}", statement.text)));
             }
         }
-        let rows = journal.into_iter().map(|Row { topic, kind, aggregate, version, payload, feed }| kit::journal::Row {
+        let rows = journal.into_iter().map(|Row { topic, kind, aggregate, version, payload, fact }| kit::journal::Row {
             topic,
             kind,
             aggregate,
             version,
             payload,
-            feed,
+            fact,
         });
         kit::journal::write_rows(&mut self.0, rows.collect()).await.map_err(failure)
     }

@@ -201,11 +201,13 @@ pub enum Begun {
     Unknown,
 }
 
-/// Reads the ledger's answer to `begin-payment`.
-pub fn after_begin(answer: Result<Receipt, Rejection>) -> Begun {
+/// Reads the ledger's answer to `begin-payment`; `first` says that nobody has asked before. Who has may have been told yes and died of it, and
+/// that nothing is done now says nothing of then.
+pub fn after_begin(answer: Result<Receipt, Rejection>, first: bool) -> Begun {
     match answer {
         Ok(receipt) => Begun::Until(kit::ledger::booking(receipt).and_then(|booking| booking.expires_at)),
         Err(Rejection::Unknown) => Begun::Unknown,
+        Err(Rejection::Unavailable(_)) if !first => Begun::Unknown,
         Err(rejection) => Begun::Refused(rejection),
     }
 }

@@ -105,11 +105,12 @@ fn what_a_provider_says() {
 
 #[test]
 fn what_the_ledger_says_to_a_payment_that_begins() {
-    let begun = after_begin(receipt(Decided::Booking(booking(Some(7)))));
+    let begun = after_begin(receipt(Decided::Booking(booking(Some(7)))), true);
     assert!(matches!(begun, Begun::Until(Some(7))), "{begun:?}");
-    assert!(matches!(after_begin(Err(Rejection::Unknown)), Begun::Unknown));
+    assert!(matches!(after_begin(Err(Rejection::Unknown), true), Begun::Unknown));
+    assert!(matches!(after_begin(Err(Rejection::Unavailable(10)), false), Begun::Unknown));
     for rejection in [Rejection::Expired, Rejection::WrongState(BookingStatus::Confirmed), Rejection::Unavailable(10)] {
-        assert!(matches!(after_begin(Err(rejection)), Begun::Refused(_)));
+        assert!(matches!(after_begin(Err(rejection), true), Begun::Refused(_)));
     }
 }
 

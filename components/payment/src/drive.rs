@@ -27,14 +27,23 @@ pub enum Driven {
 }
 
 /// Makes the steps that are to be made now.
-pub async fn drive(id: &str, mut driver: Driver) -> Result<Driven, Problem> {
+pub async fn drive(id: &str, driver: Driver) -> Result<Driven, Problem> {
+    steps(id, driver, false).await
+}
+
+/// As [`drive`], by the request that has just made the payment.
+pub async fn drive_new(id: &str) -> Result<Driven, Problem> {
+    steps(id, Driver::Owner, true).await
+}
+
+async fn steps(id: &str, mut driver: Driver, mut first: bool) -> Result<Driven, Problem> {
     for _ in 0..limits::STEPS {
         let (found, now) = read(id).await?;
         let Some(payment) = found else { return Ok(Driven::Gone) };
         match domain::next_step(&payment, now, driver) {
             Step::Rest => return Ok(Driven::Payment(Box::new(payment))),
             Step::Begin => {
-                if let Some(refusal) = begin(&payment).await? {
+                if let Some(refusal) = begin(&payment, std::mem::take(&mut first)).await? {
                     return Ok(Driven::Withdrawn(refusal));
                 }
             }
@@ -81,9 +90,9 @@ async fn decide(payment: &Payment, step: &str, action: Action) -> Result<Receipt
     ledger::decide(Subject::Platform, format!("{step}:{}", payment.id), &payment.event, action).await
 }
 
-/// Asks the ledger for the hold; gives the refusal where it was refused, for which the payment is withdrawn.
-async fn begin(payment: &Payment) -> Result<Option<Problem>, Problem> {
-    match domain::after_begin(decide(payment, "begin", Action::BeginPayment(payment.booking.clone())).await) {
+/// Asks the ledger for the hold, for the first time or again; gives the refusal where it was refused, for which the payment is withdrawn.
+async fn begin(payment: &Payment, first: bool) -> Result<Option<Problem>, Problem> {
+    match domain::after_begin(decide(payment, "begin", Action::BeginPayment(payment.booking.clone())).await, first) {
         Begun::Until(deadline) => {
             let mut tx = sql::write().await?;
             let details = domain::Details { deadline, ..payment.details.clone() };

@@ -26,11 +26,12 @@ pub async fn create(request: Request) -> Answer {
     let keyed = Keyed::new(&request, intent::PAYMENT, &claims.subject)?;
     let order = read(&request)?;
     let base = links::base(&request).await?;
-    let id = match accept(&keyed, &order).await? {
+    let driven = match accept(&keyed, &order).await? {
         Accepted::Answered(answer) => return Ok(answer),
-        Accepted::Payment(id) => id,
+        Accepted::New(id) => drive::drive_new(&id).await,
+        Accepted::Made(id) => drive::drive(&id, Driver::Owner).await,
     };
-    match drive::drive(&id, Driver::Owner).await.map_err(intent::unsettled)? {
+    match driven.map_err(intent::unsettled)? {
         Driven::Payment(payment) => keyed.answer(answer(&request, &payment, &base)?).await.map_err(intent::unsettled),
         Driven::Withdrawn(problem) => Err(problem),
         Driven::Gone => Err(Problem::unavailable("The payment could not begin. Nothing was done.", 1000)),
@@ -55,8 +56,10 @@ fn read(request: &Request) -> Result<Order, Problem> {
 enum Accepted {
     /// The key has its answer.
     Answered(Response),
-    /// The key's payment, new or from an earlier try.
-    Payment(String),
+    /// The key's payment, which nobody knew before.
+    New(String),
+    /// The key's payment, from an earlier try.
+    Made(String),
 }
 
 /// Writes the payment down, unless its key has been used.
@@ -66,7 +69,7 @@ async fn accept(keyed: &Keyed<'_>, order: &Order) -> Result<Accepted, Problem> {
         let mut tx = sql::write().await?;
         match keyed.find(&mut tx).await? {
             Known::Answered(answer) => return Ok(Accepted::Answered(answer)),
-            Known::Made(id) => return Ok(Accepted::Payment(id)),
+            Known::Made(id) => return Ok(Accepted::Made(id)),
             Known::Nothing => {}
         }
         let payment = new_payment(&mut tx, keyed.person, order).await?;
@@ -84,7 +87,7 @@ async fn accept(keyed: &Keyed<'_>, order: &Order) -> Result<Accepted, Problem> {
         match write(&mut tx, keyed, &payment).await {
             Ok(()) => {
                 tx.commit().await?;
-                return Ok(Accepted::Payment(payment.id));
+                return Ok(Accepted::New(payment.id));
             }
             // On Postgres another request may have come between the look and the insert: look again.
             Err(Error::Unique(_) | Error::Busy) => tx.rollback().await?,

@@ -20,4 +20,4 @@ pub use limits::{MAX_CURSOR_BYTES, MAX_FACETS, MAX_PAGE, MAX_QUERY_WORDS, MAX_SE
 pub use model::{AvailabilityView, Entry, LineView, ReadModel};
 pub use search::{Facet, Page, Query, SearchError, SortKey, search};
 pub use seen::{Seen, SeenKind};
-pub use text::fold;
+pub use text::{fold, key, keys, words};

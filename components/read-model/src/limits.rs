@@ -6,6 +6,10 @@ pub const MAX_PAGE: u32 = 100;
 pub const MAX_FACETS: usize = 50;
 /// Words of a query's text that are looked at; the rest is ignored.
 pub const MAX_QUERY_WORDS: usize = 16;
+/// Characters of a word that an index goes by; the rest of it is looked at in the text itself.
+pub(crate) const KEY_CHARS: usize = 8;
+/// The same in scripts written without spaces, where every character may begin a word.
+pub(crate) const KEY_CHARS_UNSPACED: usize = 3;
 /// Length of a cursor in bytes; longer ones are not ours.
 pub const MAX_CURSOR_BYTES: usize = 2_048;
 /// Characters of a folded title that it is sorted by, so that a cursor stays short.

@@ -13,8 +13,8 @@ use crate::text::fold;
 pub struct Entry {
     /// The event; shared, so that a page copies nothing.
     pub doc: Arc<EventDoc>,
-    /// Title, venue, city and description, folded, with a space before each word.
-    pub(crate) haystack: Box<str>,
+    /// See [`Self::text`].
+    pub(crate) haystack: Arc<str>,
     pub(crate) title_key: Box<str>,
     pub(crate) city_key: Box<str>,
     pub(crate) category_key: Box<str>,
@@ -36,6 +36,12 @@ impl Entry {
             cheapest: doc.ticket_types.iter().map(|ticket| ticket.price).min().unwrap_or(0),
             doc: Arc::new(doc),
         }
+    }
+
+    /// What a query's words are looked for in: title, venue, city and description, folded, with a space before each word.
+    #[must_use]
+    pub fn text(&self) -> &Arc<str> {
+        &self.haystack
     }
 }
 
@@ -95,6 +101,33 @@ impl ReadModel {
         }
     }
 
+    /// Puts `new` in the place of the events that `belong`, and gives back what was there.
+    pub fn replace(&mut self, belongs: impl Fn(&str) -> bool, new: Self) -> Self {
+        let Self { events, inventory } = new;
+        let mut old = std::mem::replace(self, Self { events, inventory });
+        // What stays goes over: where all of it belongs that is nothing.
+        self.events.extend(old.events.extract_if(|id, _| !belongs(id)));
+        self.inventory.extend(old.inventory.extract_if(|id, _| !belongs(id)));
+        old
+    }
+
+    /// How many events there are beside those that `belong`.
+    #[must_use]
+    pub fn len_without(&self, belongs: impl Fn(&str) -> bool) -> usize {
+        self.events.keys().filter(|id| !belongs(id)).count()
+    }
+
+    /// All events, in no order.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.events.values()
+    }
+
+    /// A published or cancelled event, with what search knows of it.
+    #[must_use]
+    pub fn entry(&self, id: &str) -> Option<&Entry> {
+        self.events.get(id)
+    }
+
     /// A published or cancelled event.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<&Arc<EventDoc>> {
@@ -130,7 +163,20 @@ impl ReadModel {
     /// # Errors
     /// [`SearchError::BadCursor`] if the cursor is not from a page of this order.
     pub fn search(&self, query: &Query, now: i64) -> Result<Page, SearchError> {
-        search(self.events.values().map(|entry| (entry, self.inventory.get(&entry.doc.id))), query, now)
+        search(self.events.values().map(|entry| self.beside_inventory(entry)), query, now)
+    }
+
+    /// As [`Self::search`], of these events only: what an index has found for the query's words, each at most once. An index may say too
+    /// much, as [`crate::keys`] does: the query's words are looked at here as well.
+    ///
+    /// # Errors
+    /// [`SearchError::BadCursor`] if the cursor is not from a page of this order.
+    pub fn search_among<'i>(&self, ids: impl Iterator<Item = &'i str>, query: &Query, now: i64) -> Result<Page, SearchError> {
+        search(ids.filter_map(|id| self.events.get(id)).map(|entry| self.beside_inventory(entry)), query, now)
+    }
+
+    fn beside_inventory<'a>(&'a self, entry: &'a Entry) -> (&'a Entry, Option<&'a Availability>) {
+        (entry, self.inventory.get(&entry.doc.id))
     }
 
     /// Revision of an event, if it is known.

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::cursor::{Cursor, KeyRef};
 use crate::fact::{Availability, EventDoc, EventStatus};
-use crate::limits::{MAX_FACETS, MAX_PAGE, MAX_QUERY_WORDS};
+use crate::limits::{MAX_FACETS, MAX_PAGE};
 use crate::model::Entry;
-use crate::text::{contains_word, fold};
+use crate::text::{contains_word, fold, words};
 
 /// What a page is sorted by; the id breaks ties.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,11 +158,10 @@ struct Filter<'q> {
 
 impl<'q> Filter<'q> {
     fn of(query: &'q Query, now: i64) -> Self {
-        let text = query.text.as_deref().map(fold).unwrap_or_default();
         Self {
             query,
             now,
-            words: text.split_whitespace().take(MAX_QUERY_WORDS).map(str::to_owned).collect(),
+            words: query.text.as_deref().map(words).unwrap_or_default(),
             category: query.category.as_deref().map(fold),
             city: query.city.as_deref().map(fold),
             past_too: query.includes_past(now),

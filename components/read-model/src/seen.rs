@@ -84,10 +84,10 @@ impl Seen {
         self.entries.iter().map(|(kind, id, version)| (*kind, id.as_str(), *version))
     }
 
-    /// Whether `model` is at least as new as all of it.
+    /// Whether `model` is at least as new as all of it that `concerns` it, by the event's id.
     #[must_use]
-    pub fn satisfied_by(&self, model: &ReadModel) -> bool {
-        self.entries().all(|(kind, id, version)| {
+    pub fn satisfied_by(&self, model: &ReadModel, concerns: impl Fn(&str) -> bool) -> bool {
+        self.entries().filter(|(_, id, _)| concerns(id)).all(|(kind, id, version)| {
             let known = match kind {
                 SeenKind::Event => model.event_revision(id),
                 SeenKind::Inventory => model.inventory_version(id),
@@ -162,8 +162,9 @@ mod tests {
             (SeenKind::Inventory, "eu_1", 5, false),
             (SeenKind::Event, "eu_2", 1, false),
         ] {
-            assert_eq!(seen(&[(kind, id, version)]).satisfied_by(&model), satisfied, "{id} {version}");
+            assert_eq!(seen(&[(kind, id, version)]).satisfied_by(&model, |_| true), satisfied, "{id} {version}");
+            assert!(seen(&[(kind, id, version)]).satisfied_by(&model, |_| false));
         }
-        assert!(Seen::default().satisfied_by(&model));
+        assert!(Seen::default().satisfied_by(&model, |_| true));
     }
 }

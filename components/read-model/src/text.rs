@@ -3,6 +3,8 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+use crate::limits::{KEY_CHARS, KEY_CHARS_UNSPACED, MAX_QUERY_WORDS};
+
 /// `text` as words in lower case without accents, joined by single spaces.
 ///
 /// Compatibility forms are taken apart (NFKD); of the combining marks only the accents of Latin, Greek and Cyrillic go, because
@@ -37,11 +39,36 @@ pub fn fold(text: &str) -> String {
 /// A word is found by its beginning ("string" finds "Strings", "art" does not find "party"). Scripts written without spaces have no
 /// such beginnings and are found anywhere.
 pub(crate) fn contains_word(haystack: &str, word: &str) -> bool {
-    // Thai (U+0E00) is the first of the scripts that do not part words; everything that does and comes later is found all the same.
-    if word.chars().next().is_some_and(|first| first >= '\u{0E00}') {
+    if word.starts_with(is_unspaced) {
         return haystack.contains(word);
     }
     haystack.match_indices(word).any(|(at, _)| haystack.get(..at).is_some_and(|before| before.ends_with(' ')))
+}
+
+/// The words of a query's text, folded; the first [`MAX_QUERY_WORDS`] of them.
+#[must_use]
+pub fn words(text: &str) -> Vec<String> {
+    fold(text).split_whitespace().take(MAX_QUERY_WORDS).map(str::to_owned).collect()
+}
+
+/// What an index keeps of a folded text. Wherever a word is found in the text, one of these begins with the word's [`key`]; the reverse
+/// does not hold, so what an index finds is still to be looked at.
+pub fn keys(text: &str) -> impl Iterator<Item = &str> {
+    let begins =
+        |word: &'_ str| word.char_indices().filter(|(at, c)| *at == 0 || is_unspaced(*c)).map(|(at, _)| at).collect::<Vec<_>>();
+    text.split_whitespace().flat_map(move |word| begins(word).into_iter().filter_map(|at| word.get(at..)).map(key))
+}
+
+/// What an index looks for to find a folded word: its beginning.
+#[must_use]
+pub fn key(word: &str) -> &str {
+    let chars = if word.starts_with(is_unspaced) { KEY_CHARS_UNSPACED } else { KEY_CHARS };
+    word.char_indices().nth(chars).and_then(|(end, _)| word.get(..end)).unwrap_or(word)
+}
+
+/// Thai (U+0E00) is the first of the scripts that do not part words; what does part them and comes later is treated as they are.
+fn is_unspaced(c: char) -> bool {
+    c >= '\u{0E00}'
 }
 
 fn is_accent(c: char) -> bool {
@@ -99,6 +126,15 @@ mod tests {
         for text in ["São Paulo", "Ærø", "が東京タワー", "ﬃ", "Ϋ́", "ẞ", "ŉ"] {
             assert_eq!(fold(&fold(text)), fold(text), "{text}");
         }
+    }
+
+    #[test]
+    fn keys_begin_words() {
+        assert_eq!(keys(" night 2026 philharmonic").collect::<Vec<_>>(), ["night", "2026", "philharm"]);
+        assert_eq!(keys(" a東京タ").collect::<Vec<_>>(), ["a東京タ", "東京タ", "京タ", "タ"]);
+        assert_eq!((key("philharmonie"), key("東京タワー"), key("")), ("philharm", "東京タ", ""));
+        assert_eq!(words("  Été, 2026!"), ["ete", "2026"]);
+        assert_eq!(words(&"w ".repeat(100)).len(), MAX_QUERY_WORDS);
     }
 
     #[test]

@@ -27,6 +27,7 @@ impl Guest for Adapter {
             categories: facets(page.categories),
             cities: facets(page.cities),
             as_of,
+            incomplete: Vec::new(),
         })
     }
 

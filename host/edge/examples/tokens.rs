@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use capabilities::identity::Identity as _;
-use edge::Follower;
+
 use edge::feed::{self, Cursor, Snapshot, Source, Subscription};
+use edge::{Follower, Identity, Replica};
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
@@ -51,8 +52,8 @@ fn tokens() -> Result<Vec<String>, Box<dyn Error>> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let follower = Follower::new("edge-0", Arc::new(Keys));
-    let (identity, stop) = (follower.identity().clone(), CancellationToken::new());
+    let (identity, stop) = (Identity::default(), CancellationToken::new());
+    let follower = Follower::new("edge-0", "eu", Arc::new(Keys), &Replica::new(["eu"]), &identity);
     let following = tokio::spawn(follower.run(stop.clone()));
     while !identity.ready() {
         tokio::time::sleep(Duration::from_millis(1)).await;

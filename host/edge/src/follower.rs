@@ -1,7 +1,7 @@
-//! Keeps a node's replica and identity up to date with the feed, for as long as the node lives.
+//! Keeps a node's replica and identity up to date with a region's feed, for as long as the node lives.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use telemetry::{Finding, Health, Metrics, Needed};
@@ -12,9 +12,10 @@ use crate::identity::{self, Identity};
 use crate::limits;
 use crate::replica::{self, Replica};
 
-/// Follows a feed.
+/// Follows the feed of a region.
 pub struct Follower {
     node: Arc<str>,
+    region: Arc<str>,
     source: Arc<dyn Source>,
     replica: Replica,
     identity: Identity,
@@ -36,38 +37,30 @@ enum Error {
 }
 
 impl Follower {
-    /// Follows `source` for the node of this name, which metrics and health speak of.
+    /// Follows `source`, the feed of `region`, for the node of this name, which metrics and health speak of; and keeps these up to date, which
+    /// may be others' as well.
     #[must_use]
-    pub fn new(node: &str, source: Arc<dyn Source>) -> Self {
-        Self { node: node.into(), source, replica: Replica::default(), identity: Identity::default() }
+    pub fn new(node: &str, region: &str, source: Arc<dyn Source>, replica: &Replica, identity: &Identity) -> Self {
+        Self { node: node.into(), region: region.into(), source, replica: replica.clone(), identity: identity.clone() }
     }
 
-    /// What it keeps up to date.
-    #[must_use]
-    pub fn replica(&self) -> &Replica {
-        &self.replica
-    }
-
-    /// What it keeps up to date.
-    #[must_use]
-    pub fn identity(&self) -> &Identity {
-        &self.identity
-    }
-
-    /// Registers what can be said about it: it is ready once it has a snapshot and keys, and degraded when it is stale.
+    /// Registers what can be said about it. A node is ready once it has a snapshot; of several regions it goes without those that cannot be
+    /// had by then, and says so. It is degraded when it is stale.
     pub fn register(&self, health: &Health, metrics: &Metrics) {
-        let replica = self.replica.clone();
-        health.register(format!("{}-replica", self.node), Needed::Ready, move || match replica.age() {
+        let (region, replica, started) = (Arc::clone(&self.region), self.replica.clone(), Instant::now());
+        health.register(format!("{}-replica-{region}", self.node), Needed::Ready, move || match replica.age(&region) {
+            None if started.elapsed() > limits::FEED_FIRST && replica.has_any() => {
+                Finding::degraded("no snapshot yet: what is in this region is not shown")
+            }
             None => Finding::down("no snapshot yet"),
             Some(age) if age > limits::STALE => Finding::degraded(format!("{} s old", age.as_secs())),
-            Some(_) => Finding::up(format!("{} events, at position {}", replica.events(), replica.position())),
+            Some(_) => match replica.index_trouble() {
+                Some(trouble) => Finding::degraded(format!("no text index, searches are slow: {trouble}")),
+                None => Finding::up(format!("at position {}", replica.position(&region))),
+            },
         });
-        let identity = self.identity.clone();
-        health.register(format!("{}-identity", self.node), Needed::Ready, move || {
-            if identity.ready() { Finding::up("has keys and revocations") } else { Finding::down("no public keys yet") }
-        });
-        let (node, replica) = (Arc::clone(&self.node), self.replica.clone());
-        metrics.before_scrape(move |metrics| metrics.replica(&node, replica.position(), replica.age()));
+        let (node, region, replica) = (Arc::clone(&self.node), Arc::clone(&self.region), self.replica.clone());
+        metrics.before_scrape(move |metrics| metrics.replica(&node, &region, replica.position(&region), replica.age(&region)));
     }
 
     /// Follows until `stop`. A feed that is lost goes on where it was; a snapshot is taken only where it cannot.
@@ -85,18 +78,26 @@ impl Follower {
             match &error {
                 // Being too slow once is no fault.
                 Error::Feed(feed::Error::Lagged) => {
-                    tracing::info!(node = &*self.node, "the feed was faster than this node, which catches up");
+                    tracing::info!(
+                        node = &*self.node,
+                        region = &*self.region,
+                        "the feed was faster than this node, which catches up"
+                    );
                 }
                 Error::Feed(feed::Error::Gone) if cursor.is_some() => {
-                    tracing::info!(node = &*self.node, "the feed cannot go on where this node was: taking a snapshot");
+                    tracing::info!(
+                        node = &*self.node,
+                        region = &*self.region,
+                        "the feed cannot go on where this node was: taking a snapshot"
+                    );
                     cursor = None;
                     continue;
                 }
                 Error::Feed(_) | Error::Silent => {
-                    tracing::warn!(node = &*self.node, %error, "the feed was lost and is opened again");
+                    tracing::warn!(node = &*self.node, region = &*self.region, %error, "the feed was lost and is opened again");
                 }
                 Error::Gap { .. } | Error::Events(_) | Error::Identity(_) => {
-                    tracing::warn!(node = &*self.node, %error, "the feed is started over, with a snapshot");
+                    tracing::warn!(node = &*self.node, region = &*self.region, %error, "the feed is started over, with a snapshot");
                     cursor = None;
                 }
             }
@@ -115,8 +116,15 @@ impl Follower {
         let Subscription { snapshot, mut batches } = opened;
         if let Some(snapshot) = snapshot {
             let position = snapshot.position;
-            self.identity.replace(&snapshot.facts)?;
-            self.replica.replace(position, snapshot.facts)?;
+            self.identity.replace(&self.region, &snapshot.facts)?;
+            if snapshot.facts.len() < limits::INDEX_BEHIND {
+                self.replica.replace(&self.region, position, snapshot.facts)?;
+            } else {
+                let (replica, region) = (self.replica.clone(), Arc::clone(&self.region));
+                // It takes seconds where there are many events: not on a thread that others need.
+                let replaced = tokio::task::spawn_blocking(move || replica.replace(&region, position, snapshot.facts)).await;
+                replaced.map_err(|error| feed::Error::Unavailable(format!("the snapshot was not taken: {error}")))??;
+            }
             *cursor = Some(Cursor { epoch: snapshot.epoch, position });
         }
         // Only a source that breaks its word gives neither.
@@ -125,6 +133,11 @@ impl Follower {
             let batch = in_time(limits::FEED_SILENCE, batches.next()).await?.unwrap_or(Err(feed::Error::Ended))?;
             *pause = limits::FEED_RETRY.0;
             self.apply(&batch, at)?;
+            if self.replica.index_lags() {
+                let replica = self.replica.clone();
+                // If it fails, searches do without.
+                drop(tokio::task::spawn_blocking(move || replica.reindex()).await);
+            }
         }
     }
 
@@ -133,8 +146,8 @@ impl Follower {
             return Err(Error::Gap { after: batch.after, at: *at });
         }
         // Revocations first: what a reader sees is never newer than who may see it.
-        self.identity.apply(&batch.facts)?;
-        self.replica.apply(batch.position, &batch.facts)?;
+        self.identity.apply(&self.region, &batch.facts)?;
+        self.replica.apply(&self.region, batch.position, &batch.facts)?;
         *at = batch.position.max(*at);
         Ok(())
     }
@@ -191,8 +204,8 @@ mod tests {
     fn following(mut entries: Vec<Opened>) -> (Replica, Arc<Script>, CancellationToken, tokio::task::JoinHandle<()>) {
         entries.reverse();
         let script = Arc::new(Script { entries: Mutex::new(entries), cursors: Mutex::default() });
-        let follower = Follower::new("edge-0", Arc::clone(&script) as Arc<dyn Source>);
-        let (replica, stop) = (follower.replica().clone(), CancellationToken::new());
+        let (replica, stop) = (Replica::new(["eu"]), CancellationToken::new());
+        let follower = Follower::new("edge-0", "eu", Arc::clone(&script) as Arc<dyn Source>, &replica, &Identity::default());
         let task = tokio::spawn(follower.run(stop.clone()));
         (replica, script, stop, task)
     }

@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::testing::{availability, event};
-use crate::{Body, Components, Cors, Edge, Options, Problem, Region, Replica, Traffic, limits};
+use crate::{Body, Components, Cors, Edge, Homes, Options, Problem, Region, Replica, Traffic, limits};
 
 const MANIFEST: &str = r#"
 spin_manifest_version = 2
@@ -134,7 +134,7 @@ async fn scene_with(replica: Option<Replica>, origins: &str, proxies: &[&str]) -
     let metrics = Arc::new(Metrics::new().unwrap());
     let edge = Edge::new(Options {
         traffic: Arc::new(Current(Arc::clone(&fake))),
-        region: Some(Arc::new(FakeRegion::default())),
+        homes: Some(Homes::one("eu", Arc::new(FakeRegion::default()))),
         replica,
         metrics: Arc::clone(&metrics),
         cors: Cors::parse(origins).unwrap(),
@@ -304,8 +304,8 @@ async fn head_is_get_without_its_body() {
 
 #[tokio::test]
 async fn the_region_gets_its_routes_and_readers_who_have_seen_more() {
-    let replica = Replica::default();
-    replica.replace(5, vec![event("eu_1", 2), availability("eu_1", 7, 5)]).unwrap();
+    let replica = Replica::new(["eu"]);
+    replica.replace("eu", 5, vec![event("eu_1", 2), availability("eu_1", 7, 5)]).unwrap();
     let scene = scene_with(Some(replica), "", &[]).await;
     let seen = |version| {
         let mut seen = Seen::default();

@@ -1,6 +1,6 @@
 //! Who a token speaks for, by public keys alone: `marquee:edge/identity`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use capabilities::edge::{Claims, Refusal};
@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use read_model::Fact;
 use serde::Deserialize;
+use telemetry::{Finding, Health, Needed};
 
 use crate::clock;
 use crate::limits;
@@ -20,7 +21,8 @@ const AUDIENCE: &str = "marquee-api";
 /// The header's `typ`: no other token signed with the same key passes for one (RFC 9068).
 const TYPE: &str = "at+jwt";
 
-/// Public keys and revoked sessions, from the feed. Cheap to clone; clones are one.
+/// Public keys and revoked sessions, from the feeds of all regions that a node follows: each repeats what the region of the accounts says. Cheap to
+/// clone; clones are one.
 #[derive(Clone)]
 pub struct Identity(Arc<Inner>);
 
@@ -34,10 +36,11 @@ struct Inner {
 struct Known {
     /// A snapshot has been there: before that, a session that is not known to be revoked may well be.
     complete: bool,
-    keys: HashMap<String, DecodingKey>,
+    /// By region, then by id: a snapshot replaces those of its region.
+    keys: BTreeMap<Arc<str>, HashMap<String, DecodingKey>>,
     /// Grows with every change of the keys: what was verified with others is verified again.
     keys_changed: u64,
-    /// Session id to when it may be forgotten, microseconds.
+    /// Session id to when it may be forgotten, microseconds. What was revoked stays so, whichever region said it: only time undoes it.
     revoked: HashMap<String, i64>,
     since_tidied: usize,
 }
@@ -85,30 +88,40 @@ impl Identity {
     #[must_use]
     pub fn ready(&self) -> bool {
         let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.complete && !known.keys.is_empty()
+        known.complete && known.has_keys()
     }
 
-    /// Replaces everything by a snapshot.
-    pub(crate) fn replace(&self, facts: &[Fact]) -> Result<(), Full> {
-        let mut new = Known { complete: true, ..Known::default() };
+    /// Registers what can be said about it, for the node of this name: it is ready once it can verify.
+    pub fn register(&self, node: &str, health: &Health) {
+        let identity = self.clone();
+        health.register(format!("{node}-identity"), Needed::Ready, move || {
+            if identity.ready() { Finding::up("has keys and revocations") } else { Finding::down("no public keys yet") }
+        });
+    }
+
+    /// Takes in a region's snapshot: its keys replace those known of it. Who keeps no accounts repeats a revocation before the key of its token, so
+    /// that keys that are there come with what was revoked.
+    pub(crate) fn replace(&self, region: &str, facts: &[Fact]) -> Result<(), Full> {
         let now = clock::now();
-        for fact in facts {
-            new.apply(fact, now)?;
-        }
         let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
-        new.keys_changed = known.keys_changed + 1;
-        *known = new;
+        known.tidy(now);
+        known.keys.remove(region);
+        known.keys_changed += 1;
+        for fact in facts {
+            known.apply(region, fact, now)?;
+        }
+        known.complete = true;
         Ok(())
     }
 
-    /// Applies what follows.
-    pub(crate) fn apply(&self, facts: &[Fact]) -> Result<(), Full> {
+    /// Applies what follows in a region.
+    pub(crate) fn apply(&self, region: &str, facts: &[Fact]) -> Result<(), Full> {
         if !facts.iter().any(|fact| matches!(fact, Fact::Key { .. } | Fact::SessionRevoked { .. })) {
             return Ok(());
         }
         let now = clock::now();
         let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
-        facts.iter().try_for_each(|fact| known.apply(fact, now))
+        facts.iter().try_for_each(|fact| known.apply(region, fact, now))
     }
 
     /// What a token says at `now`, microseconds. Whether it has ended or was revoked is looked at every time; its signature once.
@@ -154,10 +167,10 @@ impl Identity {
         let kid = header.kid.ok_or(Refusal::Invalid)?;
         let (key, keys) = {
             let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
-            if !known.complete || known.keys.is_empty() {
+            if !known.complete || !known.has_keys() {
                 return Err(Refusal::Unavailable(limits::RETRY_MS));
             }
-            (known.keys.get(&kid).cloned().ok_or(Refusal::Invalid)?, known.keys_changed)
+            (known.key(&kid).cloned().ok_or(Refusal::Invalid)?, known.keys_changed)
         };
         // Not under the lock: this is the dear part.
         let token = decode::<Token>(token, &key, &self.0.validation).map_err(|_| Refusal::Invalid)?.claims;
@@ -167,24 +180,38 @@ impl Identity {
 }
 
 impl Known {
-    fn apply(&mut self, fact: &Fact, now: i64) -> Result<(), Full> {
+    fn has_keys(&self) -> bool {
+        self.keys.values().any(|keys| !keys.is_empty())
+    }
+
+    fn key(&self, kid: &str) -> Option<&DecodingKey> {
+        self.keys.values().find_map(|keys| keys.get(kid))
+    }
+
+    /// Forgets what says nothing any more.
+    fn tidy(&mut self, now: i64) {
+        self.since_tidied = 0;
+        self.revoked.retain(|_, until| *until > now);
+    }
+
+    fn apply(&mut self, region: &str, fact: &Fact, now: i64) -> Result<(), Full> {
         match fact {
             Fact::Key { kid, public_key } => {
                 let Ok(key) = DecodingKey::from_ed_components(public_key) else {
                     tracing::error!(kid, "a public key of the feed is not one");
                     return Ok(());
                 };
-                if self.keys.len() >= limits::KEYS && !self.keys.contains_key(kid) {
+                let keys = self.keys.entry(region.into()).or_default();
+                if keys.len() >= limits::KEYS && !keys.contains_key(kid) {
                     return Err(Full::Keys);
                 }
-                self.keys.insert(kid.clone(), key);
+                keys.insert(kid.clone(), key);
                 self.keys_changed += 1;
             }
             Fact::SessionRevoked { session, until } if *until > now => {
                 self.since_tidied += 1;
                 if self.since_tidied >= limits::TIDY_EVERY {
-                    self.since_tidied = 0;
-                    self.revoked.retain(|_, until| *until > now);
+                    self.tidy(now);
                 }
                 if self.revoked.len() >= limits::REVOKED_SESSIONS {
                     return Err(Full::Sessions);
@@ -246,7 +273,7 @@ mod tests {
 
     fn identity() -> Identity {
         let identity = Identity::default();
-        identity.replace(&[key(PUBLIC)]).unwrap();
+        identity.replace("eu", &[key(PUBLIC)]).unwrap();
         identity
     }
 
@@ -286,30 +313,48 @@ mod tests {
             assert_eq!(identity().check(&token, NOW), Err(Refusal::Invalid), "{name}");
         }
         let forged = Identity::default();
-        forged.replace(&[key(OTHER)]).unwrap();
+        forged.replace("eu", &[key(OTHER)]).unwrap();
         assert_eq!(forged.check(&good, NOW), Err(Refusal::Invalid));
     }
 
     #[test]
     fn nothing_is_verified_before_keys_and_revocations_are_there() {
         let (identity, token) = (Identity::default(), sign(&header(), &claims()));
-        identity.apply(&[key(PUBLIC)]).unwrap();
+        identity.apply("eu", &[key(PUBLIC)]).unwrap();
         assert!(!identity.ready());
         assert!(matches!(identity.check(&token, NOW), Err(Refusal::Unavailable(_))));
-        identity.replace(&[]).unwrap();
+        identity.replace("eu", &[]).unwrap();
         assert!(!identity.ready());
-        identity.apply(&[key(PUBLIC)]).unwrap();
+        identity.apply("eu", &[key(PUBLIC)]).unwrap();
         assert!(identity.ready());
         assert!(identity.check(&token, NOW).is_ok());
+    }
+
+    #[test]
+    fn any_region_may_bring_keys_and_revocations() {
+        let (identity, token) = (Identity::default(), sign(&header(), &claims()));
+        // One that has not heard of the accounts yet: nothing can be verified with that.
+        identity.replace("us", &[]).unwrap();
+        assert!(!identity.ready());
+        let until = clock::now() + 900_000_000;
+        identity.replace("us", &[key(PUBLIC)]).unwrap();
+        assert!(identity.ready() && identity.check(&token, NOW).is_ok());
+        identity.replace("eu", &[key(PUBLIC), Fact::SessionRevoked { session: "eu_s".to_owned(), until }]).unwrap();
+        assert_eq!(identity.check(&token, NOW), Err(Refusal::Revoked));
+        // What the other has not heard yet stays revoked; a key is good while anybody has it.
+        identity.replace("us", &[]).unwrap();
+        assert_eq!(identity.check(&token, NOW), Err(Refusal::Revoked));
+        identity.replace("eu", &[]).unwrap();
+        assert!(!identity.ready());
     }
 
     #[test]
     fn a_revoked_session_is_refused() {
         let (identity, token) = (identity(), sign(&header(), &claims()));
         let until = clock::now() + 900_000_000;
-        identity.apply(&[Fact::SessionRevoked { session: "eu_other".to_owned(), until }]).unwrap();
+        identity.apply("eu", &[Fact::SessionRevoked { session: "eu_other".to_owned(), until }]).unwrap();
         assert!(identity.check(&token, NOW).is_ok());
-        identity.apply(&[Fact::SessionRevoked { session: "eu_s".to_owned(), until }]).unwrap();
+        identity.apply("eu", &[Fact::SessionRevoked { session: "eu_s".to_owned(), until }]).unwrap();
         assert_eq!(identity.check(&token, NOW), Err(Refusal::Revoked));
     }
 
@@ -322,14 +367,14 @@ mod tests {
         let end = NOW + 900_000_000;
         assert_eq!(identity.check(&token, end), Err(Refusal::Expired));
         // A new key changes nothing for what was signed with the old one; without the old one it is worth nothing.
-        identity.apply(&[Fact::Key { kid: "k2".to_owned(), public_key: OTHER.to_owned() }]).unwrap();
+        identity.apply("eu", &[Fact::Key { kid: "k2".to_owned(), public_key: OTHER.to_owned() }]).unwrap();
         assert!(identity.check(&token, NOW).is_ok());
-        identity.replace(&[Fact::Key { kid: "k2".to_owned(), public_key: OTHER.to_owned() }]).unwrap();
+        identity.replace("eu", &[Fact::Key { kid: "k2".to_owned(), public_key: OTHER.to_owned() }]).unwrap();
         assert_eq!(identity.check(&token, NOW), Err(Refusal::Invalid));
-        identity.replace(&[key(PUBLIC)]).unwrap();
+        identity.replace("eu", &[key(PUBLIC)]).unwrap();
         assert!(identity.check(&token, NOW).is_ok());
         let until = clock::now() + 900_000_000;
-        identity.apply(&[Fact::SessionRevoked { session: "eu_s".to_owned(), until }]).unwrap();
+        identity.apply("eu", &[Fact::SessionRevoked { session: "eu_s".to_owned(), until }]).unwrap();
         assert_eq!(identity.check(&token, NOW), Err(Refusal::Revoked));
     }
 
@@ -343,7 +388,7 @@ mod tests {
         let new: Vec<_> = (0..limits::TIDY_EVERY)
             .map(|n| Fact::SessionRevoked { session: format!("new{n}"), until: now + 900_000_000 })
             .collect();
-        identity.apply(&new).unwrap();
+        identity.apply("eu", &new).unwrap();
         assert_eq!(identity.0.known.read().unwrap().revoked.len(), limits::TIDY_EVERY);
     }
 }

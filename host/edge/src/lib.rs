@@ -1,7 +1,7 @@
 //! An edge node: the public listener, and what a node knows by itself.
 //!
-//! [`Edge`] answers requests: it checks and cleans what comes in, routes it by the manifest to a component here or to the
-//! [`Region`], and finishes what goes out. [`Follower`] keeps a [`Replica`] and an [`Identity`] up to date with a [`feed`], so that reads
+//! [`Edge`] answers requests: it checks and cleans what comes in, routes it by the manifest to a component here or to a
+//! [`Region`] ([`Homes`] says to which), and finishes what goes out. A [`Follower`] for each region keeps a [`Replica`] and an [`Identity`] up to date with its [`feed`], so that reads
 //! and token checks need no network. The region's own node uses both, too.
 //!
 //! # Invariants
@@ -10,6 +10,7 @@
 //! - A component never sees what concerns one hop only, nor what a client says about itself that only a host may say.
 //! - What this node knows of an event never goes backwards.
 
+mod accept;
 mod application;
 mod body;
 mod clock;
@@ -18,26 +19,35 @@ mod cors;
 pub mod feed;
 mod follower;
 mod headers;
+mod homes;
 #[cfg(test)]
 mod http_tests;
 mod identity;
+mod ledgers;
 pub mod limits;
 mod listener;
+mod lists;
 mod problem;
+mod regions;
 mod replica;
 mod request_id;
+mod search;
 mod service;
 #[cfg(test)]
 mod testing;
 mod tokens;
 
+pub use accept::accept;
 pub use application::{Components, Region, Traffic, answer};
 pub use body::{Body, known, received};
 pub use clock::now;
 pub use cors::{Cors, Error as CorsError};
 pub use follower::Follower;
+pub use homes::Homes;
 pub use identity::Identity;
+pub use ledgers::Ledgers;
 pub use listener::{Edge, Options};
 pub use problem::Problem;
+pub use regions::Regions;
 pub use replica::Replica;
 pub use runtime::RequestBody;

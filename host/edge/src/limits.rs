@@ -43,6 +43,19 @@ pub const REQUEST_ID_BYTES: usize = 64;
 /// What `Retry-After` says where nobody knows better, in seconds.
 pub const RETRY_AFTER_SECONDS: u32 = 1;
 
+// Regions ------------------------------------------------------------------------------------------------------------
+
+/// Requests at once whose body is looked into, because it says which region they are for.
+pub const BODIES_LOOKED_AT: usize = 256;
+/// How long a region may take for its part of a list that all of them have parts of; then the list goes without it.
+pub const LIST: Duration = Duration::from_secs(3);
+/// Bytes of a region's part.
+pub const LIST_BYTES: usize = 1024 * 1024;
+/// Items of such a list where the client does not say: as many as the components give then.
+pub const LIST_ITEMS: usize = 20;
+/// How long a list that only this node can give waits until it has what its reader has seen.
+pub const CATCH_UP: Duration = Duration::from_secs(1);
+
 // CORS ---------------------------------------------------------------------------------------------------------------
 
 /// Origins that may be configured.
@@ -52,11 +65,11 @@ pub const PREFLIGHT_SECONDS: u32 = 600;
 
 // Replica and feed ---------------------------------------------------------------------------------------------------
 
-/// Events that a replica holds.
+/// Events that a replica holds, of all regions.
 pub const EVENTS: usize = 500_000;
 /// Revoked sessions that are remembered; each for as long as its access tokens might still be good.
 pub const REVOKED_SESSIONS: usize = 1_000_000;
-/// Public keys that are remembered.
+/// Public keys that are remembered of a region.
 pub const KEYS: usize = 64;
 /// Revocations after which expired ones are looked for.
 pub const TIDY_EVERY: usize = 1_024;
@@ -64,12 +77,26 @@ pub const TIDY_EVERY: usize = 1_024;
 pub const FEED_RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// A feed that says nothing for so long is taken for dead, and opened again. It sends a sign of life more often.
 pub const FEED_SILENCE: Duration = Duration::from_secs(5);
+/// How long a node that starts waits for a region's first snapshot before it goes without it, where it has another's.
+pub const FEED_FIRST: Duration = Duration::from_secs(5);
 /// How long opening a feed may take, its snapshot included: a large one takes its time over a long way.
 pub const FEED_OPEN: Duration = Duration::from_secs(60);
 /// How often a feed says that there is nothing new.
 pub const FEED_HEARTBEAT: Duration = Duration::from_millis(250);
 /// A replica older than this is stale, and health says so.
 pub const STALE: Duration = Duration::from_secs(2);
+/// Changed events with which the text index is committed anew; a search reads the texts of fewer by itself.
+pub const INDEX_BEHIND: usize = 64;
+/// Bytes that the text index gathers before it makes a segment of them; the least that tantivy takes.
+pub const INDEX_BYTES: usize = 15_000_000;
+/// The text index merges segments of which more than this share is out of date, so that what was replaced takes no memory.
+pub const INDEX_STALE_SHARE: f32 = 0.2;
+/// Segments of the text index with fewer events than this count as equals, and are merged when there are [`INDEX_SEGMENTS`] of them.
+pub const INDEX_SMALL_SEGMENT: u32 = 1_000;
+/// See [`INDEX_SMALL_SEGMENT`].
+pub const INDEX_SEGMENTS: usize = 8;
+/// After the text index has failed, how long every text is read instead before it is built anew.
+pub const INDEX_RETRY: Duration = Duration::from_secs(60);
 /// What a component is told to wait while the replica has nothing to answer from, in milliseconds.
 pub const RETRY_MS: u32 = 500;
 /// Tokens that were verified and are remembered, in each of two generations; about 300 bytes each.

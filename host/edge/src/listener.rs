@@ -10,13 +10,15 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use telemetry::Metrics;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::application::{Region, Traffic};
+use crate::accept::accept;
+use crate::application::Traffic;
 use crate::connection::Connection;
 use crate::cors::Cors;
+use crate::homes::Homes;
 use crate::limits;
 use crate::replica::Replica;
 use crate::service::Service;
@@ -26,8 +28,8 @@ pub struct Options<T> {
     /// Answers what runs here.
     pub traffic: Arc<T>,
     /// Answers what does not. None: everything runs here.
-    pub region: Option<Arc<dyn Region>>,
-    /// What this node knows; with it, a client that has seen more is sent to the region.
+    pub homes: Option<Homes>,
+    /// What this node knows; with it, a client that has seen more is sent to its region.
     pub replica: Option<Replica>,
     /// Where requests are counted.
     pub metrics: Arc<Metrics>,
@@ -49,8 +51,8 @@ impl<T: Traffic> Edge<T> {
     /// An edge of these parts.
     #[must_use]
     pub fn new(options: Options<T>) -> Self {
-        let Options { traffic, region, replica, metrics, cors, trusted_proxies, drain } = options;
-        Self { service: Arc::new(Service { traffic, region, replica, metrics, cors, trusted_proxies }), drain }
+        let Options { traffic, homes, replica, metrics, cors, trusted_proxies, drain } = options;
+        Self { service: Arc::new(Service { traffic, homes, replica, metrics, cors, trusted_proxies }), drain }
     }
 
     /// Serves `listener` until `stop`; then takes no more connections, lets requests in flight finish, and returns.
@@ -85,32 +87,6 @@ fn builder() -> Builder<TokioExecutor> {
         .max_concurrent_streams(limits::STREAMS)
         .max_header_list_size(u32::try_from(limits::READ_BUFFER_BYTES).unwrap_or(u32::MAX));
     builder
-}
-
-/// The next connection, once there is room for one; none when it is time to stop.
-async fn accept(
-    listener: &TcpListener,
-    connections: &Arc<Semaphore>,
-    stop: &CancellationToken,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let accepting = async {
-        // Nobody closes the semaphore.
-        let permit = Arc::clone(connections).acquire_owned().await.ok()?;
-        loop {
-            match listener.accept().await {
-                Ok((stream, peer)) => return Some((stream, peer, permit)),
-                Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(limits::ACCEPT_PAUSE).await;
-                }
-            }
-        }
-    };
-    tokio::select! {
-        biased;
-        () = stop.cancelled() => None,
-        accepted = accepting => accepted,
-    }
 }
 
 async fn connection<T: Traffic>(

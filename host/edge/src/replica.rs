@@ -1,7 +1,7 @@
 //! The read model in memory, as components read it: `marquee:edge/replica`.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use capabilities::edge as wit;
@@ -11,15 +11,19 @@ use tokio::sync::watch;
 
 use crate::clock;
 use crate::limits;
+use crate::regions::{Regions, home};
+use crate::search::{Indexer, Lookup};
 
-/// What this node knows of what is public. Cheap to clone; clones are one.
+/// What this node knows of what is public, of every region that it follows. Cheap to clone; clones are one.
 #[derive(Clone)]
 pub struct Replica(Arc<Inner>);
 
 struct Inner {
+    /// Of all regions: one list is searched, and sorted.
     state: RwLock<State>,
-    /// When it was last known to be current, microseconds; 0: never.
-    as_of: AtomicI64,
+    /// Locked before `state`.
+    indexer: Mutex<Indexer>,
+    regions: Regions<View>,
     /// Counts what was applied, for who waits for it.
     applied: watch::Sender<u64>,
 }
@@ -27,7 +31,23 @@ struct Inner {
 #[derive(Default)]
 struct State {
     model: ReadModel,
-    position: i64,
+    /// Told of every event of the model that changes.
+    lookup: Lookup,
+}
+
+/// How far this node follows a region. Only its follower writes it.
+#[derive(Default)]
+struct View {
+    /// The journal's last position that was applied; 0: none.
+    position: AtomicI64,
+    /// When it was last known to be current, microseconds; 0: never.
+    as_of: AtomicI64,
+}
+
+impl View {
+    fn as_of(&self) -> Option<i64> {
+        Some(self.as_of.load(Ordering::Acquire)).filter(|as_of| *as_of > 0)
+    }
 }
 
 /// The feed says more than this node may hold.
@@ -37,82 +57,137 @@ pub struct Full;
 
 impl std::fmt::Debug for Replica {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Replica").field("position", &self.position()).field("age", &self.age()).finish_non_exhaustive()
-    }
-}
-
-impl Default for Replica {
-    fn default() -> Self {
-        Self(Arc::new(Inner { state: RwLock::default(), as_of: AtomicI64::new(0), applied: watch::Sender::new(0) }))
+        let ages = self.0.regions.iter().map(|(region, _)| (region, self.age(region)));
+        f.debug_map().entries(ages).finish()
     }
 }
 
 impl Replica {
-    /// Replaces everything by a snapshot.
-    pub(crate) fn replace(&self, position: i64, facts: Vec<Fact>) -> Result<(), Full> {
-        let mut model = ReadModel::default();
+    /// A replica of these regions, the nearest first.
+    #[must_use]
+    pub fn new<'a>(regions: impl IntoIterator<Item = &'a str>) -> Self {
+        let regions = Regions::new(regions.into_iter().map(|name| (name.into(), View::default())));
+        let (state, indexer) = (RwLock::default(), Mutex::default());
+        Self(Arc::new(Inner { state, indexer, regions, applied: watch::Sender::new(0) }))
+    }
+
+    /// Replaces what is known of a region by a snapshot. Takes seconds where it is large.
+    pub(crate) fn replace(&self, region: &str, position: i64, facts: Vec<Fact>) -> Result<(), Full> {
+        let belongs = |id: &str| self.0.regions.is_of(id, region);
+        let mut new = ReadModel::default();
         for fact in facts {
-            apply(&mut model, fact)?;
+            if subject(&fact).is_some_and(belongs) {
+                apply(&mut new, &mut Lookup::default(), fact)?;
+            }
         }
         let old = {
             let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *state, State { model, position })
+            if self.0.regions.len() > 1 && state.model.len_without(belongs) + new.len() > limits::EVENTS {
+                return Err(Full);
+            }
+            state.lookup.note_all();
+            let old = state.model.replace(belongs, new);
+            self.current(region, |_| position);
+            old
         };
         // Not under the lock: it may be large.
         drop(old);
-        self.current();
-        Ok(())
-    }
-
-    /// Applies what follows; facts that are older than what is known change nothing.
-    pub(crate) fn apply(&self, position: i64, facts: &[Fact]) -> Result<(), Full> {
-        if !facts.is_empty() || position > self.position() {
-            let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
-            for fact in facts {
-                apply(&mut state.model, fact.clone())?;
-            }
-            state.position = state.position.max(position);
+        if self.index_lags() {
+            self.reindex();
         }
-        self.current();
         Ok(())
     }
 
-    fn current(&self) {
-        self.0.as_of.store(clock::now(), Ordering::Release);
+    /// Applies what follows in a region; facts that are older than what is known change nothing.
+    pub(crate) fn apply(&self, region: &str, position: i64, facts: &[Fact]) -> Result<(), Full> {
+        if !facts.is_empty() {
+            let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
+            let State { model, lookup } = &mut *state;
+            for fact in facts {
+                if subject(fact).is_some_and(|id| self.0.regions.is_of(id, region)) {
+                    apply(model, lookup, fact.clone())?;
+                }
+            }
+        }
+        self.current(region, |known| known.max(position));
+        Ok(())
+    }
+
+    /// Whether [`Self::reindex`] should be called; searches find everything all the same.
+    pub(crate) fn index_lags(&self) -> bool {
+        // Few events are read as fast as they are looked up.
+        self.read(|state| state.model.len() >= limits::INDEX_BEHIND && state.lookup.lags())
+    }
+
+    /// Has the index of texts catch up with the model. Blocks for milliseconds, or seconds after a snapshot, but no reader.
+    pub(crate) fn reindex(&self) {
+        let mut indexer = self.0.indexer.lock().unwrap_or_else(PoisonError::into_inner);
+        let work = self.read(|state| state.lookup.work(&state.model, &mut indexer));
+        let written = indexer.write(work);
+        self.0.state.write().unwrap_or_else(PoisonError::into_inner).lookup.advance(written);
+    }
+
+    /// As if the library had failed.
+    #[cfg(test)]
+    pub(crate) fn lose_index(&self) {
+        self.0.state.write().unwrap_or_else(PoisonError::into_inner).lookup.lose();
+    }
+
+    /// Why searches have to do without an index of texts, if they do.
+    #[must_use]
+    pub fn index_trouble(&self) -> Option<String> {
+        self.read(|state| state.lookup.trouble())
+    }
+
+    /// Notes that a region's view is current, at the position that follows from the one before.
+    fn current(&self, region: &str, position: impl FnOnce(i64) -> i64) {
+        let Some(view) = self.0.regions.named(region) else { return };
+        view.position.store(position(view.position.load(Ordering::Acquire)), Ordering::Release);
+        view.as_of.store(clock::now(), Ordering::Release);
         self.0.applied.send_modify(|count| *count = count.wrapping_add(1));
     }
 
-    /// The journal's last position that it has applied; 0: none.
+    /// The last position of a region's journal that it has applied; 0: none.
     #[must_use]
-    pub fn position(&self) -> i64 {
-        self.read(|state| state.position)
+    pub fn position(&self, region: &str) -> i64 {
+        self.0.regions.named(region).map_or(0, |view| view.position.load(Ordering::Acquire))
     }
 
-    /// How many events it holds.
+    /// How many events it holds, of all regions.
     #[must_use]
     pub fn events(&self) -> usize {
         self.read(|state| state.model.len())
     }
 
-    /// How long ago it was last known to be current; none: never.
+    /// How long ago its view of a region was last known to be current; none: never.
     #[must_use]
-    pub fn age(&self) -> Option<Duration> {
-        let as_of = self.as_of()?;
+    pub fn age(&self, region: &str) -> Option<Duration> {
+        let as_of = self.0.regions.named(region)?.as_of()?;
         Some(Duration::from_micros(u64::try_from(clock::now().saturating_sub(as_of)).unwrap_or(0)))
     }
 
-    /// Whether it is at least as new as what a client has seen.
+    /// Whether it has a view of any region.
     #[must_use]
-    pub fn has(&self, seen: &Seen) -> bool {
-        seen.is_empty() || self.read(|state| seen.satisfied_by(&state.model))
+    pub fn has_any(&self) -> bool {
+        self.0.regions.iter().any(|(_, view)| view.as_of().is_some())
     }
 
-    /// Returns once it is at least as new as what a client has seen; false if that takes longer than `limit`.
+    /// Whether it is at least as new as what a client has seen, in the region of this name or in all that it follows. Of others it will
+    /// never know anything.
+    #[must_use]
+    pub fn has(&self, seen: &Seen, region: Option<&str>) -> bool {
+        let concerns = |id: &str| {
+            home(id).is_some_and(|home| region.map_or_else(|| self.0.regions.named(home).is_some(), |region| region == home))
+        };
+        seen.is_empty() || self.read(|state| seen.satisfied_by(&state.model, concerns))
+    }
+
+    /// Returns once it [has](Self::has) what a client has seen; false if that takes longer than `limit`.
     pub async fn catch_up(&self, seen: &Seen, limit: Duration) -> bool {
         let mut applied = self.0.applied.subscribe();
         let waiting = async {
             // What is applied between the look and the wait counts: the receiver has it as changed.
-            while !self.has(seen) {
+            while !self.has(seen, None) {
                 if applied.changed().await.is_err() {
                     return;
                 }
@@ -121,49 +196,54 @@ impl Replica {
         tokio::time::timeout(limit, waiting).await.is_ok()
     }
 
-    /// Returns once it is at a position.
+    /// Returns once it is at a position of the first region.
     #[cfg(test)]
     pub(crate) async fn until(&self, position: i64) {
-        self.0.applied.subscribe().wait_for(|_| self.position() >= position).await.unwrap();
-    }
-
-    fn as_of(&self) -> Option<i64> {
-        Some(self.0.as_of.load(Ordering::Acquire)).filter(|as_of| *as_of > 0)
+        let reached = |view: &View| view.position.load(Ordering::Acquire) >= position;
+        self.0.applied.subscribe().wait_for(|_| self.0.regions.nearest().is_some_and(reached)).await.unwrap();
     }
 
     fn read<R>(&self, read: impl FnOnce(&State) -> R) -> R {
         read(&self.0.state.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads the model, and says when it was current; an error before the first snapshot.
-    fn view<R>(&self, read: impl FnOnce(&ReadModel, i64) -> Result<R, wit::ReadError>) -> Result<R, wit::ReadError> {
-        let as_of = self.as_of().ok_or(wit::ReadError::Unavailable(limits::RETRY_MS))?;
-        self.read(|state| read(&state.model, as_of))
+    /// When the home of this id was last known to be as it is here; an error where nothing is known of it.
+    fn as_of(&self, id: &str) -> Result<i64, wit::ReadError> {
+        let view = self.0.regions.of(id).ok_or(wit::ReadError::NotFound)?;
+        view.as_of().ok_or(wit::ReadError::Unavailable(limits::RETRY_MS))
+    }
+
+    /// When all of them were, and the regions that nothing is known of.
+    fn as_of_all(&self) -> Result<(i64, Vec<String>), wit::ReadError> {
+        let oldest = self.0.regions.iter().filter_map(|(_, view)| view.as_of()).min();
+        let unknown = self.0.regions.iter().filter(|(_, view)| view.as_of().is_none()).map(|(region, _)| region.to_string());
+        Ok((oldest.ok_or(wit::ReadError::Unavailable(limits::RETRY_MS))?, unknown.collect()))
     }
 
     fn find(&self, id: &str) -> Result<wit::EventView, wit::ReadError> {
-        let (doc, as_of) = self.view(|model, as_of| Ok((Arc::clone(model.get(id).ok_or(wit::ReadError::NotFound)?), as_of)))?;
+        let as_of = self.as_of(id)?;
+        let doc = self.read(|state| state.model.get(id).map(Arc::clone)).ok_or(wit::ReadError::NotFound)?;
         Ok(wit::EventView { event: event(&doc), as_of })
     }
 
     fn page(&self, query: wit::Query) -> Result<wit::Page, wit::ReadError> {
         let query = read_query(query);
-        let (page, as_of) = self.view(|model, as_of| {
-            let page = model.search(&query, clock::now()).map_err(|SearchError::BadCursor| wit::ReadError::BadCursor)?;
-            Ok((page, as_of))
-        })?;
+        let (as_of, incomplete) = self.as_of_all()?;
+        let page = self.read(|state| state.lookup.search(&state.model, &query, clock::now()));
+        let page = page.map_err(|SearchError::BadCursor| wit::ReadError::BadCursor)?;
         Ok(wit::Page {
             items: page.items.iter().map(|doc| event(doc)).collect(),
             next_cursor: page.next_cursor,
             categories: page.categories.into_iter().map(facet).collect(),
             cities: page.cities.into_iter().map(facet).collect(),
             as_of,
+            incomplete,
         })
     }
 
     fn left(&self, event_id: &str) -> Result<wit::Availability, wit::ReadError> {
-        let (view, as_of) =
-            self.view(|model, as_of| Ok((model.availability(event_id, clock::now()).ok_or(wit::ReadError::NotFound)?, as_of)))?;
+        let as_of = self.as_of(event_id)?;
+        let view = self.read(|state| state.model.availability(event_id, clock::now())).ok_or(wit::ReadError::NotFound)?;
         let lines = view.lines.into_iter().map(|line| wit::LineAvailability {
             ticket_type: line.ticket_type,
             capacity: line.capacity,
@@ -174,7 +254,17 @@ impl Replica {
     }
 }
 
-fn apply(model: &mut ReadModel, fact: Fact) -> Result<(), Full> {
+/// The event that a fact is about.
+fn subject(fact: &Fact) -> Option<&str> {
+    match fact {
+        Fact::Event(doc) => Some(&doc.id),
+        Fact::Availability(availability) => Some(&availability.event_id),
+        Fact::SessionRevoked { .. } | Fact::Key { .. } => None,
+    }
+}
+
+fn apply(model: &mut ReadModel, lookup: &mut Lookup, fact: Fact) -> Result<(), Full> {
+    let event = if let Fact::Event(doc) = &fact { Some(doc.id.clone()) } else { None };
     let full = model.len() >= limits::EVENTS;
     if let Fact::Event(doc) = &fact
         && full
@@ -182,7 +272,11 @@ fn apply(model: &mut ReadModel, fact: Fact) -> Result<(), Full> {
     {
         return Err(Full);
     }
-    model.apply(fact);
+    if model.apply(fact)
+        && let Some(id) = event
+    {
+        lookup.note(&id);
+    }
     Ok(())
 }
 
@@ -270,49 +364,109 @@ mod tests {
         (view.version, view.lines[0].available)
     }
 
+    fn one() -> Replica {
+        Replica::new(["eu"])
+    }
+
     #[test]
     fn before_the_first_snapshot_there_is_no_answer() {
-        let replica = Replica::default();
+        let replica = one();
         assert!(matches!(replica.find("eu_1"), Err(wit::ReadError::Unavailable(_))));
-        assert_eq!(replica.age(), None);
-        replica.replace(0, vec![]).unwrap();
+        assert_eq!(replica.age("eu"), None);
+        replica.replace("eu", 0, vec![]).unwrap();
         assert!(matches!(replica.find("eu_1"), Err(wit::ReadError::NotFound)));
-        assert!(replica.age().is_some());
+        assert!(replica.age("eu").is_some());
     }
 
     #[test]
     fn facts_are_applied_by_version_and_never_backwards() {
-        let replica = Replica::default();
-        replica.replace(10, vec![event("eu_1", 2), availability("eu_1", 7, 5)]).unwrap();
+        let replica = one();
+        replica.replace("eu", 10, vec![event("eu_1", 2), availability("eu_1", 7, 5)]).unwrap();
         assert_eq!(left(&replica), (7, 5));
-        replica.apply(12, &[availability("eu_1", 9, 3), availability("eu_1", 8, 4)]).unwrap();
-        assert_eq!((left(&replica), replica.position()), ((9, 3), 12));
-        replica.apply(11, &[availability("eu_1", 6, 9)]).unwrap();
-        assert_eq!((left(&replica), replica.position()), ((9, 3), 12));
+        replica.apply("eu", 12, &[availability("eu_1", 9, 3), availability("eu_1", 8, 4)]).unwrap();
+        assert_eq!((left(&replica), replica.position("eu")), ((9, 3), 12));
+        replica.apply("eu", 11, &[availability("eu_1", 6, 9)]).unwrap();
+        assert_eq!((left(&replica), replica.position("eu")), ((9, 3), 12));
     }
 
     #[test]
     fn a_snapshot_replaces_what_was_there() {
-        let replica = Replica::default();
-        replica.replace(10, vec![event("eu_1", 2), event("eu_2", 2)]).unwrap();
-        replica.replace(20, vec![event("eu_2", 3)]).unwrap();
+        let replica = one();
+        replica.replace("eu", 10, vec![event("eu_1", 2), event("eu_2", 2)]).unwrap();
+        replica.replace("eu", 20, vec![event("eu_2", 3)]).unwrap();
         assert!(matches!(replica.find("eu_1"), Err(wit::ReadError::NotFound)));
         assert_eq!(replica.find("eu_2").unwrap().event.revision, 3);
-        assert_eq!((replica.position(), replica.events()), (20, 1));
+        assert_eq!((replica.position("eu"), replica.events()), (20, 1));
+    }
+
+    #[test]
+    fn a_region_speaks_for_itself_alone() {
+        let replica = Replica::new(["eu", "us"]);
+        let search = || replica.page(wit::Query { limit: 10, ..everything() });
+        assert!(matches!(search(), Err(wit::ReadError::Unavailable(_))));
+        replica.replace("eu", 10, vec![event("eu_1", 2), availability("eu_1", 7, 5), event("us_9", 2)]).unwrap();
+        // Nothing is known of the other yet, which is not the same as that there is nothing.
+        assert!(matches!(replica.find("us_9"), Err(wit::ReadError::Unavailable(_))));
+        assert!(matches!(replica.find("ap_1"), Err(wit::ReadError::NotFound)));
+        assert_eq!(search().unwrap().incomplete, ["us"]);
+
+        replica.replace("us", 3, vec![event("us_1", 2), availability("us_1", 1, 9)]).unwrap();
+        replica.apply("us", 4, &[availability("eu_1", 8, 0), event("us_2", 1)]).unwrap();
+        assert_eq!((left(&replica), replica.position("eu"), replica.position("us")), ((7, 5), 10, 4));
+        let page = search().unwrap();
+        let mut ids: Vec<_> = page.items.iter().map(|event| event.id.as_str()).collect();
+        ids.sort_unstable();
+        assert_eq!((ids, page.incomplete.len()), (vec!["eu_1", "us_1", "us_2"], 0));
+
+        replica.replace("us", 5, vec![event("us_3", 1)]).unwrap();
+        assert!(matches!(replica.find("us_1"), Err(wit::ReadError::NotFound)));
+        assert_eq!((left(&replica), replica.events()), ((7, 5), 2));
+    }
+
+    #[test]
+    fn a_list_is_as_old_as_the_oldest_region() {
+        let replica = Replica::new(["eu", "us"]);
+        replica.replace("eu", 1, vec![event("eu_1", 2)]).unwrap();
+        replica.replace("us", 1, vec![event("us_1", 2)]).unwrap();
+        let eu = replica.0.regions.named("eu").unwrap();
+        eu.as_of.fetch_sub(5_000_000, Ordering::AcqRel);
+        let (old, new) = (replica.find("eu_1").unwrap().as_of, replica.find("us_1").unwrap().as_of);
+        assert!(old + 4_000_000 < new);
+        assert_eq!(replica.page(wit::Query { limit: 10, ..everything() }).unwrap().as_of, old);
+    }
+
+    fn everything() -> wit::Query {
+        wit::Query {
+            text: None,
+            category: None,
+            city: None,
+            starts_from: None,
+            starts_to: None,
+            min_price: None,
+            max_price: None,
+            available: None,
+            sort: wit::SortKey::StartsAt,
+            descending: false,
+            limit: 1,
+            cursor: None,
+        }
     }
 
     #[tokio::test]
     async fn who_has_seen_more_waits_until_it_is_there() {
-        let replica = Replica::default();
-        replica.replace(10, vec![event("eu_1", 2), availability("eu_1", 7, 5)]).unwrap();
+        let replica = one();
+        replica.replace("eu", 10, vec![event("eu_1", 2), availability("eu_1", 7, 5)]).unwrap();
         let mut seen = Seen::default();
+        // What another region's has nobody here waits for.
+        seen.note(SeenKind::Inventory, "us_1", 8);
+        assert!(replica.has(&seen, None));
         seen.note(SeenKind::Inventory, "eu_1", 8);
-        assert!(!replica.has(&seen));
+        assert!(!replica.has(&seen, None) && !replica.has(&seen, Some("eu")));
         assert!(!replica.catch_up(&seen, Duration::from_millis(1)).await);
         let (caught_up, ()) = tokio::join!(replica.catch_up(&seen, Duration::from_secs(10)), async {
-            replica.apply(11, &[availability("eu_1", 8, 4)]).unwrap();
+            replica.apply("eu", 11, &[availability("eu_1", 8, 4)]).unwrap();
         });
         assert!(caught_up);
-        assert!(replica.has(&Seen::default()));
+        assert!(replica.has(&Seen::default(), None));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::header::{CONTENT_LENGTH, HeaderValue};
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, request};
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -13,11 +13,12 @@ use read_model::Seen;
 use runtime::{Place, RequestBody, Target};
 use telemetry::{Metrics, RequestLabels, Role};
 
-use crate::application::{Components, Region, Traffic, answer};
+use crate::application::{Components, Traffic, answer};
 use crate::body::{self, Body, Limited, Overrun, Received};
 use crate::connection::Connection;
 use crate::cors::{Cors, Grant};
 use crate::headers::{self, Look, MARQUEE_SEEN, X_REQUEST_ID};
+use crate::homes::Homes;
 use crate::limits;
 use crate::problem::Problem;
 use crate::replica::Replica;
@@ -25,7 +26,7 @@ use crate::replica::Replica;
 /// What every request of an edge needs.
 pub(crate) struct Service<T> {
     pub(crate) traffic: Arc<T>,
-    pub(crate) region: Option<Arc<dyn Region>>,
+    pub(crate) homes: Option<Homes>,
     pub(crate) replica: Option<Replica>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) cors: Cors,
@@ -86,7 +87,7 @@ impl<T: Traffic> Service<T> {
         response
     }
 
-    /// Has the component or the region answer in time.
+    /// Has the component or a region answer in time.
     async fn answer(
         &self,
         version: &T::Components,
@@ -95,25 +96,42 @@ impl<T: Traffic> Service<T> {
         look: &Look,
         request_id: &HeaderValue,
     ) -> Result<Response<Body>, Problem> {
-        let region = match (&self.region, target.place) {
-            (Some(region), Place::Region) => Some(region),
-            (Some(region), Place::Edge) if look.seen && self.is_behind(&request) => Some(region),
-            _ => None,
-        };
         let answering = async {
-            match region {
-                Some(region) => region.handle(request).await,
-                None => answer(version, target.component, request, &self.metrics, text(request_id)).await,
+            let mut request = request;
+            match (&self.homes, target.place) {
+                (Some(homes), Place::Region) => return homes.handle(target.home, request).await,
+                (Some(homes), Place::Edge) if look.seen => {
+                    let (parts, body) = request.into_parts();
+                    if self.is_behind(homes, &parts).await {
+                        let asked = homes.handle(target.home, Request::from_parts(parts.clone(), runtime::empty())).await;
+                        // Without its region a reader has what is known here, and when that was.
+                        let Err(Problem::Unavailable(_)) = asked else { return asked };
+                    }
+                    request = Request::from_parts(parts, body);
+                }
+                _ => {}
             }
+            answer(version, target.component, request, &self.metrics, text(request_id)).await
         };
         tokio::time::timeout(limits::REQUEST, answering).await.unwrap_or(Err(Problem::TimedOut))
     }
 
-    /// Whether the client has seen more than this node's replica has.
-    fn is_behind(&self, request: &Request<RequestBody>) -> bool {
-        let Some(replica) = self.replica.as_ref().filter(|_| request.method() == Method::GET) else { return false };
-        let token = request.headers().get(MARQUEE_SEEN).and_then(|value| value.to_str().ok());
-        token.is_some_and(|token| !replica.has(&Seen::parse(token)))
+    /// Whether a region is to be asked, because the client has seen more of it than this node's replica has. What is about no one region only
+    /// this node can answer, where there are several: it waits a while until it has what the client has seen.
+    async fn is_behind(&self, homes: &Homes, request: &request::Parts) -> bool {
+        let Some(replica) = self.replica.as_ref().filter(|_| request.method == Method::GET) else { return false };
+        let token = request.headers.get(MARQUEE_SEEN).and_then(|value| value.to_str().ok());
+        let Some(seen) = token.map(Seen::parse) else { return false };
+        if homes.only() {
+            return !replica.has(&seen, None);
+        }
+        match homes.by_path(request.uri.path()) {
+            Some((region, _)) => !replica.has(&seen, Some(region)),
+            None => {
+                replica.catch_up(&seen, limits::CATCH_UP).await;
+                false
+            }
+        }
     }
 
     fn finish(&self, response: &mut Response<Body>, method: &Method, grant: Grant, request_id: &HeaderValue) {
@@ -129,7 +147,7 @@ impl<T: Traffic> Service<T> {
 }
 
 /// What can be refused without asking anybody.
-fn refuse(parts: &http::request::Parts, body: &Incoming, look: &Look) -> Option<Problem> {
+fn refuse(parts: &request::Parts, body: &Incoming, look: &Look) -> Option<Problem> {
     if look.too_large {
         Some(Problem::HeadersTooLarge)
     } else if matches!(parts.method, Method::CONNECT | Method::TRACE) {

@@ -17,8 +17,6 @@ pub const CONNECT: Duration = Duration::from_secs(3);
 pub const PING: Duration = Duration::from_secs(1);
 /// A connection whose ping is not answered for so long is dead: a node that vanished is noticed by this.
 pub const PING_ANSWER: Duration = Duration::from_secs(2);
-/// Pause after the system refused a connection, so as not to spin.
-pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Requests of one connection at once.
 pub const STREAMS: u32 = 512;
 /// Requests that a server works on at once, over all connections; feeds do not count.

@@ -15,10 +15,17 @@
 //! certificate = "certificates/eu-1.pem"                certificate = "certificates/edge-0.pem"
 //! key = "certificates/eu-1.key"                        key = "certificates/edge-0.key"
 //!
-//! [retention]                                          [region]
+//! [retention]                                          [[regions]]                # the nearest first
 //! idempotency_hours = 24                               name = "eu"
 //! journal_days = 7                                     nodes = ["10.0.0.1:7443", "10.0.0.2:7443"]
+//!
+//! [accounts]           # where they are another's      [[regions]]
+//! name = "us"                                          name = "us"
+//! nodes = ["10.1.0.1:7443"]                            nodes = ["10.1.0.1:7443"]
 //! ```
+//!
+//! Of several regions one keeps the accounts: an edge names it (`accounts = "us"` on top; by default the first), and each other region's nodes
+//! name it with its nodes, because they ask it for people's roles and repeat its keys and revocations to their edges.
 //!
 //! Also, in both: `application` (the spin.toml; by default as `up` finds it) and `variables` (a file of `name = "value"` lines, weaker than
 //! `SPIN_VARIABLE_*`). A region's `listen.advertise` is how its other nodes reach it, where that is not `listen.nodes`. The database's URL comes from
@@ -57,6 +64,8 @@ pub struct RegionNode {
     /// How long what is only kept for a while is kept.
     #[serde(default)]
     pub retention: Retention,
+    /// The region that keeps the accounts; none: this one.
+    pub accounts: Option<Region>,
 }
 
 /// Where a region's node listens.
@@ -87,8 +96,10 @@ pub struct EdgeNode {
     pub listen: EdgeListen,
     /// Who it is.
     pub tls: Tls,
-    /// The region it sells for.
-    pub region: Region,
+    /// The regions it sells for, the nearest first.
+    pub regions: Vec<Region>,
+    /// The one of them that keeps the accounts; none: the first.
+    pub accounts: Option<String>,
 }
 
 /// Where an edge listens.
@@ -101,7 +112,7 @@ pub struct EdgeListen {
     pub admin: SocketAddr,
 }
 
-/// A region, as an edge knows it.
+/// A region, as nodes that are not of it know it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Region {
@@ -155,6 +166,15 @@ impl RegionNode {
 
     fn check(&self) -> Result<(), String> {
         region_name("region", &self.region)?;
+        if let Some(accounts) = &self.accounts {
+            accounts.check("accounts")?;
+            if accounts.name == self.region {
+                return Err(format!(
+                    "accounts.name is {:?}: leave [accounts] out where they are this region's own",
+                    accounts.name
+                ));
+            }
+        }
         if self.listen.advertise.unwrap_or(self.listen.nodes).ip().is_unspecified() {
             return Err("listen.advertise: others cannot reach an address that stands for all: name one".to_owned());
         }
@@ -199,11 +219,41 @@ impl EdgeNode {
     }
 
     fn check(&self) -> Result<(), String> {
-        region_name("region.name", &self.region.name)?;
-        if !(1..=limits::REGION_NODES).contains(&self.region.nodes.len()) {
-            return Err(format!("region.nodes: {} nodes: 1 to {}", self.region.nodes.len(), limits::REGION_NODES));
+        if !(1..=limits::REGIONS).contains(&self.regions.len()) {
+            return Err(format!("regions: {} regions: 1 to {}", self.regions.len(), limits::REGIONS));
         }
-        Ok(())
+        for (at, region) in self.regions.iter().enumerate() {
+            region.check(&format!("regions[{at}]"))?;
+            if self.regions.iter().take(at).any(|other| other.name == region.name) {
+                return Err(format!("regions[{at}].name is {:?}, as another's", region.name));
+            }
+        }
+        match &self.accounts {
+            Some(name) if self.regions.iter().all(|region| region.name != *name) => {
+                Err(format!("accounts is {name:?}, which is none of the regions"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The name of the nearest region.
+    pub fn nearest(&self) -> &str {
+        self.regions.first().map_or("", |region| &region.name)
+    }
+
+    /// The name of the region that keeps the accounts.
+    pub fn accounts(&self) -> &str {
+        self.accounts.as_deref().unwrap_or_else(|| self.nearest())
+    }
+}
+
+impl Region {
+    fn check(&self, at: &str) -> Result<(), String> {
+        region_name(&format!("{at}.name"), &self.name)?;
+        if (1..=limits::REGION_NODES).contains(&self.nodes.len()) {
+            return Ok(());
+        }
+        Err(format!("{at}.nodes: {} nodes: 1 to {}", self.nodes.len(), limits::REGION_NODES))
     }
 }
 
@@ -267,9 +317,12 @@ admin = "127.0.0.1:8090"
 authority = "ca.pem"
 certificate = "edge-0.pem"
 key = "edge-0.key"
-[region]
+[[regions]]
 name = "eu"
 nodes = ["127.0.0.1:7443"]
+[[regions]]
+name = "us"
+nodes = ["127.0.0.1:7444"]
 "#;
 
     fn written(text: &str) -> (tempfile::TempDir, PathBuf) {
@@ -288,7 +341,11 @@ nodes = ["127.0.0.1:7443"]
         assert_eq!(node.database_file.as_deref(), Some(Path::new("/run/secrets/database")));
         assert_eq!((node.retention.idempotency_hours, node.retention.journal_days), (24, 7));
         let (folder, file) = written(EDGE);
-        assert_eq!(EdgeNode::read(&file).unwrap().tls.certificate, folder.path().join("edge-0.pem"));
+        let node = EdgeNode::read(&file).unwrap();
+        assert_eq!(node.tls.certificate, folder.path().join("edge-0.pem"));
+        assert_eq!((node.nearest(), node.accounts()), ("eu", "eu"));
+        let (_folder, file) = written(&format!("accounts = \"us\"{EDGE}"));
+        assert_eq!(EdgeNode::read(&file).unwrap().accounts(), "us");
     }
 
     #[test]
@@ -299,12 +356,19 @@ nodes = ["127.0.0.1:7443"]
             ("127.0.0.1:7443", "nowhere", "line 7: invalid socket address"),
             ("[tls]", "[tsl]", "tsl"),
             ("[listen]", "[retention]\nidempotency_hours = 2\n[listen]", "idempotency_hours is 2"),
+            ("[listen]", "[accounts]\nname = \"us\"\nnodes = []\n[listen]", "accounts.nodes: 0 nodes"),
+            ("[listen]", "[accounts]\nname = \"eu\"\nnodes = [\"127.0.0.1:1\"]\n[listen]", "leave [accounts] out"),
         ] {
             let (_folder, file) = written(&REGION.replace(from, to));
             let message = RegionNode::read(&file).unwrap_err().to_string();
             assert!(message.contains("node.toml") && message.contains(said) && !message.contains('\n'), "{message}");
         }
-        for (from, to, said) in [("nodes = [\"127.0.0.1:7443\"]", "nodes = []", "0 nodes"), ("public", "publik", "publik")] {
+        for (from, to, said) in [
+            ("nodes = [\"127.0.0.1:7443\"]", "nodes = []", "regions[0].nodes: 0 nodes"),
+            ("name = \"us\"", "name = \"eu\"", "as another's"),
+            ("name = \"edge-0\"", "name = \"edge-0\"\naccounts = \"ap\"", "none of the regions"),
+            ("public", "publik", "publik"),
+        ] {
             let (_folder, file) = written(&EDGE.replace(from, to));
             let message = EdgeNode::read(&file).unwrap_err().to_string();
             assert!(message.contains(said), "{message}");

@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{self, EdgeNode};
 use crate::data_folder::DataFolder;
-use crate::edge_side::{EdgeSide, Home};
+use crate::edge_side::{Behind, EdgeSide, Home};
 use crate::error::Error;
 use crate::listeners::at;
 use crate::roles::Roles;
@@ -30,27 +30,37 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let (public, admin) = (at(config.listen.public)?, at(config.listen.admin)?);
     let own_address = public.local_addr()?;
     let ready = format!("ready  http://{own_address}  admin http://{}", admin.local_addr()?);
-    let region = &config.region;
-    let sources = variables(config.variables.as_deref())?.set("region", &region.name);
+    // What is made here names no region of ours: an edge makes no ids.
+    let (nearest, accounts) = (config.nearest(), config.accounts());
+    let sources = variables(config.variables.as_deref())?.set("region", nearest).set("accounts", accounts);
     let manifest = Manifest::load(&manifest_path(config.application.as_deref())?, &sources)?;
 
     let version = loader(&settings, &folder)?.load(manifest, Mode::Native).await?;
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
     let (background, end) = (TaskTracker::new(), CancellationToken::new());
-    let client = client(tls, region, &metrics)?;
-    client.register(&health);
-    let home = client.handle();
-    background.spawn(client.run(end.clone()));
+    let mut regions = Vec::with_capacity(config.regions.len());
+    for region in &config.regions {
+        let client = client(tls.clone(), region, &metrics)?;
+        client.register(&health);
+        let home = client.handle();
+        background.spawn(client.run(end.clone()));
+        regions.push(Home {
+            name: region.name.as_str().into(),
+            region: Arc::new(home.clone()),
+            ledger: Arc::new(home.clone()),
+            feed: Arc::new(home),
+        });
+    }
     let outbound_http = capabilities::outbound_http::OutboundHttp::new(own_address.to_string().parse().ok());
     let side = EdgeSide::start(
         &config.name,
-        Home { region: Arc::new(home.clone()), ledger: Arc::new(home.clone()), feed: Arc::new(home) },
+        Behind { regions, accounts },
         &version,
         Some(outbound_http),
         &mut Roles::default(),
         (&health, &metrics),
         (&background, &end),
-    );
+    )?;
     // Not before there is something to say: without checks a node would pass for ready.
     background.spawn(admin_listener(admin, health.clone(), Arc::clone(&metrics), end.clone()));
     let closing = CancellationToken::new();
@@ -69,7 +79,8 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     outcome
 }
 
-fn client(tls: fleet::Tls, region: &config::Region, metrics: &Arc<Metrics>) -> Result<Client, Error> {
+/// A client of a region.
+pub fn client(tls: fleet::Tls, region: &config::Region, metrics: &Arc<Metrics>) -> Result<Client, Error> {
     let nodes = region.nodes.iter().map(ToString::to_string);
     let options = client::Options {
         tls,

@@ -5,69 +5,89 @@ use std::sync::Arc;
 use capabilities::Bindings;
 use capabilities::ledger::Ledger;
 use capabilities::outbound_http::OutboundHttp;
-use edge::{Edge, Follower, Region, Replica};
+use edge::{Edge, Follower, Homes, Identity, Ledgers, Region, Regions, Replica};
 use runtime::{Switch, Version};
 use telemetry::{Health, Metrics};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::error::Error;
 use crate::region_side::bindings;
 use crate::roles::Roles;
 use crate::settings::Settings;
 
 /// A region as an edge needs it.
 pub struct Home {
+    /// Its name.
+    pub name: Arc<str>,
     pub region: Arc<dyn Region>,
     pub ledger: Arc<dyn Ledger>,
     pub feed: Arc<dyn edge::feed::Source>,
+}
+
+/// All that an edge sells for.
+pub struct Behind<'a> {
+    /// The nearest first.
+    pub regions: Vec<Home>,
+    /// The name of the one that keeps the accounts.
+    pub accounts: &'a str,
 }
 
 /// What an edge answers with.
 pub struct EdgeSide {
     traffic: Arc<Switch>,
     replica: Replica,
-    region: Arc<dyn Region>,
+    homes: Homes,
 }
 
 impl EdgeSide {
-    /// Starts following the region's feed, in `tasks` and until `stop`. `name` is what metrics and health call it.
+    /// Starts following the regions' feeds, in `tasks` and until `stop`. `name` is what metrics and health call it.
     pub fn start(
         name: &str,
-        home: Home,
+        Behind { regions, accounts }: Behind<'_>,
         version: &Arc<Version>,
         outbound_http: Option<OutboundHttp>,
         roles: &mut Roles,
         (health, metrics): (&Health, &Metrics),
         (tasks, stop): (&TaskTracker, &CancellationToken),
-    ) -> Self {
-        let Home { region, ledger, feed } = home;
-        let follower = Follower::new(name, feed);
-        follower.register(health, metrics);
+    ) -> Result<Self, Error> {
+        let (replica, identity) = (Replica::new(regions.iter().map(|home| &*home.name)), Identity::default());
+        identity.register(name, health);
+        for home in &regions {
+            let follower = Follower::new(name, &home.name, Arc::clone(&home.feed), &replica, &identity);
+            follower.register(health, metrics);
+            tasks.spawn(follower.run(stop.clone()));
+        }
+        let ledgers = Regions::new(regions.iter().map(|home| (Arc::clone(&home.name), Arc::clone(&home.ledger))));
+        let ledger = match (regions.len(), ledgers.nearest()) {
+            (1, Some(only)) => Arc::clone(only),
+            _ => Arc::new(Ledgers::new(ledgers)),
+        };
+        let homes = Regions::new(regions.into_iter().map(|home| (home.name, home.region)));
+        let homes = Homes::new(homes, accounts).ok_or_else(|| Error::NoAccounts(accounts.to_owned()))?;
         // An edge has no database: whatever it is granted, it finds none.
         let base = Bindings { outbound_http, ..Bindings::default() };
-        let traffic = roles.add(version, bindings(&follower, ledger, base));
-        let replica = follower.replica().clone();
-        tasks.spawn(follower.run(stop.clone()));
-        Self { traffic, replica, region }
+        let traffic = roles.add(version, bindings(&replica, &identity, ledger, base));
+        Ok(Self { traffic, replica, homes })
     }
 
     /// What answers, for a listener of its own.
     pub fn listener(self, settings: &Settings, metrics: &Arc<Metrics>) -> Edge<Switch> {
-        listener(self.traffic, Some((self.region, self.replica)), settings, metrics)
+        listener(self.traffic, Some((self.homes, self.replica)), settings, metrics)
     }
 }
 
-/// A listener for these components: of an edge with its region and replica, or of an application that has neither.
+/// A listener for these components: of an edge with its regions and replica, or of an application that has neither.
 pub fn listener(
     traffic: Arc<Switch>,
-    home: Option<(Arc<dyn Region>, Replica)>,
+    home: Option<(Homes, Replica)>,
     settings: &Settings,
     metrics: &Arc<Metrics>,
 ) -> Edge<Switch> {
-    let (region, replica) = home.unzip();
+    let (homes, replica) = home.unzip();
     Edge::new(edge::Options {
         traffic,
-        region,
+        homes,
         replica,
         metrics: Arc::clone(metrics),
         cors: settings.cors.clone(),

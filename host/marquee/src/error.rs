@@ -25,6 +25,9 @@ pub enum Error {
         /// What the system says.
         reason: String,
     },
+    /// Accounts in a region that is not one of those that an edge is told of.
+    #[error("accounts = {0:?} names none of the regions: choose one of them")]
+    NoAccounts(String),
     /// Who a node is, and what it shows of that.
     #[error("{0}")]
     Identity(String),

@@ -27,10 +27,21 @@ pub const DEMO_PAUSE: Duration = Duration::from_millis(200);
 /// Bytes of an answer that it reads.
 pub const DEMO_ANSWER_BYTES: usize = 1024 * 1024;
 
+// Accounts of another region -----------------------------------------------------------------------------------------
+
+/// How long it may take to ask the region of the accounts who somebody is.
+pub const MEET: Duration = Duration::from_secs(5);
+/// Bytes of what is known of somebody, and of what the component that keeps it answers.
+pub const MIRROR_BYTES: usize = 128 * 1024;
+/// Keys and revocations that are written down at once; each has at most some 150 bytes.
+pub const MIRROR_FACTS: usize = 500;
+
 // Configuration files ------------------------------------------------------------------------------------------------
 
 /// Bytes of a region's name.
 pub const REGION_NAME_BYTES: usize = 16;
+/// Regions that an edge is told of.
+pub const REGIONS: usize = 16;
 /// Nodes of one region that an edge is told of.
 pub const REGION_NODES: usize = fleet::limits::NODES;
 /// Addresses of other nodes that a region's node keeps clients of.

@@ -2,6 +2,7 @@
 //!
 //! A command fails with exit code 1 and the reason as its last line on stderr; wrong usage is 2.
 
+mod accounts;
 mod cli;
 mod commands;
 mod config;

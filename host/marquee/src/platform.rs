@@ -10,7 +10,7 @@ use telemetry::Metrics;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::edge_side::{EdgeSide, Home};
+use crate::edge_side::{Behind, EdgeSide, Home};
 use crate::error::Error;
 use crate::region_side::{Options, RegionSide};
 use crate::roles::Roles;
@@ -30,19 +30,23 @@ pub struct Platform {
 impl Platform {
     /// Migrates the database and starts every part. It is ready when its health says so.
     pub async fn start(options: Options<'_>, outbound_http: Option<OutboundHttp>, roles: &mut Roles) -> Result<Self, Error> {
-        let (version, health, metrics) = (options.version, options.health, options.metrics);
+        let (name, version, health, metrics) = (options.region.to_owned(), options.version, options.health, options.metrics);
         // Nobody else is counted on: the data folder is locked, and a server of a developer's is theirs.
         let region = RegionSide::start(options, roles, |_| Membership::Alone).await?;
         let (followers, stop) = (TaskTracker::new(), CancellationToken::new());
-        let edges = EDGES.map(|name| {
+        let mut edges = Vec::with_capacity(EDGES.len());
+        for edge in EDGES {
             let home = Home {
+                name: name.as_str().into(),
                 region: Arc::clone(&region.node),
                 ledger: Arc::clone(&region.coordinator) as _,
                 feed: Arc::clone(&region.feed) as _,
             };
-            EdgeSide::start(name, home, version, outbound_http.clone(), roles, (health, metrics), (&followers, &stop))
-        });
-        Ok(Self { edges: edges.into(), region, followers, stop })
+            let behind = Behind { regions: vec![home], accounts: &name };
+            let (watched, background) = ((health, &**metrics), (&followers, &stop));
+            edges.push(EdgeSide::start(edge, behind, version, outbound_http.clone(), roles, watched, background)?);
+        }
+        Ok(Self { edges, region, followers, stop })
     }
 
     /// What edges hand requests over to.

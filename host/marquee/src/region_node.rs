@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::RegionNode;
 use crate::data_folder::DataFolder;
+use crate::edge_node::client;
 use crate::error::Error;
 use crate::listeners::at;
 use crate::peers::FleetPeers;
@@ -38,7 +39,9 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let (nodes, admin) = (at(config.listen.nodes)?, at(config.listen.admin)?);
     let ready = format!("ready  nodes {}  admin http://{}", nodes.local_addr()?, admin.local_addr()?);
     let address = config.listen.advertise.map_or_else(|| nodes.local_addr(), Ok)?.to_string();
-    let sources = variables(config.variables.as_deref())?.set("region", &config.region).set("database", &database);
+    let accounts = config.accounts.as_ref().map_or(&config.region, |accounts| &accounts.name);
+    let sources = variables(config.variables.as_deref())?;
+    let sources = sources.set("region", &config.region).set("accounts", accounts).set("database", &database);
     let manifest = Manifest::load(&manifest_path(config.application.as_deref())?, &sources)?;
 
     let version = loader(&settings, &folder)?.load(manifest, Mode::Native).await?;
@@ -46,6 +49,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let (background, end) = (TaskTracker::new(), CancellationToken::new());
     let peers = FleetPeers::new(tls.clone(), &config.region, Arc::clone(&metrics), background.clone(), end.clone());
     let options = region_side::Options {
+        region: &config.region,
         version: &version,
         postgres: Some(&database),
         folder: &folder,
@@ -60,7 +64,13 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let membership = |database: &region::Database| {
         Membership::Shared(Shared { database: database.clone(), name: config.name.clone(), address, peers: Arc::new(peers) })
     };
-    let side = RegionSide::start(options, &mut Roles::default(), membership).await?;
+    let mut side = RegionSide::start(options, &mut Roles::default(), membership).await?;
+    if let Some(accounts) = &config.accounts {
+        let client = client(tls.clone(), accounts, &metrics)?;
+        client.register(&health);
+        side.with_accounts_of(&client.handle(), &health);
+        background.spawn(client.run(end.clone()));
+    }
     // Not before there is something to say: without checks a node would pass for ready.
     background.spawn(admin_listener(admin, health.clone(), Arc::clone(&metrics), end.clone()));
     let server = serve(tls, nodes, &side, &end)?;

@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
-use capabilities::Bindings;
 use capabilities::ledger::Ledger;
 use capabilities::mail::FileMailer;
-use edge::{Follower, Region};
+use capabilities::{Bindings, Secret};
+use edge::{Follower, Identity, Region, Replica};
+use fleet::RemoteRegion;
 use region::coordinator::{self, Coordinator, Membership};
 use region::{ComponentLedger, Database, Feed, Node, Retention, Sequencer, Ticker, Upkeep};
-use runtime::Version;
+use runtime::{Manifest, Switch, Version};
 use telemetry::{Health, Metrics};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::accounts::{Mirror, Visitors};
 use crate::commands;
 use crate::data_folder::DataFolder;
 use crate::error::Error;
@@ -20,6 +22,8 @@ use crate::roles::Roles;
 
 /// What its own replica is called, by metrics and health.
 const REPLICA: &str = "region";
+/// The variable that says which region an application runs in.
+const REGION: &str = "region";
 /// Whom mail comes from: it only goes to files.
 const SENDER: &str = "marquee@localhost";
 
@@ -31,6 +35,8 @@ pub struct RegionSide {
     pub coordinator: Arc<Coordinator>,
     /// What edges follow.
     pub feed: Arc<Feed>,
+    /// What answers, by the version that has the traffic.
+    pub traffic: Arc<Switch>,
     tasks: TaskTracker,
     /// Those that write: they stop first, and finish what they have.
     writers: CancellationToken,
@@ -40,6 +46,8 @@ pub struct RegionSide {
 
 /// What a region is started from.
 pub struct Options<'a> {
+    /// The region's name.
+    pub region: &'a str,
     pub version: &'a Arc<Version>,
     /// The database's URL; none: the embedded one.
     pub postgres: Option<&'a str>,
@@ -58,7 +66,7 @@ impl RegionSide {
         roles: &mut Roles,
         membership: impl FnOnce(&Database) -> Membership,
     ) -> Result<Self, Error> {
-        let Options { version, postgres, folder, base, retention, health, metrics } = options;
+        let Options { region, version, postgres, folder, base, retention, health, metrics } = options;
         let sqlite =
             base.sqlite.clone().unwrap_or_else(|| capabilities::sqlite::SqliteDatabases::new(std::collections::BTreeMap::new()));
         let mut commits = vec![sqlite.commits().watch()];
@@ -81,12 +89,16 @@ impl RegionSide {
         deciding.register(health);
         let coordinator = Arc::new(deciding.handle());
 
-        let follower = Follower::new(REPLICA, Arc::clone(&feed) as _);
+        let (replica, identity) = (Replica::new([region]), Identity::default());
+        let follower = Follower::new(REPLICA, region, Arc::clone(&feed) as _, &replica, &identity);
         follower.register(health, metrics);
+        identity.register(REPLICA, health);
         let mailer = FileMailer::new(folder.path().join("mail"), SENDER.to_owned());
-        let bindings = Bindings { mailer: Some(Arc::new(mailer)), ..bindings(&follower, Arc::clone(&coordinator) as _, base) };
+        let bindings =
+            Bindings { mailer: Some(Arc::new(mailer)), ..bindings(&replica, &identity, Arc::clone(&coordinator) as _, base) };
         let switch = roles.add(version, bindings);
-        let node = Node::new(Arc::clone(&switch), follower.replica().clone(), wake, Arc::clone(metrics));
+        let traffic = Arc::clone(&switch);
+        let node = Node::new(Arc::clone(&switch), replica, wake, Arc::clone(metrics));
 
         let (tasks, writers, followers) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
         tasks.spawn(sequencer.run(followers.clone()));
@@ -94,7 +106,15 @@ impl RegionSide {
         tasks.spawn(Ticker::new(Arc::clone(&switch), coordinator.runner(), Arc::clone(metrics)).run(writers.clone()));
         tasks.spawn(Upkeep::new(database, retention, coordinator.runner()).run(writers.clone()));
         tasks.spawn(deciding.run(move || ComponentLedger::new(Arc::clone(&switch)), writers.clone()));
-        Ok(Self { node: Arc::new(node), coordinator, feed, tasks, writers, followers })
+        Ok(Self { node: Arc::new(node), coordinator, feed, traffic, tasks, writers, followers })
+    }
+
+    /// Follows the region that keeps the accounts, where that is another, and has this one's node ask it who its visitors are.
+    pub fn with_accounts_of(&mut self, accounts: &RemoteRegion, health: &Health) {
+        let mirror = Mirror::new(Arc::new(accounts.clone()), Arc::clone(&self.traffic), self.coordinator.runner());
+        mirror.register(health);
+        self.tasks.spawn(mirror.run(self.writers.clone()));
+        self.node = Arc::new(Visitors::new(Arc::clone(&self.node), Arc::new(accounts.clone()), Arc::clone(&self.traffic)));
     }
 
     /// Finishes what is queued, then stops everything. Nobody hands anything over any more.
@@ -106,12 +126,18 @@ impl RegionSide {
     }
 }
 
-/// What components have where this follower knows what is public, and this ledger decides.
-pub fn bindings(follower: &Follower, ledger: Arc<dyn Ledger>, base: Bindings) -> Bindings {
+/// What an application calls the region that it runs in: its variable `region`.
+pub fn name(manifest: &Manifest) -> String {
+    let mut named = manifest.components.values().filter_map(|component| component.grants.variables.get(REGION));
+    named.next().map_or(REGION, Secret::expose).to_owned()
+}
+
+/// What components have where this is known of what is public, and this ledger decides.
+pub fn bindings(replica: &Replica, identity: &Identity, ledger: Arc<dyn Ledger>, base: Bindings) -> Bindings {
     Bindings {
         ledger: Some(ledger),
-        replica: Some(Arc::new(follower.replica().clone())),
-        identity: Some(Arc::new(follower.identity().clone())),
+        replica: Some(Arc::new(replica.clone())),
+        identity: Some(Arc::new(identity.clone())),
         ..base
     }
 }

@@ -51,7 +51,9 @@ pub async fn run(arguments: cli::Up) -> Result<(), Error> {
     let mut roles = Roles::default();
     let (platform, edges) = if whole {
         let outbound_http = base.outbound_http.clone();
+        let region = region_side::name(version.manifest());
         let options = region_side::Options {
+            region: &region,
             version: &version,
             postgres: postgres.as_deref(),
             folder: &folder,

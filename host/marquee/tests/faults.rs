@@ -231,7 +231,7 @@ fn a_node_is_who_its_certificate_says() {
     fleet::certificates(&folder, &["eu/eu-1", "edge-0"]);
     let config = folder.join("edge.toml");
     let text = "name = \"edge-0\"\ndata = \"data\"\n[listen]\npublic = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n[tls]\nauthority = \"ca.pem\"\n\
-                certificate = \"eu-1.pem\"\nkey = \"eu-1.key\"\n[region]\nname = \"eu\"\nnodes = [\"127.0.0.1:1\"]\n";
+                certificate = \"eu-1.pem\"\nkey = \"eu-1.key\"\n[[regions]]\nname = \"eu\"\nnodes = [\"127.0.0.1:1\"]\n";
     std::fs::write(&config, text).unwrap();
     let run = || {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_marquee")).args(["edge", "--config"]).arg(&config).output();
@@ -241,7 +241,7 @@ fn a_node_is_who_its_certificate_says() {
     };
     let (code, said) = run();
     assert!(code == Some(1) && said.contains("edge-0") && said.contains("marquee://region/eu/eu-1"), "{said}");
-    std::fs::write(&config, text.replace("[region]", "[regoin]")).unwrap();
+    std::fs::write(&config, text.replace("[[regions]]", "[[regoins]]")).unwrap();
     let (code, said) = run();
     assert!(code == Some(1) && said.contains("edge.toml"), "{said}");
 }

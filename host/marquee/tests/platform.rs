@@ -202,8 +202,8 @@ fn balance(folder: &Path, capacity: i64, round: u64) {
         "round {round}"
     );
     assert_eq!(
-        number("SELECT COUNT(*) FROM journal WHERE position IS NOT NULL"),
-        number("SELECT COALESCE(MAX(position), 0) FROM journal"),
+        number("SELECT COUNT(*) FROM positioned_journal WHERE position IS NOT NULL"),
+        number("SELECT COALESCE(MAX(position), 0) FROM positioned_journal"),
         "gapless"
     );
 }

@@ -177,10 +177,10 @@ async fn transaction(connection: &mut PgConnection, name: &str, number: usize) -
     let key = "INSERT INTO idempotency (scope, person, key, request_hash, outcome, created_at) VALUES ($1, $2, $3, $4, $5, $6)";
     let key = sqlx::query(key).bind(&event).bind(format!("person:{person}")).bind(format!("key-{number}"));
     key.bind(hash).bind(outcome).bind(NOW).execute(&mut *transaction).await?;
-    let told = "INSERT INTO journal (id, topic, type, aggregate, version, at, payload, feed) \
-        VALUES ($1, 'booking-events', 'booking.created', $2, 1, $3, $4, NULL)";
-    let told = sqlx::query(told).bind(id("j", name, number)).bind(&booking).bind(NOW).bind(payload);
-    told.execute(&mut *transaction).await?;
+    let batch = id("j", name, number);
+    let told = "INSERT INTO journal (batch, ordinal, topic, type, aggregate, version, payload) \
+        VALUES ($1, 0, 'booking-events', 'booking.created', $2, 1, $3)";
+    sqlx::query(told).bind(&batch).bind(&booking).bind(payload).execute(&mut *transaction).await?;
     transaction.commit().await?;
     Ok(())
 }
@@ -226,6 +226,7 @@ fn statement<'q>(
     let of = |text: fn(&Rows) -> &String| rows.iter().map(|row| text(row).clone()).collect::<Vec<_>>();
     let commands = i64::try_from(count).unwrap_or_default();
     let versions: Vec<i64> = (version + 1..).take(count).collect();
+    let batch = id("j", name, numbers.first().copied().unwrap_or_default());
     sqlx::query(WRITE)
         .bind(NOW)
         // The event.
@@ -307,14 +308,18 @@ fn statement<'q>(
         .bind(no_texts())
         .bind(no_texts())
         // The journal.
+        .bind(vec![0_i64])
+        .bind(vec![batch.clone()])
+        .bind(vec![commands])
+        .bind(vec![None::<String>])
         .bind(all(0))
-        .bind(numbers.iter().map(|number| id("j", name, *number)).collect::<Vec<_>>())
+        .bind(texts(&batch))
+        .bind((0..commands).collect::<Vec<_>>())
         .bind(texts("booking-events"))
         .bind(texts("booking.created"))
         .bind(bookings)
         .bind(versions)
         .bind(of(|row| &row.payload))
-        .bind(vec![None::<String>; count])
 }
 
 /// The component's own bytes, on this host.

@@ -18,10 +18,9 @@ fn revoked(n: i64) -> Fact {
 async fn write(database: &Database, numbers: std::ops::RangeInclusive<i64>) {
     let mut transaction = database.begin(Purpose::Write).await.unwrap();
     for n in numbers {
-        let fact = serde_json::to_string(&revoked(n)).unwrap();
-        let values: [Value; 2] = [format!("{n:06}").as_str().into(), fact.as_str().into()];
-        let insert =
-            "INSERT INTO journal (id, type, aggregate, version, at, payload, feed) VALUES ($1, 't', 'a', 1, 1, '{}', $2)";
+        let facts = serde_json::to_string(&[revoked(n)]).unwrap();
+        let values: [Value; 2] = [format!("{n:06}").as_str().into(), facts.as_str().into()];
+        let insert = "INSERT INTO journal_batches (id, at, entries, facts) VALUES ($1, 1, 1, $2)";
         transaction.query(insert, &values).await.unwrap();
     }
     transaction.commit().await.unwrap();
@@ -29,7 +28,7 @@ async fn write(database: &Database, numbers: std::ops::RangeInclusive<i64>) {
 
 async fn delete_up_to(database: &Database, position: i64) {
     let mut transaction = database.begin(Purpose::Write).await.unwrap();
-    transaction.query("DELETE FROM journal WHERE position <= $1", &[position.into()]).await.unwrap();
+    transaction.query("DELETE FROM journal_batches WHERE position <= $1", &[position.into()]).await.unwrap();
     transaction.commit().await.unwrap();
 }
 
@@ -106,7 +105,7 @@ async fn a_reader_hears_all_or_is_told_that_it_has_not() {
 async fn a_cursor_goes_on_out_of_the_journal_and_then_live() {
     for Scratch { database, .. } in databases(true).await {
         // More than a page, so that the pages are seen to join.
-        let rows = limits::SEQUENCE_ROWS + 20;
+        let rows = limits::SEQUENCE_BATCHES + 20;
         let scene = scene(&database, rows).await;
         let mut readers = Vec::new();
         for position in [0, 7, rows] {
@@ -145,11 +144,11 @@ async fn a_cursor_of_another_epoch_or_whose_rows_are_gone_is_refused() {
 #[tokio::test]
 async fn rows_deleted_under_a_reader_end_its_feed() {
     for Scratch { database, .. } in databases(true).await {
-        let rows = limits::SEQUENCE_ROWS + 20;
+        let rows = limits::SEQUENCE_BATCHES + 20;
         let scene = scene(&database, rows).await;
         let mut reader = scene.open(0).await.unwrap();
-        assert_eq!(reader.batches.next().await.unwrap().unwrap().position, limits::SEQUENCE_ROWS);
-        delete_up_to(&database, limits::SEQUENCE_ROWS + 5).await;
+        assert_eq!(reader.batches.next().await.unwrap().unwrap().position, limits::SEQUENCE_BATCHES);
+        delete_up_to(&database, limits::SEQUENCE_BATCHES + 5).await;
         assert_eq!(reader.batches.next().await.unwrap().unwrap_err(), Error::Gone);
         assert!(reader.batches.next().await.is_none());
         scene.end().await;
@@ -160,11 +159,11 @@ async fn rows_deleted_under_a_reader_end_its_feed() {
 async fn who_falls_behind_catches_up_from_the_journal() {
     for Scratch { database, .. } in databases(true).await {
         let scene = scene(&database, 0).await;
-        let follower = edge::Follower::new("edge-0", Arc::new(scene.feed.clone()));
-        let replica = follower.replica().clone();
+        let replica = edge::Replica::new(["eu"]);
+        let follower = edge::Follower::new("edge-0", "eu", Arc::new(scene.feed.clone()), &replica, &edge::Identity::default());
         let stop = CancellationToken::new();
         let following = tokio::spawn(follower.run(stop.clone()));
-        while replica.age().is_none() {
+        while replica.age("eu").is_none() {
             tokio::task::yield_now().await;
         }
         // All at once, while nobody reads: the follower has no chance, and then goes on from its cursor.
@@ -173,7 +172,7 @@ async fn who_falls_behind_catches_up_from_the_journal() {
         }
         write(&database, 1..=10).await;
         scene.wake.now();
-        while replica.position() < 10 {
+        while replica.position("eu") < 10 {
             tokio::task::yield_now().await;
         }
         stop.cancel();

@@ -65,8 +65,8 @@ pub const NODE_FORGOTTEN: i64 = 60_000_000;
 
 // Sequencer and feed -------------------------------------------------------------------------------------------------
 
-/// Rows that one transaction numbers; whatever is left has the next one.
-pub const SEQUENCE_ROWS: i64 = 1_000;
+/// Batches of the journal that one transaction numbers; whatever is left has the next one.
+pub const SEQUENCE_BATCHES: i64 = 1_000;
 /// How often to look for rows that nobody spoke of: other processes commit, too.
 pub const SEQUENCE_POLL: Duration = Duration::from_millis(20);
 /// Least time between the ends of two numberings under load: rows gather meanwhile, and the one writer of SQLite has better things to do.

@@ -71,6 +71,38 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_journal_of_single_entries_keeps_its_positions() {
+        for scratch in databases(false).await {
+            let database = &scratch.database;
+            let mut transaction = database.begin(Purpose::Migrate).await.unwrap();
+            transaction.query(VERSION_TABLE, &[]).await.unwrap();
+            for (number, migration) in (1..=3_i64).zip(MIGRATIONS) {
+                for statement in migration.statements(database.engine()) {
+                    transaction.query(&statement, &[]).await.unwrap();
+                }
+                transaction.query("INSERT INTO schema_version (number) VALUES ($1)", &[number.into()]).await.unwrap();
+            }
+            for (id, position, feed) in [("a", "2", "'{}'"), ("b", "1", "NULL"), ("c", "NULL", "'{}'")] {
+                let row = format!(
+                    "INSERT INTO journal (id, position, type, aggregate, version, at, payload, feed) \
+                     VALUES ('{id}', {position}, 'test', '{id}', 1, 7, '{{}}', {feed})"
+                );
+                transaction.query(&row, &[]).await.unwrap();
+            }
+            transaction.commit().await.unwrap();
+            migrate(database).await.unwrap();
+            let entries = "SELECT COALESCE(p.position, -1), p.at, p.aggregate, b.facts FROM positioned_journal p \
+                           JOIN journal_batches b ON b.id = p.batch ORDER BY p.batch";
+            let rows = database.ask(entries, &[]).await.unwrap().into_iter();
+            let rows: Vec<_> = rows
+                .map(|mut row| (row.integer().unwrap(), row.integer().unwrap(), row.text().unwrap(), row.maybe_text().unwrap()))
+                .collect();
+            let expected = [(2, 7, "a", Some("[{}]")), (1, 7, "b", None), (-1, 7, "c", Some("[{}]"))];
+            assert_eq!(rows, expected.map(|(position, at, id, facts)| (position, at, id.to_owned(), facts.map(str::to_owned))));
+        }
+    }
+
+    #[tokio::test]
     async fn a_newer_database_is_left_alone() {
         for database in databases(true).await {
             let mut transaction = database.database.begin(Purpose::Write).await.unwrap();

@@ -51,7 +51,7 @@ impl<T: Traffic> Node<T> {
     async fn catch_up(&self, headers: &HeaderMap) {
         let Some(token) = headers.get("marquee-seen").and_then(|token| token.to_str().ok()) else { return };
         let seen = Seen::parse(token);
-        if !self.replica.has(&seen) {
+        if !self.replica.has(&seen, None) {
             self.wake.now();
             if !self.replica.catch_up(&seen, limits::CATCH_UP).await {
                 tracing::debug!("a reader has seen what is not here in time");

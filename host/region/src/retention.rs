@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::coordinator::Runner;
-use crate::database::{Database, Error, Row, microseconds};
+use crate::database::{Database, Error, Purpose, Row, microseconds};
 use crate::limits;
 
 /// How long rows are kept at least. They go some time later.
@@ -110,20 +110,27 @@ async fn idempotency(database: &Database, age: Duration) -> Result<u64, Error> {
 /// Only from the beginning, so that what is kept has no gaps; and nothing that whoever keeps its place in `sequencer` has yet to see.
 async fn journal(database: &Database, age: Duration) -> Result<u64, Error> {
     let statement = format!(
-        "SELECT position, CASE WHEN at < {} - $1 THEN 1 ELSE 0 END FROM journal \
-         WHERE position <= (SELECT MIN(position) FROM sequencer) ORDER BY position LIMIT $2",
+        "SELECT position, entries, CASE WHEN at < {} - $1 THEN 1 ELSE 0 END FROM journal_batches \
+         WHERE position + entries - 1 <= (SELECT MIN(position) FROM sequencer) ORDER BY position LIMIT $2",
         database.clock()
     );
     let mut last = None;
+    let mut rows = 0;
     for mut row in database.ask(&statement, &[microseconds(age).into(), limits::UPKEEP_ROWS.into()]).await? {
-        let position = row.integer()?;
-        if row.integer()? == 0 {
+        let (position, entries) = (row.integer()?, row.integer()?);
+        if row.integer()? == 0 || rows >= limits::UPKEEP_ROWS {
             break;
         }
+        rows += entries;
         last = Some(position);
     }
     let Some(last) = last else { return Ok(0) };
-    deleted(database.ask("DELETE FROM journal WHERE position <= $1 RETURNING 1", &[last.into()]).await?)
+    let mut transaction = database.begin(Purpose::Write).await?;
+    let entries = "DELETE FROM journal WHERE batch IN (SELECT id FROM journal_batches WHERE position <= $1) RETURNING 1";
+    let gone = deleted(transaction.query(entries, &[last.into()]).await?)?;
+    transaction.query("DELETE FROM journal_batches WHERE position <= $1 RETURNING 1", &[last.into()]).await?;
+    transaction.commit().await?;
+    Ok(gone)
 }
 
 async fn nodes(database: &Database) -> Result<u64, Error> {
@@ -138,7 +145,6 @@ fn deleted(rows: Vec<Row>) -> Result<u64, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::database::Purpose;
     use crate::sequencer;
     use crate::testing::databases;
 
@@ -155,13 +161,17 @@ mod tests {
         database.ask(statement, &[]).await.unwrap().into_iter().map(|mut row| row.integer().unwrap()).collect()
     }
 
-    /// A row of the journal by this position, or by none.
-    async fn journal(database: &Database, id: i64, position: Option<i64>, at: i64) {
+    /// A batch of so many entries by this position, or by none.
+    async fn journal(database: &Database, id: i64, position: Option<i64>, entries: i64, at: i64) {
+        let id: crate::database::Value = format!("{id:06}").as_str().into();
         let position = position.map_or("NULL".to_owned(), |position| position.to_string());
-        let statement = format!(
-            "INSERT INTO journal (id, position, type, aggregate, version, at, payload) VALUES ($1, {position}, 'test', 'a', 1, $2, '{{}}')"
-        );
-        database.ask(&statement, &[format!("{id:06}").as_str().into(), at.into()]).await.unwrap();
+        let statement = format!("INSERT INTO journal_batches (id, position, entries, at) VALUES ($1, {position}, $2, $3)");
+        database.ask(&statement, &[id.clone(), entries.into(), at.into()]).await.unwrap();
+        for ordinal in 0..entries {
+            let statement =
+                "INSERT INTO journal (batch, ordinal, type, aggregate, version, payload) VALUES ($1, $2, 'test', 'a', 1, '{}')";
+            database.ask(statement, &[id.clone(), ordinal.into()]).await.unwrap();
+        }
     }
 
     async fn cursor(database: &Database, name: &str, position: i64) {
@@ -192,22 +202,23 @@ mod tests {
         for scratch in databases(true).await {
             let database = &scratch.database;
             let (upkeep, now) = upkeep(database).await;
-            for (position, age) in [(1, 9), (2, 8), (3, 0), (4, 7), (5, 0)] {
-                journal(database, position, Some(position), now - age * HOUR).await;
+            for (position, entries, age) in [(1, 2, 9), (3, 2, 8), (5, 1, 0), (6, 1, 7), (7, 1, 0)] {
+                journal(database, position, Some(position), entries, now - age * HOUR).await;
             }
-            journal(database, 6, None, now - 9 * HOUR).await;
-            cursor(database, "journal", 5).await;
-            cursor(database, "a reader", 1).await;
-            let kept = "SELECT COALESCE(position, -1) FROM journal ORDER BY id";
-            assert_eq!(upkeep.tidy(Kind::Journal).await.unwrap(), 1);
-            assert_eq!(numbers(database, kept).await, [2, 3, 4, 5, -1], "a reader has not seen the second");
-            assert_eq!(sequencer::kept(database).await.unwrap().unwrap().oldest, Some(2), "what a feed can go on from");
-            cursor(database, "a reader", 5).await;
-            assert_eq!(upkeep.tidy(Kind::Journal).await.unwrap(), 1);
-            assert_eq!(numbers(database, kept).await, [3, 4, 5, -1], "the fourth is old, and the third before it is not");
-            database.ask("UPDATE journal SET at = 1", &[]).await.unwrap();
+            journal(database, 8, None, 1, now - 9 * HOUR).await;
+            cursor(database, "journal", 7).await;
+            cursor(database, "a reader", 3).await;
+            let kept = "SELECT COALESCE(position, -1) FROM positioned_journal ORDER BY batch, ordinal";
+            assert_eq!(upkeep.tidy(Kind::Journal).await.unwrap(), 2);
+            assert_eq!(numbers(database, kept).await, [3, 4, 5, 6, 7, -1], "a reader has not seen all of the second batch");
+            assert_eq!(sequencer::kept(database).await.unwrap().unwrap().oldest, Some(3), "what a feed can go on from");
+            cursor(database, "a reader", 7).await;
+            assert_eq!(upkeep.tidy(Kind::Journal).await.unwrap(), 2);
+            assert_eq!(numbers(database, kept).await, [5, 6, 7, -1], "the fourth batch is old, and the third before it is not");
+            database.ask("UPDATE journal_batches SET at = 1", &[]).await.unwrap();
             assert_eq!(upkeep.tidy(Kind::Journal).await.unwrap(), 3);
             assert_eq!(numbers(database, kept).await, [-1], "what has no position is nobody's past yet");
+            assert_eq!(numbers(database, "SELECT COUNT(*) FROM journal_batches").await, [1]);
             assert_eq!(sequencer::kept(database).await.unwrap().unwrap().oldest, None);
         }
     }

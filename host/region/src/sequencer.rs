@@ -1,8 +1,11 @@
-//! The sequencer: gives committed journal rows their position, gapless and for ever, and hands on what is public of them.
+//! The sequencer: gives committed journal entries their positions, gapless and for ever, and hands on what is public of them.
 //!
-//! Rows become visible in no particular order, so nobody can read a journal by insertion id without missing some. Any number of
+//! Entries become visible in no particular order, so nobody can read a journal by insertion id without missing some. Any number of
 //! sequencers may run: a transaction first locks the counter's row; a new statement then numbers what has no number yet, looks
-//! at that again while it does, and the counter advances in the same transaction. Whoever waits for the lock finds the rows numbered.
+//! at that again while it does, and the counter advances in the same transaction. Whoever waits for the lock finds it all numbered.
+//!
+//! Numbers are given to batches, which know how many entries they have: one small row is changed, however much was written at once. To change
+//! each entry would cost the database more than to decide and write a booking does.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,13 +25,14 @@ use crate::simulation::bugs::{Bug, planted};
 /// The counter's row.
 const COUNTER: &str = "journal";
 
-const NUMBER_ROWS: &str = "UPDATE journal SET position = $1 + numbered.rank \
-    FROM (SELECT id, ROW_NUMBER() OVER (ORDER BY id) AS rank \
-          FROM (SELECT id FROM journal WHERE position IS NULL ORDER BY id LIMIT $2) AS unnumbered) AS numbered \
-    WHERE journal.id = numbered.id AND journal.position IS NULL RETURNING journal.position";
+const NUMBER_BATCHES: &str = "UPDATE journal_batches SET position = $1 + numbered.first \
+    FROM (SELECT id, CAST(SUM(entries) OVER (ORDER BY id) AS BIGINT) - entries + 1 AS first \
+          FROM (SELECT id, entries FROM journal_batches WHERE position IS NULL ORDER BY id LIMIT $2) AS unnumbered) AS numbered \
+    WHERE journal_batches.id = numbered.id AND journal_batches.position IS NULL \
+    RETURNING journal_batches.position, journal_batches.entries";
 
 /// In order of position.
-const FACTS_AFTER: &str = "SELECT position, feed FROM journal WHERE position > $1 ORDER BY position LIMIT $2";
+const FACTS_AFTER: &str = "SELECT position, entries, facts FROM journal_batches WHERE position > $1 ORDER BY position LIMIT $2";
 
 /// Where the journal stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -181,7 +185,7 @@ impl Sequencer {
     }
 }
 
-/// Numbers what has no number, and reads what is public of the rows after `published` (none: of those numbered now). Returns where the counter or, if
+/// Numbers what has no number, and reads what is public of the entries after `published` (none: of those numbered now). Returns where the counter or, if
 /// more rows are left to be read, what is returned stands.
 async fn look(database: &Database, published: Option<i64>) -> Result<(i64, Look), Error> {
     if let Some(published) = published
@@ -195,13 +199,13 @@ async fn look(database: &Database, published: Option<i64>) -> Result<(i64, Look)
     if planted(Bug::CursorBeforeData) {
         return look_with_the_cursor_first(transaction, counter.position, published).await;
     }
-    let numbered = number(&mut transaction, counter.position).await?;
+    let Numbered { batches, entries } = number(&mut transaction, counter.position).await?;
     let after = published.unwrap_or(counter.position);
     // With the counter locked, every position up to it is committed, whoever gave it.
     let batch = read_facts(&mut transaction, after).await?;
     transaction.commit().await?;
     let position = batch.as_ref().map_or(after, |batch| batch.position);
-    let more = numbered == limits::SEQUENCE_ROWS || position < counter.position + numbered;
+    let more = batches == limits::SEQUENCE_BATCHES || position < counter.position + entries;
     Ok((position, Look { batch, more }))
 }
 
@@ -210,7 +214,7 @@ async fn look(database: &Database, published: Option<i64>) -> Result<(i64, Look)
 async fn look_with_the_cursor_first(mut transaction: Transaction, at: i64, published: Option<i64>) -> Result<(i64, Look), Error> {
     let after = published.unwrap_or(at);
     let batch = read_facts(&mut transaction, after).await?;
-    let position = at + number(&mut transaction, at).await?;
+    let position = at + number(&mut transaction, at).await?.entries;
     transaction.commit().await?;
     let facts = batch.map(|batch| batch.facts).unwrap_or_default();
     let batch = (position > after).then_some(Batch { after, position, facts });
@@ -221,7 +225,7 @@ async fn look_with_the_cursor_first(mut transaction: Transaction, at: i64, publi
 async fn nothing_new(database: &Database, published: i64) -> Result<bool, Error> {
     let rows = database
         .ask(
-            "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM journal WHERE position IS NULL LIMIT 1) AS one), \
+            "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM journal_batches WHERE position IS NULL LIMIT 1) AS one), \
              (SELECT COALESCE(MAX(position), 0) FROM sequencer WHERE name = $1)",
             &[COUNTER.into()],
         )
@@ -262,74 +266,91 @@ fn read_counter(row: Option<crate::database::Row>) -> Result<Counter, Error> {
     Ok(Counter { position: row.integer()?, epoch: row.text()?.into() })
 }
 
-/// Numbers rows after `position`, and advances the counter. Returns how many.
-async fn number(transaction: &mut Transaction, position: i64) -> Result<i64, Error> {
-    let rows = transaction.query(NUMBER_ROWS, &[position.into(), limits::SEQUENCE_ROWS.into()]).await?;
-    let mut given = rows.into_iter().map(|mut row| row.integer()).collect::<Result<Vec<i64>, Error>>()?;
-    given.sort_unstable();
-    // With the counter locked nobody else can have numbered one of them; were it so, the gap would never close.
-    if leaves_a_gap(&given, position) {
-        return Err(Error::Row(format!("positions after {position} would have a gap")));
-    }
-    let numbered = i64::try_from(given.len()).unwrap_or(i64::MAX);
-    if numbered > 0 {
-        transaction
-            .query(
-                "UPDATE sequencer SET position = $1 WHERE name = $2 RETURNING position",
-                &[(position + numbered).into(), COUNTER.into()],
-            )
-            .await?;
-    }
-    Ok(numbered)
+/// What got its numbers.
+struct Numbered {
+    batches: i64,
+    entries: i64,
 }
 
-fn leaves_a_gap(given: &[i64], position: i64) -> bool {
+/// Numbers batches after `position`, and advances the counter.
+async fn number(transaction: &mut Transaction, position: i64) -> Result<Numbered, Error> {
+    let rows = transaction.query(NUMBER_BATCHES, &[position.into(), limits::SEQUENCE_BATCHES.into()]).await?;
+    let given = rows.into_iter().map(|mut row| Ok((row.integer()?, row.integer()?)));
+    let mut given = given.collect::<Result<Vec<(i64, i64)>, Error>>()?;
+    given.sort_unstable();
+    let mut last = position;
+    for (first, entries) in &given {
+        // With the counter locked nobody else can have numbered one of them; were it so, the gap would never close.
+        if leaves_a_gap(*first, last) {
+            return Err(Error::Row(format!("positions after {last} would have a gap")));
+        }
+        last += entries;
+    }
+    if last > position {
+        transaction
+            .query("UPDATE sequencer SET position = $1 WHERE name = $2 RETURNING position", &[last.into(), COUNTER.into()])
+            .await?;
+    }
+    Ok(Numbered { batches: i64::try_from(given.len()).unwrap_or(i64::MAX), entries: last - position })
+}
+
+/// Whether a position does not follow the last one.
+fn leaves_a_gap(position: i64, last: i64) -> bool {
     #[cfg(test)]
     if planted(Bug::SequencerUnlocked) {
         return false;
     }
-    given.iter().zip(position + 1..).any(|(given, expected)| *given != expected)
+    position != last + 1
 }
 
 async fn read_facts(transaction: &mut Transaction, after: i64) -> Result<Option<Batch>, Error> {
-    facts_after(transaction.query(FACTS_AFTER, &[after.into(), limits::SEQUENCE_ROWS.into()]).await?, after)
+    facts_after(transaction.query(FACTS_AFTER, &[after.into(), limits::SEQUENCE_BATCHES.into()]).await?, after)
 }
 
 /// A page of what has been given positions after this one; none where there is nothing.
 pub(crate) async fn page(database: &Database, after: i64) -> Result<Option<Batch>, Error> {
-    facts_after(database.ask(FACTS_AFTER, &[after.into(), limits::SEQUENCE_ROWS.into()]).await?, after)
+    facts_after(database.ask(FACTS_AFTER, &[after.into(), limits::SEQUENCE_BATCHES.into()]).await?, after)
 }
 
 fn facts_after(rows: Vec<crate::database::Row>, after: i64) -> Result<Option<Batch>, Error> {
     let mut batch = Batch { after, position: after, facts: Vec::new() };
     let mut first = true;
     for mut row in rows {
-        batch.position = row.integer()?;
+        let (position, entries) = (row.integer()?, row.integer()?);
+        batch.position = position + entries - 1;
         if std::mem::take(&mut first) {
-            // There are no gaps: where the next row is not the next position, it has been deleted, and the reader is told by the gap.
-            batch.after = batch.position.saturating_sub(1);
+            // There are no gaps: where the next batch has not the next position, it has been deleted, and the reader is told by the gap.
+            batch.after = position - 1;
         }
         let Some(text) = row.maybe_text()? else { continue };
-        match serde_json::from_str::<Fact>(&text) {
-            Ok(fact) => batch.facts.push(fact),
-            // One that cannot be read must not stop all that follow; the next of its thing makes up for it.
-            Err(error) => tracing::error!(position = batch.position, %error, "a public fact of the journal is malformed"),
+        match facts(&text) {
+            Ok(facts) => batch.facts.extend(facts),
+            // What cannot be read must not stop all that follows; the next fact of its thing makes up for it.
+            Err(error) => tracing::error!(position, %error, "a public fact of the journal is malformed"),
         }
     }
     Ok((batch.position > after).then_some(batch))
 }
 
+/// The facts of one batch.
+fn facts(text: &str) -> serde_json::Result<Vec<Fact>> {
+    serde_json::from_str(text)
+}
+
 /// Where a feed could begin.
 pub(crate) struct Kept {
     pub(crate) counter: Counter,
-    /// The smallest position whose row is kept; none where no numbered row is.
+    /// The smallest position whose entry is kept; none where no numbered one is.
     pub(crate) oldest: Option<i64>,
 }
 
 /// What there is to go on from; none before the first row was numbered.
 pub(crate) async fn kept(database: &Database) -> Result<Option<Kept>, Error> {
     let rows = database
-        .ask("SELECT position, epoch, (SELECT MIN(position) FROM journal) FROM sequencer WHERE name = $1", &[COUNTER.into()])
+        .ask(
+            "SELECT position, epoch, (SELECT MIN(position) FROM journal_batches) FROM sequencer WHERE name = $1",
+            &[COUNTER.into()],
+        )
         .await?;
     let Some(mut row) = rows.into_iter().next() else { return Ok(None) };
     let counter = Counter { position: row.integer()?, epoch: row.text()?.into() };
@@ -346,33 +367,38 @@ mod tests {
     use super::*;
     use crate::testing::{Scratch, databases};
 
-    async fn write(database: &Database, id: &str, feed: Option<&str>) {
+    async fn write(database: &Database, id: &str, entries: i64, facts: Option<&str>) {
         let mut transaction = database.begin(Purpose::Write).await.unwrap();
-        let feed = feed.map_or(crate::database::Value::Null, Into::into);
-        transaction
-            .query(
-                "INSERT INTO journal (id, topic, type, aggregate, version, at, payload, feed) VALUES ($1, NULL, 'test', 'a', 1, 1, '{}', $2)",
-                &[id.into(), feed],
-            )
-            .await
-            .unwrap();
+        let facts = facts.map_or(crate::database::Value::Null, Into::into);
+        let batch = "INSERT INTO journal_batches (id, at, entries, facts) VALUES ($1, 1, $2, $3)";
+        transaction.query(batch, &[id.into(), entries.into(), facts]).await.unwrap();
+        for ordinal in 0..entries {
+            let entry =
+                "INSERT INTO journal (batch, ordinal, type, aggregate, version, payload) VALUES ($1, $2, 'test', 'a', 1, '{}')";
+            transaction.query(entry, &[id.into(), ordinal.into()]).await.unwrap();
+        }
         transaction.commit().await.unwrap();
     }
 
     async fn positions(database: &Database) -> Vec<Option<i64>> {
         let mut transaction = database.begin(Purpose::Read).await.unwrap();
-        let rows = transaction.query("SELECT position FROM journal ORDER BY position", &[]).await.unwrap();
+        let rows = transaction.query("SELECT position FROM positioned_journal ORDER BY position", &[]).await.unwrap();
         rows.into_iter().map(|mut row| row.maybe_integer().unwrap()).collect()
     }
 
     fn revoked(n: i64) -> String {
-        serde_json::to_string(&Fact::SessionRevoked { session: format!("s{n}"), until: n }).unwrap()
+        serde_json::to_string(&[Fact::SessionRevoked { session: format!("s{n}"), until: n }]).unwrap()
+    }
+
+    /// How many entries the batch of this number has: one to three.
+    fn entries(batch: usize) -> i64 {
+        i64::try_from(batch % 3).unwrap() + 1
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn positions_are_gapless_whoever_writes_and_numbers() {
         const WRITERS: usize = 8;
-        const ROWS: usize = 40;
+        const BATCHES: usize = 40;
         for Scratch { database, .. } in databases(true).await {
             let stop = CancellationToken::new();
             // Two sequencers, none of which hears of commits: whatever is numbered, one of them has found.
@@ -390,25 +416,26 @@ mod tests {
             let writers = (0..WRITERS).map(|writer| {
                 let (database, wake) = (database.clone(), wake.clone());
                 async move {
-                    for row in 0..ROWS {
+                    for batch in 0..BATCHES {
                         // Ids in no order, as from many nodes.
-                        let id = format!("{:04}-{writer}", (row * 17 + writer * 31) % 1000);
-                        let fact = revoked(i64::try_from(writer * ROWS + row).unwrap());
-                        write(&database, &format!("{id}-{row}"), row.is_multiple_of(2).then_some(fact.as_str())).await;
+                        let id = format!("{:04}-{writer}", (batch * 17 + writer * 31) % 1000);
+                        let fact = revoked(i64::try_from(writer * BATCHES + batch).unwrap());
+                        let facts = batch.is_multiple_of(2).then_some(fact.as_str());
+                        write(&database, &format!("{id}-{batch}"), entries(batch), facts).await;
                         wake.now();
                     }
                 }
             });
             futures::future::join_all(writers).await;
 
-            let total = i64::try_from(WRITERS * ROWS).unwrap();
+            let total = (0..BATCHES).map(entries).sum::<i64>() * i64::try_from(WRITERS).unwrap();
             let (mut at, mut facts) = (0, 0);
             while at < total {
                 let batch = heard.recv().await.unwrap();
                 assert_eq!(batch.after, at, "nothing is left out and nothing comes twice");
                 (at, facts) = (batch.position, facts + batch.facts.len());
             }
-            assert_eq!(facts, WRITERS * ROWS / 2);
+            assert_eq!(facts, WRITERS * BATCHES / 2);
             stop.cancel();
             futures::future::join_all(numbering).await;
             listening.await.unwrap();
@@ -418,14 +445,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn more_rows_than_fit_into_one_transaction_come_in_order() {
+    async fn more_batches_than_fit_into_one_transaction_come_in_order() {
         for Scratch { database, .. } in databases(true).await {
             assert_eq!(look(&database, None).await.unwrap().0, 0);
             let mut transaction = database.begin(Purpose::Write).await.unwrap();
-            for n in 0..limits::SEQUENCE_ROWS + 5 {
+            for n in 0..limits::SEQUENCE_BATCHES + 5 {
                 transaction
                     .query(
-                        "INSERT INTO journal (id, type, aggregate, version, at, payload, feed) VALUES ($1, 't', 'a', 1, 1, '{}', $2)",
+                        "INSERT INTO journal_batches (id, at, entries, facts) VALUES ($1, 1, 1, $2)",
                         &[format!("{n:06}").as_str().into(), revoked(n).as_str().into()],
                     )
                     .await
@@ -443,7 +470,7 @@ mod tests {
                 }
             }
             let expected: Vec<_> =
-                (0..limits::SEQUENCE_ROWS + 5).map(|n| Fact::SessionRevoked { session: format!("s{n}"), until: n }).collect();
+                (0..limits::SEQUENCE_BATCHES + 5).map(|n| Fact::SessionRevoked { session: format!("s{n}"), until: n }).collect();
             assert_eq!(seen, expected);
         }
     }
@@ -452,8 +479,8 @@ mod tests {
     async fn a_malformed_fact_does_not_stop_the_rest() {
         for Scratch { database, .. } in databases(true).await {
             look(&database, None).await.unwrap();
-            write(&database, "1", Some("{")).await;
-            write(&database, "2", Some(&revoked(2))).await;
+            write(&database, "1", 1, Some("[")).await;
+            write(&database, "2", 1, Some(&revoked(2))).await;
             let (position, Look { batch, .. }) = look(&database, Some(0)).await.unwrap();
             assert_eq!((position, batch.unwrap().facts.len()), (2, 1));
         }

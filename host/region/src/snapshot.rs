@@ -37,21 +37,22 @@ async fn keys(transaction: &mut Transaction) -> Result<Vec<Fact>, Error> {
     rows.into_iter().map(|mut row| Ok(Fact::Key { kid: row.text()?, public_key: row.text()? })).collect()
 }
 
-/// Sessions whose access tokens might still be good, had they not been ended.
+/// Sessions whose access tokens might still be good, had they not been ended, here or where the accounts are kept.
 async fn revocations(transaction: &mut Transaction, now: i64) -> Result<Vec<Fact>, Error> {
     let rows = transaction
         .query(
-            "SELECT id, revoked_at FROM sessions WHERE revoked_at > $1 LIMIT $2",
+            "SELECT id, revoked_at + $1 FROM sessions WHERE revoked_at > $2 \
+             UNION ALL SELECT session_id, ends_at FROM revocations WHERE ends_at > $3 LIMIT $4",
             &[
+                limits::ACCESS_MICROSECONDS.into(),
                 (now - limits::ACCESS_MICROSECONDS).into(),
+                now.into(),
                 // One more than fits is enough to be told that it does not.
                 bound(edge::limits::REVOKED_SESSIONS + 1),
             ],
         )
         .await?;
-    rows.into_iter()
-        .map(|mut row| Ok(Fact::SessionRevoked { session: row.text()?, until: row.integer()? + limits::ACCESS_MICROSECONDS }))
-        .collect()
+    rows.into_iter().map(|mut row| Ok(Fact::SessionRevoked { session: row.text()?, until: row.integer()? })).collect()
 }
 
 async fn events(transaction: &mut Transaction) -> Result<Vec<Fact>, Error> {
@@ -188,6 +189,7 @@ mod tests {
                 "INSERT INTO booking_items (booking, ticket_type, ordinal, quantity, unit_price) VALUES ('b1', 't1', 0, 3, 100), ('b2', 't1', 0, 2, 100)",
                 "INSERT INTO signing_keys (kid, public_key, private_key, created_at) VALUES ('k1', 'p', 'secret', 1)",
                 "INSERT INTO users (id, email, name, password_hash, version, created_at) VALUES ('u', 'e', 'n', 'h', 1, 1)",
+                "INSERT INTO revocations (session_id, ends_at) VALUES ('elsewhere', 9000000000000000), ('forgotten', 1)",
             ] {
                 transaction.query(statement, &[]).await.unwrap();
             }
@@ -222,8 +224,8 @@ mod tests {
             }
             events.sort_unstable();
             assert_eq!(events, [("e1", 1), ("e3", 0)]);
-            assert_eq!(sessions, ["recent"]);
-            assert_eq!(snapshot.facts.len(), 5);
+            assert_eq!(sessions, ["recent", "elsewhere"]);
+            assert_eq!(snapshot.facts.len(), 6);
             assert!(!format!("{snapshot:?}").contains("secret"));
         }
     }

@@ -79,6 +79,13 @@ impl Application {
             .filter_map(|(component, _)| Some((component.name.as_str(), component.tool.as_ref()?.tick.as_deref()?)))
     }
 
+    /// The component that keeps what another region says of accounts, and the path to post it to; none where no component does.
+    #[must_use]
+    pub fn mirror(&self) -> Option<(&str, &str)> {
+        let mut mirrors = self.version.loaded();
+        mirrors.find_map(|(component, _)| Some((component.name.as_str(), component.tool.as_ref()?.mirror.as_deref()?)))
+    }
+
     /// A driver for the component that exports `marquee:booking/ledger`; none where no component does, as when it is
     /// composed in.
     #[must_use]

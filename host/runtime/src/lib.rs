@@ -52,6 +52,6 @@ pub use failure::Failure;
 pub use handler::{RequestBody, ResponseBody, Stats, empty};
 pub use ledger::LedgerInstance;
 pub use manifest::{Manifest, ManifestError, VariableSources};
-pub use routes::{Place, Routes, Target};
+pub use routes::{Home, Place, Routes, Target};
 pub use switch::Switch;
 pub use version::{LoadError, Loader, Mode, Version};

@@ -3,7 +3,7 @@
 //! Routes are Spin's: a path matches exactly, by `:name` for one segment, or by a trailing `/...` for the rest, which
 //! may be nothing; slashes at the path's ends do not count. Of several that match, the one wins that is more specific at
 //! the first segment where they differ (text before `:name` before `...`), so both hosts send every path to the same
-//! component. What depends on the method as well is said in the `region` list of a component's `tool.marquee` table.
+//! component. What depends on the method as well is said in the lists of a component's `tool.marquee` table.
 
 use http::Method;
 use std::cmp::Ordering;
@@ -15,8 +15,21 @@ use std::sync::Arc;
 pub enum Place {
     /// At the edge node that it reached.
     Edge,
-    /// In the region: it needs the database.
+    /// In a region: it needs the database.
     Region,
+}
+
+/// In which region a request is worked on, where there are several. Nobody has to guess: the manifest says it for each route.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Home {
+    /// In the one that an id in the path names; the nearest where none does.
+    Path,
+    /// In the one that keeps the accounts.
+    Accounts,
+    /// In all of them, and their lists are merged.
+    Every,
+    /// In the one that this member of the JSON body names, by its name or by an id; the nearest where it does not.
+    Body(Arc<str>),
 }
 
 /// Where a request goes.
@@ -26,6 +39,10 @@ pub struct Target<'a> {
     pub component: &'a str,
     /// Where it runs.
     pub place: Place,
+    /// In which region, where it runs in one.
+    pub home: &'a Home,
+    /// Whether the caller's roles are read from SQL.
+    pub roles: bool,
     /// The route that led here, as the manifest has it: what metrics and traces are labelled with.
     pub route: &'a str,
 }
@@ -35,9 +52,16 @@ pub struct Target<'a> {
 pub struct Routes {
     /// Most specific first.
     entries: Vec<Entry>,
-    rules: BTreeMap<Arc<str>, Vec<RegionRule>>,
-    /// Normal forms of the paths that only the ticker may post to.
-    ticks: Vec<Vec<String>>,
+    rules: BTreeMap<Arc<str>, Rules>,
+    /// Normal forms of the paths that only the host itself may post to.
+    hidden: Vec<Vec<String>>,
+}
+
+/// Of one component.
+#[derive(Clone, Debug, Default)]
+struct Rules {
+    region: Vec<RegionRule>,
+    roles: Vec<Rule>,
 }
 
 #[derive(Clone, Debug)]
@@ -48,17 +72,19 @@ struct Entry {
 }
 
 impl Routes {
-    /// Where a request from outside goes; none where nothing answers such a path. A tick path, however it is
-    /// spelled, leads nowhere.
+    /// Where a request from outside goes; none where nothing answers such a path. What only the
+    /// host may ask, however it is spelled, leads nowhere.
     #[must_use]
     pub fn find(&self, method: &Method, path: &str) -> Option<Target<'_>> {
         let entry = self.entries.iter().find(|entry| entry.pattern.matches(path))?;
-        if self.is_tick(path) {
+        if self.is_hidden(path) {
             return None;
         }
-        let rules = self.rules.get(&entry.component).map_or(&[][..], Vec::as_slice);
-        let place = if rules.iter().any(|rule| rule.matches(method, path)) { Place::Region } else { Place::Edge };
-        Some(Target { component: &entry.component, place, route: &entry.route })
+        let rules = self.rules.get(&entry.component);
+        let rule = rules.and_then(|rules| rules.region.iter().find(|rule| rule.rule.matches(method, path)));
+        let (place, home) = rule.map_or((Place::Edge, &Home::Path), |rule| (Place::Region, &rule.home));
+        let roles = rules.is_some_and(|rules| rules.roles.iter().any(|rule| rule.matches(method, path)));
+        Some(Target { component: &entry.component, place, home, roles, route: &entry.route })
     }
 
     /// Every route and its component, most specific first.
@@ -79,29 +105,31 @@ impl Routes {
         Ok(())
     }
 
-    pub(crate) fn add_rules(&mut self, component: &str, rules: &[RegionRule]) {
-        self.rules.entry(component.into()).or_default().extend_from_slice(rules);
+    pub(crate) fn add_rules(&mut self, component: &str, region: &[RegionRule], roles: &[Rule]) {
+        let rules = self.rules.entry(component.into()).or_default();
+        rules.region.extend_from_slice(region);
+        rules.roles.extend_from_slice(roles);
     }
 
     /// False where the path leads to another component, or nowhere.
-    pub(crate) fn add_tick(&mut self, component: &str, path: &str) -> bool {
+    pub(crate) fn add_hidden(&mut self, component: &str, path: &str) -> bool {
         let leads = self.entries.iter().find(|entry| entry.pattern.matches(path));
         let leads_there = leads.is_some_and(|entry| &*entry.component == component);
-        self.ticks.push(normal(path));
+        self.hidden.push(normal(path));
         leads_there
     }
 
     /// A component may read a path more generously than we do: escapes, doubled slashes and dots must not open the door.
-    fn is_tick(&self, path: &str) -> bool {
-        if self.ticks.is_empty() {
+    fn is_hidden(&self, path: &str) -> bool {
+        if self.hidden.is_empty() {
             return false;
         }
         let suspicious = path.contains(['%', '.']) || path.contains("//") || path.ends_with('/');
         if suspicious {
             let path = normal(path);
-            return self.ticks.contains(&path);
+            return self.hidden.contains(&path);
         }
-        self.ticks.iter().any(|tick| tick.iter().map(String::as_str).eq(path.trim_matches('/').split('/')))
+        self.hidden.iter().any(|hidden| hidden.iter().map(String::as_str).eq(path.trim_matches('/').split('/')))
     }
 }
 
@@ -138,15 +166,28 @@ fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
-/// A method, or all of them, and the paths of a component that run in the region.
+/// Methods and paths of a component that run in a region, and in which.
 #[derive(Clone, Debug)]
 pub struct RegionRule {
+    rule: Rule,
+    home: Home,
+}
+
+impl RegionRule {
+    pub(crate) fn new(rule: Rule, home: Home) -> Self {
+        Self { rule, home }
+    }
+}
+
+/// A method, or all of them, and a component's paths.
+#[derive(Clone, Debug)]
+pub struct Rule {
     /// None: every method.
     method: Option<Method>,
     pattern: Pattern,
 }
 
-impl RegionRule {
+impl Rule {
     /// Reads `METHOD /path`, or `* /path`.
     ///
     /// # Errors
@@ -333,9 +374,10 @@ mod tests {
     fn methods_and_paths_decide_between_edge_and_region() {
         let mut routes =
             routes(&[("/api/bookings/...", "booking"), ("/api/events/:id/availability", "booking"), ("/api/auth/...", "auth")]);
-        let rules = ["GET /api/bookings", "GET /api/bookings/:id"].map(|rule| RegionRule::parse(rule).unwrap());
-        routes.add_rules("booking", &rules);
-        routes.add_rules("auth", &[RegionRule::parse("* /api/auth/...").unwrap()]);
+        let rule = |text: &str, home: Home| RegionRule::new(Rule::parse(text).unwrap(), home);
+        let rules = [rule("GET /api/bookings", Home::Every), rule("GET /api/bookings/:id", Home::Path)];
+        routes.add_rules("booking", &rules, &[Rule::parse("POST /api/bookings/:id/cancel").unwrap()]);
+        routes.add_rules("auth", &[rule("* /api/auth/...", Home::Accounts)], &[]);
         let cases = [
             (Method::GET, "/api/bookings", Place::Region),
             (Method::HEAD, "/api/bookings/7", Place::Region),
@@ -349,16 +391,25 @@ mod tests {
         for (method, path, expected) in cases {
             assert_eq!(routes.find(&method, path).unwrap().place, expected, "{method} {path}");
         }
+        for (method, path, home, roles) in [
+            (Method::GET, "/api/bookings", Home::Every, false),
+            (Method::GET, "/api/bookings/7", Home::Path, false),
+            (Method::POST, "/api/bookings/7/cancel", Home::Path, true),
+            (Method::POST, "/api/auth/login", Home::Accounts, false),
+        ] {
+            let target = routes.find(&method, path).unwrap();
+            assert_eq!((target.home, target.roles), (&home, roles), "{method} {path}");
+        }
         for bad in ["", "GET", "get /a", "GET a", "G@T /a", "*  /a"] {
-            assert!(RegionRule::parse(bad).is_err(), "{bad}");
+            assert!(Rule::parse(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn nobody_from_outside_reaches_a_tick_however_it_is_spelled() {
         let mut routes = routes(&[("/api/auth/...", "auth"), ("/...", "web")]);
-        assert!(routes.add_tick("auth", "/api/auth/due"));
-        assert!(!routes.add_tick("auth", "/elsewhere"));
+        assert!(routes.add_hidden("auth", "/api/auth/due"));
+        assert!(!routes.add_hidden("auth", "/elsewhere"));
         for path in [
             "/api/auth/due",
             "/api/auth/due/",

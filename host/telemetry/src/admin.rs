@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Serialize;
 use tokio::net::TcpListener;
@@ -39,6 +39,8 @@ pub fn router(sources: Sources) -> Router {
         .route("/health/detailed", get(detailed))
         .route("/metrics", get(metrics))
         .route("/metrics/health", get(metrics_health))
+        .route("/metrics/circuit-breakers", get(breakers))
+        .route("/metrics/circuit-breakers/reset", post(reset_breakers))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(sources)
@@ -129,6 +131,26 @@ async fn metrics_health(State(sources): State<Sources>) -> Response {
     (TEXT, text).into_response()
 }
 
+/// How the node's circuit breakers are.
+async fn breakers(State(sources): State<Sources>) -> Response {
+    #[derive(Serialize)]
+    struct Breaker {
+        name: String,
+        state: crate::BreakerState,
+    }
+    let states = sources.metrics.breakers().states();
+    let breakers: Vec<_> = states.into_iter().map(|(name, state)| Breaker { name, state }).collect();
+    ([(header::CACHE_CONTROL, "no-store")], Json(serde_json::json!({ "breakers": breakers }))).into_response()
+}
+
+/// Tries now whatever is left alone; answers as `breakers` does, with how it was found.
+async fn reset_breakers(State(sources): State<Sources>) -> Response {
+    let found = breakers(State(sources.clone())).await;
+    sources.metrics.breakers().reset();
+    tracing::info!("circuit breakers were reset by hand");
+    found
+}
+
 async fn not_found() -> Response {
     problem(StatusCode::NOT_FOUND, "not-found", "Not found")
 }
@@ -153,11 +175,15 @@ mod tests {
     }
 
     async fn get(sources: &Sources, path: &str) -> (u16, String) {
+        ask(sources, "GET", path).await
+    }
+
+    async fn ask(sources: &Sources, method: &str, path: &str) -> (u16, String) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let serving = tokio::spawn(serve(listener, router(sources.clone()), std::future::pending()));
         let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-        stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").as_bytes()).await.unwrap();
+        stream.write_all(format!("{method} {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").as_bytes()).await.unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).await.unwrap();
         serving.abort();
@@ -178,6 +204,30 @@ mod tests {
         let (_, text) = get(&sources, "/metrics/health").await;
         assert!(text.contains("marquee_health{check=\"replica\"} 0\n"), "{text}");
         assert!(text.contains("marquee_ready 0"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn breakers_are_shown_and_reset() {
+        struct One(Arc<std::sync::atomic::AtomicBool>);
+        impl crate::Guards for One {
+            fn states(&self) -> Vec<(String, crate::BreakerState)> {
+                let closed = self.0.load(std::sync::atomic::Ordering::Relaxed);
+                let state = if closed { crate::BreakerState::Closed } else { crate::BreakerState::HalfOpen };
+                vec![("eu/eu-1".to_owned(), state)]
+            }
+            fn reset(&self) {
+                self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+            }
+        }
+        let sources = sources();
+        sources.metrics.breakers().add(One(Arc::default()));
+        let half_open = r#"{"breakers":[{"name":"eu/eu-1","state":"half-open"}]}"#;
+        assert!(get(&sources, "/metrics/circuit-breakers").await.1.ends_with(half_open));
+        assert!(get(&sources, "/metrics").await.1.contains("marquee_circuit_breaker_state{breaker=\"eu/eu-1\"} 0.5"));
+        assert_eq!(get(&sources, "/metrics/circuit-breakers/reset").await.0, 405);
+        let (status, text) = ask(&sources, "POST", "/metrics/circuit-breakers/reset").await;
+        assert!(status == 200 && text.ends_with(half_open), "{text}");
+        assert!(get(&sources, "/metrics/circuit-breakers").await.1.contains("\"closed\""));
     }
 
     #[tokio::test]

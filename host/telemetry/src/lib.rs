@@ -4,14 +4,16 @@
 //! [`Metrics::before_scrape`]); the admin listener ([`admin`]) answers from that, without any I/O of its own.
 
 pub mod admin;
+mod breakers;
 mod health;
 pub mod limits;
 pub mod logs;
 mod metrics;
 mod redact;
 
+pub use breakers::{BreakerState, Breakers, Guards};
 pub use health::{Finding, Health, Needed, Overall, State};
-pub use metrics::{BreakerState, FailureKind, Metrics, RequestLabels, Role};
+pub use metrics::{FailureKind, Metrics, RequestLabels, Role};
 pub use redact::url as redact_url;
 
 /// Why telemetry could not start.

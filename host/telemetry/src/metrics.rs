@@ -9,6 +9,7 @@ use prometheus::{
 };
 
 use crate::Error;
+use crate::breakers::Breakers;
 use crate::limits::{BATCH_BUCKETS, DURATION_BUCKETS, LABEL_SETS};
 
 /// In what part of a node a request was answered.
@@ -57,27 +58,6 @@ impl FailureKind {
     }
 }
 
-/// How a circuit breaker is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BreakerState {
-    /// What it guards is used.
-    Closed,
-    /// It is being tried.
-    HalfOpen,
-    /// It is left alone for a while.
-    Open,
-}
-
-impl BreakerState {
-    const fn as_number(self) -> f64 {
-        match self {
-            Self::Closed => 0.0,
-            Self::HalfOpen => 0.5,
-            Self::Open => 1.0,
-        }
-    }
-}
-
 /// What a request is counted under.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestLabels<'a> {
@@ -105,6 +85,7 @@ pub struct Metrics {
     failures: IntCounterVec,
     tick_failures: IntCounterVec,
     breakers: GaugeVec,
+    guards: Breakers,
     calls: IntCounterVec,
     merged: Histogram,
     routes: RwLock<HashSet<Box<str>>>,
@@ -143,12 +124,12 @@ impl Metrics {
                 DURATION_BUCKETS,
             ))?,
             feed_position: IntGaugeVec::new(
-                Opts::new("marquee_feed_position", "The last journal position a node's replica has applied."),
-                &["node"],
+                Opts::new("marquee_feed_position", "The last position of a region's journal that a node's replica has applied."),
+                &["node", "region"],
             )?,
             replica_age: GaugeVec::new(
-                Opts::new("marquee_replica_age_seconds", "How long ago a node's replica was last known to be current."),
-                &["node"],
+                Opts::new("marquee_replica_age_seconds", "How long ago a node's view of a region was last known to be current."),
+                &["node", "region"],
             )?,
             failures: IntCounterVec::new(
                 Opts::new("marquee_wasm_failures_total", "Requests that a component failed, by how."),
@@ -174,6 +155,7 @@ impl Metrics {
                 "Commands of concurrent callers in one request to a region.",
                 BATCH_BUCKETS,
             ))?,
+            guards: Breakers::default(),
             routes: RwLock::default(),
             hooks: RwLock::default(),
         };
@@ -213,11 +195,11 @@ impl Metrics {
         self.apply.observe(took.as_secs_f64());
     }
 
-    /// Says how far a node's replica is. `node` comes from the configuration.
-    pub fn replica(&self, node: &str, position: i64, age: Option<Duration>) {
-        self.feed_position.with_label_values(&[node]).set(position);
-        // A replica that never saw anything is infinitely old.
-        self.replica_age.with_label_values(&[node]).set(age.map_or(f64::INFINITY, |age| age.as_secs_f64()));
+    /// Says how far a node's view of a region is. `node` and `region` come from the configuration.
+    pub fn replica(&self, node: &str, region: &str, position: i64, age: Option<Duration>) {
+        self.feed_position.with_label_values(&[node, region]).set(position);
+        // A view that never saw anything is infinitely old.
+        self.replica_age.with_label_values(&[node, region]).set(age.map_or(f64::INFINITY, |age| age.as_secs_f64()));
     }
 
     /// Counts a request that a component failed. `component` comes from the manifest.
@@ -230,9 +212,10 @@ impl Metrics {
         self.tick_failures.with_label_values(&[component]).inc();
     }
 
-    /// Says how a circuit breaker is. `breaker` comes from the configuration.
-    pub fn breaker(&self, breaker: &str, state: BreakerState) {
-        self.breakers.with_label_values(&[breaker]).set(state.as_number());
+    /// The node's circuit breakers, which are metrics as well.
+    #[must_use]
+    pub fn breakers(&self) -> &Breakers {
+        &self.guards
     }
 
     /// Counts a request to a node of a region. `region` comes from the configuration; `kind` and `outcome` are of closed sets.
@@ -254,6 +237,9 @@ impl Metrics {
     pub fn render(&self) -> Result<Vec<u8>, Error> {
         for hook in self.hooks.read().unwrap_or_else(PoisonError::into_inner).iter() {
             hook(self);
+        }
+        for (breaker, state) in self.guards.states() {
+            self.breakers.with_label_values(&[&breaker]).set(state.as_number());
         }
         let mut text = Vec::with_capacity(16 * 1024);
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
@@ -356,9 +342,9 @@ mod tests {
     #[test]
     fn hooks_run_before_a_scrape() {
         let metrics = Metrics::new().unwrap();
-        metrics.before_scrape(|metrics| metrics.replica("edge-0", 17, Some(Duration::from_millis(1500))));
+        metrics.before_scrape(|metrics| metrics.replica("edge-0", "eu", 17, Some(Duration::from_millis(1500))));
         let text = text(&metrics);
-        assert!(text.contains("marquee_feed_position{node=\"edge-0\"} 17"), "{text}");
-        assert!(text.contains("marquee_replica_age_seconds{node=\"edge-0\"} 1.5"), "{text}");
+        assert!(text.contains("marquee_feed_position{node=\"edge-0\",region=\"eu\"} 17"), "{text}");
+        assert!(text.contains("marquee_replica_age_seconds{node=\"edge-0\",region=\"eu\"} 1.5"), "{text}");
     }
 }

@@ -14,6 +14,8 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { portable: include_str!("../0001_foundation.sql"), postgres: "" },
     Migration { portable: include_str!("../0002_leases.sql"), postgres: include_str!("../0002_views.postgres.sql") },
     Migration { portable: include_str!("../0003_ledger.sql"), postgres: include_str!("../0003_ledger.postgres.sql") },
+    Migration { portable: include_str!("../0004_journal.sql"), postgres: include_str!("../0004_journal.postgres.sql") },
+    Migration { portable: include_str!("../0005_accounts.sql"), postgres: "" },
 ];
 
 /// What a database may be.

@@ -142,6 +142,8 @@ fn error(error: pg::Error) -> Error {
     match error {
         pg::Error::PgError(PgError::ConnectionFailed(text)) => Error::Unavailable(text),
         pg::Error::PgError(PgError::QueryFailed(QueryError::DbError(error))) => classify(&error.code, error.as_text),
+        // No word of the server's: the connection broke, and what was not committed on it never will be.
+        pg::Error::PgError(PgError::QueryFailed(QueryError::Text(text))) => Error::Unavailable(text),
         other => Error::Other(other.to_string()),
     }
 }

@@ -82,15 +82,16 @@ columns!(Bookings {
 });
 columns!(Keys { no: Numbers, person: Texts, key: Texts, request_hash: Texts, outcome: Texts });
 columns!(Refunds { no: Numbers, id: Texts, payment: Texts, booking: Texts, amount: Numbers, currency: Texts, reason: Texts });
+columns!(JournalBatches { no: Numbers, id: Texts, entries: Numbers, facts: Texts });
 columns!(Journal {
     no: Numbers,
-    id: Texts,
+    batch: Texts,
+    ordinal: Numbers,
     topic: Texts,
     kind: Texts,
     aggregate: Texts,
     version: Numbers,
     payload: Texts,
-    feed: Texts,
 });
 
 /// Everything that some events' batches write.
@@ -105,6 +106,7 @@ struct Columns {
     bookings: Bookings,
     keys: Keys,
     refunds: Refunds,
+    journal_batches: JournalBatches,
     journal: Journal,
 }
 
@@ -120,7 +122,7 @@ pub(super) fn parameters(now: i64, writes: Vec<Write<'_>>) -> Result<Vec<Paramet
 impl Columns {
     /// Adds an event's batch.
     fn add(&mut self, write: Write<'_>) -> Result<(), Error> {
-        let Write { number, state, changes, keys, commands, journal } = write;
+        let Write { number, state, changes, keys, commands, journal, journal_batch } = write;
         let no = Some(bigint(number as u64));
         let terms = &state.terms;
         let (version, status) = (bigint(state.version), Some(terms.status.as_str().to_owned()));
@@ -173,7 +175,7 @@ impl Columns {
             to.currency.push(Some(refund.currency.clone()));
             to.reason.push(Some(refund.reason.as_str().to_owned()));
         }
-        journal.into_iter().for_each(|(id, row)| self.tell(no, id, row));
+        self.tell(no, journal_batch, journal);
         Ok(())
     }
 
@@ -227,17 +229,24 @@ impl Columns {
         }
     }
 
-    /// Adds what is told of an event.
-    fn tell(&mut self, no: Option<i64>, id: String, row: Row) {
-        let to = &mut self.journal;
+    /// Adds what is told of an event, under an id of its own: of events that are left out nothing is told, and what is told has no gaps.
+    fn tell(&mut self, no: Option<i64>, batch: String, rows: Vec<Row>) {
+        let to = &mut self.journal_batches;
         to.no.push(no);
-        to.id.push(Some(id));
-        to.topic.push(row.topic.map(str::to_owned));
-        to.kind.push(Some(row.kind.to_owned()));
-        to.aggregate.push(Some(row.aggregate));
-        to.version.push(Some(row.version));
-        to.payload.push(Some(row.payload));
-        to.feed.push(row.feed);
+        to.entries.push(Some(bigint(rows.len() as u64)));
+        to.facts.push(kit::journal::facts(rows.iter().filter_map(|row| row.fact.as_deref())));
+        let to = &mut self.journal;
+        for (ordinal, row) in (0i64..).zip(rows) {
+            to.no.push(no);
+            to.batch.push(Some(batch.clone()));
+            to.ordinal.push(Some(ordinal));
+            to.topic.push(row.topic.map(str::to_owned));
+            to.kind.push(Some(row.kind.to_owned()));
+            to.aggregate.push(Some(row.aggregate));
+            to.version.push(Some(row.version));
+            to.payload.push(Some(row.payload));
+        }
+        self.journal_batches.id.push(Some(batch));
     }
 
     /// In the statement's order.
@@ -252,6 +261,7 @@ impl Columns {
         self.bookings.parameters(&mut all);
         self.keys.parameters(&mut all);
         self.refunds.parameters(&mut all);
+        self.journal_batches.parameters(&mut all);
         self.journal.parameters(&mut all);
         all
     }

@@ -70,10 +70,14 @@ WITH locked AS (
   FROM unnest($64::BIGINT[], $65::TEXT[], $66::TEXT[], $67::TEXT[], $68::BIGINT[], $69::TEXT[], $70::TEXT[])
     AS r (no, id, payment, booking, amount, currency, reason) JOIN fenced f USING (no)
 ), told AS (
-  INSERT INTO journal (id, topic, type, aggregate, version, at, payload, feed)
-  SELECT j.id, j.topic, j.type, j.aggregate, j.version, $1, j.payload, j.feed
-  FROM unnest($71::BIGINT[], $72::TEXT[], $73::TEXT[], $74::TEXT[], $75::TEXT[], $76::BIGINT[], $77::TEXT[], $78::TEXT[])
-    AS j (no, id, topic, type, aggregate, version, payload, feed) JOIN fenced f USING (no)
+  INSERT INTO journal_batches (id, at, entries, facts)
+  SELECT j.id, $1, j.entries, j.facts
+  FROM unnest($71::BIGINT[], $72::TEXT[], $73::BIGINT[], $74::TEXT[]) AS j (no, id, entries, facts) JOIN fenced f USING (no)
+), told_in_full AS (
+  INSERT INTO journal (batch, ordinal, topic, type, aggregate, version, payload)
+  SELECT j.batch, j.ordinal, j.topic, j.type, j.aggregate, j.version, j.payload
+  FROM unnest($75::BIGINT[], $76::TEXT[], $77::BIGINT[], $78::TEXT[], $79::TEXT[], $80::TEXT[], $81::BIGINT[], $82::TEXT[])
+    AS j (no, batch, ordinal, topic, type, aggregate, version, payload) JOIN fenced f USING (no)
 ), checked AS (
   -- Rows that were to be changed and are not there: then they are not what was decided on, and all is undone.
   SELECT (SELECT COUNT(*) FROM lines) + (SELECT COUNT(*) FROM bookings_changed)

@@ -82,6 +82,7 @@ impl Address {
             .options([
                 ("idle_in_transaction_session_timeout", limits::POSTGRES_IDLE_IN_TRANSACTION.as_millis().to_string()),
                 ("statement_timeout", limits::POSTGRES_STATEMENT.as_millis().to_string()),
+                ("lock_timeout", limits::POSTGRES_LOCK.as_millis().to_string()),
             ])
             .disable_statement_logging();
         let mode = self.ssl_mode.as_deref().and_then(|mode| PgSslMode::from_str(mode).ok());

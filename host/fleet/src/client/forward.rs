@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use edge::{Body, Problem, RequestBody};
-use http::{HeaderName, Method, Request, Response, request};
+use http::{HeaderName, Method, Request, Response, StatusCode, request};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -56,7 +56,13 @@ pub(super) async fn forward(inner: &Arc<Inner>, request: Request<RequestBody>) -
         match outcome {
             Ok(response) => {
                 asked.succeeded();
-                return answer(response, permit);
+                let refused = response.status() == StatusCode::SERVICE_UNAVAILABLE;
+                let answered = answer(response, permit);
+                // That nothing was done this time says nothing of the time before that nobody answered.
+                if lost && !reads && (refused || matches!(answered, Err(Problem::Unavailable(_)))) {
+                    return Err(Problem::OutcomeUnknown);
+                }
+                return answered;
             }
             Err(failure) => {
                 asked.failed(&failure);

@@ -16,7 +16,7 @@ use edge::feed::{Cursor, Error as FeedError, Source, Subscription};
 use edge::{Body, Problem, Region, RequestBody};
 use futures::future::BoxFuture;
 use http::{Request, Response};
-use telemetry::{BreakerState, Health, Metrics, Needed, State};
+use telemetry::{BreakerState, Guards, Health, Metrics, Needed, State};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -150,12 +150,7 @@ impl Client {
     pub fn register(&self, health: &Health) {
         let inner = Arc::clone(&self.inner);
         health.register(self.inner.name.clone(), Needed::Information, move || inner.nodes.finding());
-        let inner = Arc::clone(&self.inner);
-        self.inner.metrics.before_scrape(move |metrics| {
-            for (name, state) in inner.nodes.breakers() {
-                metrics.breaker(&format!("{}/{name}", inner.region), state);
-            }
-        });
+        self.inner.metrics.breakers().add(self.handle());
     }
 
     /// Keeps connections and sends what is queued, until `stop`; then what is in flight finishes. Whoever asks later is refused.
@@ -198,6 +193,16 @@ impl RemoteRegion {
 impl std::fmt::Debug for RemoteRegion {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RemoteRegion").field("region", &self.0.region).finish_non_exhaustive()
+    }
+}
+
+impl Guards for RemoteRegion {
+    fn states(&self) -> Vec<(String, BreakerState)> {
+        self.0.nodes.breakers().map(|(name, state)| (format!("{}/{name}", self.0.region), state)).collect()
+    }
+
+    fn reset(&self) {
+        self.reset_breakers();
     }
 }
 

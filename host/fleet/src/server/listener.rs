@@ -1,7 +1,6 @@
 //! Connections: how many, who is at the other end, and how they end.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use hyper::server::conn::http2::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
@@ -23,7 +22,7 @@ use crate::{limits, tls};
 pub(super) async fn serve(listener: TcpListener, node: Arc<Node>, tls: TlsAcceptor, stop: CancellationToken, drain: Duration) {
     let connections = Arc::new(Semaphore::new(limits::CONNECTIONS));
     let tasks = TaskTracker::new();
-    while let Some((stream, peer, permit)) = accept(&listener, &connections, &stop).await {
+    while let Some((stream, peer, permit)) = edge::accept(&listener, &connections, &stop).await {
         let (node, tls, stop) = (Arc::clone(&node), tls.clone(), stop.clone());
         tasks.spawn(async move {
             if let Err(error) = connection(node, stream, tls, stop, drain).await {
@@ -36,32 +35,6 @@ pub(super) async fn serve(listener: TcpListener, node: Arc<Node>, tls: TlsAccept
     drop(listener);
     tasks.close();
     tasks.wait().await;
-}
-
-/// The next connection, once there is room for one; none when it is time to stop.
-async fn accept(
-    listener: &TcpListener,
-    connections: &Arc<Semaphore>,
-    stop: &CancellationToken,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let accepting = async {
-        // Nobody closes the semaphore.
-        let permit = Arc::clone(connections).acquire_owned().await.ok()?;
-        loop {
-            match listener.accept().await {
-                Ok((stream, peer)) => return Some((stream, peer, permit)),
-                Err(error) => {
-                    tracing::warn!(%error, "a connection of a node could not be accepted");
-                    tokio::time::sleep(limits::ACCEPT_PAUSE).await;
-                }
-            }
-        }
-    };
-    tokio::select! {
-        biased;
-        () = stop.cancelled() => None,
-        accepted = accepting => accepted,
-    }
 }
 
 type Error = Box<dyn std::error::Error + Send + Sync>;

@@ -125,7 +125,7 @@ pub fn command(event: &str, key: &str) -> Command {
     }
 }
 
-/// Answers with what it was asked, in JSON; `/wait` waits, `/big` answers with a megabyte, `/problem` with a problem, `/lies` with our own headers.
+/// Answers with what it was asked, in JSON; `/wait` waits, `/refuse` too and then is a 503, `/big` answers with a megabyte, `/problem` with a problem, `/lies` with our own headers.
 pub struct FakeRegion {
     pub name: String,
     pub let_through: Semaphore,
@@ -147,7 +147,7 @@ impl FakeRegion {
         match parts.uri.path() {
             "/problem" => return Err(Problem::Unavailable(7)),
             "/big" => return Ok(Response::new(Body::full(vec![b'x'; 1024 * 1024].into()))),
-            "/wait" => {
+            "/wait" | "/refuse" => {
                 self.arrived.add_permits(1);
                 self.let_through.acquire().await.unwrap().forget();
             }
@@ -158,7 +158,8 @@ impl FakeRegion {
             "node": self.name, "method": parts.method.as_str(), "uri": parts.uri.to_string(), "headers": headers, "length": body.len(),
         });
         let mut response = Response::new(Body::full(Bytes::from(document.to_string())));
-        *response.status_mut() = http::StatusCode::CREATED;
+        let refuses = parts.uri.path() == "/refuse";
+        *response.status_mut() = if refuses { http::StatusCode::SERVICE_UNAVAILABLE } else { http::StatusCode::CREATED };
         response.headers_mut().insert("etag", "\"1\"".parse().unwrap());
         if parts.uri.path() == "/lies" {
             response.headers_mut().insert("marquee-problem", "not-found".parse().unwrap());

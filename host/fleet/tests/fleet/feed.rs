@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use edge::Follower;
 use edge::feed::{Cursor, Error, Source, Subscription};
+use edge::{Follower, Identity, Replica};
 use futures::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
@@ -81,11 +81,11 @@ async fn a_slow_reader_is_cut_off_and_catches_up() {
 async fn a_follower_keeps_its_place_when_its_node_is_gone() {
     let mut scene = Scene::new(2).await;
     (0..5).for_each(|_| scene.source.publish(10));
-    let follower = Follower::new("edge-0", Arc::new(scene.edge.region.clone()));
-    let (replica, stop) = (follower.replica().clone(), CancellationToken::new());
+    let (replica, stop) = (Replica::new(["eu"]), CancellationToken::new());
+    let follower = Follower::new("edge-0", "eu", Arc::new(scene.edge.region.clone()), &replica, &Identity::default());
     let following = tokio::spawn(follower.run(stop.clone()));
     let until = async |position| {
-        while replica.position() < position {
+        while replica.position("eu") < position {
             tokio::task::yield_now().await;
         }
     };

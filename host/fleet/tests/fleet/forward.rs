@@ -143,6 +143,21 @@ async fn a_lost_answer_is_asked_for_again_only_where_that_is_right() {
 }
 
 #[tokio::test]
+async fn a_refusal_after_a_lost_answer_leaves_it_unknown() {
+    for (method, headers, unknown) in [("POST", &[("idempotency-key", "k")][..], true), ("GET", &[][..], false)] {
+        let scene = Scene::new(2).await;
+        let asked = sending(&scene, request(method, "/refuse", headers, ""));
+        let working = working(&scene).await;
+        scene.nodes[working].wire.cut();
+        scene.nodes[1 - working].region.let_through.add_permits(1);
+        match asked.await.unwrap() {
+            Err(problem) => assert!(unknown && problem == Problem::OutcomeUnknown, "{method}: {problem:?}"),
+            Ok(answer) => assert!(!unknown && answer.status() == 503, "{method}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_reached_nobody_is_unavailable() {
     let scene = Scene::new(1).await;
     scene.nodes[0].wire.cut();

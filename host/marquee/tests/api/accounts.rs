@@ -141,9 +141,13 @@ async fn forged_and_foreign_tokens_are_refused() {
 
 #[tokio::test]
 async fn an_organiser_may_organise_at_once() {
-    let (person, _) = Client::organiser(&SHARED).await;
+    let (person, organiser) = Client::organiser(&SHARED).await;
     let me = person.get("/api/auth/me").await.expect(200);
     assert_eq!(me["roles"], json!(["user", "organiser"]));
+    let mine = person.get("/api/organisers").await.expect(200);
+    assert_eq!(mine, json!({"items": [{"id": organiser, "name": "Blue Hall"}], "next_cursor": null}));
+    let nobodys = Client::register(&SHARED).await.get("/api/organisers").await.expect(200);
+    assert_eq!(nobodys["items"], json!([]));
 }
 
 #[tokio::test]

@@ -10,11 +10,13 @@ async fn health_and_metrics_answer_on_the_admin_listener_alone() {
         return;
     }
     let admin = SHARED.admin.as_deref().expect("an admin listener");
-    for path in ["/health", "/health/live", "/health/ready", "/health/detailed", "/metrics/health"] {
+    for path in ["/health", "/health/live", "/health/ready", "/health/detailed", "/metrics/health", "/metrics/circuit-breakers"] {
         assert_eq!(reqwest::get(format!("{admin}{path}")).await.unwrap().status(), 200, "{path}");
         let outside = Client::new(&SHARED).send_unchecked(Method::GET, path, &[], None).await;
         assert_eq!(outside.status, 404, "{path}");
     }
+    let reset = reqwest::Client::new().post(format!("{admin}/metrics/circuit-breakers/reset")).send().await.unwrap();
+    assert_eq!(reset.status(), 200);
     Client::new(&SHARED).get("/api/events").await.expect(200);
     let metrics = reqwest::get(format!("{admin}/metrics")).await.unwrap().text().await.unwrap();
     assert!(metrics.contains("http_server_request_duration_seconds_bucket"), "{metrics}");
@@ -26,7 +28,7 @@ async fn ticks_are_the_tickers_alone() {
         eprintln!("skipped: in form {:?} there is no ticker, and a tick from outside is harmless", SHARED.form);
         return;
     }
-    for path in ["/api/auth/due", "/api/events/due", "/api/bookings/due", "/api/payments/due"] {
+    for path in ["/api/auth/due", "/api/events/due", "/api/bookings/due", "/api/payments/due", "/api/auth/mirror"] {
         Client::new(&SHARED).send_unchecked(Method::POST, path, &[], None).await.expect_problem(404, "not-found");
     }
 }

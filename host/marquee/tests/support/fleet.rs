@@ -1,4 +1,5 @@
-//! A fleet on this machine: two nodes of the region `eu` on one Postgres, and two edges, each a process with a configuration of its own.
+//! A fleet on this machine: two nodes of the region `eu` on one Postgres, or one node of each of two regions, and two edges, each a process with a
+//! configuration of its own.
 
 use super::server::{remember, root, signal};
 use std::{
@@ -28,18 +29,44 @@ impl Fleet {
         certificates(folder, &["eu/eu-1", "eu/eu-2", "edge-0", "edge-1"]);
         let mut environment = environment.to_vec();
         environment.push(("SPIN_VARIABLE_DATABASE".to_owned(), database.to_owned()));
-        let region = |name: &str| {
-            let text = format!("name = \"{name}\"\nregion = \"eu\"\n{}", common(name, "nodes"));
-            Node::start("region", folder, name, &text, environment.clone())
-        };
+        let region = |name: &str| Node::start("region", folder, name, &region_config(name), environment.clone());
         let regions = vec![region("eu-1"), region("eu-2")];
-        let nodes: Vec<_> = regions.iter().map(|node| format!("{:?}", node.addresses[0])).collect();
-        let edge = |name: &str| {
-            let text =
-                format!("name = \"{name}\"\n{}[region]\nname = \"eu\"\nnodes = [{}]\n", common(name, "public"), nodes.join(", "));
-            Node::start("edge", folder, name, &text, Vec::new())
-        };
+        let nodes: Vec<_> = regions.iter().map(|node| node.addresses[0].clone()).collect();
+        let edge = |name: &str| Node::start("edge", folder, name, &edge_config(name, &nodes), Vec::new());
         Self { edges: vec![edge("edge-0"), edge("edge-1")], regions }
+    }
+}
+
+impl Fleet {
+    /// The regions `eu`, which keeps the accounts, and `us`, each with a node and one of these databases; and two edges, each nearest to one.
+    pub fn of_two_regions(folder: &Path, databases: [&str; 2], environment: &[(String, String)]) -> Self {
+        certificates(folder, &["eu/eu-1", "us/us-1", "edge-0", "edge-1", "edge-2"]);
+        let region = |region: &str, database: &str, rest: &str| {
+            let (name, mut environment) = (format!("{region}-1"), environment.to_vec());
+            environment.push(("SPIN_VARIABLE_DATABASE".to_owned(), database.to_owned()));
+            let text = format!("name = \"{name}\"\nregion = \"{region}\"\n{}{rest}", common(&name, "nodes"));
+            Node::start("region", folder, &name, &text, environment)
+        };
+        let eu = region("eu", databases[0], "");
+        let accounts = format!("[accounts]\nname = \"eu\"\nnodes = [{:?}]\n", eu.addresses[0]);
+        let us = region("us", databases[1], &accounts);
+        let mut fleet = Self { regions: vec![eu, us], edges: Vec::new() };
+        for (name, nearest) in [("edge-0", 0), ("edge-1", 1)] {
+            let edge = fleet.edge(folder, name, nearest);
+            fleet.edges.push(edge);
+        }
+        fleet
+    }
+
+    /// One more edge of two regions.
+    pub fn edge(&self, folder: &Path, name: &str, nearest: usize) -> Node {
+        let mut regions = ["eu", "us"].map(|region| {
+            let at = usize::from(region == "us");
+            format!("[[regions]]\nname = \"{region}\"\nnodes = [{:?}]\n", self.regions[at].addresses[0])
+        });
+        regions.rotate_left(nearest);
+        let text = format!("name = \"{name}\"\naccounts = \"eu\"\n{}{}", common(name, "public"), regions.concat());
+        Node::start("edge", folder, name, &text, Vec::new())
     }
 }
 
@@ -47,6 +74,16 @@ impl Fleet {
 pub fn certificates(folder: &Path, nodes: &[&str]) {
     let made = Command::new(env!("CARGO_BIN_EXE_marquee")).arg("certificates").arg(folder).args(nodes).output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
+/// The file of a node of the region `eu`.
+pub fn region_config(name: &str) -> String {
+    format!("name = \"{name}\"\nregion = \"eu\"\n{}", common(name, "nodes"))
+}
+
+/// The file of an edge that reaches the region's nodes at these addresses.
+pub fn edge_config(name: &str, nodes: &[String]) -> String {
+    format!("name = \"{name}\"\n{}[[regions]]\nname = \"eu\"\nnodes = {nodes:?}\n", common(name, "public"))
 }
 
 /// What every node's file says.
@@ -108,6 +145,11 @@ impl Node {
         let mut child = self.child.take().unwrap();
         signal("-TERM", child.id());
         child.wait().unwrap()
+    }
+
+    /// Whether it has been started and not ended since.
+    pub fn runs(&self) -> bool {
+        self.child.is_some()
     }
 
     /// Stands still, or goes on.

@@ -128,6 +128,19 @@ impl Server {
     fn start_fleet(folder: PathBuf, environment: &HashMap<String, &str>) -> Self {
         let environment: Vec<_> = environment.iter().map(|(name, value)| (name.clone(), (*value).to_owned())).collect();
         let fleet = Fleet::start(&folder, &empty_database(&folder), &environment);
+        Self::of_fleet(fleet, folder)
+    }
+
+    /// Two regions, each with a database of its own.
+    pub fn start_regions(name: &str) -> Self {
+        let folder = fresh_folder(name);
+        let databases =
+            ["eu", "us"].map(|region| empty_database(&folder.with_file_name(format!("{name}-{}-{region}", std::process::id()))));
+        let fleet = Fleet::of_two_regions(&folder, [&databases[0], &databases[1]], &[]);
+        Self::of_fleet(fleet, folder)
+    }
+
+    fn of_fleet(fleet: Fleet, folder: PathBuf) -> Self {
         let url = |edge: usize, address: usize| format!("http://{}", fleet.edges[edge].addresses[address]);
         let (edges, admin) = ([url(0, 0), url(1, 0)], Some(url(0, 1)));
         Self { child: None, fleet: Some(Mutex::new(fleet)), edges, admin, folder, form: Form::Fleet }

@@ -178,9 +178,9 @@ impl Check {
         }
     }
 
-    pub(super) fn told(&self, server: &Server, journal: &[(String, Row)]) {
+    pub(super) fn told(&self, server: &Server, journal: &[(String, Vec<Row>)]) {
         let tables = server.tables();
-        for (_, row) in journal {
+        for row in journal.iter().flat_map(|(_, rows)| rows) {
             if !self.told.lock().unwrap().insert((row.aggregate.clone(), row.version)) {
                 self.world
                     .violated(JOURNAL, format!("{} of version {} was told twice: {}", row.aggregate, row.version, row.kind));
@@ -195,15 +195,24 @@ impl Check {
     /// What the journal is once all of it is numbered.
     pub(super) fn journal_at_the_end(&self, server: &Server) {
         let tables = server.tables();
-        let count = tables.journal.len();
-        let gapless = (1..).zip(tables.positions.keys()).all(|(expected, position): (i64, _)| expected == *position);
+        let count: usize = tables.journal.values().map(|rows| rows.len()).sum();
+        let mut next = 1;
+        let gapless = tables.positions.iter().all(|(position, id)| {
+            let follows = *position == next;
+            next += i64::try_from(tables.journal[id].len()).unwrap();
+            follows
+        });
         let counter = tables.counter.as_ref().map_or(0, |(position, _)| *position);
-        if tables.positions.len() != count || !gapless || usize::try_from(counter) != Ok(count) {
+        if tables.positions.len() != tables.journal.len() || !gapless || usize::try_from(counter) != Ok(count) {
             let positions: Vec<_> = tables.positions.keys().rev().take(20).collect();
             self.world.violated(POSITIONS, format!("{count} rows, the counter at {counter}, positions down from {positions:?}"));
         }
         for id in tables.events.values().flat_map(|rows| rows.bookings.keys()) {
-            let rows = tables.journal.values().filter(|it| it.row.aggregate == *id && it.row.kind == "booking.created");
+            let rows = tables
+                .journal
+                .values()
+                .flat_map(|rows| rows.iter())
+                .filter(|it| it.aggregate == *id && it.kind == "booking.created");
             if rows.count() != 1 {
                 self.world.violated(JOURNAL, format!("{id} was not told of once"));
             }

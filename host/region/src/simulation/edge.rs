@@ -7,7 +7,7 @@ use std::time::Duration;
 use capabilities::booking::{Command, Rejection};
 use capabilities::edge::Availability;
 use capabilities::replica::Replica as _;
-use edge::{Follower, Replica};
+use edge::{Follower, Identity, Replica};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +17,8 @@ use super::postgres::Server;
 use super::process::Process;
 use crate::coordinator::Answer;
 
+/// The one region that there is.
+const REGION: &str = "eu";
 /// How often a command is sent.
 const TRIES: usize = 4;
 /// What is waited at least and at most after a refusal.
@@ -42,8 +44,8 @@ impl Edge {
     fn begin(name: &str, network: &Arc<Network>, nodes: &[String]) -> (Arc<Process>, Replica) {
         let process = Process::new(&network.world, name.to_owned(), 0);
         let source = FeedOverNetwork { network: Arc::clone(network), nodes: nodes.to_vec() };
-        let follower = Follower::new(name, Arc::new(source));
-        let replica = follower.replica().clone();
+        let replica = Replica::new([REGION]);
+        let follower = Follower::new(name, REGION, Arc::new(source), &replica, &Identity::default());
         process.spawn(follower.run(CancellationToken::new()));
         (process, replica)
     }
@@ -62,6 +64,11 @@ impl Edge {
 
     pub(super) fn replica(&self) -> Replica {
         self.life.lock().unwrap().1.clone()
+    }
+
+    /// The journal's last position that it has applied.
+    pub(super) fn position(&self) -> i64 {
+        self.replica().position(REGION)
     }
 
     /// Has one command decided: sent to one node, and again to another where that is right, until its deadline. Also says whether any try
@@ -92,7 +99,7 @@ impl Edge {
 
     /// Reads, and sees that nothing is missing of what was told up to the position at which this edge says it is.
     pub(super) async fn looked_at(&self, server: &Server, event: &str) {
-        let position = self.replica().position();
+        let position = self.position();
         let Some(read) = self.read(event).await else { return };
         let told = server.told_of(event, position);
         if told.is_some_and(|told| read.version < told) {

@@ -352,8 +352,8 @@ impl Workload {
         let tables = self.server.tables();
         let counter = tables.counter.as_ref().map_or(0, |(position, _)| *position);
         for edge in &self.edges {
-            if edge.replica().position() < counter {
-                return Err(format!("{} is at position {}, the journal at {counter}", edge.name, edge.replica().position()));
+            if edge.position() < counter {
+                return Err(format!("{} is at position {}, the journal at {counter}", edge.name, edge.position()));
             }
             for number in 0..EVENTS {
                 let event = event(number);
@@ -373,7 +373,7 @@ impl Workload {
                 let revision = tables.docs[&event].revision;
                 let mut seen = read_model::Seen::default();
                 seen.note(read_model::SeenKind::Event, &event, revision);
-                if !edge.replica().has(&seen) {
+                if !edge.replica().has(&seen, None) {
                     return Err(format!("{} does not have revision {revision} of {event}", edge.name));
                 }
             }

@@ -254,7 +254,7 @@ async fn memory_changes_nothing_that_anybody_sees() {
         "SELECT CAST(SUM(amount) AS BIGINT) FROM refunds WHERE status = 'due'",
         "SELECT COUNT(*) FROM journal WHERE topic = 'booking-events'",
         "SELECT COUNT(*) FROM journal WHERE type = 'booking.updated'",
-        "SELECT COUNT(*) FROM journal WHERE feed IS NOT NULL AND topic IS NULL",
+        "SELECT COUNT(*) FROM journal WHERE type = 'inventory.changed'",
         "SELECT COUNT(*) FROM inventory WHERE status = 'closed'",
         "SELECT CAST(SUM(revision) AS BIGINT) FROM inventory",
     ] {

@@ -135,15 +135,17 @@ fn routes(components: &BTreeMap<String, Component>, triggers: &[Trigger], faults
     }
     for component in components.values() {
         let Some(tool) = &component.tool else { continue };
-        routes.add_rules(&component.name, &tool.region);
-        if let Some(tick) = &tool.tick
-            && !routes.add_tick(&component.name, tick)
-        {
-            faults.push(Fault::new(
-                format!("component.{}.tool.marquee.tick", component.name),
-                format!("{tick:?} is not under any route of {:?}", component.name),
-                "choose a path that its routes lead to",
-            ));
+        routes.add_rules(&component.name, &tool.region, &tool.roles);
+        for (key, path) in [("tick", &tool.tick), ("mirror", &tool.mirror)] {
+            if let Some(path) = path
+                && !routes.add_hidden(&component.name, path)
+            {
+                faults.push(Fault::new(
+                    format!("component.{}.tool.marquee.{key}", component.name),
+                    format!("{path:?} is not under any route of {:?}", component.name),
+                    "choose a path that its routes lead to",
+                ));
+            }
         }
     }
     routes

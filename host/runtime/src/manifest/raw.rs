@@ -116,7 +116,16 @@ pub(super) struct Build {
 pub(super) struct Tool {
     #[serde(default)]
     pub region: Vec<String>,
+    #[serde(default)]
+    pub accounts: Vec<String>,
+    #[serde(default)]
+    pub every: Vec<String>,
+    #[serde(default)]
+    pub body: BTreeMap<String, String>,
+    #[serde(default)]
+    pub roles: Vec<String>,
     pub tick: Option<String>,
+    pub mirror: Option<String>,
     pub concurrency: Option<u32>,
     pub reuse: Option<u32>,
     pub memory_mib: Option<u32>,

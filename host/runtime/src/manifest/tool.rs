@@ -3,16 +3,20 @@
 use super::error::Fault;
 use super::raw;
 use crate::limits;
-use crate::routes::{Pattern, RegionRule};
+use crate::routes::{Home, Pattern, RegionRule, Rule};
 use std::time::Duration;
 
 /// How this host runs a component.
 #[derive(Clone, Debug)]
 pub struct Tool {
-    /// Methods and paths that run in the region.
+    /// Methods and paths that run in a region, and in which.
     pub region: Vec<RegionRule>,
+    /// Methods and paths whose caller's roles are read from SQL.
+    pub roles: Vec<Rule>,
     /// A path that the region's ticker posts to.
     pub tick: Option<String>,
+    /// A path that a region's node posts to what another region says of accounts.
+    pub mirror: Option<String>,
     /// How many requests share an instance at once.
     pub concurrency: u32,
     /// After how many requests an instance is replaced.
@@ -27,7 +31,9 @@ impl Default for Tool {
     fn default() -> Self {
         Self {
             region: Vec::new(),
+            roles: Vec::new(),
             tick: None,
+            mirror: None,
             concurrency: limits::CONCURRENCY.1,
             reuse: limits::REUSE.1,
             memory_mib: limits::MEMORY_MIB.1,
@@ -45,25 +51,38 @@ impl Tool {
 
     /// `at` is the table's own key.
     pub(super) fn check(raw: &raw::Tool, at: &str, faults: &mut Vec<Fault>) -> Self {
+        let mut rule = |key: String, text: &str| match Rule::parse(text) {
+            Ok(rule) => Some(rule),
+            Err(problem) => {
+                let remedy = "write a method or * and a path, as in \"GET /api/bookings/:id\"";
+                faults.push(Fault::new(format!("{at}.{key}"), format!("{text:?}: {problem}"), remedy));
+                None
+            }
+        };
         let mut region = Vec::new();
-        for (index, text) in raw.region.iter().enumerate() {
-            match RegionRule::parse(text) {
-                Ok(rule) => region.push(rule),
-                Err(problem) => faults.push(Fault::new(
-                    format!("{at}.region[{index}]"),
-                    format!("{text:?}: {problem}"),
-                    "write a method or * and a path, as in \"GET /api/bookings/:id\"",
-                )),
+        for (text, member) in &raw.body {
+            region.extend(
+                rule(format!("body.{text:?}"), text).map(|rule| RegionRule::new(rule, Home::Body(member.as_str().into()))),
+            );
+        }
+        for (key, texts, home) in
+            [("every", &raw.every, Home::Every), ("accounts", &raw.accounts, Home::Accounts), ("region", &raw.region, Home::Path)]
+        {
+            for (index, text) in texts.iter().enumerate() {
+                region.extend(rule(format!("{key}[{index}]"), text).map(|rule| RegionRule::new(rule, home.clone())));
             }
         }
-        if let Some(tick) = &raw.tick
-            && !Pattern::parse(tick).is_ok_and(|pattern| pattern.is_literal())
-        {
-            faults.push(Fault::new(
-                format!("{at}.tick"),
-                format!("{tick:?} is not a plain path"),
-                "write a path without parameters or wildcards",
-            ));
+        let roles = raw.roles.iter().enumerate().filter_map(|(index, text)| rule(format!("roles[{index}]"), text)).collect();
+        for (key, path) in [("tick", &raw.tick), ("mirror", &raw.mirror)] {
+            if let Some(path) = path
+                && !Pattern::parse(path).is_ok_and(|pattern| pattern.is_literal())
+            {
+                faults.push(Fault::new(
+                    format!("{at}.{key}"),
+                    format!("{path:?} is not a plain path"),
+                    "write a path without parameters or wildcards",
+                ));
+            }
         }
         let mut number = |key: &str, value: Option<u32>, (least, default, most): (u32, u32, u32)| {
             let value = value.unwrap_or(default);
@@ -75,7 +94,9 @@ impl Tool {
         };
         Self {
             region,
+            roles,
             tick: raw.tick.clone(),
+            mirror: raw.mirror.clone(),
             concurrency: number("concurrency", raw.concurrency, limits::CONCURRENCY),
             reuse: number("reuse", raw.reuse, limits::REUSE),
             memory_mib: number("memory_mib", raw.memory_mib, limits::MEMORY_MIB),

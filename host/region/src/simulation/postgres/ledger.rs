@@ -199,9 +199,9 @@ impl Session for LedgerSession {
 
     async fn write(&self, _now: i64, writes: Vec<Write<'_>>) -> Result<Vec<usize>, Failure> {
         let writes = writes.into_iter().map(|write| {
-            let Write { number, state, changes, keys, commands, journal } = write;
+            let Write { number, state, changes, keys, commands, journal, journal_batch } = write;
             let effect = Effect::new(state, changes, keys, commands as u64);
-            Written { number, decided_on: state.version - commands as u64, effect, journal }
+            Written { number, decided_on: state.version - commands as u64, effect, journal: (journal_batch, journal) }
         });
         let (writes, call) = (writes.collect(), self.call.load(Ordering::Relaxed));
         self.connection.write(move |backend| Box::pin(write(backend, call, writes))).await.map_err(commit_failure)
@@ -212,7 +212,7 @@ struct Written {
     number: usize,
     decided_on: u64,
     effect: Effect,
-    journal: Vec<(String, Row)>,
+    journal: (String, Vec<Row>),
 }
 
 /// `write.sql`: one statement that commits by itself.
@@ -240,12 +240,12 @@ async fn write(backend: &mut Backend, call: u64, mut writes: Vec<Written>) -> Re
                 })?;
                 numbers.push(number);
                 commit.effects.push(effect);
-                commit.journal.extend(journal);
+                commit.journal.push(journal);
                 continue;
             }
         }
         if planted(Bug::JournalBeforeSwap) {
-            commit.journal.extend(journal);
+            commit.journal.push(journal);
         }
     }
     if let Some(open) = &mut backend.open {
@@ -338,10 +338,10 @@ impl Transaction for LedgerTransaction {
                         backend.failed(trouble)
                     })?;
                 }
-                let prefix = unique(&backend.server.world, now);
-                let journal = journal.into_iter().enumerate().map(|(index, row)| (format!("{prefix}{index:04}"), row));
+                let id = unique(&backend.server.world, now);
+                let journal = if journal.is_empty() { Vec::new() } else { vec![(id, journal)] };
                 if let Some(open) = &mut backend.open {
-                    open.commit = Commit { call, effects, journal: journal.collect(), ..Commit::default() };
+                    open.commit = Commit { call, effects, journal, ..Commit::default() };
                 }
                 Ok(())
             })

@@ -62,7 +62,7 @@ pub(in crate::simulation) struct Server {
 struct Commit {
     call: u64,
     effects: Vec<Effect>,
-    journal: Vec<(String, Row)>,
+    journal: Vec<(String, Vec<Row>)>,
     /// Ids and their positions.
     numbered: Vec<(String, i64)>,
     counter: Option<(i64, String)>,
@@ -114,8 +114,8 @@ impl Server {
             for (effect, (_, rows)) in effects.iter().zip(&after) {
                 tables.events.insert(effect.event.clone(), Arc::clone(rows));
             }
-            for (id, row) in journal.iter().cloned() {
-                tables.tell(id, row);
+            for (id, rows) in journal.iter().cloned() {
+                tables.tell(id, rows);
             }
             for (id, position) in numbered {
                 tables.unnumbered.remove(&id);
@@ -143,9 +143,9 @@ impl Server {
     /// The last version of an event that was told of up to a position.
     pub(in crate::simulation) fn told_of(&self, event: &str, position: i64) -> Option<u64> {
         let tables = self.tables();
-        let mut rows = tables.positions.range(..=position).rev().filter_map(|(_, id)| tables.journal.get(id));
-        let row = rows.find(|it| it.row.aggregate == event && it.row.kind == "inventory.changed")?;
-        u64::try_from(row.row.version).ok()
+        let mut batches = tables.positions.range(..=position).rev().filter_map(|(_, id)| tables.journal.get(id));
+        let row = batches.find_map(|rows| rows.iter().find(|row| row.aggregate == event && row.kind == "inventory.changed"))?;
+        u64::try_from(row.version).ok()
     }
 
     /// Who leads what.
@@ -167,12 +167,12 @@ impl Server {
             aggregate: doc.id.clone(),
             version: i64::try_from(doc.revision).unwrap(),
             payload: "{}".to_owned(),
-            feed: Some(serde_json::to_string(&read_model::Fact::Event(doc.clone())).unwrap()),
+            fact: Some(serde_json::to_string(&read_model::Fact::Event(doc.clone())).unwrap()),
         };
         let id = format!("{}0000", unique(&self.world, self.world.database_now()));
         self.change(|tables| {
             tables.docs.insert(doc.id.clone(), doc);
-            tables.tell(id, row);
+            tables.tell(id, vec![row]);
         });
     }
 

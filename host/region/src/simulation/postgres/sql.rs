@@ -94,15 +94,15 @@ async fn execute(backend: &mut Backend, statement: &str, p: Vec<Value>) -> Resul
         let oldest = tables.positions.keys().next().copied();
         let counter = tables.counter.iter();
         Ok(counter.map(|(at, epoch)| vec![(*at).into(), epoch.as_str().into(), maybe(oldest)]).collect())
-    } else if is("SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM journal") {
+    } else if is("SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM journal_batches") {
         let tables = backend.sees();
         let at = tables.counter.as_ref().map_or(0, |(at, _)| *at);
         Ok(vec![vec![count(tables.unnumbered.len().min(1)), at.into()]])
-    } else if is("SELECT position, feed FROM journal") {
+    } else if is("SELECT position, entries, facts FROM journal_batches") {
         Ok(facts(backend, number(&p[0]), number(&p[1])))
     } else if is("INSERT INTO sequencer") || is("UPDATE sequencer") || is("SELECT position, epoch FROM sequencer") {
         counter(backend, statement, &p).await
-    } else if is("UPDATE journal SET position") {
+    } else if is("UPDATE journal_batches SET position") {
         numbers(backend, number(&p[0]), number(&p[1])).await
     } else if is("SELECT clock()") && !statement.contains("leases") {
         Ok(vec![vec![now.into()]])
@@ -122,8 +122,10 @@ fn facts(backend: &mut Backend, after: i64, limit: i64) -> Rows {
         positions.extend(open.commit.numbered.iter().map(|(id, position)| (*position, id.clone())));
     }
     let rows = positions.range(after + 1..).take(usize::try_from(limit).unwrap()).map(|(position, id)| {
-        let feed = tables.journal.get(id).and_then(|row| row.row.feed.as_deref());
-        vec![(*position).into(), maybe(feed)]
+        let told = &tables.journal[id];
+        let facts: Vec<&str> = told.iter().filter_map(|row| row.fact.as_deref()).collect();
+        let text = (!facts.is_empty()).then(|| format!("[{}]", facts.join(",")));
+        vec![(*position).into(), count(told.len()), maybe(text.as_deref())]
     });
     rows.collect()
 }
@@ -164,13 +166,14 @@ async fn numbers(backend: &mut Backend, after: i64, limit: i64) -> Result<Rows, 
     let snapshot = backend.sees();
     let id = backend.transaction().0;
     backend.server.world.takes_a_while().await;
-    let mut given = Vec::new();
-    for (rank, row) in (1..).zip(snapshot.unnumbered.iter().take(usize::try_from(limit).unwrap())) {
+    let (mut given, mut next) = (Vec::new(), after + 1);
+    for row in snapshot.unnumbered.iter().take(usize::try_from(limit).unwrap()) {
+        let position = next;
+        next += i64::try_from(snapshot.journal[row].len()).unwrap();
         backend.server.locks.take(id, &format!("row {row}")).await.map_err(|trouble| backend.failed(trouble))?;
         if !backend.server.tables().unnumbered.contains(row) {
             continue;
         }
-        let position: i64 = after + rank;
         // A unique index: who would give the same position waits until it is known whether that stays.
         backend.server.locks.take(id, &format!("position {position}")).await.map_err(|trouble| backend.failed(trouble))?;
         if backend.server.tables().positions.contains_key(&position) {
@@ -178,7 +181,8 @@ async fn numbers(backend: &mut Backend, after: i64, limit: i64) -> Result<Rows, 
         }
         given.push((row.clone(), position));
     }
-    let rows = given.iter().map(|(_, position)| vec![(*position).into()]).collect();
+    let entries = |row: &String| count(snapshot.journal[row].len());
+    let rows = given.iter().map(|(row, position)| vec![(*position).into(), entries(row)]).collect();
     if let Some(open) = &mut backend.open {
         open.commit.numbered = given;
     }
@@ -240,7 +244,7 @@ fn leases(server: &Server, statement: &str, p: &[Value], now: i64) -> Rows {
 /// What a snapshot for edges reads.
 fn snapshot(tables: &Tables, statement: &str, p: &[Value]) -> Rows {
     let is = |beginning: &str| statement.starts_with(beginning);
-    if is("SELECT kid, public_key") || is("SELECT id, revoked_at") {
+    if is("SELECT kid, public_key") || is("SELECT id, revoked_at + $1") {
         Vec::new()
     } else if is("SELECT t.event_id") {
         let tickets = tables.docs.values().flat_map(|doc| doc.ticket_types.iter().map(move |ticket| (doc, ticket)));

@@ -13,11 +13,11 @@ use super::Trouble;
 #[derive(Clone, Default)]
 pub(in crate::simulation) struct Tables {
     pub(in crate::simulation) events: BTreeMap<String, Arc<EventRows>>,
-    /// By id.
-    pub(in crate::simulation) journal: BTreeMap<String, Arc<JournalRow>>,
-    /// Ids of rows without a position.
+    /// Batches by id.
+    pub(in crate::simulation) journal: BTreeMap<String, Arc<Vec<Row>>>,
+    /// Ids of batches without a position.
     pub(in crate::simulation) unnumbered: BTreeSet<String>,
-    /// Ids by position.
+    /// Ids by the first position.
     pub(in crate::simulation) positions: BTreeMap<i64, String>,
     /// Position and epoch.
     pub(in crate::simulation) counter: Option<(i64, String)>,
@@ -33,10 +33,6 @@ pub(in crate::simulation) struct LeaseRow {
     pub(in crate::simulation) address: String,
     pub(in crate::simulation) epoch: i64,
     pub(in crate::simulation) expires_at: i64,
-}
-
-pub(in crate::simulation) struct JournalRow {
-    pub(in crate::simulation) row: Row,
 }
 
 /// What the tables have of one event.
@@ -166,9 +162,9 @@ pub(in crate::simulation) fn places(record: &Record, ticket_type: &str) -> i64 {
 }
 
 impl Tables {
-    /// Adds a row to the journal.
-    pub(super) fn tell(&mut self, id: String, row: Row) {
+    /// Adds a batch to the journal.
+    pub(super) fn tell(&mut self, id: String, rows: Vec<Row>) {
         self.unnumbered.insert(id.clone());
-        self.journal.insert(id, Arc::new(JournalRow { row }));
+        self.journal.insert(id, Arc::new(rows));
     }
 }

@@ -1,0 +1,178 @@
+//! A list that every region has a part of, as one.
+//!
+//! Each region answers `{"items": […], "next_cursor": …}`, newest first: by `created_at`, then by `id`. A cursor says behind which item a page begins,
+//! as `MICROSECONDS.ID`, in all of them alike: so the cursor of a merged page is that of its last item, and each region goes on from there.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::future::join_all;
+use http::header::{CONTENT_LENGTH, HeaderMap};
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Limited};
+use runtime::RequestBody;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::application::Region;
+use crate::body::Body;
+use crate::limits;
+use crate::problem::Problem;
+use crate::regions::Regions;
+
+/// A region's part, and a merged page.
+#[derive(Deserialize, Serialize)]
+struct Page {
+    items: Vec<Value>,
+    next_cursor: Option<String>,
+    /// Regions that did not answer in time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    incomplete: Vec<String>,
+}
+
+enum Part {
+    Page(HeaderMap, Page),
+    /// The request's own fault: each region would say the same.
+    Refused(Response<Body>),
+    /// It did not answer, or could not.
+    Missing,
+}
+
+/// Asks every region, and merges what they answer in time. It is an error only where none does.
+pub(crate) async fn merged(regions: &Regions<Arc<dyn Region>>, request: Request<RequestBody>) -> Result<Response<Body>, Problem> {
+    let limit = size(request.uri().query().unwrap_or_default());
+    let (parts, _) = request.into_parts();
+    let asking = regions.iter().map(|(name, region)| {
+        let mut request = Request::new(runtime::empty());
+        *request.method_mut() = parts.method.clone();
+        *request.uri_mut() = parts.uri.clone();
+        *request.headers_mut() = parts.headers.clone();
+        async move {
+            let part = tokio::time::timeout(limits::LIST, part(region, request)).await.unwrap_or(Part::Missing);
+            (name.to_string(), part)
+        }
+    });
+    let (mut pages, mut incomplete) = (Vec::new(), Vec::new());
+    for (name, part) in join_all(asking).await {
+        match part {
+            Part::Page(headers, page) => pages.push((headers, page)),
+            Part::Refused(response) => return Ok(response),
+            Part::Missing => incomplete.push(name),
+        }
+    }
+    let Some(mut headers) = pages.first().map(|(headers, _)| headers.clone()) else {
+        return Err(Problem::Unavailable(limits::RETRY_AFTER_SECONDS));
+    };
+    let page = merge(pages.into_iter().map(|(_, page)| page), limit, incomplete);
+    headers.remove(CONTENT_LENGTH);
+    let text = serde_json::to_vec(&page).map_err(|_| Problem::Internal)?;
+    let mut response = Response::new(Body::full(Bytes::from(text)));
+    *response.headers_mut() = headers;
+    Ok(response)
+}
+
+async fn part(region: &Arc<dyn Region>, request: Request<RequestBody>) -> Part {
+    let response = match region.handle(request).await {
+        Ok(response) if response.status() == StatusCode::OK => response,
+        Ok(response) if !response.status().is_server_error() => return Part::Refused(response),
+        Ok(_) | Err(_) => return Part::Missing,
+    };
+    let (parts, body) = response.into_parts();
+    let Ok(body) = Limited::new(body, limits::LIST_BYTES).collect().await else { return Part::Missing };
+    match serde_json::from_slice(&body.to_bytes()) {
+        Ok(page) => Part::Page(parts.headers, page),
+        Err(error) => {
+            tracing::error!(%error, "a region's list is not one");
+            Part::Missing
+        }
+    }
+}
+
+/// The newest of all pages.
+fn merge(pages: impl Iterator<Item = Page>, limit: usize, incomplete: Vec<String>) -> Page {
+    let (mut keyed, mut more) = (Vec::new(), false);
+    for page in pages {
+        more |= page.next_cursor.is_some();
+        keyed.extend(page.items.into_iter().filter_map(|item| Some((key(&item)?, item))));
+    }
+    keyed.sort_unstable_by(|(one, _), (other, _)| other.cmp(one));
+    more |= keyed.len() > limit;
+    keyed.truncate(limit);
+    let next_cursor = keyed.last().filter(|_| more).map(|((instant, id), _)| format!("{instant}.{id}"));
+    Page { items: keyed.into_iter().map(|(_, item)| item).collect(), next_cursor, incomplete }
+}
+
+/// What an item is sorted by.
+fn key(item: &Value) -> Option<(i64, String)> {
+    let text = |member: &str| item.get(member).and_then(Value::as_str);
+    let created_at: jiff::Timestamp = text("created_at")?.parse().ok()?;
+    Some((created_at.as_microsecond(), text("id")?.to_owned()))
+}
+
+/// How many items are asked for. What is wrong with it the regions say.
+fn size(query: &str) -> usize {
+    let given = query.split('&').find_map(|pair| pair.strip_prefix("limit="));
+    given.and_then(|limit| limit.parse().ok()).unwrap_or(limits::LIST_ITEMS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn item(second: i64, id: &str) -> Value {
+        let created_at = jiff::Timestamp::from_second(second).unwrap().to_string();
+        json!({"id": id, "created_at": created_at})
+    }
+
+    /// A region's page of its items, newest first, as its component makes it.
+    fn page(items: &[(i64, &'static str)], cursor: Option<&str>, limit: usize) -> Page {
+        let after = cursor.map(|cursor| {
+            let (instant, id) = cursor.split_once('.').unwrap();
+            (instant.parse::<i64>().unwrap() / 1_000_000, id.to_owned())
+        });
+        let mut left: Vec<_> =
+            items.iter().filter(|(second, id)| after.as_ref().is_none_or(|after| (*second, (*id).to_owned()) < *after)).collect();
+        left.sort_unstable_by(|one, other| other.cmp(one));
+        let more = left.len() > limit;
+        left.truncate(limit);
+        let next_cursor = left.last().filter(|_| more).map(|(second, id)| format!("{}.{id}", second * 1_000_000));
+        Page { items: left.iter().map(|(second, id)| item(*second, id)).collect(), next_cursor, incomplete: vec![] }
+    }
+
+    #[test]
+    fn pages_go_on_in_each_region() {
+        let eu = [(9, "eu_9"), (7, "eu_7"), (5, "eu_5"), (5, "eu_4")];
+        let us = [(8, "us_8"), (5, "us_5"), (1, "us_1")];
+        for limit in 1..=8 {
+            let (mut seen, mut cursor) = (Vec::new(), None);
+            loop {
+                let pages = [&eu[..], &us[..]].map(|items| page(items, cursor.as_deref(), limit));
+                let merged = merge(pages.into_iter(), limit, vec![]);
+                assert!(merged.items.len() <= limit);
+                seen.extend(merged.items.iter().map(|item| item["id"].as_str().unwrap().to_owned()));
+                cursor = merged.next_cursor;
+                if cursor.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(seen, ["eu_9", "us_8", "eu_7", "us_5", "eu_5", "eu_4", "us_1"], "{limit} at a time");
+        }
+    }
+
+    #[test]
+    fn who_did_not_answer_is_named() {
+        let merged = merge([page(&[(1, "eu_1")], None, 5)].into_iter(), 5, vec!["us".to_owned()]);
+        let json = serde_json::to_value(&merged).unwrap();
+        assert_eq!((&json["incomplete"], &json["next_cursor"]), (&json!(["us"]), &Value::Null));
+        let whole = merge([page(&[], None, 5)].into_iter(), 5, vec![]);
+        assert!(serde_json::to_value(&whole).unwrap().get("incomplete").is_none());
+    }
+
+    #[test]
+    fn sizes_are_read() {
+        for (query, limit) in [("", limits::LIST_ITEMS), ("status=held&limit=7", 7), ("limit=x", limits::LIST_ITEMS)] {
+            assert_eq!(size(query), limit, "{query}");
+        }
+    }
+}

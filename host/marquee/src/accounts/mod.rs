@@ -1,0 +1,42 @@
+//! Accounts that another region keeps: what this one has to know of them, and how it comes to know it.
+//!
+//! - **Public keys and revocations** go into this region's own journal and feed, so that its edges verify tokens without the other region:
+//!   [`mirror`] follows the other's feed, on the node that runs what a region runs once.
+//! - **Roles** permit writes, and are read from SQL here. Where a route says that it needs them, [`visitors`] first asks the other region who the caller
+//!   is, by the caller's own token, and has the answer written down. Without that region such a write is `503`: a role that may have been taken
+//!   away permits nothing.
+//!
+//! What is written is the business of the component that names a `mirror` path; here it is only carried there.
+
+mod mirror;
+mod visitors;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Limited};
+use runtime::Switch;
+
+pub use mirror::Mirror;
+pub use visitors::Visitors;
+
+use crate::limits;
+
+/// Hands a document to the component that keeps it.
+async fn keep(traffic: &Arc<Switch>, document: &serde_json::Value) -> Result<(), String> {
+    let application = traffic.current();
+    let (component, path) = application.mirror().ok_or("no component keeps what another region says of accounts")?;
+    let request = Request::post(format!("http://localhost{path}"))
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(edge::known(Bytes::from(document.to_string())))
+        .map_err(|error| error.to_string())?;
+    let response = application.handle(component, request).await.map_err(|failure| failure.to_string())?;
+    let status = response.status();
+    let body = Limited::new(response.into_body(), limits::MIRROR_BYTES).collect().await.map_err(|error| error.to_string())?;
+    if status == StatusCode::OK {
+        Ok(())
+    } else {
+        Err(format!("answered {status}: {}", String::from_utf8_lossy(&body.to_bytes())))
+    }
+}

@@ -1,0 +1,237 @@
+//! Two regions to one edge, in processes and databases of their own. Needs the Postgres that `MARQUEE_TEST_POSTGRES_URL` names.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "support/client.rs"]
+#[allow(dead_code, reason = "shared with the API suite")]
+mod client;
+#[path = "support/fleet.rs"]
+#[allow(dead_code, reason = "shared with the API suite")]
+mod fleet;
+#[path = "support/openapi.rs"]
+#[allow(dead_code, reason = "shared with the API suite")]
+mod openapi;
+#[path = "support/server.rs"]
+#[allow(dead_code, reason = "shared with the API suite")]
+mod server;
+
+use client::{Client, OnSale, event, eventually, unique};
+use reqwest::Method;
+use serde_json::{Value, json};
+use server::Server;
+
+const EU: usize = 0;
+const US: usize = 1;
+
+/// An event in each region.
+async fn on_sale(organiser: &Client<'_>, id: &str) -> [OnSale; 2] {
+    [
+        OnSale::publish(organiser, id, json!({"title": "Night in Lisbon", "region": "eu"})).await,
+        OnSale::publish(organiser, id, json!({"title": "Night in Boston", "region": "us"})).await,
+    ]
+}
+
+async fn hold(client: &Client<'_>, show: &OnSale) -> client::Answer {
+    client.post_with(&unique("key"), "/api/bookings", &show.order(1)).await
+}
+
+async fn booked(client: &Client<'_>, show: &OnSale) -> String {
+    hold(client, show).await.expect(201)["id"].as_str().unwrap().to_owned()
+}
+
+async fn paid(client: &Client<'_>, booking: &str) -> Value {
+    let body = json!({"booking_id": booking, "method": {"type": "card", "token": "tok_ok"}});
+    client.post_with(&unique("key"), "/api/payments", &body).await.expect(201)
+}
+
+fn ids(list: &Value) -> Vec<String> {
+    list["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Ends or starts nodes, which takes a while.
+async fn aside(server: &Server, work: impl FnOnce(&mut fleet::Fleet) + Send) {
+    std::thread::scope(|scope| scope.spawn(|| work(&mut server.fleet())).join().unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_regions_sell_as_one() {
+    let server = Server::start_regions("two-regions");
+    let (organiser, id) = Client::organiser(&server).await;
+    let shows = on_sale(&organiser, &id).await;
+    assert!(shows[EU].id.starts_with("eu_") && shows[US].id.starts_with("us_"));
+    assert_eq!(shows[US].document["region"], "us");
+    // Where nobody says which, it is the nearest.
+    let near = organiser.elsewhere().post("/api/events", &event(&id, json!({}))).await.expect(201);
+    assert!(near["id"].as_str().unwrap().starts_with("us_"), "{near}");
+    organiser.post("/api/events", &event(&id, json!({"region": "mars"}))).await.expect_problem(400, "invalid-request");
+    let other = Client::register(&server).await;
+    other.post("/api/events", &event(&id, json!({"region": "us"}))).await.expect_problem(403, "forbidden");
+
+    let person = Client::register(&server).await;
+    let at = [person.elsewhere().elsewhere(), person.elsewhere()];
+    let mut bookings = Vec::new();
+    for edge in &at {
+        let list = edge.get("/api/events?q=night").await.expect(200);
+        assert_eq!((list["items"].as_array().unwrap().len(), &list["incomplete"]), (2, &Value::Null), "{list}");
+        for show in &shows {
+            bookings.push(booked(edge, show).await);
+            assert_eq!(edge.get(&format!("/api/events/{}", show.id)).await.expect(200)["id"], show.id);
+        }
+    }
+    // One's own write is read at the other edge, whichever region it was in.
+    for show in &shows {
+        assert_eq!(show.available(&at[1]).await, 98);
+    }
+
+    // One list, newest first, whole or in pages, at both edges.
+    let newest: Vec<_> = bookings.iter().rev().cloned().collect();
+    for edge in &at {
+        assert_eq!(ids(&edge.get("/api/bookings").await.expect(200)), newest);
+        let (mut seen, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = edge.get(&format!("/api/bookings?limit=1{cursor}")).await.expect(200);
+            seen.extend(ids(&page));
+            let Some(next) = page["next_cursor"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        assert_eq!(seen, newest);
+        edge.get("/api/bookings?limit=0").await.expect_problem(400, "invalid-request");
+    }
+
+    // A payment goes to its booking's region, whichever edge is asked; and so does all that is about it.
+    for (edge, booking) in [(&at[0], &bookings[1]), (&at[1], &bookings[2])] {
+        let payment = paid(edge, booking).await;
+        assert_eq!(payment["status"], "completed");
+        let path = format!("/api/payments/{}", payment["id"].as_str().unwrap());
+        assert_eq!(edge.elsewhere().get(&path).await.expect(200)["booking_id"], **booking);
+        edge.get(&format!("{path}/receipt")).await.expect(200);
+        assert_eq!(edge.get(&format!("/api/bookings/{booking}")).await.expect(200)["status"], "confirmed");
+        edge.post_with(&unique("key"), &format!("{path}/refund"), &json!({"amount": 1})).await.expect_problem(403, "forbidden");
+        organiser.post_with(&unique("key"), &format!("{path}/refund"), &json!({"amount": 1})).await.expect(200);
+    }
+    let cancelled = at[0].post(&format!("/api/bookings/{}/cancel", bookings[3]), &json!({})).await.expect(200);
+    assert_eq!(cancelled["status"], "cancelled");
+
+    // What names a region that there is not is not found.
+    for path in ["/api/events/ap_1", "/api/bookings/ap_1", "/api/payments/ap_1"] {
+        person.get(path).await.expect_problem(404, "not-found");
+    }
+    let nowhere = OnSale { id: "ap_1".to_owned(), ticket: "ap_2".to_owned(), document: Value::Null };
+    hold(&person, &nowhere).await.expect_problem(404, "not-found");
+
+    // A session that has ended is ended everywhere: at each edge, in each region.
+    let gone = person.send(
+        Method::POST,
+        "/api/auth/logout",
+        &[],
+        Some(json!({"refresh_token": person.refresh_token}).to_string().into()),
+    );
+    gone.await.expect(204);
+    for (edge, show) in at.iter().zip(&shows) {
+        let asked = eventually("the token is dead", async || hold(edge, show).await, |answer| answer.status == 401).await;
+        asked.expect_problem(401, "token-revoked");
+        let read = async || edge.get(&format!("/api/bookings/{}", bookings[1])).await;
+        eventually("it is dead in the region", read, |answer| answer.status == 401).await.expect_problem(401, "token-revoked");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_regions_death_leaves_the_other_selling() {
+    let server = Server::start_regions("region-death");
+    let (organiser, id) = Client::organiser(&server).await;
+    let shows = on_sale(&organiser, &id).await;
+    let person = Client::register(&server).await;
+    let at = [person.elsewhere().elsewhere(), person.elsewhere()];
+    for edge in &at {
+        for show in &shows {
+            booked(edge, show).await;
+            eventually(
+                "it is on show",
+                async || edge.forgetful().get(&format!("/api/events/{}", show.id)).await,
+                |answer| answer.status == 200,
+            )
+            .await;
+        }
+    }
+
+    aside(&server, |fleet| fleet.regions[US].kill()).await;
+    let page = async |edge: &Client<'_>, show: &OnSale| {
+        let answer = edge.get(&format!("/api/events/{}", show.id)).await;
+        let as_of = answer.header("marquee-as-of").unwrap_or_default().to_owned();
+        (answer.status.as_u16(), as_of)
+    };
+    for edge in &at {
+        let refused = eventually("it is not there", async || hold(edge, &shows[US]).await, |answer| answer.status == 503).await;
+        assert!(refused.header("retry-after").is_some());
+        refused.expect_problem(503, "unavailable");
+        // The page is there, and says that it grows old; the other's does not.
+        let (status, as_of) = page(edge, &shows[US]).await;
+        assert_eq!(status, 200);
+        let other = page(edge, &shows[EU]).await.1;
+        eventually("the other goes on", async || page(edge, &shows[EU]).await.1, |now| *now > other).await;
+        assert_eq!(page(edge, &shows[US]).await, (200, as_of));
+        booked(edge, &shows[EU]).await;
+        let list = edge.get("/api/bookings").await.expect(200);
+        assert_eq!(list["incomplete"], json!(["us"]));
+        assert!(ids(&list).iter().all(|id| id.starts_with("eu_")) && ids(&list).len() >= 3, "{list}");
+    }
+    let admin = server.admin.as_deref().unwrap();
+    let stale = async || reqwest::get(format!("{admin}/health/detailed")).await.unwrap().text().await.unwrap();
+    eventually("health says so", stale, |text| text.contains("edge-0-replica-us") && text.contains("s old")).await;
+
+    // An edge that starts meanwhile has the one that is there, and says what it has not.
+    let late = std::thread::scope(|scope| scope.spawn(|| server.fleet().edge(&server.folder, "edge-2", US)).join().unwrap());
+    let new = format!("http://{}", late.addresses[0]);
+    let list: Value = reqwest::get(format!("{new}/api/events")).await.unwrap().json().await.unwrap();
+    assert_eq!((ids(&list), &list["incomplete"]), (vec![shows[EU].id.clone()], &json!(["us"])));
+    assert_eq!(reqwest::get(format!("{new}/api/events/{}", shows[US].id)).await.unwrap().status(), 503);
+
+    aside(&server, |fleet| fleet.regions[US].spawn()).await;
+    for edge in &at {
+        eventually("it sells again", async || hold(edge, &shows[US]).await.status.as_u16(), |status| *status == 201).await;
+        let whole = async || edge.get("/api/bookings?limit=100").await.expect(200);
+        eventually("the list is whole", whole, |list| list["incomplete"].is_null()).await;
+    }
+    let found = async || -> Value { reqwest::get(format!("{new}/api/events")).await.unwrap().json().await.unwrap() };
+    eventually("the new edge has all", found, |list| list["incomplete"].is_null() && ids(list).len() == 2).await;
+    drop(late);
+
+    // Without the accounts nobody new logs in, and who is logged in goes on buying.
+    aside(&server, |fleet| fleet.regions[EU].kill()).await;
+    for edge in &at {
+        let login = json!({"email": "somebody@example.com", "password": client::PASSWORD});
+        let refused = async || edge.send(Method::POST, "/api/auth/login", &[], Some(login.to_string().into())).await;
+        let refused = eventually("nobody logs in", refused, |answer| answer.status == 503).await;
+        assert!(refused.header("retry-after").is_some());
+        let booking = booked(edge, &shows[US]).await;
+        assert_eq!(paid(edge, &booking).await["status"], "completed");
+        assert_eq!(edge.get("/api/bookings").await.expect(200)["incomplete"], json!(["eu"]));
+    }
+    // Nobody here knows what an organiser may do by now.
+    let renamed = event(&id, json!({"region": "us"}));
+    organiser.post("/api/events", &renamed).await.expect_problem(503, "unavailable");
+
+    aside(&server, |fleet| fleet.regions[EU].spawn()).await;
+    eventually("it sells again", async || hold(&at[1], &shows[EU]).await.status.as_u16(), |status| *status == 201).await;
+    eventually(
+        "organisers are known",
+        async || organiser.post("/api/events", &renamed).await.status.as_u16(),
+        |status| *status == 201,
+    )
+    .await;
+    // The accounts are followed again.
+    let body = json!({"refresh_token": person.refresh_token});
+    person.send(Method::POST, "/api/auth/logout", &[], Some(body.to_string().into())).await.expect(204);
+    for edge in &at {
+        let read = async || edge.get("/api/bookings").await.status.as_u16();
+        eventually("the token is dead", read, |status| *status == 401).await;
+        eventually("in both regions", async || hold(edge, &shows[US]).await.status.as_u16(), |status| *status == 401).await;
+    }
+}

@@ -1,0 +1,63 @@
+//! Circuit breakers, for those who run a node: how they are, and trying everything again at once.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use serde::Serialize;
+
+/// How a circuit breaker is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BreakerState {
+    /// What it guards is used.
+    Closed,
+    /// It is being tried.
+    HalfOpen,
+    /// It is left alone for a while.
+    Open,
+}
+
+impl BreakerState {
+    pub(crate) const fn as_number(self) -> f64 {
+        match self {
+            Self::Closed => 0.0,
+            Self::HalfOpen => 0.5,
+            Self::Open => 1.0,
+        }
+    }
+}
+
+/// Breakers of one part of a node.
+pub trait Guards: Send + Sync + 'static {
+    /// Their names, which come from the configuration, and how they are.
+    fn states(&self) -> Vec<(String, BreakerState)>;
+    /// Tries now what is left alone.
+    fn reset(&self);
+}
+
+/// All breakers of a node. Cheap to clone; clones are one.
+#[derive(Clone, Default)]
+pub struct Breakers(Arc<RwLock<Vec<Box<dyn Guards>>>>);
+
+impl std::fmt::Debug for Breakers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_map().entries(self.states()).finish()
+    }
+}
+
+impl Breakers {
+    /// Adds a part's.
+    pub fn add(&self, guards: impl Guards) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).push(Box::new(guards));
+    }
+
+    /// Their names, and how they are.
+    #[must_use]
+    pub fn states(&self) -> Vec<(String, BreakerState)> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).iter().flat_map(|guards| guards.states()).collect()
+    }
+
+    /// Tries now whatever is left alone.
+    pub fn reset(&self) {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).iter().for_each(|guards| guards.reset());
+    }
+}
