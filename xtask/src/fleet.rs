@@ -51,6 +51,11 @@ impl Fleet {
         Ok(fleet)
     }
 
+    /// The nodes' certificates.
+    pub fn certificates(&self) -> &Path {
+        &self.folder
+    }
+
     /// Where the region's nodes are reached.
     pub fn nodes(&self) -> Vec<String> {
         self.nodes.iter().filter_map(|node| node.addresses.first().cloned()).collect()

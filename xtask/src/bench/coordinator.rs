@@ -6,6 +6,7 @@
 use super::sale::Sale;
 use crate::{
     build,
+    fleet::Fleet,
     node::Node,
     services::Services,
     step::{cargo, command, output, run as run_command, say, step},
@@ -26,6 +27,11 @@ const OF_TRANSACTIONS: f64 = 10.0;
 /// Expected at this rate: 99 of 100 answers within so many milliseconds.
 const HALF_LOAD: (u32, f64) = (5_000, 50.0);
 
+/// Readers of the feed, holds a second meanwhile, and within how many milliseconds 99 of 100 facts are expected at each.
+const READERS: usize = 50;
+const FEED_RATE: u32 = 1_000;
+const FEED_MS: f64 = 50.0;
+
 /// Where the load generator lands.
 const GENERATOR: &str = "target/release/generator";
 
@@ -34,7 +40,7 @@ pub fn run() -> Result<()> {
     build::all()?;
     step("building the load generator and the ledger's own benchmark", || {
         run_command(&mut cargo(&["build", "--release", "--locked", "--package", "generator"]))?;
-        run_command(&mut build::host("build", &["--example", "ledger_bench"]))
+        run_command(&mut build::host("build", &["--example", "ledger_bench", "--example", "feed_latency"]))
     })?;
     say(&super::machine()?);
     let services = Services::start()?;
@@ -46,7 +52,28 @@ pub fn run() -> Result<()> {
         "    that is {ratio:.1} x a transaction each (expected at least {OF_TRANSACTIONS:.0}): {}",
         verdict(ratio >= OF_TRANSACTIONS)
     ));
-    Ok(())
+    drop(services);
+    feed()
+}
+
+/// From a commit to all readers of the feed.
+fn feed() -> Result<()> {
+    let fleet = step("starting two nodes of a region", || Fleet::start("bench-feed", 1))?;
+    step(&format!("from the answer, which follows the commit, to each of {READERS} readers of the feed"), || {
+        let mut command = command("target/release/examples/feed_latency", &[]);
+        command.arg(fleet.certificates()).args([
+            "edge-0",
+            "eu",
+            &READERS.to_string(),
+            &FEED_RATE.to_string(),
+            &SECONDS.to_string(),
+        ]);
+        let text = output(command.args(fleet.nodes()))?;
+        let p99 = text.split("p99").nth(1).and_then(|rest| rest.split_whitespace().next()).and_then(|number| number.parse().ok());
+        let p99: f64 = p99.with_context(|| format!("no figure in: {text}"))?;
+        say(&format!("    {} (expected p99 at most {FEED_MS:.0} ms): {}", text.trim(), verdict(p99 <= FEED_MS)));
+        Ok(())
+    })
 }
 
 /// The ledger without HTTP. Gives the best figure of a transaction for each hold.

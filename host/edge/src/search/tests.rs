@@ -127,12 +127,16 @@ fn finds_what_a_scan_finds() {
             match step {
                 Step::Apply(docs) => {
                     replica.apply("eu", 1, &facts(&docs)).unwrap();
-                    facts(&docs).into_iter().for_each(|fact| drop(model.apply(fact)));
+                    facts(&docs).into_iter().for_each(|fact| {
+                        model.apply(fact);
+                    });
                 }
                 Step::Snapshot(docs) => {
                     replica.replace("eu", 1, facts(&docs)).unwrap();
                     model = ReadModel::default();
-                    facts(&docs).into_iter().for_each(|fact| drop(model.apply(fact)));
+                    facts(&docs).into_iter().for_each(|fact| {
+                        model.apply(fact);
+                    });
                 }
                 Step::Reindex => replica.reindex(),
                 Step::Lose => replica.lose_index(),
