@@ -26,8 +26,11 @@ const SYLLABLES: [&str; 16] =
 const EACH: Duration = Duration::from_millis(300);
 const CHANGES: usize = 2_000;
 
+/// A snapshot's facts, and what follows.
+type Opening = (Vec<Fact>, mpsc::Receiver<Arc<Batch>>);
+
 /// A feed of one snapshot, and what is sent after it.
-struct Script(Mutex<Option<(Vec<Fact>, mpsc::Receiver<Arc<Batch>>)>>);
+struct Script(Mutex<Option<Opening>>);
 
 impl Source for Script {
     fn open(&self, _cursor: Option<Cursor>) -> BoxFuture<'_, Result<Subscription, feed::Error>> {
@@ -164,7 +167,7 @@ async fn measure(events: usize) -> Result<(), Box<dyn Error>> {
     let (load_model, with_model) = (began.elapsed(), memory());
     let (sender, batches) = mpsc::channel(4);
     let began = Instant::now();
-    let (replica, identity, stop) = (Replica::new(["eu"]), Identity::new(["eu"]), CancellationToken::new());
+    let (replica, identity, stop) = (Replica::new(["eu"]), Identity::default(), CancellationToken::new());
     let source = Arc::new(Script(Mutex::new(Some((facts, batches)))));
     let follower = Follower::new("edge-0", "eu", source, &replica, &identity);
     let following = tokio::spawn(follower.run(stop.clone()));
