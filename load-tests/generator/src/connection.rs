@@ -85,12 +85,34 @@ fn whole(bytes: &[u8]) -> Result<Option<(u16, usize)>> {
     let Some(head) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
     let text = std::str::from_utf8(bytes.get(..head).unwrap_or_default()).context("a head that is not text")?;
     let status = text.get(9..12).and_then(|status| status.parse().ok()).context("a head without a status")?;
-    let length = text.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
-    });
-    let length = head + 4 + length.context("an answer without a length")?;
-    Ok((bytes.len() >= length).then_some((status, length)))
+    let header = |wanted: &str| {
+        text.lines()
+            .filter_map(|line| line.split_once(':'))
+            .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
+            .map(|(_, value)| value.trim())
+    };
+    let body = bytes.get(head + 4..).unwrap_or_default();
+    let length = match (header("content-length"), header("transfer-encoding")) {
+        (Some(length), _) => Some(length.parse::<usize>().context("a length that is no number")?),
+        (None, Some("chunked")) => chunked(body)?,
+        _ => bail!("an answer without a length"),
+    };
+    Ok(length.filter(|length| body.len() >= *length).map(|length| (status, head + 4 + length)))
+}
+
+/// The length of a body in chunks; none: there is more to come.
+fn chunked(body: &[u8]) -> Result<Option<usize>> {
+    let mut at = 0;
+    loop {
+        let rest = body.get(at..).unwrap_or_default();
+        let Some(end) = rest.windows(2).position(|two| two == b"\r\n") else { return Ok(None) };
+        let size = std::str::from_utf8(rest.get(..end).unwrap_or_default()).context("a chunk's size that is not text")?;
+        let size = usize::from_str_radix(size, 16).context("a chunk's size that is no number")?;
+        at = at.saturating_add(end + 4).saturating_add(size);
+        if size == 0 {
+            return Ok(Some(at));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -104,6 +126,11 @@ mod tests {
             assert_eq!(whole(&answer[..end]).unwrap(), None, "{end}");
         }
         assert_eq!(whole(answer).unwrap(), Some((201, answer.len())));
+        let answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n";
+        for end in 0..answer.len() {
+            assert_eq!(whole(&answer[..end]).unwrap(), None, "{end}");
+        }
+        assert_eq!(whole(answer).unwrap(), Some((200, answer.len())));
         assert!(whole(b"HTTP/1.1 200 OK\r\nx: y\r\n\r\n").is_err());
         assert!(whole(b"nonsense\r\n\r\n").is_err());
     }

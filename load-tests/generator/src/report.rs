@@ -15,7 +15,7 @@ pub struct Report {
     answers: BTreeMap<u16, usize>,
     /// Requests without an answer at the end.
     unanswered: usize,
-    /// Holds that were taken, a second of the whole run.
+    /// Holds that were taken, a second until the last answer.
     holds_per_second: f64,
     p50_ms: f64,
     p90_ms: f64,
@@ -27,7 +27,7 @@ pub struct Report {
 const CREATED: u16 = 201;
 
 impl Report {
-    /// Of all latencies, in no order, of what was due within `time`.
+    /// Of all latencies, in no order, of a run that took so long from its begin to its last answer.
     pub fn new(due: usize, answers: BTreeMap<u16, usize>, mut latencies: Vec<Duration>, time: Duration) -> Self {
         latencies.sort_unstable();
         let at = |share: f64| {

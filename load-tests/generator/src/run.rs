@@ -107,7 +107,7 @@ pub fn run(plan: Plan) -> Result<Report> {
     let began = Instant::now();
     let every = (rate > 0).then(|| Duration::from_secs(1).div_f64(f64::from(rate)));
     let mut schedule = Schedule { began, every, number: 0, end: began + time };
-    let mut due = 0;
+    let (mut due, mut last) = (0, began);
     loop {
         let now = Instant::now();
         while waiting.len() < WAITING
@@ -124,7 +124,7 @@ pub fn run(plan: Plan) -> Result<Report> {
         }
         let over = now >= schedule.end;
         if (over && free.len() == connections) || now >= schedule.end + GRACE || waiting.len() >= WAITING {
-            return Ok(Report::new(due, answers, latencies, time));
+            return Ok(Report::new(due, answers, latencies, last.max(schedule.end) - began));
         }
         let until = if over { schedule.end + GRACE } else { schedule.next().unwrap_or(schedule.end).min(schedule.end) };
         if let Err(error) = poll.poll(&mut events, Some(until.saturating_duration_since(Instant::now())))
@@ -142,7 +142,8 @@ pub fn run(plan: Plan) -> Result<Report> {
                 && let Some(status) = connection.readable()?
                 && let Some(then) = connection.due.take()
             {
-                latencies.push(then.elapsed());
+                last = Instant::now();
+                latencies.push(last - then);
                 *answers.entry(status).or_insert(0) += 1;
                 free.push(number);
             }
