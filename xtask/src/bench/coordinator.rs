@@ -137,5 +137,5 @@ fn load(edge: &str, sale: &Sale, rate: u32, run: &str, seconds: u32) -> Result<V
 }
 
 fn verdict(kept: bool) -> &'static str {
-    if kept { "as expected" } else { "LESS than expected" }
+    if kept { "as expected" } else { "NOT as expected" }
 }
