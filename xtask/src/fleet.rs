@@ -40,8 +40,7 @@ impl Fleet {
         let mut made = command(build::MARQUEE, &["certificates"]);
         made.arg(&folder).args(NODES.map(|node| format!("eu/{node}"))).args((0..edges).map(|edge| format!("edge-{edge}")));
         output(&mut made)?;
-        let database = services.environment.iter().find(|(name, _)| *name == "MARQUEE_TEST_POSTGRES_URL");
-        let database = database.map(|(_, url)| url.clone()).context("no Postgres")?;
+        let database = services.postgres_url().to_owned();
         let mut fleet = Self { nodes: Vec::new(), edges: Vec::new(), folder, services };
         for name in NODES {
             let text = format!("region = \"eu\"\n{}", common(name, "nodes")?);

@@ -102,7 +102,8 @@ impl Services {
         Ok(format!("{server}/{name}"))
     }
 
-    fn postgres_url(&self) -> &str {
+    /// The URL of the database that is there from the beginning.
+    pub fn postgres_url(&self) -> &str {
         self.environment.iter().find(|(name, _)| *name == POSTGRES_URL).map_or("", |(_, url)| url)
     }
 }
