@@ -19,6 +19,11 @@ pub async fn ensure() -> Result<bool, Problem> {
     Ok(load().await?.1)
 }
 
+/// Whether this instance has the key already.
+pub fn known() -> bool {
+    KEY.get().is_some()
+}
+
 async fn load() -> Result<(&'static SigningKey, bool), Problem> {
     if let Some(key) = KEY.get() {
         return Ok((key, false));

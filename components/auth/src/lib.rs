@@ -1,7 +1,8 @@
 //! Accounts: register, log in, tokens, roles, organisers.
 //!
-//! Runs in the region that keeps the accounts; others only keep what they must know of them (`mirror`). Passwords are argon2id hashes, access tokens are EdDSA JWTs of 15 minutes that edges
-//! verify with public keys alone, and a session is a row whose refresh token changes with every use.
+//! Runs in the region that keeps the accounts; others only keep what they must know of them (`mirror`). Passwords are argon2id hashes,
+//! access tokens are EdDSA JWTs of 15 minutes that edges verify with public keys alone, and a session is a row whose refresh token changes
+//! with every use.
 
 mod accounts;
 mod admin;

@@ -5,16 +5,7 @@ use read_model::Fact;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-/// Kafka topics. A row without one is for the feed only.
-pub const USER_EVENTS: Option<&str> = Some("user-events");
-/// Bookings.
-pub const BOOKING_EVENTS: Option<&str> = Some("booking-events");
-/// Payments and refunds.
-pub const PAYMENT_EVENTS: Option<&str> = Some("payment-events");
-/// The catalog.
-pub const CATALOG_EVENTS: Option<&str> = Some("catalog-events");
-/// No topic: the fact is for edges alone.
-pub const FEED_ONLY: Option<&str> = None;
+pub use read_model::journal::{BOOKING_EVENTS, CATALOG_EVENTS, FEED_ONLY, PAYMENT_EVENTS, Row, USER_EVENTS, facts};
 
 /// One thing that happened.
 pub struct Entry {
@@ -41,35 +32,12 @@ impl Entry {
     }
 }
 
-/// An entry as its columns have it.
-#[derive(Debug)]
-pub struct Row {
-    /// As in [`Entry`].
-    pub topic: Option<&'static str>,
-    /// As in [`Entry`].
-    pub kind: &'static str,
-    /// As in [`Entry`].
-    pub aggregate: String,
-    /// As in [`Entry`].
-    pub version: i64,
-    /// JSON.
-    pub payload: String,
-    /// A [`Fact`] as JSON.
-    pub fact: Option<String>,
-}
-
 /// As JSON.
 ///
 /// # Errors
 /// Where it cannot be: a fault of ours.
 pub fn text<T: Serialize + ?Sized>(value: &T) -> Result<String, sql::Error> {
     serde_json::to_string(value).map_err(|error| sql::Error::Other(format!("an entry does not serialize: {error}")))
-}
-
-/// The facts of one batch, each as JSON, as one text: a JSON array. None where there are none.
-pub fn facts<'a>(facts: impl Iterator<Item = &'a str>) -> Option<String> {
-    let facts: Vec<&str> = facts.collect();
-    (!facts.is_empty()).then(|| format!("[{}]", facts.join(",")))
 }
 
 /// Writes these entries, in this order.
@@ -86,7 +54,7 @@ pub async fn write_rows(tx: &mut Tx, rows: Vec<Row>) -> Result<(), sql::Error> {
     let now = tx.now();
     let (batch, count) = (id::unique(now), rows.len());
     let entries = i64::try_from(count).unwrap_or(i64::MAX);
-    let parameters = params![&batch, now, entries, facts(rows.iter().filter_map(|row| row.fact.as_deref()))];
+    let parameters = params![&batch, now, entries, facts(&rows)];
     tx.execute("INSERT INTO journal_batches (id, at, entries, facts) VALUES ($1, $2, $3, $4)", parameters).await?;
     let mut parameters = Vec::with_capacity(count * 7);
     for (ordinal, Row { topic, kind, aggregate, version, payload, fact: _ }) in (0i64..).zip(rows) {

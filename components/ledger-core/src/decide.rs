@@ -19,9 +19,11 @@ pub struct Settings {
     pub paying_cap: i64,
 }
 
-/// New ids and secrets for one command, used only where it needs them: nothing here is random.
+/// What is found out for one command when it is decided, and new ids and secrets, used only where it needs them: nothing here is random.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fresh {
+    /// Whether its deadline has passed, by the clock that it was set by: that of a node, which may be hours from the one that holds run out by.
+    pub late: bool,
     /// A booking's id.
     pub booking: String,
     /// A booking's secret.
@@ -63,7 +65,7 @@ pub fn decide(
         Err(decision) => return *decision,
     };
     // After the key: what was accepted once is not "certainly not done", however late it is asked for again.
-    if command.deadline <= now {
+    if fresh.late {
         return Decision::rejected(Rejection::Unavailable(limits::RETRY_MILLISECONDS));
     }
     if !permitted(command) {

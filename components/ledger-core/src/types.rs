@@ -49,7 +49,7 @@ pub struct Command {
     pub idempotency_key: String,
     /// What it is about.
     pub event_id: String,
-    /// Dropped undecided from then on.
+    /// Dropped undecided from then on, by the clocks of nodes: the one that set it and the one that looks.
     pub deadline: Instant,
     /// What to do.
     pub action: Action,

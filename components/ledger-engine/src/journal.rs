@@ -3,31 +3,10 @@
 use crate::attempts::Failure;
 use jiff::Timestamp;
 use ledger_core::{Batch, Booking, BookingItem, EntryKind, SaleStatus};
+use read_model::journal::{BOOKING_EVENTS, FEED_ONLY, Row};
 use read_model::{Availability, Fact, Line};
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
-
-/// One thing that happened, as the journal's columns have it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
-    /// The Kafka topic; none: for the feed alone.
-    pub topic: Option<&'static str>,
-    /// For example `booking.created`.
-    pub kind: &'static str,
-    /// The id of what it happened to.
-    pub aggregate: String,
-    /// The aggregate's version after it.
-    pub version: i64,
-    /// For consumers inside, JSON; never a secret.
-    pub payload: String,
-    /// A [`Fact`] as JSON: what the public may know of it.
-    pub fact: Option<String>,
-}
-
-/// Where bookings are told of.
-const BOOKING_EVENTS: Option<&str> = Some("booking-events");
-/// No topic: the fact is for edges alone.
-const FEED_ONLY: Option<&str> = None;
 
 /// The rows of one event's batch: its bookings' in the order they were decided in, then what is left to sell. `version` is what the
 /// inventory's row says once this is committed.
@@ -58,8 +37,9 @@ fn text<T: Serialize>(value: &T) -> Result<String, Failure> {
     serde_json::to_string(value).map_err(|error| Failure::Bad(format!("an entry does not serialize: {error}")))
 }
 
-/// A BIGINT. Versions stay below 2^63.
-fn bigint(number: u64) -> i64 {
+/// As a BIGINT. Versions and revisions stay below 2^63.
+#[must_use]
+pub fn bigint(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 

@@ -7,7 +7,8 @@
 //! Invariants:
 //! - nothing is answered before the database has confirmed its commit;
 //! - an event's version is swapped by everything that changes it. What is remembered of an event is worth nothing at another version;
-//! - the database's clock decides, and for an event time never goes backwards.
+//! - the database's clock decides, and for an event time never goes backwards. A node's own says one thing only: whether a
+//!   command has come too late, for by a node's clock its deadline was set, and that may be hours from the database's.
 
 mod attempts;
 #[cfg(feature = "bugs")]
@@ -25,7 +26,7 @@ mod tests;
 mod transaction;
 
 pub use attempts::Failure;
-pub use journal::Row;
+pub use journal::bigint;
 pub use plan::Plan;
 pub use quick::Memory;
 pub use read::Read;
@@ -59,8 +60,7 @@ pub trait Host {
     fn secret(&mut self) -> String;
     /// Tells whoever runs this.
     fn log(text: &str);
-    /// This node's own idea of the time, by which nothing is decided but for a planted fault.
-    #[cfg(feature = "bugs")]
+    /// This node's own idea of the time, in microseconds since the Unix epoch: what commands' deadlines are set by.
     fn wall_clock(&self) -> i64;
 }
 
@@ -68,12 +68,15 @@ pub trait Host {
 struct Call<'a, H> {
     context: &'a Context,
     host: &'a mut H,
+    /// This node's clock when the try at hand began.
+    began: i64,
 }
 
 impl<H: Host> Call<'_, H> {
-    /// The ids and secrets that a command may need, made at this time.
+    /// Whether a command is late, and the ids and secrets that it may need, made at this time.
     fn fresh(&mut self, command: &Command, now: i64) -> Fresh {
-        let mut fresh = Fresh { booking: String::new(), ticket_seed: String::new(), refund: String::new() };
+        let late = command.deadline <= self.began;
+        let mut fresh = Fresh { late, booking: String::new(), ticket_seed: String::new(), refund: String::new() };
         let new_id = |host: &mut H| format!("{}_{}", self.context.region, host.unique(now));
         match command.action {
             Action::Hold(_) => {
@@ -104,8 +107,9 @@ pub async fn apply<D: Database, H: Host>(
     let mut answers: Vec<Option<Answer>> = commands.iter().map(|command| ledger_core::validate(command).err().map(Err)).collect();
     let sound: Vec<Command> =
         commands.into_iter().zip(&answers).filter(|(_, answer)| answer.is_none()).map(|(command, _)| command).collect();
-    let mut call = Call { context, host };
+    let mut call = Call { context, host, began: 0 };
     let transact = async |commands: &[&Command], first: bool| {
+        call.began = call.host.wall_clock();
         if first && context.cache {
             return quick::run(database, memory, commands, &mut call).await;
         }

@@ -1,9 +1,9 @@
 //! What is asked of a database, in rows and without SQL.
 
 use crate::attempts::Failure;
-use crate::journal::Row;
 use crate::plan::Plan;
 use ledger_core::{Batch, Changes, KeyWrite, Line, Record, State, Terms};
+use read_model::journal::Row;
 use std::collections::BTreeMap;
 
 /// An inventory's row, as a swap left it.

@@ -6,6 +6,7 @@ use crate::read::Read;
 use crate::store::{Database, Transaction};
 use crate::{Answer, Call, Host, journal};
 use ledger_core::{Batch, Command, Fresh, Rejection, Settings};
+use read_model::journal::Row;
 
 /// Decides commands in one transaction. Answers are durable: nothing is answered before the commit, and refusals rest on rows that were locked
 /// when they were read.
@@ -87,7 +88,7 @@ impl Decided {
     }
 
     /// What to tell.
-    fn rows(&self) -> Result<Vec<journal::Row>, Failure> {
+    fn rows(&self) -> Result<Vec<Row>, Failure> {
         let mut rows = Vec::new();
         for batch in &self.batches {
             // Every command takes a version, so the last one's is what the swap, or the new row, says.

@@ -85,6 +85,10 @@ impl ledger_engine::Host for Host {
     fn log(text: &str) {
         kit::router::log(text);
     }
+
+    fn wall_clock(&self) -> i64 {
+        kit::time::now()
+    }
 }
 
 /// A database's failure, by what is to be done about it.
@@ -103,12 +107,6 @@ fn down(problem: kit::Problem) -> Failure {
     Failure::Down(problem.log.unwrap_or(problem.detail))
 }
 
-/// Looks once whether the command is late, by the clock that its deadline was set by: this node's, which may be hours from the database's. The
-/// core compares deadlines with the latter.
-fn judged(command: Command, now: i64) -> Command {
-    Command { deadline: if command.deadline <= now { i64::MIN } else { i64::MAX }, ..command }
-}
-
 /// Decides every command: one answer per command, in order.
 async fn apply(commands: Vec<Command>) -> Vec<Answer> {
     let context = match context().await {
@@ -119,8 +117,6 @@ async fn apply(commands: Vec<Command>) -> Vec<Answer> {
             return commands.iter().map(|_| Err(not_done.clone())).collect();
         }
     };
-    let now = kit::time::now();
-    let commands: Vec<Command> = commands.into_iter().map(|command| judged(command, now)).collect();
     let mut host = Host(hash::Randomness::new(commands.len() * limits::RANDOM_BYTES));
     let mut memory = MEMORY.take();
     let answers = ledger_engine::apply(&context, &Database, &mut host, &mut memory, commands).await;

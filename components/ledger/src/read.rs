@@ -1,8 +1,9 @@
 //! What is read: statements, and from their rows to what the engine knows them as.
 
-use crate::statement::{Statement, bigint, typed_rows};
+use crate::statement::{Statement, typed_rows};
 use kit::sql::{self, Error, Value};
 use ledger_core::{Booking, BookingItem, BookingStatus, Line, LineTerms, Money, Record, SaleStatus, Terms};
+use ledger_engine::bigint;
 use ledger_engine::{Inventory, Plan, limits};
 use std::collections::BTreeMap;
 

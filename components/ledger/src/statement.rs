@@ -27,8 +27,3 @@ pub fn typed_rows(rows: usize, types: &[&str]) -> String {
     };
     (0..rows).map(row).collect::<Vec<_>>().join(",")
 }
-
-/// As a BIGINT. Versions and revisions stay below 2^63.
-pub fn bigint(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}

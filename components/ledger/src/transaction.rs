@@ -4,9 +4,10 @@ use crate::read::{self, BookingRow, InventoryRow, LineRow};
 use crate::statement::Statement;
 use crate::write::{self, Write};
 use crate::{down, failure};
+use kit::journal::Row;
 use kit::sql::{self, FromRow, Tx};
 use ledger_core::{Batch, Record};
-use ledger_engine::{Failure, Inventory, KeyRow, PlacesRow, Plan, RefundRow, Row};
+use ledger_engine::{Failure, Inventory, KeyRow, PlacesRow, Plan, RefundRow};
 
 /// A transaction that is open.
 pub struct Transaction(Tx);
@@ -68,15 +69,7 @@ impl ledger_engine::Transaction for Transaction {
                 return Err(Failure::Bad(format!("{touched} rows instead of {rows}: {}", statement.text)));
             }
         }
-        let rows = journal.into_iter().map(|Row { topic, kind, aggregate, version, payload, fact }| kit::journal::Row {
-            topic,
-            kind,
-            aggregate,
-            version,
-            payload,
-            fact,
-        });
-        kit::journal::write_rows(&mut self.0, rows.collect()).await.map_err(failure)
+        kit::journal::write_rows(&mut self.0, journal).await.map_err(failure)
     }
 
     async fn commit(self) -> Result<(), Failure> {

@@ -1,10 +1,11 @@
 //! From changes to statements.
 
 use crate::limits;
-use crate::statement::{Statement, bigint, typed_rows};
+use crate::statement::{Statement, typed_rows};
 use kit::params;
 use kit::sql::{self, Error, Value};
 use ledger_core::{Batch, Changes, Record, Refund};
+use ledger_engine::bigint;
 
 /// A statement, and how many rows it must touch: anything else means that the rows are not what was read, and undoes it all.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! The public read model: what an edge knows, and how it answers reads from it.
 //!
-//! [`Fact`] is what the journal's `feed` column carries, as JSON. [`ReadModel`] holds the newest fact of each event and its
+//! [`Fact`] is what the journal's batches carry for the public, as JSON; [`journal`] is what else it has of an entry. [`ReadModel`] holds the newest fact of each event and its
 //! inventory, applied by version and never backwards, and answers get, search and availability. [`Seen`] is what a client has seen
 //! already, so that a reader which is behind it can tell.
 //!
@@ -9,6 +9,7 @@
 
 mod cursor;
 mod fact;
+pub mod journal;
 mod limits;
 mod model;
 mod search;

@@ -30,7 +30,7 @@ impl Rows {
         for command in commands {
             let before = batch.facts().clone();
             let unwritten = batch.changes().clone();
-            let answer = batch.decide(command, self.fresh());
+            let answer = batch.decide(command, Fresh { late: command.deadline <= now, ..self.fresh() });
             check_steps(&before, batch.facts());
             let quiet = matches!(&answer, Ok(receipt) if receipt.replayed)
                 || matches!(&answer, Err(rejection) if !matches!(rejection, Rejection::Unavailable(_)));
@@ -53,6 +53,7 @@ impl Rows {
     pub(crate) fn fresh(&mut self) -> Fresh {
         self.fresh += 1;
         Fresh {
+            late: false,
             booking: format!("eu_b{:05}", self.fresh),
             ticket_seed: format!("seed{:05}", self.fresh),
             refund: format!("eu_r{:05}", self.fresh),

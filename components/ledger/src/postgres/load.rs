@@ -2,9 +2,9 @@
 
 use super::{Session, json, one};
 use crate::read::{InventoryRow, LineRow};
-use crate::statement::bigint;
 use kit::sql::Error;
 use kit::sql::postgres::Parameter;
+use ledger_engine::bigint;
 use ledger_engine::{HoldRow, Inventory};
 
 const FENCE: &str = "UPDATE inventory SET version = version + $2 WHERE event = $1 \

@@ -1,10 +1,11 @@
 //! From batches to the parameters of `write.sql`, in its order.
 
-use crate::statement::bigint;
+use kit::journal::Row;
 use kit::sql::Error;
 use kit::sql::postgres::Parameter;
 use ledger_core::{BookingWrite, LineWrite, Record};
-use ledger_engine::{Row, Write};
+use ledger_engine::Write;
+use ledger_engine::bigint;
 
 /// A column of BIGINT.
 type Numbers = Vec<Option<i64>>;
@@ -234,7 +235,7 @@ impl Columns {
         let to = &mut self.journal_batches;
         to.no.push(no);
         to.entries.push(Some(bigint(rows.len() as u64)));
-        to.facts.push(kit::journal::facts(rows.iter().filter_map(|row| row.fact.as_deref())));
+        to.facts.push(kit::journal::facts(&rows));
         let to = &mut self.journal;
         for (ordinal, row) in (0i64..).zip(rows) {
             to.no.push(no);

@@ -28,7 +28,7 @@ fn unique(prefix: &str) -> String {
 }
 
 pub(super) fn fresh() -> Fresh {
-    Fresh { booking: unique("eu_b"), ticket_seed: unique("seed"), refund: unique("eu_r") }
+    Fresh { late: false, booking: unique("eu_b"), ticket_seed: unique("seed"), refund: unique("eu_r") }
 }
 
 struct Parameter<'a>(&'a Value);

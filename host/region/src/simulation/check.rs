@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use ledger_core::{Action, BookingStatus, Command, Outcome, Rejection, SalePhase, SaleStatus, Subject};
-use ledger_engine::{Answer, Row};
+use ledger_core::{Action, BookingStatus, Command, Outcome, Rejection, Subject};
+use ledger_engine::Answer;
+use read_model::journal::Row;
 
 use super::postgres::{Effect, EventRows, Server, Trouble, Version, places};
 use super::world::World;
@@ -262,8 +263,9 @@ impl Window<'_> {
                     let has = |rows: &EventRows, now| rows.has(person, &limit.ticket_type, now);
                     self.some(versions, has, |has| [has, has + prefix].contains(&i64::from(limit.has)))
                 }
-                Rejection::NotOnSale(SalePhase::Closed) => rows().any(|rows| rows.terms.status == SaleStatus::Closed),
-                Rejection::NotOnSale(_) => false,
+                Rejection::NotOnSale(phase) => {
+                    self.some(versions, |rows, now| rows.terms.off_sale(now), |off_sale| off_sale == Some(*phase))
+                }
                 Rejection::UnknownEvent => versions.is_empty() || versions.first().is_some_and(|first| first.at >= self.began.0),
                 Rejection::WrongState(status) => {
                     let Some(id) = command.action.booking() else { return false };

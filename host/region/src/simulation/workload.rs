@@ -287,7 +287,11 @@ impl Workload {
                 Action::Close(revision)
             } else {
                 let capacity = 2 + u32::try_from(self.world.below(8)).unwrap();
-                Action::Adjust(sale(&event, revision, capacity, 2 + u32::try_from(self.world.below(2)).unwrap()))
+                let sale = sale(&event, revision, capacity, 2 + u32::try_from(self.world.below(2)).unwrap());
+                // Some sales end soon, until they are changed again.
+                let soon = self.world.happens(600).then(|| self.world.milliseconds(50, 1200).as_micros());
+                let sales_until = soon.map(|soon| self.world.database_now() + i64::try_from(soon).unwrap());
+                Action::Adjust(Sale { sales_until, ..sale })
             };
             let order = self.order(Subject::Steward("eu_o".into()), &self.new_key(), &event, action);
             _ = self.insist(order).await;

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ledger_core::{Batch, Record};
 use ledger_engine::{
-    Database, Failure, HoldRow, Inventory, KeyRow, LineRow, PlacesRow, Plan, Reading, RefundRow, Row, Session, Transaction, Write,
+    Database, Failure, HoldRow, Inventory, KeyRow, LineRow, PlacesRow, Plan, Reading, RefundRow, Session, Transaction, Write,
 };
+use read_model::journal::Row;
 
 use super::backend::{Backend, Connection};
 use super::{Commit, Effect, Server, Tables, Trouble, connect, unique};

@@ -20,7 +20,7 @@ pub(in crate::simulation) use tables::{Effect, EventRows, Tables, places};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use ledger_engine::Row;
+use read_model::journal::Row;
 
 use super::check::Check;
 use super::world::World;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ledger_core::{Changes, KeyWrite, Line, LineWrite, Record, Refund, State, Terms};
-use ledger_engine::Row;
 use read_model::EventDoc;
+use read_model::journal::Row;
 
 use super::Trouble;
 
