@@ -356,7 +356,7 @@ fn event(doc: &EventDoc) -> wit::Event {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{availability, event};
+    use crate::testing::{availability, event, everything};
     use read_model::SeenKind;
 
     fn left(replica: &Replica) -> (u64, u32) {
@@ -433,23 +433,6 @@ mod tests {
         let (old, new) = (replica.find("eu_1").unwrap().as_of, replica.find("us_1").unwrap().as_of);
         assert!(old + 4_000_000 < new);
         assert_eq!(replica.page(wit::Query { limit: 10, ..everything() }).unwrap().as_of, old);
-    }
-
-    fn everything() -> wit::Query {
-        wit::Query {
-            text: None,
-            category: None,
-            city: None,
-            starts_from: None,
-            starts_to: None,
-            min_price: None,
-            max_price: None,
-            available: None,
-            sort: wit::SortKey::StartsAt,
-            descending: false,
-            limit: 1,
-            cursor: None,
-        }
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! What several tests need.
 
+use capabilities::edge as wit;
 use read_model::{Availability, EventDoc, EventStatus, Fact, Line, TicketType, Venue};
 
 pub(crate) fn event(id: &str, revision: u64) -> Fact {
@@ -27,6 +28,24 @@ pub(crate) fn event(id: &str, revision: u64) -> Fact {
             per_person_limit: 6,
         }],
     })
+}
+
+/// Everything, one at a time.
+pub(crate) fn everything() -> wit::Query {
+    wit::Query {
+        text: None,
+        category: None,
+        city: None,
+        starts_from: None,
+        starts_to: None,
+        min_price: None,
+        max_price: None,
+        available: None,
+        sort: wit::SortKey::StartsAt,
+        descending: false,
+        limit: 1,
+        cursor: None,
+    }
 }
 
 pub(crate) fn availability(event_id: &str, version: u64, available: u32) -> Fact {

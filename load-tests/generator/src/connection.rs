@@ -8,8 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
-/// The largest answer that is read.
-const ANSWER_BYTES: usize = 64 * 1024;
+use crate::limits::ANSWER_BYTES;
 
 /// A connection, and the request that is on it.
 pub struct Connection {

@@ -5,6 +5,7 @@
 //! shares the machine with what it measures. The last line it prints is a [`report::Report`] as JSON.
 
 mod connection;
+mod limits;
 mod report;
 mod run;
 
@@ -44,14 +45,10 @@ struct Arguments {
     run: String,
 }
 
-/// Bounds on what is asked for.
-const CONNECTIONS_MAX: usize = 4_096;
-const RATE_MAX: u32 = 1_000_000;
-
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    ensure!((1..=CONNECTIONS_MAX).contains(&arguments.connections), "connections: 1 to {CONNECTIONS_MAX}");
-    ensure!(arguments.rate <= RATE_MAX, "rate: at most {RATE_MAX}");
+    ensure!((1..=limits::CONNECTIONS).contains(&arguments.connections), "connections: 1 to {}", limits::CONNECTIONS);
+    ensure!(arguments.rate <= limits::RATE, "rate: at most {}", limits::RATE);
     let file = &arguments.tokens;
     let tokens = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     let tokens: Vec<String> = tokens.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();

@@ -9,12 +9,8 @@ use anyhow::{Context, Result};
 use mio::{Events, Poll, Token};
 
 use crate::connection::Connection;
+use crate::limits::{GRACE, WAITING};
 use crate::report::Report;
-
-/// How long answers are waited for after the last request was due.
-const GRACE: Duration = Duration::from_secs(10);
-/// Requests that may wait for a connection; beyond that the run is worth nothing and ends.
-const WAITING: usize = 200_000;
 
 /// What to do.
 pub struct Plan {

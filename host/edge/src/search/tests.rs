@@ -90,20 +90,8 @@ fn facts(docs: &[EventDoc]) -> Vec<Fact> {
 }
 
 fn ids(replica: &Replica, query: &Query) -> Vec<String> {
-    let query = wit::Query {
-        text: query.text.clone(),
-        category: None,
-        city: None,
-        starts_from: None,
-        starts_to: None,
-        min_price: None,
-        max_price: None,
-        available: None,
-        sort: wit::SortKey::StartsAt,
-        descending: query.descending,
-        limit: query.limit,
-        cursor: None,
-    };
+    let (text, descending, limit) = (query.text.clone(), query.descending, query.limit);
+    let query = wit::Query { text, descending, limit, ..testing::everything() };
     let page = futures::executor::block_on(replica.search(query)).unwrap();
     page.items.into_iter().map(|event| event.id).collect()
 }
