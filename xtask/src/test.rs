@@ -36,7 +36,7 @@ pub fn run(filter: Option<&str>) -> Result<()> {
         run_command(&mut build::host("test", &["--no-run"]))
     })?;
     if wanted("host") || wanted("api") {
-        let services = Services::start()?;
+        let services = Services::for_tests()?;
         if wanted("host") {
             step("tests of the host, and the API suite, form `up`", || {
                 run_command(&mut with(build::host("test", &["--no-fail-fast"]), &services))
