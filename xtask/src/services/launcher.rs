@@ -5,6 +5,7 @@ use super::{
     process::{Process, end},
     state::State,
 };
+use crate::step::say;
 use anyhow::{Context, Result, anyhow, bail};
 use std::{
     net::TcpListener,
@@ -20,6 +21,8 @@ use std::{
 
 /// How long a service may take until it answers.
 const READY: Duration = Duration::from_secs(90);
+/// How often a service is started where a program of it ends early.
+const ATTEMPTS: usize = 2;
 /// How often it is asked.
 const POLL: Duration = Duration::from_millis(50);
 
@@ -109,6 +112,25 @@ impl Launcher {
             self.remove(*kind)?;
         }
         Err(error)
+    }
+
+    /// Starts a service. Once more, on other ports, where a program of it ends early: somebody may have taken a port between its choice and its use,
+    /// which each program tells in another way, and some in none.
+    pub fn attempt(&self, kind: Kind, start: impl Fn() -> Result<Environment>) -> Result<()> {
+        let mut left = ATTEMPTS;
+        loop {
+            left -= 1;
+            let error = match start() {
+                Ok(environment) => return self.export(kind, environment),
+                Err(error) => error,
+            };
+            let ended = self.state().of(kind).iter().any(|process| !process.alive());
+            if left == 0 || !ended || self.go_on().is_err() {
+                return Err(error);
+            }
+            say(&format!("    {} ended early: once more, on other ports", kind.name()));
+            self.remove(kind)?;
+        }
     }
 
     /// Starts a program of a service; what it prints goes to its log.
@@ -204,6 +226,7 @@ pub fn free_ports<const COUNT: usize>() -> Result<[u16; COUNT]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
 
     fn launcher(name: &str) -> Launcher {
         Launcher::owned(&std::env::temp_dir().join(format!("marquee-{name}-{}", std::process::id()))).unwrap()
@@ -218,6 +241,26 @@ mod tests {
         let process = launcher.spawn(Kind::Mail, "mail", port, &mut program).unwrap();
         let error = launcher.wait(&process, || bail!("refused")).unwrap_err().to_string();
         assert!(error.contains("mail ended before it answered") && error.ends_with("the disk is full"), "{error}");
+        std::fs::remove_dir_all(launcher.folder()).unwrap();
+    }
+
+    #[test]
+    fn a_service_that_ends_early_is_started_once_more_and_no_more() {
+        let launcher = launcher("attempts");
+        let (starts, works_from) = (Cell::new(0), Cell::new(2));
+        let start = || {
+            starts.set(starts.get() + 1);
+            let program = if starts.get() < works_from.get() { "exit 1" } else { "exec sleep 60" };
+            let process = launcher.spawn(Kind::Mail, "mail", 1, Command::new("sh").args(["-c", program]))?;
+            launcher.wait(&process, || if works_from.get() == 2 && starts.get() == 2 { Ok(()) } else { bail!("refused") })?;
+            Ok(vec![("M", "here".to_owned())])
+        };
+        launcher.attempt(Kind::Mail, start).unwrap();
+        assert_eq!((starts.get(), launcher.environment().len(), launcher.state().processes.len()), (2, 1, 1));
+        launcher.remove(Kind::Mail).unwrap();
+        (starts.set(0), works_from.set(9));
+        let error = launcher.attempt(Kind::Mail, start).unwrap_err().to_string();
+        assert!(error.contains("ended before it answered") && starts.get() == 2, "{error}");
         std::fs::remove_dir_all(launcher.folder()).unwrap();
     }
 

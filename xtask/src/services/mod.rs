@@ -32,9 +32,6 @@ use std::path::{Path, PathBuf};
 /// Names and values of environment variables.
 type Environment = Vec<(&'static str, String)>;
 
-/// How often a service is started anew where somebody took its port before it did.
-const ATTEMPTS: usize = 3;
-
 /// One of the services.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -81,24 +78,15 @@ impl Kind {
         }
     }
 
-    /// Starts it and waits until it answers. Another try, on other ports, where a port was taken meanwhile.
+    /// Starts it and waits until it answers.
     fn start(self, launcher: &Launcher) -> Result<()> {
-        let mut attempt = 1;
-        loop {
-            let started = match self {
-                Self::Postgres => postgres::start(launcher),
-                Self::Redis => redis::start(launcher),
-                Self::Kafka => kafka::start(launcher),
-                Self::Rabbitmq => rabbitmq::start(launcher),
-                Self::Mail => mail::start(launcher),
-            };
-            match started {
-                Ok(environment) => return launcher.export(self, environment),
-                Err(error) if attempt < ATTEMPTS && taken(&format!("{error:#}")) => launcher.remove(self)?,
-                Err(error) => return Err(error),
-            }
-            attempt += 1;
-        }
+        launcher.attempt(self, || match self {
+            Self::Postgres => postgres::start(launcher),
+            Self::Redis => redis::start(launcher),
+            Self::Kafka => kafka::start(launcher),
+            Self::Rabbitmq => rabbitmq::start(launcher),
+            Self::Mail => mail::start(launcher),
+        })
     }
 
     /// Whether what listens there answers as this service does.
@@ -122,12 +110,6 @@ fn works(process: &Process) -> Result<()> {
         return probe::Probe::connect(&process.address).map(drop);
     }
     process.service.answers(&process.address)
-}
-
-/// Whether a log says that another program has the port. Each service has its own words.
-fn taken(log: &str) -> bool {
-    let log = log.to_lowercase();
-    ["already in use", "eaddrinuse", "port_already_used"].iter().any(|words| log.contains(words))
 }
 
 /// The running services; stopped, with their data, when dropped.
@@ -226,18 +208,5 @@ mod tests {
             assert_eq!(Kind::parse(kind.name()).unwrap(), kind);
         }
         assert!(Kind::parse("oracle").unwrap_err().to_string().contains("rabbitmq, kafka, redis, postgres, mail"));
-    }
-
-    #[test]
-    fn each_service_has_its_own_words_for_a_port_that_is_taken() {
-        for log in [
-            "could not bind IPv4 address \"127.0.0.1\": Address already in use",
-            "java.net.BindException: Address already in use",
-            "Failed to start Ranch listener: eaddrinuse (address already in use)",
-            "OSError: [Errno 98] error while attempting to bind on address: address already in use",
-        ] {
-            assert!(taken(log), "{log}");
-        }
-        assert!(!taken("FATAL: could not create shared memory segment"));
     }
 }
