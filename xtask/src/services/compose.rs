@@ -109,7 +109,9 @@ pub fn start(launcher: &Launcher, kinds: &[Kind]) -> Result<()> {
     for kind in kinds {
         let processes = launcher.state().of(*kind);
         for process in processes {
-            launcher.wait(&process, || works(&process))?;
+            let watches = process.name.starts_with("sentinel");
+            launcher
+                .wait(&process, || if watches { redis::watches(&process.address, ports.primary) } else { works(&process) })?;
         }
         launcher.export(*kind, ports.environment(*kind))?;
     }
