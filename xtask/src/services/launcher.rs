@@ -258,7 +258,8 @@ mod tests {
         launcher.attempt(Kind::Mail, start).unwrap();
         assert_eq!((starts.get(), launcher.environment().len(), launcher.state().processes.len()), (2, 1, 1));
         launcher.remove(Kind::Mail).unwrap();
-        (starts.set(0), works_from.set(9));
+        starts.set(0);
+        works_from.set(9);
         let error = launcher.attempt(Kind::Mail, start).unwrap_err().to_string();
         assert!(error.contains("ended before it answered") && starts.get() == 2, "{error}");
         std::fs::remove_dir_all(launcher.folder()).unwrap();
