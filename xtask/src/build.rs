@@ -15,7 +15,7 @@ pub const MARQUEE: &str = "target/release/marquee";
 pub const HOST: &[&str] = &["capabilities", "edge", "fleet", "marquee", "region", "runtime", "telemetry"];
 
 /// Libraries that need neither wasm nor a server. They are tested with debug assertions on.
-pub const PURE: &[&str] = &["generator", "ledger-core", "ledger-engine", "migrations", "read-model", "xtask"];
+pub const PURE: &[&str] = &["audit", "generator", "ledger-core", "ledger-engine", "migrations", "read-model", "xtask"];
 
 /// `cargo VERB` for the host's crates, in the profile that is shipped.
 pub fn host(verb: &str, arguments: &[&str]) -> Command {

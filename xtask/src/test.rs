@@ -23,7 +23,7 @@ pub fn run(filter: Option<&str>) -> Result<()> {
     build::components(FIXTURES)?;
     if wanted("unit") {
         step("unit tests of the components and the pure libraries", || {
-            let mut command = cargo(&["test", "--locked", "--package", "kit"]);
+            let mut command = cargo(&["test", "--locked", "--package", "kit", "--package", "receipt"]);
             for name in build::PURE.iter().map(|name| (*name).to_owned()).chain(build::component_names()?) {
                 command.args(["--package", &name]);
             }
