@@ -15,9 +15,9 @@ use std::collections::BTreeSet;
 const CONSUMER: &str = "worker";
 
 /// A record, where it stands among those that were handed over, and what it leads to.
-struct Item {
+struct Item<'a> {
     place: usize,
-    record: Record,
+    record: Record<'a>,
     effects: Effects,
 }
 
@@ -59,7 +59,7 @@ pub async fn handle(records: &[ConsumerRecord]) -> Vec<Fate> {
         }
     }
     // The last first: taken from the end, they are done in order.
-    let mut waiting: Vec<&[Item]> = items.chunks(limits::RECORDS).rev().collect();
+    let mut waiting: Vec<&[Item<'_>]> = items.chunks(limits::RECORDS).rev().collect();
     while let Some(items) = waiting.pop() {
         let fate = match attempts(items).await {
             Ok(()) => Fate::Done,
@@ -91,7 +91,7 @@ fn rejected(reason: &str) -> Fate {
     Fate::Reject(reason.chars().take(limits::REASON).collect())
 }
 
-async fn attempts(items: &[Item]) -> Result<(), Failure> {
+async fn attempts(items: &[Item<'_>]) -> Result<(), Failure> {
     let mut attempt = 1;
     loop {
         match transaction(items).await {
@@ -101,11 +101,11 @@ async fn attempts(items: &[Item]) -> Result<(), Failure> {
     }
 }
 
-async fn transaction(items: &[Item]) -> Result<(), Failure> {
+async fn transaction(items: &[Item<'_>]) -> Result<(), Failure> {
     let mut tx = sql::write().await?;
     let mut new = enter(&mut tx, items).await?;
     // Taken out when it is found: of two with one id in this batch, the first counts.
-    let new: Vec<&Item> = items.iter().filter(|item| new.remove(&item.record.id)).collect();
+    let new: Vec<&Item<'_>> = items.iter().filter(|item| new.remove(item.record.id)).collect();
     if new.is_empty() {
         return Ok(tx.rollback().await?);
     }
@@ -125,8 +125,8 @@ async fn transaction(items: &[Item]) -> Result<(), Failure> {
 }
 
 /// Remembers these records, in order of their ids, so that two transactions with the same ones meet at the first; gives the ids that are new.
-async fn enter(tx: &mut Tx, items: &[Item]) -> Result<BTreeSet<String>, Error> {
-    let ids: BTreeSet<&str> = items.iter().map(|item| item.record.id.as_str()).collect();
+async fn enter(tx: &mut Tx, items: &[Item<'_>]) -> Result<BTreeSet<String>, Error> {
+    let ids: BTreeSet<&str> = items.iter().map(|item| item.record.id).collect();
     let now = tx.now();
     let mut parameters = Vec::with_capacity(ids.len() * 3);
     for id in &ids {
@@ -140,15 +140,15 @@ async fn enter(tx: &mut Tx, items: &[Item]) -> Result<BTreeSet<String>, Error> {
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
-fn entry(item: &Item) -> (String, Entry) {
+fn entry(item: &Item<'_>) -> (String, Entry) {
     let record = &item.record;
     let entry = Entry {
-        ce_id: record.id.clone(),
-        kind: record.kind.clone(),
-        subject: record.subject.clone(),
+        ce_id: record.id.to_owned(),
+        kind: record.kind.to_owned(),
+        subject: record.subject.to_owned(),
         actor: item.effects.actor.clone(),
         at: record.at,
-        digest: audit::digest(&record.value),
+        digest: audit::digest(record.value),
     };
-    (record.region.clone(), entry)
+    (record.region.to_owned(), entry)
 }

@@ -97,19 +97,22 @@ struct Payment {
 ///
 /// # Errors
 /// Where its payload is not what its type says.
-pub fn of(record: &Record) -> Result<Effects, String> {
-    Ok(match record.kind.as_str() {
+pub fn of(record: &Record<'_>) -> Result<Effects, String> {
+    Ok(match record.kind {
         "user.registered" => {
             let User { user_id } = payload(record)?;
+            ids([&user_id])?;
             let mail = Wish { template: Template::Welcome, recipient: user_id.clone(), needs: Needs::default() };
             Effects { mail: Some(mail), actor: Some(user_id), figures: None }
         }
         "user.login" | "user.logout" => {
             let User { user_id } = payload(record)?;
+            ids([&user_id])?;
             Effects { actor: Some(user_id), ..Effects::default() }
         }
         "event.created" | "event.updated" | "event.cancelled" => {
             let Event { actor } = payload(record)?;
+            ids(&actor)?;
             Effects { actor, ..Effects::default() }
         }
         "booking.created" | "booking.updated" | "booking.cancelled" => booking(record, payload(record)?)?,
@@ -118,16 +121,18 @@ pub fn of(record: &Record) -> Result<Effects, String> {
     })
 }
 
-fn payload<'a, T: Deserialize<'a>>(record: &'a Record) -> Result<T, String> {
-    T::deserialize(&record.payload).map_err(|error| format!("the payload is not that of {}: {error}", record.kind))
+fn payload<'a, T: Deserialize<'a>>(record: &Record<'a>) -> Result<T, String> {
+    serde_json::from_slice(record.value).map_err(|error| format!("the payload is not that of {}: {error}", record.kind))
 }
 
-fn booking(record: &Record, booking: Booking) -> Result<Effects, String> {
+fn booking(record: &Record<'_>, booking: Booking) -> Result<Effects, String> {
+    ids([&booking.id, &booking.event_id, &booking.person].into_iter().chain(&booking.payment_id))?;
+    currency(&booking.total.currency)?;
     amount(booking.total.amount)?;
     let confirmed = booking.status == "confirmed";
     let mut figures = Figures { currency: booking.total.currency, ..Figures::default() };
     let mut template = None;
-    match record.kind.as_str() {
+    match record.kind {
         "booking.cancelled" => {
             // Places that cost something are confirmed by a payment, the others at once.
             let was_confirmed = booking.payment_id.is_some() || booking.total.amount == 0;
@@ -150,11 +155,13 @@ fn booking(record: &Record, booking: Booking) -> Result<Effects, String> {
     Ok(Effects { figures: Some((booking.event_id, figures)), mail, actor })
 }
 
-fn payment(record: &Record, payment: Payment) -> Result<Effects, String> {
+fn payment(record: &Record<'_>, payment: Payment) -> Result<Effects, String> {
+    ids([&payment.payment_id, &payment.booking_id, &payment.event_id, &payment.user_id])?;
+    currency(&payment.currency)?;
     amount(payment.amount)?;
     let mut figures = Figures { currency: payment.currency.clone(), ..Figures::default() };
     let mut told = None;
-    match (record.kind.as_str(), payment.refund_amount) {
+    match (record.kind, payment.refund_amount) {
         ("payment.completed", Some(refunded)) => {
             figures.refunded = amount(refunded)?;
             told = Some((Template::Refunded, refunded));
@@ -178,6 +185,17 @@ fn payment(record: &Record, payment: Payment) -> Result<Effects, String> {
     // A refund may be the organiser's or follow from a cancellation.
     let actor = payment.refund_amount.is_none().then_some(payment.user_id);
     Ok(Effects { figures: counts.then_some((payment.event_id, figures)), mail, actor })
+}
+
+/// What is no id is refused here: a database might take it, or refuse it for reasons of its own.
+fn ids<'a>(texts: impl IntoIterator<Item = &'a String>) -> Result<(), String> {
+    let wrong = texts.into_iter().find(|text| !kit::id::valid(text));
+    wrong.map_or(Ok(()), |text| Err(format!("{text:?} is not an id")))
+}
+
+fn currency(code: &str) -> Result<(), String> {
+    let right = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase());
+    if right { Ok(()) } else { Err(format!("{code:?} is not a currency")) }
 }
 
 fn amount(amount: i64) -> Result<i64, String> {

@@ -3,35 +3,33 @@
 use crate::limits;
 use crate::wit::kafka::ConsumerRecord;
 use kit::{id, time};
-use serde_json::Value as Json;
+use serde::de::IgnoredAny;
 use std::ops::RangeInclusive;
 
 /// A record that can be understood.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Record {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Record<'a> {
     /// Stable and unique: the same record has the same, however often it comes.
-    pub id: String,
+    pub id: &'a str,
     /// The region that it comes from.
-    pub region: String,
+    pub region: &'a str,
     /// For example `booking.created`.
-    pub kind: String,
+    pub kind: &'a str,
     /// The id of what it happened to.
-    pub subject: String,
+    pub subject: &'a str,
     /// When it happened.
     pub at: i64,
     /// Published again, on request.
     pub replayed: bool,
-    /// As it came, for its digest.
-    pub value: Vec<u8>,
-    /// What it says.
-    pub payload: Json,
+    /// What it says: a JSON object.
+    pub value: &'a [u8],
 }
 
 /// Reads a record.
 ///
 /// # Errors
 /// What is wrong with it: it will never be right.
-pub fn read(record: &ConsumerRecord) -> Result<Record, String> {
+pub fn read(record: &ConsumerRecord) -> Result<Record<'_>, String> {
     let version = required(record, "ce_specversion", limits::HEADER_BYTES)?;
     if version != "1.0" {
         return Err(format!("ce_specversion: {version} is not 1.0"));
@@ -57,20 +55,11 @@ pub fn read(record: &ConsumerRecord) -> Result<Record, String> {
     if value.len() > limits::VALUE_BYTES {
         return Err(format!("the value has more than {} bytes", limits::VALUE_BYTES));
     }
-    let payload: Json = serde_json::from_slice(value).map_err(|error| format!("the value is not JSON: {error}"))?;
-    if !payload.is_object() {
+    serde_json::from_slice::<IgnoredAny>(value).map_err(|error| format!("the value is not JSON: {error}"))?;
+    if value.trim_ascii_start().first() != Some(&b'{') {
         return Err("the value is not a JSON object".to_owned());
     }
-    Ok(Record {
-        id: id.to_owned(),
-        region: region.to_owned(),
-        kind: kind.to_owned(),
-        subject: subject.to_owned(),
-        at,
-        replayed,
-        value: value.to_vec(),
-        payload,
-    })
+    Ok(Record { id, region, kind, subject, at, replayed, value })
 }
 
 fn required<'a>(record: &'a ConsumerRecord, name: &str, bytes: RangeInclusive<usize>) -> Result<&'a str, String> {

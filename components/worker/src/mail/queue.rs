@@ -41,12 +41,12 @@ pub enum Outcome {
 }
 
 /// The same record always asks for the same mail. One-way, so that the id says nothing, and safe in an address.
-fn id(record: &Record) -> String {
+fn id(record: &Record<'_>) -> String {
     hash::sha256(&[b"mail", record.region.as_bytes(), record.id.as_bytes()])
 }
 
 /// Writes down what these records ask for. What stands there already stays as it is.
-pub async fn add<'a>(tx: &mut Tx, wishes: impl Iterator<Item = (&'a Record, &'a Wish)>) -> Result<(), Error> {
+pub async fn add<'a>(tx: &mut Tx, wishes: impl Iterator<Item = (&'a Record<'a>, &'a Wish)>) -> Result<(), Error> {
     let now = tx.now();
     let (mut parameters, mut count) = (Vec::new(), 0);
     for (record, Wish { template, recipient, needs }) in wishes {

@@ -84,7 +84,7 @@ fn a_crash_before_a_mail_was_sent_loses_none() {
         // Kafka hands the record over again; the mail is sent once, and by whoever comes next.
         post.handle(&[registered("a.0", "eu_ada")]);
         post.tick();
-        assert_eq!(post.ids(), [id.clone()]);
+        assert_eq!(post.ids(), std::slice::from_ref(id));
         assert_eq!(states(&database), [("sent".to_owned(), 1, None)]);
     }
 }
