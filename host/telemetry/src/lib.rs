@@ -4,6 +4,7 @@
 //! [`Metrics::before_scrape`]); the admin listener ([`admin`]) answers from that, without any I/O of its own.
 
 pub mod admin;
+mod breaker;
 mod breakers;
 mod health;
 pub mod limits;
@@ -11,7 +12,8 @@ pub mod logs;
 mod metrics;
 mod redact;
 
-pub use breakers::{BreakerState, Breakers, Guards};
+pub use breaker::{Breaker, BreakerCounts, BreakerOptions, Permit, Rejected};
+pub use breakers::{BreakerLine, BreakerState, Breakers, Guards};
 pub use health::{Finding, Health, Needed, Overall, State};
 pub use metrics::{FailureKind, Metrics, RequestLabels, Role};
 pub use redact::url as redact_url;

@@ -1,7 +1,7 @@
 //! Prometheus metrics: one registry a node, every label from a closed set.
 
 use std::collections::HashSet;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use prometheus::{
@@ -9,7 +9,8 @@ use prometheus::{
 };
 
 use crate::Error;
-use crate::breakers::Breakers;
+use crate::breaker::BreakerCounts;
+use crate::breakers::{BreakerLine, Breakers};
 use crate::limits::{BATCH_BUCKETS, DURATION_BUCKETS, LABEL_SETS};
 
 /// In what part of a node a request was answered.
@@ -85,6 +86,9 @@ pub struct Metrics {
     failures: IntCounterVec,
     tick_failures: IntCounterVec,
     breakers: GaugeVec,
+    breaker_calls: IntCounterVec,
+    /// Held while breakers are copied into their families.
+    copying: Mutex<()>,
     guards: Breakers,
     calls: IntCounterVec,
     merged: Histogram,
@@ -146,6 +150,11 @@ impl Metrics {
                 ),
                 &["breaker"],
             )?,
+            breaker_calls: IntCounterVec::new(
+                Opts::new("marquee_circuit_breaker_calls_total", "Calls of things outside, by what came of them."),
+                &["breaker", "outcome"],
+            )?,
+            copying: Mutex::default(),
             calls: IntCounterVec::new(
                 Opts::new("marquee_fleet_requests_total", "Requests to nodes of a region, by what came of them."),
                 &["region", "kind", "outcome"],
@@ -168,6 +177,7 @@ impl Metrics {
         made.registry.register(Box::new(made.failures.clone()))?;
         made.registry.register(Box::new(made.tick_failures.clone()))?;
         made.registry.register(Box::new(made.breakers.clone()))?;
+        made.registry.register(Box::new(made.breaker_calls.clone()))?;
         made.registry.register(Box::new(made.calls.clone()))?;
         made.registry.register(Box::new(made.merged.clone()))?;
         Ok(made)
@@ -238,12 +248,29 @@ impl Metrics {
         for hook in self.hooks.read().unwrap_or_else(PoisonError::into_inner).iter() {
             hook(self);
         }
-        for (breaker, state) in self.guards.states() {
-            self.breakers.with_label_values(&[&breaker]).set(state.as_number());
-        }
+        let families = {
+            let _alone = self.copying.lock().unwrap_or_else(PoisonError::into_inner);
+            self.copy_breakers();
+            self.registry.gather()
+        };
         let mut text = Vec::with_capacity(16 * 1024);
-        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        TextEncoder::new().encode(&families, &mut text)?;
         Ok(text)
+    }
+
+    /// Says how breakers are. Anew each time: those that are no more, because their address is used no more, must not stay.
+    fn copy_breakers(&self) {
+        self.breakers.reset();
+        self.breaker_calls.reset();
+        for BreakerLine { name, state, counts } in self.guards.lines() {
+            let gauge = self.breakers.with_label_values(&[&name]);
+            // Of several with one name, the worst.
+            gauge.set(gauge.get().max(state.as_number()));
+            let Some(BreakerCounts { succeeded, failed, rejected }) = counts else { continue };
+            for (outcome, count) in [("succeeded", succeeded), ("failed", failed), ("rejected", rejected)] {
+                self.breaker_calls.with_label_values(&[name.as_str(), outcome]).inc_by(count);
+            }
+        }
     }
 
     /// A route's label. Templates come from manifests, which may be switched while the node runs: their number stays bounded.
