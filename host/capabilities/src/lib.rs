@@ -48,6 +48,7 @@ mod link;
 pub mod mail;
 mod memory;
 pub mod outbound_http;
+mod percent;
 pub mod postgres;
 pub mod redis;
 pub mod replica;

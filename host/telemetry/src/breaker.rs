@@ -144,6 +144,13 @@ impl Breaker {
         breaker.try_again(now())
     }
 
+    /// Counts a failure of a call that had no permit, or gave it up: one that was cut short, or that began long before.
+    pub fn failure(&self) {
+        let epoch = self.0.epoch.load(Ordering::Acquire);
+        // While it is open nobody needs to be told, and half open it is for the one who tries to say.
+        Permit { breaker: &self.0, epoch, trying: false, told: false }.failed();
+    }
+
     /// How it is. One whose time has come is half open, though nobody has tried yet.
     #[must_use]
     pub fn state(&self) -> BreakerState {
@@ -261,7 +268,7 @@ impl Permit<'_> {
             return;
         }
         // What began before the state changed says nothing about what is now.
-        if self.breaker.epoch.load(Ordering::Acquire) != self.epoch {
+        if self.breaker.epoch.load(Ordering::Acquire) != self.epoch || self.breaker.state.load(Ordering::Acquire) != CLOSED {
             return;
         }
         if self.breaker.in_a_row.fetch_add(1, Ordering::Relaxed) + 1 >= self.breaker.options.failures {
