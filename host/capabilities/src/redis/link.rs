@@ -19,7 +19,7 @@ use crate::limits;
 /// A connection that everybody with the same address shares. Cheap to clone.
 #[derive(Clone)]
 pub(super) enum Link {
-    Node { manager: ConnectionManager, client: Client },
+    Node { manager: ConnectionManager, client: Box<Client> },
     Primary(Arc<Primary>),
     Cluster(ClusterConnection),
 }
@@ -35,7 +35,7 @@ impl Link {
                     None => Client::open(info)?,
                 };
                 let manager = ConnectionManager::new_with_config(client.clone(), manager()).await?;
-                Ok(Self::Node { manager, client })
+                Ok(Self::Node { manager, client: Box::new(client) })
             }
             Form::Sentinels { service } => {
                 let primary = Arc::new(Primary::new(address, service, root)?);
