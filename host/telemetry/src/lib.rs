@@ -10,11 +10,13 @@ pub mod limits;
 pub mod logs;
 mod metrics;
 mod redact;
+mod streams;
 
 pub use breakers::{BreakerState, Breakers, Guards};
 pub use health::{Finding, Health, Needed, Overall, State};
 pub use metrics::{FailureKind, Metrics, RequestLabels, Role};
 pub use redact::url as redact_url;
+pub use streams::Streams;
 
 /// Why telemetry could not start.
 #[derive(Debug, thiserror::Error)]

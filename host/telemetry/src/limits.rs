@@ -17,3 +17,6 @@ pub const DURATION_BUCKETS: &[f64] =
 
 /// Upper bounds of commands in a ledger batch; the interface permits 256.
 pub const BATCH_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
+/// Upper bounds of records in one call of a consumer's handler.
+pub const STREAM_BATCH_BUCKETS: &[f64] = &[0.0, 1.0, 4.0, 16.0, 64.0, 128.0, 256.0, 512.0, 1024.0];

@@ -11,6 +11,7 @@ use prometheus::{
 use crate::Error;
 use crate::breakers::Breakers;
 use crate::limits::{BATCH_BUCKETS, DURATION_BUCKETS, LABEL_SETS};
+use crate::streams::Streams;
 
 /// In what part of a node a request was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +89,7 @@ pub struct Metrics {
     guards: Breakers,
     calls: IntCounterVec,
     merged: Histogram,
+    streams: Streams,
     routes: RwLock<HashSet<Box<str>>>,
     hooks: RwLock<Vec<Hook>>,
 }
@@ -102,8 +104,10 @@ impl Metrics {
     /// A registry with every family of ours in it.
     pub fn new() -> Result<Self, Error> {
         let histogram = |name: &str, help: &str, buckets: &[f64]| HistogramOpts::new(name, help).buckets(buckets.to_vec());
+        let registry = Registry::new();
         let made = Self {
-            registry: Registry::new(),
+            streams: Streams::new(&registry)?,
+            registry,
             requests: HistogramVec::new(
                 histogram(
                     "http_server_request_duration_seconds",
@@ -226,6 +230,12 @@ impl Metrics {
     /// Counts the commands of a request to a region.
     pub fn merged_commands(&self, commands: usize) {
         self.merged.observe(f64::from(u32::try_from(commands).unwrap_or(u32::MAX)));
+    }
+
+    /// What goes through Kafka and RabbitMQ.
+    #[must_use]
+    pub fn streams(&self) -> &Streams {
+        &self.streams
     }
 
     /// Runs `hook` before every scrape: for gauges that are cheap to read and change all the time.
