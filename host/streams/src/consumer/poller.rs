@@ -50,9 +50,16 @@ impl Poller {
     }
 
     /// Stops, and returns once the group is left.
-    pub(super) async fn stop(self) {
+    pub(super) async fn stop(mut self) {
         self.stop.store(true, Ordering::Release);
-        _ = self.ended.await;
+        _ = (&mut self.ended).await;
+    }
+}
+
+impl Drop for Poller {
+    /// A consumer that is dropped while it runs leaves its group, too.
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
     }
 }
 
@@ -104,6 +111,7 @@ fn poll(client: &Client, shared: &Shared, stop: &AtomicBool) {
                     }
                     break;
                 }
+                // Nothing there, or a rebalance: what was taken before it must not be counted after the next.
                 None => break,
             }
         }
