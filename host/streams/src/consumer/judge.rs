@@ -273,10 +273,10 @@ mod tests {
         assert_eq!(round(&mut work, now, |_| DONE).0, [0]);
         assert!(work.resumed().is_empty());
         assert_eq!(round(&mut work, now, |_| DONE).0, [1]);
-        assert_eq!(work.resumed(), [place.clone()]);
+        assert_eq!(work.resumed(), std::slice::from_ref(&place));
 
         let batch = work.take(now).unwrap();
-        work.leave(Some(&[place.clone()]));
+        work.leave(Some(std::slice::from_ref(&place)));
         assert!(work.leaving_in_flight());
         work.assign(place.clone());
         push(&mut work, 2, "k");

@@ -215,10 +215,8 @@ impl ClientContext for Context {
 
     fn stats(&self, statistics: Statistics) {
         let breaker = &self.0.breaker;
-        if statistics.brokers.values().any(|broker| broker.nodeid >= 0 && broker.state == "UP") {
-            if breaker.works() {
-                tracing::info!(group = self.0.group, "Kafka answers again");
-            }
+        if statistics.brokers.values().any(|broker| broker.nodeid >= 0 && broker.state == "UP") && breaker.works() {
+            tracing::info!(group = self.0.group, "Kafka answers again");
         }
         let work = self.0.work();
         let mut lags: HashMap<&str, i64> = HashMap::new();
