@@ -4,6 +4,7 @@
 
 mod coordinator;
 mod sale;
+mod streams;
 
 use crate::{
     build,
@@ -47,12 +48,13 @@ struct Load {
     failed: u64,
 }
 
-/// `cargo xtask bench [coordinator]`.
+/// `cargo xtask bench [coordinator|streams]`.
 pub fn command_line(arguments: &[String]) -> Result<()> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => run(),
         ["coordinator"] => coordinator::run(),
-        _ => bail!("usage: cargo xtask bench [coordinator]"),
+        ["streams"] => streams::run(),
+        _ => bail!("usage: cargo xtask bench [coordinator|streams]"),
     }
 }
 

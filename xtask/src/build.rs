@@ -12,10 +12,10 @@ pub const MARQUEE: &str = "target/release/marquee";
 
 /// The host's crates. Built, tested and linted always together: another selection has other features in common, and would build what
 /// they depend on again.
-pub const HOST: &[&str] = &["capabilities", "edge", "fleet", "marquee", "region", "runtime", "telemetry"];
+pub const HOST: &[&str] = &["capabilities", "edge", "fleet", "marquee", "region", "runtime", "streams", "telemetry"];
 
 /// Libraries that need neither wasm nor a server. They are tested with debug assertions on.
-pub const PURE: &[&str] = &["generator", "ledger-core", "ledger-engine", "migrations", "read-model", "xtask"];
+pub const PURE: &[&str] = &["audit", "generator", "ledger-core", "ledger-engine", "migrations", "read-model", "xtask"];
 
 /// `cargo VERB` for the host's crates, in the profile that is shipped.
 pub fn host(verb: &str, arguments: &[&str]) -> Command {
@@ -31,7 +31,7 @@ pub fn host(verb: &str, arguments: &[&str]) -> Command {
 pub fn all() -> Result<()> {
     components(&[])?;
     step("building the host (cargo shows its progress; the first time takes some minutes)", || {
-        tools::c_compiler()?;
+        tools::native_build()?;
         run(&mut host("build", &[]))
     })
 }

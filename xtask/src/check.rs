@@ -13,9 +13,9 @@ pub fn run() -> Result<()> {
         step::run(&mut cargo(&["clippy", "--release", "--locked", "--all-targets", "--", "-D", "warnings"]))
     })?;
     step("linting the components", || {
-        let mut command = cargo(&["clippy", "--profile", "wasm", "--locked", "--target", "wasm32-wasip2", "--package", "kit"]);
-        for name in build::component_names()? {
-            command.args(["--package", &name]);
+        let mut command = cargo(&["clippy", "--profile", "wasm", "--locked", "--target", "wasm32-wasip2"]);
+        for name in build::component_names()?.iter().map(String::as_str).chain(["kit", "receipt"]) {
+            command.args(["--package", name]);
         }
         step::run(command.args(["--", "-D", "warnings"]))
     })

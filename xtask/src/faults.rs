@@ -28,7 +28,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     environment.push(("MARQUEE_TEST_ROUNDS", rounds));
     build::components(&["fixtures"])?;
     step("building the host and the rounds", || {
-        tools::c_compiler()?;
+        tools::native_build()?;
         run_command(&mut build::host("test", &["--no-run", "--test", "rounds"]))
     })?;
     say("a round takes about 10 s; its line comes when it is done");

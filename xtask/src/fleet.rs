@@ -3,7 +3,7 @@
 use crate::{
     build,
     node::{discard, stop},
-    services::Services,
+    services::{Kind, Services},
     step::{command, output, root},
 };
 use anyhow::{Context, Result, bail};
@@ -34,7 +34,7 @@ struct Node {
 impl Fleet {
     /// Starts the region's nodes.
     pub fn start(name: &str, edges: usize) -> Result<Self> {
-        let services = Services::start()?;
+        let services = Services::start(&[Kind::Postgres])?;
         let folder = root().join(format!("target/{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
         let mut made = command(build::MARQUEE, &["certificates"]);

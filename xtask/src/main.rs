@@ -33,7 +33,12 @@ const USAGE: &str = "cargo xtask COMMAND
   simulate          the region under faults, each run determined by its seed: until one violates something
                       --seeds N   how many (500)     --first N   from which on     --seed N   one, with its whole trace
   bench coordinator how many durable holds a second one hot event takes on Postgres, end to end and step by step
-  services up       start a private Postgres and Redis for the tests, print their addresses, and wait for Ctrl-C
+  bench streams     how fast what happens gets to Kafka and to who follows it, and reads through the Redis and Postgres bindings
+  services up       start private services for tests and for trying things: Postgres, Redis with Sentinels, Kafka, RabbitMQ, a mail sink.
+                    In containers where Docker answers, else from packages; prints the variables that name them
+                      --only postgres,redis   some of them      --packages, --docker   in that way, or fail
+  services status   each with its address, its process and whether it answers
+  services down     end them, and remove what they have kept
 ";
 
 fn main() -> ExitCode {
@@ -62,7 +67,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "load" => load::run(rest)?,
         "simulate" => simulate::run(rest)?,
         "bench" => bench::command_line(rest)?,
-        "services" => services::command_line(rest)?,
+        "services" => return services::command_line(rest),
         "help" | "--help" | "-h" => step::say(USAGE),
         other => bail!("there is no command {other}\n\n{USAGE}"),
     }

@@ -20,6 +20,12 @@ pub fn say(line: &str) {
     eprintln!("{line}");
 }
 
+/// A line of a command's result.
+#[expect(clippy::print_stdout, reason = "this is a program for a terminal, and for what reads its output")]
+pub fn print(line: &str) {
+    println!("{line}");
+}
+
 /// Announces a step, does it, and says how long it took.
 pub fn step<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     say(&format!("\n==> {what}"));

@@ -23,7 +23,7 @@ pub fn run(filter: Option<&str>) -> Result<()> {
     build::components(FIXTURES)?;
     if wanted("unit") {
         step("unit tests of the components and the pure libraries", || {
-            let mut command = cargo(&["test", "--locked", "--package", "kit"]);
+            let mut command = cargo(&["test", "--locked", "--package", "kit", "--package", "receipt"]);
             for name in build::PURE.iter().map(|name| (*name).to_owned()).chain(build::component_names()?) {
                 command.args(["--package", &name]);
             }
@@ -31,12 +31,12 @@ pub fn run(filter: Option<&str>) -> Result<()> {
         })?;
     }
     step("building the host and its tests", || {
-        tools::c_compiler()?;
+        tools::native_build()?;
         // The binary `marquee` is built with them.
         run_command(&mut build::host("test", &["--no-run"]))
     })?;
     if wanted("host") || wanted("api") {
-        let services = Services::start()?;
+        let services = Services::for_tests()?;
         if wanted("host") {
             step("tests of the host, and the API suite, form `up`", || {
                 run_command(&mut with(build::host("test", &["--no-fail-fast"]), &services))

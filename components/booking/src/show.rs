@@ -2,10 +2,9 @@
 
 use crate::{
     store,
-    tickets::tickets,
     view::{self, View},
 };
-use kit::{Answer, Problem, Request, Response, claims, ledger::BookingStatus, sql};
+use kit::{Answer, Problem, Request, Response, claims, ledger::BookingStatus, sql, tickets::tickets};
 
 /// `GET /api/bookings/{id}`: with its tickets once it is confirmed.
 pub async fn one(request: Request) -> Answer {

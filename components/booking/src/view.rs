@@ -1,8 +1,8 @@
 //! A booking as the API shows it.
 
-use crate::tickets::Ticket;
 use kit::{
     ledger::{Booking, BookingItem, BookingStatus, Money, status_name},
+    tickets::Ticket,
     time,
 };
 use serde::Serialize;

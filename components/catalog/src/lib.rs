@@ -2,6 +2,7 @@
 //!
 //! Reads come from the replica, writes go to SQL in the event's home region. What is on sale is the ledger's: see `steps`.
 
+mod analytics;
 mod codes;
 mod conditions;
 mod document;
@@ -26,6 +27,7 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
         .post("/api/events", write::create)
         .post("/api/events/due", due::tick)
         .get("/api/events/:id", read::show)
+        .get("/api/events/:id/analytics", analytics::show)
         .patch("/api/events/:id", write::change)
         .post("/api/events/:id/publish", write::publish)
         .post("/api/events/:id/cancel", write::cancel)

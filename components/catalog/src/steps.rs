@@ -143,7 +143,7 @@ async fn finish(step: &Step, recorded: &str, receipt: Option<&Receipt>) -> Resul
         return finished_by_another(&mut tx, step, response).await;
     }
     let kind = if step.kind == Kind::Close { "event.cancelled" } else { "event.updated" };
-    record(&mut tx, &step.doc, kind).await?;
+    record(&mut tx, &step.doc, kind, &step.by).await?;
     keep(&mut tx, step, &response).await?;
     tx.commit().await?;
     Ok(response)
@@ -211,10 +211,13 @@ fn rendered(step: &Step, receipt: Option<&Receipt>) -> Result<Response, Problem>
     })
 }
 
-/// The journal's row for a change of `doc`.
-pub async fn record(tx: &mut Tx, doc: &EventDoc, kind: &'static str) -> Result<(), Problem> {
-    let payload = serde_json::to_value(Document::from(doc))
+/// The journal's row for a change of `doc` that this user made.
+pub async fn record(tx: &mut Tx, doc: &EventDoc, kind: &'static str, by: &str) -> Result<(), Problem> {
+    let mut payload = serde_json::to_value(Document::from(doc))
         .map_err(|error| Problem::internal(format_args!("an event does not serialize: {error}")))?;
+    if let Some(members) = payload.as_object_mut() {
+        members.insert("actor".into(), by.into());
+    }
     let version = i64::try_from(doc.revision).map_err(|_| Problem::internal("a revision beyond BIGINT"))?;
     let entry = journal::Entry {
         topic: journal::CATALOG_EVENTS,

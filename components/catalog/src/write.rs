@@ -19,7 +19,7 @@ pub async fn create(request: Request) -> Answer {
         let doc = draft::create(fields.clone(), &region, tx.now(), || id::new(&region))?;
         check_organiser(tx, &claims.subject, &doc.organiser_id).await?;
         store::insert(tx, &doc, &claims.subject).await?;
-        steps::record(tx, &doc, "event.created").await?;
+        steps::record(tx, &doc, "event.created", &claims.subject).await?;
         Ok(answer(201, &doc)?.header("location", format!("/api/events/{}", doc.id)))
     })
     .await
@@ -166,7 +166,7 @@ async fn look(request: &Request, user: &str, event: &str, wish: &Wish) -> Result
             return Ok(Next::Again);
         }
         let kind = if new.status == EventStatus::Cancelled { "event.cancelled" } else { "event.updated" };
-        steps::record(&mut tx, &new, kind).await?;
+        steps::record(&mut tx, &new, kind, user).await?;
     }
     if let Some(key) = key {
         match idempotency::keep(&mut tx, SCOPE, user, &key.key, &key.fingerprint, &response).await {

@@ -27,6 +27,7 @@ pub mod replica;
 pub mod router;
 pub mod seen;
 pub mod sql;
+pub mod tickets;
 pub mod time;
 
 pub use http::{Request, Response};

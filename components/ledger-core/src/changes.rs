@@ -124,6 +124,8 @@ pub struct Entry {
     pub kind: EntryKind,
     /// The booking as it was left.
     pub booking: Booking,
+    /// The payment that confirmed it, once one has; also after it was given back.
+    pub payment: Option<String>,
 }
 
 impl Changes {

@@ -2,7 +2,7 @@
 
 use crate::attempts::Failure;
 use jiff::Timestamp;
-use ledger_core::{Batch, Booking, BookingItem, EntryKind, SaleStatus};
+use ledger_core::{Batch, BookingItem, Entry, EntryKind, SaleStatus};
 use read_model::journal::{BOOKING_EVENTS, FEED_ONLY, Row};
 use read_model::{Availability, Fact, Line};
 use serde::{Serialize, Serializer};
@@ -18,7 +18,7 @@ pub fn rows(batch: &Batch, version: u64) -> Result<Vec<Row>, Failure> {
     let mut instants = Instants::default();
     let mut rows = Vec::with_capacity(changes.journal.len() + 1);
     for entry in &changes.journal {
-        rows.push(booking_row(entry.kind, &entry.booking, &mut instants)?);
+        rows.push(booking_row(entry, &mut instants)?);
     }
     if let Some(availability) = availability(batch, version) {
         rows.push(Row {
@@ -56,17 +56,18 @@ impl Instants {
     }
 }
 
-fn booking_row(kind: EntryKind, booking: &Booking, instants: &mut Instants) -> Result<Row, Failure> {
+fn booking_row(entry: &Entry, instants: &mut Instants) -> Result<Row, Failure> {
+    let booking = &entry.booking;
     Ok(Row {
         topic: BOOKING_EVENTS,
-        kind: match kind {
+        kind: match entry.kind {
             EntryKind::Created => "booking.created",
             EntryKind::Updated => "booking.updated",
             EntryKind::Cancelled => "booking.cancelled",
         },
         aggregate: booking.id.clone(),
         version: bigint(booking.version),
-        payload: text(&payload(booking, instants))?,
+        payload: text(&payload(entry, instants))?,
         fact: None,
     })
 }
@@ -76,7 +77,7 @@ struct InventoryPayload<'a> {
     event_id: &'a str,
 }
 
-/// The booking as the API shows it, and whose it is.
+/// The booking as the API shows it, whose it is, and the payment that confirmed it: one without it that was not free was never confirmed.
 #[derive(Serialize)]
 struct BookingPayload<'a> {
     id: &'a str,
@@ -90,6 +91,8 @@ struct BookingPayload<'a> {
     created_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payment_id: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -113,7 +116,8 @@ fn items<S: Serializer>((items, currency): &(&[BookingItem], &str), serializer: 
     }))
 }
 
-fn payload<'a>(booking: &'a Booking, instants: &mut Instants) -> BookingPayload<'a> {
+fn payload<'a>(entry: &'a Entry, instants: &mut Instants) -> BookingPayload<'a> {
+    let booking = &entry.booking;
     let currency = booking.total.currency.as_str();
     BookingPayload {
         id: &booking.id,
@@ -125,6 +129,7 @@ fn payload<'a>(booking: &'a Booking, instants: &mut Instants) -> BookingPayload<
         version: booking.version,
         created_at: instants.text(booking.created_at),
         expires_at: booking.expires_at.map(|at| instants.text(at)),
+        payment_id: entry.payment.as_deref(),
     }
 }
 
@@ -148,7 +153,7 @@ fn availability(batch: &Batch, version: u64) -> Option<Availability> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ledger_core::{BookingStatus, Money};
+    use ledger_core::{Booking, BookingStatus, Money};
     use serde_json::{Value as Json, json};
 
     #[test]
@@ -165,7 +170,11 @@ mod tests {
             created_at: 0,
         };
         let payload = |row: &Row| serde_json::from_str::<Json>(&row.payload).unwrap();
-        let held = booking_row(EntryKind::Created, &booking, &mut Instants::default()).unwrap();
+        let row = |kind, booking: &Booking, payment: Option<&str>| {
+            let entry = Entry { kind, booking: booking.clone(), payment: payment.map(str::to_owned) };
+            booking_row(&entry, &mut Instants::default()).unwrap()
+        };
+        let held = row(EntryKind::Created, &booking, None);
         assert_eq!((held.topic, held.kind, held.version), (Some("booking-events"), "booking.created", 17));
         let mut expected = json!({
             "id": "eu_b", "event_id": "eu_e", "person": "eu_p", "status": "held", "expires_at": "1970-01-01T00:10:00Z",
@@ -175,7 +184,8 @@ mod tests {
         assert_eq!(payload(&held), expected);
         let sold = Booking { status: BookingStatus::Confirmed, expires_at: None, ..booking };
         expected["status"] = "confirmed".into();
+        expected["payment_id"] = "eu_pay".into();
         expected.as_object_mut().unwrap().remove("expires_at");
-        assert_eq!(payload(&booking_row(EntryKind::Updated, &sold, &mut Instants::default()).unwrap()), expected);
+        assert_eq!(payload(&row(EntryKind::Updated, &sold, Some("eu_pay"))), expected);
     }
 }

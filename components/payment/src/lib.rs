@@ -9,7 +9,6 @@ mod due;
 mod intent;
 mod limits;
 mod links;
-mod money;
 mod pay;
 mod provider;
 mod receipt;

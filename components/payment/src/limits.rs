@@ -37,5 +37,3 @@ pub const WEBHOOK_TEXT: RangeInclusive<usize> = 1..=200;
 pub const FORM_BYTES: usize = 1024;
 /// Media ranges in an Accept header that are looked at.
 pub const ACCEPT_RANGES: usize = 32;
-/// Pages of a receipt.
-pub const PAGES: usize = 20;

@@ -159,7 +159,8 @@ async fn finish(id: &str, payment: &str, amount: i64) -> Result<bool, Problem> {
     .await?;
     let after = store::find(&mut tx, payment).await?;
     let after = after.ok_or_else(|| Problem::internal(format_args!("payment {payment} is gone")))?;
-    let mut entry = store::entry("payment.refunded", &after, after.version);
+    // Told as the payment it is part of: what came in is complete, and so much of it has gone back.
+    let mut entry = store::entry("payment.completed", &after, after.version);
     if let Some(fields) = entry.payload.as_object_mut() {
         fields.insert("refund_id".into(), id.into());
         fields.insert("refund_amount".into(), amount.into());

@@ -4,17 +4,9 @@ use crate::{
     domain::{Payment, Status},
     drive,
 };
+use ::receipt::Money;
 use kit::{Problem, time};
 use serde::Serialize;
-
-/// Minor units beside their currency.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Money {
-    /// Minor units.
-    pub amount: i64,
-    /// ISO 4217.
-    pub currency: String,
-}
 
 /// What the buyer has to do.
 #[derive(Debug, PartialEq, Eq, Serialize)]

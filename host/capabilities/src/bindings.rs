@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    identity::Identity, key_value::KeyValueStores, ledger::Ledger, mail::Mailer, outbound_http::OutboundHttp,
+    identity::Identity, kafka::Producer, key_value::KeyValueStores, ledger::Ledger, mail::Mailer, outbound_http::OutboundHttp,
     postgres::PostgresPools, redis::RedisConnections, replica::Replica, sqlite::SqliteDatabases,
 };
 
@@ -29,6 +29,8 @@ pub struct Bindings {
     pub replica: Option<Arc<dyn Replica>>,
     /// `marquee:edge/identity`; nothing here: `unavailable`.
     pub identity: Option<Arc<dyn Identity>>,
+    /// `marquee:kafka/producer`; nothing here: `unavailable` for every record.
+    pub producer: Option<Arc<dyn Producer>>,
     /// `marquee:mail/mailer`; nothing here: `unavailable`.
     pub mailer: Option<Arc<dyn Mailer>>,
 }

@@ -18,6 +18,8 @@ pub struct Grants {
     pub variables: BTreeMap<String, Secret>,
     /// Hosts that may be called, over HTTP, Postgres, Redis or sockets (`allowed_outbound_hosts`).
     pub allowed_outbound_hosts: AllowedHosts,
+    /// Kafka topics that may be written to (`kafka_topics` under `tool.marquee`).
+    pub kafka_topics: BTreeSet<String>,
     /// Environment variables (`environment`).
     pub environment: BTreeMap<String, String>,
 }

@@ -16,9 +16,11 @@
 //! | [`outbound_http`] | `wasi:http/client` | [`outbound_http::OutboundHttp`] |
 //! | [`ledger`] | `marquee:booking/ledger` | the trait [`ledger::Ledger`], over the types in [`booking`] |
 //! | [`replica`], [`identity`] | `marquee:edge` | the traits [`replica::Replica`], [`identity::Identity`], over the types in [`edge`] |
+//! | [`kafka`] | `marquee:kafka/producer` | the trait [`kafka::Producer`] |
 //! | [`mail`] | `marquee:mail/mailer` | the trait [`mail::Mailer`] |
 //!
-//! [`ledger_component`] goes the other way: it calls the `apply` that the component `ledger` exports.
+//! [`ledger_component`] and [`consumer_component`] go the other way: they call what the component `ledger`, and one that takes Kafka's records,
+//! export.
 //!
 //! # To add a capability
 //! 1. Its own module: what it offers as a type that is cheap to clone (or a trait, where edge and region bring their
@@ -41,6 +43,7 @@ mod commits;
 mod grants;
 mod guest_log;
 pub mod identity;
+pub mod kafka;
 pub mod key_value;
 pub mod ledger;
 pub mod limits;
@@ -48,6 +51,7 @@ mod link;
 pub mod mail;
 mod memory;
 pub mod outbound_http;
+mod percent;
 pub mod postgres;
 pub mod redis;
 pub mod replica;
@@ -78,4 +82,11 @@ pub mod edge {
 /// then call `apply` of `marquee_booking_ledger()` inside `run_concurrent`. Its types are those of [`booking`].
 pub mod ledger_component {
     pub use crate::wit::ledger_world::{LedgerComponent, LedgerComponentIndices, LedgerComponentPre};
+}
+
+/// Calls the component that takes Kafka's records: `handle` of `marquee_kafka_consumer()`, inside `run_concurrent`. The records are
+/// those of [`kafka`].
+pub mod consumer_component {
+    pub use crate::wit::consumer_world::exports::marquee::kafka::consumer::Disposition;
+    pub use crate::wit::consumer_world::{ConsumerComponent, ConsumerComponentIndices, ConsumerComponentPre};
 }

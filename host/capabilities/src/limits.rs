@@ -70,12 +70,24 @@ pub const POSTGRES_STATEMENTS: usize = 256;
 
 /// Addresses with a connection of their own; a further one takes the place of another.
 pub const REDIS_ADDRESSES: usize = 32;
+/// Hosts in one address.
+pub const REDIS_HOSTS: usize = 32;
 /// How long to wait for a connection.
-pub const REDIS_CONNECT: Duration = Duration::from_secs(5);
+pub const REDIS_CONNECT: Duration = Duration::from_secs(2);
+/// How long it may take to hear from Sentinels who the primary is, and from it that this is so.
+pub const REDIS_FIND: Duration = Duration::from_secs(3);
+/// How often Sentinels are asked whether the primary is still the same, while it is used.
+pub const REDIS_LOOK: Duration = Duration::from_secs(1);
 /// How often a lost connection is tried again before its users are told.
-pub const REDIS_RETRIES: usize = 3;
-/// How long to wait for an answer.
-pub const REDIS_RESPONSE: Duration = Duration::from_secs(10);
+pub const REDIS_RETRIES: usize = 1;
+/// How long to wait for an answer: no command that others wait behind takes as long.
+pub const REDIS_RESPONSE: Duration = Duration::from_secs(2);
+/// The same on a connection that a handle has for itself, where commands may wait on purpose.
+pub const REDIS_OWN_RESPONSE: Duration = Duration::from_secs(10);
+/// How often a cluster's nodes are asked again, after they have moved a key or one of them was lost.
+pub const REDIS_CLUSTER_RETRIES: u32 = 4;
+/// Commands on their way to a connection before further ones wait.
+pub const REDIS_QUEUE: usize = 1_024;
 
 // Key-value ----------------------------------------------------------------------------------------------------------
 
@@ -105,10 +117,32 @@ pub const MAIL_SUBJECT_BYTES: usize = 500;
 pub const MAIL_FILENAME_BYTES: usize = 200;
 /// Bytes of a message's id.
 pub const MAIL_ID_BYTES: usize = 200;
+/// Connections to a mail server.
+pub const SMTP_CONNECTIONS: usize = 8;
+/// How long a message waits for one of them.
+pub const SMTP_ACQUIRE: Duration = Duration::from_secs(30);
+/// How long a connection is kept while there is nothing to send: servers close those of minutes.
+pub const SMTP_IDLE: Duration = Duration::from_secs(20);
+/// How long to wait for a connection, and for a sign of life on one.
+pub const SMTP_CONNECT: Duration = Duration::from_secs(5);
+/// How long it may take until the server has let us in: some greet late on purpose.
+pub const SMTP_OPEN: Duration = Duration::from_secs(20);
+/// How long it may take until sender and receiver are accepted.
+pub const SMTP_COMMANDS: Duration = Duration::from_secs(30);
+/// How long a server may take over a message. RFC 5321 has 10 minutes; a worker that waits so long does nothing else.
+pub const SMTP_MESSAGE: Duration = Duration::from_secs(60);
+/// Bytes of a server's reason that are told.
+pub const SMTP_REASON_BYTES: usize = 300;
+/// When to try a mail again that the server does not want yet, in milliseconds: greylisting takes minutes.
+pub const MAIL_LATER_MS: u32 = 60_000;
 
 // Our own interfaces -------------------------------------------------------------------------------------------------
 
 /// Commands of one `apply`, as its WIT says.
 pub const LEDGER_COMMANDS: usize = 256;
+/// Records of one `send` to Kafka, as its WIT says.
+pub const KAFKA_RECORDS: usize = 1_000;
+/// Bytes of one of them, key and headers included: what a broker takes unless it is told to take more.
+pub const KAFKA_RECORD_BYTES: usize = 1_000_000;
 /// When to try again where a role lacks what was asked for, in milliseconds.
 pub const RETRY_AFTER_MS: u32 = 1_000;

@@ -36,6 +36,8 @@ pub fn add_to_linker(linker: &mut Linker<InstanceState>, set: LinkSet) -> wasmti
         marquee::edge::types::add_to_linker::<_, Host>(linker, |state| state)?;
         marquee::edge::replica::add_to_linker::<_, Host>(linker, |state| state)?;
         marquee::edge::identity::add_to_linker::<_, Host>(linker, |state| state)?;
+        marquee::kafka::types::add_to_linker::<_, Host>(linker, |state| state)?;
+        marquee::kafka::producer::add_to_linker::<_, Host>(linker, |state| state)?;
         marquee::mail::mailer::add_to_linker::<_, Host>(linker, |state| state)?;
     }
     Ok(())
@@ -54,6 +56,7 @@ mod tests {
         allowed_hosts::AllowedHosts,
         booking::{Action, Command, Receipt, Rejection, Subject},
         edge::{ReadError, Refusal},
+        kafka::{self, Producer, ProducerRecord, RecordMetadata, Written},
         key_value,
         ledger::Ledger,
         limits, postgres, redis, sqlite,
@@ -62,6 +65,7 @@ mod tests {
     use own::marquee::{
         booking::ledger::HostWithStore as _,
         edge::{identity::HostWithStore as _, replica::HostWithStore as _},
+        kafka::producer::HostWithStore as _,
     };
     use spin_wit::{
         key_value::key_value::HostStoreWithStore as KeyValue,
@@ -107,6 +111,7 @@ mod tests {
                 ("marquee:booking/ledger@0.1.0", "apply", ours),
                 ("marquee:edge/replica@0.1.0", "search", ours),
                 ("marquee:edge/identity@0.1.0", "verify", ours),
+                ("marquee:kafka/producer@0.1.0", "send", ours),
                 ("marquee:mail/mailer@0.1.0", "send", ours),
             ] {
                 // A function that is there cannot be given again.
@@ -174,6 +179,50 @@ mod tests {
             let too_many = Host::apply(&host, vec![command("a"); limits::LEDGER_COMMANDS + 1]).await;
             assert_eq!(too_many.len(), limits::LEDGER_COMMANDS + 1);
             assert!(too_many.iter().all(|answer| matches!(answer, Err(Rejection::Invalid(text)) if text != "a")));
+        });
+        checks.await.unwrap();
+    }
+
+    /// Writes whatever comes, one after the other.
+    struct Topic;
+
+    impl Producer for Topic {
+        fn send(&self, records: Vec<ProducerRecord>) -> BoxFuture<'_, Vec<Written>> {
+            let written =
+                |(offset, record): (i64, ProducerRecord)| Ok(RecordMetadata { topic: record.topic, partition: 0, offset });
+            Box::pin(async move { (0..).zip(records).map(written).collect() })
+        }
+    }
+
+    #[tokio::test]
+    async fn records_reach_the_topics_that_are_granted() {
+        let record =
+            |topic: &str, bytes| ProducerRecord { topic: topic.into(), key: vec![], headers: vec![], value: vec![0; bytes] };
+        let grants = || Grants { kafka_topics: BTreeSet::from(["granted".to_owned()]), ..Grants::default() };
+        let mut store = store(grants(), &Bindings { producer: Some(Arc::new(Topic)), ..Bindings::default() });
+        let checks = store.run_concurrent(async |accessor| {
+            let host = accessor.with_getter::<Host>(|state| state);
+            let sent = [
+                record("granted", 1),
+                record("other", 1),
+                record("granted", limits::KAFKA_RECORD_BYTES + 1),
+                record("granted", 2),
+            ];
+            let written = Host::send(&host, sent.to_vec()).await;
+            let at = |offset| Ok(RecordMetadata { topic: "granted".into(), partition: 0, offset });
+            let too_large = Err(kafka::Error::TooLarge(u32::try_from(limits::KAFKA_RECORD_BYTES).unwrap()));
+            assert_eq!(written, [at(0), Err(kafka::Error::AccessDenied), too_large, at(1)]);
+            let too_many = Host::send(&host, vec![record("granted", 1); limits::KAFKA_RECORDS + 1]).await;
+            assert!(
+                too_many.len() == limits::KAFKA_RECORDS + 1
+                    && too_many.iter().all(|one| matches!(one, Err(kafka::Error::Other(_))))
+            );
+        });
+        checks.await.unwrap();
+        let mut store = self::store(grants(), &Bindings::default());
+        let checks = store.run_concurrent(async |accessor| {
+            let host = accessor.with_getter::<Host>(|state| state);
+            assert!(matches!(Host::send(&host, vec![record("granted", 1)]).await[..], [Err(kafka::Error::Unavailable(_))]));
         });
         checks.await.unwrap();
     }

@@ -5,13 +5,14 @@
 #[allow(missing_docs, clippy::all)]
 pub(crate) mod own {
     wasmtime::component::bindgen!({
-        path: ["../../wit/marquee-booking", "../../wit/marquee-edge", "../../wit/marquee-mail"],
+        path: ["../../wit/marquee-booking", "../../wit/marquee-edge", "../../wit/marquee-kafka", "../../wit/marquee-mail"],
         inline: "
             package marquee:host;
             world imports {
                 import marquee:booking/ledger@0.1.0;
                 import marquee:edge/replica@0.1.0;
                 import marquee:edge/identity@0.1.0;
+                import marquee:kafka/producer@0.1.0;
                 import marquee:mail/mailer@0.1.0;
             }
         ",
@@ -38,5 +39,21 @@ pub(crate) mod ledger_world {
         ",
         world: "marquee:host/ledger-component",
         with: { "marquee:booking/types": crate::wit::own::marquee::booking::types },
+    });
+}
+
+#[allow(missing_docs, clippy::all)]
+pub(crate) mod consumer_world {
+    wasmtime::component::bindgen!({
+        path: "../../wit/marquee-kafka",
+        inline: "
+            package marquee:host;
+            world consumer-component {
+                export marquee:kafka/consumer@0.1.0;
+            }
+        ",
+        world: "marquee:host/consumer-component",
+        with: { "marquee:kafka/types": crate::wit::own::marquee::kafka::types },
+        additional_derives: [PartialEq],
     });
 }

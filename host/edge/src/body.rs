@@ -1,5 +1,6 @@
 //! Bodies on their way through: requests' within their limit, answers' with what ends when they end.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +13,7 @@ use runtime::{RequestBody, ResponseBody};
 use wasmtime_wasi_http::Error;
 
 use crate::connection::Busy;
-use crate::limits::{BODY_BYTES, UNREAD, UNREAD_BYTES};
+use crate::limits::{BODY_BYTES, SETTLED, SETTLED_BYTES, UNREAD, UNREAD_BYTES};
 
 /// A request's body that is known.
 #[must_use]
@@ -153,8 +154,15 @@ pub struct Body {
 #[derive(Debug)]
 enum Content {
     Whole(Full<Bytes>),
-    Component(ResponseBody),
+    Component(Begun<ResponseBody>),
     Remote(RequestBody),
+}
+
+/// A body of which some has come already.
+#[derive(Debug)]
+struct Begun<B> {
+    first: VecDeque<Frame<Bytes>>,
+    rest: B,
 }
 
 impl Body {
@@ -179,14 +187,77 @@ impl Body {
         Self { content: Content::Remote(body.map_err(Error::from).boxed_unsync()), busy: None }
     }
 
+    /// What a component answers. One that is short and comes at once is known as a whole: then its length is, and it leaves in one
+    /// write with its head, where a connection would else carry three.
+    ///
+    /// # Errors
+    /// Where the body breaks off before anything of the answer was sent.
+    pub(crate) async fn settled(body: ResponseBody) -> Result<Self, Error> {
+        let content = match settled(body).await? {
+            Settled::Whole(bytes) => Content::Whole(Full::new(bytes)),
+            Settled::Begun(begun) => Content::Component(begun),
+        };
+        Ok(Self { content, busy: None })
+    }
+
     pub(crate) fn holding(&mut self, busy: Busy) {
         self.busy = Some(busy);
     }
 }
 
-impl From<ResponseBody> for Body {
-    fn from(body: ResponseBody) -> Self {
-        Self { content: Content::Component(body), busy: None }
+enum Settled<B> {
+    Whole(Bytes),
+    Begun(Begun<B>),
+}
+
+/// All of a body, or what of it came at once and the rest.
+async fn settled<B>(mut rest: B) -> Result<Settled<B>, B::Error>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
+    let mut first = VecDeque::new();
+    let mut bytes = 0;
+    let coming = async {
+        while bytes <= SETTLED_BYTES {
+            let Some(frame) = rest.frame().await.transpose()? else { return Ok(true) };
+            bytes += frame.data_ref().map_or(0, Bytes::len);
+            let trailers = frame.is_trailers();
+            first.push_back(frame);
+            if trailers {
+                break;
+            }
+        }
+        Ok(false)
+    };
+    // Who sends bit by bit is not held up.
+    if !tokio::time::timeout(SETTLED, coming).await.unwrap_or(Ok(false))? {
+        return Ok(Settled::Begun(Begun { first, rest }));
+    }
+    let mut frames = first.into_iter().filter_map(|frame| frame.into_data().ok());
+    let whole = match (frames.next(), frames.next()) {
+        (None, _) => Bytes::new(),
+        (Some(only), None) => only,
+        (Some(one), Some(two)) => [one, two].into_iter().chain(frames).flatten().collect(),
+    };
+    Ok(Settled::Whole(whole))
+}
+
+impl<B> HttpBody for Begun<B>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        match self.first.pop_front() {
+            Some(frame) => Poll::Ready(Some(Ok(frame))),
+            None => Pin::new(&mut self.rest).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.first.is_empty() && self.rest.is_end_stream()
     }
 }
 
@@ -222,7 +293,7 @@ impl HttpBody for Body {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures::stream;
+    use futures::{StreamExt as _, stream};
     use http_body_util::StreamBody;
 
     fn pieces(count: usize, bytes: usize) -> impl HttpBody<Data = Bytes, Error = std::convert::Infallible> + Unpin {
@@ -235,6 +306,31 @@ mod tests {
         let body = Limited::new(pieces(16, 64 * 1024), overrun.clone());
         assert_eq!(body.collect().await.unwrap().to_bytes().len(), 1024 * 1024);
         assert!(!overrun.happened());
+    }
+
+    #[tokio::test]
+    async fn what_is_short_and_comes_at_once_is_known_as_a_whole() {
+        for (count, bytes) in [(0, 0), (1, 10), (3, 10)] {
+            let Ok(Settled::Whole(whole)) = settled(pieces(count, bytes)).await else { panic!("{count} pieces") };
+            assert_eq!(whole.len(), count * bytes);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_long_or_slow_goes_on_as_it_comes() {
+        let long = settled(pieces(9, SETTLED_BYTES / 4)).await;
+        let slow =
+            settled(StreamBody::new(pieces(1, 10).into_data_stream().map(|data| data.map(Frame::data)).chain(stream::pending())))
+                .await;
+        let (Ok(Settled::Begun(long)), Ok(Settled::Begun(mut slow))) = (long, slow) else { panic!("not known as a whole") };
+        assert_eq!(long.collect().await.unwrap().to_bytes().len(), 9 * (SETTLED_BYTES / 4));
+        assert_eq!(slow.frame().await.unwrap().unwrap().into_data().unwrap().len(), 10);
+    }
+
+    #[tokio::test]
+    async fn a_short_one_that_breaks_off_is_an_error() {
+        let frames = [Ok(Frame::data(Bytes::from_static(b"half"))), Err("gone")];
+        assert_eq!(settled(StreamBody::new(stream::iter(frames))).await.err(), Some("gone"));
     }
 
     #[tokio::test]

@@ -43,6 +43,11 @@ pub const REQUEST_ID_BYTES: usize = 64;
 /// What `Retry-After` says where nobody knows better, in seconds.
 pub const RETRY_AFTER_SECONDS: u32 = 1;
 
+/// Bytes of a component's answer up to which it is waited for, and for how long, before its head is sent: what is whole by then has a length.
+pub const SETTLED_BYTES: usize = 32 * 1024;
+/// See [`SETTLED_BYTES`].
+pub const SETTLED: Duration = Duration::from_millis(2);
+
 // Regions ------------------------------------------------------------------------------------------------------------
 
 /// Requests at once whose body is looked into, because it says which region they are for.

@@ -30,6 +30,33 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Runs a worker: mail, figures and the audit log, out of what Kafka has of a region.
+    Worker {
+        /// The worker's configuration, TOML.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Looks whether the audit log is as it was written, and says where it is not.
+    Audit {
+        /// See [`Storage`].
+        #[command(flatten)]
+        storage: Storage,
+        /// The region whose log it is.
+        #[arg(long, value_name = "REGION", default_value = "local")]
+        region: String,
+    },
+    /// Has a region's node publish a range of the journal to Kafka again, marked as replayed.
+    Replay {
+        /// A Postgres database; also SPIN_VARIABLE_DATABASE.
+        #[arg(long, value_name = "URL")]
+        postgres: Option<String>,
+        /// The first position.
+        #[arg(long, value_name = "POSITION", value_parser = clap::value_parser!(i64).range(1..))]
+        first: i64,
+        /// The last one.
+        #[arg(long, value_name = "POSITION", value_parser = clap::value_parser!(i64).range(1..))]
+        last: i64,
+    },
     /// Makes certificates for development: an authority in the folder, where there is none, and one for each node.
     Certificates {
         /// Where they are kept.

@@ -2,19 +2,28 @@
 
 use std::path::Path;
 
+use audit::{Broken, Chain, Entry};
 use capabilities::sqlite::SqliteDatabases;
 use fleet::Identity;
+use region::database::{Purpose, Row};
 use region::{Database, migrate as apply};
 use runtime::{Manifest, VariableSources};
+use streams::journal::PostgresJournal;
 
-use crate::cli::Migrate;
+use crate::cli::{Migrate, Storage};
 use crate::data_folder::DataFolder;
 use crate::error::Error;
+use crate::limits;
 use crate::say;
 use crate::settings::Settings;
 
 /// The label of the database that everything of the platform is in.
 pub const DATABASE: &str = "default";
+
+/// A region's audit log from here on, in order.
+const AUDIT_ROWS: &str = "SELECT sequence, ce_id, type, subject, actor, at, digest, previous, hash FROM audit_log \
+    WHERE region = $1 AND sequence > $2 ORDER BY sequence LIMIT $3";
+const AUDIT_HEAD: &str = "SELECT sequence, hash FROM audit_heads WHERE region = $1";
 
 /// `marquee check`
 pub fn check(file: &Path) -> Result<(), Error> {
@@ -37,15 +46,84 @@ pub fn certificates(folder: &Path, nodes: &[String]) -> Result<(), Error> {
     Ok(())
 }
 
+/// `marquee audit`
+pub async fn audit(storage: Storage, region: &str) -> Result<(), Error> {
+    let settings = Settings::read()?;
+    let folder = DataFolder::open(&storage.data)?;
+    let (database, name) = open_database(storage.postgres.or(settings.database), &folder).await?;
+    let failed = |error: region::database::Error| Error::Database { database: name.clone(), reason: error.to_string() };
+    // Of one moment: entries that are written meanwhile are not looked at, nor is the head that they move.
+    let mut transaction = database.begin(Purpose::Read).await.map_err(failed)?;
+    let mut chain = Chain::new(region);
+    loop {
+        let after = [region.into(), chain.sequence().into(), limits::AUDIT_ROWS.into()];
+        let rows = transaction.query(AUDIT_ROWS, &after).await.map_err(failed)?;
+        let last = rows.len() < usize::try_from(limits::AUDIT_ROWS).unwrap_or(usize::MAX);
+        for mut row in rows {
+            let row = entry(&mut row).map_err(failed)?;
+            chain.verify(&row).map_err(|broken| broken_at(region, &broken))?;
+        }
+        if last {
+            break;
+        }
+    }
+    let head = transaction.query(AUDIT_HEAD, &[region.into()]).await.map_err(failed)?;
+    let head = head.into_iter().next().map(|mut row| Ok((row.integer()?, row.text()?))).transpose().map_err(failed)?;
+    chain.end(head.as_ref().map(|(sequence, hash)| (*sequence, hash.as_str()))).map_err(|broken| broken_at(region, &broken))?;
+    say(&format!(
+        "{name}: {} entries of the audit log of {region}, all as they were written; the last is {}",
+        chain.sequence(),
+        chain.hash()
+    ))
+}
+
+fn entry(row: &mut Row) -> Result<audit::Row, region::database::Error> {
+    Ok(audit::Row {
+        sequence: row.integer()?,
+        entry: Entry {
+            ce_id: row.text()?,
+            kind: row.text()?,
+            subject: row.text()?,
+            actor: row.maybe_text()?,
+            at: row.integer()?,
+            digest: row.text()?,
+        },
+        previous: row.text()?,
+        hash: row.text()?,
+    })
+}
+
+fn broken_at(region: &str, broken: &Broken) -> Error {
+    Error::Audit { region: region.to_owned(), at: broken.at(), reason: broken.to_string() }
+}
+
+/// `marquee replay`
+pub async fn replay(postgres: Option<String>, first: i64, last: i64) -> Result<(), Error> {
+    let missing = || Error::Refused("name the region's database: --postgres URL, or SPIN_VARIABLE_DATABASE".to_owned());
+    let url = postgres.or(Settings::read()?.database).ok_or_else(missing)?;
+    let journal = PostgresJournal::connect(&url)?;
+    let now = jiff::Timestamp::now();
+    let id = format!("replay_{}_{}", now.as_microsecond(), std::process::id());
+    streams::replay::request(journal.pool(), &id, first, last, "operator", now.as_microsecond()).await?;
+    say(&format!(
+        "{id}: positions {first} to {last} will be published again by the node that publishes; GET /events/status tells how far it is"
+    ))
+}
+
 /// `marquee migrate`
 pub async fn migrate(arguments: Migrate) -> Result<(), Error> {
     let settings = Settings::read()?;
     let folder = DataFolder::open(&arguments.storage.data)?;
     let url = arguments.storage.postgres.or(settings.database);
-    let files = [(DATABASE.to_owned(), folder.database(DATABASE))];
-    let (database, name) = open(url.as_deref(), SqliteDatabases::new(files.into()), &folder).await?;
+    let (database, name) = open_database(url, &folder).await?;
     let (applied, version) = migrated(&database, &name).await?;
     say(&format!("{name}: at version {version}; migrations applied now: {applied}"))
+}
+
+/// The database of a command that has nothing else.
+async fn open_database(url: Option<String>, folder: &DataFolder) -> Result<(Database, String), Error> {
+    let files = [(DATABASE.to_owned(), folder.database(DATABASE))];
+    open(url.as_deref(), SqliteDatabases::new(files.into()), folder).await
 }
 
 /// The platform's database, and its name for people.

@@ -27,6 +27,18 @@
 //! Of several regions one keeps the accounts: an edge names it (`accounts = "us"` on top; by default the first), and each other region's nodes
 //! name it with its nodes, because they ask it for people's roles and repeat its keys and revocations to their edges.
 //!
+//! A region whose events are to be followed (mail, figures, the audit log: by workers, whose file [`worker`] explains) names its Kafka:
+//!
+//! ```toml
+//! [kafka]
+//! brokers = ["10.0.0.5:9092"]
+//! protocol = "sasl-ssl"             # or plaintext (the default), ssl, sasl-plaintext
+//! mechanism = "SCRAM-SHA-512"       # or PLAIN, SCRAM-SHA-256
+//! user = "marquee"
+//! password_file = "/run/secrets/kafka"
+//! partitions = 12                   # of topics that are created; `replication`, `retention_days`, `dead_letter_days` as well
+//! ```
+//!
 //! Also, in both: `application` (the spin.toml; by default as `up` finds it) and `variables` (a file of `name = "value"` lines, weaker than
 //! `SPIN_VARIABLE_*`). A region's `listen.advertise` is how its other nodes reach it, where that is not `listen.nodes`. The database's URL comes from
 //! `SPIN_VARIABLE_DATABASE` or from the file that `database_file` names. Paths are relative to the file's folder.
@@ -40,6 +52,10 @@ use serde::de::DeserializeOwned;
 
 use crate::error::Error;
 use crate::limits;
+
+mod worker;
+
+pub use worker::{Mail, WorkerNode};
 
 /// A region's node.
 #[derive(Clone, Debug, Deserialize)]
@@ -66,6 +82,8 @@ pub struct RegionNode {
     pub retention: Retention,
     /// The region that keeps the accounts; none: this one.
     pub accounts: Option<Region>,
+    /// Where what happens is published; none: nowhere.
+    pub kafka: Option<streams::Settings>,
 }
 
 /// Where a region's node listens.
@@ -158,7 +176,9 @@ impl RegionNode {
         for path in [&mut node.data].into_iter().chain(node.tls.paths()) {
             *path = beside(file, path);
         }
-        for path in [&mut node.application, &mut node.variables, &mut node.database_file].into_iter().flatten() {
+        let kafka = node.kafka.as_mut().map(|kafka| [&mut kafka.password_file, &mut kafka.ca_file]);
+        let named = [&mut node.application, &mut node.variables, &mut node.database_file];
+        for path in named.into_iter().chain(kafka.into_iter().flatten()).flatten() {
             *path = beside(file, path);
         }
         Ok(node)
@@ -191,17 +211,21 @@ impl RegionNode {
 
     /// The database's URL: from the environment, else from its file.
     pub fn database(&self, environment: Option<String>) -> Result<String, Error> {
-        let from_file = || {
-            let file = self.database_file.as_ref()?;
-            Some(fs::read_to_string(file).map_err(|error| wrong(file, error.to_string())).map(|url| url.trim().to_owned()))
-        };
-        environment.map(Ok).or_else(from_file).unwrap_or_else(|| {
-            Err(Error::Setting {
-                name: "SPIN_VARIABLE_DATABASE",
-                reason: "a region's node needs the URL of its Postgres: set it, or name a file in database_file".to_owned(),
-            })
-        })
+        database(self.database_file.as_deref(), environment)
     }
+}
+
+fn database(file: Option<&Path>, environment: Option<String>) -> Result<String, Error> {
+    let from_file = || {
+        let file = file?;
+        Some(fs::read_to_string(file).map_err(|error| wrong(file, error.to_string())).map(|url| url.trim().to_owned()))
+    };
+    environment.map(Ok).or_else(from_file).unwrap_or_else(|| {
+        Err(Error::Setting {
+            name: "SPIN_VARIABLE_DATABASE",
+            reason: "a node beside a region's database needs its URL: set it, or name a file in database_file".to_owned(),
+        })
+    })
 }
 
 impl EdgeNode {

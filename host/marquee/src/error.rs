@@ -81,6 +81,25 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// Kafka, or what else a worker or a relay needs.
+    #[error(transparent)]
+    Streams(#[from] streams::Error),
+    /// What a worker needs.
+    #[error("the worker cannot work: {0}")]
+    Worker(String),
+    /// The audit log is not as it was written.
+    #[error("the audit log of {region} is broken at entry {at}: {reason}")]
+    Audit {
+        /// Whose.
+        region: String,
+        /// The first entry that is not as it was written.
+        at: i64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A request that makes no sense, or cannot be met here.
+    #[error("{0}")]
+    Refused(String),
     /// Logs or metrics.
     #[error(transparent)]
     Telemetry(#[from] telemetry::Error),

@@ -27,6 +27,23 @@ pub const DEMO_PAUSE: Duration = Duration::from_millis(200);
 /// Bytes of an answer that it reads.
 pub const DEMO_ANSWER_BYTES: usize = 1024 * 1024;
 
+// What follows a booking ----------------------------------------------------------------------------------------------
+
+/// Instances of the component that takes records which are kept while they have nothing to do.
+pub const FOLLOWING_IDLE: usize = 8;
+/// Batches of the journal that `up` hands over together, and records of one call.
+pub const BUS_BATCHES: i64 = 64;
+/// See [`BUS_BATCHES`].
+pub const BUS_RECORDS: usize = 256;
+/// Pauses after the journal could not be read, and before a record is tried again: the first, and the longest.
+pub const BUS_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
+/// Tries of a record, after which it is left out: about a minute.
+pub const BUS_TRIES: u32 = 10;
+/// How often the component is told that time has passed while nothing happens.
+pub const BUS_TICK: Duration = Duration::from_secs(1);
+/// Rows of the audit log that are read together.
+pub const AUDIT_ROWS: i64 = 5_000;
+
 // Accounts of another region -----------------------------------------------------------------------------------------
 
 /// How long it may take to ask the region of the accounts who somebody is.

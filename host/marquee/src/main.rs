@@ -3,6 +3,7 @@
 //! A command fails with exit code 1 and the reason as its last line on stderr; wrong usage is 2.
 
 mod accounts;
+mod bus;
 mod cli;
 mod commands;
 mod config;
@@ -11,11 +12,13 @@ mod demo;
 mod edge_node;
 mod edge_side;
 mod error;
+mod following;
 mod limits;
 mod listeners;
 mod peers;
 mod plain;
 mod platform;
+mod publishing;
 mod ready;
 mod region_node;
 mod region_side;
@@ -24,6 +27,7 @@ mod serving;
 mod settings;
 mod up;
 mod watch;
+mod worker_node;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -64,6 +68,9 @@ async fn run(command: Command) -> Result<(), Error> {
         Command::Up(up) => up::run(up).await,
         Command::Region { config } => region_node::run(&config).await,
         Command::Edge { config } => edge_node::run(&config).await,
+        Command::Worker { config } => worker_node::run(&config).await,
+        Command::Audit { storage, region } => commands::audit(storage, &region).await,
+        Command::Replay { postgres, first, last } => commands::replay(postgres, first, last).await,
         Command::Certificates { folder, nodes } => commands::certificates(&folder, &nodes),
         Command::Migrate(migrate) => commands::migrate(migrate).await,
         Command::Check { file } => commands::check(&file),

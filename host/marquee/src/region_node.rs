@@ -21,6 +21,7 @@ use crate::edge_node::client;
 use crate::error::Error;
 use crate::listeners::at;
 use crate::peers::FleetPeers;
+use crate::publishing::Publishing;
 use crate::region_side::{self, RegionSide};
 use crate::roles::Roles;
 use crate::serving::{self, StopSignal, admin_listener, certified, loader, manifest_path, until_stopped, variables};
@@ -31,8 +32,11 @@ use crate::{limits, plain};
 pub async fn run(file: &Path) -> Result<(), Error> {
     let mut stop = StopSignal::listen()?;
     // What fails fast comes first.
-    let config = RegionNode::read(file)?;
+    let mut config = RegionNode::read(file)?;
     let settings = Settings::read()?;
+    if let (Some(kafka), Some(password)) = (&mut config.kafka, &settings.kafka_password) {
+        kafka.password = Some(streams::Secret::new(password.clone()));
+    }
     let database = config.database(settings.database.clone())?;
     let tls = tls(&config)?;
     let folder = DataFolder::open(&config.data)?;
@@ -58,6 +62,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
             idempotency: hours(config.retention.idempotency_hours),
             journal: hours(config.retention.journal_days.saturating_mul(24)),
         },
+        publishing: config.kafka.as_ref().map_or(Publishing::Nowhere, Publishing::Kafka),
         health: &health,
         metrics: &metrics,
     };

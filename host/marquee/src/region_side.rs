@@ -18,6 +18,7 @@ use crate::accounts::{Mirror, Visitors};
 use crate::commands;
 use crate::data_folder::DataFolder;
 use crate::error::Error;
+use crate::publishing::{Journal, Publishing};
 use crate::roles::Roles;
 
 /// What its own replica is called, by metrics and health.
@@ -55,6 +56,8 @@ pub struct Options<'a> {
     /// What every Spin application has.
     pub base: Bindings,
     pub retention: Retention,
+    /// What becomes of what happens.
+    pub publishing: Publishing<'a>,
     pub health: &'a Health,
     pub metrics: &'a Arc<Metrics>,
 }
@@ -66,7 +69,7 @@ impl RegionSide {
         roles: &mut Roles,
         membership: impl FnOnce(&Database) -> Membership,
     ) -> Result<Self, Error> {
-        let Options { region, version, postgres, folder, base, retention, health, metrics } = options;
+        let Options { region, version, postgres, folder, base, retention, publishing, health, metrics } = options;
         let sqlite =
             base.sqlite.clone().unwrap_or_else(|| capabilities::sqlite::SqliteDatabases::new(std::collections::BTreeMap::new()));
         let mut commits = vec![sqlite.commits().watch()];
@@ -76,7 +79,7 @@ impl RegionSide {
         tracing::info!(database = name, version = number, applied, "the database is up to date");
 
         let sequencer = Sequencer::new(database.clone(), commits);
-        let wake = sequencer.wake();
+        let (wake, given) = (sequencer.wake(), sequencer.given());
         sequencer.register(health);
         let feed = Arc::new(Feed::new(database.clone(), &sequencer));
         let options = coordinator::Options {
@@ -104,6 +107,9 @@ impl RegionSide {
         tasks.spawn(sequencer.run(followers.clone()));
         tasks.spawn(follower.run(followers.clone()));
         tasks.spawn(Ticker::new(Arc::clone(&switch), coordinator.runner(), Arc::clone(metrics)).run(writers.clone()));
+        let runner = coordinator.runner();
+        let journal = Journal { region, database: &database, url: postgres, given, runner, traffic: &switch };
+        publishing.start(journal, (health, metrics), (&tasks, &writers))?;
         tasks.spawn(Upkeep::new(database, retention, coordinator.runner()).run(writers.clone()));
         tasks.spawn(deciding.run(move || ComponentLedger::new(Arc::clone(&switch)), writers.clone()));
         Ok(Self { node: Arc::new(node), coordinator, feed, traffic, tasks, writers, followers })

@@ -18,6 +18,12 @@ pub struct Settings {
     pub cache: Option<PathBuf>,
     /// `SPIN_VARIABLE_DATABASE`, as the components have it, where it is not empty.
     pub database: Option<String>,
+    /// `MARQUEE_KAFKA_PASSWORD`: instead of the file's.
+    pub kafka_password: Option<String>,
+    /// `MARQUEE_MAIL`: a worker's mail server, instead of its file's.
+    pub mail: Option<String>,
+    /// `MARQUEE_RABBITMQ`: where a worker that mirrors to RabbitMQ finds it, instead of what its file says.
+    pub rabbitmq: Option<String>,
 }
 
 const CORS: &str = "MARQUEE_CORS_ORIGINS";
@@ -29,7 +35,7 @@ impl Settings {
         Self::of(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
     }
 
-    fn of(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
+    pub(crate) fn of(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
         let cors = Cors::parse(&variable(CORS).unwrap_or_default())
             .map_err(|error| Error::Setting { name: CORS, reason: error.to_string() })?;
         let trusted_proxies = variable(PROXIES)
@@ -45,7 +51,15 @@ impl Settings {
             .or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".cache")))
             .filter(|folder| folder.is_absolute())
             .map(|folder| folder.join("marquee"));
-        Ok(Self { cors, trusted_proxies, cache, database: variable("SPIN_VARIABLE_DATABASE") })
+        Ok(Self {
+            cors,
+            trusted_proxies,
+            cache,
+            database: variable("SPIN_VARIABLE_DATABASE"),
+            kafka_password: variable("MARQUEE_KAFKA_PASSWORD"),
+            mail: variable("MARQUEE_MAIL"),
+            rabbitmq: variable("MARQUEE_RABBITMQ"),
+        })
     }
 }
 

@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::limits;
 use crate::listeners::{Addresses, Listeners};
 use crate::platform::Platform;
+use crate::publishing::Publishing;
 use crate::region_side;
 use crate::roles::Roles;
 use crate::serving::{StopSignal, admin_listener, leave, loader, manifest_path, until_ready};
@@ -59,6 +60,7 @@ pub async fn run(arguments: cli::Up) -> Result<(), Error> {
             folder: &folder,
             base,
             retention: Retention::default(),
+            publishing: Publishing::Here,
             health: &health,
             metrics: &metrics,
         };

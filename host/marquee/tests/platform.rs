@@ -61,6 +61,32 @@ async fn a_clean_stop_keeps_everything() {
     assert_eq!((again.status, again.bytes), (booking.status, booking.bytes));
 }
 
+/// Without Kafka, without a server for mail: in this process, into files.
+#[tokio::test]
+async fn what_follows_a_booking_follows_here_too() {
+    let folder = fresh_folder("follows");
+    let server = Server::start_in(Form::Up, folder.clone(), &[], &[]);
+    let (organiser, id) = Client::organiser(&server).await;
+    let show = OnSale::with(&organiser, &id, 0, 10, 6).await;
+    let booking = organiser.post_with(&unique("key"), "/api/bookings", &show.order(2)).await.expect(201);
+    let booking = booking["id"].as_str().unwrap();
+    let path = format!("/api/events/{}/analytics", show.id);
+    let figures =
+        eventually("figures", async || organiser.get(&path).await.expect(200), |it| it["totals"]["bookings"] == 1).await;
+    assert_eq!(figures["totals"]["tickets"], 2);
+    let mails = async || {
+        let files = std::fs::read_dir(folder.join("mail")).into_iter().flatten();
+        let texts: Vec<String> = files.filter_map(|file| std::fs::read_to_string(file.unwrap().path()).ok()).collect();
+        texts.iter().any(|text| text.contains("Welcome")) && texts.iter().any(|text| text.contains(booking))
+    };
+    eventually("the welcome and the tickets", mails, |there| *there).await;
+    // Once, and not again after a restart.
+    drop(organiser);
+    assert_eq!(server.interrupt(), Some(0));
+    let output = marquee(&["audit", "--region", "local", "--data", folder.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", reason(&output));
+}
+
 #[tokio::test]
 async fn wrong_usage_and_failures_say_what_to_do() {
     for (arguments, code) in [(&["up", "--colour"][..], 2), (&["fly"], 2), (&[], 2), (&["up", "--port", "many"], 2)] {
@@ -214,7 +240,7 @@ async fn a_new_version_takes_over_without_a_failed_request() {
     let folder = fresh_folder("watch");
     let manifest = std::fs::read_to_string(root().join("spin.toml")).unwrap();
     let built = root().join("target/wasm32-wasip2/wasm");
-    for name in ["auth", "booking", "catalog", "ledger", "payment", "spin_adapter", "web"] {
+    for name in ["auth", "booking", "catalog", "ledger", "operations", "payment", "spin_adapter", "web", "worker"] {
         std::fs::copy(built.join(format!("{name}.wasm")), folder.join(format!("{name}.wasm"))).unwrap();
     }
     let copy = folder.join("spin.toml");

@@ -37,6 +37,8 @@ pub const LEASE_ROUND: Duration = Duration::from_millis(500);
 pub const LEASE_MARGIN: Duration = Duration::from_millis(250);
 /// How long a round may take before its connection is given up.
 pub const LEASE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How often it is looked whether this node is still the one that does what only one does, where nobody says.
+pub const RUNNER_LOOK: Duration = Duration::from_millis(250);
 /// Pause after a round that failed.
 pub const LEASE_RETRY: Duration = Duration::from_millis(100);
 /// Least time between two rounds, however often other nodes tell of changes.

@@ -68,6 +68,8 @@ pub struct Sequencer {
     wake: Wake,
     /// Told of every commit of a component.
     commits: Vec<watch::Receiver<u64>>,
+    /// The last position that is known to be given.
+    given: watch::Sender<i64>,
     /// Since when it has been failing.
     failing: Arc<Mutex<Option<Instant>>>,
 }
@@ -77,13 +79,19 @@ impl Sequencer {
     #[must_use]
     pub fn new(database: Database, commits: Vec<watch::Receiver<u64>>) -> Self {
         let (facts, _) = broadcast::channel(limits::FEED_BATCHES);
-        Self { database, facts, wake: Wake::default(), commits, failing: Arc::default() }
+        Self { database, facts, wake: Wake::default(), commits, given: watch::Sender::new(0), failing: Arc::default() }
     }
 
     /// Wakes it.
     #[must_use]
     pub fn wake(&self) -> Wake {
         self.wake.clone()
+    }
+
+    /// The last position that is known to be given: who reads the journal by position looks when this has changed.
+    #[must_use]
+    pub fn given(&self) -> watch::Receiver<i64> {
+        self.given.subscribe()
     }
 
     /// Where what it publishes can be heard.
@@ -132,6 +140,8 @@ impl Sequencer {
                     } else {
                         published = Some(counter);
                     }
+                    let given = published.unwrap_or(counter);
+                    self.given.send_if_modified(|last| given > std::mem::replace(last, given.max(*last)));
                     if more {
                         continue;
                     }

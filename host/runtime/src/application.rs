@@ -1,5 +1,6 @@
 //! A version of the application in one role: what the role offers its components, and their instances.
 
+use crate::consumer::ConsumerInstance;
 use crate::failure::Failure;
 use crate::handler::{Handler, RequestBody, ResponseBody, Stats, empty};
 use crate::instance::Template;
@@ -96,6 +97,15 @@ impl Application {
         })
     }
 
+    /// A driver for the component that exports `marquee:kafka/consumer`; none where no component does.
+    #[must_use]
+    pub fn consumer(&self) -> Option<ConsumerInstance> {
+        self.version.loaded().find_map(|(component, loaded)| {
+            let pre = loaded.exports.consumer.clone()?;
+            Some(ConsumerInstance::new(template(&self.version, component, &self.bindings), pre))
+        })
+    }
+
     /// Requests and instances of every component that answers HTTP.
     pub fn stats(&self) -> impl Iterator<Item = (&str, Stats)> {
         self.handlers.iter().map(|(name, handler)| (name.as_str(), handler.stats()))
@@ -112,6 +122,9 @@ impl Application {
         }
         if let Some(ledger) = self.ledger() {
             ledger.check().await.map_err(|failure| unhealthy("ledger", failure.to_string()))?;
+        }
+        if let Some(consumer) = self.consumer() {
+            consumer.check().await.map_err(|failure| unhealthy("consumer", failure.to_string()))?;
         }
         for probe in probes {
             self.probe(probe).await.map_err(|reason| unhealthy(&probe.component, reason))?;

@@ -21,7 +21,7 @@
 //! | [`cache`] | compiled code on disk |
 //! | [`version`], [`application`], [`switch`] | the application: loaded, in a role, exchanged |
 //! | [`handler`] | requests into instances |
-//! | [`ledger`] | the long-lived instance of the component `ledger` |
+//! | [`ledger`], `consumer` | the long-lived instances of the component `ledger`, and of the one that takes Kafka's records; `driven` is what they share |
 //!
 //! # Invariants
 //! - An instance ends with its own requests and takes nobody else's with it: a trap, a loop and exhausted memory are bounded
@@ -34,6 +34,8 @@
 pub mod application;
 pub mod cache;
 pub mod compose;
+mod consumer;
+mod driven;
 pub mod engine;
 mod failure;
 pub mod handler;
@@ -47,6 +49,7 @@ pub mod version;
 
 pub use application::{Application, Probe, Unhealthy};
 pub use cache::Cache;
+pub use consumer::ConsumerInstance;
 pub use engine::{Allocation, Engine, EngineError};
 pub use failure::Failure;
 pub use handler::{RequestBody, ResponseBody, Stats, empty};

@@ -5,6 +5,7 @@ use crate::compose::{self, ComposeError, Part};
 use crate::engine::Engine;
 use crate::limits;
 use crate::manifest::{self, Manifest};
+use capabilities::consumer_component::ConsumerComponentPre;
 use capabilities::ledger_component::LedgerComponentPre;
 use capabilities::{InstanceState, LinkSet};
 use sha2::{Digest as _, Sha256};
@@ -25,11 +26,13 @@ pub enum Mode {
 }
 
 /// Packages whose interfaces this host brings itself in [`Mode::Native`].
-const OURS: [&str; 3] = ["marquee:booking", "marquee:edge", "marquee:mail"];
+const OURS: [&str; 4] = ["marquee:booking", "marquee:edge", "marquee:kafka", "marquee:mail"];
 /// What a component that answers HTTP exports.
 const HTTP: &str = "wasi:http/handler@0.3.0";
 /// What the component that decides about bookings exports.
 const LEDGER: &str = "marquee:booking/ledger@0.1.0";
+/// What the component that follows what has happened exports.
+const CONSUMER: &str = "marquee:kafka/consumer@0.1.0";
 
 /// Why an application cannot be loaded. Each names the component.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +101,7 @@ pub(crate) struct Loaded {
 pub(crate) struct Exports {
     pub(crate) http: Option<ServicePre<InstanceState>>,
     pub(crate) ledger: Option<LedgerComponentPre<InstanceState>>,
+    pub(crate) consumer: Option<ConsumerComponentPre<InstanceState>>,
 }
 
 /// An application as it was loaded: its manifest, and its components' digests and compiled code. Never changes; roles
@@ -278,8 +282,9 @@ fn link(linker: &Linker<InstanceState>, name: &str, component: &Component) -> Re
     let pre: InstancePre<InstanceState> = linker.instantiate_pre(component).map_err(failed)?;
     let has = |interface: &str| component.get_export_index(None, interface).is_some();
     let http = has(HTTP).then(|| ServicePre::new(pre.clone())).transpose().map_err(failed)?;
-    let ledger = has(LEDGER).then(|| LedgerComponentPre::new(pre)).transpose().map_err(failed)?;
-    Ok(Exports { http, ledger })
+    let ledger = has(LEDGER).then(|| LedgerComponentPre::new(pre.clone())).transpose().map_err(failed)?;
+    let consumer = has(CONSUMER).then(|| ConsumerComponentPre::new(pre)).transpose().map_err(failed)?;
+    Ok(Exports { http, ledger, consumer })
 }
 
 fn id(manifest: &Manifest, mode: Mode, components: &BTreeMap<String, Loaded>) -> String {

@@ -133,13 +133,7 @@ async fn metrics_health(State(sources): State<Sources>) -> Response {
 
 /// How the node's circuit breakers are.
 async fn breakers(State(sources): State<Sources>) -> Response {
-    #[derive(Serialize)]
-    struct Breaker {
-        name: String,
-        state: crate::BreakerState,
-    }
-    let states = sources.metrics.breakers().states();
-    let breakers: Vec<_> = states.into_iter().map(|(name, state)| Breaker { name, state }).collect();
+    let breakers = sources.metrics.breakers().lines();
     ([(header::CACHE_CONTROL, "no-store")], Json(serde_json::json!({ "breakers": breakers }))).into_response()
 }
 
@@ -210,10 +204,10 @@ mod tests {
     async fn breakers_are_shown_and_reset() {
         struct One(Arc<std::sync::atomic::AtomicBool>);
         impl crate::Guards for One {
-            fn states(&self) -> Vec<(String, crate::BreakerState)> {
+            fn lines(&self) -> Vec<crate::BreakerLine> {
                 let closed = self.0.load(std::sync::atomic::Ordering::Relaxed);
                 let state = if closed { crate::BreakerState::Closed } else { crate::BreakerState::HalfOpen };
-                vec![("eu/eu-1".to_owned(), state)]
+                vec![crate::BreakerLine { name: "eu/eu-1".to_owned(), state, counts: None }]
             }
             fn reset(&self) {
                 self.0.store(true, std::sync::atomic::Ordering::Relaxed);
@@ -228,6 +222,29 @@ mod tests {
         let (status, text) = ask(&sources, "POST", "/metrics/circuit-breakers/reset").await;
         assert!(status == 200 && text.ends_with(half_open), "{text}");
         assert!(get(&sources, "/metrics/circuit-breakers").await.1.contains("\"closed\""));
+    }
+
+    #[tokio::test]
+    async fn breakers_that_count_show_their_counts() {
+        let sources = sources();
+        let options = crate::BreakerOptions { failures: 1, ..crate::BreakerOptions::default() };
+        let breaker = crate::Breaker::new("redis/a:6379", options);
+        sources.metrics.breakers().add(breaker.clone());
+        breaker.permit().unwrap().succeeded();
+        breaker.permit().unwrap().failed();
+        assert!(breaker.permit().is_err());
+        let (_, text) = get(&sources, "/metrics/circuit-breakers").await;
+        let shown: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        let line = serde_json::json!({"name": "redis/a:6379", "state": "open", "succeeded": 1, "failed": 1, "rejected": 1});
+        assert_eq!(shown["breakers"], serde_json::json!([line]));
+        for _ in 0..2 {
+            let (_, text) = get(&sources, "/metrics").await;
+            let count = "marquee_circuit_breaker_calls_total{breaker=\"redis/a:6379\",outcome=\"rejected\"} 1\n";
+            assert!(text.contains(count), "{text}");
+            assert!(text.contains("marquee_circuit_breaker_state{breaker=\"redis/a:6379\"} 1\n"), "{text}");
+        }
+        ask(&sources, "POST", "/metrics/circuit-breakers/reset").await;
+        assert!(breaker.permit().is_ok());
     }
 
     #[tokio::test]

@@ -4,6 +4,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use serde::Serialize;
 
+use crate::breaker::BreakerCounts;
+
 /// How a circuit breaker is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -26,10 +28,22 @@ impl BreakerState {
     }
 }
 
+/// What operators see of one breaker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BreakerLine {
+    /// Its name, which comes from the configuration.
+    pub name: String,
+    /// How it is.
+    pub state: BreakerState,
+    /// What has come of calls, where it counts them.
+    #[serde(flatten)]
+    pub counts: Option<BreakerCounts>,
+}
+
 /// Breakers of one part of a node.
 pub trait Guards: Send + Sync + 'static {
-    /// Their names, which come from the configuration, and how they are.
-    fn states(&self) -> Vec<(String, BreakerState)>;
+    /// How they are. Their number is bounded: each is a label.
+    fn lines(&self) -> Vec<BreakerLine>;
     /// Tries now what is left alone.
     fn reset(&self);
 }
@@ -40,7 +54,7 @@ pub struct Breakers(Arc<RwLock<Vec<Box<dyn Guards>>>>);
 
 impl std::fmt::Debug for Breakers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_map().entries(self.states()).finish()
+        f.debug_map().entries(self.lines().into_iter().map(|line| (line.name, line.state))).finish()
     }
 }
 
@@ -50,10 +64,10 @@ impl Breakers {
         self.0.write().unwrap_or_else(PoisonError::into_inner).push(Box::new(guards));
     }
 
-    /// Their names, and how they are.
+    /// How they are.
     #[must_use]
-    pub fn states(&self) -> Vec<(String, BreakerState)> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).iter().flat_map(|guards| guards.states()).collect()
+    pub fn lines(&self) -> Vec<BreakerLine> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).iter().flat_map(|guards| guards.lines()).collect()
     }
 
     /// Tries now whatever is left alone.

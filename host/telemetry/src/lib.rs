@@ -4,17 +4,21 @@
 //! [`Metrics::before_scrape`]); the admin listener ([`admin`]) answers from that, without any I/O of its own.
 
 pub mod admin;
+mod breaker;
 mod breakers;
 mod health;
 pub mod limits;
 pub mod logs;
 mod metrics;
 mod redact;
+mod streams;
 
-pub use breakers::{BreakerState, Breakers, Guards};
+pub use breaker::{Breaker, BreakerCounts, BreakerOptions, Permit, Rejected};
+pub use breakers::{BreakerLine, BreakerState, Breakers, Guards};
 pub use health::{Finding, Health, Needed, Overall, State};
 pub use metrics::{FailureKind, Metrics, RequestLabels, Role};
 pub use redact::url as redact_url;
+pub use streams::Streams;
 
 /// Why telemetry could not start.
 #[derive(Debug, thiserror::Error)]

@@ -17,3 +17,15 @@ pub const DURATION_BUCKETS: &[f64] =
 
 /// Upper bounds of commands in a ledger batch; the interface permits 256.
 pub const BATCH_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
+/// Failures in a row after which a circuit breaker opens, where nobody says otherwise.
+pub const BREAKER_FAILURES: u32 = 5;
+/// How long it is open the first time: what was only restarted is back by then.
+pub const BREAKER_OPEN: Duration = Duration::from_millis(500);
+/// How long it is open at most, so that what is well again is found soon.
+pub const BREAKER_LONGEST: Duration = Duration::from_secs(10);
+/// When to ask again while somebody else is trying.
+pub const BREAKER_TRYING: Duration = Duration::from_millis(100);
+
+/// Upper bounds of records in one call of a consumer's handler.
+pub const STREAM_BATCH_BUCKETS: &[f64] = &[0.0, 1.0, 4.0, 16.0, 64.0, 128.0, 256.0, 512.0, 1024.0];

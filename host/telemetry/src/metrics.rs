@@ -1,7 +1,7 @@
 //! Prometheus metrics: one registry a node, every label from a closed set.
 
 use std::collections::HashSet;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use prometheus::{
@@ -9,8 +9,10 @@ use prometheus::{
 };
 
 use crate::Error;
-use crate::breakers::Breakers;
+use crate::breaker::BreakerCounts;
+use crate::breakers::{BreakerLine, Breakers};
 use crate::limits::{BATCH_BUCKETS, DURATION_BUCKETS, LABEL_SETS};
+use crate::streams::Streams;
 
 /// In what part of a node a request was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,9 +87,13 @@ pub struct Metrics {
     failures: IntCounterVec,
     tick_failures: IntCounterVec,
     breakers: GaugeVec,
+    breaker_calls: IntCounterVec,
+    /// Held while breakers are copied into their families.
+    copying: Mutex<()>,
     guards: Breakers,
     calls: IntCounterVec,
     merged: Histogram,
+    streams: Streams,
     routes: RwLock<HashSet<Box<str>>>,
     hooks: RwLock<Vec<Hook>>,
 }
@@ -102,8 +108,10 @@ impl Metrics {
     /// A registry with every family of ours in it.
     pub fn new() -> Result<Self, Error> {
         let histogram = |name: &str, help: &str, buckets: &[f64]| HistogramOpts::new(name, help).buckets(buckets.to_vec());
+        let registry = Registry::new();
         let made = Self {
-            registry: Registry::new(),
+            streams: Streams::new(&registry)?,
+            registry,
             requests: HistogramVec::new(
                 histogram(
                     "http_server_request_duration_seconds",
@@ -146,6 +154,11 @@ impl Metrics {
                 ),
                 &["breaker"],
             )?,
+            breaker_calls: IntCounterVec::new(
+                Opts::new("marquee_circuit_breaker_calls_total", "Calls of things outside, by what came of them."),
+                &["breaker", "outcome"],
+            )?,
+            copying: Mutex::default(),
             calls: IntCounterVec::new(
                 Opts::new("marquee_fleet_requests_total", "Requests to nodes of a region, by what came of them."),
                 &["region", "kind", "outcome"],
@@ -168,6 +181,7 @@ impl Metrics {
         made.registry.register(Box::new(made.failures.clone()))?;
         made.registry.register(Box::new(made.tick_failures.clone()))?;
         made.registry.register(Box::new(made.breakers.clone()))?;
+        made.registry.register(Box::new(made.breaker_calls.clone()))?;
         made.registry.register(Box::new(made.calls.clone()))?;
         made.registry.register(Box::new(made.merged.clone()))?;
         Ok(made)
@@ -228,6 +242,12 @@ impl Metrics {
         self.merged.observe(f64::from(u32::try_from(commands).unwrap_or(u32::MAX)));
     }
 
+    /// What goes through Kafka and RabbitMQ.
+    #[must_use]
+    pub fn streams(&self) -> &Streams {
+        &self.streams
+    }
+
     /// Runs `hook` before every scrape: for gauges that are cheap to read and change all the time.
     pub fn before_scrape(&self, hook: impl Fn(&Self) + Send + Sync + 'static) {
         self.hooks.write().unwrap_or_else(PoisonError::into_inner).push(Box::new(hook));
@@ -238,12 +258,29 @@ impl Metrics {
         for hook in self.hooks.read().unwrap_or_else(PoisonError::into_inner).iter() {
             hook(self);
         }
-        for (breaker, state) in self.guards.states() {
-            self.breakers.with_label_values(&[&breaker]).set(state.as_number());
-        }
+        let families = {
+            let _alone = self.copying.lock().unwrap_or_else(PoisonError::into_inner);
+            self.copy_breakers();
+            self.registry.gather()
+        };
         let mut text = Vec::with_capacity(16 * 1024);
-        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        TextEncoder::new().encode(&families, &mut text)?;
         Ok(text)
+    }
+
+    /// Says how breakers are. Anew each time: those that are no more, because their address is used no more, must not stay.
+    fn copy_breakers(&self) {
+        self.breakers.reset();
+        self.breaker_calls.reset();
+        for BreakerLine { name, state, counts } in self.guards.lines() {
+            let gauge = self.breakers.with_label_values(&[&name]);
+            // Of several with one name, the worst.
+            gauge.set(gauge.get().max(state.as_number()));
+            let Some(BreakerCounts { succeeded, failed, rejected }) = counts else { continue };
+            for (outcome, count) in [("succeeded", succeeded), ("failed", failed), ("rejected", rejected)] {
+                self.breaker_calls.with_label_values(&[name.as_str(), outcome]).inc_by(count);
+            }
+        }
     }
 
     /// A route's label. Templates come from manifests, which may be switched while the node runs: their number stays bounded.

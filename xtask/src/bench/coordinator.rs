@@ -8,7 +8,7 @@ use crate::{
     build,
     fleet::Fleet,
     node::Node,
-    services::Services,
+    services::{Kind, Services},
     step::{cargo, command, output, run as run_command, say, step},
 };
 use anyhow::{Context, Result, ensure};
@@ -43,7 +43,7 @@ pub fn run() -> Result<()> {
         run_command(&mut build::host("build", &["--example", "ledger_bench", "--example", "feed_latency"]))
     })?;
     say(&super::machine()?);
-    let services = Services::start()?;
+    let services = Services::start(&[Kind::Postgres])?;
     let transactions = beneath(&services.database("beneath")?)?;
     let sold = end_to_end(&services.database("end_to_end")?)?;
     let ratio = sold / transactions;

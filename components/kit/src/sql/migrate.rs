@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Whether this instance has seen an up-to-date database.
 static DONE: AtomicBool = AtomicBool::new(false);
 
+/// As often as asked; free once this instance has seen it done.
 pub(super) async fn once(connection: &Connection) -> Result<(), Error> {
     if DONE.load(Ordering::Relaxed) {
         return Ok(());
@@ -27,20 +28,19 @@ async fn version(connection: &Connection) -> Result<usize, Error> {
 }
 
 /// Applies what is missing, in one transaction that only one instance can be in at a time; the others then find it done.
-async fn migrate(connection: &Connection) -> Result<(), Error> {
-    let engine = match connection {
-        Connection::Sqlite(_) => {
+pub(super) async fn migrate(connection: &Connection) -> Result<(), Error> {
+    let engine = connection.engine();
+    match engine {
+        Engine::Sqlite => {
             // Not possible in a transaction; it stays with the file.
             connection.run("PRAGMA journal_mode = WAL", Vec::new()).await?;
             connection.run("BEGIN IMMEDIATE", Vec::new()).await?;
-            Engine::Sqlite
         }
-        Connection::Postgres(_) => {
+        Engine::Postgres => {
             connection.run("BEGIN", Vec::new()).await?;
             connection.run(postgres::MIGRATION_LOCK, Vec::new()).await?;
-            Engine::Postgres
         }
-    };
+    }
     connection.run(VERSION_TABLE, Vec::new()).await?;
     let applied = version(connection).await?;
     for (index, migration) in MIGRATIONS.iter().enumerate().skip(applied) {

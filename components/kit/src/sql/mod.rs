@@ -7,12 +7,15 @@ mod migrate;
 pub mod postgres;
 mod row;
 mod sqlite;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod value;
 
 pub use row::{FromRow, RowReader};
 pub use value::Value;
 
 use crate::{config, problem::Problem};
+use migrations::Engine;
 use std::sync::OnceLock;
 
 /// What went wrong, as far as a caller can act on it.
@@ -47,6 +50,8 @@ pub struct Tx {
 enum Connection {
     Sqlite(sqlite::Connection),
     Postgres(postgres::Connection),
+    #[cfg(feature = "testing")]
+    Testing(testing::Connection),
 }
 
 /// The variable `database`: read once an instance, since it never changes under it.
@@ -68,6 +73,10 @@ pub async fn on_postgres() -> Result<bool, Problem> {
 }
 
 async fn connect() -> Result<Connection, Problem> {
+    #[cfg(feature = "testing")]
+    if let Some(connection) = testing::connect()? {
+        return Ok(Connection::Testing(connection));
+    }
     let address = address().await?;
     let connection = if address.is_empty() {
         Connection::Sqlite(sqlite::Connection::open().await?)
@@ -90,20 +99,25 @@ pub async fn read() -> Result<Tx, Problem> {
 
 async fn begin(write: bool) -> Result<Tx, Problem> {
     let connection = connect().await?;
-    if let Connection::Postgres(_) = connection {
+    let engine = connection.engine();
+    if engine == Engine::Postgres {
         // Spin pools connections as they are left: one whose transaction was dropped may come back with it still open. Outside of a
         // transaction this is a warning at most.
         connection.run("ROLLBACK", Vec::new()).await?;
     }
-    let (begin, clock) = match (&connection, write) {
-        (Connection::Sqlite(_), true) => ("BEGIN IMMEDIATE", sqlite::CLOCK),
-        (Connection::Sqlite(_), false) => ("BEGIN", sqlite::CLOCK),
-        (Connection::Postgres(_), true) => ("BEGIN", postgres::CLOCK),
-        (Connection::Postgres(_), false) => ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", postgres::CLOCK),
+    let (begin, clock) = match (engine, write) {
+        (Engine::Sqlite, true) => ("BEGIN IMMEDIATE", sqlite::CLOCK),
+        (Engine::Sqlite, false) => ("BEGIN", sqlite::CLOCK),
+        (Engine::Postgres, true) => ("BEGIN", postgres::CLOCK),
+        (Engine::Postgres, false) => ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", postgres::CLOCK),
     };
     connection.run(begin, Vec::new()).await?;
     let mut tx = Tx { connection, now: 0 };
     (tx.now,) = tx.one(clock, []).await?.ok_or_else(|| Error::Other("the database has no clock".into()))?;
+    #[cfg(feature = "testing")]
+    if let Some(now) = testing::now() {
+        tx.now = now;
+    }
     Ok(tx)
 }
 
@@ -154,10 +168,21 @@ impl Tx {
 }
 
 impl Connection {
+    fn engine(&self) -> Engine {
+        match self {
+            Self::Sqlite(_) => Engine::Sqlite,
+            Self::Postgres(_) => Engine::Postgres,
+            #[cfg(feature = "testing")]
+            Self::Testing(connection) => connection.engine(),
+        }
+    }
+
     async fn query(&self, statement: &str, parameters: Vec<Value>) -> Result<Vec<Vec<Value>>, Error> {
         match self {
             Self::Sqlite(connection) => connection.query(statement, parameters).await,
             Self::Postgres(connection) => connection.query(statement, parameters).await,
+            #[cfg(feature = "testing")]
+            Self::Testing(connection) => connection.query(statement, &parameters).map(|(rows, _)| rows),
         }
     }
 
@@ -165,6 +190,8 @@ impl Connection {
         match self {
             Self::Sqlite(connection) => connection.execute(statement, parameters).await,
             Self::Postgres(connection) => connection.execute(statement, parameters).await,
+            #[cfg(feature = "testing")]
+            Self::Testing(connection) => connection.query(statement, &parameters).map(|(_, changed)| changed),
         }
     }
 
@@ -173,6 +200,8 @@ impl Connection {
         match self {
             Self::Sqlite(connection) => connection.query(statement, parameters).await.map(drop),
             Self::Postgres(connection) => connection.execute(statement, parameters).await.map(drop),
+            #[cfg(feature = "testing")]
+            Self::Testing(connection) => connection.query(statement, &parameters).map(drop),
         }
     }
 }

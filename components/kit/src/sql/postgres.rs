@@ -59,6 +59,8 @@ impl Session {
         Ok(match super::connect().await? {
             super::Connection::Postgres(connection) => Some(Self(connection)),
             super::Connection::Sqlite(_) => None,
+            #[cfg(feature = "testing")]
+            super::Connection::Testing(_) => None,
         })
     }
 
@@ -149,7 +151,7 @@ fn error(error: pg::Error) -> Error {
 }
 
 /// By SQLSTATE (PostgreSQL manual, appendix A).
-fn classify(code: &str, text: String) -> Error {
+pub(super) fn classify(code: &str, text: String) -> Error {
     match code {
         "23505" => Error::Unique(text),
         // Integrity constraints.

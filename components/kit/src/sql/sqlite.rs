@@ -30,7 +30,7 @@ impl Connection {
 }
 
 /// `$2` as `?2`: SQLite numbers `$n` by first appearance, not by n.
-fn numbered(statement: &str) -> String {
+pub(super) fn numbered(statement: &str) -> String {
     let mut text = String::with_capacity(statement.len());
     let mut quoted = false;
     for character in statement.chars() {
@@ -71,7 +71,7 @@ fn error(error: sqlite::Error) -> Error {
 }
 
 /// Constraints and locks are only told apart by their text.
-fn classify(text: &str) -> Error {
+pub(super) fn classify(text: &str) -> Error {
     if text.contains("UNIQUE constraint failed") {
         Error::Unique(text.to_owned())
     } else if text.contains("constraint failed") {

@@ -1,64 +1,31 @@
 //! Receipts, as JSON and as PDF.
 
 mod accept;
-mod pdf;
-mod sheet;
 
 use crate::{
     domain::{Payment, Status},
     links, show,
-    view::{Money, View},
+    view::View,
 };
+use ::receipt::{self as receipts, Booking, Event, Item, Money, Paid, Receipt};
 use accept::Representation;
 use kit::{
-    Answer, Problem, Request, Response, claims, params, problem,
+    Answer, Problem, Request, Response, claims, problem,
     sql::{self, Tx},
-    time,
 };
 use serde::Serialize;
 
-/// What was bought, and what was paid for it.
+/// A receipt's JSON, its fields in the order they are shown in.
 #[derive(Debug, Serialize)]
-pub struct Receipt {
-    number: String,
-    issued_at: String,
+struct Document<'a> {
+    number: &'a str,
+    issued_at: &'a str,
     payment: View,
-    booking: Booking,
-    event: Event,
-    items: Vec<Item>,
-    total: Money,
-    refunded: Money,
-}
-
-#[derive(Debug, Serialize)]
-struct Booking {
-    id: String,
-    event_id: String,
-    created_at: String,
-}
-
-#[derive(Debug, Serialize)]
-struct Event {
-    title: String,
-    venue: Venue,
-    starts_at: String,
-    timezone: String,
-}
-
-#[derive(Debug, Serialize)]
-struct Venue {
-    name: String,
-    city: String,
-    country: String,
-}
-
-#[derive(Debug, Serialize)]
-struct Item {
-    ticket_type_id: String,
-    name: String,
-    quantity: u32,
-    unit_price: Money,
-    total: Money,
+    booking: &'a Booking,
+    event: &'a Event,
+    items: &'a [Item],
+    total: &'a Money,
+    refunded: &'a Money,
 }
 
 /// `GET /api/payments/{id}/receipt`
@@ -74,65 +41,33 @@ pub async fn show(request: Request) -> Answer {
         return Err(Problem::new(problem::WRONG_STATE, "There is a receipt once the payment is completed."));
     }
     let mut tx = sql::read().await?;
-    let receipt = read(&mut tx, &payment, View::new(&payment, &base)?).await?;
+    let receipt = read(&mut tx, &payment).await?;
     tx.rollback().await?;
     let response = match representation {
-        Representation::Json => Response::json(200, &receipt)?,
+        Representation::Json => Response::json(200, &document(&receipt, View::new(&payment, &base)?))?,
         Representation::Pdf => {
             let disposition = format!("inline; filename=\"receipt-{}.pdf\"", receipt.number);
-            Response::new(200, "application/pdf", pdf::render(&receipt)?).header("content-disposition", disposition)
+            Response::new(200, "application/pdf", receipts::render(&receipt)?).header("content-disposition", disposition)
         }
     };
     Ok(response.header("vary", "accept").header("cache-control", "private, no-cache"))
 }
 
-kit::row! {
-    struct EventRow {
-        title: String,
-        venue_name: String,
-        city: String,
-        country: String,
-        starts_at: i64,
-        timezone: String,
-        booked_at: i64,
-    }
+async fn read(tx: &mut Tx, payment: &Payment) -> Result<Receipt, Problem> {
+    let paid = Paid {
+        id: payment.id.clone(),
+        booking: payment.booking.clone(),
+        event: payment.event.clone(),
+        amount: payment.amount,
+        currency: payment.currency.clone(),
+        refunded: payment.refunded,
+        completed_at: payment.details.completed_at.unwrap_or(payment.created_at),
+    };
+    let missing = || Problem::internal(format_args!("payment {}: its booking or event is gone", payment.id));
+    receipts::read(tx, &paid).await?.ok_or_else(missing)
 }
 
-async fn read(tx: &mut Tx, payment: &Payment, view: View) -> Result<Receipt, Problem> {
-    let missing = || Problem::internal(format_args!("payment {}: its booking or event is gone", payment.id));
-    let statement = "SELECT e.title, e.venue_name, e.city, e.country, e.starts_at, e.timezone, b.created_at \
-                     FROM bookings b JOIN events e ON e.id = b.event WHERE b.id = $1";
-    let event: EventRow = tx.one(statement, params![&payment.booking]).await?.ok_or_else(missing)?;
-    let statement = "SELECT i.ticket_type, t.name, i.quantity, i.unit_price FROM booking_items i \
-                     JOIN ticket_types t ON t.id = i.ticket_type WHERE i.booking = $1 ORDER BY i.ordinal";
-    let items: Vec<(String, String, u32, i64)> = tx.all(statement, params![&payment.booking]).await?;
-    let money = |amount| Money { amount, currency: payment.currency.clone() };
-    Ok(Receipt {
-        number: payment.id.to_uppercase().replace('_', "-"),
-        issued_at: time::format(payment.details.completed_at.unwrap_or(payment.created_at)),
-        booking: Booking {
-            id: payment.booking.clone(),
-            event_id: payment.event.clone(),
-            created_at: time::format(event.booked_at),
-        },
-        payment: view,
-        event: Event {
-            title: event.title,
-            venue: Venue { name: event.venue_name, city: event.city, country: event.country },
-            starts_at: time::format(event.starts_at),
-            timezone: event.timezone,
-        },
-        items: items
-            .into_iter()
-            .map(|(ticket_type_id, name, quantity, unit_price)| Item {
-                ticket_type_id,
-                name,
-                quantity,
-                unit_price: money(unit_price),
-                total: money(unit_price.saturating_mul(i64::from(quantity))),
-            })
-            .collect(),
-        total: money(payment.amount),
-        refunded: money(payment.refunded),
-    })
+fn document(receipt: &Receipt, payment: View) -> Document<'_> {
+    let Receipt { number, issued_at, booking, event, items, total, refunded } = receipt;
+    Document { number, issued_at, payment, booking, event, items, total, refunded }
 }

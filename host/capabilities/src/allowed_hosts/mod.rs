@@ -3,6 +3,9 @@
 //! An entry is `scheme://host[:port]`. Each part may be `*`; a host may be `*.example.com` (its subdomains, not
 //! itself), an address, a network as `10.0.0.0/8`, or `self` (the application); a port may be a range `8000..9000`,
 //! its end excluded. Without a port, the scheme's own is meant.
+//!
+//! Sentinels and clusters of Redis are granted as what they speak, `redis` or `rediss` (Redis over TLS): each host that an
+//! address names must be.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -208,7 +211,7 @@ fn default_port(scheme: &str) -> Option<u16> {
         "https" => Some(443),
         "postgres" => Some(5432),
         "mysql" => Some(3306),
-        "redis" => Some(6379),
+        "redis" | "rediss" => Some(6379),
         "mqtt" => Some(1883),
         _ => None,
     }

@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf};
 
 use futures::future::BoxFuture;
-use jiff::{Timestamp, fmt::rfc2822};
+use jiff::Timestamp;
 
 use super::{Error, Mailer, Message, check, mime};
 use crate::limits;
@@ -23,9 +23,8 @@ impl FileMailer {
     }
 
     async fn write(&self, message: &Message) -> io::Result<()> {
-        let date = rfc2822::to_string(&Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC)).map_err(io::Error::other)?;
         let domain = self.from.rsplit_once('@').map_or("localhost", |(_, domain)| domain);
-        let mail = mime::render(message, &self.from, domain, &date);
+        let mail = mime::render(message, &self.from, domain, &mime::date(Timestamp::now()), true);
         tokio::fs::create_dir_all(&self.folder).await?;
         // Whoever looks finds whole messages only.
         let unfinished = self.folder.join(format!(".{}.tmp", message.id));

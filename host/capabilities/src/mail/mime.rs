@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
+use jiff::{Timestamp, fmt::rfc2822, tz::TimeZone};
+
 use super::{Attachment, Message};
 
 /// Text stays readable where its lines are no longer than this; RFC 5322 allows 998 bytes.
@@ -12,14 +14,21 @@ const LINE_BYTES: usize = 900;
 const MIXED: &str = "=_marquee_mixed";
 const ALTERNATIVE: &str = "=_marquee_alternative";
 
-/// The whole message. `date` is as RFC 5322 has it, `domain` is what comes after the `@` of its `Message-ID`.
-pub(super) fn render(message: &Message, from: &str, domain: &str, date: &str) -> String {
+/// A date as RFC 5322 has it.
+pub(super) fn date(at: Timestamp) -> String {
+    // What cannot be written so lies thousands of years away.
+    rfc2822::to_string(&at.to_zoned(TimeZone::UTC)).unwrap_or_default()
+}
+
+/// The whole message. `date` is as RFC 5322 has it, `domain` is what comes after the `@` of its `Message-ID`. Where the way to its receiver
+/// does not take `eight_bits`, all of it but addresses is ASCII.
+pub(super) fn render(message: &Message, from: &str, domain: &str, date: &str, eight_bits: bool) -> String {
     let mut mail = String::new();
     let _ = write!(mail, "Date: {date}\r\nFrom: {from}\r\nTo: {}\r\nMessage-ID: <{}@{domain}>\r\n", message.to, message.id);
     let _ = write!(mail, "Subject: {}\r\nMIME-Version: 1.0\r\n", header_text(&message.subject));
-    let text = part("text/plain; charset=utf-8", &message.text);
+    let text = part("text/plain; charset=utf-8", &message.text, eight_bits);
     let body = match &message.html {
-        Some(html) => multipart("alternative", ALTERNATIVE, &[text, part("text/html; charset=utf-8", html)]),
+        Some(html) => multipart("alternative", ALTERNATIVE, &[text, part("text/html; charset=utf-8", html, eight_bits)]),
         None => text,
     };
     if message.attachments.is_empty() {
@@ -40,8 +49,10 @@ fn multipart(kind: &str, boundary: &str, parts: &[String]) -> String {
     text
 }
 
-fn part(content_type: &str, text: &str) -> String {
-    let as_it_is = text.lines().all(|line| line.len() <= LINE_BYTES && !line.contains("=_marquee_"));
+fn part(content_type: &str, text: &str, eight_bits: bool) -> String {
+    let as_it_is = (eight_bits || text.is_ascii())
+        // A line end is both of CR and LF: one of them alone is nobody's to send.
+        && text.lines().all(|line| line.len() <= LINE_BYTES && !line.contains("=_marquee_") && !line.contains('\r'));
     if as_it_is {
         let lines: String = text.lines().flat_map(|line| [line, "\r\n"]).collect();
         format!("Content-Type: {content_type}\r\nContent-Transfer-Encoding: 8bit\r\n\r\n{lines}")
@@ -102,7 +113,7 @@ mod tests {
 
     #[test]
     fn plain_text_stays_readable() {
-        let mail = render(&Message { text: "Grüße,\nMarquee\n".into(), ..message() }, "m@localhost", "localhost", "today");
+        let mail = render(&Message { text: "Grüße,\nMarquee\n".into(), ..message() }, "m@localhost", "localhost", "today", true);
         assert_eq!(
             mail,
             "Date: today\r\nFrom: m@localhost\r\nTo: ada@example.com\r\nMessage-ID: <booking.local_abc-1@localhost>\r\n\
@@ -123,6 +134,7 @@ mod tests {
             "m@localhost",
             "localhost",
             "today",
+            true,
         );
         assert_eq!(mail.matches("--=_marquee_mixed\r\n").count(), 2);
         assert_eq!(mail.matches("--=_marquee_alternative\r\n").count(), 2);
@@ -135,10 +147,16 @@ mod tests {
     #[test]
     fn text_that_would_break_the_form_is_encoded() {
         for text in ["--=_marquee_mixed--".to_owned(), "x".repeat(2_000)] {
-            let mail = render(&Message { text, ..message() }, "m@localhost", "localhost", "today");
+            let mail = render(&Message { text, ..message() }, "m@localhost", "localhost", "today", true);
             assert!(mail.contains("Content-Transfer-Encoding: base64"));
             assert!(mail.lines().all(|line| line.len() <= 998));
         }
+    }
+
+    #[test]
+    fn where_only_ascii_passes_nothing_else_is_sent() {
+        let message = Message { text: "Grüße".into(), subject: "Grüße".into(), ..message() };
+        assert!(render(&message, "m@localhost", "localhost", "today", false).is_ascii());
     }
 
     #[test]

@@ -3,12 +3,14 @@
 mod address;
 mod files;
 mod mime;
+mod smtp;
 
 use futures::future::BoxFuture;
 use wasmtime::component::Accessor;
 
 pub use crate::wit::own::marquee::mail::mailer::{Attachment, Error, Message};
 pub use files::FileMailer;
+pub use smtp::{InvalidServer, SmtpMailer};
 
 use crate::{
     limits,

@@ -10,7 +10,7 @@ use sqlx::{
 use url::Url;
 
 use super::Error;
-use crate::limits;
+use crate::{limits, percent};
 
 /// An address that names one host over TCP.
 // No Debug: it carries a password.
@@ -70,6 +70,11 @@ impl Address {
         self.port
     }
 
+    /// What its pool's breaker is called: nothing that is secret.
+    pub(super) fn name(&self) -> String {
+        format!("postgres/{}@{}:{}/{}", self.user, self.host, self.port, self.database)
+    }
+
     pub(super) fn options(&self, root_ca: Option<&str>) -> PgConnectOptions {
         let mut options = PgConnectOptions::new_without_pgpass()
             .host(self.host.trim_start_matches('[').trim_end_matches(']'))
@@ -108,7 +113,7 @@ fn from_url(address: &str) -> Result<BTreeMap<String, String>, String> {
     }
     let mut set = |name: &str, value: Option<&str>| -> Result<(), String> {
         if let Some(value) = value {
-            parts.insert(name.to_owned(), decode(value).ok_or_else(|| format!("its {name} is not UTF-8"))?);
+            parts.insert(name.to_owned(), percent::decode(value).ok_or_else(|| format!("its {name} is not UTF-8"))?);
         }
         Ok(())
     };
@@ -137,26 +142,6 @@ fn parse_url(address: &str) -> Result<Url, String> {
             Ok(url)
         }
     }
-}
-
-/// Undoes percent-encoding.
-fn decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let encoded = after.first_chunk::<2>().filter(|_| *first == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
-        match encoded.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 /// `host=localhost user='me' password=it\'s`, as libpq has it.

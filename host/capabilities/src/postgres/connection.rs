@@ -175,6 +175,8 @@ struct Failure {
     error: Error,
     connection_is_good: bool,
     schema_changed: bool,
+    /// The server was lost.
+    unreachable: bool,
 }
 
 impl From<sqlx::Error> for Failure {
@@ -182,6 +184,7 @@ impl From<sqlx::Error> for Failure {
         Self {
             connection_is_good: error::leaves_connection(&error),
             schema_changed: error::code(&error) == Some(FEATURE_NOT_SUPPORTED),
+            unreachable: error::unreachable(&error),
             error: error::query(error),
         }
     }
@@ -202,7 +205,10 @@ async fn run(
             lease.ended(effect, true);
             Ok(())
         }
-        Err(Failure { error, connection_is_good, schema_changed }) => {
+        Err(Failure { error, connection_is_good, schema_changed, unreachable }) => {
+            if unreachable {
+                lease.lost();
+            }
             if connection_is_good {
                 lease.ended(effect, false);
             }
@@ -224,7 +230,7 @@ async fn step(
     affected: &AtomicU64,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let unread = |error| Failure { error, connection_is_good: false, schema_changed: false };
+    let unread = |error| Failure { error, connection_is_good: false, schema_changed: false, unreachable: false };
     let connection = lease.begin().ok_or_else(|| unread(lost()))?;
     let prepared = connection.prepare(statement).await?;
     let types = match prepared.parameters() {

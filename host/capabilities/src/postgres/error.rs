@@ -32,6 +32,15 @@ pub(super) fn leaves_connection(error: &sqlx::Error) -> bool {
     }
 }
 
+/// Whether this is the server not being there: it was lost, it refuses everybody (57P, 53300), or what it said made no sense. What it says about
+/// a statement, or about who asks, is an answer.
+pub(super) fn unreachable(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
+        error => code(error).is_some_and(|code| code.starts_with("57P") || code == "53300"),
+    }
+}
+
 /// The SQLSTATE, if the server gave one.
 pub(super) fn code(error: &sqlx::Error) -> Option<&str> {
     error.as_database_error()?.try_downcast_ref::<PgDatabaseError>().map(PgDatabaseError::code)

@@ -4,6 +4,12 @@
 //! its pool if nothing of its user is left on it; one with an open transaction, or one whose last statement did not
 //! end, is closed. Parameters are bound, and columns read, by the types that the server says they have; a value of
 //! another type is refused, as Spin refuses it.
+//!
+//! # When Postgres is not there
+//! Each pool has a circuit breaker. Only that the server could not be reached, or went away, counts against it: what it says about a
+//! statement does not, nor that all connections are in use. While it is open, handles are refused at once with
+//! [`Error::ConnectionFailed`], certainly nothing done; one caller at a time tries whether the server is back. A statement whose answer was
+//! lost may have been done, as ever.
 
 #![allow(clippy::result_large_err, reason = "the size of the error is the WIT's, and guests have it anyway")]
 
@@ -30,6 +36,8 @@ pub use crate::wit::spin::spin::postgres::postgres::{
 pub use connection::Connection;
 pub use host::ConnectionBuilder;
 
+use telemetry::{Breaker, BreakerLine, BreakerOptions, Guards};
+
 use crate::{Commits, allowed_hosts::AllowedHosts, limits};
 use address::Address;
 use pool::Pool;
@@ -42,6 +50,7 @@ type Key = (String, Option<String>);
 pub struct PostgresPools {
     pools: Arc<Mutex<BTreeMap<Key, Arc<Pool>>>>,
     commits: Commits,
+    breaker: BreakerOptions,
 }
 
 impl Default for PostgresPools {
@@ -54,7 +63,13 @@ impl PostgresPools {
     /// No pools yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { pools: Arc::default(), commits: Commits::new() }
+        Self::with(BreakerOptions::default())
+    }
+
+    /// No pools yet. Each one's breaker opens as `breaker` says.
+    #[must_use]
+    pub fn with(breaker: BreakerOptions) -> Self {
+        Self { pools: Arc::default(), commits: Commits::new(), breaker }
     }
 
     /// Word of every commit made through these pools by components.
@@ -93,8 +108,19 @@ impl PostgresPools {
             let unused = unused.ok_or_else(|| Error::ConnectionFailed("too many addresses".into()))?;
             pools.remove(&unused);
         }
-        let pool = Arc::new(Pool::new(parsed.options(root_ca), self.commits.clone()));
+        let breaker = Breaker::new(parsed.name(), self.breaker);
+        let pool = Arc::new(Pool::new(parsed.options(root_ca), self.commits.clone(), breaker));
         pools.insert(key, Arc::clone(&pool));
         Ok(pool)
+    }
+}
+
+impl Guards for PostgresPools {
+    fn lines(&self) -> Vec<BreakerLine> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner).values().map(|pool| pool.breaker().line()).collect()
+    }
+
+    fn reset(&self) {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner).values().for_each(|pool| pool.breaker().reset());
     }
 }

@@ -10,13 +10,14 @@ use sqlx::{
     ConnectOptions as _, Connection as _,
     postgres::{PgConnectOptions, PgConnection},
 };
+use telemetry::Breaker;
 use tokio::{
     runtime::Handle,
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
 
-use super::{Error, effect::Effect};
+use super::{Error, effect::Effect, error};
 use crate::{Commits, limits};
 
 /// Connections with the same user, database and certificates.
@@ -29,6 +30,7 @@ pub(super) struct Pool {
     idle: Mutex<Vec<Idle>>,
     places: Arc<Semaphore>,
     commits: Commits,
+    breaker: Breaker,
 }
 
 struct Idle {
@@ -49,21 +51,41 @@ pub(super) struct Lease {
 }
 
 impl Pool {
-    pub(super) fn new(options: PgConnectOptions, commits: Commits) -> Self {
+    pub(super) fn new(options: PgConnectOptions, commits: Commits, breaker: Breaker) -> Self {
         let places = Arc::new(Semaphore::new(limits::POSTGRES_CONNECTIONS as usize));
-        Self { options, idle: Mutex::default(), places, commits }
+        Self { options, idle: Mutex::default(), places, commits, breaker }
     }
 
-    /// Waits for a place, at most [`limits::POSTGRES_ACQUIRE`], and for a connection if there is none.
+    pub(super) fn breaker(&self) -> &Breaker {
+        &self.breaker
+    }
+
+    /// Waits for a place, at most [`limits::POSTGRES_ACQUIRE`], and for a connection if there is none. Where the server could not be
+    /// reached several times in a row, nobody waits for a while.
     pub(super) async fn lease(self: &Arc<Self>) -> Result<Lease, Error> {
+        let rejected = |rejected| Error::ConnectionFailed(format!("Postgres is left alone: {rejected}"));
+        // Before the wait for a place, which whoever holds one may be waiting for in vain.
+        drop(self.breaker.permit().map_err(rejected)?);
         let place = match timeout(limits::POSTGRES_ACQUIRE, Arc::clone(&self.places).acquire_owned()).await {
             Ok(Ok(place)) => place,
             Ok(Err(_)) | Err(_) => return Err(Error::ConnectionFailed("too many connections".into())),
         };
+        let permit = self.breaker.permit().map_err(rejected)?;
         let connection = match self.take_idle().await {
             Some(connection) => connection,
-            None => self.connect().await?,
+            None => match self.connect().await {
+                Ok(connection) => connection,
+                Err((error, unreachable)) => {
+                    if unreachable {
+                        permit.failed()
+                    } else {
+                        permit.succeeded()
+                    }
+                    return Err(error);
+                }
+            },
         };
+        permit.succeeded();
         Ok(Lease {
             pool: Arc::clone(self),
             connection: Some(connection),
@@ -86,11 +108,12 @@ impl Pool {
         }
     }
 
-    async fn connect(&self) -> Result<PgConnection, Error> {
+    /// Also whether it was the server that could not be reached, and not its answer.
+    async fn connect(&self) -> Result<PgConnection, (Error, bool)> {
         let failed = |error: &dyn Display| Error::ConnectionFailed(error.to_string());
         match timeout(limits::POSTGRES_CONNECT, self.options.connect()).await {
-            Ok(connected) => connected.map_err(|error| failed(&error)),
-            Err(elapsed) => Err(failed(&elapsed)),
+            Ok(connected) => connected.map_err(|error| (failed(&error), error::unreachable(&error))),
+            Err(elapsed) => Err((failed(&elapsed), true)),
         }
     }
 
@@ -131,6 +154,11 @@ impl Lease {
         if committed {
             self.pool.commits.happened();
         }
+    }
+
+    /// The server went away under a statement.
+    pub(super) fn lost(&self) {
+        self.pool.breaker.failure();
     }
 
     /// A plan or a type that the connection remembers no longer fits the schema.

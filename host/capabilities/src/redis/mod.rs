@@ -1,25 +1,36 @@
 //! `spin:redis`: one connection for each address, shared by everybody who uses it.
 //!
 //! Commands of all guests go over it as they come, so one that would change it for the others (`SELECT`, `MULTI`,
-//! `SUBSCRIBE`, …) or hold them up (`BLPOP`, …) gets its handle a connection of its own.
+//! `SUBSCRIBE`, …) or hold them up (`BLPOP`, …) gets its handle a connection of its own. `address.rs` says what addresses there
+//! are: a node, the primary that Sentinels name, a cluster.
+//!
+//! # When Redis is not there
+//! Each address has a circuit breaker. A command that could not be sent or was not answered counts against it, what Redis answers does
+//! not. While it is open, commands fail at once with [`Error::Other`], certainly not done; nobody waits. With Sentinels the next primary
+//! is found as soon as they have agreed on one. A command whose answer was lost may have been done: it is not sent again.
 
+mod address;
 mod host;
+mod link;
 mod results;
+mod script;
+mod sentinel;
 
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use ::redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, RedisError,
-    aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection},
-};
+use ::redis::{Cmd, ErrorKind, FromRedisValue, RedisError, aio::MultiplexedConnection};
+use telemetry::{Breaker, BreakerLine, BreakerOptions, Guards};
 use tokio::sync::OnceCell;
-use url::Url;
 
 pub use crate::wit::spin::spin::redis::redis::{Error, RedisParameter, RedisResult};
+pub use script::Script;
+
 use crate::{allowed_hosts::AllowedHosts, batches::too_long, limits};
+use address::Address;
+use link::Link;
 use results::Results;
 
 /// Commands that change a connection for whoever uses it next, or that wait.
@@ -54,19 +65,31 @@ const OWN_CONNECTION: [&str; 28] = [
     "WATCH",
 ];
 
-type Shared = Arc<OnceCell<ConnectionManager>>;
-
 /// A role's Redis connections, made as addresses are first used. Cheap to clone; clones share them.
 #[derive(Clone, Default)]
 pub struct RedisConnections {
-    addresses: Arc<Mutex<BTreeMap<String, Shared>>>,
+    addresses: Arc<Mutex<BTreeMap<String, Arc<Entry>>>>,
+    options: Arc<Options>,
 }
 
-/// A handle of a guest. Cheap to clone.
+#[derive(Default)]
+struct Options {
+    breaker: BreakerOptions,
+    root: Option<Vec<u8>>,
+}
+
+/// What there is of one address.
+struct Entry {
+    address: Address,
+    options: Arc<Options>,
+    breaker: Breaker,
+    link: OnceCell<Link>,
+}
+
+/// A handle on an address. Cheap to clone.
 #[derive(Clone)]
 pub struct Connection {
-    client: Client,
-    shared: ConnectionManager,
+    entry: Arc<Entry>,
     own: Arc<OnceCell<MultiplexedConnection>>,
 }
 
@@ -77,41 +100,75 @@ impl RedisConnections {
         Self::default()
     }
 
-    /// A handle on `address`, a `redis://` URL, if `allowed` permits its host.
+    /// No connections yet. Each address's breaker opens as `breaker` says; over TLS, nodes must show a certificate of the authority
+    /// `root` (PEM; none: of any that the system believes).
+    #[must_use]
+    pub fn with(breaker: BreakerOptions, root: Option<Vec<u8>>) -> Self {
+        Self { addresses: Arc::default(), options: Arc::new(Options { breaker, root }) }
+    }
+
+    /// A handle on `address`, if `allowed` permits every host that it names.
     ///
     /// # Errors
     /// [`Error::InvalidAddress`], also for a host that is not permitted, as in Spin; [`Error::Other`] where nobody answers.
     pub async fn open(&self, address: &str, allowed: &AllowedHosts) -> Result<Connection, Error> {
-        // Without a scheme, Redis is meant.
-        let url = if address.contains("://") { Url::parse(address) } else { Url::parse(&format!("redis://{address}")) };
-        let url = url.map_err(|_| Error::InvalidAddress)?;
-        let host = url.host_str().filter(|host| !host.is_empty()).ok_or(Error::InvalidAddress)?;
-        if !allowed.allows(url.scheme(), host, Some(url.port().unwrap_or(6379))) {
-            tracing::info!(scheme = url.scheme(), host, "a component called a host that it is not granted");
+        let parsed = Address::parse(address)?;
+        if !parsed.granted(allowed) {
+            tracing::info!(address = parsed.name(), "a component called a host that it is not granted");
             return Err(Error::InvalidAddress);
         }
-        let client = Client::open(url.as_str()).map_err(|_| Error::InvalidAddress)?;
-        let shared = self.shared(url.as_str());
-        let shared =
-            shared.get_or_try_init(|| ConnectionManager::new_with_config(client.clone(), manager())).await.map_err(error)?;
-        Ok(Connection { shared: shared.clone(), client, own: Arc::default() })
+        let connection = self.connection(address, parsed);
+        connection.entry.guarded(async { connection.entry.link().await.map(drop) }).await?;
+        Ok(connection)
     }
 
-    fn shared(&self, address: &str) -> Shared {
+    /// A handle for the host itself, which needs no grants. Nothing is connected before it is used.
+    ///
+    /// # Errors
+    /// [`Error::InvalidAddress`].
+    pub fn handle(&self, address: &str) -> Result<Connection, Error> {
+        Ok(self.connection(address, Address::parse(address)?))
+    }
+
+    fn connection(&self, address: &str, parsed: Address) -> Connection {
         let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         if addresses.len() >= limits::REDIS_ADDRESSES && !addresses.contains_key(address) {
             // Whoever still uses it keeps it; the next one connects anew.
             addresses.pop_first();
         }
-        Arc::clone(addresses.entry(address.to_owned()).or_default())
+        let entry = addresses.entry(address.to_owned()).or_insert_with(|| {
+            let breaker = Breaker::new(parsed.name(), self.options.breaker);
+            Arc::new(Entry { address: parsed, options: Arc::clone(&self.options), breaker, link: OnceCell::new() })
+        });
+        Connection { entry: Arc::clone(entry), own: Arc::default() }
     }
 }
 
-fn manager() -> ConnectionManagerConfig {
-    ConnectionManagerConfig::new()
-        .set_number_of_retries(limits::REDIS_RETRIES)
-        .set_connection_timeout(Some(limits::REDIS_CONNECT))
-        .set_response_timeout(Some(limits::REDIS_RESPONSE))
+impl Guards for RedisConnections {
+    fn lines(&self) -> Vec<BreakerLine> {
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner).values().map(|entry| entry.breaker.line()).collect()
+    }
+
+    fn reset(&self) {
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner).values().for_each(|entry| entry.breaker.reset());
+    }
+}
+
+impl Entry {
+    async fn link(&self) -> ::redis::RedisResult<&Link> {
+        self.link.get_or_try_init(|| Link::connect(&self.address, self.options.root.as_deref())).await
+    }
+
+    /// Does `work` if the breaker permits, and tells it what came of it.
+    async fn guarded<T>(&self, work: impl Future<Output = ::redis::RedisResult<T>>) -> Result<T, Error> {
+        let permit = self.breaker.permit().map_err(|rejected| Error::Other(format!("Redis is left alone: {rejected}")))?;
+        let outcome = work.await;
+        match &outcome {
+            Err(error) if link::unreachable(error) => permit.failed(),
+            _ => permit.succeeded(),
+        }
+        outcome.map_err(error)
+    }
 }
 
 impl Connection {
@@ -206,18 +263,15 @@ impl Connection {
 
     async fn run<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Error> {
         match self.own.get() {
-            Some(own) => command.query_async(&mut own.clone()).await,
-            None => command.query_async(&mut self.shared.clone()).await,
+            Some(own) => command.query_async(&mut own.clone()).await.map_err(error),
+            None => self.entry.guarded(async { self.entry.link().await?.query(command).await }).await,
         }
-        .map_err(error)
     }
 
     /// From here on, this handle has a connection of its own.
     async fn own(&self) -> Result<(), Error> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(limits::REDIS_CONNECT))
-            .set_response_timeout(Some(limits::REDIS_RESPONSE));
-        self.own.get_or_try_init(|| self.client.get_multiplexed_async_connection_with_config(&config)).await.map_err(error)?;
+        let connect = || self.entry.guarded(async { self.entry.link().await?.own().await });
+        self.own.get_or_try_init(connect).await?;
         Ok(())
     }
 }

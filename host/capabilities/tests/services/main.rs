@@ -1,10 +1,14 @@
-//! Postgres and Redis, against real servers: those that `MARQUEE_TEST_POSTGRES_URL` and `MARQUEE_TEST_REDIS_URL` name.
+//! Postgres, Redis and mail, against real servers: those that `MARQUEE_TEST_POSTGRES_URL`, `MARQUEE_TEST_REDIS_URL` and `MARQUEE_TEST_SMTP`
+//! (which keeps mail in the Maildir `MARQUEE_TEST_MAILDIR`) name; and servers of Redis that a test starts itself and kills.
 //!
 //! Each test makes what it needs under a name of its own and removes it, so that they can run at once and again.
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod failover;
+mod mail;
 mod postgres;
+mod private;
 mod redis;
 
 use std::{
@@ -20,10 +24,14 @@ use capabilities::allowed_hosts::AllowedHosts;
 fn address(variable: &str) -> Option<String> {
     let address = env::var(variable).ok().filter(|address| !address.is_empty());
     if address.is_none() {
-        // Past the harness, which keeps what a passing test prints to itself.
-        let _ = writeln!(std::io::stderr(), "skipped: needs {variable}");
+        skipped(&format!("needs {variable}"));
     }
     address
+}
+
+fn skipped(reason: &str) {
+    // Past the harness, which keeps what a passing test prints to itself.
+    let _ = writeln!(std::io::stderr(), "skipped: {reason}");
 }
 
 /// A name that no other test has.

@@ -280,3 +280,90 @@ async fn a_server_that_is_not_there_is_told() {
     let outcome = PostgresPools::new().open(&format!("postgres://127.0.0.1:{port}/none"), None, &anybody()).await;
     assert!(matches!(outcome, Err(Error::ConnectionFailed(_))));
 }
+
+/// Passes everything on to the server, until it is told not to.
+struct Way {
+    address: String,
+    port: u16,
+    server: String,
+    going: tokio::task::JoinSet<()>,
+}
+
+impl Way {
+    async fn to(address: &str) -> Self {
+        let mut url = url::Url::parse(address).unwrap();
+        let server = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
+        let port = crate::private::free_port();
+        url.set_host(Some("127.0.0.1")).unwrap();
+        url.set_port(Some(port)).unwrap();
+        let mut way = Self { address: url.into(), port, server, going: tokio::task::JoinSet::new() };
+        way.open().await;
+        way
+    }
+
+    async fn open(&mut self) {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", self.port)).await.unwrap();
+        let server = self.server.clone();
+        self.going.spawn(async move {
+            let mut connections = tokio::task::JoinSet::new();
+            while let Ok((mut near, _)) = listener.accept().await {
+                let server = server.clone();
+                connections.spawn(async move {
+                    let mut far = tokio::net::TcpStream::connect(server).await.unwrap();
+                    let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+                });
+            }
+        });
+    }
+
+    async fn cut(&mut self) {
+        self.going.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_lost_is_left_alone_and_used_again_when_it_is_back() {
+    use telemetry::{BreakerOptions, BreakerState, Guards as _};
+    let Some(server) = Server::with("a INT PRIMARY KEY").await else { return };
+    let mut way = Way::to(&server.address).await;
+    let (open, failures) = (Duration::from_millis(200), 3);
+    let pools = PostgresPools::with(BreakerOptions { failures, open, longest: open });
+    let connection = pools.open(&way.address, None, &anybody()).await.unwrap();
+    // What the server says of statements is no failure, however often.
+    let insert = format!("INSERT INTO {} VALUES (1)", server.table);
+    run(&connection, &insert).await.unwrap();
+    for _ in 0..10 {
+        assert_eq!(code(run(&connection, &insert).await.unwrap_err()), "23505");
+        assert_eq!(code(run(&connection, "SELEC 1").await.unwrap_err()), "42601");
+    }
+    assert_eq!(pools.lines()[0].state, BreakerState::Closed);
+    way.cut().await;
+    assert!(run(&connection, "SELECT 1").await.is_err(), "the statement under way is lost");
+    drop(connection);
+    crate::private::until("it is left alone", async || match pools.open(&way.address, None, &anybody()).await {
+        Err(Error::ConnectionFailed(text)) if text.contains("circuit breaker is open") => Some(()),
+        _ => None,
+    })
+    .await;
+    assert!(!pools.lines()[0].name.contains("password"), "{:?}", pools.lines());
+    way.open().await;
+    let connection =
+        crate::private::until("it is used again", async || pools.open(&way.address, None, &anybody()).await.ok()).await;
+    assert_eq!(rows(&connection, &format!("SELECT a FROM {}", server.table), vec![]).await.len(), 1);
+    assert_eq!(pools.lines()[0].state, BreakerState::Closed);
+    server.remove().await;
+}
+
+#[tokio::test]
+async fn who_is_not_let_in_finds_a_server_that_is_there() {
+    use telemetry::{BreakerState, Guards as _};
+    let Some(address) = address("MARQUEE_TEST_POSTGRES_URL") else { return };
+    let mut url = url::Url::parse(&address).unwrap();
+    url.set_path("/no_such_database_here");
+    let pools = PostgresPools::new();
+    for _ in 0..20 {
+        let outcome = pools.open(url.as_str(), None, &anybody()).await;
+        assert!(matches!(outcome, Err(Error::ConnectionFailed(text)) if text.contains("no_such_database_here")));
+    }
+    assert_eq!(pools.lines()[0].state, BreakerState::Closed);
+}

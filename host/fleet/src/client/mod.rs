@@ -16,7 +16,7 @@ use edge::feed::{Cursor, Error as FeedError, Source, Subscription};
 use edge::{Body, Problem, Region, RequestBody};
 use futures::future::BoxFuture;
 use http::{Request, Response};
-use telemetry::{BreakerState, Guards, Health, Metrics, Needed, State};
+use telemetry::{BreakerLine, BreakerState, Guards, Health, Metrics, Needed, State};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -197,8 +197,9 @@ impl std::fmt::Debug for RemoteRegion {
 }
 
 impl Guards for RemoteRegion {
-    fn states(&self) -> Vec<(String, BreakerState)> {
-        self.0.nodes.breakers().map(|(name, state)| (format!("{}/{name}", self.0.region), state)).collect()
+    fn lines(&self) -> Vec<BreakerLine> {
+        let line = |(name, state)| BreakerLine { name: format!("{}/{name}", self.0.region), state, counts: None };
+        self.0.nodes.breakers().map(line).collect()
     }
 
     fn reset(&self) {

@@ -26,10 +26,15 @@ pub struct Fleet {
 impl Fleet {
     /// Starts all nodes in this folder on this database; regions get the environment, edges know nothing of it.
     pub fn start(folder: &Path, database: &str, environment: &[(String, String)]) -> Self {
+        Self::start_with(folder, database, environment, "")
+    }
+
+    /// As [`start`](Self::start), with this in the file of each of the region's nodes as well.
+    pub fn start_with(folder: &Path, database: &str, environment: &[(String, String)], more: &str) -> Self {
         certificates(folder, &["eu/eu-1", "eu/eu-2", "edge-0", "edge-1"]);
         let mut environment = environment.to_vec();
         environment.push(("SPIN_VARIABLE_DATABASE".to_owned(), database.to_owned()));
-        let region = |name: &str| Node::start("region", folder, name, &region_config(name), environment.clone());
+        let region = |name: &str| Node::start("region", folder, name, &(region_config(name) + more), environment.clone());
         let regions = vec![region("eu-1"), region("eu-2")];
         let nodes: Vec<_> = regions.iter().map(|node| node.addresses[0].clone()).collect();
         let edge = |name: &str| Node::start("edge", folder, name, &edge_config(name, &nodes), Vec::new());

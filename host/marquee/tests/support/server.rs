@@ -131,6 +131,16 @@ impl Server {
         Self::of_fleet(fleet, folder)
     }
 
+    /// A fleet whose region's nodes say this in their files as well; gives its database's address, too.
+    pub fn start_fleet_with(name: &str, variables: &[(&str, &str)], more: &str) -> (Self, String) {
+        let folder = fresh_folder(name);
+        let database = empty_database(&folder);
+        let variable = |(name, value): &(&str, &str)| (format!("SPIN_VARIABLE_{}", name.to_uppercase()), (*value).to_owned());
+        let environment: Vec<_> = variables.iter().map(variable).collect();
+        let fleet = Fleet::start_with(&folder, &database, &environment, more);
+        (Self::of_fleet(fleet, folder), database)
+    }
+
     /// Two regions, each with a database of its own.
     pub fn start_regions(name: &str) -> Self {
         let folder = fresh_folder(name);

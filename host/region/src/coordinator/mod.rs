@@ -30,6 +30,8 @@ pub use service::{Membership, Options, Service, Shared};
 
 use partition::Waiting;
 
+use crate::limits;
+
 /// What the ledger says to one command.
 pub type Answer = Result<Receipt, Rejection>;
 
@@ -94,6 +96,19 @@ impl Runner {
     #[must_use]
     pub fn leads(&self) -> bool {
         self.0.borrow().leads().is_some()
+    }
+
+    /// Whether it is now, as something that can be waited for; told a little late where a lease runs out. Ends with `self`'s coordinator.
+    pub async fn tell(mut self, told: watch::Sender<bool>, stop: CancellationToken) {
+        loop {
+            let leads = self.leads();
+            told.send_if_modified(|last| leads != std::mem::replace(last, leads));
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.changed() => {}
+                () = tokio::time::sleep(limits::RUNNER_LOOK) => {}
+            }
+        }
     }
 
     /// Returns when it may have become the one; at the latest when it has.

@@ -209,7 +209,7 @@ impl Context<'_> {
         let tool = Tool::check(&table, &key, faults);
         let own = Granted::of(raw);
         let granted = Granted::of_tool(&table);
-        let grants = if triggered {
+        let mut grants = if triggered {
             if !granted.is_empty() {
                 faults.push(Fault::new(&key, "grants are for dependencies only", format!("say it under [{at}]")));
             }
@@ -217,6 +217,8 @@ impl Context<'_> {
         } else {
             self.grants(&key, &granted, &raw.environment, faults)
         };
+        // Spin knows no such grant: everybody's stands here.
+        grants.kafka_topics = table.kafka_topics.iter().cloned().collect();
         (Some(tool), grants)
     }
 

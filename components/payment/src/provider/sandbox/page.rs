@@ -4,10 +4,11 @@ use super::{Memo, Provider};
 use crate::{
     domain::{Driver, Payment, Status},
     drive::{self, Driven},
-    limits, money,
+    limits,
     provider::Verdict,
     store::{self, Change},
 };
+use ::receipt::money;
 use kit::{Answer, Problem, Request, Response, query, sql};
 
 /// `GET /api/payments/sandbox/{id}?secret=…`

@@ -1,7 +1,6 @@
 //! Lays a receipt out: texts at places on A4 pages, in points from the top left. No drawing here.
 
-use super::Receipt;
-use crate::{limits, money};
+use crate::{Receipt, limits, money};
 
 /// Points of an A4 page.
 pub const WIDTH: f32 = 595.0;
@@ -201,7 +200,7 @@ impl Sheet<'_> {
 }
 
 /// `2027-03-01T19:00:00.5Z` as `2027-03-01 19:00 UTC`.
-fn readable(instant: &str) -> String {
+pub fn readable(instant: &str) -> String {
     match (instant.get(..10), instant.get(11..16)) {
         (Some(date), Some(time)) => format!("{date} {time} UTC"),
         _ => instant.to_owned(),

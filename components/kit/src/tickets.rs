@@ -1,6 +1,6 @@
 //! Ticket codes, derived from a booking's secret seed: nothing to store, and nothing to guess.
 
-use kit::hash::base32;
+use crate::hash::base32;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 

@@ -1,6 +1,6 @@
 //! Draws a receipt as PDF, with its fonts in it.
 
-use super::{
+use crate::{
     Receipt,
     sheet::{self, HEIGHT, MARGIN, Page, WIDTH},
 };
@@ -43,6 +43,9 @@ impl Typeface {
 }
 
 /// The PDF of a receipt.
+///
+/// # Errors
+/// Where a font is broken or the document cannot be made: faults of ours.
 pub fn render(receipt: &Receipt) -> Result<Vec<u8>, Problem> {
     let regular = Typeface::new(dejavu::sans::regular());
     let bold = Typeface::new(dejavu::sans::bold());
@@ -90,7 +93,7 @@ fn grey(shade: u8) -> rgb::Color {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::receipt::sheet::tests::receipt;
+    use crate::sheet::tests::receipt;
 
     #[test]
     fn a_receipt_becomes_a_whole_document() {

@@ -1,0 +1,154 @@
+//! An event's figures, for those who organise it.
+
+use crate::limits;
+use kit::sql::{Error, Tx};
+use kit::{Answer, Problem, Request, Response, claims, params, query, sql, time};
+use serde::Serialize;
+
+kit::row! {
+    #[derive(Debug, Default, Clone, PartialEq)]
+    struct Figures {
+        views: Option<i64>,
+        holds: i64,
+        bookings: i64,
+        tickets: i64,
+        cancelled: i64,
+        revenue: i64,
+        refunded: i64,
+    }
+}
+
+kit::row! {
+    struct Row {
+        day: String,
+        views: Option<i64>,
+        holds: i64,
+        bookings: i64,
+        tickets: i64,
+        cancelled: i64,
+        revenue: i64,
+        refunded: i64,
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Money {
+    amount: i64,
+    currency: String,
+}
+
+/// Figures as the API shows them.
+#[derive(Debug, Serialize)]
+struct Shown {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    day: Option<String>,
+    views: Option<i64>,
+    holds: i64,
+    bookings: i64,
+    tickets: i64,
+    cancelled: i64,
+    revenue: Money,
+    refunded: Money,
+    /// Bookings for each hold; none where nobody held anything.
+    conversion: Option<f64>,
+}
+
+/// An event's figures: by day, and over all of its time.
+#[derive(Debug, Serialize)]
+pub struct Analytics {
+    event_id: String,
+    as_of: String,
+    days: Vec<Shown>,
+    totals: Shown,
+}
+
+/// `GET /api/events/{id}/analytics`
+pub async fn show(request: Request) -> Answer {
+    let claims = claims::require(&request).await?;
+    let id = request.id("id")?;
+    query::read(&request, |_| ())?;
+    let mut tx = sql::read().await?;
+    let event: Option<(String, String)> = tx.one("SELECT organiser_id, currency FROM events WHERE id = $1", params![id]).await?;
+    let (organiser, currency) = event.ok_or_else(Problem::not_found)?;
+    if !claims::may_organise(&mut tx, &claims.subject, &organiser).await? {
+        return Err(Problem::forbidden("You may not organise for this event's organiser."));
+    }
+    let analytics = read(&mut tx, id, &currency).await?;
+    tx.rollback().await?;
+    Ok(Response::json(200, &analytics)?.header("cache-control", "private, no-cache"))
+}
+
+/// The newest days, the first of them first; totals are of all days.
+async fn read(tx: &mut Tx, event: &str, currency: &str) -> Result<Analytics, Error> {
+    let columns = "views, holds, bookings, tickets, cancelled, revenue, refunded";
+    let newest = format!("SELECT day, {columns} FROM analytics WHERE event = $1 ORDER BY day DESC LIMIT $2");
+    let mut rows: Vec<Row> = tx.all(&newest, params![event, limits::DAYS]).await?;
+    rows.reverse();
+    let sum = |column: &str| format!("CAST(COALESCE(SUM({column}), 0) AS BIGINT)");
+    let sums: Vec<String> = ["holds", "bookings", "tickets", "cancelled", "revenue", "refunded"].map(sum).into();
+    let all = format!("SELECT CAST(SUM(views) AS BIGINT), {} FROM analytics WHERE event = $1", sums.join(", "));
+    let totals: Figures = tx.one(&all, params![event]).await?.unwrap_or_default();
+    let days = rows.into_iter().map(|row| {
+        let Row { day, views, holds, bookings, tickets, cancelled, revenue, refunded } = row;
+        shown(Some(day), Figures { views, holds, bookings, tickets, cancelled, revenue, refunded }, currency)
+    });
+    Ok(Analytics {
+        event_id: event.to_owned(),
+        as_of: time::format(tx.now()),
+        days: days.collect(),
+        totals: shown(None, totals, currency),
+    })
+}
+
+fn shown(day: Option<String>, figures: Figures, currency: &str) -> Shown {
+    let money = |amount| Money { amount, currency: currency.to_owned() };
+    let Figures { views, holds, bookings, tickets, cancelled, revenue, refunded } = figures;
+    // Four decimals; numbers of this size are exact.
+    #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 of either")]
+    let conversion = (holds > 0).then(|| (bookings as f64 / holds as f64 * 10_000.0).round() / 10_000.0);
+    Shown { day, views, holds, bookings, tickets, cancelled, revenue: money(revenue), refunded: money(refunded), conversion }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kit::sql::testing::{Database, ready};
+    use serde_json::json;
+
+    #[test]
+    fn figures_are_shown_by_day_and_in_all() {
+        for database in Database::all() {
+            database.enter();
+            database.set_now(1_800_000_000_000_000);
+            let read = || {
+                ready(async {
+                    let mut tx = sql::read().await.unwrap();
+                    serde_json::to_value(read(&mut tx, "eu_e", "EUR").await.unwrap()).unwrap()
+                })
+            };
+            let money = |amount: i64| json!({"amount": amount, "currency": "EUR"});
+            let nothing = json!({
+                "views": null, "holds": 0, "bookings": 0, "tickets": 0, "cancelled": 0, "revenue": money(0), "refunded": money(0), "conversion": null
+            });
+            let empty = json!({"event_id": "eu_e", "as_of": "2027-01-15T08:00:00Z", "days": [], "totals": nothing});
+            assert_eq!(read(), empty);
+
+            database.run(
+                "INSERT INTO analytics (event, day, holds, bookings, tickets, cancelled, revenue, refunded, currency) VALUES \
+                 ('eu_e', '2027-01-15', 1, 1, 4, 0, 9000, 0, 'EUR'), ('eu_e', '2027-01-14', 2, 1, 2, 1, 4500, 4500, 'EUR'), \
+                 ('eu_other', '2027-01-15', 7, 7, 7, 7, 7, 7, 'EUR')",
+            );
+            let shown = read();
+            let day = json!({
+                "day": "2027-01-14", "views": null, "holds": 2, "bookings": 1, "tickets": 2, "cancelled": 1, "revenue": money(4500),
+                "refunded": money(4500), "conversion": 0.5
+            });
+            assert_eq!((&shown["days"][0], shown["days"].as_array().unwrap().len()), (&day, 2));
+            let totals = json!({
+                "views": null, "holds": 3, "bookings": 2, "tickets": 6, "cancelled": 1, "revenue": money(13500), "refunded": money(4500),
+                "conversion": 0.6667
+            });
+            assert_eq!(shown["totals"], totals);
+        }
+    }
+}

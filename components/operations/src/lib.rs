@@ -1,0 +1,32 @@
+//! What admins see and do in a region: its audit log, how far its journal has come, what was published again, and what became of its mail.
+//!
+//! It reads what the relay and the worker write, and writes wishes for the relay (`replays`).
+
+mod audit;
+mod limits;
+mod replays;
+mod status;
+#[cfg(test)]
+mod tests;
+
+use kit::sql::Tx;
+use kit::{Problem, Router, claims};
+use spin_sdk::http_service;
+use std::sync::LazyLock;
+
+static ROUTES: LazyLock<Router> = LazyLock::new(|| {
+    Router::new().get("/api/audit", audit::list).post("/events/publish", replays::publish).get("/events/status", status::show)
+});
+
+#[http_service]
+async fn handle(request: spin_sdk::http::Request) -> impl spin_sdk::http::IntoResponse {
+    kit::serve(&ROUTES, request).await
+}
+
+/// Refuses everybody but admins.
+async fn admins_only(tx: &mut Tx, user: &str) -> Result<(), Problem> {
+    if claims::roles(tx, user).await?.iter().any(|role| role == "admin") {
+        return Ok(());
+    }
+    Err(Problem::forbidden("Only an admin may see or do this."))
+}

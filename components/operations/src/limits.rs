@@ -1,0 +1,12 @@
+//! Every bound of this component.
+
+use std::ops::RangeInclusive;
+
+/// A position of the journal.
+pub const POSITION: RangeInclusive<i64> = 1..=i64::MAX;
+/// Replays that may be open at once.
+pub const OPEN_REPLAYS: i64 = 20;
+/// Replays that are shown: all open ones, and the newest.
+pub const REPLAYS: i64 = 20;
+/// Bytes of a list's cursor.
+pub const CURSOR_BYTES: RangeInclusive<usize> = 1..=20;

@@ -1,0 +1,4 @@
+//! Every bound of this crate.
+
+/// Pages of a receipt.
+pub const PAGES: usize = 20;

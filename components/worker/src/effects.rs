@@ -1,0 +1,203 @@
+//! What a record leads to. Pure: the same record always leads to the same.
+
+use crate::limits;
+use crate::mail::{Needs, Template, Wish};
+use crate::record::Record;
+use serde::Deserialize;
+
+/// What a record leads to, beside its place in the audit log.
+#[derive(Debug, Default, PartialEq)]
+pub struct Effects {
+    /// Added to the figures of an event.
+    pub figures: Option<(String, Figures)>,
+    /// Mail to be sent.
+    pub mail: Option<Wish>,
+    /// Who did it, where that is known.
+    pub actor: Option<String>,
+}
+
+/// What is counted of an event.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Figures {
+    /// Bookings that began; a free one, which is confirmed at once, is both.
+    pub holds: i64,
+    /// Bookings that were confirmed.
+    pub bookings: i64,
+    /// Tickets of those.
+    pub tickets: i64,
+    /// Bookings that were confirmed and then given back.
+    pub cancelled: i64,
+    /// Minor units paid.
+    pub revenue: i64,
+    /// Minor units given back.
+    pub refunded: i64,
+    /// ISO 4217.
+    pub currency: String,
+}
+
+impl Figures {
+    /// Adds what was counted later.
+    pub fn add(&mut self, later: &Self) {
+        self.holds += later.holds;
+        self.bookings += later.bookings;
+        self.tickets += later.tickets;
+        self.cancelled += later.cancelled;
+        self.revenue += later.revenue;
+        self.refunded += later.refunded;
+        self.currency.clone_from(&later.currency);
+    }
+}
+
+#[derive(Deserialize)]
+struct User {
+    user_id: String,
+}
+
+#[derive(Deserialize)]
+struct Event {
+    actor: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Booking {
+    id: String,
+    event_id: String,
+    person: String,
+    status: String,
+    items: Vec<Item>,
+    total: Amount,
+    payment_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    quantity: u32,
+}
+
+#[derive(Deserialize)]
+struct Amount {
+    amount: i64,
+    currency: String,
+}
+
+#[derive(Deserialize)]
+struct Payment {
+    payment_id: String,
+    booking_id: String,
+    event_id: String,
+    user_id: String,
+    amount: i64,
+    currency: String,
+    failure: Option<String>,
+    /// Of a refund, told as its payment is.
+    refund_amount: Option<i64>,
+}
+
+/// What a record leads to. A type that is not known here only stands in the audit log.
+///
+/// # Errors
+/// Where its payload is not what its type says.
+pub fn of(record: &Record<'_>) -> Result<Effects, String> {
+    Ok(match record.kind {
+        "user.registered" => {
+            let User { user_id } = payload(record)?;
+            ids([&user_id])?;
+            let mail = Wish { template: Template::Welcome, recipient: user_id.clone(), needs: Needs::default() };
+            Effects { mail: Some(mail), actor: Some(user_id), figures: None }
+        }
+        "user.login" | "user.logout" => {
+            let User { user_id } = payload(record)?;
+            ids([&user_id])?;
+            Effects { actor: Some(user_id), ..Effects::default() }
+        }
+        "event.created" | "event.updated" | "event.cancelled" => {
+            let Event { actor } = payload(record)?;
+            ids(&actor)?;
+            Effects { actor, ..Effects::default() }
+        }
+        "booking.created" | "booking.updated" | "booking.cancelled" => booking(record, payload(record)?)?,
+        "payment.initiated" | "payment.completed" | "payment.failed" => payment(record, payload(record)?)?,
+        _ => Effects::default(),
+    })
+}
+
+fn payload<'a, T: Deserialize<'a>>(record: &Record<'a>) -> Result<T, String> {
+    serde_json::from_slice(record.value).map_err(|error| format!("the payload is not that of {}: {error}", record.kind))
+}
+
+fn booking(record: &Record<'_>, booking: Booking) -> Result<Effects, String> {
+    ids([&booking.id, &booking.event_id, &booking.person].into_iter().chain(&booking.payment_id))?;
+    currency(&booking.total.currency)?;
+    amount(booking.total.amount)?;
+    let confirmed = booking.status == "confirmed";
+    let mut figures = Figures { currency: booking.total.currency, ..Figures::default() };
+    let mut template = None;
+    match record.kind {
+        "booking.cancelled" => {
+            // Places that cost something are confirmed by a payment, the others at once.
+            let was_confirmed = booking.payment_id.is_some() || booking.total.amount == 0;
+            figures.cancelled = i64::from(was_confirmed);
+            template = Some(Template::Cancelled);
+        }
+        kind => {
+            figures.holds = i64::from(kind == "booking.created");
+            if confirmed {
+                figures.bookings = 1;
+                figures.tickets = booking.items.iter().map(|item| i64::from(item.quantity)).sum();
+                template = Some(Template::Confirmed);
+            }
+        }
+    }
+    let needs = Needs { booking: Some(booking.id), payment: booking.payment_id, ..Needs::default() };
+    let mail = template.map(|template| Wish { template, recipient: booking.person.clone(), needs });
+    // Later changes may be the payment's, the organiser's or time's.
+    let actor = (record.kind == "booking.created").then_some(booking.person);
+    Ok(Effects { figures: Some((booking.event_id, figures)), mail, actor })
+}
+
+fn payment(record: &Record<'_>, payment: Payment) -> Result<Effects, String> {
+    ids([&payment.payment_id, &payment.booking_id, &payment.event_id, &payment.user_id])?;
+    currency(&payment.currency)?;
+    amount(payment.amount)?;
+    let mut figures = Figures { currency: payment.currency.clone(), ..Figures::default() };
+    let mut told = None;
+    match (record.kind, payment.refund_amount) {
+        ("payment.completed", Some(refunded)) => {
+            figures.refunded = amount(refunded)?;
+            told = Some((Template::Refunded, refunded));
+        }
+        ("payment.completed", None) => figures.revenue = payment.amount,
+        ("payment.failed", _) => told = Some((Template::PaymentFailed, payment.amount)),
+        _ => {}
+    }
+    let mail = told.map(|(template, amount)| Wish {
+        template,
+        recipient: payment.user_id.clone(),
+        needs: Needs {
+            booking: Some(payment.booking_id),
+            payment: Some(payment.payment_id),
+            amount: Some(amount),
+            currency: Some(payment.currency),
+            failure: payment.failure,
+        },
+    });
+    let counts = figures.revenue > 0 || figures.refunded > 0;
+    // A refund may be the organiser's or follow from a cancellation.
+    let actor = payment.refund_amount.is_none().then_some(payment.user_id);
+    Ok(Effects { figures: counts.then_some((payment.event_id, figures)), mail, actor })
+}
+
+/// What is no id is refused here: a database might take it, or refuse it for reasons of its own.
+fn ids<'a>(texts: impl IntoIterator<Item = &'a String>) -> Result<(), String> {
+    let wrong = texts.into_iter().find(|text| !kit::id::valid(text));
+    wrong.map_or(Ok(()), |text| Err(format!("{text:?} is not an id")))
+}
+
+fn currency(code: &str) -> Result<(), String> {
+    let right = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase());
+    if right { Ok(()) } else { Err(format!("{code:?} is not a currency")) }
+}
+
+fn amount(amount: i64) -> Result<i64, String> {
+    if limits::AMOUNT.contains(&amount) { Ok(amount) } else { Err(format!("{amount} is not an amount")) }
+}

@@ -1,0 +1,145 @@
+//! Mail: written down with the record that asks for it, sent afterwards.
+
+mod gather;
+pub mod queue;
+mod render;
+
+use crate::limits;
+use crate::wit::mail::{Error as MailError, Message};
+use futures::future::join_all;
+use kit::{Problem, sql};
+use queue::{Claimed, Outcome};
+use serde::{Deserialize, Serialize};
+use std::time::Instant;
+
+/// Whoever takes a mail from here: the host, or a test.
+pub trait Mailer {
+    /// Sends it.
+    fn send(&self, message: Message) -> impl Future<Output = Result<(), MailError>>;
+}
+
+/// What is written to people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Template {
+    /// Somebody has an account now.
+    Welcome,
+    /// A booking is theirs, with its tickets and, where it was paid, the receipt.
+    Confirmed,
+    /// A booking is no longer.
+    Cancelled,
+    /// A payment failed; what it was for is still held for a while.
+    PaymentFailed,
+    /// Money has gone back.
+    Refunded,
+}
+
+impl Template {
+    const NAMES: [(Self, &'static str); 5] = [
+        (Self::Welcome, "welcome"),
+        (Self::Confirmed, "booking-confirmed"),
+        (Self::Cancelled, "booking-cancelled"),
+        (Self::PaymentFailed, "payment-failed"),
+        (Self::Refunded, "refund-made"),
+    ];
+
+    /// Its name in SQL, and its files'.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(template, _)| *template == self).map_or("", |(_, name)| name)
+    }
+
+    /// The template of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(_, known)| *known == name).map(|(template, _)| *template)
+    }
+}
+
+/// What a mail tells of: ids, and what stands in no table. Kept as JSON.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Needs {
+    /// A booking.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub booking: Option<String>,
+    /// A payment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payment: Option<String>,
+    /// Minor units that were not paid, or have gone back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amount: Option<i64>,
+    /// Of that amount, ISO 4217.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// Why a payment failed, as a code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}
+
+/// A mail that a record asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    /// What to write.
+    pub template: Template,
+    /// The user to write to.
+    pub recipient: String,
+    /// What it tells of.
+    pub needs: Needs,
+}
+
+/// Why there is no mail to send.
+enum Trouble {
+    /// There never will be.
+    Never(String),
+    /// What it tells of is not there yet.
+    NotYet(String),
+}
+
+/// Sends mail that is due, so many at most; `base` comes before the paths of links, and without it there are none.
+///
+/// # Errors
+/// Where the database fails. What was sent then and is not written down is sent again, with the same `Message-ID`.
+pub async fn send_due(mailer: &impl Mailer, base: &str, most: usize) -> Result<(), Problem> {
+    let until = Instant::now() + limits::SEND_TIME;
+    let claimed = queue::claim(most).await?;
+    for group in claimed.chunks(limits::MAILS_AT_ONCE) {
+        if Instant::now() >= until {
+            queue::finish(group.iter().map(|claimed| (claimed, Outcome::NotTried)).collect()).await?;
+            continue;
+        }
+        let prepared = prepare(group, base).await?;
+        let sending = group.iter().zip(prepared).map(async |(claimed, prepared)| (claimed, outcome(mailer, prepared).await));
+        queue::finish(join_all(sending).await).await?;
+    }
+    Ok(())
+}
+
+async fn prepare(group: &[Claimed], base: &str) -> Result<Vec<Result<Message, Trouble>>, Problem> {
+    let mut tx = sql::read().await?;
+    let mut gathered = Vec::with_capacity(group.len());
+    for claimed in group {
+        gathered.push(gather::gather(&mut tx, claimed).await?);
+    }
+    // A receipt takes its time to draw; nobody need wait for this reader meanwhile.
+    tx.rollback().await?;
+    let render = |(claimed, facts): (&Claimed, Result<gather::Facts, Trouble>)| {
+        facts.and_then(|facts| render::message(&claimed.id, claimed.template, &facts, base).map_err(Trouble::Never))
+    };
+    Ok(group.iter().zip(gathered).map(render).collect())
+}
+
+async fn outcome(mailer: &impl Mailer, prepared: Result<Message, Trouble>) -> Outcome {
+    let message = match prepared {
+        Ok(message) => message,
+        Err(Trouble::Never(reason)) => return Outcome::Failed(reason),
+        Err(Trouble::NotYet(reason)) => return Outcome::Again { reason, wait: 0 },
+    };
+    let address = message.to.clone();
+    match mailer.send(message).await {
+        Ok(()) => Outcome::Sent(address),
+        Err(MailError::Rejected(reason)) => Outcome::Failed(reason),
+        Err(MailError::Unavailable(milliseconds)) => {
+            Outcome::Again { reason: "the mail server does not take it now".to_owned(), wait: i64::from(milliseconds) * 1000 }
+        }
+        Err(MailError::Unknown) => {
+            Outcome::Again { reason: "the mail server did not say whether it took it".to_owned(), wait: 0 }
+        }
+    }
+}

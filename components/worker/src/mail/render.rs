@@ -1,0 +1,71 @@
+//! Mails from the files in `templates`: each has a text, whose first line is its subject, and HTML, in which every value is escaped.
+
+use super::{Template, gather::Facts};
+use crate::wit::mail::{Attachment, Message};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{Environment, UndefinedBehavior, Value, context};
+use std::sync::LazyLock;
+
+macro_rules! files {
+    ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../../templates/", $name)))),*] };
+}
+
+const FILES: [(&str, &str); 12] = files![
+    "booking-cancelled.html",
+    "booking-cancelled.txt",
+    "booking-confirmed.html",
+    "booking-confirmed.txt",
+    "footer.txt",
+    "layout.html",
+    "payment-failed.html",
+    "payment-failed.txt",
+    "refund-made.html",
+    "refund-made.txt",
+    "welcome.html",
+    "welcome.txt",
+];
+
+static TEMPLATES: LazyLock<Result<Environment<'static>, minijinja::Error>> = LazyLock::new(|| {
+    // Escaping goes by the name: on in `.html`, off in `.txt`.
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    // A tag that has a line to itself leaves none.
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build()?);
+    for (name, text) in FILES {
+        environment.add_template(name, text)?;
+    }
+    Ok(environment)
+});
+
+/// The mail of this id.
+///
+/// # Errors
+/// Where a template or a receipt is broken: a fault of ours, which trying again does not mend.
+pub fn message(id: &str, template: Template, facts: &Facts, base: &str) -> Result<Message, String> {
+    let context = context! { base, receipt => facts.receipt.is_some(), ..Value::from(Serde(facts)) };
+    let text = rendered(&format!("{}.txt", template.name()), &context)?;
+    let (subject, text) = text.split_once("\n\n").ok_or("the template has no subject")?;
+    let html = rendered(&format!("{}.html", template.name()), &context)?;
+    let attachments = match &facts.receipt {
+        None => Vec::new(),
+        Some(receipt) => vec![Attachment {
+            filename: format!("receipt-{}.pdf", receipt.number),
+            content_type: "application/pdf".to_owned(),
+            content: receipt::render(receipt).map_err(|problem| problem.log.unwrap_or(problem.detail))?,
+        }],
+    };
+    Ok(Message {
+        id: id.to_owned(),
+        to: facts.person.address.clone(),
+        subject: subject.trim().to_owned(),
+        text: text.to_owned(),
+        html: Some(html),
+        attachments,
+    })
+}
+
+fn rendered(name: &str, context: &Value) -> Result<String, String> {
+    let environment = TEMPLATES.as_ref().map_err(|error| format!("{error:#}"))?;
+    environment.get_template(name).and_then(|template| template.render(context)).map_err(|error| format!("{name}: {error:#}"))
+}

@@ -1,0 +1,5 @@
+mod effects;
+mod mail;
+mod records;
+mod templates;
+mod world;

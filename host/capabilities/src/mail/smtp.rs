@@ -1,0 +1,150 @@
+//! Mail over SMTP.
+//!
+//! The server is a URL: `smtps://[user:password@]host[:465]` is TLS from the first byte, `smtp://[user:password@]host[:25]` begins
+//! without and changes to TLS where the server offers it (STARTTLS). Certificates are always checked. A password is told over TLS, or to this very machine;
+//! `?tls=off` at the end of an `smtp` URL does without TLS, whatever is offered, and tells it all the same.
+//!
+//! # What a sender hears
+//! What the server answers decides: 4xx is `unavailable`, 5xx about the message or its receiver is `rejected`. A server that cannot be reached, does
+//! not let us in or breaks off before it was told the message is `unavailable`. One that breaks off, or says nothing, after that is `unknown`: the mail
+//! may be on its way. Sent again it has the same `Message-ID`.
+//!
+//! # When the server is not there
+//! A circuit breaker stands before it. While that is open, `send` answers `unavailable` at once, with when to try again.
+
+mod server;
+mod session;
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use telemetry::{Breaker, BreakerOptions};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+
+use super::{Error, Mailer, Message, check, mime};
+use crate::limits;
+use server::Server;
+use session::{Failure, Session};
+
+/// Why a mailer cannot be made of this.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidServer {
+    /// The URL.
+    #[error("the mail server's URL is no smtp:// or smtps:// URL: {0}")]
+    Url(&'static str),
+    /// The sender's address.
+    #[error("the sender of mail is no address: {0}")]
+    Sender(&'static str),
+    /// The certificate of the authority.
+    #[error("the mail server's authority: {0}")]
+    Authority(String),
+}
+
+/// Sends each message over SMTP, on one of a few connections that are kept. Cheap to clone.
+#[derive(Clone)]
+pub struct SmtpMailer(Arc<Inner>);
+
+struct Inner {
+    server: Server,
+    /// As the header has it.
+    from: String,
+    /// The address in it.
+    sender: lettre::Address,
+    /// Last in, first out.
+    idle: Mutex<Vec<(Session, Instant)>>,
+    places: Arc<Semaphore>,
+    breaker: Breaker,
+}
+
+impl SmtpMailer {
+    /// Mail goes to the server that `url` names and comes from `from`, an address or `Name <address>`. `root` is the authority (PEM)
+    /// whose certificates are believed; none: those that the system believes. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// See [`InvalidServer`].
+    pub fn new(url: &str, from: &str, root: Option<&[u8]>, breaker: BreakerOptions) -> Result<Self, InvalidServer> {
+        let (from, sender) = server::sender(from)?;
+        let server = Server::parse(url, sender.domain(), root)?;
+        let breaker = Breaker::new(format!("mail/{}", server.name()), breaker);
+        let places = Arc::new(Semaphore::new(limits::SMTP_CONNECTIONS));
+        Ok(Self(Arc::new(Inner { server, from, sender, idle: Mutex::default(), places, breaker })))
+    }
+
+    /// Its circuit breaker, for operators.
+    #[must_use]
+    pub fn breaker(&self) -> &Breaker {
+        &self.0.breaker
+    }
+}
+
+impl std::fmt::Debug for SmtpMailer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SmtpMailer").field("server", &self.0.server.name()).finish_non_exhaustive()
+    }
+}
+
+impl Mailer for SmtpMailer {
+    fn send(&self, message: Message) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(self.0.send(message))
+    }
+}
+
+impl Inner {
+    async fn send(&self, message: Message) -> Result<(), Error> {
+        check(&message)?;
+        let receiver = server::receiver(&message.to).map_err(|reason| Error::Rejected(reason.to_owned()))?;
+        let message = Message { to: receiver.to_string(), ..message };
+        let place = self.place().await?;
+        let permit = self.breaker.permit().map_err(|rejected| {
+            Error::Unavailable(u32::try_from(rejected.retry_after.as_millis()).unwrap_or(limits::RETRY_AFTER_MS))
+        })?;
+        let outcome = self.hand_over(&message, receiver).await;
+        match &outcome {
+            Err(failure) if failure.server_lost() => permit.failed(),
+            _ => permit.succeeded(),
+        }
+        drop(place);
+        outcome.map_err(|failure| {
+            // Whose mail it is stands in no log.
+            tracing::warn!(server = self.server.name(), id = message.id, %failure, "a mail was not sent");
+            failure.into()
+        })
+    }
+
+    async fn place(&self) -> Result<OwnedSemaphorePermit, Error> {
+        match timeout(limits::SMTP_ACQUIRE, Arc::clone(&self.places).acquire_owned()).await {
+            Ok(Ok(place)) => Ok(place),
+            Ok(Err(_)) | Err(_) => Err(Error::Unavailable(limits::RETRY_AFTER_MS)),
+        }
+    }
+
+    async fn hand_over(&self, message: &Message, receiver: lettre::Address) -> Result<(), Failure> {
+        let mut session = match self.take_idle().await {
+            Some(session) => session,
+            None => Session::open(&self.server).await?,
+        };
+        let domain = self.sender.domain();
+        let text = mime::render(message, &self.from, domain, &mime::date(Timestamp::now()), session.takes_eight_bits());
+        // A session that failed is closed: it may be in the middle of anything.
+        session.send(&self.sender, receiver, &text).await?;
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push((session, Instant::now()));
+        Ok(())
+    }
+
+    async fn take_idle(&self) -> Option<Session> {
+        loop {
+            let (mut session, since) = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
+            // Servers close what is idle: what is older than this would only cost the time to find out.
+            if since.elapsed() < limits::SMTP_IDLE && session.is_alive().await {
+                return Some(session);
+            }
+        }
+    }
+}

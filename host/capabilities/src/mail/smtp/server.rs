@@ -1,0 +1,164 @@
+//! Which server, and who we are to it.
+
+use lettre::{
+    Address,
+    transport::smtp::{
+        authentication::Credentials,
+        client::{Certificate, TlsParameters},
+        extension::ClientId,
+    },
+};
+use url::{Host, Url};
+
+use super::InvalidServer;
+use crate::{mail::address, percent};
+
+/// A mail server.
+// No Debug: it carries a password.
+pub(super) struct Server {
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) tls: Tls,
+    pub(super) credentials: Option<Credentials>,
+    pub(super) hello: ClientId,
+    /// It is this machine, or TLS was switched off by hand: a password may be told without it.
+    pub(super) trusted: bool,
+}
+
+pub(super) enum Tls {
+    /// From the first byte.
+    Always(TlsParameters),
+    /// Where the server offers it.
+    Offered(TlsParameters),
+    Off,
+}
+
+impl Server {
+    pub(super) fn parse(url: &str, own_domain: &str, root: Option<&[u8]>) -> Result<Self, InvalidServer> {
+        let url = Url::parse(url).map_err(|_| InvalidServer::Url("it cannot be understood"))?;
+        let always = match url.scheme() {
+            "smtps" => true,
+            "smtp" => false,
+            _ => return Err(InvalidServer::Url("its scheme is another")),
+        };
+        // To the parser these schemes are unknown ones, whose hosts it leaves as they are.
+        let host = url.host_str().and_then(|host| Host::parse(host).ok()).ok_or(InvalidServer::Url("it has no host"))?;
+        let off = match url.query() {
+            None => false,
+            Some("tls=off") if !always => true,
+            Some(_) => return Err(InvalidServer::Url("it has a parameter that is not supported")),
+        };
+        if !matches!(url.path(), "" | "/") || url.fragment().is_some() {
+            return Err(InvalidServer::Url("it has a path"));
+        }
+        let loopback = match &host {
+            Host::Domain(name) => name == "localhost",
+            Host::Ipv4(ip) => ip.is_loopback(),
+            Host::Ipv6(ip) => ip.is_loopback(),
+        };
+        let host = host.to_string().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let credentials = match (url.username(), url.password()) {
+            ("", None) => None,
+            (name, password) => {
+                let decoded = percent::decode(name).zip(percent::decode(password.unwrap_or_default()));
+                let (name, password) = decoded.ok_or(InvalidServer::Url("its user or password is not UTF-8"))?;
+                Some(Credentials::new(name, password))
+            }
+        };
+        let tls = match (always, off) {
+            (true, _) => Tls::Always(parameters(&host, root)?),
+            (false, false) => Tls::Offered(parameters(&host, root)?),
+            (false, true) => Tls::Off,
+        };
+        let port = url.port().unwrap_or(if always { 465 } else { 25 });
+        Ok(Self { host, port, tls, credentials, hello: ClientId::Domain(own_domain.to_owned()), trusted: loopback || off })
+    }
+
+    /// What logs and operators see.
+    pub(super) fn name(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+}
+
+fn parameters(host: &str, root: Option<&[u8]>) -> Result<TlsParameters, InvalidServer> {
+    let wrong = |error: lettre::transport::smtp::Error| InvalidServer::Authority(error.to_string());
+    let mut builder = TlsParameters::builder(host.to_owned());
+    if let Some(root) = root {
+        builder = builder.add_root_certificate(Certificate::from_pem(root).map_err(wrong)?);
+    }
+    builder.build().map_err(wrong)
+}
+
+/// The header, and the address in it.
+pub(super) fn sender(from: &str) -> Result<(String, Address), InvalidServer> {
+    let from = from.trim();
+    let (name, bare) = match from.strip_suffix('>').and_then(|text| text.rsplit_once('<')) {
+        Some((name, bare)) => (name.trim(), bare),
+        None => ("", from),
+    };
+    let plain = |char: char| char.is_ascii_alphanumeric() || " -_.'".contains(char);
+    if !name.chars().all(plain) {
+        return Err(InvalidServer::Sender("its name has more in it than letters, digits, spaces and -_.'"));
+    }
+    let sender = receiver(bare).map_err(InvalidServer::Sender)?;
+    let header = if name.is_empty() { sender.to_string() } else { format!("\"{name}\" <{sender}>") };
+    Ok((header, sender))
+}
+
+/// An address whose domain is as DNS has it.
+pub(super) fn receiver(text: &str) -> Result<Address, &'static str> {
+    address::check(text)?;
+    let wrong = "it is no mailbox";
+    let (local, domain) = text.rsplit_once('@').ok_or(wrong)?;
+    let domain = Host::parse(domain).map_err(|_| wrong)?;
+    Address::new(local, domain.to_string()).map_err(|_| wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summary(url: &str) -> String {
+        match Server::parse(url, "example.com", None) {
+            Ok(server) => {
+                let tls = match server.tls {
+                    Tls::Always(_) => "always",
+                    Tls::Offered(_) => "offered",
+                    Tls::Off => "off",
+                };
+                format!("{} {tls} {} {}", server.name(), server.credentials.is_some(), server.trusted)
+            }
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn servers() {
+        for (url, expected) in [
+            ("smtp://localhost:2525", "localhost:2525 offered false true"),
+            ("smtp://mail.example", "mail.example:25 offered false false"),
+            ("smtps://me:p%40ss@mail.example", "mail.example:465 always true false"),
+            ("smtp://me:x@10.0.0.1:26?tls=off", "10.0.0.1:26 off true true"),
+            ("smtp://[::1]", "::1:25 offered false true"),
+        ] {
+            assert_eq!(summary(url), expected, "{url}");
+        }
+        for url in ["smtps://mail?tls=off", "smtp://mail?starttls=1", "http://mail", "mail:25", "smtp://", "smtp://mail/x", ""] {
+            assert!(summary(url).starts_with("the mail server's URL is no"), "{url}: {}", summary(url));
+        }
+    }
+
+    #[test]
+    fn senders_and_receivers() {
+        let header = |from: &str| sender(from).map(|(header, _)| header);
+        assert_eq!(header("tickets@example.com").unwrap(), "tickets@example.com");
+        assert_eq!(
+            header(" Marquee Tickets <tickets@bücher.example>").unwrap(),
+            "\"Marquee Tickets\" <tickets@xn--bcher-kva.example>"
+        );
+        for from in ["", "nobody", "a\r\nBcc: x <a@example.com>", "\"x\" <a@example.com>", "<a@example.com> b"] {
+            assert!(header(from).is_err(), "{from}");
+        }
+        assert_eq!(receiver("jörg@bücher.example").unwrap().to_string(), "jörg@xn--bcher-kva.example");
+    }
+}

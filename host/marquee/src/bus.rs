@@ -1,0 +1,189 @@
+//! What `marquee up` has in Kafka's place: hands the journal's records to the component that takes them, in this process.
+//!
+//! Its place is a row of `sequencer`, moved on once everything before it is done with, so that a crash hands over again and never too
+//! little. A record that is to be tried again holds back those of its key; one that cannot succeed, or has been tried
+//! [`limits::BUS_TRIES`] times, is left out, and the log says so: a developer's machine has no topic for it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use capabilities::consumer_component::Disposition;
+use capabilities::kafka::{ConsumerRecord, Header};
+use jiff::Timestamp;
+use region::Database;
+use region::database::{Error, Row};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::following::Following;
+use crate::limits;
+
+/// Its row of `sequencer`.
+const PLACE: &str = "worker";
+
+const BEGIN: &str = "INSERT INTO sequencer (name, position, epoch) \
+    VALUES ($1, 0, COALESCE((SELECT MAX(epoch) FROM sequencer), '')) ON CONFLICT (name) DO NOTHING";
+
+/// Whole batches: the place is always a batch's end.
+const READ: &str = "SELECT b.position + j.ordinal, b.at, j.batch, j.ordinal, j.topic, j.type, j.aggregate, j.version, j.payload, j.trace \
+    FROM (SELECT id, position, at FROM journal_batches WHERE position > $1 ORDER BY position LIMIT $2) b \
+    JOIN journal j ON j.batch = b.id WHERE j.topic IS NOT NULL ORDER BY 1";
+
+const END: &str = "SELECT MAX(b.position + b.entries - 1) \
+    FROM (SELECT position, entries FROM journal_batches WHERE position > $1 ORDER BY position LIMIT $2) b";
+
+/// Hands the journal's records over.
+pub struct Bus {
+    database: Database,
+    region: String,
+    following: Following,
+    positions: watch::Receiver<i64>,
+}
+
+/// A record that is not done with.
+struct Waiting {
+    record: ConsumerRecord,
+    tries: u32,
+    due: Instant,
+}
+
+impl Bus {
+    /// A bus of this region's journal. `positions` tells when it has grown.
+    pub fn new(database: Database, region: String, following: Following, positions: watch::Receiver<i64>) -> Self {
+        Self { database, region, following, positions }
+    }
+
+    /// Runs until `stop`.
+    pub async fn run(mut self, stop: CancellationToken) {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.follow() => {}
+        }
+    }
+
+    async fn follow(&mut self) {
+        let mut pause = limits::BUS_PAUSE.0;
+        loop {
+            match self.look().await {
+                Ok(true) => pause = limits::BUS_PAUSE.0,
+                Ok(false) => {
+                    pause = limits::BUS_PAUSE.0;
+                    self.tick().await;
+                    tokio::select! {
+                        _ = self.positions.changed() => {}
+                        () = sleep(limits::BUS_TICK) => {}
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the journal could not be followed");
+                    sleep(pause).await;
+                    pause = (pause * 2).min(limits::BUS_PAUSE.1);
+                }
+            }
+        }
+    }
+
+    async fn tick(&self) {
+        if let Err(reason) = self.following.take(Vec::new()).await {
+            tracing::warn!(reason, "what has come due was not done");
+        }
+    }
+
+    /// Reads on from its place, has everything done, and moves it. Whether there was anything.
+    async fn look(&self) -> Result<bool, Error> {
+        self.database.ask(BEGIN, &[PLACE.into()]).await?;
+        let mut place = self.database.ask("SELECT position FROM sequencer WHERE name = $1", &[PLACE.into()]).await?;
+        let Some(place) = place.first_mut().map(Row::integer).transpose()? else { return Ok(false) };
+        let after = [place.into(), limits::BUS_BATCHES.into()];
+        let mut end = self.database.ask(END, &after).await?;
+        let Some(end) = end.first_mut().map(Row::maybe_integer).transpose()?.flatten() else { return Ok(false) };
+        let mut records = Vec::new();
+        for mut row in self.database.ask(READ, &after).await? {
+            let (position, record) = record(&mut row, &self.region)?;
+            // What is committed between the two looks is the next look's.
+            if position <= end {
+                records.push(Waiting { record, tries: 0, due: Instant::now() });
+            }
+        }
+        self.done(records).await;
+        let moved = "UPDATE sequencer SET position = $1 WHERE name = $2 AND position < $1";
+        self.database.ask(moved, &[end.into(), PLACE.into()]).await?;
+        Ok(true)
+    }
+
+    /// Hands these records over until each is done with.
+    async fn done(&self, mut waiting: Vec<Waiting>) {
+        while let Some(first) = waiting.iter().map(|waiting| waiting.due).min() {
+            sleep_until(first).await;
+            let (now, mut held) = (Instant::now(), BTreeSet::new());
+            let (batch, rest): (Vec<_>, Vec<_>) = waiting.into_iter().enumerate().partition(|(number, waiting)| {
+                // An earlier record of the same key goes first.
+                let goes = waiting.due <= now && *number < limits::BUS_RECORDS && !held.contains(&waiting.record.key);
+                if !goes {
+                    held.insert(waiting.record.key.clone());
+                }
+                goes
+            });
+            let batch: Vec<Waiting> = batch.into_iter().map(|(_, waiting)| waiting).collect();
+            let records = batch.iter().map(|waiting| waiting.record.clone()).collect();
+            let dispositions = self.following.take(records).await.unwrap_or_else(|reason| {
+                tracing::warn!(reason, records = batch.len(), "records were not handled");
+                batch.iter().map(|_| Disposition::Retry(0)).collect()
+            });
+            let mut left: Vec<Waiting> =
+                batch.into_iter().zip(dispositions).filter_map(|(waiting, disposition)| judge(waiting, disposition)).collect();
+            left.extend(rest.into_iter().map(|(_, waiting)| waiting));
+            left.sort_by_key(|waiting| waiting.record.offset);
+            waiting = left;
+        }
+    }
+}
+
+/// The record again, where it is to be tried again.
+fn judge(mut waiting: Waiting, disposition: Disposition) -> Option<Waiting> {
+    let reason = match disposition {
+        Disposition::Done => return None,
+        Disposition::Retry(after) if waiting.tries + 1 < limits::BUS_TRIES => {
+            waiting.tries += 1;
+            let pause = Duration::from_millis(after.into()).max(limits::BUS_PAUSE.0 * 2u32.pow(waiting.tries.min(16)));
+            waiting.due = Instant::now() + pause.min(limits::BUS_PAUSE.1);
+            return Some(waiting);
+        }
+        Disposition::Retry(_) => "tried too often".to_owned(),
+        Disposition::Reject(reason) => reason,
+    };
+    tracing::error!(position = waiting.record.offset, topic = waiting.record.topic, reason, "a record is left out");
+    None
+}
+
+/// A row of the journal as the relay would have written it to Kafka, and its position.
+fn record(row: &mut Row, region: &str) -> Result<(i64, ConsumerRecord), Error> {
+    let (position, at, batch, ordinal) = (row.integer()?, row.integer()?, row.text()?, row.integer()?);
+    let (topic, kind, aggregate) = (row.text()?, row.text()?, row.text()?);
+    let (version, payload, trace) = (row.integer()?, row.text()?, row.maybe_text()?);
+    let time = Timestamp::from_microsecond(at).map_err(|error| Error::Row(error.to_string()))?;
+    let header = |key: &str, value: String| Header { key: key.to_owned(), value: value.into_bytes() };
+    let mut headers = vec![
+        header("content-type", "application/json".to_owned()),
+        header("ce_specversion", "1.0".to_owned()),
+        header("ce_id", format!("{batch}.{ordinal}")),
+        header("ce_source", format!("/regions/{region}")),
+        header("ce_type", kind),
+        header("ce_subject", aggregate.clone()),
+        header("ce_time", format!("{time:.6}")),
+        header("ce_aggregateversion", version.to_string()),
+        header("ce_position", position.to_string()),
+    ];
+    headers.extend(trace.map(|trace| header("traceparent", trace)));
+    let record = ConsumerRecord {
+        topic,
+        partition: 0,
+        offset: position,
+        timestamp: time.as_millisecond(),
+        key: aggregate.into_bytes(),
+        headers,
+        value: Some(payload.into_bytes()),
+    };
+    Ok((position, record))
+}

@@ -1,0 +1,113 @@
+//! `marquee worker`: follows a region's events in Kafka, and has the component `worker` do what follows from them: mail, figures, the audit log.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use capabilities::Bindings;
+use capabilities::mail::{FileMailer, Mailer, SmtpMailer};
+use capabilities::sqlite::SqliteDatabases;
+use runtime::{Manifest, Mode};
+use streams::consumer::{self, Rules};
+use streams::{Consumer, Handler, Mirror, mirror, topics};
+use telemetry::{BreakerOptions, Health, Metrics};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::commands;
+use crate::config::{Mail, WorkerNode};
+use crate::data_folder::DataFolder;
+use crate::error::Error;
+use crate::following::{Following, Topics};
+use crate::listeners::at;
+use crate::plain;
+use crate::roles::Roles;
+use crate::serving::{self, StopSignal, admin_listener, loader, manifest_path, until_stopped, variables};
+use crate::settings::Settings;
+
+/// The consumer group of a region's workers.
+const GROUP: &str = "marquee-worker";
+
+/// Runs until it is told to stop.
+pub async fn run(file: &Path) -> Result<(), Error> {
+    let mut stop = StopSignal::listen()?;
+    // What fails fast comes first.
+    let settings = Settings::read()?;
+    let config = WorkerNode::read(file, &settings)?;
+    let database = config.database(settings.database.clone())?;
+    let folder = DataFolder::open(&config.data)?;
+    let admin = at(config.listen.admin)?;
+    let ready = format!("ready  worker {}  admin http://{}", config.name, admin.local_addr()?);
+    let sources = variables(config.variables.as_deref())?.set("region", &config.region).set("database", &database);
+    let manifest = Manifest::load(&manifest_path(config.application.as_deref())?, &sources)?;
+    let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
+    let base = plain::bindings(&manifest, &folder, None)?;
+    let version = loader(&settings, &folder)?.load(manifest, Mode::Native).await?;
+    // As a region's node does, under the same lock: whoever is started first.
+    let (opened, name) = commands::open(Some(&database), SqliteDatabases::new(BTreeMap::new()), &folder).await?;
+    commands::migrated(&opened, &name).await?;
+    topics::create(&config.kafka).await?;
+
+    let producer = streams::Producer::new(&config.kafka)?;
+    metrics.breakers().add(producer.breaker());
+    let bindings =
+        Bindings { mailer: Some(mailer(&config.mail, &folder, &metrics)?), producer: Some(Arc::new(Topics(producer))), ..base };
+    let following = Following::new(Roles::default().add(&version, bindings));
+    // A component that cannot even be made is no reason to take records and give them back for ever.
+    following.take(Vec::new()).await.map_err(Error::Worker)?;
+    let consumer = |group: String, topics: &[&str], handler: Arc<dyn Handler>| {
+        let topics = topics.iter().map(|&topic| topic.to_owned()).collect();
+        let (settings, metrics) = (config.kafka.clone(), Arc::clone(&metrics));
+        let consumer = Consumer::new(
+            consumer::Options { settings, group, topics, metrics: Arc::clone(&metrics), rules: Rules::default() },
+            handler,
+        )?;
+        consumer.register(&health);
+        metrics.breakers().add(consumer.breaker());
+        Ok::<_, Error>(consumer)
+    };
+    let mut consumers = vec![consumer(GROUP.to_owned(), &topics::EVENTS, Arc::new(following))?];
+    if let Some(rabbitmq) = &config.rabbitmq {
+        let url = streams::Secret::new(rabbitmq.url.clone().unwrap_or_default());
+        let mirror = Mirror::new(mirror::Options { url, queue: rabbitmq.queue.clone(), metrics: Arc::clone(&metrics) })?;
+        mirror.register(&health);
+        metrics.breakers().add(mirror.breaker());
+        consumers.push(consumer(mirror::group(GROUP), &[topics::BOOKING_EVENTS], Arc::new(mirror))?);
+    }
+
+    let (background, end) = (TaskTracker::new(), CancellationToken::new());
+    background.spawn(admin_listener(admin, health.clone(), Arc::clone(&metrics), end.clone()));
+    let (working, leave) = (TaskTracker::new(), CancellationToken::new());
+    for consumer in consumers {
+        let leave = leave.clone();
+        working.spawn(async move {
+            if let Err(error) = consumer.run(leave).await {
+                tracing::error!(%error, "records are no longer taken");
+            }
+        });
+    }
+    let outcome = until_stopped(&health, &mut stop, &ready).await;
+    health.drain();
+    let in_order = async {
+        leave.cancel();
+        working.close();
+        working.wait().await;
+        end.cancel();
+        background.close();
+        background.wait().await;
+    };
+    serving::leave(&mut stop, in_order).await;
+    outcome
+}
+
+/// A server, or files.
+fn mailer(mail: &Mail, folder: &DataFolder, metrics: &Metrics) -> Result<Arc<dyn Mailer>, Error> {
+    let Some(server) = &mail.server else {
+        return Ok(Arc::new(FileMailer::new(folder.path().join("mail"), mail.from.clone())));
+    };
+    let authority = mail.ca_file.as_ref().map(std::fs::read).transpose()?;
+    let mailer = SmtpMailer::new(server, &mail.from, authority.as_deref(), BreakerOptions::default())
+        .map_err(|error| Error::Worker(error.to_string()))?;
+    metrics.breakers().add(mailer.breaker().clone());
+    Ok(Arc::new(mailer))
+}

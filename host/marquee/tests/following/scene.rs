@@ -1,0 +1,85 @@
+//! A fleet that publishes, and a worker that follows.
+
+use crate::client::{Client, PASSWORD};
+use crate::fleet::Node;
+use crate::private_kafka::PrivateKafka;
+use crate::server::{Server, root};
+use serde_json::json;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+/// Longer than anything here takes.
+const LONG: Duration = Duration::from_secs(120);
+const ADMIN: &str = "root@example.com";
+
+pub fn variable(name: &str) -> String {
+    let value = std::env::var(name).ok().filter(|value| !value.is_empty());
+    value.unwrap_or_else(|| panic!("{name} is not set: `cargo xtask services up` starts what it is to name, and prints it"))
+}
+
+/// Waits for something to be so.
+pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so().await {
+        assert!(begun.elapsed() < LONG, "waited too long until {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+pub struct Scene {
+    pub server: Server,
+    pub kafka: PrivateKafka,
+    pub worker: Node,
+    pub database: String,
+    /// The RabbitMQ queue that its worker mirrors to.
+    pub queue: String,
+}
+
+impl Scene {
+    pub async fn start(name: &str) -> Self {
+        let kafka = PrivateKafka::start().await;
+        let section = format!("[kafka]\nbrokers = [{:?}]\npartitions = 4\n", kafka.broker());
+        let admin = [("admin_email", ADMIN), ("admin_password", PASSWORD)];
+        let (server, database) = Server::start_fleet_with(name, &admin, &section);
+        let queue = format!("booking_queue_{name}_{}", std::process::id());
+        let text = format!(
+            "name = \"worker-0\"\nregion = \"eu\"\napplication = {:?}\ndata = \"worker-0\"\n[listen]\nadmin = \"127.0.0.1:0\"\n\
+             {section}[mail]\nfrom = \"Marquee <tickets@example.com>\"\nserver = {:?}\n[rabbitmq]\nqueue = {queue:?}\n",
+            root().join("spin.toml"),
+            variable("MARQUEE_TEST_SMTP"),
+        );
+        let environment = vec![
+            ("SPIN_VARIABLE_DATABASE".to_owned(), database.clone()),
+            ("MARQUEE_RABBITMQ".to_owned(), variable("MARQUEE_TEST_AMQP_URL")),
+        ];
+        let folder = server.folder.clone();
+        let starting = move || Node::start("worker", &folder, "worker-0", &text, environment);
+        let worker = tokio::task::spawn_blocking(starting).await.unwrap();
+        Self { server, kafka, worker, database, queue }
+    }
+
+    pub async fn admin(&self) -> Client<'_> {
+        let mut admin = Client::new(&self.server);
+        let answer = admin.post("/api/auth/login", &json!({"email": ADMIN, "password": PASSWORD})).await.expect(200);
+        admin.take_tokens(&answer);
+        admin
+    }
+
+    /// `marquee audit` on its database.
+    pub fn audit(&self) -> Output {
+        let data: PathBuf = self.server.folder.join("audit");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_marquee"));
+        command.args(["audit", "--region", "eu", "--postgres", &self.database, "--data"]).arg(data).output().unwrap()
+    }
+}
+
+/// A new account, and its address.
+pub async fn person(server: &Server) -> (Client<'_>, String) {
+    let mut client = Client::new(server);
+    let email = format!("{}@example.com", crate::client::unique("follower"));
+    let body = json!({"email": email, "password": PASSWORD, "name": "Ada <b>Lovelace</b>"});
+    let answer = client.post("/api/auth/register", &body).await.expect(201);
+    client.take_tokens(&answer);
+    (client, email)
+}

@@ -1,0 +1,123 @@
+//! A long-lived instance of a component, driven by its host: one call at a time.
+
+use crate::failure::Failure;
+use crate::handler::reason;
+use crate::instance::{self, Template};
+use capabilities::InstanceState;
+use std::future::poll_fn;
+use wasmtime::Store;
+use wasmtime::component::Accessor;
+
+/// What a component exports to be driven: it takes a list and answers each of its items, in order.
+pub(crate) trait Export: Sized + Send + Sync {
+    /// Linked, and not instantiated yet.
+    type Pre: Send + Sync;
+    /// What it is asked.
+    type Item: Send;
+    /// What it answers.
+    type Answer: Send;
+
+    /// Makes an instance.
+    fn instantiate(pre: &Self::Pre, store: &mut Store<InstanceState>) -> impl Future<Output = wasmtime::Result<Self>> + Send;
+    /// Calls it.
+    fn call(
+        &self,
+        accessor: &Accessor<InstanceState>,
+        items: Vec<Self::Item>,
+    ) -> impl Future<Output = wasmtime::Result<Vec<Self::Answer>>> + Send;
+}
+
+/// Makes an instance with the first call, which serves the next ones, so that it may keep in memory what it has read. It
+/// is dropped on any doubt (a trap, a call that took too long or whose caller went away) and after so many calls as its
+/// `reuse` says; the next call makes another.
+pub(crate) struct Driven<E: Export> {
+    pub(crate) template: Template,
+    pre: E::Pre,
+    live: Option<Live<E>>,
+}
+
+struct Live<E> {
+    store: Store<InstanceState>,
+    export: E,
+    calls: u32,
+}
+
+impl<E: Export> Driven<E> {
+    pub(crate) fn new(template: Template, pre: E::Pre) -> Self {
+        Self { template, pre, live: None }
+    }
+
+    /// One answer for each item, in order.
+    ///
+    /// Dropping the future drops the instance: what it was at is then as unknown as after a failure.
+    ///
+    /// # Errors
+    /// After [`Failure::Instantiation`] nothing was done. After any other it may or may not have been.
+    pub(crate) async fn call(&mut self, items: Vec<E::Item>) -> Result<Vec<E::Answer>, Failure> {
+        // Taken out, so that whatever interrupts this leaves no instance behind that is amid a call.
+        let mut live = match self.live.take() {
+            Some(live) => live,
+            None => Self::instantiate(&self.template, &self.pre).await?,
+        };
+        let expected = items.len();
+        let Live { store, export, .. } = &mut live;
+        let mut answers = None;
+        let call = store.run_concurrent(async |accessor| {
+            answers = Some(export.call(accessor, items).await?);
+            // What the guest still tidies up, nobody would drive any further before the next call.
+            poll_fn(|cx| accessor.poll_no_interesting_tasks(cx)).await;
+            wasmtime::error::Ok(())
+        });
+        // Around the event loop and not inside it: a busy guest blocks that.
+        let ended = tokio::time::timeout(self.template.tool.timeout, call).await;
+        let failure = match ended {
+            Ok(Ok(Ok(()))) => None,
+            Ok(Ok(Err(error)) | Err(error)) => {
+                tracing::warn!(component = %self.template.name, error = ?error, "an instance has ended");
+                let out_of_memory = live.store.data().memory_limit_hit();
+                Some(if out_of_memory { Failure::OutOfMemory } else { Failure::Trapped(reason(&error)) })
+            }
+            Err(_) => Some(Failure::TimedOut),
+        };
+        match (answers, failure) {
+            (Some(answers), failure) if answers.len() == expected => {
+                live.calls += 1;
+                if failure.is_none() && live.calls < self.template.tool.reuse {
+                    self.live = Some(live);
+                }
+                Ok(answers)
+            }
+            (Some(_), _) => Err(Failure::Faulted("not one answer for each that was asked".into())),
+            (None, failure) => Err(failure.unwrap_or(Failure::TimedOut)),
+        }
+    }
+
+    /// Drops the instance and what it remembers; the next call makes another.
+    pub(crate) fn forget(&mut self) {
+        self.live = None;
+    }
+
+    /// Whether it can be instantiated.
+    pub(crate) fn check(&self) -> impl Future<Output = Result<(), Failure>> {
+        // Not a borrow of the whole: a store may move between threads and not be shared by them.
+        let instance = Self::instantiate(&self.template, &self.pre);
+        async { instance.await.map(drop) }
+    }
+
+    async fn instantiate(template: &Template, pre: &E::Pre) -> Result<Live<E>, Failure> {
+        let mut store = template.store();
+        match instance::bounded(E::instantiate(pre, &mut store)).await {
+            Ok(export) => Ok(Live { store, export, calls: 0 }),
+            Err(error) => Err(Failure::Instantiation(reason(&error))),
+        }
+    }
+}
+
+impl<E: Export> std::fmt::Debug for Driven<E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Driven")
+            .field("component", &self.template.name)
+            .field("live", &self.live.is_some())
+            .finish_non_exhaustive()
+    }
+}

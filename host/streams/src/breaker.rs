@@ -1,0 +1,108 @@
+//! A circuit breaker around one thing outside.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use telemetry::{BreakerCounts, BreakerLine, BreakerState, Finding, Guards};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// Whether something outside is used, left alone or being tried. Cheap to clone; clones are one.
+#[derive(Clone, Debug)]
+pub struct Breaker(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    name: String,
+    pauses: (Duration, Duration),
+    state: Mutex<State>,
+    again: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    breaker: BreakerState,
+    failures: u32,
+    counts: BreakerCounts,
+    /// When it was last heard to fail, and how.
+    since: Option<(Instant, String)>,
+}
+
+impl Breaker {
+    /// Closed. After a failure it is left alone for the first of these pauses, which doubles up to the second.
+    #[must_use]
+    pub fn new(name: impl Into<String>, pauses: (Duration, Duration)) -> Self {
+        let state = State { breaker: BreakerState::Closed, failures: 0, counts: BreakerCounts::default(), since: None };
+        Self(Arc::new(Inner { name: name.into(), pauses, state: Mutex::new(state), again: Notify::new() }))
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.0.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// It works. Returns whether that is news.
+    pub(crate) fn works(&self) -> bool {
+        self.with(|state| {
+            let news = state.since.take().is_some();
+            state.breaker = BreakerState::Closed;
+            state.failures = 0;
+            state.counts.succeeded += 1;
+            news
+        })
+    }
+
+    /// It failed: open. Returns whether that is news.
+    pub(crate) fn failed(&self, reason: &str) -> bool {
+        self.with(|state| {
+            state.breaker = BreakerState::Open;
+            state.failures = state.failures.saturating_add(1);
+            state.counts.failed += 1;
+            let news = state.since.is_none();
+            let since = state.since.as_ref().map_or_else(Instant::now, |(since, _)| *since);
+            state.since = Some((since, reason.to_owned()));
+            news
+        })
+    }
+
+    /// Returns once it may be tried: half open then. A reset makes it sooner.
+    pub(crate) async fn wait(&self) {
+        let (first, longest) = self.0.pauses;
+        let failures = self.with(|state| state.failures);
+        if failures > 0 {
+            let pause = first.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(longest);
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.0.again.notified() => {}
+            }
+        }
+        self.with(|state| {
+            if state.breaker == BreakerState::Open {
+                state.breaker = BreakerState::HalfOpen;
+            }
+        });
+    }
+
+    /// How it is.
+    #[must_use]
+    pub fn state(&self) -> BreakerState {
+        self.with(|state| state.breaker)
+    }
+
+    /// For a health check.
+    pub(crate) fn finding(&self, works: &'static str) -> Finding {
+        self.with(|state| match &state.since {
+            None => Finding::up(works),
+            Some((since, reason)) => Finding::degraded(format!("failing for {} s: {reason}", since.elapsed().as_secs())),
+        })
+    }
+}
+
+impl Guards for Breaker {
+    fn lines(&self) -> Vec<BreakerLine> {
+        self.with(|state| vec![BreakerLine { name: self.0.name.clone(), state: state.breaker, counts: Some(state.counts) }])
+    }
+
+    fn reset(&self) {
+        self.0.again.notify_waiters();
+    }
+}

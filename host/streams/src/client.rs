@@ -1,0 +1,52 @@
+//! What every client of Kafka does alike: its logs and errors become ours.
+
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+/// Logs of a client that has nothing else to say.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Logs;
+
+impl ClientContext for Logs {
+    fn log(&self, level: RDKafkaLogLevel, fac: &str, log_message: &str) {
+        log(level, fac, log_message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self::error(&error, reason);
+    }
+}
+
+pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => tracing::error!(facility, "{message}"),
+        // What is wrong comes again as an error, where it concerns somebody; a broker that is away would fill the log.
+        RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning | RDKafkaLogLevel::Notice => tracing::debug!(facility, "{message}"),
+        RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => tracing::trace!(facility, "{message}"),
+    }
+}
+
+pub(crate) fn error(error: &KafkaError, reason: &str) {
+    if unreachable(error) {
+        // Whoever waits for it says so, once.
+        tracing::debug!(%error, reason, "Kafka is out of reach");
+    } else {
+        tracing::warn!(%error, reason, "Kafka");
+    }
+}
+
+/// Whether no broker could be reached, which passes.
+pub(crate) fn unreachable(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::AllBrokersDown
+                | RDKafkaErrorCode::OperationTimedOut
+                | RDKafkaErrorCode::Resolve
+                | RDKafkaErrorCode::RequestTimedOut
+                | RDKafkaErrorCode::MessageTimedOut
+        )
+    )
+}

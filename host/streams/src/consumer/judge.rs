@@ -1,0 +1,289 @@
+//! What becomes of records that were handled: done, tried again, or given up. No I/O.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Rules;
+use super::attempt::Outcome;
+use super::dead::Doomed;
+use super::work::{Batch, State, Work};
+use crate::Disposition;
+
+/// How a record has fared so far. Only what happens while others succeed speaks against the record itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Trial {
+    /// The handler has failed with it alone: it is handed over alone.
+    pub(super) alone: bool,
+    /// How often it is to be tried again, whatever the reason, since something was done last.
+    tries: u32,
+    /// How often while others were done.
+    strikes: u32,
+    /// How often the handler failed with it alone, while it answered otherwise.
+    failures: u32,
+    /// What the consumer had done, and the handler answered, when that was last compared.
+    seen: Option<(u64, u64)>,
+}
+
+impl Trial {
+    /// It is handed over.
+    pub(super) fn begins(&mut self, done: u64, answered: u64) {
+        self.seen.get_or_insert((done, answered));
+    }
+}
+
+/// What is left to be done once a batch has been judged.
+#[derive(Debug, Default)]
+pub(super) struct Judged {
+    /// To the dead letters.
+    pub(super) doomed: Vec<Doomed>,
+    /// How many records of which topic were done or are to be tried again.
+    pub(super) counts: Vec<(Arc<str>, &'static str, u64)>,
+}
+
+impl Work {
+    /// Says for each record of a batch what becomes of it. Those that are doomed stay in flight until they are [`Work::buried`].
+    pub(super) fn judge(&mut self, batch: &Batch, outcomes: Vec<Outcome>, now: Instant) -> Judged {
+        let mut judged = Judged::default();
+        let mut counts: BTreeMap<(Arc<str>, &'static str), u64> = BTreeMap::new();
+        let mut rest = Vec::new();
+        for (record, outcome) in batch.records().iter().zip(outcomes) {
+            if outcome == Outcome::Said(Disposition::Done) {
+                self.done += 1;
+                self.finish(batch, record);
+                *counts.entry((Arc::clone(&record.topic), "done")).or_default() += 1;
+            } else {
+                rest.push((record, outcome));
+            }
+        }
+        let (rules, done, answered) = (self.rules, self.done, self.answered);
+        let mut again = 0;
+        for (record, outcome) in rest {
+            // Whoever has its partition now handles it again.
+            let Some(entry) = self.entry(batch, record) else { continue };
+            match verdict(&rules, &mut entry.trial, outcome, done, answered) {
+                Verdict::Again(pause) => {
+                    entry.state = State::Until(now + pause);
+                    again += 1;
+                    *counts.entry((Arc::clone(&record.topic), "retry")).or_default() += 1;
+                }
+                Verdict::Doomed(reason) => judged.doomed.push(Doomed { record: Arc::clone(record), reason }),
+            }
+        }
+        self.waits += again;
+        judged.counts = counts.into_iter().map(|((topic, outcome), records)| (topic, outcome, records)).collect();
+        judged
+    }
+
+    /// A dead letter was written, or not: then its record is handled again.
+    pub(super) fn buried(&mut self, batch: &Batch, doomed: &Doomed, written: bool, now: Instant) {
+        if written {
+            self.finish(batch, &doomed.record);
+        } else {
+            let pause = self.rules.outage;
+            if let Some(entry) = self.entry(batch, &doomed.record) {
+                entry.state = State::Until(now + pause);
+                self.waits += 1;
+            }
+        }
+    }
+}
+
+enum Verdict {
+    Again(Duration),
+    Doomed(String),
+}
+
+fn verdict(rules: &Rules, trial: &mut Trial, outcome: Outcome, done: u64, answered: u64) -> Verdict {
+    let (seen_done, seen_answered) = trial.seen.unwrap_or_default();
+    let others_were_done = done > seen_done;
+    trial.seen = Some((done, answered));
+    trial.tries = if others_were_done { 1 } else { trial.tries.saturating_add(1) };
+    match outcome {
+        Outcome::Said(Disposition::Reject(reason)) => Verdict::Doomed(reason),
+        // It is judged where it is not done only.
+        Outcome::Said(Disposition::Done) | Outcome::Untried => Verdict::Again(outage(rules, trial.tries)),
+        Outcome::Said(Disposition::Retry(asked)) => {
+            trial.alone = false;
+            let asked = Duration::from_millis(asked.into()).min(rules.retry.1);
+            if !others_were_done {
+                return Verdict::Again(outage(rules, trial.tries).max(asked));
+            }
+            trial.strikes += 1;
+            if trial.strikes >= rules.attempts {
+                return Verdict::Doomed(format!("not done after {} tries", trial.strikes));
+            }
+            Verdict::Again(pause(rules.retry, trial.strikes).max(asked))
+        }
+        Outcome::Failed(reason) => {
+            trial.alone = true;
+            if answered > seen_answered {
+                trial.failures += 1;
+                if trial.failures >= rules.alone {
+                    return Verdict::Doomed(format!("the handler failed with it {} times: {reason}", trial.failures));
+                }
+            }
+            Verdict::Again(outage(rules, trial.tries))
+        }
+    }
+}
+
+fn outage(rules: &Rules, tries: u32) -> Duration {
+    pause((rules.retry.0, rules.outage), tries)
+}
+
+/// The first pause doubles up to the longest; by up to a quarter longer or shorter, so that not everything comes again at once.
+fn pause((first, longest): (Duration, Duration), tries: u32) -> Duration {
+    let pause = first.saturating_mul(1 << tries.saturating_sub(1).min(20)).min(longest);
+    let random = f64::from(u32::try_from(RandomState::new().hash_one(tries) >> 32).unwrap_or_default()) / f64::from(u32::MAX);
+    pause.mul_f64(0.75 + random / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Record;
+    use crate::record::Place;
+
+    fn work(rules: Rules) -> Work {
+        let mut work = Work::new(rules);
+        work.assign(Place { topic: "t".into(), partition: 0 });
+        work
+    }
+
+    fn push(work: &mut Work, offset: i64, key: &str) -> bool {
+        work.push(Record {
+            topic: "t".into(),
+            partition: 0,
+            offset,
+            timestamp: 0,
+            key: key.into(),
+            headers: Vec::new(),
+            value: None,
+        })
+    }
+
+    /// Hands over a batch and gives its offsets; each has this outcome.
+    fn round(work: &mut Work, now: Instant, mut outcome: impl FnMut(i64) -> Outcome) -> (Vec<i64>, Vec<(i64, String)>) {
+        let Some(batch) = work.take(now) else { return (Vec::new(), Vec::new()) };
+        let offsets: Vec<i64> = batch.records().iter().map(|record| record.offset).collect();
+        let outcomes: Vec<Outcome> = offsets.iter().map(|offset| outcome(*offset)).collect();
+        let answered = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Said(_))).count();
+        work.answered(answered as u64);
+        let judged = work.judge(&batch, outcomes, now);
+        for doomed in &judged.doomed {
+            work.buried(&batch, doomed, true, now);
+        }
+        work.landed(&batch);
+        (offsets, judged.doomed.into_iter().map(|doomed| (doomed.record.offset, doomed.reason)).collect())
+    }
+
+    fn committed(work: &mut Work) -> Option<i64> {
+        work.commits(None).pop().map(|(_, position)| position)
+    }
+
+    const DONE: Outcome = Outcome::Said(Disposition::Done);
+    const RETRY: Outcome = Outcome::Said(Disposition::Retry(10));
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    #[test]
+    fn a_retry_holds_back_its_own_key_and_the_offset() {
+        let (mut work, now) = (work(Rules::default()), Instant::now());
+        for (offset, key) in [(0, "a"), (1, "b"), (2, "a"), (3, "c"), (4, "")] {
+            push(&mut work, offset, key);
+        }
+        // The second `a` is not in the first batch, whatever becomes of the first.
+        assert_eq!(round(&mut work, now, |offset| if offset == 0 { RETRY } else { DONE }).0, [0, 1, 3, 4]);
+        assert_eq!(committed(&mut work), Some(0));
+        assert_eq!(round(&mut work, now, |_| DONE).0, [0; 0]);
+        assert_eq!(work.due().map(|due| due > now), Some(true));
+        let later = now + HOUR;
+        assert_eq!(round(&mut work, later, |_| DONE).0, [0]);
+        assert_eq!(round(&mut work, later, |_| DONE).0, [2]);
+        assert_eq!(committed(&mut work), Some(5));
+        assert_eq!(committed(&mut work), None);
+    }
+
+    #[test]
+    fn tries_count_only_while_others_succeed() {
+        let (mut work, mut now) = (work(Rules::default()), Instant::now());
+        push(&mut work, 0, "bad");
+        for _ in 0..100 {
+            now += HOUR;
+            assert_eq!(round(&mut work, now, |_| RETRY), (vec![0], vec![]));
+            assert!(work.due().unwrap() <= now + 2 * Rules::default().outage);
+        }
+        let mut waited = Duration::ZERO;
+        for attempt in 1..=Rules::default().attempts {
+            now = work.due().unwrap().max(now);
+            push(&mut work, i64::from(attempt), "good");
+            let (_, doomed) = round(&mut work, now, |offset| if offset == 0 { RETRY } else { DONE });
+            assert_eq!(doomed.len(), usize::from(attempt == Rules::default().attempts), "{attempt}");
+            waited += work.due().map_or(Duration::ZERO, |due| due - now);
+        }
+        assert!(waited > HOUR / 2 && waited < 2 * HOUR, "{waited:?}");
+        assert_eq!(committed(&mut work), Some(i64::from(Rules::default().attempts) + 1));
+    }
+
+    #[test]
+    fn a_record_that_fails_the_handler_comes_alone_and_then_not_again() {
+        let (mut work, mut now) = (work(Rules::default()), Instant::now());
+        for offset in 0..4 {
+            push(&mut work, offset, &offset.to_string());
+        }
+        let outcome = |offset| if offset == 2 { Outcome::Failed("trapped".to_owned()) } else { DONE };
+        assert_eq!(round(&mut work, now, outcome), (vec![0, 1, 2, 3], vec![]));
+        let mut all = Vec::new();
+        for number in 4..12 {
+            push(&mut work, number, &number.to_string());
+            now += HOUR;
+            // It, and then the others.
+            for _ in 0..2 {
+                let (offsets, doomed) = round(&mut work, now, outcome);
+                assert!(!offsets.contains(&2) || offsets == [2], "{offsets:?}");
+                all.extend(doomed);
+            }
+        }
+        assert_eq!(all, [(2, "the handler failed with it 3 times: trapped".to_owned())]);
+    }
+
+    #[test]
+    fn a_handler_that_fails_with_everything_condemns_nothing() {
+        let (mut work, mut now) = (work(Rules::default()), Instant::now());
+        push(&mut work, 0, "a");
+        for _ in 0..50 {
+            now += HOUR;
+            assert_eq!(round(&mut work, now, |_| Outcome::Failed("no instance".to_owned())), (vec![0], vec![]));
+        }
+        assert_eq!(round(&mut work, now + HOUR, |_| DONE).0, [0]);
+    }
+
+    #[test]
+    fn a_partition_that_is_full_pauses_and_one_that_left_is_another() {
+        let rules = Rules { partition: 4, ..Rules::default() };
+        let (mut work, now) = (work(rules), Instant::now());
+        let place = Place { topic: "t".into(), partition: 0 };
+        let paused: Vec<_> = (0..4).map(|offset| push(&mut work, offset, "k")).collect();
+        assert_eq!(paused, [false, false, false, true]);
+        // Twice the same counts once.
+        assert!(!push(&mut work, 3, "k"));
+        assert_eq!(round(&mut work, now, |_| DONE).0, [0]);
+        assert!(work.resumed().is_empty());
+        assert_eq!(round(&mut work, now, |_| DONE).0, [1]);
+        assert_eq!(work.resumed(), std::slice::from_ref(&place));
+
+        let batch = work.take(now).unwrap();
+        work.leave(Some(std::slice::from_ref(&place)));
+        assert!(work.leaving_in_flight());
+        work.assign(place.clone());
+        push(&mut work, 2, "k");
+        // What was handed over before is not this partition's any more.
+        work.judge(&batch, vec![DONE], now);
+        work.landed(&batch);
+        assert_eq!(work.position(&place), Some(2));
+        assert_eq!(round(&mut work, now, |_| DONE).0, [2]);
+    }
+}

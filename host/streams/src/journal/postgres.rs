@@ -1,0 +1,163 @@
+//! The journal in Postgres.
+//!
+//! Read from its two tables and not from their view: a position is its batch's and an ordinal, and only the batch's has an index.
+
+use std::ops::ControlFlow;
+
+use futures::TryStreamExt as _;
+use futures::future::{BoxFuture, FutureExt as _};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
+use sqlx::{ConnectOptions as _, PgPool, Row as _};
+
+use super::{Journal, Replay, Row, Sink, Standing};
+use crate::{Error, limits};
+
+/// The relay's place in table `sequencer`.
+const RELAY: &str = "kafka";
+/// The last position that was given.
+const COUNTER: &str = "journal";
+
+/// The first batch that has a row at `$1` or after it. What is before may be deleted already.
+const START: &str = "SELECT position FROM journal_batches \
+    WHERE position >= (SELECT COALESCE(MAX(position), 0) FROM journal_batches WHERE position <= $1) \
+    AND position + entries > $1 ORDER BY position LIMIT 1";
+
+/// The rows of the batches that begin from `$1` to `$2`; positions have no gaps, so that is how many there are.
+const READ: &str = "SELECT b.position + j.ordinal, b.at, j.batch, j.ordinal, j.topic, j.type, j.aggregate, j.version, j.payload, j.trace \
+    FROM journal_batches b JOIN journal j ON j.batch = b.id \
+    WHERE b.position BETWEEN $1 AND $2 ORDER BY b.position, j.ordinal";
+
+/// `$2`: the epoch is the counter's own, as everybody's is who has a place in the table.
+const BEGIN: &str = "INSERT INTO sequencer (name, position, epoch) \
+    VALUES ($1, 0, COALESCE((SELECT epoch FROM sequencer WHERE name = $2), '')) ON CONFLICT (name) DO NOTHING";
+
+const STANDING: &str = "SELECT counter.position, \
+    CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT) - \
+      (SELECT at FROM journal_batches WHERE position <= $1 + 1 AND counter.position > $1 ORDER BY position DESC LIMIT 1) \
+    FROM (SELECT COALESCE(MAX(position), 0) AS position FROM sequencer WHERE name = $2) AS counter";
+
+const OPEN_REPLAY: &str = "SELECT id, last, next FROM replays WHERE done_at IS NULL ORDER BY created_at, id LIMIT 1";
+
+const MOVE_REPLAY: &str = "UPDATE replays SET next = $2, done_at = CASE WHEN $2 > last \
+    THEN CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT) END WHERE id = $1 AND next < $2";
+
+/// The journal in Postgres, over a few connections of its own.
+#[derive(Clone, Debug)]
+pub struct PostgresJournal {
+    pool: PgPool,
+}
+
+impl PostgresJournal {
+    /// The journal at this address, `postgres://…`; connected to when it is first needed. Whose settings differ gives a pool of their own.
+    pub fn connect(url: &str) -> Result<Self, Error> {
+        let options: PgConnectOptions =
+            url.parse().map_err(|_| Error::Setting("the journal's address is not a postgres:// URL".to_owned()))?;
+        let options = options
+            .application_name("marquee-relay")
+            .options([
+                ("statement_timeout", limits::JOURNAL_STATEMENT.as_millis().to_string().as_str()),
+                // The place that a crash of the database takes back is published again; everything else here only reads.
+                ("synchronous_commit", "off"),
+                // A read is of a few thousand rows or of one: no plan fits both.
+                ("plan_cache_mode", "force_custom_plan"),
+            ])
+            .disable_statement_logging();
+        let pool = PgPoolOptions::new()
+            .max_connections(limits::JOURNAL_CONNECTIONS)
+            .acquire_timeout(limits::JOURNAL_ACQUIRE)
+            .connect_lazy_with(options);
+        Ok(Self { pool })
+    }
+
+    /// The connections, for what else concerns the journal.
+    #[must_use]
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+}
+
+fn row(row: &PgRow) -> Result<Row<'_>, sqlx::Error> {
+    Ok(Row {
+        position: row.try_get_unchecked(0)?,
+        at: row.try_get_unchecked(1)?,
+        batch: row.try_get_unchecked(2)?,
+        ordinal: row.try_get_unchecked(3)?,
+        topic: row.try_get_unchecked(4)?,
+        kind: row.try_get_unchecked(5)?,
+        aggregate: row.try_get_unchecked(6)?,
+        version: row.try_get_unchecked(7)?,
+        payload: row.try_get_unchecked(8)?,
+        trace: row.try_get_unchecked(9)?,
+    })
+}
+
+impl Journal for PostgresJournal {
+    fn read<'a>(&'a self, after: i64, until: i64, limit: usize, sink: &'a mut Sink<'_>) -> BoxFuture<'a, Result<usize, Error>> {
+        async move {
+            let first = after + 1;
+            let start: Option<i64> = sqlx::query_scalar(START).bind(first).fetch_optional(&self.pool).await?;
+            let Some(start) = start.filter(|start| *start <= until) else { return Ok(0) };
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let end = start.max(first).saturating_add(limit - 1).min(until);
+            let mut rows = sqlx::query(READ).bind(start).bind(end).fetch(&self.pool);
+            let mut count = 0;
+            while let Some(next) = rows.try_next().await? {
+                let row = row(&next)?;
+                if row.position < first {
+                    continue;
+                }
+                // A batch may go on beyond the end.
+                if row.position > until {
+                    break;
+                }
+                count += 1;
+                if let ControlFlow::Break(()) = sink(row) {
+                    break;
+                }
+            }
+            Ok(count)
+        }
+        .boxed()
+    }
+
+    fn cursor(&self) -> BoxFuture<'_, Result<i64, Error>> {
+        async move {
+            sqlx::query(BEGIN).bind(RELAY).bind(COUNTER).execute(&self.pool).await?;
+            Ok(sqlx::query_scalar("SELECT position FROM sequencer WHERE name = $1").bind(RELAY).fetch_one(&self.pool).await?)
+        }
+        .boxed()
+    }
+
+    fn advance(&self, position: i64) -> BoxFuture<'_, Result<(), Error>> {
+        async move {
+            let statement = "UPDATE sequencer SET position = $1 WHERE name = $2 AND position < $1";
+            sqlx::query(statement).bind(position).bind(RELAY).execute(&self.pool).await?;
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn standing(&self, position: i64) -> BoxFuture<'_, Result<Standing, Error>> {
+        async move {
+            let (last, oldest) = sqlx::query_as(STANDING).bind(position).bind(COUNTER).fetch_one(&self.pool).await?;
+            Ok(Standing { last, oldest })
+        }
+        .boxed()
+    }
+
+    fn open_replay(&self) -> BoxFuture<'_, Result<Option<Replay>, Error>> {
+        async move {
+            let found: Option<(String, i64, i64)> = sqlx::query_as(OPEN_REPLAY).fetch_optional(&self.pool).await?;
+            Ok(found.map(|(id, last, next)| Replay { id, last, next }))
+        }
+        .boxed()
+    }
+
+    fn move_replay<'a>(&'a self, replay: &'a Replay, next: i64) -> BoxFuture<'a, Result<(), Error>> {
+        async move {
+            sqlx::query(MOVE_REPLAY).bind(&replay.id).bind(next).execute(&self.pool).await?;
+            Ok(())
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,86 @@
+//! A Kafka that a test may stop.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+
+use crate::scene::{until, variable};
+
+pub struct PrivateKafka {
+    folder: tempfile::TempDir,
+    port: u16,
+    server: Option<Child>,
+}
+
+impl PrivateKafka {
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let free = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let [port, controller] = free.map(|listener| listener.local_addr().unwrap().port());
+        let data = folder.path().join("data");
+        let settings = format!(
+            "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@127.0.0.1:{controller}\n\
+             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
+             advertised.listeners=PLAINTEXT://127.0.0.1:{port}\n\
+             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\ncontroller.listener.names=CONTROLLER\n\
+             log.dirs={}\nauto.create.topics.enable=false\noffsets.topic.replication.factor=1\noffsets.topic.num.partitions=2\n\
+             group.initial.rebalance.delay.ms=0\nlog.cleaner.dedupe.buffer.size=16777216\n",
+            data.display()
+        );
+        std::fs::write(folder.path().join("server.properties"), settings).unwrap();
+        let mut kafka = Self { folder, port, server: None };
+        let cluster = ["format", "--cluster-id", "bWFycXVlZS1wcml2YXRlLg", "--config", "server.properties"];
+        let formatted = kafka.java("kafka.tools.StorageTool").args(cluster).output().unwrap();
+        assert!(formatted.status.success(), "{}", String::from_utf8_lossy(&formatted.stderr));
+        kafka.go_on().await;
+        kafka
+    }
+
+    fn java(&self, class: &str) -> Command {
+        let mut java = Command::new(variable("MARQUEE_TEST_JAVA"));
+        java.args(["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"])
+            .arg(format!("{}/*", variable("MARQUEE_TEST_KAFKA_JARS")))
+            .arg(class)
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        java
+    }
+
+    pub fn broker(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Ends it at once, as a crash would.
+    pub fn stop(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            server.kill().unwrap();
+            server.wait().unwrap();
+        }
+    }
+
+    /// Starts it, with what it had, and waits until it answers.
+    pub async fn go_on(&mut self) {
+        self.server = Some(self.java("kafka.Kafka").arg("server.properties").spawn().unwrap());
+        let broker = self.broker();
+        until("Kafka answers", async || {
+            let broker = broker.clone();
+            let asking = tokio::task::spawn_blocking(move || {
+                let client: BaseConsumer = ClientConfig::new().set("bootstrap.servers", broker).create().unwrap();
+                client.fetch_metadata(None, Duration::from_secs(1)).is_ok_and(|metadata| !metadata.brokers().is_empty())
+            });
+            asking.await.unwrap()
+        })
+        .await;
+    }
+}
+
+impl Drop for PrivateKafka {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

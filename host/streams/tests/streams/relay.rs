@@ -1,0 +1,199 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use streams::relay::{Handle, Options, Relay};
+use streams::replay;
+use telemetry::{Health, State};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::private_kafka::PrivateKafka;
+use crate::scene::{AT, Database, Topic, by_key, numbers, until};
+
+struct Running {
+    handle: Handle,
+    runs: watch::Sender<bool>,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+fn relay(topic: &Topic, database: &Database) -> Running {
+    let (runs, receiver) = watch::channel(true);
+    let options = Options {
+        settings: topic.settings.clone(),
+        region: "eu".to_owned(),
+        runs: receiver,
+        metrics: Arc::clone(&topic.metrics),
+    };
+    let relay = Relay::new(options, database.journal.clone()).unwrap();
+    let (handle, stop) = (relay.handle(), CancellationToken::new());
+    let task = tokio::spawn(relay.run(stop.clone()));
+    Running { handle, runs, stop, task }
+}
+
+impl Running {
+    async fn end(self) {
+        self.stop.cancel();
+        self.task.await.unwrap();
+    }
+}
+
+fn metrics(topic: &Topic) -> String {
+    String::from_utf8(topic.metrics.render().unwrap()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_row_arrives_in_order_of_its_key_with_its_headers() {
+    let (topic, database) = (Topic::create().await, Database::create().await);
+    database.fill(&topic.name, 0..300).await;
+    let running = relay(&topic, &database);
+    until("there is a place", async || database.place().await == 300).await;
+    // What nobody outside is told of moves the place and is no record.
+    database
+        .write(&[(None, "inside".to_owned(), "0".to_owned()), (Some(&topic.name), "last".to_owned(), "300".to_owned())])
+        .await;
+    running.handle.wake().now();
+    let read = topic.read(301).await;
+    let mut arrived = by_key(read.iter().map(|record| (record.key.as_str(), record.value.as_str())));
+    assert_eq!(arrived.remove("last"), Some(vec![300]));
+    let expected = (0..20).map(|key| (format!("key{key}"), (key..300).step_by(20).collect()));
+    let expected: BTreeMap<String, Vec<usize>> = expected.collect();
+    assert_eq!(arrived, expected);
+
+    let row = read.iter().find(|record| record.value == "57").unwrap();
+    assert_eq!(row.timestamp, AT / 1_000);
+    let headers = [
+        ("content-type", "application/json"),
+        ("ce_specversion", "1.0"),
+        ("ce_id", "eu_batch000000051.7"),
+        ("ce_source", "/regions/eu"),
+        ("ce_type", "booking.created"),
+        ("ce_subject", "key17"),
+        ("ce_time", "2026-11-24T18:52:17.120500Z"),
+        ("ce_aggregateversion", "8"),
+        ("ce_position", "58"),
+        ("traceparent", "00-trace-8"),
+    ];
+    assert_eq!(row.headers, headers.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect::<BTreeMap<_, _>>());
+
+    until("the place is at the end", async || database.place().await == 302).await;
+    until("the lag is known", async || running.handle.status().last == 302).await;
+    let status = running.handle.status();
+    assert_eq!((status.lag(), status.published, status.errors, status.running), (0, 301, 0, true));
+    assert!(metrics(&topic).contains("marquee_relay_published_total{topic=\"other\"} 301"), "{}", metrics(&topic));
+    running.end().await;
+    topic.remove().await;
+    database.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_is_killed_again_and_again_loses_nothing() {
+    let (topic, database) = (Topic::create().await, Database::create().await);
+    const ROWS: usize = 3_000;
+    database.fill(&topic.name, 0..ROWS / 2).await;
+    for life in 0..5 {
+        let running = relay(&topic, &database);
+        database.fill(&topic.name, ROWS / 2 + life * ROWS / 10..ROWS / 2 + (life + 1) * ROWS / 10).await;
+        until("it has begun", async || running.handle.status().published > 0).await;
+        running.task.abort();
+        _ = running.task.await;
+    }
+    let running = relay(&topic, &database);
+    until("the place is at the end", async || database.place().await == ROWS as i64).await;
+    running.end().await;
+    until_complete(&topic, ROWS, ROWS).await;
+    topic.remove().await;
+    database.remove().await;
+}
+
+/// Reads on until no number is missing.
+async fn until_complete(topic: &Topic, mut count: usize, rows: usize) {
+    loop {
+        let all = numbers(&topic.read(count).await);
+        let missing = rows - all.len();
+        if missing == 0 {
+            assert_eq!(all, (0..rows).collect::<BTreeSet<_>>());
+            return;
+        }
+        count += missing;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kafka_that_stops_and_comes_back_gets_every_row() {
+    let mut kafka = PrivateKafka::start().await;
+    let (topic, database) = (Topic::on(&kafka.broker()).await, Database::create().await);
+    let running = relay(&topic, &database);
+    let health = Health::default();
+    running.handle.register(&health);
+    topic.metrics.breakers().add(running.handle.breaker());
+    database.fill(&topic.name, 0..500).await;
+    until("the first rows are there", async || database.place().await == 500).await;
+
+    kafka.stop();
+    database.fill(&topic.name, 500..1_500).await;
+    until("the breaker is open", async || metrics(&topic).contains("marquee_circuit_breaker_state{breaker=\"kafka\"} 1")).await;
+    assert_eq!(health.lines()[0].finding.state, State::Degraded);
+    assert!(health.ready());
+    assert_eq!(database.place().await, 500);
+
+    kafka.go_on().await;
+    database.fill(&topic.name, 1_500..2_000).await;
+    topic.metrics.breakers().reset();
+    until("the place is at the end", async || database.place().await == 2_000).await;
+    assert!(metrics(&topic).contains("marquee_circuit_breaker_state{breaker=\"kafka\"} 0"));
+    until("health says so", async || health.lines()[0].finding.state == State::Up).await;
+    until_complete(&topic, 2_000, 2_000).await;
+    running.end().await;
+    database.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_node_that_runs_it_publishes() {
+    let (topic, database) = (Topic::create().await, Database::create().await);
+    let (first, second) = (relay(&topic, &database), relay(&topic, &database));
+    second.runs.send_replace(false);
+    until("the second is told", async || !second.handle.status().running).await;
+    database.fill(&topic.name, 0..100).await;
+    until("the first publishes", async || database.place().await == 100).await;
+    first.runs.send_replace(false);
+    until("the first has stopped", async || !first.handle.status().running).await;
+    database.fill(&topic.name, 100..200).await;
+    second.runs.send_replace(true);
+    until("the second publishes", async || database.place().await == 200).await;
+    assert_eq!((first.handle.status().published, second.handle.status().published), (100, 100));
+    assert_eq!(numbers(&topic.read(200).await).len(), 200);
+    first.end().await;
+    second.end().await;
+    topic.remove().await;
+    database.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_range_that_is_asked_for_comes_again_and_is_marked() {
+    let (topic, database) = (Topic::create().await, Database::create().await);
+    let running = relay(&topic, &database);
+    database.fill(&topic.name, 0..400).await;
+    until("all is published", async || database.place().await == 400).await;
+    let pool = database.journal.pool();
+    replay::request(pool, "again", 101, 250, "eu_admin", AT).await.unwrap();
+    assert!(replay::request(pool, "again", 1, 2, "eu_admin", AT).await.is_err());
+    assert!(replay::request(pool, "backwards", 9, 8, "eu_admin", AT).await.is_err());
+    until("it is done", async || {
+        sqlx::query_scalar("SELECT COUNT(*) = 1 FROM replays WHERE next = 251 AND done_at IS NOT NULL")
+            .fetch_one(pool)
+            .await
+            .unwrap()
+    })
+    .await;
+    let read = topic.read(550).await;
+    let (again, first): (Vec<_>, Vec<_>) = read.into_iter().partition(|record| record.headers.contains_key("ce_replayed"));
+    assert_eq!(numbers(&first), (0..400).collect());
+    assert_eq!((again.len(), numbers(&again)), (150, (100..250).collect()));
+    assert!(again.iter().all(|record| record.headers["ce_replayed"] == "true"));
+    assert_eq!(database.place().await, 400);
+    running.end().await;
+    topic.remove().await;
+    database.remove().await;
+}
