@@ -33,7 +33,7 @@ struct Kept {
 }
 
 /// Headers that belong to an answer and come back with it.
-const KEPT_HEADERS: &[&str] = &["content-type", "etag", "location", "marquee-seen"];
+const KEPT_HEADERS: &[&str] = &["cache-control", "content-type", "etag", "location", "marquee-seen"];
 
 /// Runs `work` in a transaction, once per key: a repeated request gets the first answer, byte for byte. Without a key it just
 /// runs. Only success is kept: a refused key may succeed later.

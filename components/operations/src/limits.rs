@@ -4,6 +4,8 @@ use std::ops::RangeInclusive;
 
 /// A position of the journal.
 pub const POSITION: RangeInclusive<i64> = 1..=i64::MAX;
+/// Positions of one replay: as many as the relay takes.
+pub const REPLAY_POSITIONS: i64 = 100_000_000;
 /// Replays that may be open at once.
 pub const OPEN_REPLAYS: i64 = 20;
 /// Replays that are shown: all open ones, and the newest.

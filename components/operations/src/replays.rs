@@ -36,8 +36,10 @@ pub async fn publish(request: Request) -> Answer {
     idempotency::required(&request)?;
     let (first, last) = json::read(&request, |body| {
         let (first, last) = (body.integer("first", limits::POSITION), body.integer("last", limits::POSITION));
-        if last < first {
+        if last < first && body.has("last") {
             body.fault("last", "must not be less than first");
+        } else if last - first >= limits::REPLAY_POSITIONS {
+            body.fault("last", format!("a range has at most {} positions", limits::REPLAY_POSITIONS));
         }
         (first, last)
     })?;
@@ -53,11 +55,14 @@ pub async fn publish(request: Request) -> Answer {
 /// Writes a replay down.
 ///
 /// # Errors
-/// Where the journal has not come so far, or too many are open.
+/// Where the journal has not come so far, nobody publishes it, or too many are open.
 pub async fn open(tx: &mut Tx, id: String, first: i64, last: i64, by: &str) -> Result<Replay, Problem> {
     let newest = position(tx, "journal").await?.unwrap_or_default();
     if last > newest {
         return Err(Problem::fault("/last", format!("the journal has come to {newest}")));
+    }
+    if position(tx, "kafka").await?.is_none() {
+        return Err(Problem::new(problem::WRONG_STATE, "This region publishes nothing to Kafka."));
     }
     let (open,) = tx.one("SELECT COUNT(*) FROM replays WHERE done_at IS NULL", []).await?.unwrap_or((0,));
     if open >= limits::OPEN_REPLAYS {

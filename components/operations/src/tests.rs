@@ -48,6 +48,9 @@ fn not_too_many_replays_are_open() {
     for database in Database::all() {
         database.enter();
         database.run("INSERT INTO sequencer (name, position, epoch) VALUES ('journal', 5, 'e')");
+        let nowhere = asked!(tx => replays::open(&mut tx, "eu_r".into(), 1, 5, "eu_u").await?).unwrap_err();
+        assert_eq!(nowhere.kind.slug, "wrong-state", "nobody would do it");
+        database.run("INSERT INTO sequencer (name, position, epoch) VALUES ('kafka', 5, 'e')");
         for number in 0..20 {
             asked!(tx => replays::open(&mut tx, format!("eu_r{number}"), 1, 5, "eu_u").await?).unwrap();
         }

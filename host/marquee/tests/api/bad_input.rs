@@ -7,7 +7,7 @@ use crate::{
 use reqwest::Method;
 
 /// Every write with a body.
-const WRITES: [(&str, &str); 11] = [
+const WRITES: [(&str, &str); 12] = [
     ("POST", "/api/auth/register"),
     ("POST", "/api/auth/login"),
     ("POST", "/api/auth/refresh"),
@@ -19,6 +19,7 @@ const WRITES: [(&str, &str); 11] = [
     ("POST", "/api/payments"),
     ("POST", "/api/users/local_00000000000000000000000000/roles"),
     ("PATCH", "/api/events/local_00000000000000000000000000"),
+    ("POST", "/events/publish"),
 ];
 
 #[tokio::test]
@@ -94,9 +95,14 @@ async fn ids_that_name_nothing() {
         "%F0%9F%8E%9F",
         &long,
     ] {
-        for path in
-            ["/api/events/{}", "/api/events/{}/availability", "/api/bookings/{}", "/api/payments/{}", "/api/payments/{}/receipt"]
-        {
+        for path in [
+            "/api/events/{}",
+            "/api/events/{}/availability",
+            "/api/events/{}/analytics",
+            "/api/bookings/{}",
+            "/api/payments/{}",
+            "/api/payments/{}/receipt",
+        ] {
             let path = path.replace("{}", id);
             let answer = person.send_unchecked(Method::GET, &path, &[], None).await;
             assert!(matches!(answer.status.as_u16(), 400 | 404), "{path}: {}", answer.status);

@@ -32,6 +32,7 @@ mod concurrency;
 mod events;
 mod expiry;
 mod native;
+mod operations;
 mod payments;
 mod search;
 mod web;

@@ -1,7 +1,12 @@
-//! What only our host has: an admin listener, ticks that nobody outside may cause, security headers.
+//! What only our host has: an admin listener, ticks that nobody outside may cause, security headers, a journal with positions, a worker.
 
-use crate::{SHARED, client::Client};
+use crate::{
+    SHARED,
+    client::{Client, OnSale, eventually, unique},
+    operations::admin,
+};
 use reqwest::Method;
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn health_and_metrics_answer_on_the_admin_listener_alone() {
@@ -42,4 +47,72 @@ async fn answers_carry_security_headers() {
     let answer = Client::new(&SHARED).get("/api/events").await;
     assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
     assert!(answer.header("content-security-policy").is_some() && answer.header("referrer-policy").is_some());
+}
+
+#[tokio::test]
+async fn where_nothing_goes_to_kafka_nothing_is_published_again() {
+    if !SHARED.form.is_native() {
+        eprintln!("skipped: in form {:?} nobody gives the journal's entries positions", SHARED.form);
+        return;
+    }
+    let admin = admin().await;
+    let status = async || admin.get("/events/status").await.expect(200);
+    let shown = eventually("a position", status, |it| it["position"].as_i64() >= Some(1)).await;
+    assert_eq!((&shown["kafka"], shown["worker"].is_object()), (&Value::Null, SHARED.form.has_worker()), "{shown}");
+    let range = json!({"first": 1, "last": shown["position"]});
+    admin.post_with(&unique("key"), "/events/publish", &range).await.expect_problem(409, "wrong-state");
+    assert_eq!(status().await["replays"], json!([]));
+}
+
+/// The audit log, newest first. The first pages are small, so that there are several.
+async fn audit_log(admin: &Client<'_>) -> Vec<Value> {
+    let (mut rows, mut cursor) = (Vec::new(), String::new());
+    for limit in [1, 3].into_iter().chain(std::iter::repeat(100)) {
+        let page = admin.get(&format!("/api/audit?limit={limit}{cursor}")).await.expect(200);
+        let items = page["items"].as_array().unwrap();
+        rows.extend_from_slice(items);
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        assert_eq!(items.len(), limit);
+        cursor = format!("&cursor={next}");
+    }
+    rows
+}
+
+#[tokio::test]
+async fn what_follows_a_booking_is_counted_and_written_down() {
+    if !SHARED.form.has_worker() {
+        eprintln!("skipped: in form {:?} there is no worker", SHARED.form);
+        return;
+    }
+    let (organiser, id) = Client::organiser(&SHARED).await;
+    let show = OnSale::publish(&organiser, &id, json!({})).await;
+    let buyer = Client::register(&SHARED).await;
+    let booking = buyer.post_with(&unique("key"), "/api/bookings", &show.order(2)).await.expect(201);
+    let card = json!({"booking_id": booking["id"], "method": {"type": "card", "token": "tok_ok"}});
+    let payment = buyer.post_with(&unique("key"), "/api/payments", &card).await.expect(201);
+
+    let sold = json!({
+        "views": null, "holds": 1, "bookings": 1, "tickets": 2, "cancelled": 0, "revenue": {"amount": 9000, "currency": "EUR"},
+        "refunded": {"amount": 0, "currency": "EUR"}, "conversion": 1.0
+    });
+    let path = format!("/api/events/{}/analytics", show.id);
+    let figures = eventually("figures", async || organiser.get(&path).await.expect(200), |it| it["totals"] == sold).await;
+    let days = figures["days"].as_array().unwrap();
+    assert_eq!(days.iter().map(|day| day["revenue"]["amount"].as_i64().unwrap()).sum::<i64>(), 9000, "{figures}");
+
+    let log = audit_log(&admin().await).await;
+    for (newer, older) in log.iter().zip(log.iter().skip(1)) {
+        assert_eq!(newer["sequence"].as_i64().unwrap(), older["sequence"].as_i64().unwrap() + 1);
+        assert_eq!(newer["previous"], older["hash"], "{newer}");
+    }
+    let first = log.last().unwrap();
+    assert_eq!((&first["sequence"], &first["previous"]), (&json!(1), &json!("0".repeat(64))));
+    for (subject, kinds) in [
+        (&booking["id"], vec!["booking.created", "booking.updated", "booking.updated"]),
+        (&payment["id"], vec!["payment.initiated", "payment.completed"]),
+    ] {
+        let rows: Vec<_> = log.iter().rev().filter(|row| row["subject"] == *subject).collect();
+        assert_eq!(rows.iter().map(|row| row["type"].as_str().unwrap()).collect::<Vec<_>>(), kinds);
+        assert_eq!(rows[0]["actor"], json!(buyer.user));
+    }
 }

@@ -126,11 +126,20 @@ async fn operated(scene: &Scene, booking: &str) {
     let now = eventually("nothing is left to publish", status, |it| it["kafka"]["lag"] == 0).await;
     let last = now["kafka"]["position"].as_i64().unwrap();
     // What was published is published again, marked, and moves nobody.
-    let body = json!({"first": 1, "last": last});
-    admin.post_with(&unique("key"), "/events/publish", &body).await.expect(202);
+    let (key, range) = (unique("key"), json!({"first": 1, "last": last}));
+    let asked = admin.post_with(&key, "/events/publish", &range).await;
+    let again = admin.post_with(&key, "/events/publish", &range).await;
+    assert_eq!((again.status, &again.bytes), (asked.status, &asked.bytes));
+    let other = json!({"first": 1, "last": 1});
+    admin.post_with(&key, "/events/publish", &other).await.expect_problem(409, "idempotency-conflict");
+    let replay = asked.expect(202);
     let key = booking.to_owned();
     let again = move |record: &topics::Read| record.key == key && record.header("ce_replayed") == "true";
     topics::read(scene.kafka.broker(), "booking-events", move |read| read.iter().any(&again)).await;
+    eventually("it is done", status, |it| {
+        it["replays"].as_array().unwrap().iter().any(|it| it["id"] == replay["id"] && it["done_at"].is_string())
+    })
+    .await;
 
     let address = &scene.worker.addresses[0];
     let ask = async |path: &str| {

@@ -45,6 +45,11 @@ impl Form {
     pub fn is_native(self) -> bool {
         matches!(self, Self::Up | Self::Postgres | Self::Fleet)
     }
+
+    /// Whether a worker follows what happens: mail, figures, the audit log.
+    pub fn has_worker(self) -> bool {
+        matches!(self, Self::Up | Self::Postgres)
+    }
 }
 
 pub struct Server {
