@@ -98,6 +98,8 @@ pub const VALUE_BYTES: usize = 16 << 20;
 
 // Outbound HTTP ------------------------------------------------------------------------------------------------------
 
+/// Servers whose circuit breakers a role keeps.
+pub const HTTP_SERVERS: usize = 64;
 /// How long to wait for a connection; a guest may ask for less.
 pub const HTTP_CONNECT: Duration = Duration::from_secs(10);
 /// How long to wait for the head of a response; a guest may ask for less.

@@ -1,12 +1,21 @@
 //! `wasi:http/client`: requests to the outside, where `allowed_outbound_hosts` permits.
+//!
+//! # When a server is not there
+//! Each has a circuit breaker. A request that got no answer counts against it, whatever the answer says does not. While it is open, requests fail
+//! at once with `destination-unavailable`, certainly not sent.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use http::{
     HeaderValue, header,
     uri::{Authority, Scheme},
 };
 use http_body_util::BodyExt;
+use telemetry::{Breaker, BreakerLine, BreakerOptions, Guards};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::{Grants, limits};
@@ -18,6 +27,8 @@ const SELF: [&str; 2] = ["self", "self.alt"];
 #[derive(Clone, Debug, Default)]
 pub struct OutboundHttp {
     own_address: Option<Authority>,
+    options: BreakerOptions,
+    breakers: Arc<Mutex<BTreeMap<String, Breaker>>>,
 }
 
 impl OutboundHttp {
@@ -25,7 +36,34 @@ impl OutboundHttp {
     /// refused.
     #[must_use]
     pub fn new(own_address: Option<Authority>) -> Self {
-        Self { own_address }
+        Self { own_address, ..Self::default() }
+    }
+
+    /// The same, with breakers that open as these say.
+    #[must_use]
+    pub fn guarded(self, options: BreakerOptions) -> Self {
+        Self { options, ..self }
+    }
+
+    /// The breaker of a server, by `host:port` as it is called.
+    fn breaker(&self, authority: &Authority) -> Breaker {
+        let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
+        if breakers.len() >= limits::HTTP_SERVERS && !breakers.contains_key(authority.as_str()) {
+            // Whoever is called next begins with a closed one.
+            breakers.pop_first();
+        }
+        let made = || Breaker::new(format!("http/{authority}"), self.options);
+        breakers.entry(authority.as_str().to_owned()).or_insert_with(made).clone()
+    }
+}
+
+impl Guards for OutboundHttp {
+    fn lines(&self) -> Vec<BreakerLine> {
+        self.breakers.lock().unwrap_or_else(PoisonError::into_inner).values().map(Breaker::line).collect()
+    }
+
+    fn reset(&self) {
+        self.breakers.lock().unwrap_or_else(PoisonError::into_inner).values().for_each(Breaker::reset);
     }
 }
 
@@ -94,9 +132,17 @@ impl WasiHttpHooks for Hooks {
         _body_result: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Answer> + Send> {
         let permitted = self.permit(request);
+        let breaker = permitted.as_ref().ok().and_then(|request| Some(self.client.as_ref()?.breaker(request.uri().authority()?)));
         Box::new(async move {
-            let (response, connection) =
-                wasmtime_wasi_http::default_send_request(permitted?, Some(within_limits(options))).await?;
+            let request = permitted?;
+            let permit = breaker.as_ref().map(Breaker::permit).transpose().map_err(|_| Error::DestinationUnavailable)?;
+            let sent = wasmtime_wasi_http::default_send_request(request, Some(within_limits(options))).await;
+            match (permit, &sent) {
+                (Some(permit), Ok(_)) => permit.succeeded(),
+                (Some(permit), Err(_)) => permit.failed(),
+                (None, _) => {}
+            }
+            let (response, connection) = sent?;
             Ok((response.map(BodyExt::boxed_unsync), Box::new(connection) as Box<dyn Future<Output = _> + Send>))
         })
     }
@@ -135,6 +181,43 @@ mod tests {
     fn a_role_without_a_client_denies() {
         let outcome = hooks(&["*://*:*"], None).permit(request("https://pay.example/"));
         assert!(matches!(outcome, Err(Error::HttpRequestDenied)));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_not_there_is_left_alone_and_called_again_when_it_is_back() {
+        let patient = BreakerOptions { failures: 3, open: Duration::from_secs(3_600), longest: Duration::from_secs(3_600) };
+        let client = OutboundHttp::default().guarded(patient);
+        let mut hooks = hooks(&["http://*:*"], Some(client.clone()));
+        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut call = async || {
+            let body = http_body_util::Empty::new().map_err(|never: std::convert::Infallible| match never {}).boxed_unsync();
+            let request = http::Request::get(format!("http://{address}/charges")).body(body).unwrap();
+            let called = hooks.send_request(request, None, Box::new(std::future::ready(Ok(()))));
+            Box::into_pin(called).await.map(|(response, _)| response.status().as_u16())
+        };
+        for _ in 0..3 {
+            assert!(!matches!(call().await, Ok(_) | Err(Error::DestinationUnavailable)));
+        }
+        assert!(matches!(call().await, Err(Error::DestinationUnavailable)));
+        let line = client.lines().remove(0);
+        assert_eq!((line.name, line.state), (format!("http/{address}"), telemetry::BreakerState::Open));
+        assert_eq!(line.counts.map(|counts| (counts.failed, counts.rejected)), Some((3, 1)));
+
+        let server = tokio::net::TcpListener::bind(address).await.unwrap();
+        tokio::spawn(async move {
+            use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+            loop {
+                let (mut stream, _) = server.accept().await.unwrap();
+                let read = stream.read(&mut [0; 1_024]).await.unwrap();
+                assert!(read > 0);
+                stream.write_all(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+            }
+        });
+        client.reset();
+        // What it says is its own affair.
+        for _ in 0..5 {
+            assert_eq!(call().await.unwrap(), 503);
+        }
     }
 
     #[test]

@@ -1,8 +1,13 @@
 //! Lua scripts, for the host itself.
 
-use ::redis::{Cmd, FromRedisValue};
+use ::redis::{Cmd, ErrorKind, FromRedisValue, ServerErrorKind};
+
+use telemetry::BreakerState;
 
 use super::{Connection, Error};
+
+/// What Redis says of a digest whose script it has not been told.
+const UNKNOWN: ErrorKind = ErrorKind::Server(ServerErrorKind::NoScript);
 
 /// A script, known to Redis by its digest once it has run there.
 pub struct Script {
@@ -30,10 +35,20 @@ impl Connection {
     /// # Errors
     /// See [`execute`](Self::execute).
     pub async fn script<T: FromRedisValue>(&self, script: &Script, keys: &[&str], arguments: &[i64]) -> Result<T, Error> {
-        match self.run(&script.command(true, keys, arguments)).await {
-            Err(Error::Other(text)) if text.contains("NOSCRIPT") => self.run(&script.command(false, keys, arguments)).await,
-            outcome => outcome,
-        }
+        let running = async {
+            let link = self.entry.link().await?;
+            match link.query(&script.command(true, keys, arguments)).await {
+                Err(error) if error.kind() == UNKNOWN => link.query(&script.command(false, keys, arguments)).await,
+                outcome => outcome,
+            }
+        };
+        self.entry.guarded(running).await
+    }
+
+    /// Whether Redis is left alone.
+    #[must_use]
+    pub fn breaker(&self) -> BreakerState {
+        self.entry.breaker.line().state
     }
 
     /// Tells the breaker that whoever asked gave up waiting: to the breaker that is no answer.

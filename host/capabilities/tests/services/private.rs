@@ -102,6 +102,10 @@ pub const PASSWORD: &str = "p@ss/word";
 /// How its address spells that.
 pub const PASSWORD_ENCODED: &str = "p%40ss%2Fword";
 
+/// Longer than a machine with much to do takes a server from its work: one that is only slow must not be replaced by one that has
+/// just started and has nothing.
+const DOWN_AFTER_MS: u32 = 2_000;
+
 impl Sentinels {
     /// They agree on the primary, and the replica follows it.
     pub async fn start() -> Option<Self> {
@@ -116,7 +120,7 @@ impl Sentinels {
             let file = folder.path().join(format!("{port}.conf"));
             let text = format!(
                 "port {port}\nbind 127.0.0.1\nsentinel monitor shop 127.0.0.1 {} 2\nsentinel auth-pass shop {PASSWORD}\n\
-                 sentinel down-after-milliseconds shop 300\nsentinel failover-timeout shop 1500\n",
+                 sentinel down-after-milliseconds shop {DOWN_AFTER_MS}\nsentinel failover-timeout shop 3000\n",
                 primary.port
             );
             std::fs::write(&file, text).unwrap();

@@ -1,6 +1,6 @@
 use capabilities::{
     allowed_hosts::AllowedHosts,
-    redis::{Connection, Error, RedisConnections, RedisParameter, RedisResult},
+    redis::{Connection, Error, RedisConnections, RedisParameter, RedisResult, Script},
 };
 
 use crate::{address, anybody, unique};
@@ -79,4 +79,19 @@ async fn addresses_that_are_none() {
         let outcome = RedisConnections::new().open(address, &anybody()).await;
         assert!(matches!(outcome, Err(Error::InvalidAddress)), "{address}");
     }
+}
+
+#[tokio::test]
+async fn a_script_that_was_forgotten_is_told_again() {
+    let Some(url) = address("MARQUEE_TEST_REDIS_URL") else { return };
+    let redis = RedisConnections::new().handle(&url).unwrap();
+    let (script, key) = (Script::new("return redis.call('INCRBY', KEYS[1], ARGV[1]) -- of a test"), unique("script"));
+    for expected in [3, 6] {
+        assert_eq!(redis.script::<i64>(&script, &[&key], &[3]).await.unwrap(), expected);
+    }
+    redis.execute("SCRIPT", vec![binary("FLUSH")]).await.unwrap();
+    assert_eq!(redis.script::<i64>(&script, &[&key], &[3]).await.unwrap(), 9);
+    redis.set(key.clone(), b"text".to_vec()).await.unwrap();
+    assert!(matches!(redis.script::<i64>(&script, &[&key], &[3]).await, Err(Error::Other(_))));
+    redis.del(vec![key]).await.unwrap();
 }
