@@ -49,3 +49,5 @@ pub const ELSEWHERE_MILLISECONDS: u32 = 1_000;
 pub const KEYS: i64 = 16;
 /// How long a reader may keep the public keys, in seconds.
 pub const KEYS_MAX_AGE_SECONDS: u32 = 60;
+/// People whose address one region asks another for at once.
+pub const CONTACTS: usize = 100;

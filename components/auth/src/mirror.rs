@@ -1,9 +1,9 @@
-//! `POST /api/auth/mirror`: what the region that keeps the accounts says, written down in another. Only the host asks.
+//! `POST /api/auth/mirror`: what the region that keeps the accounts says, written down in another; and what it is asked for that. Only the host asks.
 
-use crate::{accounts, keys, sessions};
+use crate::{accounts, keys, limits, sessions};
 use kit::{Answer, Problem, Request, Response, config, params, sql};
 use read_model::Fact;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 /// One of these.
@@ -19,6 +19,21 @@ struct Document {
     /// Whom they may organise for, as `GET /api/organisers` there lists them.
     #[serde(default)]
     organisers: Vec<Organiser>,
+    /// Asks who is to get mail from here and cannot be written to.
+    #[serde(default)]
+    unknown: bool,
+    /// Asks how these people are written to; where the accounts are.
+    contacts_of: Option<Vec<String>>,
+    /// How people are written to.
+    #[serde(default)]
+    contacts: Vec<Contact>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Contact {
+    id: String,
+    email: String,
+    name: String,
 }
 
 #[derive(Deserialize)]
@@ -36,11 +51,13 @@ struct Organiser {
 
 /// Writes it down; what is there already stays as it is.
 pub async fn keep(request: Request) -> Answer {
-    // Where the accounts are, nobody but `auth` itself says who may do what: there is no such path.
-    if config::accounts_elsewhere().await?.is_none() {
-        return Err(Problem::not_found());
-    }
     let document: Document = serde_json::from_slice(&request.body).map_err(|error| Problem::fault("", error.to_string()))?;
+    match (config::accounts_elsewhere().await?.is_some(), &document.contacts_of) {
+        (true, None) => {}
+        (false, Some(ids)) => return contacts_of(ids).await,
+        // Where the accounts are, nobody but `auth` itself says who may do what, and elsewhere nobody knows.
+        _ => return Err(Problem::not_found()),
+    }
     let mut tx = sql::write().await?;
     for fact in &document.facts {
         match fact {
@@ -56,12 +73,43 @@ pub async fn keep(request: Request) -> Answer {
     if let Some(user) = &document.user {
         meet(&mut tx, user, &document.organisers).await?;
     }
+    for Contact { id, email, name } in &document.contacts {
+        tx.execute(
+            "INSERT INTO users (id, email, name, password_hash, version, created_at) VALUES ($1, $2, $3, '', 0, $4) \
+             ON CONFLICT (id) DO UPDATE SET email = $2, name = $3",
+            params![id, email, name, tx.now()],
+        )
+        .await?;
+    }
+    let unknown = if document.unknown { unknown(&mut tx).await? } else { Vec::new() };
     tx.commit().await?;
-    Response::json(200, &json!({}))
+    Response::json(200, &json!({ "unknown": unknown }))
+}
+
+/// Who is to get mail and has no address here, so many at most.
+async fn unknown(tx: &mut sql::Tx) -> Result<Vec<String>, sql::Error> {
+    let statement = "SELECT DISTINCT m.recipient FROM mail_log m LEFT JOIN users u ON u.id = m.recipient AND u.email <> u.id \
+                     WHERE m.state = 'due' AND u.id IS NULL ORDER BY m.recipient LIMIT $1";
+    let rows: Vec<(String,)> = tx.all(statement, params![i64::try_from(limits::CONTACTS).unwrap_or(i64::MAX)]).await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// How these people are written to; who is not known is left out.
+async fn contacts_of(ids: &[String]) -> Answer {
+    let ids = ids.get(..limits::CONTACTS).unwrap_or(ids);
+    if ids.is_empty() {
+        return Response::json(200, &json!({ "contacts": [] }));
+    }
+    let mut tx = sql::read().await?;
+    let statement = format!("SELECT id, email, name FROM users WHERE email <> id AND id IN ({})", sql::list(1, ids.len()));
+    let rows: Vec<(String, String, String)> = tx.all(&statement, ids.iter().map(sql::Value::from)).await?;
+    tx.rollback().await?;
+    let contacts: Vec<_> = rows.into_iter().map(|(id, email, name)| Contact { id, email, name }).collect();
+    Response::json(200, &json!({ "contacts": contacts }))
 }
 
 /// A person's roles and organisers, as they are now: what is not listed was taken away. Nobody logs in here: of the account there is only what
-/// permits writes, and neither its email nor its password.
+/// permits writes, the address once there is mail for it, and never its password.
 async fn meet(tx: &mut sql::Tx, user: &Visitor, organisers: &[Organiser]) -> Result<(), Problem> {
     let now = tx.now();
     // Also locks the row, so that two answers about one person do not mix.

@@ -13,7 +13,7 @@ pub struct Snapshot {
     pub epoch: Arc<str>,
     /// The journal's last position that is in it.
     pub position: i64,
-    /// In no order; each the newest of what it is about.
+    /// In no order; of two about the same thing the one with the higher version counts.
     pub facts: Vec<Fact>,
 }
 

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 
 use http::header::{
-    CONNECTION, CONTENT_SECURITY_POLICY, EXPECT, FORWARDED, HeaderName, ORIGIN, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
-    REFERRER_POLICY, SERVER, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, X_CONTENT_TYPE_OPTIONS,
+    AUTHORIZATION, CONNECTION, CONTENT_SECURITY_POLICY, EXPECT, FORWARDED, HeaderName, ORIGIN, PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION, REFERRER_POLICY, SERVER, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue};
 
@@ -86,14 +86,16 @@ pub(crate) fn look(headers: &HeaderMap, path_bytes: usize) -> Look {
 /// Makes a request's headers fit to be seen by a component: hop-by-hop ones go, and what stands there about the client is what
 /// we know and not what anybody says, unless the peer is a proxy that is trusted to say it.
 ///
-/// As few are added as can be: a guest copies each header into its memory, whether it looks at it or not. Who asks stands in
+/// The client's address is returned. As few are added as can be: a guest copies each header into its memory, whether it looks at it or not. Who asks stands in
 /// `spin-client-addr` only, and `X-Forwarded-Proto` says `https` or is not there.
-pub(crate) fn clean(headers: &mut HeaderMap, look: &Look, connection: &Connection, trusted: &[IpAddr]) {
-    let mut client = connection.peer_socket.clone();
+pub(crate) fn clean(headers: &mut HeaderMap, look: &Look, connection: &Connection, trusted: &[IpAddr]) -> IpAddr {
+    let (mut client, mut address) = (connection.peer_socket.clone(), connection.peer.ip());
     let mut https = false;
     if look.strip {
         if !trusted.is_empty() && trusted.contains(&connection.peer.ip().to_canonical()) {
-            client = nearest_stranger(headers, trusted).unwrap_or(client);
+            if let Some((header, stranger)) = nearest_stranger(headers, trusted) {
+                (client, address) = (header, stranger);
+            }
             https = headers.get(X_FORWARDED_PROTO).is_some_and(|proto| proto == "https");
         }
         strip_hops(headers);
@@ -110,16 +112,28 @@ pub(crate) fn clean(headers: &mut HeaderMap, look: &Look, connection: &Connectio
         headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("https"));
     }
     headers.insert(SPIN_CLIENT_ADDR, client);
+    address
+}
+
+/// Whose request this is, as [`clean`] has written it down; none where nothing of the kind is there.
+pub fn client(headers: &HeaderMap) -> Option<IpAddr> {
+    Some(headers.get(SPIN_CLIENT_ADDR)?.to_str().ok()?.parse::<SocketAddr>().ok()?.ip())
+}
+
+/// The bearer token (RFC 6750), if there is one.
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start())
 }
 
 /// The last address in `X-Forwarded-For` that is not one of the trusted proxies: each proxy adds its peer at the end, so that whatever the
 /// client wrote stands before. Its port is not known: 0.
-fn nearest_stranger(headers: &HeaderMap, trusted: &[IpAddr]) -> Option<HeaderValue> {
+fn nearest_stranger(headers: &HeaderMap, trusted: &[IpAddr]) -> Option<(HeaderValue, IpAddr)> {
     let lines: Vec<&str> = headers.get_all(X_FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).collect();
     for text in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
         let address = text.trim().parse::<IpAddr>().ok()?.to_canonical();
         if !trusted.contains(&address) {
-            return HeaderValue::try_from(SocketAddr::new(address, 0).to_string()).ok();
+            return HeaderValue::try_from(SocketAddr::new(address, 0).to_string()).ok().map(|header| (header, address));
         }
     }
     None

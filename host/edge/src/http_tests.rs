@@ -20,6 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::rates::{Quota, Rates};
 use crate::testing::{availability, event};
 use crate::{Body, Components, Cors, Edge, Homes, Options, Problem, Region, Replica, Traffic, limits};
 
@@ -129,6 +130,10 @@ struct Scene {
 }
 
 async fn scene_with(replica: Option<Replica>, origins: &str, proxies: &[&str]) -> Scene {
+    scene_of(replica, origins, proxies, Rates::default()).await
+}
+
+async fn scene_of(replica: Option<Replica>, origins: &str, proxies: &[&str], rates: Rates) -> Scene {
     let manifest = Manifest::parse(MANIFEST, Path::new("/app/spin.toml"), &VariableSources::new()).unwrap();
     let fake = Arc::new(Fake { routes: manifest.routes, gate: Semaphore::new(0), waiting: Semaphore::new(0) });
     let metrics = Arc::new(Metrics::new().unwrap());
@@ -136,6 +141,8 @@ async fn scene_with(replica: Option<Replica>, origins: &str, proxies: &[&str]) -
         traffic: Arc::new(Current(Arc::clone(&fake))),
         homes: Some(Homes::one("eu", Arc::new(FakeRegion::default()))),
         replica,
+        identity: None,
+        rates,
         metrics: Arc::clone(&metrics),
         cors: Cors::parse(origins).unwrap(),
         trusted_proxies: proxies.iter().map(|proxy| proxy.parse().unwrap()).collect(),
@@ -339,6 +346,27 @@ async fn only_a_trusted_proxy_says_who_asks() {
         assert_eq!(seen["headers"].get("x-forwarded-proto").and_then(Value::as_str), proto);
         assert!(seen["headers"].get("x-forwarded-for").is_none());
     }
+}
+
+#[tokio::test]
+async fn who_asks_too_often_is_told_when_to_come_back() {
+    let rates = Rates { address: Quota { per_minute: 2, burst: 2 }, ..Rates::default() };
+    let scene = scene_of(None, "", &["127.0.0.1"], rates).await;
+    let ask = async |client: &str| scene.ask("POST", "/echo/a", &[("x-forwarded-for", client)], "hi").await;
+    for client in ["192.0.2.1", "192.0.2.1", "192.0.2.2"] {
+        assert_eq!(ask(client).await.status, 200);
+    }
+    let refused = ask("192.0.2.1").await;
+    assert_eq!(refused.problem(), (429, "/problems/rate-limited".to_owned()));
+    let wait: u64 = refused.headers[header::RETRY_AFTER].to_str().unwrap().parse().unwrap();
+    assert!((1..=30).contains(&wait), "{wait}");
+    assert_eq!(ask("192.0.2.2").await.status, 200, "nobody pays for another");
+    // What comes from this machine is not counted.
+    for _ in 0..10 {
+        assert_eq!(scene.get("/echo/a").await.status, 200);
+    }
+    let text = String::from_utf8(scene.metrics.render().unwrap()).unwrap();
+    assert!(text.contains("marquee_rate_limited_total{by=\"address\",role=\"edge\"} 1"), "{text}");
 }
 
 #[tokio::test]

@@ -124,6 +124,12 @@ impl Identity {
         facts.iter().try_for_each(|fact| known.apply(region, fact, now))
     }
 
+    /// Whose token it is, if it is good.
+    #[must_use]
+    pub fn user(&self, token: &str) -> Option<String> {
+        self.check(token, clock::now()).ok().map(|claims| claims.subject)
+    }
+
     /// What a token says at `now`, microseconds. Whether it has ended or was revoked is looked at every time; its signature once.
     fn check(&self, token: &str, now: i64) -> Result<Claims, Refusal> {
         if token.len() > limits::TOKEN_BYTES {

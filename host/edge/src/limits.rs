@@ -1,6 +1,9 @@
 //! Every limit of this crate, with its unit and its reason.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
+
+use crate::rates::Quota;
 
 // Listener -----------------------------------------------------------------------------------------------------------
 
@@ -47,6 +50,21 @@ pub const RETRY_AFTER_SECONDS: u32 = 1;
 pub const SETTLED_BYTES: usize = 32 * 1024;
 /// See [`SETTLED_BYTES`].
 pub const SETTLED: Duration = Duration::from_millis(2);
+
+// Rates --------------------------------------------------------------------------------------------------------------
+
+/// What an address may ask where nobody says otherwise: a house or an office full of people on one sale.
+pub const ADDRESS_RATE: Quota = Quota { per_minute: 6_000, burst: 600 };
+/// What a user may ask: somebody who reloads as fast as they can, and a page that asks for several things at once.
+pub const USER_RATE: Quota = Quota { per_minute: 600, burst: 100 };
+/// How often an address may try what can be guessed.
+pub const ATTEMPTS_RATE: Quota = Quota { per_minute: 30, burst: 30 };
+/// Requests a minute that a setting may permit.
+pub const PER_MINUTE: RangeInclusive<u32> = 1..=6_000_000;
+/// Requests at once that a setting may permit.
+pub const BURST: RangeInclusive<u32> = 1..=100_000;
+/// Addresses and users that are counted, in each of two generations; about 100 bytes each.
+pub const COUNTED: usize = 131_072;
 
 // Regions ------------------------------------------------------------------------------------------------------------
 

@@ -19,7 +19,9 @@ use crate::application::Traffic;
 use crate::connection::Connection;
 use crate::cors::Cors;
 use crate::homes::Homes;
+use crate::identity::Identity;
 use crate::limits;
+use crate::rates::{Counters, Rates};
 use crate::replica::Replica;
 use crate::service::Service;
 
@@ -31,6 +33,10 @@ pub struct Options<T> {
     pub homes: Option<Homes>,
     /// What this node knows; with it, a client that has seen more is sent to its region.
     pub replica: Option<Replica>,
+    /// Who users are, to count their requests.
+    pub identity: Option<Identity>,
+    /// How often somebody may ask.
+    pub rates: Rates,
     /// Where requests are counted.
     pub metrics: Arc<Metrics>,
     /// Which origins may do more than read what is public.
@@ -51,8 +57,10 @@ impl<T: Traffic> Edge<T> {
     /// An edge of these parts.
     #[must_use]
     pub fn new(options: Options<T>) -> Self {
-        let Options { traffic, homes, replica, metrics, cors, trusted_proxies, drain } = options;
-        Self { service: Arc::new(Service { traffic, homes, replica, metrics, cors, trusted_proxies }), drain }
+        let Options { traffic, homes, replica, identity, rates, metrics, cors, trusted_proxies, drain } = options;
+        let counters = Counters::default();
+        let service = Service { traffic, homes, replica, identity, rates, counters, metrics, cors, trusted_proxies };
+        Self { service: Arc::new(service), drain }
     }
 
     /// Serves `listener` until `stop`; then takes no more connections, lets requests in flight finish, and returns.

@@ -1,5 +1,7 @@
 //! What the host itself has to say instead of a component: problem documents (RFC 9457) of the same types as the components'.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
@@ -17,6 +19,8 @@ pub enum Problem {
     TooLarge,
     /// 431: see [`crate::limits::HEADER_BYTES`].
     HeadersTooLarge,
+    /// 429: asked too often; seconds after which to try again.
+    RateLimited(u32),
     /// 502: the component trapped, or broke its contract.
     ComponentFailed,
     /// 503: the component ran out of memory while it was at it.
@@ -40,11 +44,18 @@ impl Problem {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::ComponentFailed => StatusCode::BAD_GATEWAY,
             Self::OutOfMemory | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::TimedOut | Self::OutcomeUnknown => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
+    }
+
+    /// Asked too often: come again after this long.
+    #[must_use]
+    pub fn rate_limited(wait: Duration) -> Self {
+        Self::RateLimited(u32::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX).max(1))
     }
 
     /// Slug, title and detail: slug and title as the page of this type has them.
@@ -57,6 +68,11 @@ impl Problem {
                 "headers-too-large",
                 "Headers too large",
                 "The request's path and headers may have at most 16384 bytes, in at most 100 headers.",
+            ),
+            Self::RateLimited(_) => (
+                "rate-limited",
+                "Too many requests",
+                "Certainly not done: you ask too often. Try again after Retry-After seconds.",
             ),
             // As for what may have been done, the same as a trap.
             Self::ComponentFailed | Self::OutOfMemory => (
@@ -99,7 +115,7 @@ impl Problem {
             Self::MethodNotAllowed => {
                 headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
             }
-            Self::Unavailable(seconds) => {
+            Self::Unavailable(seconds) | Self::RateLimited(seconds) => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
             }
             _ => {}
@@ -121,6 +137,7 @@ mod tests {
             Problem::MethodNotAllowed,
             Problem::TooLarge,
             Problem::HeadersTooLarge,
+            Problem::RateLimited(1),
             Problem::ComponentFailed,
             Problem::OutOfMemory,
             Problem::Unavailable(3),

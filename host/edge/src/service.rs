@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::header::{CONTENT_LENGTH, HeaderValue};
-use http::{Method, Request, Response, request};
+use http::{HeaderMap, Method, Request, Response, request};
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -19,8 +19,10 @@ use crate::connection::Connection;
 use crate::cors::{Cors, Grant};
 use crate::headers::{self, Look, MARQUEE_SEEN, X_REQUEST_ID};
 use crate::homes::Homes;
+use crate::identity::Identity;
 use crate::limits;
 use crate::problem::Problem;
+use crate::rates::{Counted, Counters, Rates, network};
 use crate::replica::Replica;
 
 /// What every request of an edge needs.
@@ -28,6 +30,9 @@ pub(crate) struct Service<T> {
     pub(crate) traffic: Arc<T>,
     pub(crate) homes: Option<Homes>,
     pub(crate) replica: Option<Replica>,
+    pub(crate) identity: Option<Identity>,
+    pub(crate) rates: Rates,
+    pub(crate) counters: Counters,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) cors: Cors,
     pub(crate) trusted_proxies: Box<[IpAddr]>,
@@ -66,12 +71,21 @@ impl<T: Traffic> Service<T> {
                 (Some(response), _) => Ok(response),
                 (None, None) => Err(Problem::NotFound),
                 (None, Some(target)) => {
-                    headers::clean(&mut parts.headers, &look, connection, &self.trusted_proxies);
+                    let client = headers::clean(&mut parts.headers, &look, connection, &self.trusted_proxies);
                     parts.headers.insert(X_REQUEST_ID, request_id.clone());
-                    let (body, overrun) = limited(body);
-                    let answered = self.answer(&*version, target, Request::from_parts(parts, body), &look, &request_id).await;
-                    // Whatever a component made of a body that was cut off, the reason is that it was too long.
-                    if overrun.is_some_and(|overrun| overrun.happened()) { Err(Problem::TooLarge) } else { answered }
+                    match self.count(client, &parts.headers, &look) {
+                        Err(problem) => {
+                            body::drain(body).await;
+                            Err(problem)
+                        }
+                        Ok(()) => {
+                            let (body, overrun) = limited(body);
+                            let request = Request::from_parts(parts, body);
+                            let answered = self.answer(&*version, target, request, &look, &request_id).await;
+                            // Whatever a component made of a body that was cut off, the reason is that it was too long.
+                            if overrun.is_some_and(|overrun| overrun.happened()) { Err(Problem::TooLarge) } else { answered }
+                        }
+                    }
                 }
             },
         };
@@ -85,6 +99,24 @@ impl<T: Traffic> Service<T> {
         drop(in_flight);
         response.body_mut().holding(busy);
         response
+    }
+
+    /// Refuses who asks too often.
+    fn count(&self, client: IpAddr, headers: &HeaderMap, look: &Look) -> Result<(), Problem> {
+        let Some(client) = network(client) else { return Ok(()) };
+        let take = |counted: Counted| {
+            let (kind, quota) = (counted.kind(), self.rates.of(&counted));
+            self.counters.take(counted, quota).map_err(|wait| {
+                self.metrics.rate_limited(Role::Edge, kind);
+                Problem::rate_limited(wait)
+            })
+        };
+        take(Counted::Address(client))?;
+        let user = || self.identity.as_ref()?.user(headers::bearer(headers)?);
+        match look.credentials.then(user).flatten() {
+            Some(user) => take(Counted::User(user.into())),
+            None => Ok(()),
+        }
     }
 
     /// Has the component or a region answer in time.

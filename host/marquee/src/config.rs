@@ -39,6 +39,32 @@
 //! partitions = 12                   # of topics that are created; `replication`, `retention_days`, `dead_letter_days` as well
 //! ```
 //!
+//! A region whose nodes count as one how often somebody asks, and keep snapshots for nodes that start, names its Redis: one node, or what Sentinels or a
+//! cluster call so. An address with a password in it stands in a file of its own (`url_file`), or in `MARQUEE_REDIS`, which is stronger:
+//!
+//! ```toml
+//! [redis]
+//! url = "redis-sentinel://10.0.0.6:26379,10.0.0.7:26379,10.0.0.8:26379/marquee"      # or redis://, rediss://, redis-cluster://
+//! ```
+//!
+//! How often somebody may ask, at an edge and of a region; these are what holds without a word:
+//!
+//! ```toml
+//! [rates]
+//! address = { per_minute = 6000, burst = 600 }      # whatever it asks; at each edge
+//! user = { per_minute = 600, burst = 100 }          # from wherever; at each edge, and in each region
+//! attempts = { per_minute = 30, burst = 30 }        # an address, at what a password can be guessed; in the region of the accounts
+//! ```
+//!
+//! When a component's Postgres, Redis, mail or web server is left alone, and for how long; what holds without a word:
+//!
+//! ```toml
+//! [breakers]
+//! failures = 5                      # in a row
+//! open_ms = 500                     # the first time, and twice as long each time
+//! longest_ms = 10000
+//! ```
+//!
 //! Also, in both: `application` (the spin.toml; by default as `up` finds it) and `variables` (a file of `name = "value"` lines, weaker than
 //! `SPIN_VARIABLE_*`). A region's `listen.advertise` is how its other nodes reach it, where that is not `listen.nodes`. The database's URL comes from
 //! `SPIN_VARIABLE_DATABASE` or from the file that `database_file` names. Paths are relative to the file's folder.
@@ -46,16 +72,21 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use edge::rates::Rates;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use streams::Secret;
+use telemetry::BreakerOptions;
 
 use crate::error::Error;
 use crate::limits;
+use crate::settings::Settings;
 
 mod worker;
 
-pub use worker::{Mail, WorkerNode};
+pub use worker::WorkerNode;
 
 /// A region's node.
 #[derive(Clone, Debug, Deserialize)]
@@ -84,6 +115,67 @@ pub struct RegionNode {
     pub accounts: Option<Region>,
     /// Where what happens is published; none: nowhere.
     pub kafka: Option<streams::Settings>,
+    /// Where its nodes count together; none: each counts by itself.
+    pub redis: Option<Redis>,
+    /// How often somebody may ask.
+    #[serde(default)]
+    pub rates: Rates,
+    /// When something outside is left alone.
+    #[serde(default)]
+    pub breakers: Breakers,
+}
+
+/// When something outside is left alone, and for how long.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Breakers {
+    /// After so many failures in a row.
+    pub failures: u32,
+    /// The first time, in milliseconds.
+    pub open_ms: u64,
+    /// At most, in milliseconds.
+    pub longest_ms: u64,
+}
+
+impl Default for Breakers {
+    fn default() -> Self {
+        let BreakerOptions { failures, open, longest } = BreakerOptions::default();
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Self { failures, open_ms: milliseconds(open), longest_ms: milliseconds(longest) }
+    }
+}
+
+impl Breakers {
+    /// The same, as breakers take it.
+    pub fn options(self) -> BreakerOptions {
+        let Self { failures, open_ms, longest_ms } = self;
+        BreakerOptions { failures, open: Duration::from_millis(open_ms), longest: Duration::from_millis(longest_ms) }
+    }
+
+    fn check(self) -> Result<(), String> {
+        let (failures, time) = (limits::BREAKER_FAILURES, limits::BREAKER_MS);
+        let possible = failures.contains(&self.failures) && time.contains(&self.open_ms) && time.contains(&self.longest_ms);
+        if possible && self.open_ms <= self.longest_ms {
+            return Ok(());
+        }
+        Err(format!(
+            "breakers: failures is {} to {}, open_ms and longest_ms {} to {}, open_ms the smaller one",
+            failures.start(),
+            failures.end(),
+            time.start(),
+            time.end()
+        ))
+    }
+}
+
+/// Redis.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redis {
+    /// One node, or those that name it, without a password.
+    pub url: Option<String>,
+    /// The same, in a file.
+    pub url_file: Option<PathBuf>,
 }
 
 /// Where a region's node listens.
@@ -118,6 +210,12 @@ pub struct EdgeNode {
     pub regions: Vec<Region>,
     /// The one of them that keeps the accounts; none: the first.
     pub accounts: Option<String>,
+    /// How often somebody may ask.
+    #[serde(default)]
+    pub rates: Rates,
+    /// When something outside is left alone.
+    #[serde(default)]
+    pub breakers: Breakers,
 }
 
 /// Where an edge listens.
@@ -169,23 +267,35 @@ impl Default for Retention {
 }
 
 impl RegionNode {
-    /// Reads and checks the file.
-    pub fn read(file: &Path) -> Result<Self, Error> {
+    /// Reads and checks the file, and what of the environment is stronger.
+    pub fn read(file: &Path, settings: &Settings) -> Result<Self, Error> {
         let mut node: Self = read(file)?;
         node.check().map_err(|reason| wrong(file, reason))?;
         for path in [&mut node.data].into_iter().chain(node.tls.paths()) {
             *path = beside(file, path);
         }
         let kafka = node.kafka.as_mut().map(|kafka| [&mut kafka.password_file, &mut kafka.ca_file]);
+        let redis = node.redis.as_mut().map(|redis| &mut redis.url_file);
         let named = [&mut node.application, &mut node.variables, &mut node.database_file];
-        for path in named.into_iter().chain(kafka.into_iter().flatten()).flatten() {
+        for path in named.into_iter().chain(kafka.into_iter().flatten()).chain(redis).flatten() {
             *path = beside(file, path);
+        }
+        if let Some(kafka) = &mut node.kafka {
+            kafka.password = settings.kafka_password.clone().map(Secret::new);
+        }
+        if let Some(redis) = &mut node.redis {
+            redis.url = address(file, "redis.url", redis.url.take(), redis.url_file.as_deref(), settings.redis.as_deref())?;
+            if redis.url.is_none() {
+                return Err(wrong(file, "redis: name its url, url_file, or MARQUEE_REDIS".to_owned()));
+            }
         }
         Ok(node)
     }
 
     fn check(&self) -> Result<(), String> {
         region_name("region", &self.region)?;
+        self.rates.check()?;
+        self.breakers.check()?;
         if let Some(accounts) = &self.accounts {
             accounts.check("accounts")?;
             if accounts.name == self.region {
@@ -243,6 +353,8 @@ impl EdgeNode {
     }
 
     fn check(&self) -> Result<(), String> {
+        self.rates.check()?;
+        self.breakers.check()?;
         if !(1..=limits::REGIONS).contains(&self.regions.len()) {
             return Err(format!("regions: {} regions: 1 to {}", self.regions.len(), limits::REGIONS));
         }
@@ -298,6 +410,29 @@ fn read<T: DeserializeOwned>(file: &Path) -> Result<T, Error> {
 
 fn wrong(file: &Path, reason: String) -> Error {
     Error::Config { file: file.to_owned(), reason }
+}
+
+/// The address that the environment, a file, or this file says; only the first two may hold a password.
+fn address(
+    file: &Path,
+    key: &str,
+    plain: Option<String>,
+    apart: Option<&Path>,
+    environment: Option<&str>,
+) -> Result<Option<String>, Error> {
+    if let Some(address) = environment {
+        return Ok(Some(address.to_owned()));
+    }
+    if let Some(path) = apart {
+        let text = fs::read_to_string(path).map_err(|error| wrong(file, format!("{key}_file: {}: {error}", path.display())))?;
+        return Ok(Some(text.trim().to_owned()));
+    }
+    match plain {
+        Some(address) if telemetry::redact_url(&address) != address => {
+            Err(wrong(file, format!("{key} holds a password: it stands in {key}_file, or in the environment")))
+        }
+        plain => Ok(plain),
+    }
 }
 
 /// Relative paths begin in the folder of the file that names them.
@@ -356,10 +491,14 @@ nodes = ["127.0.0.1:7444"]
         (folder, file)
     }
 
+    fn region_node(file: &Path) -> Result<RegionNode, Error> {
+        RegionNode::read(file, &Settings::default())
+    }
+
     #[test]
     fn paths_begin_beside_the_file() {
         let (folder, file) = written(REGION);
-        let node = RegionNode::read(&file).unwrap();
+        let node = region_node(&file).unwrap();
         assert_eq!(node.data, folder.path().join("data/eu-1"));
         assert_eq!(node.tls.key, folder.path().join("eu-1.key"));
         assert_eq!(node.database_file.as_deref(), Some(Path::new("/run/secrets/database")));
@@ -380,11 +519,15 @@ nodes = ["127.0.0.1:7444"]
             ("127.0.0.1:7443", "nowhere", "line 7: invalid socket address"),
             ("[tls]", "[tsl]", "tsl"),
             ("[listen]", "[retention]\nidempotency_hours = 2\n[listen]", "idempotency_hours is 2"),
+            ("[listen]", "[rates]\nuser = { per_minute = 0, burst = 1 }\n[listen]", "rates.user"),
+            ("[listen]", "[breakers]\nopen_ms = 20\nlongest_ms = 10\n[listen]", "open_ms the smaller one"),
+            ("[listen]", "[redis]\n[listen]", "MARQUEE_REDIS"),
+            ("[listen]", "[redis]\nurl = \"redis://:pw@a\"\n[listen]", "redis.url"),
             ("[listen]", "[accounts]\nname = \"us\"\nnodes = []\n[listen]", "accounts.nodes: 0 nodes"),
             ("[listen]", "[accounts]\nname = \"eu\"\nnodes = [\"127.0.0.1:1\"]\n[listen]", "leave [accounts] out"),
         ] {
             let (_folder, file) = written(&REGION.replace(from, to));
-            let message = RegionNode::read(&file).unwrap_err().to_string();
+            let message = region_node(&file).unwrap_err().to_string();
             assert!(message.contains("node.toml") && message.contains(said) && !message.contains('\n'), "{message}");
         }
         for (from, to, said) in [
@@ -402,12 +545,12 @@ nodes = ["127.0.0.1:7444"]
     #[test]
     fn the_databases_address_comes_from_outside() {
         let (folder, file) = written(&REGION.replace("/run/secrets/database", "database"));
-        let node = RegionNode::read(&file).unwrap();
+        let node = region_node(&file).unwrap();
         assert!(node.database(None).unwrap_err().to_string().contains("database"));
         fs::write(folder.path().join("database"), "postgres://a/b\n").unwrap();
         assert_eq!(node.database(None).unwrap(), "postgres://a/b");
         assert_eq!(node.database(Some("postgres://c/d".to_owned())).unwrap(), "postgres://c/d");
         let (_folder, file) = written(&REGION.replace("database_file", "# "));
-        assert!(RegionNode::read(&file).unwrap().database(None).unwrap_err().to_string().starts_with("SPIN_VARIABLE_DATABASE"));
+        assert!(region_node(&file).unwrap().database(None).unwrap_err().to_string().starts_with("SPIN_VARIABLE_DATABASE"));
     }
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use capabilities::outbound_http::OutboundHttp;
 use fleet::client::{self, Client, Route};
 use fleet::{Identity, NodeAddress};
 use runtime::{Manifest, Mode};
@@ -51,9 +52,10 @@ pub async fn run(file: &Path) -> Result<(), Error> {
             feed: Arc::new(home),
         });
     }
-    let outbound_http = capabilities::outbound_http::OutboundHttp::new(own_address.to_string().parse().ok());
+    let outbound_http = OutboundHttp::new(own_address.to_string().parse().ok()).guarded(config.breakers.options());
+    metrics.breakers().add(outbound_http.clone());
     let side = EdgeSide::start(
-        &config.name,
+        (&config.name, config.rates),
         Behind { regions, accounts },
         &version,
         Some(outbound_http),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use capabilities::Bindings;
 use capabilities::ledger::Ledger;
 use capabilities::outbound_http::OutboundHttp;
+use edge::rates::Rates;
 use edge::{Edge, Follower, Homes, Identity, Ledgers, Region, Regions, Replica};
 use runtime::{Switch, Version};
 use telemetry::{Health, Metrics};
@@ -36,14 +37,21 @@ pub struct Behind<'a> {
 /// What an edge answers with.
 pub struct EdgeSide {
     traffic: Arc<Switch>,
-    replica: Replica,
+    known: Known,
+}
+
+/// What an edge has beside components.
+pub struct Known {
     homes: Homes,
+    replica: Replica,
+    identity: Identity,
+    rates: Rates,
 }
 
 impl EdgeSide {
     /// Starts following the regions' feeds, in `tasks` and until `stop`. `name` is what metrics and health call it.
     pub fn start(
-        name: &str,
+        (name, rates): (&str, Rates),
         Behind { regions, accounts }: Behind<'_>,
         version: &Arc<Version>,
         outbound_http: Option<OutboundHttp>,
@@ -68,27 +76,28 @@ impl EdgeSide {
         // An edge has no database: whatever it is granted, it finds none.
         let base = Bindings { outbound_http, ..Bindings::default() };
         let traffic = roles.add(version, bindings(&replica, &identity, ledger, base));
-        Ok(Self { traffic, replica, homes })
+        Ok(Self { traffic, known: Known { homes, replica, identity, rates } })
     }
 
     /// What answers, for a listener of its own.
     pub fn listener(self, settings: &Settings, metrics: &Arc<Metrics>) -> Edge<Switch> {
-        listener(self.traffic, Some((self.homes, self.replica)), settings, metrics)
+        listener(self.traffic, Some(self.known), settings, metrics)
     }
 }
 
-/// A listener for these components: of an edge with its regions and replica, or of an application that has neither.
-pub fn listener(
-    traffic: Arc<Switch>,
-    home: Option<(Homes, Replica)>,
-    settings: &Settings,
-    metrics: &Arc<Metrics>,
-) -> Edge<Switch> {
-    let (homes, replica) = home.unzip();
+/// A listener for these components: of an edge with what it knows, or of an application that has nothing of the kind.
+pub fn listener(traffic: Arc<Switch>, known: Option<Known>, settings: &Settings, metrics: &Arc<Metrics>) -> Edge<Switch> {
+    let rates = known.as_ref().map_or_else(Rates::default, |known| known.rates);
+    let (homes, replica, identity) = match known {
+        Some(Known { homes, replica, identity, .. }) => (Some(homes), Some(replica), Some(identity)),
+        None => (None, None, None),
+    };
     Edge::new(edge::Options {
         traffic,
         homes,
         replica,
+        identity,
+        rates,
         metrics: Arc::clone(metrics),
         cors: settings.cors.clone(),
         trusted_proxies: settings.trusted_proxies.clone(),

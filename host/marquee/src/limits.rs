@@ -67,3 +67,9 @@ pub const PEERS: usize = 256;
 pub const IDEMPOTENCY_HOURS: std::ops::RangeInclusive<u32> = 24..=24 * 30;
 /// Days for which the journal is kept, where nobody says otherwise.
 pub const JOURNAL_DAYS: u32 = 7;
+/// How often it is looked whether anybody's address is missing, where another region keeps the accounts.
+pub const ADDRESSES: Duration = Duration::from_secs(1);
+/// Failures in a row after which a circuit breaker may be set to open.
+pub const BREAKER_FAILURES: std::ops::RangeInclusive<u32> = 1..=1_000;
+/// For how long, in milliseconds.
+pub const BREAKER_MS: std::ops::RangeInclusive<u64> = 1..=600_000;

@@ -10,12 +10,20 @@ use capabilities::postgres::PostgresPools;
 use capabilities::redis::RedisConnections;
 use capabilities::sqlite::SqliteDatabases;
 use runtime::Manifest;
+use telemetry::{BreakerOptions, Metrics};
 
 use crate::data_folder::DataFolder;
 use crate::error::Error;
 
-/// What every Spin application may be granted, in this folder. `own` is where the application itself answers.
-pub fn bindings(manifest: &Manifest, folder: &DataFolder, own: Option<SocketAddr>) -> Result<Bindings, Error> {
+/// What every Spin application may be granted, in this folder. `own` is where the application itself answers. What is
+/// outside is guarded by circuit breakers, which `metrics` shows.
+pub fn bindings(
+    manifest: &Manifest,
+    folder: &DataFolder,
+    own: Option<SocketAddr>,
+    breaker: BreakerOptions,
+    metrics: &Metrics,
+) -> Result<Bindings, Error> {
     let grants = || manifest.components.values().map(|component| &component.grants);
     let labels: BTreeSet<String> = grants().flat_map(|grants| grants.sqlite_databases.iter().cloned()).collect();
     if labels.iter().any(|label| label != crate::commands::DATABASE) {
@@ -24,12 +32,17 @@ pub fn bindings(manifest: &Manifest, folder: &DataFolder, own: Option<SocketAddr
     let files: BTreeMap<_, _> = labels.into_iter().map(|label| (label.clone(), folder.database(&label))).collect();
     let stores: BTreeSet<String> = grants().flat_map(|grants| grants.key_value_stores.iter().cloned()).collect();
     let own_address = own.and_then(|address| address.to_string().parse().ok());
+    let (postgres, redis, outbound_http) =
+        (PostgresPools::with(breaker), RedisConnections::with(breaker, None), OutboundHttp::new(own_address).guarded(breaker));
+    metrics.breakers().add(postgres.clone());
+    metrics.breakers().add(redis.clone());
+    metrics.breakers().add(outbound_http.clone());
     Ok(Bindings {
         sqlite: Some(SqliteDatabases::new(files)),
         key_value: Some(KeyValueStores::new(folder.folder("key-value")?.join("stores.sqlite"), stores)),
-        postgres: Some(PostgresPools::new()),
-        redis: Some(RedisConnections::new()),
-        outbound_http: Some(OutboundHttp::new(own_address)),
+        postgres: Some(postgres),
+        redis: Some(redis),
+        outbound_http: Some(outbound_http),
         ..Bindings::default()
     })
 }

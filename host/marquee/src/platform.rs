@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use capabilities::outbound_http::OutboundHttp;
+use edge::rates::Rates;
 use edge::{Edge, Region};
-use region::Membership;
+use region::{Limiter, Membership};
 use runtime::Switch;
 use telemetry::Metrics;
 use tokio_util::sync::CancellationToken;
@@ -32,7 +33,8 @@ impl Platform {
     pub async fn start(options: Options<'_>, outbound_http: Option<OutboundHttp>, roles: &mut Roles) -> Result<Self, Error> {
         let (name, version, health, metrics) = (options.region.to_owned(), options.version, options.health, options.metrics);
         // Nobody else is counted on: the data folder is locked, and a server of a developer's is theirs.
-        let region = RegionSide::start(options, roles, |_| Membership::Alone).await?;
+        let mut region = RegionSide::start(options, roles, |_| Membership::Alone).await?;
+        region.limit(Limiter::new(Rates::default(), None));
         let (followers, stop) = (TaskTracker::new(), CancellationToken::new());
         let mut edges = Vec::with_capacity(EDGES.len());
         for edge in EDGES {
@@ -44,7 +46,8 @@ impl Platform {
             };
             let behind = Behind { regions: vec![home], accounts: &name };
             let (watched, background) = ((health, &**metrics), (&followers, &stop));
-            edges.push(EdgeSide::start(edge, behind, version, outbound_http.clone(), roles, watched, background)?);
+            let rates = Rates::default();
+            edges.push(EdgeSide::start((edge, rates), behind, version, outbound_http.clone(), roles, watched, background)?);
         }
         Ok(Self { edges, region, followers, stop })
     }

@@ -4,14 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use capabilities::Bindings;
 use capabilities::booking::Command;
 use capabilities::ledger::Ledger;
+use capabilities::redis::Connection;
 use fleet::{Identity, Server, Tls, server};
 use futures::future::BoxFuture;
-use region::Retention;
 use region::coordinator::{Answer, Coordinator, Membership, Shared};
+use region::{Limiter, Retention};
 use runtime::{Manifest, Mode};
-use telemetry::{Health, Metrics};
+use telemetry::{BreakerState, Finding, Health, Metrics, Needed};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -32,11 +34,8 @@ use crate::{limits, plain};
 pub async fn run(file: &Path) -> Result<(), Error> {
     let mut stop = StopSignal::listen()?;
     // What fails fast comes first.
-    let mut config = RegionNode::read(file)?;
     let settings = Settings::read()?;
-    if let (Some(kafka), Some(password)) = (&mut config.kafka, &settings.kafka_password) {
-        kafka.password = Some(streams::Secret::new(password.clone()));
-    }
+    let config = RegionNode::read(file, &settings)?;
     let database = config.database(settings.database.clone())?;
     let tls = tls(&config)?;
     let folder = DataFolder::open(&config.data)?;
@@ -52,17 +51,23 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
     let (background, end) = (TaskTracker::new(), CancellationToken::new());
     let peers = FleetPeers::new(tls.clone(), &config.region, Arc::clone(&metrics), background.clone(), end.clone());
+    let base = plain::bindings(version.manifest(), &folder, None, config.breakers.options(), &metrics)?;
+    let redis = redis(&config, &base, &health)?;
+    let published = config.kafka.as_ref().map_or(0, |kafka| kafka.retention_days);
     let options = region_side::Options {
         region: &config.region,
         version: &version,
         postgres: Some(&database),
         folder: &folder,
-        base: plain::bindings(version.manifest(), &folder, None)?,
+        base,
         retention: Retention {
             idempotency: hours(config.retention.idempotency_hours),
             journal: hours(config.retention.journal_days.saturating_mul(24)),
+            // As long as the journal may publish a record, and Kafka then keeps it.
+            records: hours(config.retention.journal_days.saturating_add(published).saturating_add(1).saturating_mul(24)),
         },
         publishing: config.kafka.as_ref().map_or(Publishing::Nowhere, Publishing::Kafka),
+        redis: redis.clone(),
         health: &health,
         metrics: &metrics,
     };
@@ -75,7 +80,10 @@ pub async fn run(file: &Path) -> Result<(), Error> {
         client.register(&health);
         side.with_accounts_of(&client.handle(), &health);
         background.spawn(client.run(end.clone()));
+    } else {
+        side.with_accounts();
     }
+    side.limit(Limiter::new(config.rates, redis));
     // Not before there is something to say: without checks a node would pass for ready.
     background.spawn(admin_listener(admin, health.clone(), Arc::clone(&metrics), end.clone()));
     let server = serve(tls, nodes, &side, &end)?;
@@ -126,6 +134,22 @@ impl Ledger for Here {
     fn apply(&self, commands: Vec<Command>) -> BoxFuture<'_, Vec<Answer>> {
         self.0.decide_here(commands)
     }
+}
+
+/// What the region's nodes have in common beside the database, where they have it. Without it everything goes on.
+fn redis(config: &RegionNode, base: &Bindings, health: &Health) -> Result<Option<Connection>, Error> {
+    let Some((url, connections)) = config.redis.as_ref().and_then(|redis| redis.url.as_deref()).zip(base.redis.as_ref()) else {
+        return Ok(None);
+    };
+    let invalid =
+        |_| Error::Setting { name: "redis", reason: format!("{:?} is no address of a Redis", telemetry::redact_url(url)) };
+    let connection = connections.handle(url).map_err(invalid)?;
+    let watched = connection.clone();
+    health.register("redis", Needed::Information, move || match watched.breaker() {
+        BreakerState::Closed => Finding::up("counts requests, keeps snapshots"),
+        _ => Finding::degraded("cannot be asked: each node counts by itself"),
+    });
+    Ok(Some(connection))
 }
 
 fn tls(config: &RegionNode) -> Result<Tls, Error> {

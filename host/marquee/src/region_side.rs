@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use capabilities::ledger::Ledger;
 use capabilities::mail::FileMailer;
+use capabilities::redis::Connection;
 use capabilities::{Bindings, Secret};
 use edge::{Follower, Identity, Region, Replica};
 use fleet::RemoteRegion;
 use region::coordinator::{self, Coordinator, Membership};
-use region::{ComponentLedger, Database, Feed, Node, Retention, Sequencer, Ticker, Upkeep};
+use region::{ComponentLedger, Database, Feed, KeptSnapshots, Limited, Limiter, Node, Retention, Sequencer, Ticker, Upkeep};
 use runtime::{Manifest, Switch, Version};
 use telemetry::{Health, Metrics};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::accounts::{Mirror, Visitors};
+use crate::accounts::{Asking, Mirror, Telling, Visitors};
 use crate::commands;
 use crate::data_folder::DataFolder;
 use crate::error::Error;
@@ -38,6 +39,8 @@ pub struct RegionSide {
     pub feed: Arc<Feed>,
     /// What answers, by the version that has the traffic.
     pub traffic: Arc<Switch>,
+    identity: Identity,
+    metrics: Arc<Metrics>,
     tasks: TaskTracker,
     /// Those that write: they stop first, and finish what they have.
     writers: CancellationToken,
@@ -58,6 +61,8 @@ pub struct Options<'a> {
     pub retention: Retention,
     /// What becomes of what happens.
     pub publishing: Publishing<'a>,
+    /// What its nodes have in common beside the database.
+    pub redis: Option<Connection>,
     pub health: &'a Health,
     pub metrics: &'a Arc<Metrics>,
 }
@@ -69,7 +74,7 @@ impl RegionSide {
         roles: &mut Roles,
         membership: impl FnOnce(&Database) -> Membership,
     ) -> Result<Self, Error> {
-        let Options { region, version, postgres, folder, base, retention, publishing, health, metrics } = options;
+        let Options { region, version, postgres, folder, base, retention, publishing, redis, health, metrics } = options;
         let sqlite =
             base.sqlite.clone().unwrap_or_else(|| capabilities::sqlite::SqliteDatabases::new(std::collections::BTreeMap::new()));
         let mut commits = vec![sqlite.commits().watch()];
@@ -81,7 +86,8 @@ impl RegionSide {
         let sequencer = Sequencer::new(database.clone(), commits);
         let (wake, given) = (sequencer.wake(), sequencer.given());
         sequencer.register(health);
-        let feed = Arc::new(Feed::new(database.clone(), &sequencer));
+        let kept = redis.map(|redis| KeptSnapshots::new(redis, region));
+        let feed = Arc::new(Feed::new(database.clone(), &sequencer).keeping(kept));
         let options = coordinator::Options {
             partitions: if postgres.is_some() { region::limits::PARTITIONS } else { region::limits::PARTITIONS_SQLITE },
             membership: membership(&database),
@@ -112,7 +118,17 @@ impl RegionSide {
         publishing.start(journal, (health, metrics), (&tasks, &writers))?;
         tasks.spawn(Upkeep::new(database, retention, coordinator.runner()).run(writers.clone()));
         tasks.spawn(deciding.run(move || ComponentLedger::new(Arc::clone(&switch)), writers.clone()));
-        Ok(Self { node: Arc::new(node), coordinator, feed, traffic, tasks, writers, followers })
+        Ok(Self {
+            node: Arc::new(node),
+            coordinator,
+            feed,
+            traffic,
+            identity,
+            metrics: Arc::clone(metrics),
+            tasks,
+            writers,
+            followers,
+        })
     }
 
     /// Follows the region that keeps the accounts, where that is another, and has this one's node ask it who its visitors are.
@@ -120,7 +136,21 @@ impl RegionSide {
         let mirror = Mirror::new(Arc::new(accounts.clone()), Arc::clone(&self.traffic), self.coordinator.runner());
         mirror.register(health);
         self.tasks.spawn(mirror.run(self.writers.clone()));
+        let asking = Asking::new(Arc::new(accounts.clone()), Arc::clone(&self.traffic), self.coordinator.runner());
+        self.tasks.spawn(asking.run(self.writers.clone()));
         self.node = Arc::new(Visitors::new(Arc::clone(&self.node), Arc::new(accounts.clone()), Arc::clone(&self.traffic)));
+    }
+
+    /// Has its node tell other regions' what they must know of the accounts, which are kept here.
+    pub fn with_accounts(&mut self) {
+        let (node, traffic, metrics) = (Arc::clone(&self.node), Arc::clone(&self.traffic), Arc::clone(&self.metrics));
+        self.node = Arc::new(Telling::new(node, traffic, metrics));
+    }
+
+    /// Has its node refuse who asks too often. Last: what is refused shall cost nothing.
+    pub fn limit(&mut self, limiter: Limiter) {
+        let (node, traffic, metrics) = (Arc::clone(&self.node), Arc::clone(&self.traffic), Arc::clone(&self.metrics));
+        self.node = Arc::new(Limited::new(node, limiter, self.identity.clone(), traffic, metrics));
     }
 
     /// Finishes what is queued, then stops everything. Nobody hands anything over any more.

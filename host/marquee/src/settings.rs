@@ -20,6 +20,8 @@ pub struct Settings {
     pub database: Option<String>,
     /// `MARQUEE_KAFKA_PASSWORD`: instead of the file's.
     pub kafka_password: Option<String>,
+    /// `MARQUEE_REDIS`: where a region's node finds Redis, instead of what its file says.
+    pub redis: Option<String>,
     /// `MARQUEE_MAIL`: a worker's mail server, instead of its file's.
     pub mail: Option<String>,
     /// `MARQUEE_RABBITMQ`: where a worker that mirrors to RabbitMQ finds it, instead of what its file says.
@@ -57,6 +59,7 @@ impl Settings {
             cache,
             database: variable("SPIN_VARIABLE_DATABASE"),
             kafka_password: variable("MARQUEE_KAFKA_PASSWORD"),
+            redis: variable("MARQUEE_REDIS"),
             mail: variable("MARQUEE_MAIL"),
             rabbitmq: variable("MARQUEE_RABBITMQ"),
         })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use edge::{Edge, Region};
 use region::Retention;
 use runtime::{Manifest, Mode, Switch, VariableSources};
-use telemetry::{Health, Metrics};
+use telemetry::{BreakerOptions, Health, Metrics};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -48,7 +48,7 @@ pub async fn run(arguments: cli::Up) -> Result<(), Error> {
     let version = loader.load(manifest, mode).await?;
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
     let [own, _] = addresses.edges;
-    let base = plain::bindings(version.manifest(), &folder, Some(own))?;
+    let base = plain::bindings(version.manifest(), &folder, Some(own), BreakerOptions::default(), &metrics)?;
     let mut roles = Roles::default();
     let (platform, edges) = if whole {
         let outbound_http = base.outbound_http.clone();
@@ -61,6 +61,7 @@ pub async fn run(arguments: cli::Up) -> Result<(), Error> {
             base,
             retention: Retention::default(),
             publishing: Publishing::Here,
+            redis: None,
             health: &health,
             metrics: &metrics,
         };

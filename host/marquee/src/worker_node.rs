@@ -10,12 +10,12 @@ use capabilities::sqlite::SqliteDatabases;
 use runtime::{Manifest, Mode};
 use streams::consumer::{self, Rules};
 use streams::{Consumer, Handler, Mirror, mirror, topics};
-use telemetry::{BreakerOptions, Health, Metrics};
+use telemetry::{Health, Metrics};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::commands;
-use crate::config::{Mail, WorkerNode};
+use crate::config::WorkerNode;
 use crate::data_folder::DataFolder;
 use crate::error::Error;
 use crate::following::{Following, Topics};
@@ -41,7 +41,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let sources = variables(config.variables.as_deref())?.set("region", &config.region).set("database", &database);
     let manifest = Manifest::load(&manifest_path(config.application.as_deref())?, &sources)?;
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
-    let base = plain::bindings(&manifest, &folder, None)?;
+    let base = plain::bindings(&manifest, &folder, None, config.breakers.options(), &metrics)?;
     let version = loader(&settings, &folder)?.load(manifest, Mode::Native).await?;
     // As a region's node does, under the same lock: whoever is started first.
     let (opened, name) = commands::open(Some(&database), SqliteDatabases::new(BTreeMap::new()), &folder).await?;
@@ -51,7 +51,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let producer = streams::Producer::new(&config.kafka)?;
     metrics.breakers().add(producer.breaker());
     let bindings =
-        Bindings { mailer: Some(mailer(&config.mail, &folder, &metrics)?), producer: Some(Arc::new(Topics(producer))), ..base };
+        Bindings { mailer: Some(mailer(&config, &folder, &metrics)?), producer: Some(Arc::new(Topics(producer))), ..base };
     let following = Following::new(Roles::default().add(&version, bindings));
     // A component that cannot even be made is no reason to take records and give them back for ever.
     following.take(Vec::new()).await.map_err(Error::Worker)?;
@@ -101,12 +101,16 @@ pub async fn run(file: &Path) -> Result<(), Error> {
 }
 
 /// A server, or files.
-fn mailer(mail: &Mail, folder: &DataFolder, metrics: &Metrics) -> Result<Arc<dyn Mailer>, Error> {
+fn mailer(
+    WorkerNode { mail, breakers, .. }: &WorkerNode,
+    folder: &DataFolder,
+    metrics: &Metrics,
+) -> Result<Arc<dyn Mailer>, Error> {
     let Some(server) = &mail.server else {
         return Ok(Arc::new(FileMailer::new(folder.path().join("mail"), mail.from.clone())));
     };
     let authority = mail.ca_file.as_ref().map(std::fs::read).transpose()?;
-    let mailer = SmtpMailer::new(server, &mail.from, authority.as_deref(), BreakerOptions::default())
+    let mailer = SmtpMailer::new(server, &mail.from, authority.as_deref(), breakers.options())
         .map_err(|error| Error::Worker(error.to_string()))?;
     metrics.breakers().add(mailer.breaker().clone());
     Ok(Arc::new(mailer))

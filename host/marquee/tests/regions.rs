@@ -119,6 +119,19 @@ async fn two_regions_sell_as_one() {
     let cancelled = at[0].post(&format!("/api/bookings/{}/cancel", bookings[3]), &json!({})).await.expect(200);
     assert_eq!(cancelled["status"], "cancelled");
 
+    // Who bought in one region can be written to from there, though the account is another's.
+    let mail = "INSERT INTO mail_log (id, recipient, template, needs, state, attempts, due_at, claimed_until, created_at, updated_at) \
+                VALUES ('m', $1, 'welcome', '{}', 'due', 0, 0, 0, 0, 0)";
+    let url = server.fleet().regions[US].database();
+    let mut us = <sqlx::PgConnection as sqlx::Connection>::connect(&url).await.unwrap();
+    sqlx::query(mail).bind(&person.user).execute(&mut us).await.unwrap();
+    let address = async || {
+        let row: Option<String> =
+            sqlx::query_scalar("SELECT email FROM users WHERE id = $1").bind(&person.user).fetch_optional(&mut us).await.unwrap();
+        row
+    };
+    eventually("the address is known there", address, |it| it.as_ref().is_some_and(|email| email.contains('@'))).await;
+
     // What names a region that there is not is not found.
     for path in ["/api/events/ap_1", "/api/bookings/ap_1", "/api/payments/ap_1"] {
         person.get(path).await.expect_problem(404, "not-found");

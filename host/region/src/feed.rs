@@ -9,6 +9,7 @@ use futures::{StreamExt, TryStreamExt};
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use crate::database::{self, Database};
+use crate::kept::KeptSnapshots;
 use crate::limits;
 use crate::sequencer::{self, Kept, Sequencer};
 use crate::snapshot;
@@ -20,13 +21,20 @@ type Batches = BoxStream<'static, Result<Arc<Batch>, Error>>;
 pub struct Feed {
     database: Database,
     facts: broadcast::Sender<Arc<Batch>>,
+    kept: Option<KeptSnapshots>,
 }
 
 impl Feed {
     /// The feed of what `sequencer` publishes.
     #[must_use]
     pub fn new(database: Database, sequencer: &Sequencer) -> Self {
-        Self { database, facts: sequencer.facts() }
+        Self { database, facts: sequencer.facts(), kept: None }
+    }
+
+    /// The same, whose snapshots are kept there.
+    #[must_use]
+    pub fn keeping(self, kept: Option<KeptSnapshots>) -> Self {
+        Self { kept, ..self }
     }
 
     /// What follows the cursor: out of the journal up to where it stands now, then what is `heard`.
@@ -47,18 +55,21 @@ impl Source for Feed {
             if let Some(cursor) = cursor {
                 return self.resume(cursor, heard).await;
             }
-            let snapshot = snapshot::read(&self.database).await.map_err(unavailable)?;
+            let snapshot = match &self.kept {
+                Some(kept) => kept.read(&self.database).await?,
+                None => snapshot::read(&self.database).await.map_err(unavailable)?,
+            };
             Ok(Subscription { snapshot: Some(snapshot), batches: live(heard) })
         })
     }
 }
 
-fn unavailable(error: database::Error) -> Error {
+pub(crate) fn unavailable(error: database::Error) -> Error {
     Error::Unavailable(error.to_string())
 }
 
 /// How far the journal has to be read for who is at this cursor.
-fn position_to_reach(kept: Option<Kept>, cursor: &Cursor) -> Result<i64, Error> {
+pub(crate) fn position_to_reach(kept: Option<Kept>, cursor: &Cursor) -> Result<i64, Error> {
     let Some(Kept { counter, oldest }) = kept else { return Err(Error::Gone) };
     // Ahead of the journal: it is of a life of the database that has been undone.
     let possible = cursor.epoch == counter.epoch && cursor.position <= counter.position;
@@ -68,7 +79,7 @@ fn position_to_reach(kept: Option<Kept>, cursor: &Cursor) -> Result<i64, Error> 
 }
 
 /// The journal's pages after a position, until one.
-fn journal(database: Database, after: i64, until: i64) -> Batches {
+pub(crate) fn journal(database: Database, after: i64, until: i64) -> Batches {
     let pages = futures::stream::try_unfold((database, after), move |(database, at)| async move {
         if at >= until {
             return Ok(None);

@@ -2,7 +2,7 @@
 //!
 //! [`Coordinator`] queues commands and has the component `ledger` decide them in batches; [`leases`] say which node does so for which events. [`Sequencer`] numbers what they and all others have
 //! written to the journal, and [`Feed`] hands on what is public of it to edges, and to the region's own replica. [`Ticker`] tells
-//! components that time has passed. [`Node`] answers what edges hand over.
+//! components that time has passed. [`Node`] answers what edges hand over, and [`Limited`] refuses who asks too often.
 //!
 //! # Invariants
 //! - Business decisions are the components'. What is here moves, numbers and schedules.
@@ -14,11 +14,13 @@ mod clock;
 pub mod coordinator;
 pub mod database;
 mod feed;
+mod kept;
 mod leases;
 mod ledger;
 pub mod limits;
 pub mod migrate;
 mod node;
+mod rates;
 mod retention;
 mod sequencer;
 #[cfg(test)]
@@ -31,9 +33,11 @@ mod ticker;
 pub use coordinator::{Coordinator, Membership, Runner};
 pub use database::Database;
 pub use feed::Feed;
+pub use kept::KeptSnapshots;
 pub use ledger::ComponentLedger;
 pub use migrate::{MigrateError, migrate};
 pub use node::Node;
+pub use rates::{Limited, Limiter};
 pub use retention::{Retention, Upkeep};
 pub use sequencer::{Sequencer, Wake};
 pub use ticker::{Ticker, Ticks};

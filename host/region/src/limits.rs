@@ -56,6 +56,10 @@ pub const IDEMPOTENCY_LEAST: Duration = Duration::from_secs(24 * 3600);
 pub const JOURNAL_LEAST: Duration = Duration::from_secs(3600);
 /// Age at which rows of the journal go unless a setting says otherwise.
 pub const JOURNAL_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How much longer than the journal it is kept which records were handled: longer than Kafka keeps a record that was published out of it at the last.
+pub const RECORDS_BEYOND: Duration = Duration::from_secs(8 * 24 * 3600);
+/// The same, of all, unless a setting says otherwise.
+pub const RECORDS_KEPT: Duration = Duration::from_secs(15 * 24 * 3600);
 /// How often it is looked for rows that are too old.
 pub const UPKEEP: Duration = Duration::from_secs(60);
 /// Rows of one deletion: few, so that nobody waits long for their locks, or for the one writer of SQLite.
@@ -81,6 +85,15 @@ pub const FEED_BATCHES: usize = 1_024;
 pub const SEQUENCE_STUCK: Duration = Duration::from_secs(5);
 /// How long the access tokens of an ended session may still be good: the `auth` component's, in microseconds.
 pub const ACCESS_MICROSECONDS: i64 = 900_000_000;
+
+// Redis --------------------------------------------------------------------------------------------------------------
+
+/// How long Redis may take to count a request; then it is counted here.
+pub const REDIS: Duration = Duration::from_millis(50);
+/// How long Redis may take to give or take a snapshot; then it is read from SQL, or not kept.
+pub const SNAPSHOT_REDIS: Duration = Duration::from_secs(2);
+/// How long Redis keeps a snapshot, in seconds. Where the journal grows fast it is of no use sooner: see [`RESUME_ROWS`].
+pub const SNAPSHOT_KEPT: i64 = 600;
 
 // Requests -----------------------------------------------------------------------------------------------------------
 

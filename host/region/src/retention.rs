@@ -17,11 +17,14 @@ pub struct Retention {
     /// Rows of the journal that have a position: an edge, or a consumer, that was away for longer starts from a snapshot. Raised to
     /// [`limits::JOURNAL_LEAST`].
     pub journal: Duration,
+    /// Which records were handled, and mails that were sent or given up. A record that comes again after that has its effect once more: raised to
+    /// [`limits::RECORDS_BEYOND`] more than the journal's, out of which it may be published again.
+    pub records: Duration,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { idempotency: limits::IDEMPOTENCY_LEAST, journal: limits::JOURNAL_KEPT }
+        Self { idempotency: limits::IDEMPOTENCY_LEAST, journal: limits::JOURNAL_KEPT, records: limits::RECORDS_KEPT }
     }
 }
 
@@ -37,6 +40,8 @@ pub struct Upkeep {
 enum Kind {
     Idempotency,
     Journal,
+    Inbox,
+    Mail,
     Nodes,
 }
 
@@ -44,9 +49,11 @@ impl Upkeep {
     /// For this database; only the node of `runner` deletes.
     #[must_use]
     pub fn new(database: Database, retention: Retention, runner: Runner) -> Self {
+        let journal = retention.journal.max(limits::JOURNAL_LEAST);
         let retention = Retention {
             idempotency: retention.idempotency.max(limits::IDEMPOTENCY_LEAST),
-            journal: retention.journal.max(limits::JOURNAL_LEAST),
+            journal,
+            records: retention.records.max(journal + limits::RECORDS_BEYOND),
         };
         Self { database, retention, runner }
     }
@@ -62,7 +69,7 @@ impl Upkeep {
     async fn tidy_for_ever(&self) {
         loop {
             sleep(limits::UPKEEP).await;
-            for kind in [Kind::Idempotency, Kind::Journal, Kind::Nodes] {
+            for kind in [Kind::Idempotency, Kind::Journal, Kind::Inbox, Kind::Mail, Kind::Nodes] {
                 if let Err(error) = self.tidy(kind).await {
                     tracing::warn!(%error, ?kind, "what is too old could not be deleted");
                 }
@@ -82,6 +89,8 @@ impl Upkeep {
             let gone = match kind {
                 Kind::Idempotency => idempotency(&self.database, self.retention.idempotency).await?,
                 Kind::Journal => journal(&self.database, self.retention.journal).await?,
+                Kind::Inbox => inbox(&self.database, self.retention.records).await?,
+                Kind::Mail => mail(&self.database, self.retention.records).await?,
                 Kind::Nodes => nodes(&self.database).await?,
             };
             all += gone;
@@ -133,6 +142,25 @@ async fn journal(database: &Database, age: Duration) -> Result<u64, Error> {
     Ok(gone)
 }
 
+async fn inbox(database: &Database, age: Duration) -> Result<u64, Error> {
+    let statement = format!(
+        "DELETE FROM inbox WHERE (consumer, message_id) IN (SELECT consumer, message_id FROM inbox \
+         WHERE created_at < {} - $1 ORDER BY created_at LIMIT $2) RETURNING 1",
+        database.clock()
+    );
+    deleted(database.ask(&statement, &[microseconds(age).into(), limits::UPKEEP_ROWS.into()]).await?)
+}
+
+/// Never one that has yet to be sent.
+async fn mail(database: &Database, age: Duration) -> Result<u64, Error> {
+    let statement = format!(
+        "DELETE FROM mail_log WHERE id IN (SELECT id FROM mail_log WHERE state <> 'due' AND updated_at < {} - $1 \
+         ORDER BY updated_at LIMIT $2) RETURNING 1",
+        database.clock()
+    );
+    deleted(database.ask(&statement, &[microseconds(age).into(), limits::UPKEEP_ROWS.into()]).await?)
+}
+
 async fn nodes(database: &Database) -> Result<u64, Error> {
     let statement = format!("DELETE FROM nodes WHERE expires_at < {} - $1 RETURNING 1", database.clock());
     deleted(database.ask(&statement, &[limits::NODE_FORGOTTEN.into()]).await?)
@@ -154,7 +182,14 @@ mod tests {
         let mut transaction = database.begin(Purpose::Read).await.unwrap();
         let now = transaction.now().await.unwrap();
         transaction.commit().await.unwrap();
-        (Upkeep::new(database.clone(), Retention { idempotency: Duration::ZERO, journal: Duration::ZERO }, Runner::always()), now)
+        (
+            Upkeep::new(
+                database.clone(),
+                Retention { idempotency: Duration::ZERO, journal: Duration::ZERO, records: Duration::ZERO },
+                Runner::always(),
+            ),
+            now,
+        )
     }
 
     async fn numbers(database: &Database, statement: &str) -> Vec<i64> {
@@ -220,6 +255,29 @@ mod tests {
             assert_eq!(numbers(database, kept).await, [-1], "what has no position is nobody's past yet");
             assert_eq!(numbers(database, "SELECT COUNT(*) FROM journal_batches").await, [1]);
             assert_eq!(sequencer::kept(database).await.unwrap().unwrap().oldest, None);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_handled_is_forgotten_once_it_cannot_come_again() {
+        let kept = i64::try_from((limits::JOURNAL_LEAST + limits::RECORDS_BEYOND).as_micros()).unwrap();
+        for scratch in databases(true).await {
+            let (upkeep, now) = upkeep(&scratch.database).await;
+            for (id, age) in [("old", kept + HOUR), ("new", kept - HOUR)] {
+                let statement = "INSERT INTO inbox (consumer, message_id, created_at) VALUES ('c', $1, $2)";
+                scratch.database.ask(statement, &[id.into(), (now - age).into()]).await.unwrap();
+                for state in ["due", "sent", "failed"] {
+                    let statement = "INSERT INTO mail_log (id, recipient, template, needs, state, attempts, due_at, claimed_until, created_at, updated_at) \
+                         VALUES ($1, 'u', 'welcome', '{}', $2, 1, 0, 0, $3, $3)";
+                    let id = format!("{id} {state}");
+                    scratch.database.ask(statement, &[id.as_str().into(), state.into(), (now - age).into()]).await.unwrap();
+                }
+            }
+            assert_eq!((upkeep.tidy(Kind::Inbox).await.unwrap(), upkeep.tidy(Kind::Mail).await.unwrap()), (1, 2));
+            let left = scratch.database.ask("SELECT message_id FROM inbox", &[]).await.unwrap().remove(0).text().unwrap();
+            assert_eq!(left, "new");
+            let due = "SELECT COUNT(*) FROM mail_log WHERE id = 'old due' OR id LIKE 'new %'";
+            assert_eq!(numbers(&scratch.database, due).await, [4]);
         }
     }
 

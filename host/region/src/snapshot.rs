@@ -30,6 +30,16 @@ pub(crate) async fn read(database: &Database) -> Result<Snapshot, Error> {
     Ok(Snapshot { epoch, position, facts })
 }
 
+/// Who is to be let in, and who not any more: public keys and revocations, as of now.
+pub(crate) async fn admission(database: &Database) -> Result<Vec<Fact>, Error> {
+    let mut transaction = database.begin(Purpose::Read).await?;
+    let now = transaction.now().await?;
+    let mut facts = keys(&mut transaction).await?;
+    facts.extend(revocations(&mut transaction, now).await?);
+    transaction.commit().await?;
+    Ok(facts)
+}
+
 async fn keys(transaction: &mut Transaction) -> Result<Vec<Fact>, Error> {
     let rows = transaction
         .query("SELECT kid, public_key FROM signing_keys ORDER BY created_at DESC, kid LIMIT $1", &[bound(edge::limits::KEYS)])

@@ -43,6 +43,8 @@ pub struct Target<'a> {
     pub home: &'a Home,
     /// Whether the caller's roles are read from SQL.
     pub roles: bool,
+    /// Whether a password or a secret can be guessed here: whoever tries is counted.
+    pub attempts: bool,
     /// The route that led here, as the manifest has it: what metrics and traces are labelled with.
     pub route: &'a str,
 }
@@ -62,6 +64,7 @@ pub struct Routes {
 struct Rules {
     region: Vec<RegionRule>,
     roles: Vec<Rule>,
+    attempts: Vec<Rule>,
 }
 
 #[derive(Clone, Debug)]
@@ -83,8 +86,10 @@ impl Routes {
         let rules = self.rules.get(&entry.component);
         let rule = rules.and_then(|rules| rules.region.iter().find(|rule| rule.rule.matches(method, path)));
         let (place, home) = rule.map_or((Place::Edge, &Home::Path), |rule| (Place::Region, &rule.home));
-        let roles = rules.is_some_and(|rules| rules.roles.iter().any(|rule| rule.matches(method, path)));
-        Some(Target { component: &entry.component, place, home, roles, route: &entry.route })
+        let any =
+            |list: fn(&Rules) -> &Vec<Rule>| rules.is_some_and(|rules| list(rules).iter().any(|rule| rule.matches(method, path)));
+        let (roles, attempts) = (any(|rules| &rules.roles), any(|rules| &rules.attempts));
+        Some(Target { component: &entry.component, place, home, roles, attempts, route: &entry.route })
     }
 
     /// Every route and its component, most specific first.
@@ -105,10 +110,11 @@ impl Routes {
         Ok(())
     }
 
-    pub(crate) fn add_rules(&mut self, component: &str, region: &[RegionRule], roles: &[Rule]) {
+    pub(crate) fn add_rules(&mut self, component: &str, region: &[RegionRule], roles: &[Rule], attempts: &[Rule]) {
         let rules = self.rules.entry(component.into()).or_default();
         rules.region.extend_from_slice(region);
         rules.roles.extend_from_slice(roles);
+        rules.attempts.extend_from_slice(attempts);
     }
 
     /// False where the path leads to another component, or nowhere.
@@ -376,8 +382,11 @@ mod tests {
             routes(&[("/api/bookings/...", "booking"), ("/api/events/:id/availability", "booking"), ("/api/auth/...", "auth")]);
         let rule = |text: &str, home: Home| RegionRule::new(Rule::parse(text).unwrap(), home);
         let rules = [rule("GET /api/bookings", Home::Every), rule("GET /api/bookings/:id", Home::Path)];
-        routes.add_rules("booking", &rules, &[Rule::parse("POST /api/bookings/:id/cancel").unwrap()]);
-        routes.add_rules("auth", &[rule("* /api/auth/...", Home::Accounts)], &[]);
+        routes.add_rules("booking", &rules, &[Rule::parse("POST /api/bookings/:id/cancel").unwrap()], &[]);
+        let attempts = [Rule::parse("POST /api/auth/login").unwrap()];
+        routes.add_rules("auth", &[rule("* /api/auth/...", Home::Accounts)], &[], &attempts);
+        let attempts = |method: Method, path: &str| routes.find(&method, path).unwrap().attempts;
+        assert!(attempts(Method::POST, "/api/auth/login") && !attempts(Method::GET, "/api/auth/me"));
         let cases = [
             (Method::GET, "/api/bookings", Place::Region),
             (Method::HEAD, "/api/bookings/7", Place::Region),

@@ -86,6 +86,7 @@ pub struct Metrics {
     replica_age: GaugeVec,
     failures: IntCounterVec,
     tick_failures: IntCounterVec,
+    rate_limited: IntCounterVec,
     breakers: GaugeVec,
     breaker_calls: IntCounterVec,
     /// Held while breakers are copied into their families.
@@ -147,6 +148,10 @@ impl Metrics {
                 Opts::new("marquee_tick_failures_total", "Ticks that a component did not answer with 200."),
                 &["component"],
             )?,
+            rate_limited: IntCounterVec::new(
+                Opts::new("marquee_rate_limited_total", "Requests that were one too many, by whose."),
+                &["role", "by"],
+            )?,
             breakers: GaugeVec::new(
                 Opts::new(
                     "marquee_circuit_breaker_state",
@@ -180,6 +185,7 @@ impl Metrics {
         made.registry.register(Box::new(made.replica_age.clone()))?;
         made.registry.register(Box::new(made.failures.clone()))?;
         made.registry.register(Box::new(made.tick_failures.clone()))?;
+        made.registry.register(Box::new(made.rate_limited.clone()))?;
         made.registry.register(Box::new(made.breakers.clone()))?;
         made.registry.register(Box::new(made.breaker_calls.clone()))?;
         made.registry.register(Box::new(made.calls.clone()))?;
@@ -224,6 +230,11 @@ impl Metrics {
     /// Counts a tick that failed. `component` comes from the manifest.
     pub fn tick_failure(&self, component: &str) {
         self.tick_failures.with_label_values(&[component]).inc();
+    }
+
+    /// Counts a request that was refused because it was one too many. `by` is of a closed set.
+    pub fn rate_limited(&self, role: Role, by: &'static str) {
+        self.rate_limited.with_label_values(&[role.as_str(), by]).inc();
     }
 
     /// The node's circuit breakers, which are metrics as well.

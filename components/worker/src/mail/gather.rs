@@ -106,13 +106,13 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed) -> Result<Result<Facts, Trou
     Ok(Ok(Facts { person, booking, amount, paid: needs.payment.is_some(), failure, receipt }))
 }
 
-/// A user, if the account is kept here: of one that another region keeps, the most that is known is the name.
+/// A user. Of one whose account another region keeps the address is asked for meanwhile.
 async fn person(tx: &mut Tx, id: &str) -> Result<Result<Person, Trouble>, Error> {
     let row: Option<(String, String)> = tx.one("SELECT email, name FROM users WHERE id = $1", params![id]).await?;
     Ok(row
         .filter(|(address, _)| address.contains('@'))
         .map(|(address, name)| Person { name: line(&name), address })
-        .ok_or_else(|| Trouble::Never("the recipient's address is not in this region's database".to_owned())))
+        .ok_or_else(|| Trouble::NotYet("the recipient's address is not in this region's database".to_owned())))
 }
 
 async fn booking(tx: &mut Tx, id: &str) -> Result<Option<Booking>, Error> {

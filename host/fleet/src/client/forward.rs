@@ -59,7 +59,7 @@ pub(super) async fn forward(inner: &Arc<Inner>, request: Request<RequestBody>) -
                 let refused = response.status() == StatusCode::SERVICE_UNAVAILABLE;
                 let answered = answer(response, permit);
                 // That nothing was done this time says nothing of the time before that nobody answered.
-                if lost && !reads && (refused || matches!(answered, Err(Problem::Unavailable(_)))) {
+                if lost && !reads && (refused || matches!(answered, Err(Problem::Unavailable(_) | Problem::RateLimited(_)))) {
                     return Err(Problem::OutcomeUnknown);
                 }
                 return answered;

@@ -1,4 +1,4 @@
-//! A request that an edge hands over whole.
+//! A request that an edge, or another region, hands over whole. Who it was stands in its extensions.
 
 use std::sync::Arc;
 
@@ -9,15 +9,18 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::routes::{Body, plain};
 use crate::held::Held;
+use crate::identity::Identity;
 use crate::wire::{PROBLEM, forward};
 
 pub(super) async fn answer(
     region: &Arc<dyn edge::Region>,
+    peer: &Identity,
     request: Request<Incoming>,
     permit: OwnedSemaphorePermit,
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let Some(parts) = forward::incoming(parts) else { return plain(StatusCode::BAD_REQUEST) };
+    let Some(mut parts) = forward::incoming(parts) else { return plain(StatusCode::BAD_REQUEST) };
+    parts.extensions.insert(peer.clone());
     match region.handle(Request::from_parts(parts, edge::received(body))).await {
         Ok(response) => {
             let (mut parts, body) = response.into_parts();

@@ -28,7 +28,7 @@ pub struct Options {
     pub ledger: Arc<dyn Ledger>,
     /// Decides here what peers ask for, or refuses it as `unavailable`; it never asks another node.
     pub decide: Arc<dyn Ledger>,
-    /// Answers requests that edges hand over.
+    /// Answers requests that edges hand over. Whose each is, by its certificate, is an extension of the request: an [`Identity`](crate::Identity).
     pub region: Arc<dyn edge::Region>,
     /// What is public.
     pub feed: Arc<dyn Source>,

@@ -48,7 +48,7 @@ impl Node {
             (&Method::POST, wire::LEDGER) => self.ledger(Arc::clone(&self.ledger), request).await,
             (&Method::POST, wire::DECIDE) => self.ledger(Arc::clone(&self.decide), request).await,
             (_, path) if wire::forward::is_one(path) => match self.permit() {
-                Some(permit) => super::forward::answer(&self.region, request, permit).await,
+                Some(permit) => super::forward::answer(&self.region, peer, request, permit).await,
                 None => refuse(Refusal::Busy),
             },
             _ => plain(StatusCode::NOT_FOUND),

@@ -9,6 +9,10 @@ use http::{HeaderMap, HeaderValue, Uri, request, uri};
 
 use super::{AUTHORITY, FORWARD, PROBLEM, REFUSED};
 
+/// Problems that say when to come back.
+const UNAVAILABLE: &str = "unavailable";
+const RATE_LIMITED: &str = "rate-limited";
+
 /// The parts of a request, on its way out. `name` is the region's.
 pub(crate) fn outgoing(mut parts: request::Parts, name: &str) -> Option<request::Parts> {
     if let Some(authority) = parts.uri.authority() {
@@ -65,14 +69,17 @@ pub(crate) fn write_problem(problem: Problem) -> HeaderValue {
         Problem::HeadersTooLarge => "headers-too-large",
         Problem::ComponentFailed => "component-failed",
         Problem::OutOfMemory => "out-of-memory",
-        Problem::Unavailable(seconds) => {
-            return HeaderValue::try_from(format!("unavailable {seconds}")).unwrap_or(HeaderValue::from_static("unavailable 1"));
-        }
+        Problem::Unavailable(seconds) => return with_seconds(UNAVAILABLE, seconds),
+        Problem::RateLimited(seconds) => return with_seconds(RATE_LIMITED, seconds),
         Problem::TimedOut => "timed-out",
         Problem::OutcomeUnknown => "outcome-unknown",
         Problem::Internal => "internal",
     };
     HeaderValue::from_static(text)
+}
+
+fn with_seconds(name: &'static str, seconds: u32) -> HeaderValue {
+    HeaderValue::try_from(format!("{name} {seconds}")).unwrap_or(HeaderValue::from_static(name))
 }
 
 /// The same back; one that this node does not know is the fault of the other.
@@ -86,9 +93,10 @@ pub(crate) fn read_problem(value: &HeaderValue) -> Problem {
         "out-of-memory" => Problem::OutOfMemory,
         "timed-out" => Problem::TimedOut,
         "outcome-unknown" => Problem::OutcomeUnknown,
-        text => match text.strip_prefix("unavailable ").and_then(|seconds| seconds.parse().ok()) {
-            Some(seconds) => Problem::Unavailable(seconds),
-            None => Problem::Internal,
+        text => match text.split_once(' ').and_then(|(name, seconds)| Some((name, seconds.parse().ok()?))) {
+            Some((UNAVAILABLE, seconds)) => Problem::Unavailable(seconds),
+            Some((RATE_LIMITED, seconds)) => Problem::RateLimited(seconds),
+            _ => Problem::Internal,
         },
     }
 }
@@ -121,6 +129,7 @@ mod tests {
             Problem::ComponentFailed,
             Problem::OutOfMemory,
             Problem::Unavailable(7),
+            Problem::RateLimited(60),
             Problem::TimedOut,
             Problem::OutcomeUnknown,
             Problem::Internal,

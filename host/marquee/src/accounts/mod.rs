@@ -6,8 +6,11 @@
 //!   is, by the caller's own token, and has the answer written down. Without that region such a write is `503`: a role that may have been taken
 //!   away permits nothing.
 //!
+//! - **Addresses** of people who are to get mail from here: [`addresses`] asks for those that are missing, on the same node. Until it has them the mail waits.
+//!
 //! What is written is the business of the component that names a `mirror` path; here it is only carried there.
 
+mod addresses;
 mod mirror;
 mod visitors;
 
@@ -17,14 +20,16 @@ use bytes::Bytes;
 use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use runtime::Switch;
+use serde_json::Value;
 
+pub use addresses::{Asking, Telling};
 pub use mirror::Mirror;
 pub use visitors::Visitors;
 
 use crate::limits;
 
-/// Hands a document to the component that keeps it.
-async fn keep(traffic: &Arc<Switch>, document: &serde_json::Value) -> Result<(), String> {
+/// Hands a document to the component that keeps it; what that answers.
+async fn keep(traffic: &Arc<Switch>, document: &Value) -> Result<Value, String> {
     let application = traffic.current();
     let (component, path) = application.mirror().ok_or("no component keeps what another region says of accounts")?;
     let request = Request::post(format!("http://localhost{path}"))
@@ -34,9 +39,8 @@ async fn keep(traffic: &Arc<Switch>, document: &serde_json::Value) -> Result<(),
     let response = application.handle(component, request).await.map_err(|failure| failure.to_string())?;
     let status = response.status();
     let body = Limited::new(response.into_body(), limits::MIRROR_BYTES).collect().await.map_err(|error| error.to_string())?;
-    if status == StatusCode::OK {
-        Ok(())
-    } else {
-        Err(format!("answered {status}: {}", String::from_utf8_lossy(&body.to_bytes())))
+    if status != StatusCode::OK {
+        return Err(format!("answered {status}: {}", String::from_utf8_lossy(&body.to_bytes())));
     }
+    serde_json::from_slice(&body.to_bytes()).map_err(|error| error.to_string())
 }

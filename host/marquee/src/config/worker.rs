@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use streams::Secret;
 
-use super::{beside, database, read, region_name, wrong};
+use super::{Breakers, address, beside, database, read, region_name, wrong};
 use crate::error::Error;
 use crate::settings::Settings;
 
@@ -60,6 +60,9 @@ pub struct WorkerNode {
     pub mail: Mail,
     /// Where bookings are mirrored to.
     pub rabbitmq: Option<RabbitMq>,
+    /// See [`RegionNode::breakers`](super::RegionNode::breakers).
+    #[serde(default)]
+    pub breakers: Breakers,
 }
 
 /// Where a worker listens.
@@ -111,7 +114,7 @@ impl WorkerNode {
     /// Reads and checks the file, and what of the environment is stronger.
     pub fn read(file: &Path, settings: &Settings) -> Result<Self, Error> {
         let mut node: Self = read(file)?;
-        region_name("region", &node.region).map_err(|reason| wrong(file, reason))?;
+        region_name("region", &node.region).and_then(|()| node.breakers.check()).map_err(|reason| wrong(file, reason))?;
         node.data = beside(file, &node.data);
         let Self { application, variables, database_file, kafka, mail, rabbitmq, .. } = &mut node;
         let rabbitmq_file = rabbitmq.as_mut().and_then(|rabbitmq| rabbitmq.url_file.as_mut());
@@ -141,30 +144,6 @@ impl WorkerNode {
     /// The database's URL: from the environment, else from its file.
     pub fn database(&self, environment: Option<String>) -> Result<String, Error> {
         database(self.database_file.as_deref(), environment)
-    }
-}
-
-/// The address that the environment, a file, or this file says; only the first two may hold a password.
-fn address(
-    file: &Path,
-    key: &str,
-    plain: Option<String>,
-    apart: Option<&Path>,
-    environment: Option<&str>,
-) -> Result<Option<String>, Error> {
-    if let Some(address) = environment {
-        return Ok(Some(address.to_owned()));
-    }
-    if let Some(path) = apart {
-        let text =
-            std::fs::read_to_string(path).map_err(|error| wrong(file, format!("{key}_file: {}: {error}", path.display())))?;
-        return Ok(Some(text.trim().to_owned()));
-    }
-    match plain {
-        Some(address) if telemetry::redact_url(&address) != address => {
-            Err(wrong(file, format!("{key} holds a password: it stands in {key}_file, or in the environment")))
-        }
-        plain => Ok(plain),
     }
 }
 

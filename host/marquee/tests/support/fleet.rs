@@ -115,6 +115,12 @@ impl Node {
         node
     }
 
+    /// The URL of the database that it was given.
+    pub fn database(&self) -> String {
+        let (_, url) = self.environment.iter().find(|(name, _)| name == "SPIN_VARIABLE_DATABASE").unwrap();
+        url.clone()
+    }
+
     /// Starts it and waits until it is ready.
     pub fn spawn(&mut self) {
         let log = self.config.with_extension("log");

@@ -1,4 +1,5 @@
 //! Several nodes of one region in one process, on a real Postgres: where `MARQUEE_TEST_POSTGRES_URL` names a server in which this may make databases.
+//! Beside it stands a real Redis, which a test starts itself.
 
 #![allow(
     clippy::expect_used,
@@ -10,5 +11,13 @@
 )]
 
 mod handover;
+#[path = "../../../capabilities/tests/services/private.rs"]
+#[allow(dead_code, reason = "shared with the tests of the capabilities")]
+mod private;
+mod redis;
 mod sharing;
 mod support;
+
+fn skipped(reason: &str) {
+    eprintln!("skipped: {reason}");
+}

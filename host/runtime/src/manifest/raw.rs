@@ -124,6 +124,8 @@ pub(super) struct Tool {
     pub body: BTreeMap<String, String>,
     #[serde(default)]
     pub roles: Vec<String>,
+    #[serde(default)]
+    pub attempts: Vec<String>,
     pub tick: Option<String>,
     pub mirror: Option<String>,
     pub concurrency: Option<u32>,

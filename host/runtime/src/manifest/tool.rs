@@ -13,6 +13,8 @@ pub struct Tool {
     pub region: Vec<RegionRule>,
     /// Methods and paths whose caller's roles are read from SQL.
     pub roles: Vec<Rule>,
+    /// Methods and paths at which a password or a secret can be guessed.
+    pub attempts: Vec<Rule>,
     /// A path that the region's ticker posts to.
     pub tick: Option<String>,
     /// A path that a region's node posts to what another region says of accounts.
@@ -32,6 +34,7 @@ impl Default for Tool {
         Self {
             region: Vec::new(),
             roles: Vec::new(),
+            attempts: Vec::new(),
             tick: None,
             mirror: None,
             concurrency: limits::CONCURRENCY.1,
@@ -72,7 +75,10 @@ impl Tool {
                 region.extend(rule(format!("{key}[{index}]"), text).map(|rule| RegionRule::new(rule, home.clone())));
             }
         }
-        let roles = raw.roles.iter().enumerate().filter_map(|(index, text)| rule(format!("roles[{index}]"), text)).collect();
+        let mut rules = |key: &str, texts: &[String]| {
+            texts.iter().enumerate().filter_map(|(index, text)| rule(format!("{key}[{index}]"), text)).collect()
+        };
+        let (roles, attempts) = (rules("roles", &raw.roles), rules("attempts", &raw.attempts));
         for (key, path) in [("tick", &raw.tick), ("mirror", &raw.mirror)] {
             if let Some(path) = path
                 && !Pattern::parse(path).is_ok_and(|pattern| pattern.is_literal())
@@ -95,6 +101,7 @@ impl Tool {
         Self {
             region,
             roles,
+            attempts,
             tick: raw.tick.clone(),
             mirror: raw.mirror.clone(),
             concurrency: number("concurrency", raw.concurrency, limits::CONCURRENCY),
