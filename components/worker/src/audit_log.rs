@@ -18,18 +18,22 @@ pub async fn append(tx: &mut Tx, entries: Vec<(String, Entry)>) -> Result<(), Er
     for (region, entries) in by_region {
         let (sequence, hash) = lock(tx, &region).await?;
         let mut chain = Chain::after(&region, sequence, &hash);
-        let count = entries.len();
-        let mut parameters = Vec::with_capacity(count * 10);
+        let count = entries.len() as u64;
+        let mut parameters = Vec::with_capacity(entries.len().next_power_of_two() * 10);
         for entry in entries {
             let row = chain.append(entry);
             let Entry { ce_id, kind, subject, actor, at, digest } = row.entry;
             parameters.extend(params![&region, row.sequence, ce_id, kind, subject, actor, at, digest, row.previous, row.hash]);
         }
         let statement = format!(
-            "INSERT INTO audit_log (region, sequence, ce_id, type, subject, actor, at, digest, previous, hash) VALUES {}",
-            sql::rows(count, 10)
+            "INSERT INTO audit_log (region, sequence, ce_id, type, subject, actor, at, digest, previous, hash) VALUES {} \
+             ON CONFLICT (region, sequence) DO NOTHING",
+            sql::padded_rows(&mut parameters, 10)
         );
-        tx.execute(&statement, parameters).await?;
+        // All of them are new: where one was there already, somebody else has added to the chain.
+        if tx.execute(&statement, parameters).await? != count {
+            return Err(Error::Busy);
+        }
         let swapped = tx
             .execute(
                 "UPDATE audit_heads SET sequence = $3, hash = $4 WHERE region = $1 AND sequence = $2 AND hash = $5",

@@ -134,7 +134,7 @@ async fn enter(tx: &mut Tx, items: &[Item<'_>]) -> Result<BTreeSet<String>, Erro
     }
     let statement = format!(
         "INSERT INTO inbox (consumer, message_id, created_at) VALUES {} ON CONFLICT (consumer, message_id) DO NOTHING RETURNING message_id",
-        sql::rows(ids.len(), 3)
+        sql::padded_rows(&mut parameters, 3)
     );
     let rows: Vec<(String,)> = tx.all(&statement, parameters).await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())

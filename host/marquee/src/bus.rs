@@ -30,7 +30,7 @@ const READ: &str = "SELECT b.position + j.ordinal, b.at, j.batch, j.ordinal, j.t
     FROM (SELECT id, position, at FROM journal_batches WHERE position > $1 ORDER BY position LIMIT $2) b \
     JOIN journal j ON j.batch = b.id WHERE j.topic IS NOT NULL ORDER BY 1";
 
-const END: &str = "SELECT MAX(b.position + b.entries - 1) \
+const END: &str = "SELECT COUNT(*), MAX(b.position + b.entries - 1) \
     FROM (SELECT position, entries FROM journal_batches WHERE position > $1 ORDER BY position LIMIT $2) b";
 
 /// Hands the journal's records over.
@@ -39,6 +39,15 @@ pub struct Bus {
     region: String,
     following: Following,
     positions: watch::Receiver<i64>,
+}
+
+/// What a look has found.
+enum Found {
+    Nothing,
+    /// All that there was.
+    All,
+    /// As much as one look takes.
+    More,
 }
 
 /// A record that is not done with.
@@ -65,9 +74,14 @@ impl Bus {
     async fn follow(&mut self) {
         let mut pause = limits::BUS_PAUSE.0;
         loop {
+            let next = Instant::now() + limits::BUS_PACE;
             match self.look().await {
-                Ok(true) => pause = limits::BUS_PAUSE.0,
-                Ok(false) => {
+                Ok(Found::More) => pause = limits::BUS_PAUSE.0,
+                Ok(Found::All) => {
+                    pause = limits::BUS_PAUSE.0;
+                    sleep_until(next).await;
+                }
+                Ok(Found::Nothing) => {
                     pause = limits::BUS_PAUSE.0;
                     self.tick().await;
                     tokio::select! {
@@ -90,14 +104,16 @@ impl Bus {
         }
     }
 
-    /// Reads on from its place, has everything done, and moves it. Whether there was anything.
-    async fn look(&self) -> Result<bool, Error> {
+    /// Reads on from its place, has everything done, and moves it.
+    async fn look(&self) -> Result<Found, Error> {
         self.database.ask(BEGIN, &[PLACE.into()]).await?;
         let mut place = self.database.ask("SELECT position FROM sequencer WHERE name = $1", &[PLACE.into()]).await?;
-        let Some(place) = place.first_mut().map(Row::integer).transpose()? else { return Ok(false) };
+        let Some(place) = place.first_mut().map(Row::integer).transpose()? else { return Ok(Found::Nothing) };
         let after = [place.into(), limits::BUS_BATCHES.into()];
-        let mut end = self.database.ask(END, &after).await?;
-        let Some(end) = end.first_mut().map(Row::maybe_integer).transpose()?.flatten() else { return Ok(false) };
+        let mut ends = self.database.ask(END, &after).await?;
+        let Some(ends) = ends.first_mut() else { return Ok(Found::Nothing) };
+        let (batches, end) = (ends.integer()?, ends.maybe_integer()?);
+        let Some(end) = end else { return Ok(Found::Nothing) };
         let mut records = Vec::new();
         for mut row in self.database.ask(READ, &after).await? {
             let (position, record) = record(&mut row, &self.region)?;
@@ -109,7 +125,7 @@ impl Bus {
         self.done(records).await;
         let moved = "UPDATE sequencer SET position = $1 WHERE name = $2 AND position < $1";
         self.database.ask(moved, &[end.into(), PLACE.into()]).await?;
-        Ok(true)
+        Ok(if batches < limits::BUS_BATCHES { Found::All } else { Found::More })
     }
 
     /// Hands these records over until each is done with.

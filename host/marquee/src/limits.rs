@@ -35,6 +35,8 @@ pub const FOLLOWING_IDLE: usize = 8;
 pub const BUS_BATCHES: i64 = 64;
 /// See [`BUS_BATCHES`].
 pub const BUS_RECORDS: usize = 256;
+/// Least time between two of its looks: what gathers meanwhile is done in one transaction, which costs little more than that of a single record.
+pub const BUS_PACE: Duration = Duration::from_millis(50);
 /// Pauses after the journal could not be read, and before a record is tried again: the first, and the longest.
 pub const BUS_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 /// Tries of a record, after which it is left out: about a minute.

@@ -223,6 +223,17 @@ pub fn rows(rows: usize, columns: usize) -> String {
     text
 }
 
+/// Repeats the last row until their number is a power of two, for statements where a repetition changes nothing (`ON CONFLICT … DO NOTHING`): a
+/// database then prepares a few of them, and not one for every number of rows. Returns the [`rows`].
+pub fn padded_rows(parameters: &mut Vec<Value>, columns: usize) -> String {
+    let count = parameters.len() / columns.max(1);
+    let Some(last) = parameters.len().checked_sub(columns) else { return rows(count, columns) };
+    for _ in count..count.next_power_of_two() {
+        parameters.extend_from_within(last..last + columns);
+    }
+    rows(count.next_power_of_two(), columns)
+}
+
 /// `$3,$4,$5`: so many parameters from a number on, for `IN (…)`.
 pub fn list(from: usize, count: usize) -> String {
     (from..from + count).map(|number| format!("${number}")).collect::<Vec<_>>().join(",")
@@ -234,5 +245,8 @@ mod tests {
     fn placeholders_are_numbered_through() {
         assert_eq!(super::rows(2, 3), "($1,$2,$3),($4,$5,$6)");
         assert_eq!(super::list(3, 2), "$3,$4");
+        let mut parameters: Vec<super::Value> = (1..=6).map(super::Value::Integer).collect();
+        assert_eq!(super::padded_rows(&mut parameters, 2), super::rows(4, 2));
+        assert_eq!(parameters[6..], [super::Value::Integer(5), super::Value::Integer(6)]);
     }
 }

@@ -48,19 +48,18 @@ fn id(record: &Record<'_>) -> String {
 /// Writes down what these records ask for. What stands there already stays as it is.
 pub async fn add<'a>(tx: &mut Tx, wishes: impl Iterator<Item = (&'a Record<'a>, &'a Wish)>) -> Result<(), Error> {
     let now = tx.now();
-    let (mut parameters, mut count) = (Vec::new(), 0);
+    let mut parameters = Vec::new();
     for (record, Wish { template, recipient, needs }) in wishes {
         let needs = serde_json::to_string(needs).map_err(|error| Error::Other(error.to_string()))?;
         parameters.extend(params![id(record), recipient, template.name(), needs, "due", 0i64, now, 0i64, now, now]);
-        count += 1;
     }
-    if count == 0 {
+    if parameters.is_empty() {
         return Ok(());
     }
     let statement = format!(
         "INSERT INTO mail_log (id, recipient, template, needs, state, attempts, due_at, claimed_until, created_at, updated_at) VALUES {} \
          ON CONFLICT (id) DO NOTHING",
-        sql::rows(count, 10)
+        sql::padded_rows(&mut parameters, 10)
     );
     tx.execute(&statement, parameters).await.map(drop)
 }
