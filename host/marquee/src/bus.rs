@@ -4,14 +4,14 @@
 //! little. A record that is to be tried again holds back those of its key; one that cannot succeed, or has been tried
 //! [`limits::BUS_TRIES`] times, is left out, and the log says so: a developer's machine has no topic for it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use capabilities::consumer_component::Disposition;
 use capabilities::kafka::{ConsumerRecord, Header};
 use jiff::Timestamp;
 use region::Database;
-use region::database::{Error, Row};
+use region::database::{Error, Row, Value};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -26,12 +26,11 @@ const BEGIN: &str = "INSERT INTO sequencer (name, position, epoch) \
     VALUES ($1, 0, COALESCE((SELECT MAX(epoch) FROM sequencer), '')) ON CONFLICT (name) DO NOTHING";
 
 /// Whole batches: the place is always a batch's end.
-const READ: &str = "SELECT b.position + j.ordinal, b.at, j.batch, j.ordinal, j.topic, j.type, j.aggregate, j.version, j.payload, j.trace \
-    FROM (SELECT id, position, at FROM journal_batches WHERE position > $1 ORDER BY position LIMIT $2) b \
-    JOIN journal j ON j.batch = b.id WHERE j.topic IS NOT NULL ORDER BY 1";
+const BATCHES: &str = "SELECT id, position, entries, at FROM journal_batches WHERE position > $1 ORDER BY position LIMIT $2";
 
-const END: &str = "SELECT COUNT(*), MAX(b.position + b.entries - 1) \
-    FROM (SELECT position, entries FROM journal_batches WHERE position > $1 ORDER BY position LIMIT $2) b";
+/// Their rows, by their names: for a join a database may read the whole journal.
+const ROWS: &str =
+    "SELECT batch, ordinal, topic, type, aggregate, version, payload, trace FROM journal WHERE topic IS NOT NULL AND batch IN";
 
 /// Hands the journal's records over.
 pub struct Bus {
@@ -109,23 +108,28 @@ impl Bus {
         self.database.ask(BEGIN, &[PLACE.into()]).await?;
         let mut place = self.database.ask("SELECT position FROM sequencer WHERE name = $1", &[PLACE.into()]).await?;
         let Some(place) = place.first_mut().map(Row::integer).transpose()? else { return Ok(Found::Nothing) };
-        let after = [place.into(), limits::BUS_BATCHES.into()];
-        let mut ends = self.database.ask(END, &after).await?;
-        let Some(ends) = ends.first_mut() else { return Ok(Found::Nothing) };
-        let (batches, end) = (ends.integer()?, ends.maybe_integer()?);
-        let Some(end) = end else { return Ok(Found::Nothing) };
-        let mut records = Vec::new();
-        for mut row in self.database.ask(READ, &after).await? {
-            let (position, record) = record(&mut row, &self.region)?;
-            // What is committed between the two looks is the next look's.
-            if position <= end {
-                records.push(Waiting { record, tries: 0, due: Instant::now() });
-            }
+        let (mut batches, mut end) = (BTreeMap::new(), place);
+        for mut row in self.database.ask(BATCHES, &[place.into(), limits::BUS_BATCHES.into()]).await? {
+            let (id, position, entries) = (row.text()?, row.integer()?, row.integer()?);
+            end = position + entries - 1;
+            batches.insert(id, (position, row.integer()?));
         }
+        let Some(last) = batches.keys().next_back() else { return Ok(Found::Nothing) };
+        // Always as many, so that it is one statement: a name twice is found once.
+        let names = (0..limits::BUS_BATCHES).map(|number| format!("${}", number + 1)).collect::<Vec<_>>().join(",");
+        let ids = batches.keys().chain(std::iter::repeat(last)).map(|id| Value::from(id.as_str()));
+        let ids: Vec<Value> = ids.take(usize::try_from(limits::BUS_BATCHES).unwrap_or_default()).collect();
+        let mut records = Vec::new();
+        for mut row in self.database.ask(&format!("{ROWS} ({names})"), &ids).await? {
+            let record = record(&mut row, &batches, &self.region)?;
+            records.push(Waiting { record, tries: 0, due: Instant::now() });
+        }
+        records.sort_by_key(|waiting| waiting.record.offset);
         self.done(records).await;
         let moved = "UPDATE sequencer SET position = $1 WHERE name = $2 AND position < $1";
         self.database.ask(moved, &[end.into(), PLACE.into()]).await?;
-        Ok(if batches < limits::BUS_BATCHES { Found::All } else { Found::More })
+        let full = i64::try_from(batches.len()).is_ok_and(|count| count >= limits::BUS_BATCHES);
+        Ok(if full { Found::More } else { Found::All })
     }
 
     /// Hands these records over until each is done with.
@@ -173,9 +177,11 @@ fn judge(mut waiting: Waiting, disposition: Disposition) -> Option<Waiting> {
     None
 }
 
-/// A row of the journal as the relay would have written it to Kafka, and its position.
-fn record(row: &mut Row, region: &str) -> Result<(i64, ConsumerRecord), Error> {
-    let (position, at, batch, ordinal) = (row.integer()?, row.integer()?, row.text()?, row.integer()?);
+/// A row of the journal as the relay would have written it to Kafka; `batches` says where its batch stands, and when it was written.
+fn record(row: &mut Row, batches: &BTreeMap<String, (i64, i64)>, region: &str) -> Result<ConsumerRecord, Error> {
+    let (batch, ordinal) = (row.text()?, row.integer()?);
+    let (first, at) = *batches.get(&batch).ok_or_else(|| Error::Row("of a batch that was not asked for".to_owned()))?;
+    let position = first + ordinal;
     let (topic, kind, aggregate) = (row.text()?, row.text()?, row.text()?);
     let (version, payload, trace) = (row.integer()?, row.text()?, row.maybe_text()?);
     let time = Timestamp::from_microsecond(at).map_err(|error| Error::Row(error.to_string()))?;
@@ -192,7 +198,7 @@ fn record(row: &mut Row, region: &str) -> Result<(i64, ConsumerRecord), Error> {
         header("ce_position", position.to_string()),
     ];
     headers.extend(trace.map(|trace| header("traceparent", trace)));
-    let record = ConsumerRecord {
+    Ok(ConsumerRecord {
         topic,
         partition: 0,
         offset: position,
@@ -200,6 +206,5 @@ fn record(row: &mut Row, region: &str) -> Result<(i64, ConsumerRecord), Error> {
         key: aggregate.into_bytes(),
         headers,
         value: Some(payload.into_bytes()),
-    };
-    Ok((position, record))
+    })
 }

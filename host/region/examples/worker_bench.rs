@@ -19,6 +19,10 @@ use runtime::{Application, Cache, ConsumerInstance, Engine, Loader, Manifest, Mo
 use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
 
+/// As the node's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Records of one batch: what comes when little happens, and as much as a consumer hands over.

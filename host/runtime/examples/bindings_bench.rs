@@ -18,6 +18,10 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
+/// As the node's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// Turns.

@@ -191,9 +191,10 @@ impl Consumer {
         loop {
             if flights.len() < rules.batches {
                 let ready = self.shared.work().ready();
-                // A little more may come; while another batch is being handled it comes anyway.
-                if ready > 0 && ready < rules.batch && flights.is_empty() {
-                    sleep(rules.collect).await;
+                // Right after another batch a little more may come; while one is being handled it comes anyway. The first after a pause waits for nobody.
+                let since = called.elapsed();
+                if ready > 0 && ready < rules.batch && flights.is_empty() && since < rules.collect {
+                    sleep(rules.collect - since).await;
                 }
                 let batch = self.shared.work().take(Instant::now());
                 if let Some(batch) = batch {

@@ -22,10 +22,12 @@ const START: &str = "SELECT position FROM journal_batches \
     WHERE position >= (SELECT COALESCE(MAX(position), 0) FROM journal_batches WHERE position <= $1) \
     AND position + entries > $1 ORDER BY position LIMIT 1";
 
-/// The rows of the batches that begin from `$1` to `$2`; positions have no gaps, so that is how many there are.
-const READ: &str = "SELECT b.position + j.ordinal, b.at, j.batch, j.ordinal, j.topic, j.type, j.aggregate, j.version, j.payload, j.trace \
-    FROM journal_batches b JOIN journal j ON j.batch = b.id \
-    WHERE b.position BETWEEN $1 AND $2 ORDER BY b.position, j.ordinal";
+/// The rows of the batches that begin from `$1` to `$2`; positions have no gaps, so that is how many there are. Batch by batch: for a join the
+/// planner may read the whole journal, and sort what it has found before the first row is there.
+const READ: &str = "SELECT b.position + j.ordinal, b.at, b.id, j.ordinal, j.topic, j.type, j.aggregate, j.version, j.payload, j.trace \
+    FROM journal_batches b CROSS JOIN LATERAL (SELECT ordinal, topic, type, aggregate, version, payload, trace FROM journal \
+      WHERE batch = b.id ORDER BY ordinal OFFSET 0) j \
+    WHERE b.position BETWEEN $1 AND $2 ORDER BY b.position";
 
 /// `$2`: the epoch is the counter's own, as everybody's is who has a place in the table.
 const BEGIN: &str = "INSERT INTO sequencer (name, position, epoch) \
@@ -65,6 +67,8 @@ impl PostgresJournal {
         let pool = PgPoolOptions::new()
             .max_connections(limits::JOURNAL_CONNECTIONS)
             .acquire_timeout(limits::JOURNAL_ACQUIRE)
+            // What is dead is found when it is used, and tried again; to ask before would cost every read a round trip.
+            .test_before_acquire(false)
             .connect_lazy_with(options);
         Ok(Self { pool })
     }
