@@ -13,7 +13,7 @@ const KILLS: u64 = 20;
 /// How long Kafka is away: `MARQUEE_TEST_OUTAGE` seconds.
 const OUTAGE: Duration = Duration::from_secs(15);
 /// People who buy at once.
-const BUYERS: usize = 3;
+const BUYERS: usize = 6;
 
 /// Has people take free tickets, which are confirmed at once, while `fault` goes on; gives the bookings.
 async fn under_load(buyers: &[Client<'_>], show: &OnSale, fault: impl AsyncFnOnce()) -> BTreeSet<String> {
@@ -24,7 +24,7 @@ async fn under_load(buyers: &[Client<'_>], show: &OnSale, fault: impl AsyncFnOnc
             let answer = buyer.post_with(&unique("key"), "/api/bookings", &show.order(1)).await.expect(201);
             bookings.insert(answer["id"].as_str().unwrap().to_owned());
             // A person's pace: the mail server is a small one.
-            tokio::time::sleep(Duration::from_millis(40)).await;
+            tokio::time::sleep(Duration::from_millis(80)).await;
         }
         bookings
     });
