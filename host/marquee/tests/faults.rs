@@ -245,3 +245,59 @@ fn a_node_is_who_its_certificate_says() {
     let (code, said) = run();
     assert!(code == Some(1) && said.contains("edge.toml"), "{said}");
 }
+
+/// Which answers there are to the same question by clients behind a trusted proxy.
+async fn statuses(url: &str, method: reqwest::Method, token: &str, clients: impl Iterator<Item = String>) -> Vec<u16> {
+    let (client, mut statuses) = (reqwest::Client::new(), Vec::new());
+    for address in clients {
+        let mut request = client.request(method.clone(), url).header("x-forwarded-for", address);
+        request = match token {
+            "" => request.json(&serde_json::json!({"email": "nobody@example.com", "password": client::PASSWORD})),
+            token => request.bearer_auth(token),
+        };
+        statuses.push(request.send().await.unwrap().status().as_u16());
+    }
+    statuses
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_regions_nodes_count_together_and_an_edge_counts_users() {
+    let Ok(redis) = std::env::var("MARQUEE_TEST_REDIS_URL") else {
+        eprintln!("skipped: needs MARQUEE_TEST_REDIS_URL");
+        return;
+    };
+    let folder = fresh_folder("rates");
+    fleet::certificates(&folder, &["eu/eu-1", "eu/eu-2", "edge-0"]);
+    let environment = [("SPIN_VARIABLE_DATABASE", server::empty_database(&folder)), ("MARQUEE_REDIS", redis)];
+    let environment = environment.map(|(name, value)| (name.to_owned(), value)).to_vec();
+    let few = "attempts = { per_minute = 1, burst = 5 }\n";
+    let regions = ["eu-1", "eu-2"].map(|name| {
+        let text = format!("{}[redis]\n[rates]\n{few}", fleet::region_config(name));
+        fleet::Node::start("region", &folder, name, &text, environment.clone())
+    });
+    let nodes: Vec<_> = regions.iter().map(|node| node.addresses[0].clone()).collect();
+    let text = format!("{}[rates]\nuser = {{ per_minute = 1, burst = 3 }}\n", fleet::edge_config("edge-0", &nodes));
+    let proxies = vec![("MARQUEE_TRUSTED_PROXIES".to_owned(), "127.0.0.1".to_owned())];
+    let edge = fleet::Node::start("edge", &folder, "edge-0", &text, proxies);
+    let at = |path: &str| format!("http://{}{path}", edge.addresses[0]);
+
+    // Asked by turns, each node by itself would let through five.
+    let stranger = || (0..12).map(|_| format!("198.51.100.{}", std::process::id() % 250));
+    let answers = statuses(&at("/api/auth/login"), reqwest::Method::POST, "", stranger()).await;
+    assert_eq!(answers, [[401; 5].as_slice(), &[429; 7]].concat());
+    let other = std::iter::once("203.0.113.7".to_owned());
+    assert_eq!(statuses(&at("/api/auth/login"), reqwest::Method::POST, "", other).await, [401]);
+
+    // A user is the same from wherever.
+    let account =
+        serde_json::json!({"email": format!("{}@example.com", unique("rates")), "password": client::PASSWORD, "name": "Ada"});
+    let made: serde_json::Value =
+        reqwest::Client::new().post(at("/api/auth/register")).json(&account).send().await.unwrap().json().await.unwrap();
+    let token = made["access_token"].as_str().unwrap();
+    let everywhere = (1..=5).map(|number| format!("203.0.113.{number}"));
+    assert_eq!(statuses(&at("/api/bookings"), reqwest::Method::GET, token, everywhere).await, [200, 200, 200, 429, 429]);
+
+    let admin = regions[0].addresses.last().unwrap();
+    let detail = reqwest::get(format!("http://{admin}/health/detailed")).await.unwrap().text().await.unwrap();
+    assert!(detail.contains("counts requests, keeps snapshots"), "{detail}");
+}

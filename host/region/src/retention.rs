@@ -89,8 +89,13 @@ impl Upkeep {
             let gone = match kind {
                 Kind::Idempotency => idempotency(&self.database, self.retention.idempotency).await?,
                 Kind::Journal => journal(&self.database, self.retention.journal).await?,
-                Kind::Inbox => inbox(&self.database, self.retention.records).await?,
-                Kind::Mail => mail(&self.database, self.retention.records).await?,
+                Kind::Inbox => {
+                    oldest(&self.database, self.retention.records, "inbox", "consumer, message_id", "created_at", "1 = 1").await?
+                }
+                // Never one that has yet to be sent.
+                Kind::Mail => {
+                    oldest(&self.database, self.retention.records, "mail_log", "id", "updated_at", "state <> 'due'").await?
+                }
                 Kind::Nodes => nodes(&self.database).await?,
             };
             all += gone;
@@ -142,20 +147,10 @@ async fn journal(database: &Database, age: Duration) -> Result<u64, Error> {
     Ok(gone)
 }
 
-async fn inbox(database: &Database, age: Duration) -> Result<u64, Error> {
+/// The oldest rows of a table that has this key, this instant, and something that holds of what may go.
+async fn oldest(database: &Database, age: Duration, table: &str, key: &str, at: &str, which: &str) -> Result<u64, Error> {
     let statement = format!(
-        "DELETE FROM inbox WHERE (consumer, message_id) IN (SELECT consumer, message_id FROM inbox \
-         WHERE created_at < {} - $1 ORDER BY created_at LIMIT $2) RETURNING 1",
-        database.clock()
-    );
-    deleted(database.ask(&statement, &[microseconds(age).into(), limits::UPKEEP_ROWS.into()]).await?)
-}
-
-/// Never one that has yet to be sent.
-async fn mail(database: &Database, age: Duration) -> Result<u64, Error> {
-    let statement = format!(
-        "DELETE FROM mail_log WHERE id IN (SELECT id FROM mail_log WHERE state <> 'due' AND updated_at < {} - $1 \
-         ORDER BY updated_at LIMIT $2) RETURNING 1",
+        "DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {which} AND {at} < {} - $1 ORDER BY {at} LIMIT $2) RETURNING 1",
         database.clock()
     );
     deleted(database.ask(&statement, &[microseconds(age).into(), limits::UPKEEP_ROWS.into()]).await?)

@@ -82,13 +82,15 @@ impl Telling {
 
     async fn answer(&self, request: Request<RequestBody>) -> Result<Response<Body>, Problem> {
         let region = request.extensions().get::<Identity>().is_some_and(|peer| peer.role() == Role::Region);
-        let application = self.traffic.current();
-        match application.mirror() {
-            Some((component, path)) if region && request.method() == Method::POST && request.uri().path() == path => {
-                edge::answer(&*application, component, request, &self.metrics, "").await
+        if region && request.method() == Method::POST {
+            let application = self.traffic.current();
+            if let Some((component, path)) = application.mirror()
+                && request.uri().path() == path
+            {
+                return edge::answer(&*application, component, request, &self.metrics, "").await;
             }
-            _ => self.node.handle(request).await,
         }
+        self.node.handle(request).await
     }
 }
 
