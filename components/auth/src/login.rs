@@ -1,7 +1,7 @@
 //! `POST /api/auth/login`
 
 use crate::{accounts, email, limits, password, sessions, setup};
-use kit::{Answer, Problem, Request, json, params, problem, sql};
+use kit::{Answer, Problem, Request, json, params, problem, sql, trace};
 
 kit::row! {
     /// A user as login needs them.
@@ -51,6 +51,7 @@ pub async fn login(request: Request) -> Answer {
     };
 
     let mut tx = sql::write().await?;
+    tx.part_of(trace::parent(&request));
     let user = accounts::find(&mut tx, &account.id).await?.ok_or_else(accounts::gone)?;
     let mut grant = sessions::start(&mut tx, &user).await?;
     sessions::note(&mut tx, "user.login", &user.id, grant.session()).await?;

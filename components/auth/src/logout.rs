@@ -1,7 +1,7 @@
 //! `POST /api/auth/logout`
 
 use crate::{limits, refresh_token::RefreshToken, sessions};
-use kit::{Answer, Problem, Request, Response, claims, json, problem, sql};
+use kit::{Answer, Problem, Request, Response, claims, json, problem, sql, trace};
 
 /// Ends the session of the bearer's access token. Its refresh token comes along to show that the client forgets both. To ask again changes
 /// nothing and answers alike.
@@ -16,6 +16,7 @@ pub async fn logout(request: Request) -> Answer {
         return Err(Problem::fault("/refresh_token", "is not of the access token's session"));
     }
     let mut tx = sql::write().await?;
+    tx.part_of(trace::parent(&request));
     if sessions::end(&mut tx, &claims.session).await? {
         sessions::note(&mut tx, "user.logout", &claims.subject, &claims.session).await?;
     }

@@ -6,7 +6,7 @@ use crate::{
     rotation::{self, Decision, Session},
     sessions, setup,
 };
-use kit::{Answer, Problem, Request, json, params, problem, sql};
+use kit::{Answer, Problem, Request, json, params, problem, sql, trace};
 
 kit::row! {
     struct Row {
@@ -28,6 +28,7 @@ pub async fn refresh(request: Request) -> Answer {
     let next = shown.next(keys::signing().await?.secret());
 
     let mut tx = sql::write().await?;
+    tx.part_of(trace::parent(&request));
     // Each turn after the first means that somebody else has just used the same token, and the next look finds it used.
     for _ in 0..limits::ROTATION_ATTEMPTS {
         let (user, session) = find(&mut tx, shown.session()).await?.ok_or_else(revoked)?;

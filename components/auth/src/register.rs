@@ -4,7 +4,7 @@ use crate::{
     accounts::{self, NewUser, User},
     email, limits, login, password, sessions, setup,
 };
-use kit::{Answer, Request, config, id, json, sql};
+use kit::{Answer, Request, config, id, json, sql, trace};
 
 /// Makes an account, and logs its owner in: 201, or 409 where the email is taken.
 pub async fn register(request: Request) -> Answer {
@@ -26,6 +26,7 @@ pub async fn register(request: Request) -> Answer {
     let password_hash = login::hash(&password)?;
     let user = User { id: id::new(&config::region().await?), email, name, roles: accounts::all_roles(Vec::new()) };
     let mut tx = sql::write().await?;
+    tx.part_of(trace::parent(&request));
     let new = NewUser { id: &user.id, email: &user.email, name: &user.name, password_hash: &password_hash };
     accounts::add(&mut tx, &new).await.map_err(accounts::taken)?;
     let mut grant = sessions::start(&mut tx, &user).await?;

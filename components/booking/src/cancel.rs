@@ -5,7 +5,7 @@ use kit::{
     Answer, Problem, Request, Response, claims, idempotency, json,
     ledger::{self, Action, BookingStatus, Rejection, Subject},
     seen::SeenKind,
-    sql,
+    sql, trace,
 };
 
 /// `POST /api/bookings/{id}/cancel`. A booking that is cancelled already stays so, and is shown as it is.
@@ -23,19 +23,19 @@ pub async fn cancel(request: Request) -> Answer {
 
     // A booking can be cancelled only once, so its id does for a key where the client gives none.
     let key = given.map_or_else(|| format!("cancel:{id}"), str::to_owned);
-    let (version, booking) =
-        match ledger::decide(Subject::Person(claims.subject.clone()), key, &event, Action::Cancel(id.to_owned())).await {
-            Ok(receipt) => {
-                let version = receipt.version;
-                (version, ledger::booking(receipt).ok_or_else(|| Problem::internal("a cancellation left no booking"))?)
-            }
-            Err(Rejection::WrongState(BookingStatus::Cancelled)) => {
-                let mut tx = sql::read().await?;
-                let booking = store::find(&mut tx, id, &claims.subject).await?.ok_or_else(Problem::not_found)?.booking;
-                (booking.version, booking)
-            }
-            Err(rejection) => return Err(rejection.into()),
-        };
+    let (who, cancel) = (Subject::Person(claims.subject.clone()), Action::Cancel(id.to_owned()));
+    let (version, booking) = match ledger::decide(who, key, &event, cancel, trace::parent(&request)).await {
+        Ok(receipt) => {
+            let version = receipt.version;
+            (version, ledger::booking(receipt).ok_or_else(|| Problem::internal("a cancellation left no booking"))?)
+        }
+        Err(Rejection::WrongState(BookingStatus::Cancelled)) => {
+            let mut tx = sql::read().await?;
+            let booking = store::find(&mut tx, id, &claims.subject).await?.ok_or_else(Problem::not_found)?.booking;
+            (booking.version, booking)
+        }
+        Err(rejection) => return Err(rejection.into()),
+    };
     Ok(Response::json(200, &View::new(&booking))?.header("cache-control", "no-store").seen(
         &request,
         SeenKind::Inventory,

@@ -34,5 +34,6 @@ pub async fn run(_: Request) -> Answer {
 }
 
 fn expire(event: String, deadline: i64) -> Command {
-    Command { subject: Subject::Platform, idempotency_key: String::new(), event_id: event, deadline, action: Action::Expire }
+    let (subject, idempotency_key) = (Subject::Platform, String::new());
+    Command { subject, idempotency_key, event_id: event, deadline, trace: None, action: Action::Expire }
 }

@@ -5,6 +5,7 @@ use kit::{
     Answer, Problem, Request, Response, claims, idempotency, json,
     ledger::{self, Action, OrderLine, Subject},
     seen::SeenKind,
+    trace,
 };
 use std::collections::BTreeSet;
 
@@ -13,7 +14,8 @@ pub async fn create(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
     let key = idempotency::required(&request)?;
     let (event, lines) = order(&request)?;
-    let receipt = ledger::decide(Subject::Person(claims.subject), key, &event, Action::Hold(lines)).await?;
+    let (who, hold) = (Subject::Person(claims.subject), Action::Hold(lines));
+    let receipt = ledger::decide(who, key, &event, hold, trace::parent(&request)).await?;
     let version = receipt.version;
     let booking = ledger::booking(receipt).ok_or_else(|| Problem::internal("a hold left no booking"))?;
     Ok(Response::json(201, &View::new(&booking))?

@@ -65,6 +65,7 @@ async fn cancel_bookings(event: &str, revision: u64, recorded: &str) -> Result<b
             idempotency_key: format!("cancelled-event:{booking}"),
             event_id: event.to_owned(),
             deadline,
+            trace: None,
             action: Action::Cancel(booking),
         });
         for answer in ledger::apply(commands.collect()).await {

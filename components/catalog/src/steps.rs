@@ -41,6 +41,9 @@ pub struct Step {
     pub key: Option<Key>,
     /// The `Marquee-Seen` that came with the request.
     pub seen: Option<String>,
+    /// The request's `traceparent`.
+    #[serde(default)]
+    pub trace: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,7 +115,7 @@ fn sale(doc: &EventDoc) -> Sale {
 /// Takes a recorded step to its end; gives the answer to whoever wanted it.
 pub async fn take(step: &Step, recorded: &str) -> Result<Response, Problem> {
     let (key, action) = step.command();
-    match ledger::decide(Subject::Steward(step.by.clone()), key, step.doc.id.clone(), action).await {
+    match ledger::decide(Subject::Steward(step.by.clone()), key, step.doc.id.clone(), action, step.trace.clone()).await {
         Ok(receipt) => finish(step, recorded, Some(&receipt)).await,
         // Done long ago, and its key has been forgotten since.
         Err(Rejection::StaleRevision(revision)) if revision == step.doc.revision => finish(step, recorded, None).await,
@@ -134,6 +137,7 @@ fn not_yet() -> Problem {
 /// The catalog's half.
 async fn finish(step: &Step, recorded: &str, receipt: Option<&Receipt>) -> Result<Response, Problem> {
     let mut tx = sql::write().await?;
+    tx.part_of(step.trace.clone());
     let bookings = match step.kind {
         Kind::Close => Some(Pending::Bookings.render()?),
         Kind::Open | Kind::Adjust | Kind::Restore => None,
@@ -184,6 +188,7 @@ async fn take_back(step: &Step, recorded: &str) -> Result<(), Problem> {
         by: step.by.clone(),
         key: None,
         seen: None,
+        trace: step.trace.clone(),
     });
     let then = restore.clone().map(|restore| Pending::Step(restore).render()).transpose()?;
     if store::set_pending(&mut tx, &step.doc.id, stored.doc.revision, Some(recorded), then.as_deref()).await? {
@@ -243,6 +248,7 @@ mod tests {
             by: "eu_u".to_owned(),
             key: Some(Key { key: "k".to_owned(), fingerprint: "f".to_owned() }),
             seen: None,
+            trace: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
         };
         assert_eq!((step.base_revision(), step.command().0.as_str()), (1, "open:eu_1:2"));
         for pending in [Pending::Step(step), Pending::Bookings] {

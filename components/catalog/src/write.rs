@@ -1,7 +1,7 @@
 //! Creating, changing, publishing and cancelling events.
 
 use kit::sql::Tx;
-use kit::{Answer, Problem, Request, Response, claims, config, id, idempotency, json, problem, seen::SeenKind, sql};
+use kit::{Answer, Problem, Request, Response, claims, config, id, idempotency, json, problem, seen::SeenKind, sql, trace};
 use read_model::{EventDoc, EventStatus};
 
 use crate::document::answer;
@@ -119,6 +119,7 @@ async fn look(request: &Request, user: &str, event: &str, wish: &Wish) -> Result
     let key = idempotency::key(request)?;
     let fingerprint = idempotency::fingerprint(request);
     let mut tx = sql::write().await?;
+    tx.part_of(trace::parent(request));
     if let Some(key) = key
         && let Some(kept) = idempotency::find(&mut tx, SCOPE, user, key, &fingerprint).await?
     {
@@ -147,7 +148,7 @@ async fn look(request: &Request, user: &str, event: &str, wish: &Wish) -> Result
             check_capacity(&mut tx, &new).await?;
         }
         let seen = request.header("marquee-seen").map(str::to_owned);
-        let step = Step { kind, doc: new, by: user.to_owned(), key, seen };
+        let step = Step { kind, doc: new, by: user.to_owned(), key, seen, trace: trace::parent(request) };
         let recorded = Pending::Step(step.clone()).render()?;
         if !store::set_pending(&mut tx, event, old.revision, None, Some(&recorded)).await? {
             return Ok(Next::Again);

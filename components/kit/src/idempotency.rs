@@ -1,6 +1,6 @@
 //! One effect per `Idempotency-Key`, for the writes that are not the ledger's.
 
-use crate::{Answer, Problem, Request, Response, hash, limits, params, problem, sql, sql::Tx};
+use crate::{Answer, Problem, Request, Response, hash, limits, params, problem, sql, sql::Tx, trace};
 use serde::{Deserialize, Serialize};
 
 /// A key as sent: 1 to 200 visible ASCII characters.
@@ -40,6 +40,7 @@ const KEPT_HEADERS: &[&str] = &["cache-control", "content-type", "etag", "locati
 pub async fn once(request: &Request, scope: &str, person: &str, work: impl AsyncFn(&mut Tx) -> Answer) -> Answer {
     let Some(key) = key(request)? else {
         let mut tx = sql::write().await?;
+        tx.part_of(trace::parent(request));
         let response = work(&mut tx).await?;
         tx.commit().await?;
         return Ok(response);
@@ -48,6 +49,7 @@ pub async fn once(request: &Request, scope: &str, person: &str, work: impl Async
     let mut last = sql::Error::Busy;
     for _ in 0..limits::IDEMPOTENCY_ATTEMPTS {
         let mut tx = sql::write().await?;
+        tx.part_of(trace::parent(request));
         if let Some(kept) = find(&mut tx, scope, person, key, &fingerprint).await? {
             return Ok(kept);
         }

@@ -24,11 +24,11 @@ pub struct Entry {
 }
 
 impl Entry {
-    fn row(&self) -> Result<Row, sql::Error> {
+    fn row(&self, trace: Option<&str>) -> Result<Row, sql::Error> {
         let Self { topic, kind, aggregate, version, payload, fact } = self;
         let fact = fact.as_ref().map(text).transpose()?;
         let (aggregate, payload) = (aggregate.clone(), payload.to_string());
-        Ok(Row { topic: *topic, kind, aggregate, version: *version, payload, fact })
+        Ok(Row { topic: *topic, kind, aggregate, version: *version, payload, trace: trace.map(str::to_owned), fact })
     }
 }
 
@@ -40,9 +40,9 @@ pub fn text<T: Serialize + ?Sized>(value: &T) -> Result<String, sql::Error> {
     serde_json::to_string(value).map_err(|error| sql::Error::Other(format!("an entry does not serialize: {error}")))
 }
 
-/// Writes these entries, in this order.
+/// Writes these entries, in this order, as part of what the transaction is [part of](Tx::part_of).
 pub async fn write(tx: &mut Tx, entries: &[Entry]) -> Result<(), sql::Error> {
-    let rows = entries.iter().map(Entry::row).collect::<Result<_, _>>()?;
+    let rows = entries.iter().map(|entry| entry.row(tx.trace())).collect::<Result<_, _>>()?;
     write_rows(tx, rows).await
 }
 
@@ -56,11 +56,13 @@ pub async fn write_rows(tx: &mut Tx, rows: Vec<Row>) -> Result<(), sql::Error> {
     let entries = i64::try_from(count).unwrap_or(i64::MAX);
     let parameters = params![&batch, now, entries, facts(&rows)];
     tx.execute("INSERT INTO journal_batches (id, at, entries, facts) VALUES ($1, $2, $3, $4)", parameters).await?;
-    let mut parameters = Vec::with_capacity(count * 7);
-    for (ordinal, Row { topic, kind, aggregate, version, payload, fact: _ }) in (0i64..).zip(rows) {
-        parameters.extend(params![&batch, ordinal, topic, kind, aggregate, version, payload]);
+    let mut parameters = Vec::with_capacity(count * 8);
+    for (ordinal, Row { topic, kind, aggregate, version, payload, trace, fact: _ }) in (0i64..).zip(rows) {
+        parameters.extend(params![&batch, ordinal, topic, kind, aggregate, version, payload, trace]);
     }
-    let statement =
-        format!("INSERT INTO journal (batch, ordinal, topic, type, aggregate, version, payload) VALUES {}", sql::rows(count, 7));
+    let statement = format!(
+        "INSERT INTO journal (batch, ordinal, topic, type, aggregate, version, payload, trace) VALUES {}",
+        sql::rows(count, 8)
+    );
     tx.execute(&statement, parameters).await.map(drop)
 }

@@ -15,18 +15,20 @@ mod bindings {
 
 pub use bindings::marquee::booking::{ledger::apply, types::*};
 
-/// Has one command decided, with the usual deadline.
+/// Has one command decided, with the usual deadline. `trace` is the `traceparent` of what asks.
 pub async fn decide(
     subject: Subject,
     key: impl Into<String>,
     event: impl Into<String>,
     action: Action,
+    trace: Option<String>,
 ) -> Result<Receipt, Rejection> {
     let command = Command {
         subject,
         idempotency_key: key.into(),
         event_id: event.into(),
         deadline: time::now() + limits::COMMAND_MICROSECONDS,
+        trace,
         action,
     };
     // One command has one answer; a ledger that gives none has not said what it did.

@@ -29,6 +29,7 @@ pub mod seen;
 pub mod sql;
 pub mod tickets;
 pub mod time;
+pub mod trace;
 
 pub use http::{Request, Response};
 pub use problem::Problem;

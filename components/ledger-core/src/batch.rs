@@ -31,7 +31,10 @@ impl Batch {
     /// Decides the next command.
     pub fn decide(&mut self, command: &Command, fresh: Fresh) -> Result<Receipt, Rejection> {
         let before = self.state.as_ref().map(|state| state.version);
-        let decision = decide(self.state.as_ref(), &self.facts, self.now, &self.settings, command, fresh);
+        let mut decision = decide(self.state.as_ref(), &self.facts, self.now, &self.settings, command, fresh);
+        if command.trace.is_some() {
+            decision.changes.journal.iter_mut().for_each(|entry| entry.trace.clone_from(&command.trace));
+        }
         self.facts.apply(&decision.changes, self.now);
         match &mut self.state {
             Some(state) => {

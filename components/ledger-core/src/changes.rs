@@ -126,6 +126,8 @@ pub struct Entry {
     pub booking: Booking,
     /// The payment that confirmed it, once one has; also after it was given back.
     pub payment: Option<String>,
+    /// What the command that caused it is part of.
+    pub trace: Option<String>,
 }
 
 impl Changes {

@@ -73,7 +73,7 @@ impl<'a> Draft<'a> {
             record.booking.expires_at = None;
         }
         let booking = record.booking.clone();
-        self.changes.journal.push(Entry { kind, booking: booking.clone(), payment: record.payment.clone() });
+        self.changes.journal.push(Entry { kind, booking: booking.clone(), payment: record.payment.clone(), trace: None });
         let new = kind == EntryKind::Created;
         self.changes.bookings.insert(booking.id.clone(), BookingWrite { new, record });
         booking

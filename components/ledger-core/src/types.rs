@@ -51,6 +51,8 @@ pub struct Command {
     pub event_id: String,
     /// Dropped undecided from then on, by the clocks of nodes: the one that set it and the one that looks.
     pub deadline: Instant,
+    /// What it is part of; decides nothing.
+    pub trace: Option<String>,
     /// What to do.
     pub action: Action,
 }

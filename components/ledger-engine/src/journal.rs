@@ -27,6 +27,7 @@ pub fn rows(batch: &Batch, version: u64) -> Result<Vec<Row>, Failure> {
             aggregate: batch.event().to_owned(),
             version: bigint(version),
             payload: text(&InventoryPayload { event_id: batch.event() })?,
+            trace: None,
             fact: Some(text(&Fact::Availability(availability))?),
         });
     }
@@ -68,6 +69,7 @@ fn booking_row(entry: &Entry, instants: &mut Instants) -> Result<Row, Failure> {
         aggregate: booking.id.clone(),
         version: bigint(booking.version),
         payload: text(&payload(entry, instants))?,
+        trace: entry.trace.clone(),
         fact: None,
     })
 }
@@ -171,7 +173,7 @@ mod tests {
         };
         let payload = |row: &Row| serde_json::from_str::<Json>(&row.payload).unwrap();
         let row = |kind, booking: &Booking, payment: Option<&str>| {
-            let entry = Entry { kind, booking: booking.clone(), payment: payment.map(str::to_owned) };
+            let entry = Entry { kind, booking: booking.clone(), payment: payment.map(str::to_owned), trace: None };
             booking_row(&entry, &mut Instants::default()).unwrap()
         };
         let held = row(EntryKind::Created, &booking, None);

@@ -60,6 +60,9 @@ pub struct Details {
     pub deadline: Option<i64>,
     /// When it was completed.
     pub completed_at: Option<i64>,
+    /// The `traceparent` of the request to pay.
+    #[serde(default)]
+    pub trace: Option<String>,
     /// What the provider's adapter keeps.
     pub memo: Json,
 }

@@ -16,7 +16,7 @@ fn payment(status: Status, version: i64, due_at: Option<i64>) -> Payment {
         currency: "EUR".into(),
         status,
         provider: "sandbox".into(),
-        details: Details { token: "tok_ok".into(), deadline: None, completed_at: None, memo: Json::Null },
+        details: Details { token: "tok_ok".into(), deadline: None, completed_at: None, trace: None, memo: Json::Null },
         failure: None,
         refunded: 0,
         due_at,

@@ -87,7 +87,8 @@ fn charge(payment: &Payment) -> Charge<'_> {
 }
 
 async fn decide(payment: &Payment, step: &str, action: Action) -> Result<Receipt, Rejection> {
-    ledger::decide(Subject::Platform, format!("{step}:{}", payment.id), &payment.event, action).await
+    ledger::decide(Subject::Platform, format!("{step}:{}", payment.id), &payment.event, action, payment.details.trace.clone())
+        .await
 }
 
 /// Asks the ledger for the hold, for the first time or again; gives the refusal where it was refused, for which the payment is withdrawn.

@@ -12,12 +12,14 @@ use crate::{
 use kit::{
     Answer, Problem, Request, Response, claims, id, json, params, problem,
     sql::{self, Error, Tx},
+    trace,
 };
 
 /// What a client asks for.
 struct Order {
     booking: String,
     token: String,
+    trace: Option<String>,
 }
 
 /// `POST /api/payments`
@@ -49,7 +51,7 @@ fn read(request: &Request) -> Result<Order, Problem> {
             }
             token
         });
-        Order { booking, token: token.unwrap_or_default() }
+        Order { booking, token: token.unwrap_or_default(), trace: trace::parent(request) }
     })
 }
 
@@ -129,7 +131,13 @@ async fn new_payment(tx: &mut Tx, person: &str, order: &Order) -> Result<Payment
         currency: booking.currency,
         status: Status::Pending,
         provider: Provider::DEFAULT.name().to_owned(),
-        details: Details { token: order.token.clone(), deadline: None, completed_at: None, memo: Provider::DEFAULT.memo() },
+        details: Details {
+            token: order.token.clone(),
+            deadline: None,
+            completed_at: None,
+            trace: order.trace.clone(),
+            memo: Provider::DEFAULT.memo(),
+        },
         failure: None,
         refunded: 0,
         due_at: Some(now + limits::OWN_TIME),

@@ -145,6 +145,7 @@ pub async fn swap(tx: &mut Tx, payment: &Payment, change: Change<'_>) -> Result<
         return Ok(false);
     }
     if let Some(kind) = change.told {
+        tx.part_of(payment.details.trace.clone());
         let after = Payment { status: change.status, failure: change.failure.map(str::to_owned), ..payment.clone() };
         journal::write(tx, &[entry(kind, &after, payment.version + 1)]).await?;
     }

@@ -76,7 +76,7 @@ mod tests {
             currency: "EUR".into(),
             status: Status::Pending,
             provider: Provider::Sandbox.name().into(),
-            details: Details { token: "tok_redirect".into(), deadline: None, completed_at: None, memo },
+            details: Details { token: "tok_redirect".into(), deadline: None, completed_at: None, trace: None, memo },
             failure: None,
             refunded: 0,
             due_at: None,

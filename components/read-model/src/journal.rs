@@ -24,6 +24,8 @@ pub struct Row {
     pub version: i64,
     /// For consumers inside, JSON; never a secret.
     pub payload: String,
+    /// The W3C `traceparent` of what caused it.
+    pub trace: Option<String>,
     /// A [`Fact`](crate::Fact) as JSON: what the public may know of it.
     pub fact: Option<String>,
 }

@@ -95,6 +95,7 @@ mod tests {
             idempotency_key: "key".into(),
             event_id: event_id.into(),
             deadline: i64::MAX,
+            trace: None,
             action: Action::Expire,
         }
     }

@@ -86,6 +86,7 @@ mod tests {
                 idempotency_key: "k".to_owned(),
                 event_id: (*event).to_owned(),
                 deadline: i64::MAX,
+                trace: None,
                 action: Action::Cancel("eu_b".to_owned()),
             };
             let answers = ledgers.apply(events.iter().map(command).collect()).await;

@@ -351,6 +351,7 @@ async fn batches(ledger: &mut LedgerInstance, size: usize, time: Duration) -> Ou
         idempotency_key: key,
         event_id: event.clone(),
         deadline: i64::MAX,
+        trace: None,
         action,
     };
     apply(ledger, vec![command(Subject::Platform, "open".into(), Action::Open(sale))]).await?;

@@ -45,6 +45,7 @@ pub enum Error {
 pub struct Tx {
     connection: Connection,
     now: i64,
+    trace: Option<String>,
 }
 
 enum Connection {
@@ -112,7 +113,7 @@ async fn begin(write: bool) -> Result<Tx, Problem> {
         (Engine::Postgres, false) => ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", postgres::CLOCK),
     };
     connection.run(begin, Vec::new()).await?;
-    let mut tx = Tx { connection, now: 0 };
+    let mut tx = Tx { connection, now: 0, trace: None };
     (tx.now,) = tx.one(clock, []).await?.ok_or_else(|| Error::Other("the database has no clock".into()))?;
     #[cfg(feature = "testing")]
     if let Some(now) = testing::now() {
@@ -125,6 +126,16 @@ impl Tx {
     /// The database's clock when this transaction began: what every decision in it goes by.
     pub fn now(&self) -> i64 {
         self.now
+    }
+
+    /// What the journal's rows of this transaction are part of: the `traceparent` of the request that causes them.
+    pub fn part_of(&mut self, trace: Option<String>) {
+        self.trace = trace;
+    }
+
+    /// See [`Self::part_of`].
+    pub(crate) fn trace(&self) -> Option<&str> {
+        self.trace.as_deref()
     }
 
     /// All rows of a query.

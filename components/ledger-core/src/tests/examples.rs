@@ -22,6 +22,18 @@ fn a_key_is_answered_alike_again_and_serves_nothing_else() {
 }
 
 #[test]
+fn what_is_told_names_what_it_is_part_of() {
+    let mut world = World::open();
+    let traced = |trace: &str, command| Command { trace: Some(trace.to_owned()), ..command };
+    let hold = traced("first", world.command(person("ada"), order(&[("standard", 2)])));
+    booking(world.send(&hold));
+    assert!(world.send(&traced("second", hold)).unwrap().replayed, "it is the same request");
+    world.hold("bob", "standard", 1);
+    let told: Vec<_> = world.rows.journal.iter().map(|entry| entry.trace.as_deref()).collect();
+    assert_eq!(told, [Some("first"), None]);
+}
+
+#[test]
 fn a_refused_key_may_succeed_later() {
     let mut world = World::open();
     let blocking = world.hold("bob", "balcony", 2).id;

@@ -210,6 +210,7 @@ fn command(plan: &Plan, rows: &Rows, asked: &[Command], now: Instant) -> Command
         idempotency_key: plan.key.map_or_else(|| format!("own-{}", asked.len()), |key| format!("key-{key}")),
         event_id: EVENT.to_owned(),
         deadline: now + plan.deadline,
+        trace: None,
         action,
     }
 }

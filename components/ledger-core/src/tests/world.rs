@@ -43,6 +43,7 @@ impl World {
             idempotency_key: format!("key-{}", self.asked),
             event_id: EVENT.to_owned(),
             deadline: self.now + SECOND,
+            trace: None,
             action,
         }
     }

@@ -19,6 +19,7 @@ fn commands(count: usize) -> Vec<Command> {
         idempotency_key: number.to_string(),
         event_id: "eu_e".to_owned(),
         deadline: 0,
+        trace: None,
         action: Action::Expire,
     };
     (0..count).map(command).collect()

@@ -93,6 +93,7 @@ columns!(Journal {
     aggregate: Texts,
     version: Numbers,
     payload: Texts,
+    trace: Texts,
 });
 
 /// Everything that some events' batches write.
@@ -246,6 +247,7 @@ impl Columns {
             to.aggregate.push(Some(row.aggregate));
             to.version.push(Some(row.version));
             to.payload.push(Some(row.payload));
+            to.trace.push(row.trace);
         }
         self.journal_batches.id.push(Some(batch));
     }

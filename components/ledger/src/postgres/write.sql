@@ -74,10 +74,10 @@ WITH locked AS (
   SELECT j.id, $1, j.entries, j.facts
   FROM unnest($71::BIGINT[], $72::TEXT[], $73::BIGINT[], $74::TEXT[]) AS j (no, id, entries, facts) JOIN fenced f USING (no)
 ), told_in_full AS (
-  INSERT INTO journal (batch, ordinal, topic, type, aggregate, version, payload)
-  SELECT j.batch, j.ordinal, j.topic, j.type, j.aggregate, j.version, j.payload
-  FROM unnest($75::BIGINT[], $76::TEXT[], $77::BIGINT[], $78::TEXT[], $79::TEXT[], $80::TEXT[], $81::BIGINT[], $82::TEXT[])
-    AS j (no, batch, ordinal, topic, type, aggregate, version, payload) JOIN fenced f USING (no)
+  INSERT INTO journal (batch, ordinal, topic, type, aggregate, version, payload, trace)
+  SELECT j.batch, j.ordinal, j.topic, j.type, j.aggregate, j.version, j.payload, j.trace
+  FROM unnest($75::BIGINT[], $76::TEXT[], $77::BIGINT[], $78::TEXT[], $79::TEXT[], $80::TEXT[], $81::BIGINT[], $82::TEXT[],
+    $83::TEXT[]) AS j (no, batch, ordinal, topic, type, aggregate, version, payload, trace) JOIN fenced f USING (no)
 ), checked AS (
   -- Rows that were to be changed and are not there: then they are not what was decided on, and all is undone.
   SELECT (SELECT COUNT(*) FROM lines) + (SELECT COUNT(*) FROM bookings_changed)

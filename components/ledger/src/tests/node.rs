@@ -233,7 +233,7 @@ pub(super) fn person(name: &str) -> Subject {
 }
 
 pub(super) fn command(subject: Subject, event: &str, action: Action) -> Command {
-    Command { subject, idempotency_key: unique("key"), event_id: event.to_owned(), deadline: i64::MAX, action }
+    Command { subject, idempotency_key: unique("key"), event_id: event.to_owned(), deadline: i64::MAX, trace: None, action }
 }
 
 pub(super) fn order(lines: &[(&str, u32)]) -> Action {

@@ -124,6 +124,7 @@ mod tests {
             idempotency_key: format!("k{n}"),
             event_id: text("eu_e"),
             deadline: 1_000_000,
+            trace: (n % 2 == 0).then(|| text("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")),
             action,
         })
         .collect()
@@ -194,7 +195,7 @@ mod tests {
         };
         let encoded: Vec<Bytes> = commands().iter().map(|command| encode(command).unwrap()).collect();
         let sums = (sum(&request(1, encoded.iter())), sum(&answers(&numbered(given())).unwrap()));
-        assert_eq!((super::super::VERSION, sums), (1, (0x6308_a6fb_f355_d676, 0xf422_07b6_6e20_2acd)));
+        assert_eq!((super::super::VERSION, sums), (2, (0xf049_3f2e_f2cb_a577, 0xf422_07b6_6e20_2acd)));
     }
 
     #[test]

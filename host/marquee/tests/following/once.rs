@@ -35,9 +35,17 @@ async fn mirrored(queue: &str, booking: &str, count: usize) -> Vec<(String, Valu
     found
 }
 
+/// What a browser says its requests are part of.
+const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+/// A write of a browser that traces.
+async fn traced(client: &Client<'_>, path: &str, body: &Value) -> Value {
+    let headers = [("idempotency-key", &*unique("key")), ("traceparent", TRACE)];
+    client.send(reqwest::Method::POST, path, &headers, Some(body.to_string().into())).await.expect(201)
+}
+
 async fn paid(client: &Client<'_>, booking: &str) {
-    let body = json!({"booking_id": booking, "method": {"type": "card", "token": "tok_ok"}});
-    client.post_with(&unique("key"), "/api/payments", &body).await.expect(201);
+    traced(client, "/api/payments", &json!({"booking_id": booking, "method": {"type": "card", "token": "tok_ok"}})).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -46,7 +54,7 @@ async fn a_booking_is_in_kafka_the_mail_the_figures_the_audit_log_and_the_queue(
     let (organiser, organiser_id) = Client::organiser(&scene.server).await;
     let show = OnSale::publish(&organiser, &organiser_id, json!({"refund_until": "2036-01-01T00:00:00Z"})).await;
     let (buyer, address) = person(&scene.server).await;
-    let booking = buyer.post_with(&unique("key"), "/api/bookings", &show.order(2)).await.expect(201);
+    let booking = traced(&buyer, "/api/bookings", &show.order(2)).await;
     let booking = booking["id"].as_str().unwrap().to_owned();
     paid(&buyer, &booking).await;
 
@@ -63,7 +71,14 @@ async fn a_booking_is_in_kafka_the_mail_the_figures_the_audit_log_and_the_queue(
         assert_eq!((record.header("content-type"), record.header("ce_subject")), ("application/json", &*booking));
         assert!(record.header("ce_id").contains('.') && record.header("ce_time").ends_with('Z'), "{record:?}");
         assert!(record.header("ce_position").parse::<i64>().unwrap() > 0 && !record.headers.contains_key("ce_replayed"));
+        assert_eq!(record.header("traceparent"), TRACE, "of the request that caused it: {record:?}");
     }
+    let key = booking.clone();
+    let completed =
+        move |record: &topics::Read| record.value["booking_id"] == key && record.header("ce_type") == "payment.completed";
+    let payments = topics::read(scene.kafka.broker(), "payment-events", move |read| read.iter().any(&completed)).await;
+    let of_it = |record: &&topics::Read| record.value["booking_id"] == booking;
+    assert!(payments.iter().filter(of_it).all(|record| record.header("traceparent") == TRACE), "{payments:?}");
 
     // Mail.
     let arrived = async || mail::of(&address);

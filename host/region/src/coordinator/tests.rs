@@ -55,6 +55,7 @@ fn command(event: &str, key: &str) -> Command {
         idempotency_key: key.to_owned(),
         event_id: event.to_owned(),
         deadline: edge::now() + 60_000_000,
+        trace: None,
         action: Action::Expire,
     }
 }

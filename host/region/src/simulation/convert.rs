@@ -4,13 +4,13 @@ use capabilities::booking as wit;
 use ledger_core as core;
 
 pub(super) fn command(command: wit::Command) -> core::Command {
-    let wit::Command { subject, idempotency_key, event_id, deadline, action } = command;
+    let wit::Command { subject, idempotency_key, event_id, deadline, trace, action } = command;
     let subject = match subject {
         wit::Subject::Person(id) => core::Subject::Person(id),
         wit::Subject::Steward(id) => core::Subject::Steward(id),
         wit::Subject::Platform => core::Subject::Platform,
     };
-    core::Command { subject, idempotency_key, event_id, deadline, action: self::action(action) }
+    core::Command { subject, idempotency_key, event_id, deadline, trace, action: self::action(action) }
 }
 
 pub(super) fn action(action: wit::Action) -> core::Action {

@@ -130,6 +130,7 @@ impl Workload {
             idempotency_key: order.key.clone(),
             event_id: order.event.clone(),
             deadline: self.world.now() + i64::try_from(patience.as_micros()).unwrap(),
+            trace: None,
             action: order.action.clone(),
         };
         let (answer, sent) = edge.apply(command).await;
@@ -249,6 +250,7 @@ impl Workload {
                 idempotency_key: String::new(),
                 event_id: event(number),
                 deadline: self.world.now() + 2_000_000,
+                trace: None,
                 action: Action::Expire,
             };
             let edge = &self.edges[self.world.index(self.edges.len())];

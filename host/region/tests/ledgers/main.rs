@@ -98,8 +98,11 @@ async fn application_on(address: &str, settings: Settings) -> Arc<Application> {
     application(address, settings, Bindings { postgres: Some(PostgresPools::new()), ..Bindings::default() }).await
 }
 
+/// Bookings that are not told with what made them.
+const UNTRACED: &str = "SELECT COUNT(*) FROM journal WHERE type = 'booking.created' AND trace IS NULL";
+
 fn command(subject: Subject, key: String, action: Action) -> Command {
-    Command { subject, idempotency_key: key, event_id: EVENT.into(), deadline: DEADLINE, action }
+    Command { subject, event_id: EVENT.into(), deadline: DEADLINE, trace: Some(key.clone()), idempotency_key: key, action }
 }
 
 fn sale() -> Sale {
@@ -194,6 +197,7 @@ async fn two_ledgers_never_oversell(region: Region) {
     assert_eq!(held, CAPACITY as usize, "there were more buyers than places");
     let bookings = region.number("SELECT COUNT(*) FROM bookings").await;
     assert_eq!(bookings, region.number("SELECT COUNT(*) FROM journal WHERE type = 'booking.created'").await);
+    assert_eq!(region.number(UNTRACED).await, 0);
     let most = region
         .number(
             "SELECT CAST(MAX(n) AS BIGINT) FROM (SELECT COUNT(*) AS n FROM bookings WHERE status = 'held' GROUP BY person) AS people",

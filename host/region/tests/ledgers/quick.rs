@@ -42,6 +42,7 @@ impl Scene {
         assert_eq!(self.number(wrong).await, 0);
         let untold = "SELECT COUNT(*) FROM bookings b WHERE (SELECT COUNT(*) FROM journal WHERE aggregate = b.id AND type = 'booking.created') <> 1";
         assert_eq!(self.number(untold).await, 0);
+        assert_eq!(self.number(crate::UNTRACED).await, 0);
     }
 }
 
@@ -59,7 +60,8 @@ fn ticket(name: &str) -> String {
 }
 
 fn command(subject: Subject, key: &str, event_name: &str, action: Action) -> Command {
-    Command { subject, idempotency_key: key.into(), event_id: event(event_name), deadline: DEADLINE, action }
+    let trace = Some(format!("{key} on {event_name}"));
+    Command { subject, idempotency_key: key.into(), event_id: event(event_name), deadline: DEADLINE, trace, action }
 }
 
 fn platform(key: &str, event_name: &str, action: Action) -> Command {

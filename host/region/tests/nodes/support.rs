@@ -191,6 +191,7 @@ pub fn command(event: &str, key: &str) -> Command {
         idempotency_key: key.to_owned(),
         event_id: event.to_owned(),
         deadline: 4_000_000_000_000_000,
+        trace: None,
         action: Action::Expire,
     }
 }

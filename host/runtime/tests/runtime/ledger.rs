@@ -11,6 +11,7 @@ fn commands(keys: &[&str]) -> Vec<Command> {
         idempotency_key: (*key).to_owned(),
         event_id: "local_event".to_owned(),
         deadline: 0,
+        trace: None,
         action: Action::Expire,
     };
     keys.iter().map(command).collect()

@@ -167,6 +167,7 @@ impl Server {
             aggregate: doc.id.clone(),
             version: i64::try_from(doc.revision).unwrap(),
             payload: "{}".to_owned(),
+            trace: None,
             fact: Some(serde_json::to_string(&read_model::Fact::Event(doc.clone())).unwrap()),
         };
         let id = format!("{}0000", unique(&self.world, self.world.database_now()));
