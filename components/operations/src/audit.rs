@@ -1,6 +1,6 @@
 //! The audit log, for reading.
 
-use crate::{admins_only, limits};
+use crate::{admins_only, answers_here, limits};
 use kit::sql::{Error, Tx};
 use kit::{Answer, Problem, Request, Response, claims, config, params, query, sql, time};
 use serde::Serialize;
@@ -43,13 +43,16 @@ pub struct Page {
     next_cursor: Option<String>,
 }
 
-/// `GET /api/audit`: this region's log, newest first.
+/// `GET /api/audit?region=`: the region's log, newest first.
 pub async fn list(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
-    let (limit, cursor) = query::read(&request, |query| (query.limit(), query.text("cursor", limits::CURSOR_BYTES)))?;
+    let region = config::region().await?;
+    let (limit, cursor) = query::read(&request, |query| {
+        answers_here(&region, query);
+        (query.limit(), query.text("cursor", limits::CURSOR_BYTES))
+    })?;
     let before =
         cursor.map(|text| parse(&text).ok_or_else(|| Problem::fault("/cursor", "not a cursor of this list"))).transpose()?;
-    let region = config::region().await?;
     let mut tx = sql::read().await?;
     admins_only(&mut tx, &claims.subject).await?;
     let page = page(&mut tx, &region, before, limit).await?;

@@ -9,6 +9,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+use kit::query::Reader;
 use kit::sql::Tx;
 use kit::{Problem, Router, claims};
 use spin_sdk::http_service;
@@ -29,4 +30,14 @@ async fn admins_only(tx: &mut Tx, user: &str) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::forbidden("Only an admin may see or do this."))
+}
+
+/// What is said of a region that there is not, or that the node asked knows nothing of.
+const NO_SUCH_REGION: &str = "no such region";
+
+/// Refuses a query that names a region other than the one that answers: requests are sent where they name.
+fn answers_here(region: &str, query: &mut Reader) {
+    if query.text("region", limits::REGION_BYTES).is_some_and(|asked| asked != region) {
+        query.fault("region", NO_SUCH_REGION);
+    }
 }

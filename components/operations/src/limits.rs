@@ -12,3 +12,5 @@ pub const OPEN_REPLAYS: i64 = 20;
 pub const REPLAYS: i64 = 20;
 /// Bytes of a list's cursor.
 pub const CURSOR_BYTES: RangeInclusive<usize> = 1..=20;
+/// Bytes of a region's name.
+pub const REGION_BYTES: RangeInclusive<usize> = 1..=16;

@@ -1,6 +1,6 @@
 //! Ranges of the journal that are to be published to Kafka once more. The relay does it; here it is written down.
 
-use crate::{admins_only, limits};
+use crate::{NO_SUCH_REGION, admins_only, limits};
 use kit::sql::{Error, Tx};
 use kit::{Answer, Problem, Request, Response, claims, config, id, idempotency, json, params, problem, time};
 use serde::Serialize;
@@ -30,10 +30,11 @@ pub struct Replay {
     done_at: Option<String>,
 }
 
-/// `POST /events/publish`: `{"first": 1, "last": 500}`, both included.
+/// `POST /events/publish`: `{"region": "eu", "first": 1, "last": 500}`, both included.
 pub async fn publish(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
     idempotency::required(&request)?;
+    let region = config::region().await?;
     let (first, last) = json::read(&request, |body| {
         let (first, last) = (body.integer("first", limits::POSITION), body.integer("last", limits::POSITION));
         if last < first && body.has("last") {
@@ -41,9 +42,11 @@ pub async fn publish(request: Request) -> Answer {
         } else if last - first >= limits::REPLAY_POSITIONS {
             body.fault("last", format!("a range has at most {} positions", limits::REPLAY_POSITIONS));
         }
+        if body.optional_text("region", limits::REGION_BYTES).is_some_and(|asked| asked != region) {
+            body.fault("region", NO_SUCH_REGION);
+        }
         (first, last)
     })?;
-    let region = config::region().await?;
     idempotency::once(&request, "replays", &claims.subject, async |tx: &mut Tx| {
         admins_only(tx, &claims.subject).await?;
         let replay = open(tx, id::new(&region), first, last, &claims.subject).await?;

@@ -1,9 +1,9 @@
 //! How far what follows a change has come.
 
-use crate::admins_only;
 use crate::replays::{self, Replay};
+use crate::{admins_only, answers_here};
 use kit::sql::{Error, Tx};
-use kit::{Answer, Request, Response, claims, query, sql, time};
+use kit::{Answer, Request, Response, claims, config, query, sql, time};
 use serde::Serialize;
 
 /// How far a reader of the journal has come.
@@ -24,6 +24,7 @@ struct Mail {
 /// What the region's database says. Dead letters are Kafka's.
 #[derive(Debug, Serialize)]
 pub struct Status {
+    region: String,
     as_of: String,
     position: i64,
     kafka: Option<Reader>,
@@ -32,19 +33,20 @@ pub struct Status {
     mail: Mail,
 }
 
-/// `GET /events/status`
+/// `GET /events/status?region=`
 pub async fn show(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
-    query::read(&request, |_| ())?;
+    let region = config::region().await?;
+    query::read(&request, |query| answers_here(&region, query))?;
     let mut tx = sql::read().await?;
     admins_only(&mut tx, &claims.subject).await?;
-    let status = status(&mut tx).await?;
+    let status = status(&mut tx, region).await?;
     tx.rollback().await?;
     Ok(Response::json(200, &status)?.header("cache-control", "private, no-store"))
 }
 
 /// As it is now.
-pub async fn status(tx: &mut Tx) -> Result<Status, Error> {
+pub async fn status(tx: &mut Tx, region: String) -> Result<Status, Error> {
     let position = replays::position(tx, "journal").await?.unwrap_or_default();
     let reader = |at: Option<i64>| at.map(|at| Reader { position: at, lag: (position - at).max(0) });
     let kafka = reader(replays::position(tx, "kafka").await?);
@@ -59,5 +61,5 @@ pub async fn status(tx: &mut Tx) -> Result<Status, Error> {
             _ => mail.failed = count,
         }
     }
-    Ok(Status { as_of: time::format(tx.now()), position, kafka, worker, replays, mail })
+    Ok(Status { region, as_of: time::format(tx.now()), position, kafka, worker, replays, mail })
 }

@@ -34,10 +34,10 @@ fn a_range_is_written_down_for_the_relay() {
 
         database.run("INSERT INTO mail_log (id, recipient, template, needs, state, attempts, due_at, claimed_until, created_at, updated_at) \
             VALUES ('a', 'u', 'welcome', '{}', 'sent', 1, 0, 0, 0, 0), ('b', 'u', 'welcome', '{}', 'due', 1, 0, 0, 0, 0)");
-        let shown = asked!(tx => status::status(&mut tx).await?).unwrap();
+        let shown = asked!(tx => status::status(&mut tx, "eu".to_owned()).await?).unwrap();
         let expected = json!({
-            "as_of": "2027-01-15T08:00:00Z", "position": 500, "kafka": {"position": 480, "lag": 20}, "worker": null, "replays": [replay],
-            "mail": {"due": 1, "sent": 1, "failed": 0}
+            "region": "eu", "as_of": "2027-01-15T08:00:00Z", "position": 500, "kafka": {"position": 480, "lag": 20}, "worker": null,
+            "replays": [replay], "mail": {"due": 1, "sent": 1, "failed": 0}
         });
         assert_eq!(shown, expected);
     }

@@ -49,6 +49,11 @@ impl Homes {
             Home::Path => self.by_path(request.uri().path()).map_or(nearest, |(_, region)| region).handle(request).await,
             Home::Accounts => self.accounts.handle(request).await,
             Home::Every => lists::merged(&self.regions, request).await,
+            Home::Query(name) => {
+                let pairs = request.uri().query().unwrap_or_default().split('&');
+                let region = pairs.filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == &**name);
+                region.and_then(|(_, region)| self.regions.named(region)).unwrap_or(nearest).handle(request).await
+            }
             Home::Body(member) => {
                 let Ok(_room) = self.looking.try_acquire() else {
                     return Err(Problem::Unavailable(limits::RETRY_AFTER_SECONDS));
@@ -122,7 +127,7 @@ mod tests {
     #[tokio::test]
     async fn requests_go_where_the_manifest_says() {
         let homes = homes(Some(StatusCode::OK), Some(StatusCode::OK));
-        let member = Home::Body("at".into());
+        let (member, parameter) = (Home::Body("at".into()), Home::Query("at".into()));
         for (home, path, body, region) in [
             (&Home::Path, "/api/bookings/us_1/cancel", "", "us_1"),
             (&Home::Path, "/api/bookings/eu_1", "", "eu_1"),
@@ -134,6 +139,9 @@ mod tests {
             (&member, "/api/payments", r#"{"at": "mars"}"#, "eu_1"),
             (&member, "/api/payments", r#"{"at": 7}"#, "eu_1"),
             (&member, "/api/payments", "nonsense", "eu_1"),
+            (&parameter, "/api/audit?limit=1&at=us", "", "us_1"),
+            (&parameter, "/api/audit?at=mars&flag", "", "eu_1"),
+            (&parameter, "/api/audit", "", "eu_1"),
         ] {
             let answer = ask(&homes, home, path, body).await.unwrap();
             assert_eq!((answer["items"][0]["id"].as_str(), answer["sent"].as_str()), (Some(region), Some(body)), "{path} {body}");

@@ -132,6 +132,27 @@ async fn two_regions_sell_as_one() {
     };
     eventually("the address is known there", address, |it| it.as_ref().is_some_and(|email| email.contains('@'))).await;
 
+    // Each region has an audit log and a journal of its own; an admin asks for either at any edge.
+    let url = server.fleet().regions[EU].database();
+    let mut accounts = <sqlx::PgConnection as sqlx::Connection>::connect(&url).await.unwrap();
+    let role = "INSERT INTO user_roles (user_id, role) VALUES ($1, 'admin')";
+    sqlx::query(role).bind(&organiser.user).execute(&mut accounts).await.unwrap();
+    for (edge, nearest) in [(&organiser, "eu"), (&organiser.elsewhere(), "us")] {
+        for (query, region) in [("?region=eu", "eu"), ("?region=us", "us"), ("", nearest)] {
+            for path in ["/api/audit", "/events/status"] {
+                assert_eq!(edge.get(&format!("{path}{query}")).await.expect(200)["region"], region, "{path}{query}");
+            }
+        }
+        for path in ["/api/audit?region=mars", "/events/status?region=mars"] {
+            edge.get(path).await.expect_problem(400, "invalid-request");
+        }
+        // Nobody publishes anything here, so each region refuses, and says that it is not for want of a region.
+        for (region, status, slug) in [("us", 409, "wrong-state"), ("mars", 400, "invalid-request")] {
+            let range = json!({"region": region, "first": 1, "last": 1});
+            edge.post_with(&unique("key"), "/events/publish", &range).await.expect_problem(status, slug);
+        }
+    }
+
     // What names a region that there is not is not found.
     for path in ["/api/events/ap_1", "/api/bookings/ap_1", "/api/payments/ap_1"] {
         person.get(path).await.expect_problem(404, "not-found");

@@ -30,6 +30,8 @@ pub enum Home {
     Every,
     /// In the one that this member of the JSON body names, by its name or by an id; the nearest where it does not.
     Body(Arc<str>),
+    /// In the one that this parameter of the query names; the nearest where it does not.
+    Query(Arc<str>),
 }
 
 /// Where a request goes.

@@ -52,6 +52,8 @@ async fn a_question_that_makes_no_sense_is_refused() {
         ("/api/audit?cursor=100000000000000000000", "/cursor"),
         ("/api/audit?page=2", "/page"),
         ("/events/status?verbose=true", "/verbose"),
+        ("/events/status?region=mars", "/region"),
+        ("/api/audit?region=mars", "/region"),
         ("/api/events/local_00000000000000000000000000/analytics?day=today", "/day"),
     ] {
         let problem = admin.get(path).await.expect_problem(400, "invalid-request");
@@ -69,6 +71,7 @@ async fn a_range_that_makes_no_sense_is_refused() {
         (json!({"first": "1", "last": 1.5}), vec!["/first", "/last"]),
         (json!({"first": 2, "last": 1}), vec!["/last"]),
         (json!({"first": 1, "last": 1, "topic": "user-events"}), vec!["/topic"]),
+        (json!({"region": "mars", "first": 1, "last": 1}), vec!["/region"]),
         // Too many, and more than the journal has.
         (json!({"first": 1, "last": i64::MAX}), vec!["/last"]),
         (json!({"first": 50_000_000, "last": 50_000_001}), vec!["/last"]),

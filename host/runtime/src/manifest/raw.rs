@@ -123,6 +123,8 @@ pub(super) struct Tool {
     #[serde(default)]
     pub body: BTreeMap<String, String>,
     #[serde(default)]
+    pub query: BTreeMap<String, String>,
+    #[serde(default)]
     pub roles: Vec<String>,
     #[serde(default)]
     pub attempts: Vec<String>,

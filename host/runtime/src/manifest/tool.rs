@@ -4,6 +4,7 @@ use super::error::Fault;
 use super::raw;
 use crate::limits;
 use crate::routes::{Home, Pattern, RegionRule, Rule};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How this host runs a component.
@@ -63,10 +64,11 @@ impl Tool {
             }
         };
         let mut region = Vec::new();
-        for (text, member) in &raw.body {
-            region.extend(
-                rule(format!("body.{text:?}"), text).map(|rule| RegionRule::new(rule, Home::Body(member.as_str().into()))),
-            );
+        for (key, named, home) in [("body", &raw.body, Home::Body as fn(Arc<str>) -> Home), ("query", &raw.query, Home::Query)] {
+            for (text, name) in named {
+                region
+                    .extend(rule(format!("{key}.{text:?}"), text).map(|rule| RegionRule::new(rule, home(name.as_str().into()))));
+            }
         }
         for (key, texts, home) in
             [("every", &raw.every, Home::Every), ("accounts", &raw.accounts, Home::Accounts), ("region", &raw.region, Home::Path)]
