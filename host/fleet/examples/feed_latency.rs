@@ -46,6 +46,7 @@ async fn main() -> Outcome<()> {
             region: region.clone(),
             nodes: nodes.collect(),
             route: Route::Ledger,
+            breaker: fleet::limits::BREAKER,
             metrics: Arc::new(Metrics::new()?),
         })?)
     };

@@ -116,6 +116,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         region: "eu".to_owned(),
         nodes: vec![NodeAddress { name: "eu-1".to_owned(), address }],
         route: Route::Ledger,
+        breaker: fleet::limits::BREAKER,
         metrics: Arc::new(Metrics::new()?),
     })?;
     let (region, stop) = (client.handle(), CancellationToken::new());

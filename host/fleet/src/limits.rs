@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use telemetry::BreakerOptions;
+
 // Names --------------------------------------------------------------------------------------------------------------
 
 /// Bytes of a region's or node's name: one label of a DNS name.
@@ -34,10 +36,9 @@ pub const DRAIN: Duration = Duration::from_secs(10);
 
 // Breaker ------------------------------------------------------------------------------------------------------------
 
-/// Requests in a row that a node must fail to be left alone.
-pub const FAILURES: u32 = 3;
-/// How long a node that failed is left alone: at first, and at most.
-pub const OPEN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+/// When a node is left alone, and for how long, where no setting says so.
+pub const BREAKER: BreakerOptions =
+    BreakerOptions { failures: 3, open: Duration::from_millis(50), longest: Duration::from_secs(2) };
 /// How long a node has to say how it is.
 pub const STATUS: Duration = Duration::from_secs(2);
 /// Bytes of what it says.

@@ -56,13 +56,14 @@
 //! attempts = { per_minute = 30, burst = 30 }        # an address, at what a password can be guessed; in the region of the accounts
 //! ```
 //!
-//! When a component's Postgres, Redis, mail or web server is left alone, and for how long; what holds without a word:
+//! When something outside is left alone, and for how long: after so many `failures` in a row, the first time for `open_ms`, then twice as long each
+//! time. What holds without a word:
 //!
 //! ```toml
 //! [breakers]
-//! failures = 5                      # in a row
-//! open_ms = 500                     # the first time, and twice as long each time
-//! longest_ms = 10000
+//! postgres = { failures = 5, open_ms = 500, longest_ms = 10000 }       # so, too: redis, web (servers that components call), mail
+//! kafka = { failures = 1, open_ms = 100, longest_ms = 5000 }           # so, too: rabbitmq
+//! regions = { failures = 3, open_ms = 50, longest_ms = 2000 }          # each node of a region
 //! ```
 //!
 //! Also, in both: `application` (the spin.toml; by default as `up` finds it) and `variables` (a file of `name = "value"` lines, weaker than
@@ -72,20 +73,20 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use edge::rates::Rates;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use streams::Secret;
-use telemetry::BreakerOptions;
 
 use crate::error::Error;
 use crate::limits;
 use crate::settings::Settings;
 
+mod breakers;
 mod worker;
 
+pub use breakers::Breakers;
 pub use worker::WorkerNode;
 
 /// A region's node.
@@ -123,49 +124,6 @@ pub struct RegionNode {
     /// When something outside is left alone.
     #[serde(default)]
     pub breakers: Breakers,
-}
-
-/// When something outside is left alone, and for how long.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Breakers {
-    /// After so many failures in a row.
-    pub failures: u32,
-    /// The first time, in milliseconds.
-    pub open_ms: u64,
-    /// At most, in milliseconds.
-    pub longest_ms: u64,
-}
-
-impl Default for Breakers {
-    fn default() -> Self {
-        let BreakerOptions { failures, open, longest } = BreakerOptions::default();
-        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        Self { failures, open_ms: milliseconds(open), longest_ms: milliseconds(longest) }
-    }
-}
-
-impl Breakers {
-    /// The same, as breakers take it.
-    pub fn options(self) -> BreakerOptions {
-        let Self { failures, open_ms, longest_ms } = self;
-        BreakerOptions { failures, open: Duration::from_millis(open_ms), longest: Duration::from_millis(longest_ms) }
-    }
-
-    fn check(self) -> Result<(), String> {
-        let (failures, time) = (limits::BREAKER_FAILURES, limits::BREAKER_MS);
-        let possible = failures.contains(&self.failures) && time.contains(&self.open_ms) && time.contains(&self.longest_ms);
-        if possible && self.open_ms <= self.longest_ms {
-            return Ok(());
-        }
-        Err(format!(
-            "breakers: failures is {} to {}, open_ms and longest_ms {} to {}, open_ms the smaller one",
-            failures.start(),
-            failures.end(),
-            time.start(),
-            time.end()
-        ))
-    }
 }
 
 /// Redis.
@@ -281,6 +239,7 @@ impl RegionNode {
             *path = beside(file, path);
         }
         if let Some(kafka) = &mut node.kafka {
+            kafka.breaker = node.breakers.kafka;
             kafka.password = settings.kafka_password.clone().map(Secret::new);
         }
         if let Some(redis) = &mut node.redis {
@@ -295,7 +254,6 @@ impl RegionNode {
     fn check(&self) -> Result<(), String> {
         region_name("region", &self.region)?;
         self.rates.check()?;
-        self.breakers.check()?;
         if let Some(accounts) = &self.accounts {
             accounts.check("accounts")?;
             if accounts.name == self.region {
@@ -354,7 +312,6 @@ impl EdgeNode {
 
     fn check(&self) -> Result<(), String> {
         self.rates.check()?;
-        self.breakers.check()?;
         if !(1..=limits::REGIONS).contains(&self.regions.len()) {
             return Err(format!("regions: {} regions: 1 to {}", self.regions.len(), limits::REGIONS));
         }
@@ -520,7 +477,7 @@ nodes = ["127.0.0.1:7444"]
             ("[tls]", "[tsl]", "tsl"),
             ("[listen]", "[retention]\nidempotency_hours = 2\n[listen]", "idempotency_hours is 2"),
             ("[listen]", "[rates]\nuser = { per_minute = 0, burst = 1 }\n[listen]", "rates.user"),
-            ("[listen]", "[breakers]\nopen_ms = 20\nlongest_ms = 10\n[listen]", "open_ms the smaller one"),
+            ("[listen]", "[breakers]\nkafka = { open_ms = 20, longest_ms = 10 }\n[listen]", "breakers.kafka"),
             ("[listen]", "[redis]\n[listen]", "MARQUEE_REDIS"),
             ("[listen]", "[redis]\nurl = \"redis://:pw@a\"\n[listen]", "redis.url"),
             ("[listen]", "[accounts]\nname = \"us\"\nnodes = []\n[listen]", "accounts.nodes: 0 nodes"),

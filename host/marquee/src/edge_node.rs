@@ -7,7 +7,7 @@ use capabilities::outbound_http::OutboundHttp;
 use fleet::client::{self, Client, Route};
 use fleet::{Identity, NodeAddress};
 use runtime::{Manifest, Mode};
-use telemetry::{Health, Metrics};
+use telemetry::{BreakerOptions, Health, Metrics};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -41,7 +41,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let (background, end) = (TaskTracker::new(), CancellationToken::new());
     let mut regions = Vec::with_capacity(config.regions.len());
     for region in &config.regions {
-        let client = client(tls.clone(), region, &metrics)?;
+        let client = client(tls.clone(), region, config.breakers.regions, &metrics)?;
         client.register(&health);
         let home = client.handle();
         background.spawn(client.run(end.clone()));
@@ -52,7 +52,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
             feed: Arc::new(home),
         });
     }
-    let outbound_http = OutboundHttp::new(own_address.to_string().parse().ok()).guarded(config.breakers.options());
+    let outbound_http = OutboundHttp::new(own_address.to_string().parse().ok()).guarded(config.breakers.web);
     metrics.breakers().add(outbound_http.clone());
     let side = EdgeSide::start(
         (&config.name, config.rates),
@@ -82,13 +82,19 @@ pub async fn run(file: &Path) -> Result<(), Error> {
 }
 
 /// A client of a region.
-pub fn client(tls: fleet::Tls, region: &config::Region, metrics: &Arc<Metrics>) -> Result<Client, Error> {
+pub fn client(
+    tls: fleet::Tls,
+    region: &config::Region,
+    breaker: BreakerOptions,
+    metrics: &Arc<Metrics>,
+) -> Result<Client, Error> {
     let nodes = region.nodes.iter().map(ToString::to_string);
     let options = client::Options {
         tls,
         region: region.name.clone(),
         nodes: nodes.map(|address| NodeAddress { name: address.clone(), address }).collect(),
         route: Route::Ledger,
+        breaker,
         metrics: Arc::clone(metrics),
     };
     Client::new(options).map_err(|error| Error::Identity(error.to_string()))

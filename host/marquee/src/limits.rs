@@ -74,4 +74,4 @@ pub const ADDRESSES: Duration = Duration::from_secs(1);
 /// Failures in a row after which a circuit breaker may be set to open.
 pub const BREAKER_FAILURES: std::ops::RangeInclusive<u32> = 1..=1_000;
 /// For how long, in milliseconds.
-pub const BREAKER_MS: std::ops::RangeInclusive<u64> = 1..=600_000;
+pub const BREAKER_PAUSE: std::ops::RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(600);

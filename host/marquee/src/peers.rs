@@ -9,7 +9,7 @@ use fleet::client::{self, Route};
 use fleet::{Client, NodeAddress, RemoteRegion, Tls};
 use futures::future::BoxFuture;
 use region::coordinator::{Answer, Peers};
-use telemetry::Metrics;
+use telemetry::{BreakerOptions, Metrics};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -19,6 +19,7 @@ use crate::limits;
 pub struct FleetPeers {
     tls: Tls,
     region: String,
+    breaker: BreakerOptions,
     metrics: Arc<Metrics>,
     known: Mutex<HashMap<String, RemoteRegion>>,
     tasks: TaskTracker,
@@ -27,8 +28,13 @@ pub struct FleetPeers {
 
 impl FleetPeers {
     /// Peers of the region, whose connections live in `tasks` until `stop`.
-    pub fn new(tls: Tls, region: &str, metrics: Arc<Metrics>, tasks: TaskTracker, stop: CancellationToken) -> Self {
-        Self { tls, region: region.to_owned(), metrics, known: Mutex::default(), tasks, stop }
+    pub fn new(
+        (tls, region): (Tls, &str),
+        breaker: BreakerOptions,
+        metrics: Arc<Metrics>,
+        (tasks, stop): (TaskTracker, CancellationToken),
+    ) -> Self {
+        Self { tls, region: region.to_owned(), breaker, metrics, known: Mutex::default(), tasks, stop }
     }
 
     fn at(&self, address: &str) -> Option<RemoteRegion> {
@@ -44,6 +50,7 @@ impl FleetPeers {
             region: self.region.clone(),
             nodes: vec![NodeAddress { name: address.to_owned(), address: address.to_owned() }],
             route: Route::Decide,
+            breaker: self.breaker,
             metrics: Arc::clone(&self.metrics),
         };
         match Client::new(options) {

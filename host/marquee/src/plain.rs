@@ -10,8 +10,9 @@ use capabilities::postgres::PostgresPools;
 use capabilities::redis::RedisConnections;
 use capabilities::sqlite::SqliteDatabases;
 use runtime::Manifest;
-use telemetry::{BreakerOptions, Metrics};
+use telemetry::Metrics;
 
+use crate::config::Breakers;
 use crate::data_folder::DataFolder;
 use crate::error::Error;
 
@@ -21,7 +22,7 @@ pub fn bindings(
     manifest: &Manifest,
     folder: &DataFolder,
     own: Option<SocketAddr>,
-    breaker: BreakerOptions,
+    breakers: &Breakers,
     metrics: &Metrics,
 ) -> Result<Bindings, Error> {
     let grants = || manifest.components.values().map(|component| &component.grants);
@@ -32,8 +33,8 @@ pub fn bindings(
     let files: BTreeMap<_, _> = labels.into_iter().map(|label| (label.clone(), folder.database(&label))).collect();
     let stores: BTreeSet<String> = grants().flat_map(|grants| grants.key_value_stores.iter().cloned()).collect();
     let own_address = own.and_then(|address| address.to_string().parse().ok());
-    let (postgres, redis, outbound_http) =
-        (PostgresPools::with(breaker), RedisConnections::with(breaker, None), OutboundHttp::new(own_address).guarded(breaker));
+    let (postgres, redis) = (PostgresPools::with(breakers.postgres), RedisConnections::with(breakers.redis, None));
+    let outbound_http = OutboundHttp::new(own_address).guarded(breakers.web);
     metrics.breakers().add(postgres.clone());
     metrics.breakers().add(redis.clone());
     metrics.breakers().add(outbound_http.clone());

@@ -50,8 +50,13 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let version = loader(&settings, &folder)?.load(manifest, Mode::Native).await?;
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
     let (background, end) = (TaskTracker::new(), CancellationToken::new());
-    let peers = FleetPeers::new(tls.clone(), &config.region, Arc::clone(&metrics), background.clone(), end.clone());
-    let base = plain::bindings(version.manifest(), &folder, None, config.breakers.options(), &metrics)?;
+    let peers = FleetPeers::new(
+        (tls.clone(), &config.region),
+        config.breakers.regions,
+        Arc::clone(&metrics),
+        (background.clone(), end.clone()),
+    );
+    let base = plain::bindings(version.manifest(), &folder, None, &config.breakers, &metrics)?;
     let redis = redis(&config, &base, &health)?;
     let published = config.kafka.as_ref().map_or(0, |kafka| kafka.retention_days);
     let options = region_side::Options {
@@ -76,7 +81,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     };
     let mut side = RegionSide::start(options, &mut Roles::default(), membership).await?;
     if let Some(accounts) = &config.accounts {
-        let client = client(tls.clone(), accounts, &metrics)?;
+        let client = client(tls.clone(), accounts, config.breakers.regions, &metrics)?;
         client.register(&health);
         side.with_accounts_of(&client.handle(), &health);
         background.spawn(client.run(end.clone()));

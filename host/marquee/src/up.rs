@@ -5,11 +5,12 @@ use std::sync::Arc;
 use edge::{Edge, Region};
 use region::Retention;
 use runtime::{Manifest, Mode, Switch, VariableSources};
-use telemetry::{BreakerOptions, Health, Metrics};
+use telemetry::{Health, Metrics};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::cli;
+use crate::config::Breakers;
 use crate::data_folder::DataFolder;
 use crate::error::Error;
 use crate::limits;
@@ -48,7 +49,7 @@ pub async fn run(arguments: cli::Up) -> Result<(), Error> {
     let version = loader.load(manifest, mode).await?;
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
     let [own, _] = addresses.edges;
-    let base = plain::bindings(version.manifest(), &folder, Some(own), BreakerOptions::default(), &metrics)?;
+    let base = plain::bindings(version.manifest(), &folder, Some(own), &Breakers::default(), &metrics)?;
     let mut roles = Roles::default();
     let (platform, edges) = if whole {
         let outbound_http = base.outbound_http.clone();

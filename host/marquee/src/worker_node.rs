@@ -41,7 +41,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let sources = variables(config.variables.as_deref())?.set("region", &config.region).set("database", &database);
     let manifest = Manifest::load(&manifest_path(config.application.as_deref())?, &sources)?;
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
-    let base = plain::bindings(&manifest, &folder, None, config.breakers.options(), &metrics)?;
+    let base = plain::bindings(&manifest, &folder, None, &config.breakers, &metrics)?;
     let version = loader(&settings, &folder)?.load(manifest, Mode::Native).await?;
     // As a region's node does, under the same lock: whoever is started first.
     let (opened, name) = commands::open(Some(&database), SqliteDatabases::new(BTreeMap::new()), &folder).await?;
@@ -69,7 +69,14 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let mut consumers = vec![consumer(GROUP.to_owned(), &topics::EVENTS, Arc::new(following))?];
     if let Some(rabbitmq) = &config.rabbitmq {
         let url = streams::Secret::new(rabbitmq.url.clone().unwrap_or_default());
-        let mirror = Mirror::new(mirror::Options { url, queue: rabbitmq.queue.clone(), metrics: Arc::clone(&metrics) })?;
+        let authority = rabbitmq.ca_file.as_ref().map(std::fs::read_to_string).transpose()?;
+        let mirror = Mirror::new(mirror::Options {
+            url,
+            authority,
+            queue: rabbitmq.queue.clone(),
+            breaker: config.breakers.rabbitmq,
+            metrics: Arc::clone(&metrics),
+        })?;
         mirror.register(&health);
         metrics.breakers().add(mirror.breaker());
         consumers.push(consumer(mirror::group(GROUP), &[topics::BOOKING_EVENTS], Arc::new(mirror))?);
@@ -110,7 +117,7 @@ fn mailer(
         return Ok(Arc::new(FileMailer::new(folder.path().join("mail"), mail.from.clone())));
     };
     let authority = mail.ca_file.as_ref().map(std::fs::read).transpose()?;
-    let mailer = SmtpMailer::new(server, &mail.from, authority.as_deref(), breakers.options())
+    let mailer = SmtpMailer::new(server, &mail.from, authority.as_deref(), breakers.mail)
         .map_err(|error| Error::Worker(error.to_string()))?;
     metrics.breakers().add(mailer.breaker().clone());
     Ok(Arc::new(mailer))

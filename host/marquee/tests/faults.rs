@@ -301,3 +301,32 @@ async fn a_regions_nodes_count_together_and_an_edge_counts_users() {
     let detail = reqwest::get(format!("http://{admin}/health/detailed")).await.unwrap().text().await.unwrap();
     assert!(detail.contains("counts requests, keeps snapshots"), "{detail}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edge_leaves_a_dead_node_alone_for_as_long_as_its_file_says() {
+    let folder = fresh_folder("patience");
+    fleet::certificates(&folder, &["eu/eu-1", "edge-0", "edge-1"]);
+    let environment = vec![("SPIN_VARIABLE_DATABASE".to_owned(), server::empty_database(&folder))];
+    let mut region = fleet::Node::start("region", &folder, "eu-1", &fleet::region_config("eu-1"), environment);
+    let nodes = [region.addresses[0].clone()];
+    let edge = |name: &str, more: &str| {
+        let text = format!("{}[breakers]\n{more}", fleet::edge_config(name, &nodes));
+        fleet::Node::start("edge", &folder, name, &text, Vec::new())
+    };
+    let patient = edge("edge-0", "regions = { open_ms = 600000, longest_ms = 600000 }\n");
+    let usual = edge("edge-1", "");
+    let state = async |edge: &fleet::Node, state: &str| {
+        let url = format!("http://{}/metrics/circuit-breakers", edge.addresses.last().unwrap());
+        let breakers: serde_json::Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+        let name = format!("eu/{}", nodes[0]);
+        breakers["breakers"].as_array().unwrap().iter().any(|line| line["name"] == *name && line["state"] == state)
+    };
+    region.kill();
+    eventually("both have noticed", async || state(&patient, "open").await && !state(&usual, "closed").await, |it| *it).await;
+    region.spawn();
+    eventually("one tries again by itself", async || state(&usual, "closed").await, |it| *it).await;
+    assert!(state(&patient, "open").await);
+    let reset = format!("http://{}/metrics/circuit-breakers/reset", patient.addresses.last().unwrap());
+    assert!(reqwest::Client::new().post(reset).send().await.unwrap().status().is_success());
+    eventually("the other one once it is told to", async || state(&patient, "closed").await, |it| *it).await;
+}

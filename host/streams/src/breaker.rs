@@ -1,9 +1,8 @@
 //! A circuit breaker around one thing outside.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use telemetry::{BreakerCounts, BreakerLine, BreakerState, Finding, Guards};
+use telemetry::{BreakerCounts, BreakerLine, BreakerOptions, BreakerState, Finding, Guards};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -14,7 +13,7 @@ pub struct Breaker(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     name: String,
-    pauses: (Duration, Duration),
+    options: BreakerOptions,
     state: Mutex<State>,
     again: Notify,
 }
@@ -29,11 +28,11 @@ struct State {
 }
 
 impl Breaker {
-    /// Closed. After a failure it is left alone for the first of these pauses, which doubles up to the second.
+    /// Closed.
     #[must_use]
-    pub fn new(name: impl Into<String>, pauses: (Duration, Duration)) -> Self {
+    pub fn new(name: impl Into<String>, options: BreakerOptions) -> Self {
         let state = State { breaker: BreakerState::Closed, failures: 0, counts: BreakerCounts::default(), since: None };
-        Self(Arc::new(Inner { name: name.into(), pauses, state: Mutex::new(state), again: Notify::new() }))
+        Self(Arc::new(Inner { name: name.into(), options, state: Mutex::new(state), again: Notify::new() }))
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
@@ -51,11 +50,13 @@ impl Breaker {
         })
     }
 
-    /// It failed: open. Returns whether that is news.
+    /// It failed: open, if that was once too often. Returns whether that is news.
     pub(crate) fn failed(&self, reason: &str) -> bool {
         self.with(|state| {
-            state.breaker = BreakerState::Open;
             state.failures = state.failures.saturating_add(1);
+            if state.failures >= self.0.options.failures {
+                state.breaker = BreakerState::Open;
+            }
             state.counts.failed += 1;
             let news = state.since.is_none();
             let since = state.since.as_ref().map_or_else(Instant::now, |(since, _)| *since);
@@ -64,12 +65,13 @@ impl Breaker {
         })
     }
 
-    /// Returns once it may be tried: half open then. A reset makes it sooner.
+    /// Returns once it may be tried: at once where it works, else after a pause that doubles while it is open; half open then. A reset makes
+    /// it sooner.
     pub(crate) async fn wait(&self) {
-        let (first, longest) = self.0.pauses;
+        let BreakerOptions { failures: tolerated, open, longest } = self.0.options;
         let failures = self.with(|state| state.failures);
         if failures > 0 {
-            let pause = first.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(longest);
+            let pause = open.saturating_mul(1 << failures.saturating_sub(tolerated.max(1)).min(16)).min(longest);
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = self.0.again.notified() => {}
@@ -104,5 +106,37 @@ impl Guards for Breaker {
 
     fn reset(&self) {
         self.0.again.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn it_opens_after_as_many_failures_as_it_is_told_and_stays_open_for_longer_each_time() {
+        let [open, longest] = [20, 50].map(Duration::from_millis);
+        let breaker = Breaker::new("kafka", BreakerOptions { failures: 2, open, longest });
+        let pause = async || {
+            let begin = Instant::now();
+            breaker.wait().await;
+            begin.elapsed().as_millis()
+        };
+        assert_eq!(pause().await, 0);
+        for (state, next, waited) in [
+            (BreakerState::Closed, BreakerState::Closed, 20),
+            (BreakerState::Open, BreakerState::HalfOpen, 20),
+            (BreakerState::Open, BreakerState::HalfOpen, 40),
+            (BreakerState::Open, BreakerState::HalfOpen, 50),
+        ] {
+            breaker.failed("away");
+            assert_eq!(breaker.state(), state);
+            assert_eq!(pause().await, waited);
+            assert_eq!(breaker.state(), next);
+        }
+        assert!(breaker.works());
+        assert_eq!((breaker.state(), pause().await), (BreakerState::Closed, 0));
     }
 }

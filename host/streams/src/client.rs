@@ -1,8 +1,12 @@
 //! What every client of Kafka does alike: its logs and errors become ours.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::ProducerContext;
 
 /// Logs of a client that has nothing else to say.
 #[derive(Clone, Copy, Debug, Default)]
@@ -15,6 +19,37 @@ impl ClientContext for Logs {
 
     fn error(&self, error: KafkaError, reason: &str) {
         self::error(&error, reason);
+    }
+}
+
+/// As [`Logs`], and keeps the last error: a call that fails says that nobody answers, and only that says why.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reasons(Arc<Mutex<Option<String>>>);
+
+impl Reasons {
+    /// The last error.
+    pub(crate) fn last(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl ProducerContext for Reasons {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
+}
+
+impl ClientContext for Reasons {
+    fn log(&self, level: RDKafkaLogLevel, fac: &str, log_message: &str) {
+        log(level, fac, log_message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self::error(&error, reason);
+        // This one is said after the others, and sums them up.
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+        }
     }
 }
 

@@ -32,7 +32,7 @@ pub use mirror::Mirror;
 pub use producer::Producer;
 pub use record::{Disposition, Header, Outgoing, Placed, Record};
 pub use relay::{Relay, Wake};
-pub use settings::{Protocol, Secret, Settings};
+pub use settings::{Mechanism, Protocol, Secret, Settings};
 
 /// What can go wrong here.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,9 @@ pub enum Error {
     /// A client of Kafka could not be made, or Kafka refused something.
     #[error("Kafka: {0}")]
     Kafka(#[from] rdkafka::error::KafkaError),
+    /// No broker could be used; why.
+    #[error("Kafka cannot be used: {0}")]
+    Unreachable(String),
     /// The journal's database.
     #[error("the journal: {0}")]
     Database(#[from] sqlx::Error),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use telemetry::BreakerOptions;
+
 // Topics -------------------------------------------------------------------------------------------------------------
 
 /// Partitions of a topic, where nothing is set: as many consumers can share it.
@@ -23,6 +25,8 @@ pub const ADMIN: Duration = Duration::from_secs(15);
 pub const RECONNECT_MS: (u32, u32) = (50, 1_000);
 /// How long a question to Kafka for its metadata may take.
 pub const METADATA: Duration = Duration::from_secs(2);
+/// How long to wait for word of why nobody answered.
+pub const REASON: Duration = Duration::from_millis(100);
 /// Bytes of a record's key, headers and value. Kafka's own limit for a batch is a little more.
 pub const RECORD_BYTES: usize = 900_000;
 /// Bytes of a file that holds a password.
@@ -57,8 +61,11 @@ pub const RELAY_POLL: Duration = Duration::from_millis(20);
 pub const CURSOR_EVERY: Duration = Duration::from_millis(100);
 /// How often the relay looks how far behind it is.
 pub const STANDING_EVERY: Duration = Duration::from_secs(1);
-/// Pauses after a failure: the first, and the longest.
-pub const RELAY_RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// Pauses after the journal could not be read or written: the first, and the longest.
+pub const JOURNAL_RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// When Kafka is left alone, and for how long, where no setting says so. What failed was a stream of records and not one of them.
+pub const KAFKA_BREAKER: BreakerOptions =
+    BreakerOptions { failures: 1, open: Duration::from_millis(100), longest: Duration::from_secs(5) };
 /// How long the relay waits for acknowledgements when it stops.
 pub const RELAY_STOP: Duration = Duration::from_secs(2);
 /// The oldest unpublished row is older: health says so.
@@ -127,5 +134,5 @@ pub const LAG_EVERY: Duration = Duration::from_secs(5);
 pub const AMQP_CONNECT: Duration = Duration::from_secs(5);
 /// How long the broker may take to confirm a batch.
 pub const AMQP_CONFIRM: Duration = Duration::from_secs(10);
-/// Pauses between tries to connect: the first, and the longest.
-pub const AMQP_RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// As [`KAFKA_BREAKER`].
+pub const AMQP_BREAKER: BreakerOptions = KAFKA_BREAKER;

@@ -16,9 +16,10 @@ use std::sync::Arc;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, try_join_all};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
+use lapin::tcp::OwnedTLSConfig;
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
-use telemetry::{Health, Metrics, Needed};
+use telemetry::{BreakerOptions, Health, Metrics, Needed};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
@@ -41,8 +42,12 @@ pub fn group(worker: &str) -> String {
 pub struct Options {
     /// `amqp://user:password@host:port/vhost`; `amqps` for TLS.
     pub url: Secret,
+    /// Certificates, PEM, of who may have signed the server's, beside those that the system trusts.
+    pub authority: Option<String>,
     /// Usually [`BOOKING_QUEUE`].
     pub queue: String,
+    /// When it is left alone, and for how long: usually [`limits::AMQP_BREAKER`].
+    pub breaker: BreakerOptions,
     /// Where it is counted.
     pub metrics: Arc<Metrics>,
 }
@@ -71,7 +76,8 @@ impl Mirror {
         if options.queue.is_empty() || options.queue.len() > 255 {
             return Err(Error::Setting("the queue's name has 1 to 255 bytes".to_owned()));
         }
-        Ok(Self { options, breaker: Breaker::new("rabbitmq", limits::AMQP_RETRY), link: Mutex::new(None) })
+        let breaker = Breaker::new("rabbitmq", options.breaker);
+        Ok(Self { options, breaker, link: Mutex::new(None) })
     }
 
     /// Its circuit breaker, `rabbitmq`, to be added to the node's.
@@ -112,7 +118,9 @@ impl Mirror {
 
     async fn connect(&self) -> lapin::Result<Link> {
         let properties = ConnectionProperties::default().with_connection_name("marquee-mirror".into());
-        let connection = Connection::connect(self.options.url.reveal(), properties).await?;
+        let tls = OwnedTLSConfig { cert_chain: self.options.authority.clone(), ..OwnedTLSConfig::default() };
+        let (url, runtime) = (self.options.url.reveal(), lapin::runtime::default_runtime()?);
+        let connection = Connection::connect_with_config(url, properties, tls, runtime).await?;
         let channel = connection.create_channel().await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await?;
         let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };

@@ -67,7 +67,7 @@ impl Producer {
         config.set("queue.buffering.max.messages", limits::PRODUCER_RECORDS.to_string());
         Ok(Self {
             producer: config.create_with_context(Logs)?,
-            breaker: Breaker::new("kafka-producer", limits::RELAY_RETRY),
+            breaker: Breaker::new("kafka-producer", settings.breaker),
             slots: Arc::new(tokio::sync::Semaphore::new(limits::PRODUCER_RECORDS)),
         })
     }

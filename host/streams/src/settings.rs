@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rdkafka::ClientConfig;
 use serde::Deserialize;
+use telemetry::BreakerOptions;
 
 use crate::{Error, limits};
 
@@ -27,6 +28,9 @@ pub struct Settings {
     /// The password, where the caller has it from the environment. Never in a file.
     #[serde(skip)]
     pub password: Option<Secret>,
+    /// When it is left alone, and for how long; a node's file says it under `[breakers]`.
+    #[serde(skip, default = "breaker")]
+    pub breaker: BreakerOptions,
     /// Certificates, PEM, of who signs the brokers'. Without it, those that the system trusts.
     pub ca_file: Option<PathBuf>,
     /// What the brokers' logs call this client.
@@ -100,6 +104,10 @@ fn client_id() -> String {
     "marquee".to_owned()
 }
 
+const fn breaker() -> BreakerOptions {
+    limits::KAFKA_BREAKER
+}
+
 const fn partitions() -> i32 {
     limits::PARTITIONS
 }
@@ -123,6 +131,7 @@ impl Settings {
             user: None,
             password_file: None,
             password: None,
+            breaker: breaker(),
             ca_file: None,
             client_id: client_id(),
             partitions: partitions(),

@@ -8,9 +8,10 @@
 //! All have [`Settings::partitions`] partitions. With three copies or more a write counts once two have it.
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::producer::{BaseProducer, Producer as _};
 use rdkafka::types::RDKafkaErrorCode;
 
-use crate::client::Logs;
+use crate::client::{self, Logs, Reasons};
 use crate::{Error, Settings, limits};
 
 /// What happened to accounts.
@@ -45,10 +46,8 @@ pub async fn create(settings: &Settings) -> Result<(), Error> {
 /// Creates those of `topics` and their dead-letter topics that are missing. What exists is left as it is, and where it is not as the settings
 /// say, the log says so. Fails where Kafka cannot be reached within [`limits::ADMIN`], or refuses.
 pub async fn create_these(settings: &Settings, topics: &[&str]) -> Result<(), Error> {
+    let brokers = i32::try_from(tokio::task::block_in_place(|| brokers(settings))?).unwrap_or(i32::MAX);
     let admin: AdminClient<Logs> = settings.client()?.create_with_context(Logs)?;
-    let brokers =
-        tokio::task::block_in_place(|| admin.inner().fetch_metadata(Some(""), limits::METADATA).map(|it| it.brokers().len()));
-    let brokers = i32::try_from(brokers?).unwrap_or(i32::MAX);
     let replication = settings.replication.unwrap_or_else(|| limits::REPLICATION.min(brokers).max(1));
     let ms = |days: u32| (u64::from(days) * 86_400_000).to_string();
     let wanted: Vec<Wanted> = topics
@@ -78,6 +77,19 @@ pub async fn create_these(settings: &Settings, topics: &[&str]) -> Result<(), Er
         }
     }
     compare(&admin, settings, &wanted, replication).await
+}
+
+/// How many brokers there are. Blocks. Asked by a producer, because an admin client never hears why nobody answers.
+fn brokers(settings: &Settings) -> Result<usize, Error> {
+    let reasons = Reasons::default();
+    let asking: BaseProducer<Reasons> = settings.client()?.create_with_context(reasons.clone())?;
+    asking.client().fetch_metadata(Some(""), limits::METADATA).map(|it| it.brokers().len()).map_err(|error| {
+        asking.poll(limits::REASON);
+        match reasons.last() {
+            Some(reason) if client::unreachable(&error) => Error::Unreachable(reason),
+            _ => error.into(),
+        }
+    })
 }
 
 /// Logs what is not as it should be.

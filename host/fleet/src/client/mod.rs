@@ -16,7 +16,7 @@ use edge::feed::{Cursor, Error as FeedError, Source, Subscription};
 use edge::{Body, Problem, Region, RequestBody};
 use futures::future::BoxFuture;
 use http::{Request, Response};
-use telemetry::{BreakerLine, BreakerState, Guards, Health, Metrics, Needed, State};
+use telemetry::{BreakerLine, BreakerOptions, BreakerState, Guards, Health, Metrics, Needed, State};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -57,6 +57,8 @@ pub struct Options {
     pub nodes: Vec<NodeAddress>,
     /// What commands are sent as.
     pub route: Route,
+    /// When a node is left alone, and for how long: usually [`limits::BREAKER`].
+    pub breaker: BreakerOptions,
     /// Where requests are counted.
     pub metrics: Arc<Metrics>,
 }
@@ -113,7 +115,7 @@ impl Client {
     /// # Errors
     /// Where the options make no sense.
     pub fn new(options: Options) -> Result<Self, Error> {
-        let Options { tls, region, nodes, route, metrics } = options;
+        let Options { tls, region, nodes, route, breaker, metrics } = options;
         if !(1..=limits::NODES).contains(&nodes.len()) {
             return Err(Error::Nodes { region, nodes: nodes.len() });
         }
@@ -127,7 +129,7 @@ impl Client {
         let (sender, queue) = mpsc::channel(limits::QUEUE);
         let inner = Inner {
             name,
-            nodes: Nodes::new(nodes, tls.identity().name()),
+            nodes: Nodes::new(nodes, tls.identity().name(), breaker),
             region,
             host,
             commands,

@@ -12,7 +12,7 @@ use http::Request;
 use http_body_util::{BodyExt as _, Limited};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::pki_types::ServerName;
-use telemetry::BreakerState;
+use telemetry::{BreakerOptions, BreakerState};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio_rustls::TlsConnector;
@@ -44,6 +44,7 @@ pub(super) struct Connector {
 pub(super) struct Node {
     pub(super) name: String,
     address: String,
+    breaker: BreakerOptions,
     links: Mutex<Option<Arc<Links>>>,
     state: Mutex<BreakerState>,
     /// Requests in a row that it failed.
@@ -129,11 +130,12 @@ impl Connector {
 }
 
 impl Node {
-    pub(super) fn new(address: NodeAddress) -> Arc<Self> {
+    pub(super) fn new(address: NodeAddress, breaker: BreakerOptions) -> Arc<Self> {
         let NodeAddress { name, address } = address;
         Arc::new(Self {
             name,
             address,
+            breaker,
             links: Mutex::new(None),
             state: Mutex::new(BreakerState::Open),
             failures: AtomicU32::new(0),
@@ -169,7 +171,7 @@ impl Node {
         let of_no_use = match failure {
             Failure::NotSent(_) | Failure::Refused(Refusal::Stopping) => true,
             Failure::Refused(Refusal::Busy) | Failure::BrokenOff => false,
-            Failure::Lost(_) => self.failures.fetch_add(1, Ordering::Relaxed) + 1 >= limits::FAILURES,
+            Failure::Lost(_) => self.failures.fetch_add(1, Ordering::Relaxed) + 1 >= self.breaker.failures,
         };
         if of_no_use {
             let mut current = self.links.lock().unwrap_or_else(PoisonError::into_inner);
@@ -188,7 +190,7 @@ impl Node {
 
     /// Keeps it connected until `stop`; `changed` is called when it can be used or no longer.
     pub(super) async fn keep(self: &Arc<Self>, connector: &Connector, changed: impl Fn(), stop: &CancellationToken) {
-        let (first, longest) = limits::OPEN;
+        let BreakerOptions { open: first, longest, .. } = self.breaker;
         let mut pause = first;
         let mut said: Option<String> = None;
         while !stop.is_cancelled() {

@@ -5,7 +5,7 @@ use std::hash::{Hash as _, Hasher as _};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use telemetry::{BreakerState, Finding};
+use telemetry::{BreakerOptions, BreakerState, Finding};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -55,8 +55,8 @@ pub(super) enum Begin {
 
 impl Nodes {
     /// `own` is the name of the node that asks.
-    pub(super) fn new(nodes: Vec<NodeAddress>, own: &str) -> Self {
-        let nodes: Box<[_]> = nodes.into_iter().map(Node::new).collect();
+    pub(super) fn new(nodes: Vec<NodeAddress>, own: &str, breaker: BreakerOptions) -> Self {
+        let nodes: Box<[_]> = nodes.into_iter().map(|node| Node::new(node, breaker)).collect();
         let mut hasher = DefaultHasher::new();
         own.hash(&mut hasher);
         let home = usize::try_from(hasher.finish() >> 1).unwrap_or(0);

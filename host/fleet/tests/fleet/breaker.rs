@@ -46,6 +46,7 @@ async fn health_says_who_can_be_asked() {
         region: "eu".to_owned(),
         nodes,
         route: fleet::client::Route::Ledger,
+        breaker: fleet::limits::BREAKER,
         metrics: std::sync::Arc::clone(&scene.edge.metrics),
     };
     let client = fleet::Client::new(options).unwrap();

@@ -173,7 +173,7 @@ async fn what_reached_nobody_is_unavailable() {
 #[tokio::test]
 async fn a_body_that_breaks_off_is_not_held_against_the_node() {
     let scene = Scene::new(1).await;
-    for _ in 0..fleet::limits::FAILURES * 2 {
+    for _ in 0..fleet::limits::BREAKER.failures * 2 {
         let body = broken_off();
         let answer = scene.edge.region.handle(Request::post("/a").body(body).unwrap()).await;
         assert_eq!(answer.unwrap_err(), Problem::OutcomeUnknown);
@@ -181,6 +181,6 @@ async fn a_body_that_breaks_off_is_not_held_against_the_node() {
     scene.edge.until("eu-1", |state| state == telemetry::BreakerState::Closed).await;
     assert_eq!(scene.edge.region.handle(request("GET", "/a", &[], "")).await.unwrap().status(), 201);
     let text = String::from_utf8(scene.edge.metrics.render().unwrap()).unwrap();
-    let broken = fleet::limits::FAILURES * 2;
+    let broken = fleet::limits::BREAKER.failures * 2;
     assert!(text.contains(&format!("kind=\"forward\",outcome=\"broken-off\",region=\"eu\"}} {broken}")), "{text}");
 }

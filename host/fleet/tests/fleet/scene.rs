@@ -96,7 +96,14 @@ pub struct Asker {
 impl Asker {
     pub fn new(tls: Tls, region: &str, nodes: Vec<NodeAddress>, route: Route) -> Self {
         let metrics = Arc::new(Metrics::new().unwrap());
-        let options = client::Options { tls, region: region.to_owned(), nodes, route, metrics: Arc::clone(&metrics) };
+        let options = client::Options {
+            tls,
+            region: region.to_owned(),
+            nodes,
+            route,
+            breaker: fleet::limits::BREAKER,
+            metrics: Arc::clone(&metrics),
+        };
         let client = Client::new(options).unwrap();
         client.register(&telemetry::Health::default());
         let (region, stop) = (client.handle(), CancellationToken::new());

@@ -22,7 +22,8 @@
 //! url_file = "/run/secrets/rabbitmq"
 //! ```
 //!
-//! An address with a password in it stands in a file of its own (`server_file`, `url_file`) or in the environment (`MARQUEE_MAIL`,
+//! A server that TLS leads to (`smtps`, `amqps`) shows a certificate of an authority that the system believes, or of the one in `ca_file`. An address
+//! with a password in it stands in a file of its own (`server_file`, `url_file`) or in the environment (`MARQUEE_MAIL`,
 //! `MARQUEE_RABBITMQ`), which is stronger; Kafka's password in `kafka.password_file` or `MARQUEE_KAFKA_PASSWORD`.
 
 use std::net::SocketAddr;
@@ -104,6 +105,8 @@ pub struct RabbitMq {
     pub url: Option<String>,
     /// The same, in a file.
     pub url_file: Option<PathBuf>,
+    /// Certificates of who may have signed the server's, PEM; none: those that the system believes.
+    pub ca_file: Option<PathBuf>,
 }
 
 fn queue() -> String {
@@ -114,10 +117,10 @@ impl WorkerNode {
     /// Reads and checks the file, and what of the environment is stronger.
     pub fn read(file: &Path, settings: &Settings) -> Result<Self, Error> {
         let mut node: Self = read(file)?;
-        region_name("region", &node.region).and_then(|()| node.breakers.check()).map_err(|reason| wrong(file, reason))?;
+        region_name("region", &node.region).map_err(|reason| wrong(file, reason))?;
         node.data = beside(file, &node.data);
-        let Self { application, variables, database_file, kafka, mail, rabbitmq, .. } = &mut node;
-        let rabbitmq_file = rabbitmq.as_mut().and_then(|rabbitmq| rabbitmq.url_file.as_mut());
+        let Self { application, variables, database_file, kafka, mail, rabbitmq, breakers, .. } = &mut node;
+        let rabbitmq_files = rabbitmq.as_mut().map(|rabbitmq| [&mut rabbitmq.url_file, &mut rabbitmq.ca_file]);
         let files = [
             application.as_mut(),
             variables.as_mut(),
@@ -125,10 +128,11 @@ impl WorkerNode {
             kafka.password_file.as_mut(),
             kafka.ca_file.as_mut(),
         ];
-        let files = files.into_iter().chain([mail.server_file.as_mut(), mail.ca_file.as_mut(), rabbitmq_file]);
-        for path in files.flatten() {
+        let files = files.into_iter().chain([mail.server_file.as_mut(), mail.ca_file.as_mut()]).flatten();
+        for path in files.chain(rabbitmq_files.into_iter().flatten().flatten()) {
             *path = beside(file, path);
         }
+        kafka.breaker = breakers.kafka;
         kafka.password = settings.kafka_password.clone().map(Secret::new);
         mail.server = address(file, "mail.server", mail.server.take(), mail.server_file.as_deref(), settings.mail.as_deref())?;
         if let Some(rabbitmq) = rabbitmq {

@@ -20,6 +20,7 @@ mod fleet;
 #[allow(dead_code, reason = "shared with the API suite")]
 mod openapi;
 #[path = "../../../streams/tests/streams/private_kafka.rs"]
+#[allow(dead_code, reason = "shared with the tests of `streams`")]
 mod private_kafka;
 #[path = "../support/server.rs"]
 #[allow(dead_code, reason = "shared with the API suite")]

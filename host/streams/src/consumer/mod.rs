@@ -141,7 +141,7 @@ impl Consumer {
             work: Mutex::new(Work::new(options.rules)),
             landed: Condvar::new(),
             changed: Notify::new(),
-            breaker: Breaker::new(format!("kafka-{}", options.group), limits::RELAY_RETRY),
+            breaker: Breaker::new(format!("kafka-{}", options.group), options.settings.breaker),
             group: options.group.clone(),
             metrics: Arc::clone(&options.metrics),
         });

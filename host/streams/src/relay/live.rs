@@ -28,15 +28,15 @@ pub(super) struct Pauses(Duration);
 
 impl Pauses {
     pub(super) const fn new() -> Self {
-        Self(limits::RELAY_RETRY.0)
+        Self(limits::JOURNAL_RETRY.0)
     }
 
     pub(super) fn over(&mut self) {
-        self.0 = limits::RELAY_RETRY.0;
+        self.0 = limits::JOURNAL_RETRY.0;
     }
 
     pub(super) async fn after(&mut self, error: &Error) {
-        let (first, longest) = limits::RELAY_RETRY;
+        let (first, longest) = limits::JOURNAL_RETRY;
         if self.0 == first || self.0 == longest {
             tracing::warn!(%error, "the relay cannot use the journal");
         }

@@ -116,15 +116,8 @@ impl Relay {
         config
             .set("queue.buffering.max.messages", (2 * limits::WINDOW_ROWS).to_string())
             .set("queue.buffering.max.kbytes", (4 * limits::WINDOW_BYTES / 1024).to_string());
-        let progress = Arc::new(Progress::default());
-        Ok(Self {
-            options,
-            journal,
-            config,
-            wake: Wake::default(),
-            breaker: Breaker::new("kafka", limits::RELAY_RETRY),
-            progress,
-        })
+        let (progress, breaker) = (Arc::new(Progress::default()), Breaker::new("kafka", options.settings.breaker));
+        Ok(Self { options, journal, config, wake: Wake::default(), breaker, progress })
     }
 
     /// What it is seen and woken by.

@@ -14,4 +14,5 @@ mod private_kafka;
 mod proxy;
 mod relay;
 mod scene;
+mod secure;
 mod topics;

@@ -12,19 +12,19 @@ use crate::handlers::{consume, rules};
 use crate::proxy::Proxy;
 use crate::scene::{Topic, unique, until, variable};
 
-struct Queue {
+pub struct Queue {
     channel: Channel,
     _connection: Connection,
-    name: String,
+    pub name: String,
 }
 
 impl Queue {
-    async fn create() -> Self {
+    pub async fn create() -> Self {
         let connection = Connection::connect(&variable("MARQUEE_TEST_AMQP_URL"), ConnectionProperties::default()).await.unwrap();
         Self { channel: connection.create_channel().await.unwrap(), _connection: connection, name: unique("queue") }
     }
 
-    async fn next(&self) -> Option<BasicGetMessage> {
+    pub async fn next(&self) -> Option<BasicGetMessage> {
         let message = self.channel.basic_get(self.name.as_str().into(), BasicGetOptions::default()).await.unwrap()?;
         message.ack(BasicAckOptions::default()).await.unwrap();
         Some(message)
@@ -41,12 +41,12 @@ impl Queue {
         .await;
     }
 
-    async fn remove(&self) {
+    pub async fn remove(&self) {
         self.channel.queue_delete(self.name.as_str().into(), QueueDeleteOptions::default()).await.unwrap();
     }
 }
 
-fn record(topic: &Topic, number: usize) -> Outgoing {
+pub fn record(topic: &Topic, number: usize) -> Outgoing {
     let header = |key: &str, value: String| Header { key: key.to_owned(), value: value.into_bytes() };
     Outgoing {
         topic: topic.name.clone(),
@@ -69,7 +69,9 @@ async fn records_are_copied_also_once_rabbitmq_is_back() {
     let proxy = Proxy::to(host.to_owned()).await;
     let options = Options {
         url: Secret::new(format!("{user}@127.0.0.1:{}/{vhost}", proxy.port)),
+        authority: None,
         queue: queue.name.clone(),
+        breaker: streams::limits::AMQP_BREAKER,
         metrics: Arc::clone(&topic.metrics),
     };
     let mirror = Arc::new(Mirror::new(options).unwrap());

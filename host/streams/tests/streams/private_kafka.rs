@@ -9,31 +9,52 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 use crate::scene::{until, variable};
 
+/// Who may use the secure listener.
+pub const USER: &str = "marquee";
+pub const PASSWORD: &str = "correct-horse";
+
 pub struct PrivateKafka {
     folder: tempfile::TempDir,
     port: u16,
+    /// Where it takes nobody without a password, over TLS.
+    secure: u16,
     server: Option<Child>,
 }
 
 impl PrivateKafka {
     pub async fn start() -> Self {
+        Self::with("").await
+    }
+
+    /// As [`start`](Self::start), with a secure listener where there is a certificate for it, with its key, in PEM.
+    pub async fn with(certificate: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let free = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-        let [port, controller] = free.map(|listener| listener.local_addr().unwrap().port());
+        let free = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let [port, secure, controller] = free.map(|listener| listener.local_addr().unwrap().port());
         let data = folder.path().join("data");
+        std::fs::write(folder.path().join("broker.pem"), certificate).unwrap();
+        let address = if certificate.is_empty() { String::new() } else { format!(",SECURE://127.0.0.1:{secure}") };
         let settings = format!(
             "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@127.0.0.1:{controller}\n\
-             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
-             advertised.listeners=PLAINTEXT://127.0.0.1:{port}\n\
-             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\ncontroller.listener.names=CONTROLLER\n\
+             listeners=PLAINTEXT://127.0.0.1:{port}{address},CONTROLLER://127.0.0.1:{controller}\n\
+             advertised.listeners=PLAINTEXT://127.0.0.1:{port}{address}\n\
+             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SECURE:SASL_SSL,CONTROLLER:PLAINTEXT\n\
+             controller.listener.names=CONTROLLER\n\
+             listener.name.secure.ssl.keystore.type=PEM\nlistener.name.secure.ssl.keystore.location=broker.pem\n\
+             listener.name.secure.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512\n\
+             listener.name.secure.plain.sasl.jaas.config=\
+             org.apache.kafka.common.security.plain.PlainLoginModule required user_{USER}=\"{PASSWORD}\";\n\
+             listener.name.secure.scram-sha-512.sasl.jaas.config=\
+             org.apache.kafka.common.security.scram.ScramLoginModule required;\n\
              log.dirs={}\nauto.create.topics.enable=false\noffsets.topic.replication.factor=1\noffsets.topic.num.partitions=2\n\
              group.initial.rebalance.delay.ms=0\nlog.cleaner.dedupe.buffer.size=16777216\n",
             data.display()
         );
         std::fs::write(folder.path().join("server.properties"), settings).unwrap();
-        let mut kafka = Self { folder, port, server: None };
+        let mut kafka = Self { folder, port, secure, server: None };
         let cluster = ["format", "--cluster-id", "bWFycXVlZS1wcml2YXRlLg", "--config", "server.properties"];
-        let formatted = kafka.java("kafka.tools.StorageTool").args(cluster).output().unwrap();
+        let user = format!("SCRAM-SHA-512=[name={USER},password={PASSWORD}]");
+        let formatted = kafka.java("kafka.tools.StorageTool").args(cluster).args(["--add-scram", &user]).output().unwrap();
         assert!(formatted.status.success(), "{}", String::from_utf8_lossy(&formatted.stderr));
         kafka.go_on().await;
         kafka
@@ -53,6 +74,10 @@ impl PrivateKafka {
 
     pub fn broker(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    pub fn secure_broker(&self) -> String {
+        format!("127.0.0.1:{}", self.secure)
     }
 
     /// Ends it at once, as a crash would.
