@@ -320,6 +320,7 @@ fn statement<'q>(
         .bind(bookings)
         .bind(versions)
         .bind(of(|row| &row.payload))
+        .bind(vec![None::<String>; count])
 }
 
 /// The component's own bytes, on this host.
