@@ -165,7 +165,6 @@ async fn finish(id: &str, payment: &str, amount: i64) -> Result<bool, Problem> {
         fields.insert("refund_id".into(), id.into());
         fields.insert("refund_amount".into(), amount.into());
     }
-    tx.part_of(after.details.trace.clone());
     journal::write(&mut tx, &[entry]).await?;
     tx.commit().await?;
     Ok(true)

@@ -50,9 +50,8 @@ impl Homes {
             Home::Accounts => self.accounts.handle(request).await,
             Home::Every => lists::merged(&self.regions, request).await,
             Home::Query(name) => {
-                let pairs = request.uri().query().unwrap_or_default().split('&');
-                let region = pairs.filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == &**name);
-                region.and_then(|(_, region)| self.regions.named(region)).unwrap_or(nearest).handle(request).await
+                let named = lists::parameter(request.uri().query().unwrap_or_default(), name);
+                named.and_then(|name| self.regions.named(name)).unwrap_or(nearest).handle(request).await
             }
             Home::Body(member) => {
                 let Ok(_room) = self.looking.try_acquire() else {

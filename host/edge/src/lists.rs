@@ -109,10 +109,14 @@ fn key(item: &Value) -> Option<(i64, String)> {
     Some((created_at.as_microsecond(), text("id")?.to_owned()))
 }
 
+/// What a query says of a parameter, as it is written.
+pub(crate) fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+}
+
 /// How many items are asked for. What is wrong with it the regions say.
 fn size(query: &str) -> usize {
-    let given = query.split('&').find_map(|pair| pair.strip_prefix("limit="));
-    given.and_then(|limit| limit.parse().ok()).unwrap_or(limits::LIST_ITEMS)
+    parameter(query, "limit").and_then(|limit| limit.parse().ok()).unwrap_or(limits::LIST_ITEMS)
 }
 
 #[cfg(test)]

@@ -73,5 +73,5 @@ pub const JOURNAL_DAYS: u32 = 7;
 pub const ADDRESSES: Duration = Duration::from_secs(1);
 /// Failures in a row after which a circuit breaker may be set to open.
 pub const BREAKER_FAILURES: std::ops::RangeInclusive<u32> = 1..=1_000;
-/// For how long, in milliseconds.
+/// How long it may be set to stay open.
 pub const BREAKER_PAUSE: std::ops::RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(600);

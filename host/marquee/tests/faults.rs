@@ -282,8 +282,8 @@ async fn a_regions_nodes_count_together_and_an_edge_counts_users() {
     let at = |path: &str| format!("http://{}{path}", edge.addresses[0]);
 
     // Asked by turns, each node by itself would let through five.
-    let stranger = || (0..12).map(|_| format!("198.51.100.{}", std::process::id() % 250));
-    let answers = statuses(&at("/api/auth/login"), reqwest::Method::POST, "", stranger()).await;
+    let stranger = std::iter::repeat_n(format!("198.51.100.{}", std::process::id() % 250), 12);
+    let answers = statuses(&at("/api/auth/login"), reqwest::Method::POST, "", stranger).await;
     assert_eq!(answers, [[401; 5].as_slice(), &[429; 7]].concat());
     let other = std::iter::once("203.0.113.7".to_owned());
     assert_eq!(statuses(&at("/api/auth/login"), reqwest::Method::POST, "", other).await, [401]);

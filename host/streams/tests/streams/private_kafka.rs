@@ -23,17 +23,20 @@ pub struct PrivateKafka {
 
 impl PrivateKafka {
     pub async fn start() -> Self {
-        Self::with("").await
+        Self::with(None).await
     }
 
     /// As [`start`](Self::start), with a secure listener where there is a certificate for it, with its key, in PEM.
-    pub async fn with(certificate: &str) -> Self {
+    pub async fn with(certificate: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let free = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let [port, secure, controller] = free.map(|listener| listener.local_addr().unwrap().port());
         let data = folder.path().join("data");
-        std::fs::write(folder.path().join("broker.pem"), certificate).unwrap();
-        let address = if certificate.is_empty() { String::new() } else { format!(",SECURE://127.0.0.1:{secure}") };
+        let address = certificate.map(|certificate| {
+            std::fs::write(folder.path().join("broker.pem"), certificate).unwrap();
+            format!(",SECURE://127.0.0.1:{secure}")
+        });
+        let address = address.unwrap_or_default();
         let settings = format!(
             "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@127.0.0.1:{controller}\n\
              listeners=PLAINTEXT://127.0.0.1:{port}{address},CONTROLLER://127.0.0.1:{controller}\n\

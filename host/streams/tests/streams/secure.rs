@@ -39,7 +39,7 @@ impl Certificate {
 #[tokio::test(flavor = "multi_thread")]
 async fn kafka_takes_who_has_the_password_and_is_believed_by_its_certificate() {
     let certificate = Certificate::new();
-    let kafka = PrivateKafka::with(&format!("{}{}", certificate.key, certificate.chain)).await;
+    let kafka = PrivateKafka::with(Some(&format!("{}{}", certificate.key, certificate.chain))).await;
     let mut authority = tempfile::NamedTempFile::new().unwrap();
     authority.write_all(certificate.authority.as_bytes()).unwrap();
     let settings = |mechanism, password: &str| Settings {
