@@ -1,6 +1,6 @@
 //! One booking, and everything that follows it.
 
-use crate::client::{Client, OnSale, eventually, unique};
+use crate::client::{Client, OnSale, PASSWORD, event, eventually, unique};
 use crate::scene::{Scene, person, until, variable};
 use crate::{mail, topics};
 use futures::StreamExt as _;
@@ -39,9 +39,34 @@ async fn mirrored(queue: &str, booking: &str, count: usize) -> Vec<(String, Valu
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 /// A write of a browser that traces.
-async fn traced(client: &Client<'_>, path: &str, body: &Value) -> Value {
+async fn traced_as(client: &Client<'_>, path: &str, body: &Value, status: u16) -> Value {
     let headers = [("idempotency-key", &*unique("key")), ("traceparent", TRACE)];
-    client.send(reqwest::Method::POST, path, &headers, Some(body.to_string().into())).await.expect(201)
+    client.send(reqwest::Method::POST, path, &headers, Some(body.to_string().into())).await.expect(status)
+}
+
+/// One that makes something.
+async fn traced(client: &Client<'_>, path: &str, body: &Value) -> Value {
+    traced_as(client, path, body, 201).await
+}
+
+/// What is written beside the ledger, by a transaction and by a step that is recorded first, says what it is part of, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_and_events_are_told_with_what_they_are_part_of() {
+    let scene = Scene::start("traces").await;
+    let body = json!({"email": format!("{}@example.com", unique("traced")), "password": PASSWORD, "name": "Ada"});
+    let user = traced(&Client::new(&scene.server), "/api/auth/register", &body).await["user"]["id"].clone();
+    let (organiser, organiser_id) = Client::organiser(&scene.server).await;
+    let made = traced(&organiser, "/api/events", &event(&organiser_id, json!({}))).await["id"].clone();
+    let path = format!("/api/events/{}", made.as_str().unwrap());
+    traced_as(&organiser, &format!("{path}/publish"), &json!({}), 200).await;
+    traced_as(&organiser, &format!("{path}/cancel"), &json!({}), 200).await;
+    for (topic, key, last) in [("user-events", user, "user.registered"), ("catalog-events", made, "event.cancelled")] {
+        let wanted = key.as_str().unwrap().to_owned();
+        let last = move |record: &topics::Read| record.key == wanted && record.header("ce_type") == last;
+        let read = topics::read(scene.kafka.broker(), topic, move |read| read.iter().any(&last)).await;
+        let ours = read.iter().filter(|record| record.key == key);
+        assert!(ours.clone().all(|record| record.headers.get("traceparent").is_some_and(|it| it == TRACE)), "{read:?}");
+    }
 }
 
 async fn paid(client: &Client<'_>, booking: &str) {
