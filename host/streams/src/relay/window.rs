@@ -80,7 +80,7 @@ pub(super) struct Window {
     rows: AtomicUsize,
     bytes: AtomicUsize,
     failed: OnceLock<String>,
-    /// Grows whenever a page is done or something failed.
+    /// Grows whenever a page is done, pages were taken out or something failed.
     changes: watch::Sender<u64>,
 }
 
@@ -142,8 +142,15 @@ impl Window {
         self.failed.get().map(String::as_str)
     }
 
-    /// Takes out what Kafka has, up to the first page that it has not.
+    /// Takes out what Kafka has, up to the first page that it has not, and tells those that wait for room.
     pub(super) fn reached(&self) -> Option<Reached> {
+        let reached = self.take_done()?;
+        // Who waits may have seen already that the pages were done, and found no room yet.
+        self.changes.send_modify(|changes| *changes += 1);
+        Some(reached).filter(|reached| reached.position > 0)
+    }
+
+    fn take_done(&self) -> Option<Reached> {
         let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
         let mut reached: Option<Reached> = None;
         while let Some(page) = pages.pop_front_if(|page| page.done()) {
@@ -154,7 +161,7 @@ impl Window {
             let position = if page.rows() == 0 { reached.map_or(0, |reached| reached.position) } else { page.last() };
             reached = Some(Reached { position, records });
         }
-        reached.filter(|reached| reached.position > 0)
+        reached
     }
 }
 
@@ -179,5 +186,21 @@ mod tests {
         window.acknowledged(&pages[0]);
         assert_eq!(window.reached(), Some(Reached { position: 20, records: 2 }));
         assert_eq!((window.rows(), window.bytes()), (1, 5));
+    }
+
+    #[test]
+    fn who_waits_for_room_hears_of_it_even_after_the_last_acknowledgement() {
+        let (window, page) = (Window::new(), Page::new());
+        window.add(&page);
+        page.add(10, 5);
+        window.grows(5);
+        window.acknowledged(&page);
+        let mut changes = window.changes();
+        changes.borrow_and_update();
+        assert_eq!(window.rows(), 1, "no room yet");
+        assert!(window.reached().is_some());
+        assert!(changes.has_changed().unwrap());
+        changes.borrow_and_update();
+        assert!(window.reached().is_none() && !changes.has_changed().unwrap(), "nothing more to be told");
     }
 }

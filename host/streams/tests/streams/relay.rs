@@ -1,8 +1,14 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, ready};
+use streams::journal::{Replay, Row, Sink, Standing};
 use streams::relay::{Handle, Options, Relay};
-use streams::replay;
+use streams::{Error, Journal, replay};
 use telemetry::{Health, State};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -19,6 +25,10 @@ struct Running {
 }
 
 fn relay(topic: &Topic, database: &Database) -> Running {
+    relay_from(topic, database.journal.clone())
+}
+
+fn relay_from(topic: &Topic, journal: Arc<dyn Journal>) -> Running {
     let (runs, receiver) = watch::channel(true);
     let options = Options {
         settings: topic.settings.clone(),
@@ -26,7 +36,7 @@ fn relay(topic: &Topic, database: &Database) -> Running {
         runs: receiver,
         metrics: Arc::clone(&topic.metrics),
     };
-    let relay = Relay::new(options, database.journal.clone()).unwrap();
+    let relay = Relay::new(options, journal).unwrap();
     let (handle, stop) = (relay.handle(), CancellationToken::new());
     let task = tokio::spawn(relay.run(stop.clone()));
     Running { handle, runs, stop, task }
@@ -196,4 +206,74 @@ async fn a_range_that_is_asked_for_comes_again_and_is_marked() {
     running.end().await;
     topic.remove().await;
     database.remove().await;
+}
+
+/// A journal of many rows, of which none is anywhere, whose place takes long to be kept.
+struct Sluggish {
+    topic: String,
+    rows: i64,
+    place: AtomicI64,
+}
+
+impl Journal for Sluggish {
+    fn read<'a>(&'a self, after: i64, until: i64, limit: usize, sink: &'a mut Sink<'_>) -> BoxFuture<'a, Result<usize, Error>> {
+        let mut count = 0;
+        for position in after + 1..=until.min(self.rows).min(after + i64::try_from(limit).unwrap()) {
+            count += 1;
+            let row = Row {
+                position,
+                at: AT,
+                batch: "eu_batch",
+                ordinal: position,
+                topic: Some(&self.topic),
+                kind: "booking.created",
+                aggregate: &position.to_string(),
+                version: 1,
+                payload: "{}",
+                trace: None,
+            };
+            if sink(row) == ControlFlow::Break(()) {
+                break;
+            }
+        }
+        ready(Ok(count)).boxed()
+    }
+
+    fn cursor(&self) -> BoxFuture<'_, Result<i64, Error>> {
+        ready(Ok(self.place.load(Ordering::SeqCst))).boxed()
+    }
+
+    fn advance(&self, position: i64) -> BoxFuture<'_, Result<(), Error>> {
+        async move {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            self.place.store(position, Ordering::SeqCst);
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn standing(&self, _: i64) -> BoxFuture<'_, Result<Standing, Error>> {
+        ready(Ok(Standing { last: self.rows, oldest: None })).boxed()
+    }
+
+    fn open_replay(&self) -> BoxFuture<'_, Result<Option<Replay>, Error>> {
+        ready(Ok(None)).boxed()
+    }
+
+    fn move_replay<'a>(&'a self, _: &'a Replay, _: i64) -> BoxFuture<'a, Result<(), Error>> {
+        ready(Ok(())).boxed()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_that_takes_long_to_be_kept_stops_nothing_for_good() {
+    // While the place is being kept, Kafka acknowledges all that may be under way, and more is to be read.
+    let topic = Topic::create().await;
+    let rows = 3 * i64::try_from(streams::limits::WINDOW_ROWS).unwrap();
+    let journal = Arc::new(Sluggish { topic: topic.name.clone(), rows, place: AtomicI64::new(0) });
+    let running = relay_from(&topic, Arc::clone(&journal) as Arc<dyn Journal>);
+    until("the place is at the end", async || journal.place.load(Ordering::SeqCst) == rows).await;
+    assert_eq!(running.handle.status().published, u64::try_from(rows).unwrap());
+    running.end().await;
+    topic.remove().await;
 }
