@@ -21,7 +21,8 @@ pub struct FleetPeers {
     region: String,
     breaker: BreakerOptions,
     metrics: Arc<Metrics>,
-    known: Mutex<HashMap<String, RemoteRegion>>,
+    /// Each with what ends it.
+    known: Mutex<HashMap<String, (RemoteRegion, CancellationToken)>>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -39,11 +40,17 @@ impl FleetPeers {
 
     fn at(&self, address: &str) -> Option<RemoteRegion> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(peer) = known.get(address) {
+        if let Some((peer, _)) = known.get(address) {
             return Some(peer.clone());
         }
         if known.len() >= limits::PEERS {
-            return None;
+            // Nodes that are gone for good, as after many deployments on new addresses.
+            let gone = known.iter().find(|(_, (peer, _))| !peer.reachable()).map(|(address, _)| address.clone());
+            let Some((_, end)) = gone.and_then(|gone| known.remove(&gone)) else {
+                tracing::error!(address, "a node of this region cannot be asked: there are too many");
+                return None;
+            };
+            end.cancel();
         }
         let options = client::Options {
             tls: self.tls.clone(),
@@ -55,9 +62,9 @@ impl FleetPeers {
         };
         match Client::new(options) {
             Ok(client) => {
-                let peer = client.handle();
-                self.tasks.spawn(client.run(self.stop.clone()));
-                known.insert(address.to_owned(), peer.clone());
+                let (peer, end) = (client.handle(), self.stop.child_token());
+                self.tasks.spawn(client.run(end.clone()));
+                known.insert(address.to_owned(), (peer.clone(), end));
                 Some(peer)
             }
             Err(error) => {

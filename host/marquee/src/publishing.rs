@@ -17,6 +17,7 @@ use crate::bus::Bus;
 use crate::error::Error;
 use crate::following::Following;
 use crate::limits;
+use crate::serving::vital;
 
 /// What becomes of what happens.
 #[derive(Clone, Copy)]
@@ -58,7 +59,8 @@ impl Publishing<'_> {
             (Self::Nowhere, _) | (Self::Kafka(_), None) => return Ok(()),
             (Self::Here, _) => {
                 let following = Following::new(Arc::clone(traffic));
-                tasks.spawn(Bus::new(database.clone(), region.to_owned(), following, given).run(stop.clone()));
+                let bus = Bus::new(database.clone(), region.to_owned(), following, given);
+                tasks.spawn(vital("the bus", stop.clone(), bus.run(stop.clone())));
                 return Ok(());
             }
             (Self::Kafka(settings), Some(_)) => settings,
@@ -84,13 +86,13 @@ impl Publishing<'_> {
                 }
             }
         });
-        tasks.spawn(async move {
+        tasks.spawn(vital("the relay", stop.clone(), async move {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = create(&settings) => {}
             }
             relay.run(stop).await;
-        });
+        }));
         Ok(())
     }
 }

@@ -21,6 +21,7 @@ use crate::data_folder::DataFolder;
 use crate::error::Error;
 use crate::publishing::{Journal, Publishing};
 use crate::roles::Roles;
+use crate::serving::vital;
 
 /// What its own replica is called, by metrics and health.
 const REPLICA: &str = "region";
@@ -110,14 +111,15 @@ impl RegionSide {
         let node = Node::new(Arc::clone(&switch), replica, wake, Arc::clone(metrics));
 
         let (tasks, writers, followers) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
-        tasks.spawn(sequencer.run(followers.clone()));
+        tasks.spawn(vital("the sequencer", followers.clone(), sequencer.run(followers.clone())));
         tasks.spawn(follower.run(followers.clone()));
         tasks.spawn(Ticker::new(Arc::clone(&switch), coordinator.runner(), Arc::clone(metrics)).run(writers.clone()));
         let runner = coordinator.runner();
         let journal = Journal { region, database: &database, url: postgres, given, runner, traffic: &switch };
         publishing.start(journal, (health, metrics), (&tasks, &writers))?;
         tasks.spawn(Upkeep::new(database, retention, coordinator.runner()).run(writers.clone()));
-        tasks.spawn(deciding.run(move || ComponentLedger::new(Arc::clone(&switch)), writers.clone()));
+        let deciding = deciding.run(move || ComponentLedger::new(Arc::clone(&switch)), writers.clone());
+        tasks.spawn(vital("the coordinator", writers.clone(), deciding));
         Ok(Self {
             node: Arc::new(node),
             coordinator,

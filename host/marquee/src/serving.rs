@@ -1,10 +1,12 @@
 //! What every process that serves does alike: find the application, wait until all is ready, listen for operators and for the signal to stop.
 
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use fleet::{Identity, Tls};
+use futures::FutureExt as _;
 use runtime::{Cache, Engine, Loader, VariableSources};
 use telemetry::admin::{self, Sources};
 use telemetry::{Health, Metrics, State};
@@ -85,6 +87,16 @@ pub async fn leave(stop: &mut StopSignal, in_order: impl Future<Output = ()>) {
     tokio::select! {
         () = in_order => {}
         () = stop.received() => tracing::warn!("told to stop once more: what is in flight is cut off"),
+    }
+}
+
+/// A task that a node is nothing without. Where it ends before it is told to, which is a fault of ours, so does the process: others take its part, as
+/// after any crash, and whoever started it starts it anew.
+pub async fn vital(what: &'static str, stop: CancellationToken, task: impl Future<Output = ()>) {
+    let ended = AssertUnwindSafe(task).catch_unwind().await;
+    if !stop.is_cancelled() {
+        tracing::error!(what, panicked = ended.is_err(), "what this node is nothing without has ended: the process ends as well");
+        std::process::exit(1);
     }
 }
 

@@ -22,7 +22,7 @@ use crate::following::{Following, Topics};
 use crate::listeners::at;
 use crate::plain;
 use crate::roles::Roles;
-use crate::serving::{self, StopSignal, admin_listener, loader, manifest_path, until_stopped, variables};
+use crate::serving::{self, StopSignal, admin_listener, loader, manifest_path, until_stopped, variables, vital};
 use crate::settings::Settings;
 
 /// The consumer group of a region's workers.
@@ -87,11 +87,11 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let (working, leave) = (TaskTracker::new(), CancellationToken::new());
     for consumer in consumers {
         let leave = leave.clone();
-        working.spawn(async move {
+        working.spawn(vital("a consumer", leave.clone(), async move {
             if let Err(error) = consumer.run(leave).await {
                 tracing::error!(%error, "records are no longer taken");
             }
-        });
+        }));
     }
     let outcome = until_stopped(&health, &mut stop, &ready).await;
     health.drain();

@@ -81,7 +81,11 @@ pub const JOURNAL_CONNECTIONS: u32 = 3;
 /// How long to wait for one.
 pub const JOURNAL_ACQUIRE: Duration = Duration::from_secs(5);
 /// How long a statement may run before the server ends it.
-pub const JOURNAL_STATEMENT: Duration = Duration::from_secs(30);
+pub const JOURNAL_STATEMENT: Duration = Duration::from_secs(10);
+/// How long a word of an answer is waited for that the server itself would have broken off.
+pub const JOURNAL_PATIENCE: Duration = Duration::from_secs(12);
+/// Rows that are there already and are taken at a time.
+pub const JOURNAL_ROWS: usize = 64;
 
 // Consumer -----------------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,10 @@ use futures::{
     future::{BoxFuture, Either, select},
 };
 use sqlx::{Either as Item, Executor as _, Statement as _};
-use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
+use tokio::{
+    sync::{Mutex, OwnedMutexGuard, mpsc, oneshot},
+    time::timeout,
+};
 
 use super::{
     Column, DbValue, Error, ParameterValue, QueryError, RowSet, decode,
@@ -80,7 +83,8 @@ impl Connection {
         // Whoever drops this call before that drops the work with it, and its connection is closed.
         let answer = match select(first, work).await {
             Either::Left((answer, work)) => {
-                tokio::spawn(work);
+                // A server that falls silent in the middle must not keep the connection's place for good.
+                tokio::spawn(timeout(limits::POSTGRES_STATEMENT + limits::POSTGRES_ACQUIRE, work));
                 answer.map_err(|_| lost())?
             }
             Either::Right(((), mut first)) => first.try_recv().map_err(|_| lost())?,

@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::Decide;
 use super::partition::Partition;
 
-/// Starts every partition, each with a ledger of its own, until `end`.
+/// Starts every partition, each with a ledger of its own, until `end`; that is cancelled also where a thread panics, and its partitions with it.
 pub(super) fn start<D: Decide>(partitions: Vec<Partition>, ledger: impl Fn() -> D, end: &CancellationToken) -> TaskTracker {
     #[cfg(test)]
     if let Some(process) = crate::simulation::process::current() {
@@ -38,6 +38,7 @@ pub(super) fn start<D: Decide>(partitions: Vec<Partition>, ledger: impl Fn() -> 
     for part in parts {
         let (here, end) = (Handle::current(), end.clone());
         tasks.spawn_blocking(move || {
+            let _ended = end.clone().drop_guard();
             let loops: FuturesUnordered<_> =
                 part.into_iter().map(|(partition, ledger)| partition.run(ledger, end.clone())).collect();
             here.block_on(loops.collect::<()>());

@@ -119,16 +119,23 @@ impl Service {
         });
     }
 
-    /// Decides until `stop`, then [drains](Coordinator::drain) and ends. Every partition has a ledger of its own.
+    /// Decides until `stop`, then [drains](Coordinator::drain) and ends. Every partition has a ledger of its own. Where one panics, it ends at once: it
+    /// must not go on to hold what it does not decide any more.
     pub async fn run<D: Decide>(self, ledger: impl Fn() -> D, stop: CancellationToken) {
         let Self { coordinator, partitions, leases, drained } = self;
         let end = CancellationToken::new();
         // Whoever drops this midway ends the threads, too.
         let _ended = end.clone().drop_guard();
         let deciding = deciders::start(partitions, ledger, &end);
-        match leases {
-            None => alone(&coordinator, &drained, &stop).await,
-            Some(leases) => leases.run(&coordinator, &drained, &stop).await,
+        let leading = async {
+            match leases {
+                None => alone(&coordinator, &drained, &stop).await,
+                Some(leases) => leases.run(&coordinator, &drained, &stop).await,
+            }
+        };
+        tokio::select! {
+            () = leading => {}
+            () = end.cancelled() => {}
         }
         end.cancel();
         deciding.wait().await;

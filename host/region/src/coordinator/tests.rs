@@ -171,3 +171,26 @@ async fn all_queues_together_have_a_bound() {
         tokio::task::yield_now().await;
     }
 }
+
+/// Decides nothing.
+struct Broken;
+
+impl Decide for Broken {
+    async fn decide(&mut self, _: Vec<Command>) -> Result<Vec<Answer>, Failure> {
+        panic!("as a ledger must not")
+    }
+
+    fn forget(&mut self) {}
+}
+
+#[tokio::test]
+async fn where_a_partition_panics_deciding_ends() {
+    let metrics = Arc::new(Metrics::new().unwrap());
+    let options = Options { partitions: 4, membership: Membership::Alone, metrics, wake: None };
+    let service = options.build().await.unwrap();
+    let coordinator = service.handle();
+    let running = tokio::spawn(service.run(|| Broken, CancellationToken::new()));
+    let answers = coordinator.apply(vec![command("e", "one")]).await;
+    assert!(answers[0].is_err());
+    tokio::time::timeout(Duration::from_secs(30), running).await.unwrap().unwrap();
+}

@@ -244,12 +244,14 @@ fn term(sent: Instant) -> Term {
     Term::until(sent + limits::LEASE.saturating_sub(limits::LEASE_MARGIN))
 }
 
-/// What was led goes on being led, or was lost. Nobody is woken where nothing has changed.
+/// What was led goes on being led, or was lost. Nobody is woken where nothing has changed; who has seen that the term was over must hear that it
+/// goes on.
 fn renewed(phase: &watch::Sender<Phase>, held: Option<&(i64, Instant)>) {
     phase.send_if_modified(|phase| match (&mut *phase, held) {
         (Phase::Here { epoch, term } | Phase::Draining { epoch, term }, Some((held, sent))) if epoch == held => {
+            let lapsed = !term.holds();
             *term = self::term(*sent);
-            false
+            lapsed
         }
         (Phase::Here { .. } | Phase::Draining { .. }, _) => {
             *phase = Phase::Elsewhere(None);
@@ -305,5 +307,22 @@ async fn listen(mut listener: Listener, told: Arc<Notify>) {
                 sleep(limits::LEASE_TIMEOUT).await;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_saw_a_term_lapse_hears_that_it_goes_on() {
+        let (phase, seen) = watch::channel(Phase::Here { epoch: 1, term: term(Instant::now()) });
+        tokio::time::advance(limits::LEASE / 2).await;
+        renewed(&phase, Some(&(1, Instant::now())));
+        assert!(!seen.has_changed().unwrap(), "it has not lapsed");
+        tokio::time::advance(limits::LEASE).await;
+        assert!(phase.borrow().leads().is_none());
+        renewed(&phase, Some(&(1, Instant::now())));
+        assert!(seen.has_changed().unwrap() && phase.borrow().leads().is_some());
     }
 }

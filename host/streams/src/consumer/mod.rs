@@ -162,13 +162,15 @@ impl Consumer {
         health.register(name, Needed::Information, move || breaker.finding("takes records"));
     }
 
-    /// Runs until `stop`, and then for [`limits::GIVE_UP`] at most, until what is in flight is done and committed. Fails where there can be no client.
+    /// Runs until `stop`, and then for [`limits::GIVE_UP`] at most, until what is in flight is done and committed. Fails where there can be no client
+    /// or it is lost.
     pub async fn run(self, stop: CancellationToken) -> Result<(), Error> {
-        let poller = poller::Poller::start(&self.options, Arc::clone(&self.shared))?;
+        let mut poller = poller::Poller::start(&self.options, Arc::clone(&self.shared))?;
         let mut flights = JoinSet::new();
         tokio::select! {
             () = stop.cancelled() => {}
             () = self.dispatch(&mut flights) => {}
+            () = poller.ended() => return Err(Error::Unreachable("the thread that takes records has ended".to_owned())),
         }
         // The poller waits for what is in flight, commits, and leaves the group.
         let leaving = poller.stop();

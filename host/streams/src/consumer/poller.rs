@@ -49,6 +49,11 @@ impl Poller {
         Ok(Self { stop, ended })
     }
 
+    /// Returns when the thread has ended by itself, which it does not do unless something is wrong with it.
+    pub(super) async fn ended(&mut self) {
+        _ = (&mut self.ended).await;
+    }
+
     /// Stops, and returns once the group is left.
     pub(super) async fn stop(mut self) {
         self.stop.store(true, Ordering::Release);
@@ -243,6 +248,8 @@ impl ConsumerContext for Context {
             Rebalance::Assign(list) => {
                 let places = places(list);
                 tracing::debug!(group = self.0.group, ?places, "partitions were given to this consumer");
+                // A partition that was paused when it was given up is still paused for the client when it comes back.
+                set_paused(base_consumer, &places, false);
                 let mut work = self.0.work();
                 places.into_iter().for_each(|place| work.assign(place));
             }

@@ -1,13 +1,18 @@
 //! The journal in Postgres.
 //!
+//! A server that is gone does not say so: every answer is waited for so long and no longer, and a connection about which there is any doubt is closed, never
+//! used again.
+//!
 //! Read from its two tables and not from their view: a position is its batch's and an ordinal, and only the batch's has an index.
 
 use std::ops::ControlFlow;
 
-use futures::TryStreamExt as _;
+use futures::StreamExt as _;
 use futures::future::{BoxFuture, FutureExt as _};
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
-use sqlx::{ConnectOptions as _, PgPool, Row as _};
+use sqlx::{ConnectOptions as _, PgConnection, PgPool, Postgres, Row as _};
+use tokio::time::timeout;
 
 use super::{Journal, Replay, Row, Sink, Standing};
 use crate::{Error, limits};
@@ -49,6 +54,20 @@ pub struct PostgresJournal {
     pool: PgPool,
 }
 
+/// A connection in use. Whoever stops before it is clean closes it.
+struct Used {
+    connection: PoolConnection<Postgres>,
+    clean: bool,
+}
+
+impl Drop for Used {
+    fn drop(&mut self) {
+        if !self.clean {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
 impl PostgresJournal {
     /// The journal at this address, `postgres://…`; connected to when it is first needed. Whose settings differ gives a pool of their own.
     pub fn connect(url: &str) -> Result<Self, Error> {
@@ -78,6 +97,22 @@ impl PostgresJournal {
     pub fn pool(&self) -> &PgPool {
         &self.pool
     }
+
+    async fn connection(&self) -> Result<Used, Error> {
+        Ok(Used { connection: self.pool.acquire().await?, clean: false })
+    }
+
+    async fn ask<T>(&self, statement: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>) -> Result<T, Error> {
+        let mut used = self.connection().await?;
+        let answer = bounded(statement(&mut used.connection)).await??;
+        used.clean = true;
+        Ok(answer)
+    }
+}
+
+async fn bounded<T>(answer: impl Future<Output = T>) -> Result<T, Error> {
+    let silent = || std::io::Error::new(std::io::ErrorKind::TimedOut, "the server does not answer");
+    Ok(timeout(limits::JOURNAL_PATIENCE, answer).await.map_err(|_| sqlx::Error::Io(silent()))?)
 }
 
 fn row(row: &PgRow) -> Result<Row<'_>, sqlx::Error> {
@@ -98,27 +133,33 @@ fn row(row: &PgRow) -> Result<Row<'_>, sqlx::Error> {
 impl Journal for PostgresJournal {
     fn read<'a>(&'a self, after: i64, until: i64, limit: usize, sink: &'a mut Sink<'_>) -> BoxFuture<'a, Result<usize, Error>> {
         async move {
+            let mut used = self.connection().await?;
             let first = after + 1;
-            let start: Option<i64> = sqlx::query_scalar(START).bind(first).fetch_optional(&self.pool).await?;
-            let Some(start) = start.filter(|start| *start <= until) else { return Ok(0) };
+            let start: Option<i64> =
+                bounded(sqlx::query_scalar(START).bind(first).fetch_optional(&mut *used.connection)).await??;
+            let Some(start) = start.filter(|start| *start <= until) else {
+                used.clean = true;
+                return Ok(0);
+            };
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
             let end = start.max(first).saturating_add(limit - 1).min(until);
-            let mut rows = sqlx::query(READ).bind(start).bind(end).fetch(&self.pool);
-            let mut count = 0;
-            while let Some(next) = rows.try_next().await? {
-                let row = row(&next)?;
-                if row.position < first {
-                    continue;
-                }
-                // A batch may go on beyond the end.
-                if row.position > until {
-                    break;
-                }
-                count += 1;
-                if let ControlFlow::Break(()) = sink(row) {
-                    break;
+            let mut rows =
+                sqlx::query(READ).bind(start).bind(end).fetch(&mut *used.connection).ready_chunks(limits::JOURNAL_ROWS);
+            let (mut count, mut more) = (0, true);
+            while let Some(chunk) = bounded(rows.next()).await? {
+                for next in chunk {
+                    let next = next?;
+                    let row = row(&next)?;
+                    // What is not wanted is read all the same, so that the connection can be used again. A batch may go on beyond the end.
+                    if !more || row.position < first || row.position > until {
+                        continue;
+                    }
+                    count += 1;
+                    more = sink(row) == ControlFlow::Continue(());
                 }
             }
+            drop(rows);
+            used.clean = true;
             Ok(count)
         }
         .boxed()
@@ -126,8 +167,11 @@ impl Journal for PostgresJournal {
 
     fn cursor(&self) -> BoxFuture<'_, Result<i64, Error>> {
         async move {
-            sqlx::query(BEGIN).bind(RELAY).bind(COUNTER).execute(&self.pool).await?;
-            Ok(sqlx::query_scalar("SELECT position FROM sequencer WHERE name = $1").bind(RELAY).fetch_one(&self.pool).await?)
+            self.ask(async |connection| {
+                sqlx::query(BEGIN).bind(RELAY).bind(COUNTER).execute(&mut *connection).await?;
+                sqlx::query_scalar("SELECT position FROM sequencer WHERE name = $1").bind(RELAY).fetch_one(connection).await
+            })
+            .await
         }
         .boxed()
     }
@@ -135,7 +179,7 @@ impl Journal for PostgresJournal {
     fn advance(&self, position: i64) -> BoxFuture<'_, Result<(), Error>> {
         async move {
             let statement = "UPDATE sequencer SET position = $1 WHERE name = $2 AND position < $1";
-            sqlx::query(statement).bind(position).bind(RELAY).execute(&self.pool).await?;
+            self.ask(async |connection| sqlx::query(statement).bind(position).bind(RELAY).execute(connection).await).await?;
             Ok(())
         }
         .boxed()
@@ -143,7 +187,8 @@ impl Journal for PostgresJournal {
 
     fn standing(&self, position: i64) -> BoxFuture<'_, Result<Standing, Error>> {
         async move {
-            let (last, oldest) = sqlx::query_as(STANDING).bind(position).bind(COUNTER).fetch_one(&self.pool).await?;
+            let standing = sqlx::query_as(STANDING).bind(position).bind(COUNTER);
+            let (last, oldest) = self.ask(async |connection| standing.fetch_one(connection).await).await?;
             Ok(Standing { last, oldest })
         }
         .boxed()
@@ -151,7 +196,8 @@ impl Journal for PostgresJournal {
 
     fn open_replay(&self) -> BoxFuture<'_, Result<Option<Replay>, Error>> {
         async move {
-            let found: Option<(String, i64, i64)> = sqlx::query_as(OPEN_REPLAY).fetch_optional(&self.pool).await?;
+            let found: Option<(String, i64, i64)> =
+                self.ask(async |connection| sqlx::query_as(OPEN_REPLAY).fetch_optional(connection).await).await?;
             Ok(found.map(|(id, last, next)| Replay { id, last, next }))
         }
         .boxed()
@@ -159,7 +205,7 @@ impl Journal for PostgresJournal {
 
     fn move_replay<'a>(&'a self, replay: &'a Replay, next: i64) -> BoxFuture<'a, Result<(), Error>> {
         async move {
-            sqlx::query(MOVE_REPLAY).bind(&replay.id).bind(next).execute(&self.pool).await?;
+            self.ask(async |connection| sqlx::query(MOVE_REPLAY).bind(&replay.id).bind(next).execute(connection).await).await?;
             Ok(())
         }
         .boxed()

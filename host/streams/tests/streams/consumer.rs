@@ -195,6 +195,30 @@ async fn partitions_change_hands_without_loss() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_partition_that_was_paused_when_it_left_is_read_again_when_it_comes_back() {
+    let (topic, group) = (Topic::create().await, unique("group"));
+    topic.write(records(0..1_000)).await;
+    let go = Arc::new(AtomicBool::new(false));
+    let handler = || {
+        let going = Arc::clone(&go);
+        Scripted::new(move |_, _| Ok(if going.load(Relaxed) { Done } else { Retry(1) }))
+    };
+    // Of 1,000 records of 20 keys, more than so many are in each partition that has any.
+    let paused = Rules { partition: 20, attempts: u32::MAX, ..rules() };
+    let (first, second) = (handler(), handler());
+    let one = consume(&topic, &group, first.clone(), paused);
+    until("the first has tried some", async || first.calls.load(Relaxed) > 5).await;
+    let two = consume(&topic, &group, second.clone(), paused);
+    until("the second has tried some", async || second.calls.load(Relaxed) > 5).await;
+    two.end().await;
+    go.store(true, Relaxed);
+    until("all are done", async || values(&first.done()).len() == 1_000).await;
+    one.end().await;
+    assert!(second.done().is_empty() && in_order(&first.done()));
+    topic.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_consumer_that_stops_finishes_what_it_has_in_hand() {
     let (topic, group) = (Topic::create().await, unique("group"));
     topic.write(records(0..100)).await;

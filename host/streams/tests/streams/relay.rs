@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, ready};
-use streams::journal::{Replay, Row, Sink, Standing};
+use streams::journal::{PostgresJournal, Replay, Row, Sink, Standing};
 use streams::relay::{Handle, Options, Relay};
 use streams::{Error, Journal, replay};
 use telemetry::{Health, State};
@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::private_kafka::PrivateKafka;
+use crate::proxy::Proxy;
 use crate::scene::{AT, Database, Topic, by_key, numbers, until};
 
 struct Running {
@@ -203,6 +204,23 @@ async fn a_range_that_is_asked_for_comes_again_and_is_marked() {
     assert_eq!((again.len(), numbers(&again)), (150, (100..250).collect()));
     assert!(again.iter().all(|record| record.headers["ce_replayed"] == "true"));
     assert_eq!(database.place().await, 400);
+    running.end().await;
+    topic.remove().await;
+    database.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_falls_silent_holds_it_up_for_a_while_only() {
+    let (topic, database) = (Topic::create().await, Database::create().await);
+    let server = database.url.split_once("@127.0.0.1:").unwrap();
+    let proxy = Proxy::to(format!("127.0.0.1:{}", server.1.split_once('/').unwrap().0)).await;
+    let url = format!("{}@127.0.0.1:{}/{}", server.0, proxy.port, server.1.split_once('/').unwrap().1);
+    let running = relay_from(&topic, Arc::new(PostgresJournal::connect(&url).unwrap()));
+    database.fill(&topic.name, 0..100).await;
+    until("the first rows are there", async || database.place().await == 100).await;
+    proxy.silence();
+    database.fill(&topic.name, 100..200).await;
+    until("the others are there", async || database.place().await == 200).await;
     running.end().await;
     topic.remove().await;
     database.remove().await;

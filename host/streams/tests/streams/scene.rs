@@ -163,6 +163,7 @@ impl Topic {
 pub struct Database {
     pub journal: Arc<PostgresJournal>,
     pub pool: PgPool,
+    pub url: String,
     name: String,
     next: AtomicI64,
 }
@@ -182,7 +183,7 @@ impl Database {
             sqlx::query(&statement).execute(&pool).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
         }
         let journal = Arc::new(PostgresJournal::connect(&url).unwrap());
-        Self { journal, pool, name, next: AtomicI64::new(1) }
+        Self { journal, pool, url, name, next: AtomicI64::new(1) }
     }
 
     /// Writes a batch of rows (topic, key, payload), and gives them positions.
