@@ -61,6 +61,8 @@ pub const POSTGRES_TRUSTED: Duration = Duration::from_secs(1);
 pub const POSTGRES_IDLE_IN_TRANSACTION: Duration = Duration::from_secs(1);
 /// How long a statement may run before the server ends it.
 pub const POSTGRES_STATEMENT: Duration = Duration::from_secs(30);
+/// How long the next row of a long answer is waited for: longer than the server itself lets it take.
+pub const POSTGRES_SILENCE: Duration = Duration::from_secs(40);
 /// How long a statement may wait for a lock before the server ends it: longer than anybody who has stopped in a transaction holds one.
 pub const POSTGRES_LOCK: Duration = Duration::from_secs(5);
 /// Prepared statements kept on each connection.

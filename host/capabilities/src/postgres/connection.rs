@@ -83,8 +83,7 @@ impl Connection {
         // Whoever drops this call before that drops the work with it, and its connection is closed.
         let answer = match select(first, work).await {
             Either::Left((answer, work)) => {
-                // A server that falls silent in the middle must not keep the connection's place for good.
-                tokio::spawn(timeout(limits::POSTGRES_STATEMENT + limits::POSTGRES_ACQUIRE, work));
+                tokio::spawn(work);
                 answer.map_err(|_| lost())?
             }
             Either::Right(((), mut first)) => first.try_recv().map_err(|_| lost())?,
@@ -245,7 +244,15 @@ async fn step(
         encode::arguments(types, parameters).map_err(|error| Failure { connection_is_good: true, ..unread(error) })?;
     output.columns = Some(decode::columns(prepared.columns()));
     let mut items = connection.fetch_many(prepared.query_with(arguments));
-    while let Some(item) = items.next().await {
+    loop {
+        // Once nobody's call waits for it any more, a server that falls silent must not keep the connection's place for good.
+        let next = match output.rest {
+            None => items.next().await,
+            Some(_) => timeout(limits::POSTGRES_SILENCE, items.next())
+                .await
+                .map_err(|_| Failure { unreachable: true, ..unread(lost()) })?,
+        };
+        let Some(item) = next else { break };
         match item? {
             Item::Left(result) => affected.store(result.rows_affected(), Relaxed),
             Item::Right(row) => output.row(decode::row(&row).map_err(unread)?).await.map_err(unread)?,

@@ -119,8 +119,8 @@ impl Service {
         });
     }
 
-    /// Decides until `stop`, then [drains](Coordinator::drain) and ends. Every partition has a ledger of its own. Where one panics, it ends at once: it
-    /// must not go on to hold what it does not decide any more.
+    /// Decides until `stop`, then [drains](Coordinator::drain) and ends. Every partition has a ledger of its own. Where one panics, the
+    /// others finish their batches and all ends: nothing must go on to hold what it does not decide any more.
     pub async fn run<D: Decide>(self, ledger: impl Fn() -> D, stop: CancellationToken) {
         let Self { coordinator, partitions, leases, drained } = self;
         let end = CancellationToken::new();
