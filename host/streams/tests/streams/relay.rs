@@ -212,9 +212,10 @@ async fn a_range_that_is_asked_for_comes_again_and_is_marked() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_falls_silent_holds_it_up_for_a_while_only() {
     let (topic, database) = (Topic::create().await, Database::create().await);
-    let server = database.url.split_once("@127.0.0.1:").unwrap();
-    let proxy = Proxy::to(format!("127.0.0.1:{}", server.1.split_once('/').unwrap().0)).await;
-    let url = format!("{}@127.0.0.1:{}/{}", server.0, proxy.port, server.1.split_once('/').unwrap().1);
+    let (user, rest) = database.url.split_once('@').unwrap();
+    let (server, name) = rest.split_once('/').unwrap();
+    let proxy = Proxy::to(server.to_owned()).await;
+    let url = format!("{user}@127.0.0.1:{}/{name}", proxy.port);
     let running = relay_from(&topic, Arc::new(PostgresJournal::connect(&url).unwrap()));
     database.fill(&topic.name, 0..100).await;
     until("the first rows are there", async || database.place().await == 100).await;
