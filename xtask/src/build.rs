@@ -10,17 +10,28 @@ use std::{path::PathBuf, process::Command};
 /// Where the binary lands.
 pub const MARQUEE: &str = "target/release/marquee";
 
-/// The host's crates. Built, tested and linted always together: another selection has other features in common, and would build what
-/// they depend on again.
+/// The host's crates.
 pub const HOST: &[&str] = &["capabilities", "edge", "fleet", "marquee", "region", "runtime", "streams", "telemetry"];
 
-/// Libraries that need neither wasm nor a server. They are tested with debug assertions on.
-pub const PURE: &[&str] = &["audit", "generator", "ledger-core", "ledger-engine", "migrations", "read-model", "xtask"];
+/// Libraries that need neither wasm nor a server.
+pub const PURE: &[&str] = &["audit", "generator", "kit", "ledger-core", "ledger-engine", "migrations", "read-model", "receipt"];
 
-/// `cargo VERB` for the host's crates, in the profile that is shipped.
-pub fn host(verb: &str, arguments: &[&str]) -> Command {
+/// The tests' profile: see the file.
+const CHECKED: &str = ".cargo/checked.toml";
+
+/// `cargo build` for the binary and examples of the host's crates, in the profile that is shipped.
+pub fn host(arguments: &[&str]) -> Command {
+    selected("build", HOST, arguments)
+}
+
+/// `cargo test` for these packages, with debug assertions and overflow checks.
+pub fn tests(packages: &[&str], arguments: &[&str]) -> Command {
+    selected("test", packages, &[&["--config", CHECKED], arguments].concat())
+}
+
+fn selected(verb: &str, packages: &[&str], arguments: &[&str]) -> Command {
     let mut command = cargo(&[verb, "--release", "--locked"]);
-    for name in HOST {
+    for name in packages {
         command.args(["--package", name]);
     }
     command.args(arguments);
@@ -32,7 +43,7 @@ pub fn all() -> Result<()> {
     components(&[])?;
     step("building the host (cargo shows its progress; the first time takes some minutes)", || {
         tools::native_build()?;
-        run(&mut host("build", &[]))
+        run(&mut host(&["--bin", "marquee"]))
     })
 }
 

@@ -29,9 +29,9 @@ pub fn run(arguments: &[String]) -> Result<()> {
     build::components(&["fixtures"])?;
     step("building the host and the rounds", || {
         tools::native_build()?;
-        run_command(&mut build::host("test", &["--no-run", "--test", "rounds"]))
+        run_command(&mut build::tests(build::HOST, &["--no-run", "--test", "rounds"]))
     })?;
     say("a round takes about 10 s; its line comes when it is done");
     let test = ["--test", "rounds", "--", "--nocapture", "fit_one_order"];
-    run_command(build::host("test", &test).envs(environment)).context("the rounds did not hold")
+    run_command(build::tests(build::HOST, &test).envs(environment)).context("the rounds did not hold")
 }

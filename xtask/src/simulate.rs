@@ -24,6 +24,6 @@ pub fn run(arguments: &[String]) -> Result<()> {
         variables.push((variable, number.to_string()));
     }
     step("simulating the region", || {
-        run_command(build::host("test", &["--lib", "--", "--exact", TEST, "--nocapture"]).envs(variables))
+        run_command(build::tests(build::HOST, &["--lib", "--", "--exact", TEST, "--nocapture"]).envs(variables))
     })
 }

@@ -3,7 +3,7 @@
 use crate::{
     build, check, load,
     services::Services,
-    step::{cargo, run as run_command, say, step},
+    step::{cargo, run as run_command, run_tests, say, step, table},
     tools,
 };
 use anyhow::Result;
@@ -20,26 +20,28 @@ pub fn run(filter: Option<&str>) -> Result<()> {
     if wanted("check") {
         check::run()?;
     }
-    build::components(FIXTURES)?;
     if wanted("unit") {
         step("unit tests of the components and the pure libraries", || {
-            let mut command = cargo(&["test", "--locked", "--package", "kit", "--package", "receipt"]);
-            for name in build::PURE.iter().map(|name| (*name).to_owned()).chain(build::component_names()?) {
-                command.args(["--package", &name]);
-            }
-            run_command(&mut command)
+            tools::native_build()?;
+            run_tests(&mut cargo(&["test", "--locked", "--package", "xtask"]))?;
+            let components = build::component_names()?;
+            let packages: Vec<&str> = build::PURE.iter().copied().chain(components.iter().map(String::as_str)).collect();
+            run_tests(&mut build::tests(&packages, &["--tests"]))
         })?;
     }
-    step("building the host and its tests", || {
-        tools::native_build()?;
-        // The binary `marquee` is built with them.
-        run_command(&mut build::host("test", &["--no-run"]))
-    })?;
+    if ["host", "api", "load"].iter().any(|name| wanted(name)) {
+        build::components(FIXTURES)?;
+        step("building the host and its tests", || {
+            tools::native_build()?;
+            // The binary `marquee` is built with them.
+            run_command(&mut build::tests(build::HOST, &["--tests", "--no-run"]))
+        })?;
+    }
     if wanted("host") || wanted("api") {
         let services = Services::for_tests()?;
         if wanted("host") {
             step("tests of the host, and the API suite, form `up`", || {
-                run_command(&mut with(build::host("test", &["--no-fail-fast"]), &services))
+                run_tests(&mut with(build::tests(build::HOST, &["--tests", "--no-fail-fast"]), &services))
             })?;
         }
         if wanted("api") {
@@ -58,6 +60,7 @@ pub fn run(filter: Option<&str>) -> Result<()> {
         load::run(&["failover".into(), "--short".into(), "--own".into()])?;
         load::run(&["edge-vs-central".into(), "--short".into(), "--own".into()])?;
     }
+    say(&format!("\n{}", table()));
     for what in &skipped {
         say(&format!("skipped: {what}"));
     }
@@ -73,6 +76,6 @@ fn with(mut command: Command, services: &Services) -> Command {
 /// The API suite against one form of the platform.
 fn api(form: &str, services: &Services) -> Result<()> {
     step(&format!("the API suite, form `{form}`"), || {
-        run_command(with(build::host("test", &["--test", "api"]), services).env("MARQUEE_TEST_FORM", form))
+        run_tests(with(build::tests(build::HOST, &["--test", "api"]), services).env("MARQUEE_TEST_FORM", form))
     })
 }

@@ -40,7 +40,7 @@ pub fn run() -> Result<()> {
     build::all()?;
     step("building the load generator and the ledger's own benchmark", || {
         run_command(&mut cargo(&["build", "--release", "--locked", "--package", "generator"]))?;
-        run_command(&mut build::host("build", &["--example", "ledger_bench", "--example", "feed_latency"]))
+        run_command(&mut build::host(&["--example", "ledger_bench", "--example", "feed_latency"]))
     })?;
     say(&super::machine()?);
     let services = Services::start(&[Kind::Postgres])?;

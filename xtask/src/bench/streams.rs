@@ -16,10 +16,7 @@ pub fn run() -> Result<()> {
     build::components(&[READER])?;
     step("building what measures", || {
         tools::native_build()?;
-        run_command(&mut build::host(
-            "build",
-            &["--example", "streams_bench", "--example", "worker_bench", "--example", "bindings_bench"],
-        ))
+        run_command(&mut build::host(&["--example", "streams_bench", "--example", "worker_bench", "--example", "bindings_bench"]))
     })?;
     say(&super::machine()?);
     let services = Services::start(&[Kind::Postgres, Kind::Redis, Kind::Kafka])?;
