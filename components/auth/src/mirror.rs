@@ -66,7 +66,7 @@ pub async fn keep(request: Request) -> Answer {
             Fact::Event(_) | Fact::Availability(_) => {}
         }
     }
-    if let Some(kids) = document.only_keys.filter(|kids| !kids.is_empty()) {
+    if let Some(kids) = document.only_keys {
         keys::only(&mut tx, &kids).await?;
     }
     if let Some(user) = &document.user {

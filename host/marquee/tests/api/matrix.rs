@@ -6,7 +6,10 @@ use crate::{
     openapi,
     operations::admin,
 };
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -150,7 +153,8 @@ fn signed(person: &Client<'_>, issued_at: i64, expires_at: i64) -> String {
     let mut claims = part(1);
     claims["iat"] = json!(issued_at);
     claims["exp"] = json!(expires_at);
-    encode(&header, &claims, &EncodingKey::from_ed_pem(SIGNING_KEY.as_bytes()).unwrap()).unwrap()
+    let der = STANDARD.decode(SIGNING_KEY.lines().nth(1).unwrap()).unwrap();
+    encode(&header, &claims, &EncodingKey::from_ed_der(&der)).unwrap()
 }
 
 /// Everybody who asks, those who may do something last: what they do shall not be what others find.
