@@ -44,6 +44,8 @@ pub struct NewUser<'a> {
     pub name: &'a str,
     /// PHC string.
     pub password_hash: &'a str,
+    /// Where they registered from; none where the host does not say, or the operator made the account.
+    pub network: Option<&'a str>,
 }
 
 /// Adds a user with version 1, and says so in the journal.
@@ -59,7 +61,7 @@ pub async fn add(tx: &mut sql::Tx, user: &NewUser<'_>) -> Result<(), sql::Error>
         kind: "user.registered",
         aggregate: user.id.to_owned(),
         version: 1,
-        payload: serde_json::json!({ "user_id": user.id, "email": user.email, "name": user.name }),
+        payload: serde_json::json!({ "user_id": user.id, "email": user.email, "name": user.name, "network": user.network }),
         fact: None,
     };
     kit::journal::write(tx, &[registered]).await
@@ -73,9 +75,48 @@ pub async fn touch(tx: &mut sql::Tx, id: &str) -> Result<i64, Problem> {
         .ok_or_else(gone)
 }
 
+/// Something that somebody did to an account or an organiser, for the journal, and so for the audit log.
+pub struct Deed<'a> {
+    /// For example `user.suspended`.
+    pub kind: &'static str,
+    /// Who did it.
+    pub actor: &'a str,
+    /// To whom or what.
+    pub aggregate: &'a str,
+    /// Its version after that.
+    pub version: i64,
+    /// What else there is to tell: an object.
+    pub details: serde_json::Value,
+}
+
+impl Deed<'_> {
+    /// Writes it down, with where `request` came from.
+    pub async fn write(self, tx: &mut sql::Tx, request: &Request) -> Result<(), sql::Error> {
+        let Self { kind, actor, aggregate, version, details: mut payload } = self;
+        if let Some(members) = payload.as_object_mut() {
+            members.insert("actor".into(), actor.into());
+            members.insert("network".into(), kit::network::of(request).into());
+        }
+        let aggregate = aggregate.to_owned();
+        let entry = kit::journal::Entry { topic: kit::journal::USER_EVENTS, kind, aggregate, version, payload, fact: None };
+        kit::journal::write(tx, &[entry]).await
+    }
+}
+
 /// What a token is worth whose user is not here: accounts are never deleted, so it comes from another database.
 pub fn gone() -> Problem {
     Problem::unauthenticated("The token's account is not known here.")
+}
+
+/// Whether an admin has suspended them.
+pub async fn is_suspended(tx: &mut sql::Tx, id: &str) -> Result<bool, sql::Error> {
+    let row: Option<(Option<i64>,)> = tx.one("SELECT suspended_at FROM users WHERE id = $1", params![id]).await?;
+    Ok(row.is_some_and(|(suspended_at,)| suspended_at.is_some()))
+}
+
+/// What who is suspended hears, once they have shown who they are.
+pub fn suspended() -> Problem {
+    Problem::forbidden("This account is suspended.")
 }
 
 /// `user` and the roles beyond it, those with more rights last.

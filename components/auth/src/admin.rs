@@ -1,6 +1,6 @@
 //! The first admin, from the variables `admin_email` and `admin_password`.
 
-use crate::{accounts, email, login, password};
+use crate::{accounts, email, hasher, login, password};
 use kit::{Problem, claims, config, id, params, router, sql};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -25,7 +25,9 @@ pub async fn ensure() -> Result<bool, Problem> {
 
 async fn make(email: &str, password: &str) -> Result<bool, Problem> {
     let checked = email::normalise(email).map_err(|fault| format!("variable admin_email {fault}")).and_then(|email| {
-        password::check(password, &email).map(|()| email).map_err(|fault| format!("variable admin_password {fault}"))
+        password::check(&password::prepared(password), &email)
+            .map(|()| email)
+            .map_err(|fault| format!("variable admin_password {fault}"))
     });
     let email = match checked {
         Ok(email) => email,
@@ -36,7 +38,7 @@ async fn make(email: &str, password: &str) -> Result<bool, Problem> {
     };
 
     let mut tx = sql::read().await?;
-    let found = login::account(&mut tx, &email).await?;
+    let found = login::account(&mut tx, &email, None).await?;
     let roles = match &found {
         Some(account) => claims::roles(&mut tx, &account.id).await?,
         None => Vec::new(),
@@ -50,9 +52,9 @@ async fn make(email: &str, password: &str) -> Result<bool, Problem> {
     }
 
     let id = id::new(&config::region().await?);
-    let password_hash = login::hash(password)?;
+    let password_hash = hasher::hash(&password::prepared(password)).await?;
     let mut tx = sql::write().await?;
-    let user = accounts::NewUser { id: &id, email: &email, name: "Admin", password_hash: &password_hash };
+    let user = accounts::NewUser { id: &id, email: &email, name: "Admin", password_hash: &password_hash, network: None };
     match accounts::add(&mut tx, &user).await {
         Ok(()) => {}
         // Another instance was faster.

@@ -2,20 +2,22 @@
 
 use crate::limits;
 
-/// The address in lower case, or what is wrong with it.
+/// The address in lower case and its domain in ASCII, or what is wrong with it.
 ///
-/// Only the shape is checked, and only ASCII passes (an internationalised domain in its `xn--` form): whether mail arrives is known
-/// when it has. Lower case throughout, though RFC 5321 lets a server tell `A@` from `a@`: none that matters does, and people do not.
+/// Only the shape is checked: whether mail arrives is known when it has. Before the `@` only ASCII passes, since what else there is many servers
+/// do not take; an internationalised domain is kept in the form that every server knows (`xn--`, UTS #46). Lower case throughout, though RFC 5321
+/// lets a server tell `A@` from `a@`: none that matters does, and people do not.
 pub fn normalise(text: &str) -> Result<String, &'static str> {
     const SHAPE: &str = "is not an email address";
-    if text.len() > *limits::EMAIL_BYTES.end() {
+    let (local, domain) = text.rsplit_once('@').ok_or(SHAPE)?;
+    let domain = if domain.is_ascii() { domain.to_owned() } else { idna::domain_to_ascii_strict(domain).map_err(|_| SHAPE)? };
+    if local.len() + 1 + domain.len() > *limits::EMAIL_BYTES.end() {
         return Err("has more than 254 bytes");
     }
-    let (local, domain) = text.rsplit_once('@').ok_or(SHAPE)?;
     let local_ok =
         local.len() <= limits::EMAIL_LOCAL_BYTES && local.split('.').all(|atom| !atom.is_empty() && atom.bytes().all(is_atom));
     let domain_ok = domain.contains('.') && domain.split('.').all(is_label);
-    if local_ok && domain_ok { Ok(text.to_ascii_lowercase()) } else { Err(SHAPE) }
+    if local_ok && domain_ok { Ok(format!("{local}@{domain}").to_ascii_lowercase()) } else { Err(SHAPE) }
 }
 
 /// RFC 5322 `atext`.
@@ -40,6 +42,10 @@ mod tests {
             ("a@example.com", "a@example.com"),
             ("Ada.Lovelace+tickets@Example.COM", "ada.lovelace+tickets@example.com"),
             ("o'neil@xn--bcher-kva.example", "o'neil@xn--bcher-kva.example"),
+            ("o'neil@Bücher.example", "o'neil@xn--bcher-kva.example"),
+            ("o'neil@bu\u{308}cher.example", "o'neil@xn--bcher-kva.example"),
+            ("a@例え.テスト", "a@xn--r8jz45g.xn--zckzah"),
+            ("a@例え。テスト", "a@xn--r8jz45g.xn--zckzah"),
         ] {
             assert_eq!(normalise(sent).as_deref(), Ok(kept));
         }
@@ -49,6 +55,7 @@ mod tests {
     fn nonsense_is_refused() {
         let long_local = format!("{}@example.com", "a".repeat(65));
         let long = format!("a@{}example.com", "a.".repeat(125));
+        let long_once_converted = format!("a@{}.example", ["ü".repeat(50).as_str(); 5].join("."));
         for text in [
             "",
             "@",
@@ -69,8 +76,11 @@ mod tests {
             "é@example.com",
             "<a@example.com>",
             "\"a b\"@example.com",
+            "a@bü cher.example",
+            "a@bü\u{0}cher.example",
             &long_local,
             &long,
+            &long_once_converted,
         ] {
             assert!(normalise(text).is_err(), "{text}");
         }

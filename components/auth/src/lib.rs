@@ -6,7 +6,9 @@
 
 mod accounts;
 mod admin;
+mod attempts;
 mod email;
+mod hasher;
 mod keys;
 mod limits;
 mod login;
@@ -22,6 +24,7 @@ mod rotation;
 mod sessions;
 mod setup;
 mod signing_key;
+mod suspension;
 mod verify;
 
 use kit::Router;
@@ -39,11 +42,13 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
         .post("/api/auth/logout", logout::logout)
         .post("/api/auth/verify", verify::verify)
         .get("/api/auth/me", accounts::me)
-        .post("/api/auth/due", setup::due)
-        .post("/api/auth/mirror", mirror::keep)
+        .host("/api/auth/due", setup::due)
+        .host("/api/auth/mirror", mirror::keep)
         .get("/api/organisers", organisers::mine)
         .post("/api/organisers", organisers::create)
         .post("/api/users/:id/roles", roles::set)
+        .post("/api/users/:id/suspend", suspension::suspend)
+        .post("/api/users/:id/restore", suspension::restore)
         .get("/.well-known/jwks.json", keys::published)
 });
 

@@ -19,15 +19,15 @@ pub const TOKEN_CHARACTERS: usize = 4096;
 /// Organisers that one person may be a member of.
 pub const ORGANISERS_PER_USER: i64 = 100;
 
-/// Memory that hashing one password takes, in KiB.
-pub const ARGON2_KIB: u32 = 19 * 1024;
-/// Passes over that memory.
-pub const ARGON2_PASSES: u32 = 2;
-/// Lanes.
-pub const ARGON2_LANES: u32 = 1;
+/// Wrong passwords for an account after which the next try has to wait.
+pub const FREE_ATTEMPTS: i64 = 9;
+/// How long it has to wait at most, in microseconds.
+pub const LONGEST_DELAY: i64 = 30_000_000;
+/// After how long without any they are forgotten, in microseconds.
+pub const ATTEMPTS_MICROSECONDS: i64 = 15 * 60_000_000;
 
 /// How long an access token is good, in seconds.
-pub const ACCESS_SECONDS: i64 = 900;
+pub const ACCESS_SECONDS: i64 = access_token::limits::LIFETIME_SECONDS;
 /// How long a refresh token is good if it is not used, in microseconds.
 pub const REFRESH_MICROSECONDS: i64 = 30 * 86_400_000_000;
 /// How long a session lasts at most, however often it is refreshed, in microseconds.
@@ -36,6 +36,8 @@ pub const SESSION_MICROSECONDS: i64 = 180 * 86_400_000_000;
 pub const GRACE_MICROSECONDS: i64 = 10_000_000;
 /// How long an ended session is kept, well past its last access token, in microseconds.
 pub const ENDED_MICROSECONDS: i64 = 86_400_000_000;
+/// Sessions of one user whose end is told at once.
+pub const SESSIONS_TOLD: usize = 500;
 /// Ended sessions tidied away by one login.
 pub const SESSIONS_TIDIED: i64 = 50;
 

@@ -18,7 +18,8 @@ pub async fn logout(request: Request) -> Answer {
     let mut tx = sql::write().await?;
     tx.part_of(trace::parent(&request));
     if sessions::end(&mut tx, &claims.session).await? {
-        sessions::note(&mut tx, "user.logout", &claims.subject, &claims.session).await?;
+        let note = sessions::Note { kind: "user.logout", user: &claims.subject, session: &claims.session };
+        note.write(&mut tx, &request).await?;
     }
     tx.commit().await?;
     Ok(Response::empty(204))

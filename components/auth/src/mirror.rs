@@ -61,14 +61,13 @@ pub async fn keep(request: Request) -> Answer {
     let mut tx = sql::write().await?;
     for fact in &document.facts {
         match fact {
-            Fact::Key { kid, public_key } => _ = keys::publish(&mut tx, kid, public_key, None).await?,
+            Fact::Key { kid, public_key, until } => keys::repeat(&mut tx, kid, public_key, *until).await?,
             Fact::SessionRevoked { session, until } => sessions::repeat(&mut tx, session, *until).await?,
             Fact::Event(_) | Fact::Availability(_) => {}
         }
     }
-    if let Some(kids) = document.only_keys.filter(|kids| !kids.is_empty()) {
-        let statement = format!("DELETE FROM signing_keys WHERE kid NOT IN ({})", sql::list(1, kids.len()));
-        tx.execute(&statement, kids.iter().map(sql::Value::from)).await?;
+    if let Some(kids) = document.only_keys {
+        keys::only(&mut tx, &kids).await?;
     }
     if let Some(user) = &document.user {
         meet(&mut tx, user, &document.organisers).await?;

@@ -1,6 +1,9 @@
 //! `POST /api/organisers`, `GET /api/organisers`
 
-use crate::{accounts, limits};
+use crate::{
+    accounts::{self, Deed},
+    limits,
+};
 use kit::{Answer, Problem, Request, Response, claims, config, id, idempotency, json, params, problem, query, sql};
 use serde_json::json;
 
@@ -17,6 +20,10 @@ pub async fn create(request: Request) -> Answer {
             .one::<(i64,)>("SELECT COUNT(*) FROM organiser_members WHERE user_id = $1", params![user])
             .await?
             .unwrap_or_default();
+        // A member has the role, unless an admin has taken it away: then only an admin gives it back.
+        if count > 0 && claims::roles(tx, user).await?.is_empty() {
+            return Err(Problem::refused(user, "An admin has taken the organiser's role from this account."));
+        }
         if count >= limits::ORGANISERS_PER_USER {
             return Err(Problem::new(
                 problem::WRONG_STATE,
@@ -31,6 +38,8 @@ pub async fn create(request: Request) -> Answer {
             params![user, accounts::ORGANISER],
         )
         .await?;
+        let details = json!({ "organiser_id": organiser, "name": name });
+        Deed { kind: "organiser.created", actor: user, aggregate: &organiser, version: 1, details }.write(tx, &request).await?;
         Response::json(201, &json!({ "id": organiser, "name": name }))
     })
     .await

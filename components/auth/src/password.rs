@@ -1,18 +1,22 @@
-//! Passwords: what one may be, and argon2id.
+//! Passwords: what one may be. How they are hashed: [`crate::hasher`].
 
 use crate::limits;
-use argon2::{
-    Algorithm, Argon2, Params, PasswordHash, PasswordHasher as _, PasswordVerifier as _, Version,
-    password_hash::{self, SaltString},
-};
+use std::borrow::Cow;
+use unicode_normalization::{UnicodeNormalization as _, is_nfc};
 
-/// The hash of a password that nobody has, with the parameters that [`hash`] uses: what a login with an unknown email is checked against,
-/// so that it takes as long as one with a known email.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bWFycXVlZS1ub2JvZHkhIQ$qQ84g47uOqkRU40g/+T9u+zwPnxcr3g6BwOBxXnsBgs";
+/// Passwords that are tried first, in lower case, a line each: those of the lists of zxcvbn (MIT license) that are long enough to be chosen here.
+const COMMON: &str = include_str!("common_passwords.txt");
 
-/// Whether a password may be chosen; if not, why not.
+/// A password as it is hashed: in Unicode's normalization form C, so that it does not matter how a keyboard composes its characters (NIST SP
+/// 800-63B §3.1.1.2).
+pub fn prepared(password: &str) -> Cow<'_, str> {
+    if is_nfc(password) { Cow::Borrowed(password) } else { Cow::Owned(password.nfc().collect()) }
+}
+
+/// Whether a password, as [`prepared`], may be chosen; if not, why not.
 ///
-/// Length is what counts (NIST SP 800-63B §3.1.1.2): no rules about kinds of characters, which make passwords that people write down.
+/// Length is what counts (NIST SP 800-63B §3.1.1.2): no rules about kinds of characters, which make passwords that people write down. But those
+/// that everybody tries first are none.
 pub fn check(password: &str, email: &str) -> Result<(), &'static str> {
     let characters = password.chars().count();
     if characters < *limits::PASSWORD_CHARACTERS.start() {
@@ -21,7 +25,8 @@ pub fn check(password: &str, email: &str) -> Result<(), &'static str> {
     if characters > *limits::PASSWORD_CHARACTERS.end() {
         return Err("has more than 256 characters");
     }
-    if password.eq_ignore_ascii_case(email) {
+    let lower = password.to_lowercase();
+    if lower == email || email.split('@').next() == Some(&lower) {
         return Err("is the email address");
     }
     let mut all = password.chars();
@@ -29,29 +34,10 @@ pub fn check(password: &str, email: &str) -> Result<(), &'static str> {
     if all.all(|character| Some(character) == first) {
         return Err("is one character, repeated");
     }
-    Ok(())
-}
-
-/// A PHC string with these 16 random bytes as its salt. Takes some 25 ms and 19 MiB: never inside a transaction.
-pub fn hash(password: &str, salt: &[u8; 16]) -> Result<String, password_hash::Error> {
-    let salt = SaltString::encode_b64(salt)?;
-    Ok(argon2()?.hash_password(password.as_bytes(), &salt)?.to_string())
-}
-
-/// Whether this is the password. Without a stored hash it is not, after the same work.
-pub fn verify(password: &str, stored: Option<&str>) -> Result<bool, password_hash::Error> {
-    let hash = PasswordHash::new(stored.unwrap_or(NOBODY))?;
-    // The parameters are the stored hash's own.
-    match argon2()?.verify_password(password.as_bytes(), &hash) {
-        Ok(()) => Ok(stored.is_some()),
-        Err(password_hash::Error::Password) => Ok(false),
-        Err(error) => Err(error),
+    if COMMON.lines().any(|common| common == lower) {
+        return Err("is one of the passwords that are tried first: choose one that only you would think of");
     }
-}
-
-fn argon2() -> Result<Argon2<'static>, password_hash::Error> {
-    let params = Params::new(limits::ARGON2_KIB, limits::ARGON2_PASSES, limits::ARGON2_LANES, None)?;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+    Ok(())
 }
 
 #[cfg(test)]
@@ -59,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn length_is_what_counts() {
+    fn length_is_what_counts_and_what_everybody_tries_first_is_refused() {
         for (password, good) in [
             ("correct horse battery", true),
             ("pässwörd", true),
@@ -67,30 +53,26 @@ mod tests {
             ("", false),
             ("aaaaaaaaaaaa", false),
             ("Ada@Example.com", false),
+            ("password", false),
+            ("PassWord", false),
+            ("12345678", false),
+            ("qwertyuiop", false),
+            ("iloveyou", false),
             (&*"ab".repeat(128), true),
             (&*"ab".repeat(129), false),
         ] {
             assert_eq!(check(password, "ada@example.com").is_ok(), good, "{password}");
         }
+        assert!(check("ada.lovelace", "ada.lovelace@example.com").is_err());
     }
 
     #[test]
-    fn a_hash_knows_its_password_and_names_its_parameters() {
-        let stored = hash("correct horse battery", &[7; 16]).unwrap();
-        assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
-        assert!(verify("correct horse battery", Some(&stored)).unwrap());
-        assert!(!verify("correct horse batterz", Some(&stored)).unwrap());
-        assert_ne!(stored, hash("correct horse battery", &[8; 16]).unwrap());
-    }
-
-    #[test]
-    fn nobody_has_no_password_and_costs_the_same() {
-        let nobody = PasswordHash::new(NOBODY).unwrap();
-        let somebody = hash("correct horse battery", &[7; 16]).unwrap();
-        let somebody = PasswordHash::new(&somebody).unwrap();
-        assert_eq!(nobody.params, somebody.params);
-        assert_eq!(nobody.algorithm, somebody.algorithm);
-        assert_eq!(nobody.hash.unwrap().len(), somebody.hash.unwrap().len());
-        assert!(!verify("correct horse battery", None).unwrap());
+    fn a_password_is_the_same_however_it_was_typed() {
+        let (composed, decomposed) = ("p\u{e4}ssw\u{f6}rd", "pa\u{308}sswo\u{308}rd");
+        assert_ne!(composed, decomposed);
+        assert_eq!(prepared(decomposed), composed);
+        assert!(matches!(prepared(composed), Cow::Borrowed(_)));
+        // Compatibility is another matter: what looks different is different.
+        assert_ne!(prepared("ｐassword"), prepared("password"));
     }
 }

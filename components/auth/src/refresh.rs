@@ -25,7 +25,8 @@ pub async fn refresh(request: Request) -> Answer {
     let text = json::read(&request, |body| body.text("refresh_token", 1..=limits::TOKEN_CHARACTERS))?;
     setup::ensure().await?;
     let shown = RefreshToken::parse(&text).ok_or_else(revoked)?;
-    let next = shown.next(keys::signing().await?.secret());
+    let key = keys::signing().await?;
+    let (next, issued) = (shown.next(key.secret()), shown.is_issued(key.secret()));
 
     let mut tx = sql::write().await?;
     tx.part_of(trace::parent(&request));
@@ -33,20 +34,22 @@ pub async fn refresh(request: Request) -> Answer {
     for _ in 0..limits::ROTATION_ATTEMPTS {
         let (user, session) = find(&mut tx, shown.session()).await?.ok_or_else(revoked)?;
         let now = tx.now();
-        match rotation::decide(&session, &shown.hash(), &next.hash(), now) {
+        match rotation::decide(&session, &shown.hash(), &next.hash(), issued, now) {
             Decision::Rotate if !swap(&mut tx, &shown, &next, &session).await? => {}
             Decision::Rotate | Decision::Repeat => {
                 let user = accounts::find(&mut tx, &user).await?.ok_or_else(revoked)?;
-                let grant = sessions::grant(&user, &next, now).await?;
+                let grant = sessions::grant(&key, &user, &next, now)?;
                 tx.commit().await?;
                 return accounts::private(200, &grant);
             }
             Decision::Reused => {
                 sessions::end(&mut tx, shown.session()).await?;
+                let reused = sessions::Note { kind: "user.refresh-reused", user: &user, session: shown.session() };
+                reused.write(&mut tx, &request).await?;
                 tx.commit().await?;
                 return Err(revoked());
             }
-            Decision::Ended => return Err(revoked()),
+            Decision::Ended | Decision::MadeUp => return Err(revoked()),
         }
     }
     Err(sql::Error::Busy.into())

@@ -2,9 +2,9 @@
 
 use crate::{
     accounts::{self, NewUser, User},
-    email, limits, login, password, sessions, setup,
+    email, hasher, keys, limits, password, sessions, setup,
 };
-use kit::{Answer, Request, config, id, json, sql, trace};
+use kit::{Answer, Request, config, id, json, network, sql, trace};
 
 /// Makes an account, and logs its owner in: 201, or 409 where the email is taken.
 pub async fn register(request: Request) -> Answer {
@@ -15,7 +15,7 @@ pub async fn register(request: Request) -> Answer {
             body.fault("email", *fault);
         }
         let email = email.unwrap_or_default();
-        let password = body.text("password", limits::PASSWORD_CHARACTERS);
+        let password = password::prepared(&body.text("password", limits::PASSWORD_CHARACTERS)).into_owned();
         if let (false, Err(fault)) = (password.is_empty(), password::check(&password, &email)) {
             body.fault("password", fault);
         }
@@ -23,13 +23,21 @@ pub async fn register(request: Request) -> Answer {
     })?;
     setup::ensure().await?;
 
-    let password_hash = login::hash(&password)?;
+    let (key, network) = (keys::signing().await?, network::of(&request));
+    // Whether the address is taken or not, it takes as long.
+    let password_hash = hasher::hash(&password).await?;
     let user = User { id: id::new(&config::region().await?), email, name, roles: accounts::all_roles(Vec::new()) };
     let mut tx = sql::write().await?;
     tx.part_of(trace::parent(&request));
-    let new = NewUser { id: &user.id, email: &user.email, name: &user.name, password_hash: &password_hash };
+    let new = NewUser {
+        id: &user.id,
+        email: &user.email,
+        name: &user.name,
+        password_hash: &password_hash,
+        network: network.as_deref(),
+    };
     accounts::add(&mut tx, &new).await.map_err(accounts::taken)?;
-    let mut grant = sessions::start(&mut tx, &user).await?;
+    let mut grant = sessions::start(&mut tx, &key, &user, network.as_deref()).await?;
     tx.commit().await?;
     grant.user = Some(user);
     accounts::private(201, &grant)

@@ -26,25 +26,32 @@ pub enum Decision {
     Rotate,
     /// It is the one before, and was replaced just now: the answer was probably lost, so give the newest again.
     Repeat,
-    /// It was replaced long ago, or never was one: somebody has a copy. End the session.
+    /// It was replaced long ago: somebody has a copy. End the session.
     Reused,
+    /// It never was one of this session's: whoever made it up has nothing, and ends nothing.
+    MadeUp,
     /// The session has ended already, by logout, reuse or age.
     Ended,
 }
 
-/// Decides on a token with hash `shown`, whose successor has hash `next`.
-pub fn decide(session: &Session, shown: &str, next: &str, now: i64) -> Decision {
+/// Decides on a token with hash `shown`, whose successor has hash `next`; `issued`: it proves to be one of ours.
+pub fn decide(session: &Session, shown: &str, next: &str, issued: bool, now: i64) -> Decision {
     if session.revoked_at.is_some() || now >= session.expires_at {
         return Decision::Ended;
     }
     if session.refresh_hash == shown {
         return Decision::Rotate;
     }
+    let previous = session.previous_hash.as_deref() == Some(shown);
     // The last condition fails where the key that successors follow from has changed meanwhile: then there is no newest to give again.
-    let repeated = session.previous_hash.as_deref() == Some(shown)
-        && now < session.rotated_at + limits::GRACE_MICROSECONDS
-        && session.refresh_hash == next;
-    if repeated { Decision::Repeat } else { Decision::Reused }
+    let repeated = previous && now < session.rotated_at + limits::GRACE_MICROSECONDS && session.refresh_hash == next;
+    if repeated {
+        Decision::Repeat
+    } else if previous || issued {
+        Decision::Reused
+    } else {
+        Decision::MadeUp
+    }
 }
 
 /// When a token made at `now` ends, in a session that began at `created_at`.
@@ -72,18 +79,22 @@ mod tests {
     #[test]
     fn only_the_newest_rotates_and_the_one_before_has_a_grace() {
         let grace = limits::GRACE_MICROSECONDS;
-        for (shown, next, after, decision) in [
-            ("second", "third", 0, Decision::Rotate),
-            ("second", "third", limits::REFRESH_MICROSECONDS - 1, Decision::Rotate),
-            ("second", "third", limits::REFRESH_MICROSECONDS, Decision::Ended),
-            ("first", "second", 0, Decision::Repeat),
-            ("first", "second", grace - 1, Decision::Repeat),
-            ("first", "second", grace, Decision::Reused),
-            ("first", "under another key", 0, Decision::Reused),
-            ("made up", "second", 0, Decision::Reused),
-            ("made up", "made up", 0, Decision::Reused),
+        for (shown, next, issued, after, decision) in [
+            ("second", "third", true, 0, Decision::Rotate),
+            // Issued before there were proofs, or under another key: what the database knows is good.
+            ("second", "third", false, 0, Decision::Rotate),
+            ("second", "third", true, limits::REFRESH_MICROSECONDS - 1, Decision::Rotate),
+            ("second", "third", true, limits::REFRESH_MICROSECONDS, Decision::Ended),
+            ("first", "second", true, 0, Decision::Repeat),
+            ("first", "second", true, grace - 1, Decision::Repeat),
+            ("first", "second", true, grace, Decision::Reused),
+            ("first", "second", false, grace, Decision::Reused),
+            ("first", "under another key", false, 0, Decision::Reused),
+            ("long ago", "first", true, 0, Decision::Reused),
+            ("made up", "second", false, 0, Decision::MadeUp),
+            ("made up", "made up", false, 0, Decision::MadeUp),
         ] {
-            assert_eq!(decide(&session(), shown, next, NOW + after), decision, "{shown} {after}");
+            assert_eq!(decide(&session(), shown, next, issued, NOW + after), decision, "{shown} {after}");
         }
     }
 
@@ -91,7 +102,7 @@ mod tests {
     fn an_ended_session_stays_ended() {
         let ended = Session { revoked_at: Some(NOW), ..session() };
         for shown in ["second", "first", "made up"] {
-            assert_eq!(decide(&ended, shown, "second", NOW), Decision::Ended);
+            assert_eq!(decide(&ended, shown, "second", true, NOW), Decision::Ended);
         }
     }
 

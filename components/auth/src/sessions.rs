@@ -2,11 +2,12 @@
 
 use crate::{
     accounts::{self, User},
-    keys, limits,
+    limits,
     refresh_token::RefreshToken,
     rotation,
+    signing_key::SigningKey,
 };
-use kit::{Problem, config, hash, id, journal, params, sql};
+use kit::{Problem, Request, config, hash, id, journal, network, params, sql};
 use read_model::Fact;
 use serde::Serialize;
 
@@ -32,8 +33,7 @@ impl Grant {
 }
 
 /// Tokens for a session of this user, as of `now`.
-pub async fn grant(user: &User, refresh_token: &RefreshToken, now: i64) -> Result<Grant, Problem> {
-    let key = keys::signing().await?;
+pub fn grant(key: &SigningKey, user: &User, refresh_token: &RefreshToken, now: i64) -> Result<Grant, Problem> {
     let access_token = key.access_token(&user.id, refresh_token.session(), &user.roles, now).map_err(Problem::internal)?;
     Ok(Grant {
         user: None,
@@ -45,9 +45,9 @@ pub async fn grant(user: &User, refresh_token: &RefreshToken, now: i64) -> Resul
     })
 }
 
-/// Begins a session, and tidies away some of the user's that ended long ago.
-pub async fn start(tx: &mut sql::Tx, user: &User) -> Result<Grant, Problem> {
-    let token = RefreshToken::new(id::new(&config::region().await?), hash::secret());
+/// Begins a session from a network, and tidies away some of the user's that ended long ago.
+pub async fn start(tx: &mut sql::Tx, key: &SigningKey, user: &User, network: Option<&str>) -> Result<Grant, Problem> {
+    let token = RefreshToken::new(id::new(&config::region().await?), &hash::random(), key.secret());
     let now = tx.now();
     let ended = now - limits::ENDED_MICROSECONDS;
     tx.execute(
@@ -57,12 +57,12 @@ pub async fn start(tx: &mut sql::Tx, user: &User) -> Result<Grant, Problem> {
     )
     .await?;
     tx.execute(
-        "INSERT INTO sessions (id, user_id, refresh_hash, previous_hash, rotated_at, expires_at, revoked_at, created_at) \
-         VALUES ($1, $2, $3, NULL, $4, $5, NULL, $4)",
-        params![token.session(), &user.id, token.hash(), now, rotation::expires_at(now, now)],
+        "INSERT INTO sessions (id, user_id, refresh_hash, previous_hash, rotated_at, expires_at, revoked_at, created_at, network) \
+         VALUES ($1, $2, $3, NULL, $4, $5, NULL, $4, $6)",
+        params![token.session(), &user.id, token.hash(), now, rotation::expires_at(now, now), network],
     )
     .await?;
-    grant(user, &token, now).await
+    grant(key, user, &token, now)
 }
 
 /// Ends a session, and tells the edges to refuse its access tokens until the last of them has ended. False where it had ended already.
@@ -75,6 +75,24 @@ pub async fn end(tx: &mut sql::Tx, session: &str) -> Result<bool, sql::Error> {
     }
     tell(tx, session, now + limits::ACCESS_SECONDS * kit::time::SECOND).await?;
     Ok(true)
+}
+
+/// Ends all sessions of a user, and tells the edges to refuse their access tokens: of those that have been given one lately.
+pub async fn end_all(tx: &mut sql::Tx, user: &str) -> Result<(), sql::Error> {
+    let now = tx.now();
+    let ended: Vec<(String, i64)> = tx
+        .all(
+            "UPDATE sessions SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL RETURNING id, rotated_at",
+            params![user, now],
+        )
+        .await?;
+    let lasting = limits::ACCESS_SECONDS * kit::time::SECOND;
+    let recent = ended.into_iter().filter(|(_, rotated_at)| rotated_at + lasting + limits::GRACE_MICROSECONDS > now);
+    let entries: Vec<_> = recent.map(|(session, _)| revoked(&session, now + lasting)).collect();
+    for entries in entries.chunks(limits::SESSIONS_TOLD) {
+        journal::write(tx, entries).await?;
+    }
+    Ok(())
 }
 
 /// Repeats to this region's edges that a session has ended whose account another region keeps.
@@ -92,26 +110,42 @@ pub async fn repeat(tx: &mut sql::Tx, session: &str, until: i64) -> Result<(), s
 
 /// Tells the edges to refuse a session's access tokens.
 async fn tell(tx: &mut sql::Tx, session: &str, until: i64) -> Result<(), sql::Error> {
-    let revoked = journal::Entry {
+    journal::write(tx, &[revoked(session, until)]).await
+}
+
+fn revoked(session: &str, until: i64) -> journal::Entry {
+    journal::Entry {
         topic: journal::FEED_ONLY,
         kind: "session.revoked",
         aggregate: session.to_owned(),
         version: 1,
         payload: serde_json::json!({ "session_id": session }),
         fact: Some(Fact::SessionRevoked { session: session.to_owned(), until }),
-    };
-    journal::write(tx, &[revoked]).await
+    }
 }
 
-/// Notes in the journal that a user logged in or out.
-pub async fn note(tx: &mut sql::Tx, kind: &'static str, user: &str, session: &str) -> Result<(), Problem> {
-    let entry = journal::Entry {
-        topic: journal::USER_EVENTS,
-        kind,
-        aggregate: user.to_owned(),
-        version: accounts::touch(tx, user).await?,
-        payload: serde_json::json!({ "user_id": user, "session_id": session }),
-        fact: None,
-    };
-    Ok(journal::write(tx, &[entry]).await?)
+/// What became of a session, for the journal.
+pub struct Note<'a> {
+    /// For example `user.login`.
+    pub kind: &'static str,
+    /// Whose it is.
+    pub user: &'a str,
+    /// Its id.
+    pub session: &'a str,
+}
+
+impl Note<'_> {
+    /// Writes it down, with where `request` came from.
+    pub async fn write(self, tx: &mut sql::Tx, request: &Request) -> Result<(), Problem> {
+        let Self { kind, user, session } = self;
+        let entry = journal::Entry {
+            topic: journal::USER_EVENTS,
+            kind,
+            aggregate: user.to_owned(),
+            version: accounts::touch(tx, user).await?,
+            payload: serde_json::json!({ "user_id": user, "session_id": session, "network": network::of(request) }),
+            fact: None,
+        };
+        Ok(journal::write(tx, &[entry]).await?)
+    }
 }

@@ -14,7 +14,7 @@ pub async fn ensure() -> Result<u32, Problem> {
     Ok(u32::from(key) + u32::from(admin))
 }
 
-/// `POST /api/auth/due`: the tick. Harmless whoever calls it.
+/// `POST /api/auth/due`: the tick.
 pub async fn due(_: Request) -> Answer {
     let done = ensure().await?;
     Response::json(200, &serde_json::json!({ "done": done }))

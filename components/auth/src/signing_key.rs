@@ -1,18 +1,12 @@
 //! The Ed25519 key that access tokens are signed with, and what such a token says.
 
 use crate::limits;
+use access_token::{AUDIENCE, ISSUER, TYPE};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-
-/// Who issues the tokens.
-pub const ISSUER: &str = "marquee";
-/// Whom they are for.
-pub const AUDIENCE: &str = "marquee-api";
-/// The header's `typ`: an access token (RFC 9068) and nothing else that this key may sign one day.
-pub const TYPE: &str = "at+jwt";
 
 /// Why there is no key. Never says what the key is.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

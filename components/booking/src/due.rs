@@ -8,8 +8,7 @@ use kit::{
 };
 use serde_json::json;
 
-/// `POST /api/bookings/due`: has the ledger tidy overdue holds, of so many events. It depends on stored deadlines only, so anybody may
-/// call it, however often.
+/// `POST /api/bookings/due`: has the ledger tidy overdue holds, of so many events. It depends on stored deadlines only.
 pub async fn run(_: Request) -> Answer {
     let mut tx = sql::read().await?;
     let events = store::overdue_events(&mut tx).await?;

@@ -21,7 +21,7 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
         .get("/api/events/:id/availability", availability::show)
         .post("/api/bookings", hold::create)
         .get("/api/bookings", list::mine)
-        .post("/api/bookings/due", due::run)
+        .host("/api/bookings/due", due::run)
         .get("/api/bookings/:id", show::one)
         .post("/api/bookings/:id/cancel", cancel::cancel)
 });

@@ -71,7 +71,7 @@ pub async fn show(request: Request) -> Answer {
     let event: Option<(String, String)> = tx.one("SELECT organiser_id, currency FROM events WHERE id = $1", params![id]).await?;
     let (organiser, currency) = event.ok_or_else(Problem::not_found)?;
     if !claims::may_organise(&mut tx, &claims.subject, &organiser).await? {
-        return Err(Problem::forbidden("You may not organise for this event's organiser."));
+        return Err(Problem::refused(claims.subject, "You may not organise for this event's organiser."));
     }
     let analytics = read(&mut tx, id, &currency).await?;
     tx.rollback().await?;

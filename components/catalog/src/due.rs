@@ -7,7 +7,7 @@ use crate::limits;
 use crate::steps::{self, Pending};
 use crate::store;
 
-/// `POST /api/events/due`: drives on what is pending. Anybody may ask; it does what would be done anyway, and only so much of it.
+/// `POST /api/events/due`: drives on what is pending, so much of it at a time.
 pub async fn tick(_: Request) -> Answer {
     let mut tx = sql::read().await?;
     let events = store::due(&mut tx, limits::DUE_EVENTS).await?;

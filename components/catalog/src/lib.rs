@@ -25,7 +25,7 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
     Router::new()
         .get("/api/events", read::list)
         .post("/api/events", write::create)
-        .post("/api/events/due", due::tick)
+        .host("/api/events/due", due::tick)
         .get("/api/events/:id", read::show)
         .get("/api/events/:id/analytics", analytics::show)
         .patch("/api/events/:id", write::change)

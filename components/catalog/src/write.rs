@@ -128,7 +128,7 @@ async fn look(request: &Request, user: &str, event: &str, wish: &Wish) -> Result
     let stored = store::load(&mut tx, event).await?.ok_or_else(Problem::not_found)?;
     let old = &stored.doc;
     if !claims::may_organise(&mut tx, user, &old.organiser_id).await? {
-        return Err(Problem::forbidden("You may not organise for this event's organiser."));
+        return Err(Problem::refused(user, "You may not organise for this event's organiser."));
     }
     let pending = stored.pending.as_deref().map(Pending::parse).transpose()?;
     if matches!(pending, Some(Pending::Step(_))) {
@@ -192,7 +192,7 @@ async fn check_organiser(tx: &mut Tx, user: &str, organiser: &str) -> Result<(),
     if claims::may_organise(tx, user, organiser).await? {
         Ok(())
     } else {
-        Err(Problem::forbidden("You may not organise for this organiser."))
+        Err(Problem::refused(user, "You may not organise for this organiser."))
     }
 }
 

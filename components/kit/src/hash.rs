@@ -23,6 +23,22 @@ pub fn base32(bytes: &[u8]) -> String {
     text
 }
 
+/// The bytes of [`base32`]'s text; none where it is not one, or not the one that these bytes have.
+pub fn from_base32(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() * 5 / 8);
+    let (mut buffer, mut bits) = (0u32, 0u32);
+    for letter in text.bytes() {
+        let five = u32::try_from(ALPHABET.iter().position(|known| *known == letter)?).ok()?;
+        buffer = (buffer << 5) | five;
+        bits += 5;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push(u8::try_from((buffer >> bits) & 0xff).ok()?);
+        }
+    }
+    (base32(&bytes) == text).then_some(bytes)
+}
+
 fn push(text: &mut String, five_bits: u32) {
     if let Some(letter) = ALPHABET.get((five_bits & 31) as usize) {
         text.push(char::from(*letter));
@@ -72,7 +88,7 @@ impl Randomness {
 }
 
 /// Random bytes from the host. A host without randomness is not one to go on with, so failing there traps.
-pub(crate) fn random<const N: usize>() -> [u8; N] {
+pub fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     fill(&mut bytes);
     bytes
@@ -98,6 +114,12 @@ mod tests {
         assert_eq!(base32(&[0xff]), "zw");
         assert_eq!(base32(&[0; 16]).len(), 26);
         assert!(base32(&[1, 2, 3, 4]) < base32(&[1, 2, 4, 0]));
+        for bytes in [&[][..], &[0], &[0xff; 32], b"marquee"] {
+            assert_eq!(from_base32(&base32(bytes)).as_deref(), Some(bytes));
+        }
+        for nonsense in ["z", "zz", "A0", "0i", "ü0"] {
+            assert_eq!(from_base32(nonsense), None, "{nonsense}");
+        }
     }
 
     #[test]

@@ -80,12 +80,14 @@ pub struct Problem {
     pub headers: Vec<(&'static str, String)>,
     /// For the log alone.
     pub log: Option<String>,
+    /// Who may not do this by their role: that goes into the journal.
+    pub refused: Option<String>,
 }
 
 impl Problem {
     /// A problem of this kind.
     pub fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), faults: Vec::new(), headers: Vec::new(), log: None }
+        Self { kind, detail: detail.into(), faults: Vec::new(), headers: Vec::new(), log: None, refused: None }
     }
 
     /// The request's own faults.
@@ -118,6 +120,13 @@ impl Problem {
     /// Not permitted.
     pub fn forbidden(detail: impl Into<String>) -> Self {
         Self::new(FORBIDDEN, detail)
+    }
+
+    /// This user's role does not permit it, and the audit log tells that they tried.
+    pub fn refused(user: impl Into<String>, detail: impl Into<String>) -> Self {
+        let mut problem = Self::forbidden(detail);
+        problem.refused = Some(user.into());
+        problem
     }
 
     /// Certainly not done; milliseconds after which to try again.

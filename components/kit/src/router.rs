@@ -1,6 +1,6 @@
 //! Methods and paths to handlers.
 
-use crate::{Answer, Problem, Request, Response, http::percent_decode, problem};
+use crate::{Answer, Problem, Request, Response, config, hash, http::percent_decode, network, problem, refusal};
 use bytes::Bytes;
 use http::Method;
 use http_body_util::Full;
@@ -49,6 +49,22 @@ impl Router {
         self.on(Method::POST, pattern, handler)
     }
 
+    /// Adds a POST route that only the host may ask for: to everybody else it is not there. The host says who it is with a secret of this process's
+    /// (the variable `host_secret`); where it has none, as under stock Spin, nobody asks.
+    pub fn host<F: Future<Output = Answer> + 'static>(
+        self,
+        pattern: &'static str,
+        handler: impl Fn(Request) -> F + Send + Sync + Clone + 'static,
+    ) -> Self {
+        self.post(pattern, move |request| {
+            let handler = handler.clone();
+            async move {
+                check_host(&request).await?;
+                handler(request).await
+            }
+        })
+    }
+
     /// Adds a PATCH route.
     pub fn patch<F: Future<Output = Answer> + 'static>(
         self,
@@ -92,6 +108,15 @@ impl Router {
     }
 }
 
+/// The header with which the host says that it is the host.
+const HOST_SECRET: &str = "marquee-host";
+
+async fn check_host(request: &Request) -> Result<(), Problem> {
+    let secret = config::optional("host_secret").await?.ok_or_else(Problem::not_found)?;
+    let said = request.header(HOST_SECRET).unwrap_or_default();
+    if hash::same_secret(said.as_bytes(), secret.as_bytes()) { Ok(()) } else { Err(Problem::not_found()) }
+}
+
 fn matches(pattern: &'static str, path: &str) -> Option<Parameters> {
     let mut parameters = Vec::new();
     let mut segments = path.split('/');
@@ -111,15 +136,24 @@ pub async fn serve(router: &Router, request: spin_sdk::http::Request) -> spin_sd
     let (parts, body) = request.into_parts();
     let head = parts.method == Method::HEAD;
     let method = if head { Method::GET } else { parts.method };
-    let request = Request::head(method, parts.uri.path(), parts.headers);
+    let client = network::client(&parts.headers);
+    let request = Request::head(method.clone(), parts.uri.path(), parts.headers);
     let request_id = request.request_id.clone();
     let answer = router.answer(request, parts.uri.query().unwrap_or_default(), body).await;
-    let response = answer.unwrap_or_else(|problem| {
-        if let Some(cause) = &problem.log {
-            log(&format!("{request_id} {}: {cause}", parts.uri.path()));
+    let response = match answer {
+        Ok(response) => response,
+        Err(mut problem) => {
+            let path = parts.uri.path();
+            if let Some(cause) = &problem.log {
+                log(&format!("{request_id} {path}: {cause}"));
+            }
+            if let Some(user) = problem.refused.take() {
+                let request_id = &request_id;
+                refusal::note(refusal::Refused { user, method: &method, path, client, request_id }).await;
+            }
+            problem.into_response(path, &request_id)
         }
-        problem.into_response(parts.uri.path(), &request_id)
-    });
+    };
     finish(response, head, request_id).into_http()
 }
 

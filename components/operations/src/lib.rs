@@ -29,7 +29,7 @@ async fn admins_only(tx: &mut Tx, user: &str) -> Result<(), Problem> {
     if claims::roles(tx, user).await?.iter().any(|role| role == "admin") {
         return Ok(());
     }
-    Err(Problem::forbidden("Only an admin may see or do this."))
+    Err(Problem::refused(user, "Only an admin may see or do this."))
 }
 
 /// What is said of a region that there is not, or that the node asked knows nothing of.

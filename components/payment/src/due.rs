@@ -4,8 +4,7 @@ use crate::{domain, domain::Driver, drive, limits, refunds, show, store};
 use kit::{Answer, Problem, Request, Response, sql, time};
 use serde_json::json;
 
-/// `POST /api/payments/due`: moves payments and refunds on whose time has come, so many of each. It depends on stored times only, so
-/// anybody may call it, however often.
+/// `POST /api/payments/due`: moves payments and refunds on whose time has come, so many of each. It depends on stored times only.
 pub async fn run(_: Request) -> Answer {
     let until = time::now() + limits::DUE_TIME;
     let mut done = 0;

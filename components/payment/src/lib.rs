@@ -28,7 +28,7 @@ use std::sync::LazyLock;
 static ROUTES: LazyLock<Router> = LazyLock::new(|| {
     Router::new()
         .post("/api/payments", pay::create)
-        .post("/api/payments/due", due::run)
+        .host("/api/payments/due", due::run)
         .post("/api/payments/webhooks/:provider", webhook::receive)
         .get("/api/payments/sandbox/:id", provider::sandbox::page::show)
         .post("/api/payments/sandbox/:id", provider::sandbox::page::decide)

@@ -72,7 +72,10 @@ async fn permitted(tx: &mut Tx, id: &str, person: &str) -> Result<Payment, Probl
     if claims::may_organise(tx, person, &organiser).await? {
         Ok(payment)
     } else if payment.person == person {
-        Err(Problem::forbidden("Only the event's organiser can refund a payment. To give your tickets back, cancel the booking."))
+        Err(Problem::refused(
+            person,
+            "Only the event's organiser can refund a payment. To give your tickets back, cancel the booking.",
+        ))
     } else {
         Err(Problem::not_found())
     }

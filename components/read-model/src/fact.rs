@@ -26,6 +26,9 @@ pub enum Fact {
         kid: String,
         /// Ed25519, 32 bytes, base64url without padding.
         public_key: String,
+        /// Until when it is trusted, microseconds: it was retired, or revoked. Absent: until something else is said. The earlier of two is true.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<i64>,
     },
 }
 

@@ -268,7 +268,7 @@ pub(crate) mod tests {
         let mut model = ReadModel::default();
         for fact in [
             Fact::Event(EventDoc { status: EventStatus::Draft, ..event("a") }),
-            Fact::Key { kid: "k".to_owned(), public_key: "x".to_owned() },
+            Fact::Key { kid: "k".to_owned(), public_key: "x".to_owned(), until: None },
             Fact::SessionRevoked { session: "s".to_owned(), until: 1 },
         ] {
             assert!(!model.apply(fact));
@@ -307,7 +307,10 @@ pub(crate) mod tests {
     #[test]
     fn facts_as_json() {
         for (json, fact) in [
-            (r#"{"kind":"key","kid":"k","public_key":"x"}"#, Fact::Key { kid: "k".to_owned(), public_key: "x".to_owned() }),
+            (
+                r#"{"kind":"key","kid":"k","public_key":"x"}"#,
+                Fact::Key { kid: "k".to_owned(), public_key: "x".to_owned(), until: None },
+            ),
             (r#"{"kind":"session_revoked","session":"s","until":5}"#, Fact::SessionRevoked { session: "s".to_owned(), until: 5 }),
             (
                 r#"{"kind":"availability","event_id":"a","version":7,"open":true,"sales_until":2000,"lines":[{"ticket_type":"a_t0","capacity":10,"available":3}]}"#,

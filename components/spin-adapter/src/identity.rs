@@ -1,15 +1,19 @@
 //! `marquee:edge/identity` from the tables of `auth`.
 
+use access_token::{PublicKey, Verifier};
 use kit::sql::Tx;
-use kit::{Problem, params, router, sql, time};
+use kit::{Problem, params, router, sql};
+use std::sync::LazyLock;
 
 use crate::bindings::exports::marquee::edge::identity::Guest;
 use crate::bindings::exports::marquee::edge::types::{Claims, Refusal};
-use crate::{Adapter, limits, token};
+use crate::{Adapter, limits};
+
+static VERIFIER: LazyLock<Verifier> = LazyLock::new(Verifier::default);
 
 impl Guest for Adapter {
     async fn verify(token: String) -> Result<Claims, Refusal> {
-        let kid = token::key_id(&token).ok_or(Refusal::Invalid)?;
+        let kid = access_token::key_id(&token).ok_or(Refusal::Invalid)?;
         let known = look_up(&kid).await.map_err(|problem| {
             router::log(&format!("identity: {}", problem.log.unwrap_or(problem.detail)));
             Refusal::Unavailable(limits::RETRY_MILLISECONDS)
@@ -17,22 +21,33 @@ impl Guest for Adapter {
         let Some((mut tx, public_key)) = known else {
             return Err(Refusal::Invalid);
         };
-        let claims = token::verify(&token, &public_key, time::now()).map_err(|refusal| match refusal {
-            token::Refusal::Invalid => Refusal::Invalid,
-            token::Refusal::Expired => Refusal::Expired,
-        })?;
-        if is_over(&mut tx, &claims.sid).await? {
+        let key = PublicKey::parse(&public_key).ok_or(Refusal::Invalid)?;
+        let claims = VERIFIER.verify(&token, &key)?;
+        access_token::judge(claims.expires_at, kit::time::now())?;
+        if is_over(&mut tx, &claims.session).await? {
             return Err(Refusal::Revoked);
         }
-        let expires_at = claims.expires_at();
-        Ok(Claims { subject: claims.sub, session: claims.sid, roles: claims.roles, expires_at })
+        let access_token::Claims { subject, session, roles, expires_at } = claims;
+        Ok(Claims { subject, session, roles, expires_at })
     }
 }
 
-/// The key's public part, with the transaction to go on in.
+impl From<access_token::Refusal> for Refusal {
+    fn from(refusal: access_token::Refusal) -> Self {
+        match refusal {
+            access_token::Refusal::Invalid => Self::Invalid,
+            access_token::Refusal::Expired => Self::Expired,
+        }
+    }
+}
+
+/// The public part of a key that is still trusted, with the transaction to go on in.
 async fn look_up(kid: &str) -> Result<Option<(Tx, String)>, Problem> {
     let mut tx = sql::read().await?;
-    let row: Option<(String,)> = tx.one("SELECT public_key FROM signing_keys WHERE kid = $1", params![kid]).await?;
+    let now = tx.now();
+    let row: Option<(String,)> = tx
+        .one("SELECT public_key FROM signing_keys WHERE kid = $1 AND (ends_at IS NULL OR ends_at > $2)", params![kid, now])
+        .await?;
     Ok(row.map(|(public_key,)| (tx, public_key)))
 }
 

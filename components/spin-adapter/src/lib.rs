@@ -7,7 +7,6 @@ mod catalog;
 mod identity;
 mod limits;
 mod replica;
-mod token;
 
 mod bindings {
     #![allow(missing_docs, reason = "generated; documented in wit/marquee-edge")]

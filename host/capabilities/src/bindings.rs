@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     identity::Identity, kafka::Producer, key_value::KeyValueStores, ledger::Ledger, mail::Mailer, outbound_http::OutboundHttp,
-    postgres::PostgresPools, redis::RedisConnections, replica::Replica, sqlite::SqliteDatabases,
+    passwords::PasswordHasher, postgres::PostgresPools, redis::RedisConnections, replica::Replica, sqlite::SqliteDatabases,
 };
 
 /// What a role has to offer to its components; what a component may use of it, its [`Grants`](crate::Grants) say.
@@ -33,4 +33,6 @@ pub struct Bindings {
     pub producer: Option<Arc<dyn Producer>>,
     /// `marquee:mail/mailer`; nothing here: `unavailable`.
     pub mailer: Option<Arc<dyn Mailer>>,
+    /// `marquee:passwords/hasher`; nothing here: `unavailable`.
+    pub passwords: Option<PasswordHasher>,
 }

@@ -18,6 +18,7 @@
 //! | [`replica`], [`identity`] | `marquee:edge` | the traits [`replica::Replica`], [`identity::Identity`], over the types in [`edge`] |
 //! | [`kafka`] | `marquee:kafka/producer` | the trait [`kafka::Producer`] |
 //! | [`mail`] | `marquee:mail/mailer` | the trait [`mail::Mailer`] |
+//! | [`passwords`] | `marquee:passwords/hasher` | [`passwords::PasswordHasher`]: threads of its own |
 //!
 //! [`ledger_component`] and [`consumer_component`] go the other way: they call what the component `ledger`, and one that takes Kafka's records,
 //! export.
@@ -51,6 +52,7 @@ mod link;
 pub mod mail;
 mod memory;
 pub mod outbound_http;
+pub mod passwords;
 mod percent;
 pub mod postgres;
 pub mod redis;

@@ -150,3 +150,10 @@ pub const KAFKA_RECORDS: usize = 1_000;
 pub const KAFKA_RECORD_BYTES: usize = 1_000_000;
 /// When to try again where a role lacks what was asked for, in milliseconds.
 pub const RETRY_AFTER_MS: u32 = 1_000;
+
+/// Threads that hash passwords. One is some 50 logins a second; more would take more from those that serve.
+pub const HASHING_THREADS: usize = 1;
+/// Passwords that wait for them: a second or two. Who comes then had better ask again later.
+pub const HASHING_QUEUE: usize = 64;
+/// By how much everybody else goes first: 0 as all, 19 last.
+pub const HASHING_NICENESS: i32 = 10;

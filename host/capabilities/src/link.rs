@@ -39,6 +39,7 @@ pub fn add_to_linker(linker: &mut Linker<InstanceState>, set: LinkSet) -> wasmti
         marquee::kafka::types::add_to_linker::<_, Host>(linker, |state| state)?;
         marquee::kafka::producer::add_to_linker::<_, Host>(linker, |state| state)?;
         marquee::mail::mailer::add_to_linker::<_, Host>(linker, |state| state)?;
+        marquee::passwords::hasher::add_to_linker::<_, Host>(linker, |state| state)?;
     }
     Ok(())
 }
@@ -114,6 +115,7 @@ mod tests {
                 ("marquee:edge/identity@0.1.0", "verify", ours),
                 ("marquee:kafka/producer@0.1.0", "send", ours),
                 ("marquee:mail/mailer@0.1.0", "send", ours),
+                ("marquee:passwords/hasher@0.1.0", "verify", ours),
             ] {
                 // A function that is there cannot be given again.
                 let again = linker.instance(interface).and_then(|mut instance| instance.func_wrap(function, |_, (): ()| Ok(())));

@@ -5,7 +5,7 @@
 #[allow(missing_docs, clippy::all)]
 pub(crate) mod own {
     wasmtime::component::bindgen!({
-        path: ["../../wit/marquee-booking", "../../wit/marquee-edge", "../../wit/marquee-kafka", "../../wit/marquee-mail"],
+        path: ["../../wit/marquee-booking", "../../wit/marquee-edge", "../../wit/marquee-kafka", "../../wit/marquee-mail", "../../wit/marquee-passwords"],
         inline: "
             package marquee:host;
             world imports {
@@ -14,6 +14,7 @@ pub(crate) mod own {
                 import marquee:edge/identity@0.1.0;
                 import marquee:kafka/producer@0.1.0;
                 import marquee:mail/mailer@0.1.0;
+                import marquee:passwords/hasher@0.1.0;
             }
         ",
         world: "marquee:host/imports",

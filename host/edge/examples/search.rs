@@ -38,7 +38,11 @@ impl Source for Script {
         Box::pin(async move {
             let (facts, batches) = taken.ok_or(feed::Error::Ended)?;
             let batches = futures::stream::unfold(batches, |mut batches| async { Some((Ok(batches.recv().await?), batches)) });
-            let key = Fact::Key { kid: "k1".to_owned(), public_key: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo".to_owned() };
+            let key = Fact::Key {
+                kid: "k1".to_owned(),
+                public_key: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo".to_owned(),
+                until: None,
+            };
             let facts = facts.into_iter().chain([key]).collect();
             Ok(Subscription { snapshot: Some(Snapshot { epoch: "e".into(), position: 1, facts }), batches: batches.boxed() })
         })
@@ -167,7 +171,7 @@ async fn measure(events: usize) -> Result<(), Box<dyn Error>> {
     let (load_model, with_model) = (began.elapsed(), memory());
     let (sender, batches) = mpsc::channel(4);
     let began = Instant::now();
-    let (replica, identity, stop) = (Replica::new(["eu"]), Identity::default(), CancellationToken::new());
+    let (replica, identity, stop) = (Replica::new(["eu"]), Identity::new("eu"), CancellationToken::new());
     let source = Arc::new(Script(Mutex::new(Some((facts, batches)))));
     let follower = Follower::new("edge-0", "eu", source, &replica, &identity);
     let following = tokio::spawn(follower.run(stop.clone()));

@@ -28,7 +28,7 @@ struct Keys;
 
 impl Source for Keys {
     fn open(&self, _cursor: Option<Cursor>) -> BoxFuture<'_, Result<Subscription, feed::Error>> {
-        let key = Fact::Key { kid: "k1".to_owned(), public_key: PUBLIC.to_owned() };
+        let key = Fact::Key { kid: "k1".to_owned(), public_key: PUBLIC.to_owned(), until: None };
         let snapshot = Snapshot { epoch: "e".into(), position: 0, facts: vec![key] };
         let opened = Subscription { snapshot: Some(snapshot), batches: futures::stream::pending().boxed() };
         Box::pin(std::future::ready(Ok(opened)))
@@ -52,7 +52,7 @@ fn tokens() -> Result<Vec<String>, Box<dyn Error>> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let (identity, stop) = (Identity::default(), CancellationToken::new());
+    let (identity, stop) = (Identity::new("eu"), CancellationToken::new());
     let follower = Follower::new("edge-0", "eu", Arc::new(Keys), &Replica::new(["eu"]), &identity);
     let following = tokio::spawn(follower.run(stop.clone()));
     while !identity.ready() {

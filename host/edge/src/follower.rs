@@ -205,7 +205,7 @@ mod tests {
         entries.reverse();
         let script = Arc::new(Script { entries: Mutex::new(entries), cursors: Mutex::default() });
         let (replica, stop) = (Replica::new(["eu"]), CancellationToken::new());
-        let follower = Follower::new("edge-0", "eu", Arc::clone(&script) as Arc<dyn Source>, &replica, &Identity::default());
+        let follower = Follower::new("edge-0", "eu", Arc::clone(&script) as Arc<dyn Source>, &replica, &Identity::new("eu"));
         let task = tokio::spawn(follower.run(stop.clone()));
         (replica, script, stop, task)
     }

@@ -1,48 +1,48 @@
 //! Who a token speaks for, by public keys alone: `marquee:edge/identity`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use access_token::{PublicKey, Verifier};
 use capabilities::edge::{Claims, Refusal};
 use futures::future::BoxFuture;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use read_model::Fact;
-use serde::Deserialize;
 use telemetry::{Finding, Health, Needed};
 
 use crate::clock;
 use crate::limits;
 use crate::tokens::{self, Tokens, Verified};
 
-/// Who issues the tokens.
-const ISSUER: &str = "marquee";
-/// Whom they are for.
-const AUDIENCE: &str = "marquee-api";
-/// The header's `typ`: no other token signed with the same key passes for one (RFC 9068).
-const TYPE: &str = "at+jwt";
-
-/// Public keys and revoked sessions, from the feeds of all regions that a node follows: each repeats what the region of the accounts says. Cheap to
-/// clone; clones are one.
+/// Public keys from the feed of the region that keeps the accounts, and no other's: a key speaks for everybody. Revoked sessions from the feeds of all
+/// regions that a node follows, since each repeats what that one says, and to refuse is safe. Cheap to clone; clones are one.
 #[derive(Clone)]
 pub struct Identity(Arc<Inner>);
 
 struct Inner {
+    /// The region whose keys are believed.
+    accounts: Arc<str>,
     known: RwLock<Known>,
-    validation: Validation,
+    verifier: Verifier,
     tokens: Tokens,
 }
 
 #[derive(Default)]
 struct Known {
-    /// A snapshot has been there: before that, a session that is not known to be revoked may well be.
+    /// A snapshot of the accounts has been there: before that, a session that is not known to be revoked may well be.
     complete: bool,
-    /// By region, then by id: a snapshot replaces those of its region.
-    keys: BTreeMap<Arc<str>, HashMap<String, DecodingKey>>,
+    /// By id. A key that has ended stays, so that it does not come back by what was said of it earlier; until another needs its place.
+    keys: HashMap<String, Key>,
     /// Grows with every change of the keys: what was verified with others is verified again.
     keys_changed: u64,
     /// Session id to when it may be forgotten, microseconds. What was revoked stays so, whichever region said it: only time undoes it.
     revoked: HashMap<String, i64>,
     since_tidied: usize,
+}
+
+struct Key {
+    public: PublicKey,
+    /// Trusted until then, microseconds.
+    until: i64,
 }
 
 /// The feed says more than this node may hold.
@@ -62,33 +62,24 @@ impl std::fmt::Debug for Identity {
     }
 }
 
-impl Default for Identity {
-    fn default() -> Self {
-        let mut validation = Validation::new(Algorithm::EdDSA);
-        validation.set_issuer(&[ISSUER]);
-        validation.set_audience(&[AUDIENCE]);
-        validation.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
-        // Checked here, to the microsecond and without leeway, as everywhere else.
-        validation.validate_exp = false;
-        Self(Arc::new(Inner { known: RwLock::default(), validation, tokens: Tokens::default() }))
-    }
-}
-
-#[derive(Deserialize)]
-struct Token {
-    sub: String,
-    sid: String,
-    roles: Vec<String>,
-    /// Seconds.
-    exp: i64,
-}
-
 impl Identity {
+    /// Believes the keys of `accounts`, the region that keeps the accounts. A region's own node believes its own region, whose database it is;
+    /// that has them from the accounts.
+    #[must_use]
+    pub fn new(accounts: &str) -> Self {
+        Self(Arc::new(Inner {
+            accounts: accounts.into(),
+            known: RwLock::default(),
+            verifier: Verifier::default(),
+            tokens: Tokens::default(),
+        }))
+    }
+
     /// Whether it has keys and revocations, without which it can verify nothing.
     #[must_use]
     pub fn ready(&self) -> bool {
         let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.complete && known.has_keys()
+        known.complete && known.has_keys(clock::now())
     }
 
     /// Registers what can be said about it, for the node of this name: it is ready once it can verify.
@@ -99,18 +90,20 @@ impl Identity {
         });
     }
 
-    /// Takes in a region's snapshot: its keys replace those known of it. Who keeps no accounts repeats a revocation before the key of its token, so
-    /// that keys that are there come with what was revoked.
+    /// Takes in a region's snapshot: the keys of the accounts' region replace those that were known.
     pub(crate) fn replace(&self, region: &str, facts: &[Fact]) -> Result<(), Full> {
         let now = clock::now();
         let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
         known.tidy(now);
-        known.keys.remove(region);
-        known.keys_changed += 1;
-        for fact in facts {
-            known.apply(region, fact, now)?;
+        let accounts = region == &*self.0.accounts;
+        if accounts {
+            known.keys.clear();
+            known.keys_changed += 1;
         }
-        known.complete = true;
+        for fact in facts {
+            known.apply(accounts, fact, now)?;
+        }
+        known.complete |= accounts;
         Ok(())
     }
 
@@ -120,8 +113,9 @@ impl Identity {
             return Ok(());
         }
         let now = clock::now();
+        let accounts = region == &*self.0.accounts;
         let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
-        facts.iter().try_for_each(|fact| known.apply(region, fact, now))
+        facts.iter().try_for_each(|fact| known.apply(accounts, fact, now))
     }
 
     /// Whose token it is, if it is good.
@@ -132,66 +126,59 @@ impl Identity {
 
     /// What a token says at `now`, microseconds. Whether it has ended or was revoked is looked at every time; its signature once.
     fn check(&self, token: &str, now: i64) -> Result<Claims, Refusal> {
-        if token.len() > limits::TOKEN_BYTES {
+        if token.len() > access_token::limits::TOKEN_BYTES {
             return Err(Refusal::Invalid);
         }
         let digest = tokens::digest(token);
-        if let Some(Verified { claims, keys }) = self.0.tokens.get(&digest)
-            && let Some(judged) = self.judge(&claims, keys, now)
+        if let Some(verified) = self.0.tokens.get(&digest)
+            && let Some(judged) = self.judge(&verified, now)
         {
-            return judged.map(|()| claims);
+            return judged.map(|()| verified.claims);
         }
-        let verified = self.verify(token)?;
+        let verified = self.verify(token, now)?;
         self.0.tokens.put(digest, verified.clone());
-        let Verified { claims, keys } = verified;
         // The keys may have changed since: then it is no longer known that it is good.
-        self.judge(&claims, keys, now).unwrap_or(Err(Refusal::Unavailable(limits::RETRY_MS)))?;
-        Ok(claims)
+        self.judge(&verified, now).unwrap_or(Err(Refusal::Unavailable(limits::RETRY_MS)))?;
+        Ok(verified.claims)
     }
 
-    /// Whether claims that were good with these keys still are; none: the keys are others now.
-    fn judge(&self, claims: &Claims, keys: u64, now: i64) -> Option<Result<(), Refusal>> {
+    /// Whether what was good with these keys still is; none: the keys are others now.
+    fn judge(&self, verified: &Verified, now: i64) -> Option<Result<(), Refusal>> {
         let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
-        if known.keys_changed != keys {
+        if known.keys_changed != verified.keys {
             return None;
         }
-        Some(if claims.expires_at <= now {
-            Err(Refusal::Expired)
-        } else if known.revoked.contains_key(&claims.session) {
-            Err(Refusal::Revoked)
-        } else {
-            Ok(())
+        let claims = &verified.claims;
+        Some(match access_token::judge(claims.expires_at, now) {
+            Err(access_token::Refusal::Invalid) => Err(Refusal::Invalid),
+            Err(access_token::Refusal::Expired) => Err(Refusal::Expired),
+            Ok(()) if verified.key_until <= now => Err(Refusal::Invalid),
+            Ok(()) if known.revoked.contains_key(&claims.session) => Err(Refusal::Revoked),
+            Ok(()) => Ok(()),
         })
     }
 
     /// Checks everything about a token that stays as it is.
-    fn verify(&self, token: &str) -> Result<Verified, Refusal> {
-        let header = decode_header(token).map_err(|_| Refusal::Invalid)?;
-        if header.alg != Algorithm::EdDSA || header.typ.as_deref() != Some(TYPE) || header.crit.is_some() {
-            return Err(Refusal::Invalid);
-        }
-        let kid = header.kid.ok_or(Refusal::Invalid)?;
-        let (key, keys) = {
+    fn verify(&self, token: &str, now: i64) -> Result<Verified, Refusal> {
+        let kid = access_token::key_id(token).ok_or(Refusal::Invalid)?;
+        let (key, key_until, keys) = {
             let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
-            if !known.complete || !known.has_keys() {
+            if !known.complete || !known.has_keys(now) {
                 return Err(Refusal::Unavailable(limits::RETRY_MS));
             }
-            (known.key(&kid).cloned().ok_or(Refusal::Invalid)?, known.keys_changed)
+            let key = known.keys.get(&kid).filter(|key| key.until > now).ok_or(Refusal::Invalid)?;
+            (key.public.clone(), key.until, known.keys_changed)
         };
         // Not under the lock: this is the dear part.
-        let token = decode::<Token>(token, &key, &self.0.validation).map_err(|_| Refusal::Invalid)?.claims;
-        let expires_at = token.exp.saturating_mul(1_000_000);
-        Ok(Verified { claims: Claims { subject: token.sub, session: token.sid, roles: token.roles, expires_at }, keys })
+        let claims = self.0.verifier.verify(token, &key).map_err(|_| Refusal::Invalid)?;
+        let access_token::Claims { subject, session, roles, expires_at } = claims;
+        Ok(Verified { claims: Claims { subject, session, roles, expires_at }, keys, key_until })
     }
 }
 
 impl Known {
-    fn has_keys(&self) -> bool {
-        self.keys.values().any(|keys| !keys.is_empty())
-    }
-
-    fn key(&self, kid: &str) -> Option<&DecodingKey> {
-        self.keys.values().find_map(|keys| keys.get(kid))
+    fn has_keys(&self, now: i64) -> bool {
+        self.keys.values().any(|key| key.until > now)
     }
 
     /// Forgets what says nothing any more.
@@ -200,18 +187,27 @@ impl Known {
         self.revoked.retain(|_, until| *until > now);
     }
 
-    fn apply(&mut self, region: &str, fact: &Fact, now: i64) -> Result<(), Full> {
+    /// Applies a fact; `accounts`: of the region that keeps the accounts.
+    fn apply(&mut self, accounts: bool, fact: &Fact, now: i64) -> Result<(), Full> {
         match fact {
-            Fact::Key { kid, public_key } => {
-                let Ok(key) = DecodingKey::from_ed_components(public_key) else {
+            Fact::Key { kid, public_key, until } if accounts => {
+                let Some(public) = PublicKey::parse(public_key) else {
                     tracing::error!(kid, "a public key of the feed is not one");
                     return Ok(());
                 };
-                let keys = self.keys.entry(region.into()).or_default();
-                if keys.len() >= limits::KEYS && !keys.contains_key(kid) {
-                    return Err(Full::Keys);
+                let until = until.unwrap_or(i64::MAX);
+                if let Some(known) = self.keys.get_mut(kid) {
+                    // What ends a key has the last word, in whatever order both are said.
+                    known.until = known.until.min(until);
+                } else {
+                    if self.keys.len() >= limits::KEYS {
+                        self.keys.retain(|_, key| key.until > now);
+                    }
+                    if self.keys.len() >= limits::KEYS {
+                        return Err(Full::Keys);
+                    }
+                    self.keys.insert(kid.clone(), Key { public, until });
                 }
-                keys.insert(kid.clone(), key);
                 self.keys_changed += 1;
             }
             Fact::SessionRevoked { session, until } if *until > now => {
@@ -224,7 +220,7 @@ impl Known {
                 }
                 self.revoked.insert(session.clone(), *until);
             }
-            Fact::SessionRevoked { .. } | Fact::Event(_) | Fact::Availability(_) => {}
+            Fact::Key { .. } | Fact::SessionRevoked { .. } | Fact::Event(_) | Fact::Availability(_) => {}
         }
         Ok(())
     }
@@ -239,149 +235,172 @@ impl capabilities::identity::Identity for Identity {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jsonwebtoken::{EncodingKey, Header, encode};
+    use access_token::{AUDIENCE, ISSUER, TYPE};
+    use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
     use serde_json::{Value, json};
 
     /// RFC 8032, section 7.1, tests 1 and 2: the seed in PKCS#8 DER, and public keys.
     const SEED: &str = "302e020100300506032b6570042204209d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
     const PUBLIC: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
     const OTHER: &str = "PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw";
-    const NOW: i64 = 1_790_000_000_000_000;
+    const SECOND: i64 = 1_000_000;
 
-    fn sign(header: &Header, claims: &Value) -> String {
+    /// A token of session `eu_s` that key `k1` has just signed, and when.
+    fn token() -> (String, i64) {
         let der: Vec<u8> = (0..SEED.len()).step_by(2).map(|at| u8::from_str_radix(&SEED[at..at + 2], 16).unwrap()).collect();
-        encode(header, claims, &EncodingKey::from_ed_der(&der)).unwrap()
+        let header = Header { typ: Some(TYPE.to_owned()), kid: Some("k1".to_owned()), ..Header::new(Algorithm::EdDSA) };
+        let now = clock::now() / SECOND;
+        let claims: Value = json!({"iss": ISSUER, "aud": AUDIENCE, "sub": "eu_u", "sid": "eu_s", "roles": ["user"], "iat": now, "exp": now + 900});
+        (encode(&header, &claims, &EncodingKey::from_ed_der(&der)).unwrap(), now * SECOND)
     }
 
-    fn header() -> Header {
-        Header { typ: Some(TYPE.to_owned()), kid: Some("k1".to_owned()), ..Header::new(Algorithm::EdDSA) }
-    }
-
-    fn claims() -> Value {
-        json!({"iss": ISSUER, "aud": AUDIENCE, "sub": "eu_u", "sid": "eu_s", "roles": ["user"], "iat": NOW / 1_000_000, "exp": NOW / 1_000_000 + 900})
-    }
-
-    fn without(name: &str) -> Value {
-        let mut claims = claims();
-        claims.as_object_mut().unwrap().remove(name);
-        claims
-    }
-
-    fn with(name: &str, value: Value) -> Value {
-        let mut claims = claims();
-        claims[name] = value;
-        claims
+    fn key_of(kid: &str, public_key: &str, until: Option<i64>) -> Fact {
+        Fact::Key { kid: kid.to_owned(), public_key: public_key.to_owned(), until }
     }
 
     fn key(public_key: &str) -> Fact {
-        Fact::Key { kid: "k1".to_owned(), public_key: public_key.to_owned() }
+        key_of("k1", public_key, None)
+    }
+
+    fn revoked(session: &str) -> Fact {
+        Fact::SessionRevoked { session: session.to_owned(), until: clock::now() + 900 * SECOND }
     }
 
     fn identity() -> Identity {
-        let identity = Identity::default();
+        let identity = Identity::new("eu");
         identity.replace("eu", &[key(PUBLIC)]).unwrap();
         identity
     }
 
     #[test]
     fn a_good_token_speaks_until_it_ends() {
-        let (identity, token) = (identity(), sign(&header(), &claims()));
-        let end = NOW + 900_000_000;
-        let read = identity.check(&token, end - 1).unwrap();
-        assert_eq!((read.subject.as_str(), read.session.as_str(), read.expires_at), ("eu_u", "eu_s", end));
-        assert_eq!(identity.check(&token, end), Err(Refusal::Expired));
+        let (identity, (token, now)) = (identity(), token());
+        let end = now + 900 * SECOND;
+        // Twice: from its signature, and remembered.
+        for _ in 0..2 {
+            let read = identity.check(&token, end - 1).unwrap();
+            assert_eq!((read.subject.as_str(), read.session.as_str(), read.expires_at), ("eu_u", "eu_s", end));
+            assert_eq!(identity.check(&token, end), Err(Refusal::Expired));
+            // A clock so far behind cannot tell what was issued.
+            assert_eq!(identity.check(&token, now - 3600 * SECOND), Err(Refusal::Invalid));
+        }
     }
 
     #[test]
-    fn others_are_refused() {
-        let good = sign(&header(), &claims());
-        let (signed, signature) = good.rsplit_once('.').unwrap();
-        let other = sign(&header(), &with("sub", json!("eu_v")));
-        let swapped = format!("{}.{signature}", other.rsplit_once('.').unwrap().0);
-        for (name, token) in [
-            ("empty", String::new()),
-            ("nonsense", "a.b.c".to_owned()),
-            ("unsigned", format!("{signed}.")),
-            ("another body", swapped),
-            ("too long", format!("{good}{}", "A".repeat(limits::TOKEN_BYTES))),
-            ("no type", sign(&Header { typ: None, ..header() }, &claims())),
-            ("another type", sign(&Header { typ: Some("JWT".to_owned()), ..header() }, &claims())),
-            ("no key id", sign(&Header { kid: None, ..header() }, &claims())),
-            ("an unknown key id", sign(&Header { kid: Some("k2".to_owned()), ..header() }, &claims())),
-            ("another issuer", sign(&header(), &with("iss", json!("x")))),
-            ("another audience", sign(&header(), &with("aud", json!("x")))),
-            ("no subject", sign(&header(), &without("sub"))),
-            ("no session", sign(&header(), &without("sid"))),
-            ("no issuer", sign(&header(), &without("iss"))),
-            ("no audience", sign(&header(), &without("aud"))),
-            ("no end", sign(&header(), &without("exp"))),
-        ] {
-            assert_eq!(identity().check(&token, NOW), Err(Refusal::Invalid), "{name}");
+    fn forged_tokens_are_refused() {
+        let (good, now) = token();
+        for (keys, forged) in
+            [(key(OTHER), good.clone()), (key_of("k2", PUBLIC, None), good.clone()), (key(PUBLIC), format!("{good}x"))]
+        {
+            let identity = Identity::new("eu");
+            identity.replace("eu", &[keys]).unwrap();
+            assert_eq!(identity.check(&forged, now), Err(Refusal::Invalid));
         }
-        let forged = Identity::default();
-        forged.replace("eu", &[key(OTHER)]).unwrap();
-        assert_eq!(forged.check(&good, NOW), Err(Refusal::Invalid));
+        let long = format!("{good}{}", "A".repeat(access_token::limits::TOKEN_BYTES));
+        assert_eq!(identity().check(&long, now), Err(Refusal::Invalid));
     }
 
     #[test]
     fn nothing_is_verified_before_keys_and_revocations_are_there() {
-        let (identity, token) = (Identity::default(), sign(&header(), &claims()));
+        let (identity, (token, now)) = (Identity::new("eu"), token());
         identity.apply("eu", &[key(PUBLIC)]).unwrap();
         assert!(!identity.ready());
-        assert!(matches!(identity.check(&token, NOW), Err(Refusal::Unavailable(_))));
+        assert!(matches!(identity.check(&token, now), Err(Refusal::Unavailable(_))));
         identity.replace("eu", &[]).unwrap();
         assert!(!identity.ready());
         identity.apply("eu", &[key(PUBLIC)]).unwrap();
         assert!(identity.ready());
-        assert!(identity.check(&token, NOW).is_ok());
+        assert!(identity.check(&token, now).is_ok());
     }
 
     #[test]
-    fn any_region_may_bring_keys_and_revocations() {
-        let (identity, token) = (Identity::default(), sign(&header(), &claims()));
-        // One that has not heard of the accounts yet: nothing can be verified with that.
-        identity.replace("us", &[]).unwrap();
-        assert!(!identity.ready());
-        let until = clock::now() + 900_000_000;
+    fn a_region_that_does_not_keep_the_accounts_cannot_make_anybody_believe_its_keys() {
+        let (identity, (token, now)) = (Identity::new("eu"), token());
         identity.replace("us", &[key(PUBLIC)]).unwrap();
-        assert!(identity.ready() && identity.check(&token, NOW).is_ok());
-        identity.replace("eu", &[key(PUBLIC), Fact::SessionRevoked { session: "eu_s".to_owned(), until }]).unwrap();
-        assert_eq!(identity.check(&token, NOW), Err(Refusal::Revoked));
-        // What the other has not heard yet stays revoked; a key is good while anybody has it.
+        identity.apply("us", &[key(PUBLIC)]).unwrap();
+        assert!(!identity.ready());
+        assert!(matches!(identity.check(&token, now), Err(Refusal::Unavailable(_))));
+        identity.replace("eu", &[key_of("k2", OTHER, None)]).unwrap();
+        identity.replace("us", &[key(PUBLIC)]).unwrap();
+        assert_eq!(identity.check(&token, now), Err(Refusal::Invalid));
+        // Nor can it take theirs away.
+        identity.replace("eu", &[key(PUBLIC)]).unwrap();
         identity.replace("us", &[]).unwrap();
-        assert_eq!(identity.check(&token, NOW), Err(Refusal::Revoked));
-        identity.replace("eu", &[]).unwrap();
+        identity.apply("us", &[key_of("k1", PUBLIC, Some(0))]).unwrap();
+        assert!(identity.check(&token, now).is_ok());
+    }
+
+    #[test]
+    fn a_revoked_session_is_refused_whichever_region_says_it() {
+        for region in ["eu", "us"] {
+            let (identity, (token, now)) = (identity(), token());
+            identity.apply(region, &[revoked("eu_other")]).unwrap();
+            assert!(identity.check(&token, now).is_ok());
+            identity.apply(region, &[revoked("eu_s")]).unwrap();
+            assert_eq!(identity.check(&token, now), Err(Refusal::Revoked));
+            // What another has not heard yet stays revoked.
+            identity.replace("eu", &[key(PUBLIC)]).unwrap();
+            identity.replace("us", &[]).unwrap();
+            assert_eq!(identity.check(&token, now), Err(Refusal::Revoked));
+        }
+    }
+
+    #[test]
+    fn a_revoked_keys_tokens_are_refused_and_the_key_does_not_come_back() {
+        let (identity, (token, now)) = (identity(), token());
+        assert!(identity.check(&token, now).is_ok());
+        identity.apply("eu", &[key_of("k2", OTHER, None), key_of("k1", PUBLIC, Some(now - 1))]).unwrap();
+        for _ in 0..2 {
+            assert_eq!(identity.check(&token, now), Err(Refusal::Invalid));
+            // An older word comes late.
+            identity.apply("eu", &[key(PUBLIC)]).unwrap();
+        }
+        // Without any key nothing can be said of anybody.
+        identity.apply("eu", &[key_of("k2", OTHER, Some(now - 1))]).unwrap();
         assert!(!identity.ready());
     }
 
     #[test]
-    fn a_revoked_session_is_refused() {
-        let (identity, token) = (identity(), sign(&header(), &claims()));
-        let until = clock::now() + 900_000_000;
-        identity.apply("eu", &[Fact::SessionRevoked { session: "eu_other".to_owned(), until }]).unwrap();
-        assert!(identity.check(&token, NOW).is_ok());
-        identity.apply("eu", &[Fact::SessionRevoked { session: "eu_s".to_owned(), until }]).unwrap();
-        assert_eq!(identity.check(&token, NOW), Err(Refusal::Revoked));
+    fn a_retired_key_is_trusted_until_its_last_token_has_ended() {
+        let (identity, (token, now)) = (identity(), token());
+        let until = now + 100 * SECOND;
+        identity.apply("eu", &[key_of("k2", OTHER, None), key_of("k1", PUBLIC, Some(until))]).unwrap();
+        assert!(identity.check(&token, until - 1).is_ok());
+        assert_eq!(identity.check(&token, until), Err(Refusal::Invalid));
+        let fresh = Identity::new("eu");
+        fresh.replace("eu", &[key_of("k2", OTHER, None), key_of("k1", PUBLIC, Some(until))]).unwrap();
+        assert_eq!(fresh.check(&token, until), Err(Refusal::Invalid));
+        assert!(fresh.check(&token, until - 1).is_ok());
+    }
+
+    #[test]
+    fn keys_that_have_ended_make_room() {
+        let identity = identity();
+        for n in 0..2 * limits::KEYS {
+            identity.apply("eu", &[key_of(&format!("old{n}"), OTHER, Some(1))]).unwrap();
+        }
+        assert!(identity.ready());
+        let more: Vec<_> = (1..limits::KEYS).map(|n| key_of(&format!("new{n}"), OTHER, None)).collect();
+        identity.apply("eu", &more).unwrap();
+        assert_eq!(identity.apply("eu", &[key_of("one more", OTHER, None)]), Err(Full::Keys));
     }
 
     #[test]
     fn what_is_remembered_of_a_token_neither_outlives_its_session_nor_its_key() {
-        let (identity, token) = (identity(), sign(&header(), &claims()));
+        let (identity, (token, now)) = (identity(), token());
         for _ in 0..3 {
-            assert_eq!(identity.check(&token, NOW).unwrap().subject, "eu_u");
+            assert_eq!(identity.check(&token, now).unwrap().subject, "eu_u");
         }
-        let end = NOW + 900_000_000;
-        assert_eq!(identity.check(&token, end), Err(Refusal::Expired));
+        assert_eq!(identity.check(&token, now + 900 * SECOND), Err(Refusal::Expired));
         // A new key changes nothing for what was signed with the old one; without the old one it is worth nothing.
-        identity.apply("eu", &[Fact::Key { kid: "k2".to_owned(), public_key: OTHER.to_owned() }]).unwrap();
-        assert!(identity.check(&token, NOW).is_ok());
-        identity.replace("eu", &[Fact::Key { kid: "k2".to_owned(), public_key: OTHER.to_owned() }]).unwrap();
-        assert_eq!(identity.check(&token, NOW), Err(Refusal::Invalid));
+        identity.apply("eu", &[key_of("k2", OTHER, None)]).unwrap();
+        assert!(identity.check(&token, now).is_ok());
+        identity.replace("eu", &[key_of("k2", OTHER, None)]).unwrap();
+        assert_eq!(identity.check(&token, now), Err(Refusal::Invalid));
         identity.replace("eu", &[key(PUBLIC)]).unwrap();
-        assert!(identity.check(&token, NOW).is_ok());
-        let until = clock::now() + 900_000_000;
-        identity.apply("eu", &[Fact::SessionRevoked { session: "eu_s".to_owned(), until }]).unwrap();
-        assert_eq!(identity.check(&token, NOW), Err(Refusal::Revoked));
+        assert!(identity.check(&token, now).is_ok());
+        identity.apply("eu", &[revoked("eu_s")]).unwrap();
+        assert_eq!(identity.check(&token, now), Err(Refusal::Revoked));
     }
 
     #[test]
@@ -391,9 +410,7 @@ mod tests {
         for n in 0..limits::TIDY_EVERY {
             identity.0.known.write().unwrap().revoked.insert(format!("old{n}"), now - 1);
         }
-        let new: Vec<_> = (0..limits::TIDY_EVERY)
-            .map(|n| Fact::SessionRevoked { session: format!("new{n}"), until: now + 900_000_000 })
-            .collect();
+        let new: Vec<_> = (0..limits::TIDY_EVERY).map(|n| revoked(&format!("new{n}"))).collect();
         identity.apply("eu", &new).unwrap();
         assert_eq!(identity.0.known.read().unwrap().revoked.len(), limits::TIDY_EVERY);
     }

@@ -124,5 +124,3 @@ pub const INDEX_RETRY: Duration = Duration::from_secs(60);
 pub const RETRY_MS: u32 = 500;
 /// Tokens that were verified and are remembered, in each of two generations; about 300 bytes each.
 pub const TOKENS: usize = 32_768;
-/// Bytes of an access token.
-pub const TOKEN_BYTES: usize = 4_096;

@@ -22,6 +22,8 @@ pub(crate) struct Verified {
     pub(crate) claims: Claims,
     /// See [`crate::identity`]: a key may have gone since.
     pub(crate) keys: u64,
+    /// Until when the key that signed it is trusted, microseconds.
+    pub(crate) key_until: i64,
 }
 
 /// Those that were used lately.

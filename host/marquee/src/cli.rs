@@ -57,6 +57,12 @@ pub enum Command {
         #[arg(long, value_name = "POSITION", value_parser = clap::value_parser!(i64).range(1..))]
         last: i64,
     },
+    /// Lists, retires and revokes the keys that sign access tokens, in the database of the region that keeps the accounts.
+    Keys {
+        /// What to do.
+        #[command(subcommand)]
+        action: Keys,
+    },
     /// Makes certificates for development: an authority in the folder, where there is none, and one for each node.
     Certificates {
         /// Where they are kept.
@@ -74,6 +80,33 @@ pub enum Command {
     },
     /// Says which version this is.
     Version,
+}
+
+/// What to do with signing keys.
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Shows every key there ever was, and what became of it.
+    List {
+        /// See [`Storage`].
+        #[command(flatten)]
+        storage: Storage,
+    },
+    /// Has a key sign no more. Its tokens stay good until they end, a quarter of an hour at most; then it is forgotten.
+    Retire {
+        /// The key's id, as `list` shows it.
+        kid: String,
+        /// See [`Storage`].
+        #[command(flatten)]
+        storage: Storage,
+    },
+    /// Has every node refuse a key's tokens within seconds: who is logged in by them must refresh.
+    Revoke {
+        /// The key's id, as `list` shows it.
+        kid: String,
+        /// See [`Storage`].
+        #[command(flatten)]
+        storage: Storage,
+    },
 }
 
 /// Where data is.
@@ -132,6 +165,11 @@ mod tests {
     fn defaults_are_those_of_the_manual() {
         let Command::Up(up) = Cli::parse_from(["marquee", "up"]).command else { panic!("not up") };
         assert_eq!((up.storage.data.to_str(), up.port), (Some(".marquee"), 8080));
+        let Command::Keys { action: Keys::Retire { kid, .. } } = Cli::parse_from(["marquee", "keys", "retire", "k1"]).command
+        else {
+            panic!("not keys")
+        };
+        assert_eq!(kid, "k1");
         assert!(!up.no_demo && !up.watch && !up.composed && up.storage.postgres.is_none() && up.manifest.is_none());
         for wrong in
             [&["marquee", "up", "--port", "65530"][..], &["marquee", "up", "--colour"], &["marquee", "fly"], &["marquee"]]

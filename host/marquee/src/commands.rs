@@ -6,11 +6,12 @@ use audit::{Broken, Chain, Entry};
 use capabilities::sqlite::SqliteDatabases;
 use fleet::Identity;
 use region::database::{Purpose, Row};
+use region::keys::{self, State};
 use region::{Database, migrate as apply};
 use runtime::{Manifest, VariableSources};
 use streams::journal::PostgresJournal;
 
-use crate::cli::{Migrate, Storage};
+use crate::cli::{Keys, Migrate, Storage};
 use crate::data_folder::DataFolder;
 use crate::error::Error;
 use crate::limits;
@@ -95,6 +96,45 @@ fn entry(row: &mut Row) -> Result<audit::Row, region::database::Error> {
 
 fn broken_at(region: &str, broken: &Broken) -> Error {
     Error::Audit { region: region.to_owned(), at: broken.at(), reason: broken.to_string() }
+}
+
+/// `marquee keys`
+pub async fn keys(action: Keys) -> Result<(), Error> {
+    let (Keys::List { storage } | Keys::Retire { storage, .. } | Keys::Revoke { storage, .. }) = &action;
+    let settings = Settings::read()?;
+    let folder = DataFolder::open(&storage.data)?;
+    let (database, name) = open_database(storage.postgres.clone().or(settings.database), &folder).await?;
+    let failed = |error: region::database::Error| Error::Database { database: name.clone(), reason: error.to_string() };
+    let unknown =
+        |kid: &str, what: &str| Error::Refused(format!("{name} has no key {kid} that is {what}: see marquee keys list"));
+    match action {
+        Keys::List { .. } => {
+            for key in keys::list(&database).await.map_err(failed)? {
+                let state = match key.state {
+                    State::InUse => "in use".to_owned(),
+                    State::Retired { until } => format!("retired, trusted until {}", instant(until)),
+                    State::Ended { at } => format!("retired, not trusted since {}", instant(at)),
+                    State::Revoked { at } => format!("revoked {}", instant(at)),
+                };
+                say(&format!("{}  made {}  {state}", key.kid, instant(key.created_at)))?;
+            }
+            Ok(())
+        }
+        Keys::Retire { kid, .. } => {
+            let until = keys::retire(&database, &kid).await.map_err(failed)?.ok_or_else(|| unknown(&kid, "in use"))?;
+            say(&format!("{kid} signs no more; its last token has ended by {}", instant(until)))
+        }
+        Keys::Revoke { kid, .. } => {
+            let at = keys::revoke(&database, &kid).await.map_err(failed)?.ok_or_else(|| unknown(&kid, "trusted"))?;
+            say(&format!("{kid} is revoked since {}: nodes refuse its tokens as soon as they hear of it", instant(at)))
+        }
+    }
+}
+
+/// An instant for people, to the second.
+fn instant(microseconds: i64) -> String {
+    jiff::Timestamp::from_second(microseconds.div_euclid(1_000_000))
+        .map_or_else(|_| microseconds.to_string(), |at| at.to_string())
 }
 
 /// `marquee replay`

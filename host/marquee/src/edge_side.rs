@@ -59,7 +59,7 @@ impl EdgeSide {
         (health, metrics): (&Health, &Metrics),
         (tasks, stop): (&TaskTracker, &CancellationToken),
     ) -> Result<Self, Error> {
-        let (replica, identity) = (Replica::new(regions.iter().map(|home| &*home.name)), Identity::default());
+        let (replica, identity) = (Replica::new(regions.iter().map(|home| &*home.name)), Identity::new(accounts));
         identity.register(name, health);
         for home in &regions {
             let follower = Follower::new(name, &home.name, Arc::clone(&home.feed), &replica, &identity);

@@ -70,6 +70,7 @@ async fn run(command: Command) -> Result<(), Error> {
         Command::Edge { config } => edge_node::run(&config).await,
         Command::Worker { config } => worker_node::run(&config).await,
         Command::Audit { storage, region } => commands::audit(storage, &region).await,
+        Command::Keys { action } => commands::keys(action).await,
         Command::Replay { postgres, first, last } => commands::replay(postgres, first, last).await,
         Command::Certificates { folder, nodes } => commands::certificates(&folder, &nodes),
         Command::Migrate(migrate) => commands::migrate(migrate).await,

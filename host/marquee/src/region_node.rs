@@ -12,7 +12,7 @@ use fleet::{Identity, Server, Tls, server};
 use futures::future::BoxFuture;
 use region::coordinator::{Answer, Coordinator, Membership, Shared};
 use region::{Limiter, Retention};
-use runtime::{Manifest, Mode};
+use runtime::{HostRoute, Manifest, Mode};
 use telemetry::{BreakerState, Finding, Health, Metrics, Needed};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -26,7 +26,7 @@ use crate::peers::FleetPeers;
 use crate::publishing::Publishing;
 use crate::region_side::{self, RegionSide};
 use crate::roles::Roles;
-use crate::serving::{self, StopSignal, admin_listener, certified, loader, manifest_path, until_stopped, variables};
+use crate::serving::{self, StopSignal, admin_listener, certified, host_secret, loader, manifest_path, until_stopped, variables};
 use crate::settings::Settings;
 use crate::{limits, plain};
 
@@ -45,6 +45,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let accounts = config.accounts.as_ref().map_or(&config.region, |accounts| &accounts.name);
     let sources = variables(config.variables.as_deref())?;
     let sources = sources.set("region", &config.region).set("accounts", accounts).set("database", &database);
+    let sources = sources.set(HostRoute::VARIABLE, &host_secret()?);
     let manifest = Manifest::load(&manifest_path(config.application.as_deref())?, &sources)?;
 
     let version = loader(&settings, &folder)?.load(manifest, Mode::Native).await?;

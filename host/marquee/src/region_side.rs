@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use capabilities::ledger::Ledger;
 use capabilities::mail::FileMailer;
+use capabilities::passwords::PasswordHasher;
 use capabilities::redis::Connection;
 use capabilities::{Bindings, Secret};
 use edge::{Follower, Identity, Region, Replica};
@@ -99,13 +100,16 @@ impl RegionSide {
         deciding.register(health);
         let coordinator = Arc::new(deciding.handle());
 
-        let (replica, identity) = (Replica::new([region]), Identity::default());
+        let (replica, identity) = (Replica::new([region]), Identity::new(region));
         let follower = Follower::new(REPLICA, region, Arc::clone(&feed) as _, &replica, &identity);
         follower.register(health, metrics);
         identity.register(REPLICA, health);
         let mailer = FileMailer::new(folder.path().join("mail"), SENDER.to_owned());
-        let bindings =
-            Bindings { mailer: Some(Arc::new(mailer)), ..bindings(&replica, &identity, Arc::clone(&coordinator) as _, base) };
+        let bindings = Bindings {
+            mailer: Some(Arc::new(mailer)),
+            passwords: Some(PasswordHasher::start()?),
+            ..bindings(&replica, &identity, Arc::clone(&coordinator) as _, base)
+        };
         let switch = roles.add(version, bindings);
         let traffic = Arc::clone(&switch);
         let node = Node::new(Arc::clone(&switch), replica, wake, Arc::clone(metrics));

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use fleet::{Identity, Tls};
 use futures::FutureExt as _;
-use runtime::{Cache, Engine, Loader, VariableSources};
+use runtime::{Cache, Engine, HostRoute, Loader, VariableSources};
 use telemetry::admin::{self, Sources};
 use telemetry::{Health, Metrics, State};
 use tokio::net::TcpListener;
@@ -45,6 +45,11 @@ pub fn variables(file: Option<&Path>) -> Result<VariableSources, Error> {
         Some(file) => sources.file(file)?,
         None => sources,
     })
+}
+
+/// What only this process and its components know.
+pub fn host_secret() -> Result<String, Error> {
+    HostRoute::secret().map_err(|error| Error::Refused(format!("the system has no randomness: {error}")))
 }
 
 /// What a node shows others, which must be that it is this one.

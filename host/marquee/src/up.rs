@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use edge::{Edge, Region};
 use region::Retention;
-use runtime::{Manifest, Mode, Switch, VariableSources};
+use runtime::{HostRoute, Manifest, Mode, Switch, VariableSources};
 use telemetry::{Health, Metrics};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,7 +19,7 @@ use crate::platform::Platform;
 use crate::publishing::Publishing;
 use crate::region_side;
 use crate::roles::Roles;
-use crate::serving::{StopSignal, admin_listener, leave, loader, manifest_path, until_ready};
+use crate::serving::{StopSignal, admin_listener, host_secret, leave, loader, manifest_path, until_ready};
 use crate::settings::Settings;
 use crate::watch::Watch;
 use crate::{demo, edge_side, plain, ready};
@@ -36,7 +36,7 @@ pub async fn run(arguments: cli::Up) -> Result<(), Error> {
     let listeners = Listeners::bind(arguments.port)?;
     let addresses = listeners.addresses()?;
     let path = manifest_path(arguments.manifest.as_deref())?;
-    let mut sources = VariableSources::from_environment();
+    let mut sources = VariableSources::from_environment().set(HostRoute::VARIABLE, &host_secret()?);
     let postgres = arguments.storage.postgres.clone().or_else(|| settings.database.clone());
     if let Some(url) = &arguments.storage.postgres {
         sources = sources.set("database", url);

@@ -160,7 +160,7 @@ async fn who_falls_behind_catches_up_from_the_journal() {
     for Scratch { database, .. } in databases(true).await {
         let scene = scene(&database, 0).await;
         let replica = edge::Replica::new(["eu"]);
-        let follower = edge::Follower::new("edge-0", "eu", Arc::new(scene.feed.clone()), &replica, &edge::Identity::default());
+        let follower = edge::Follower::new("edge-0", "eu", Arc::new(scene.feed.clone()), &replica, &edge::Identity::new("eu"));
         let stop = CancellationToken::new();
         let following = tokio::spawn(follower.run(stop.clone()));
         while replica.age("eu").is_none() {

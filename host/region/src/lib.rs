@@ -15,6 +15,7 @@ pub mod coordinator;
 pub mod database;
 mod feed;
 mod kept;
+pub mod keys;
 mod leases;
 mod ledger;
 pub mod limits;

@@ -84,7 +84,13 @@ pub const FEED_BATCHES: usize = 1_024;
 /// Numbering has failed for so long: health says so.
 pub const SEQUENCE_STUCK: Duration = Duration::from_secs(5);
 /// How long the access tokens of an ended session may still be good: the `auth` component's, in microseconds.
-pub const ACCESS_MICROSECONDS: i64 = 900_000_000;
+pub const ACCESS_MICROSECONDS: i64 = access_token::limits::LIFETIME_SECONDS * 1_000_000;
+/// How long a retired key is trusted, in microseconds.
+pub const KEY_MICROSECONDS: i64 = access_token::limits::KEY_MICROSECONDS;
+/// How long a session is kept that has run out: longer than a snapshot speaks of it.
+pub const SESSIONS_KEPT: Duration = Duration::from_secs(86_400);
+/// How long wrong passwords are remembered: longer than they slow anybody down.
+pub const ATTEMPTS_KEPT: Duration = Duration::from_secs(86_400);
 
 // Redis --------------------------------------------------------------------------------------------------------------
 

@@ -43,6 +43,8 @@ enum Kind {
     Inbox,
     Mail,
     Nodes,
+    Sessions,
+    Attempts,
 }
 
 impl Upkeep {
@@ -69,7 +71,7 @@ impl Upkeep {
     async fn tidy_for_ever(&self) {
         loop {
             sleep(limits::UPKEEP).await;
-            for kind in [Kind::Idempotency, Kind::Journal, Kind::Inbox, Kind::Mail, Kind::Nodes] {
+            for kind in [Kind::Idempotency, Kind::Journal, Kind::Inbox, Kind::Mail, Kind::Nodes, Kind::Sessions, Kind::Attempts] {
                 if let Err(error) = self.tidy(kind).await {
                     tracing::warn!(%error, ?kind, "what is too old could not be deleted");
                 }
@@ -97,6 +99,11 @@ impl Upkeep {
                     oldest(&self.database, self.retention.records, "mail_log", "id", "updated_at", "state <> 'due'").await?
                 }
                 Kind::Nodes => nodes(&self.database).await?,
+                // Of people who never came back, too. One that was ended runs out like any other.
+                Kind::Sessions => oldest(&self.database, limits::SESSIONS_KEPT, "sessions", "id", "expires_at", "1 = 1").await?,
+                Kind::Attempts => {
+                    oldest(&self.database, limits::ATTEMPTS_KEPT, "login_attempts", "account", "updated_at", "1 = 1").await?
+                }
             };
             all += gone;
             if gone < u64::try_from(limits::UPKEEP_ROWS).unwrap_or(0) {
@@ -273,6 +280,28 @@ mod tests {
             assert_eq!(left, "new");
             let due = "SELECT COUNT(*) FROM mail_log WHERE id = 'old due' OR id LIKE 'new %'";
             assert_eq!(numbers(&scratch.database, due).await, [4]);
+        }
+    }
+
+    #[tokio::test]
+    async fn sessions_of_people_who_never_come_back_are_deleted() {
+        for scratch in databases(true).await {
+            let (upkeep, now) = upkeep(&scratch.database).await;
+            let user =
+                "INSERT INTO users (id, email, name, password_hash, version, created_at) VALUES ('u', 'e', 'n', 'h', 1, 1)";
+            scratch.database.ask(user, &[]).await.unwrap();
+            let kept = microseconds(limits::SESSIONS_KEPT);
+            for (id, expires_at) in [("gone", now - kept - HOUR), ("over", now - kept + HOUR), ("good", now + HOUR)] {
+                let statement = "INSERT INTO sessions (id, user_id, refresh_hash, rotated_at, expires_at, created_at) VALUES ($1, 'u', 'h', 1, $2, 1)";
+                scratch.database.ask(statement, &[id.into(), expires_at.into()]).await.unwrap();
+            }
+            for (account, age) in [("old", microseconds(limits::ATTEMPTS_KEPT) + HOUR), ("new", HOUR)] {
+                let statement = "INSERT INTO login_attempts (account, failures, next_at, updated_at) VALUES ($1, 1, 1, $2)";
+                scratch.database.ask(statement, &[account.into(), (now - age).into()]).await.unwrap();
+            }
+            assert_eq!((upkeep.tidy(Kind::Sessions).await.unwrap(), upkeep.tidy(Kind::Attempts).await.unwrap()), (1, 1));
+            assert_eq!(numbers(&scratch.database, "SELECT COUNT(*) FROM sessions WHERE id <> 'gone'").await, [2]);
+            assert_eq!(numbers(&scratch.database, "SELECT COUNT(*) FROM login_attempts WHERE account = 'new'").await, [1]);
         }
     }
 

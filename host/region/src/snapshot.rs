@@ -15,7 +15,7 @@ pub(crate) async fn read(database: &Database) -> Result<Snapshot, Error> {
     let mut transaction = database.begin(Purpose::Read).await?;
     let counter = sequencer::peek(&mut transaction).await?;
     let now = transaction.now().await?;
-    let mut facts = keys(&mut transaction).await?;
+    let mut facts = keys(&mut transaction, now).await?;
     facts.extend(revocations(&mut transaction, now).await?);
     facts.extend(events(&mut transaction).await?);
     facts.extend(inventories(&mut transaction, now).await?);
@@ -34,17 +34,24 @@ pub(crate) async fn read(database: &Database) -> Result<Snapshot, Error> {
 pub(crate) async fn admission(database: &Database) -> Result<Vec<Fact>, Error> {
     let mut transaction = database.begin(Purpose::Read).await?;
     let now = transaction.now().await?;
-    let mut facts = keys(&mut transaction).await?;
+    let mut facts = keys(&mut transaction, now).await?;
     facts.extend(revocations(&mut transaction, now).await?);
     transaction.commit().await?;
     Ok(facts)
 }
 
-async fn keys(transaction: &mut Transaction) -> Result<Vec<Fact>, Error> {
+/// Keys that are trusted: retired ones for as long as their tokens may be good, and none that were revoked.
+async fn keys(transaction: &mut Transaction, now: i64) -> Result<Vec<Fact>, Error> {
     let rows = transaction
-        .query("SELECT kid, public_key FROM signing_keys ORDER BY created_at DESC, kid LIMIT $1", &[bound(edge::limits::KEYS)])
+        .query(
+            "SELECT kid, public_key, ends_at FROM signing_keys WHERE ends_at IS NULL OR ends_at > $1 \
+             ORDER BY created_at DESC, kid LIMIT $2",
+            &[now.into(), bound(edge::limits::KEYS)],
+        )
         .await?;
-    rows.into_iter().map(|mut row| Ok(Fact::Key { kid: row.text()?, public_key: row.text()? })).collect()
+    let key =
+        |mut row: crate::database::Row| Ok(Fact::Key { kid: row.text()?, public_key: row.text()?, until: row.maybe_integer()? });
+    rows.into_iter().map(key).collect()
 }
 
 /// Sessions whose access tokens might still be good, had they not been ended, here or where the accounts are kept.
@@ -197,7 +204,8 @@ mod tests {
                 "INSERT INTO bookings (id, event, person, status, expires_at, extended, total, currency, ticket_seed, version, created_at, updated_at) \
                  VALUES ('b1', 'e1', 'u', 'held', 1, 0, 300, 'EUR', 's', 7, 1, 1), ('b2', 'e1', 'u', 'held', 9000000000000000, 0, 200, 'EUR', 's', 7, 1, 1)",
                 "INSERT INTO booking_items (booking, ticket_type, ordinal, quantity, unit_price) VALUES ('b1', 't1', 0, 3, 100), ('b2', 't1', 0, 2, 100)",
-                "INSERT INTO signing_keys (kid, public_key, private_key, created_at) VALUES ('k1', 'p', 'secret', 1)",
+                "INSERT INTO signing_keys (kid, public_key, private_key, created_at, ends_at) VALUES ('k1', 'p', 'secret', 1, NULL), \
+                 ('retired', 'p', NULL, 1, 9000000000000000), ('forgotten', 'p', NULL, 1, 1)",
                 "INSERT INTO users (id, email, name, password_hash, version, created_at) VALUES ('u', 'e', 'n', 'h', 1, 1)",
                 "INSERT INTO revocations (session_id, ends_at) VALUES ('elsewhere', 9000000000000000), ('forgotten', 1)",
             ] {
@@ -220,6 +228,7 @@ mod tests {
             let snapshot = read(&database).await.unwrap();
             let mut events = Vec::new();
             let mut sessions = Vec::new();
+            let mut keys = Vec::new();
             for fact in &snapshot.facts {
                 match fact {
                     Fact::Event(doc) => events.push((doc.id.as_str(), doc.ticket_types.len())),
@@ -229,13 +238,14 @@ mod tests {
                         assert_eq!((it.lines[0].capacity, it.lines[0].available), (10, 6));
                     }
                     Fact::SessionRevoked { session, .. } => sessions.push(session.as_str()),
-                    Fact::Key { kid, public_key } => assert_eq!((kid.as_str(), public_key.as_str()), ("k1", "p")),
+                    Fact::Key { kid, public_key, until } => keys.push((kid.as_str(), public_key.as_str(), *until)),
                 }
             }
             events.sort_unstable();
             assert_eq!(events, [("e1", 1), ("e3", 0)]);
             assert_eq!(sessions, ["recent", "elsewhere"]);
-            assert_eq!(snapshot.facts.len(), 6);
+            assert_eq!(keys, [("k1", "p", None), ("retired", "p", Some(9_000_000_000_000_000))]);
+            assert_eq!(snapshot.facts.len(), 7);
             assert!(!format!("{snapshot:?}").contains("secret"));
         }
     }

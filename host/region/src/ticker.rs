@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use edge::{Components, Traffic};
-use http::{Request, StatusCode};
+use http::StatusCode;
 use http_body_util::{BodyExt, Limited};
+use runtime::HostRoute;
 use serde::Deserialize;
 use telemetry::Metrics;
 use tokio::task::JoinHandle;
@@ -18,12 +19,12 @@ use crate::limits;
 /// An application some of whose components want to be told.
 pub trait Ticks: Components {
     /// Components and the paths to post to.
-    fn ticks(&self) -> Vec<(String, String)>;
+    fn ticks(&self) -> Vec<HostRoute>;
 }
 
 impl Ticks for runtime::Application {
-    fn ticks(&self) -> Vec<(String, String)> {
-        Self::ticks(self).map(|(component, path)| (component.to_owned(), path.to_owned())).collect()
+    fn ticks(&self) -> Vec<HostRoute> {
+        Self::ticks(self).collect()
     }
 }
 
@@ -69,7 +70,8 @@ where
             }
             let application = self.traffic.current();
             let ticks = application.ticks();
-            for (component, path) in ticks {
+            for route in ticks {
+                let component = route.component.clone();
                 if let Some(last) = running.get_mut(&component) {
                     if !last.is_finished() {
                         continue;
@@ -77,7 +79,7 @@ where
                     let outcome = last.await.unwrap_or_else(|error| Err(error.to_string()));
                     self.note(&mut failing, &component, outcome);
                 }
-                let ticking = tokio::spawn(tick(Arc::clone(&application), component.clone(), path));
+                let ticking = tokio::spawn(tick(Arc::clone(&application), route));
                 running.insert(component, ticking);
             }
         }
@@ -104,12 +106,10 @@ where
 }
 
 /// Ticks a component until it finds nothing more to do, within limits.
-async fn tick<C: Components>(application: Arc<C>, component: String, path: String) -> Result<(), String> {
+async fn tick<C: Components>(application: Arc<C>, route: HostRoute) -> Result<(), String> {
     for _ in 0..limits::TICKS_IN_A_ROW {
-        // The target has a host, as every request has.
-        let request =
-            Request::post(format!("http://localhost{path}")).body(runtime::empty()).map_err(|error| error.to_string())?;
-        let response = application.handle(&component, request).await.map_err(|failure| failure.to_string())?;
+        let request = route.request(runtime::empty());
+        let response = application.handle(&route.component, request).await.map_err(|failure| failure.to_string())?;
         let status = response.status();
         let body = Limited::new(response.into_body(), limits::TICK_BYTES).collect().await.map_err(|error| error.to_string())?;
         if status != StatusCode::OK {
@@ -129,10 +129,12 @@ mod tests {
     use super::*;
     use bytes::Bytes;
     use edge::Body;
-    use http::Response;
+    use http::{Request, Response};
     use runtime::{Failure, RequestBody, Routes};
     use std::sync::Mutex;
     use tokio::sync::Semaphore;
+
+    const SECRET: &str = "the host's";
 
     #[derive(Default)]
     struct Fake {
@@ -151,6 +153,7 @@ mod tests {
 
         async fn handle(&self, component: &str, request: Request<RequestBody>) -> Result<Response<Body>, Failure> {
             assert_eq!(request.method(), http::Method::POST);
+            assert_eq!(request.headers()["marquee-host"], SECRET);
             self.calls.lock().unwrap().push(format!("{component} {}", request.uri().path()));
             {
                 let mut at_once = self.at_once.lock().unwrap();
@@ -172,8 +175,8 @@ mod tests {
     }
 
     impl Ticks for Fake {
-        fn ticks(&self) -> Vec<(String, String)> {
-            vec![("slow".to_owned(), "/slow/due".to_owned()), ("quick".to_owned(), "/quick/due".to_owned())]
+        fn ticks(&self) -> Vec<HostRoute> {
+            vec![HostRoute::new("slow", "/slow/due", SECRET), HostRoute::new("quick", "/quick/due", SECRET)]
         }
     }
 
@@ -210,7 +213,7 @@ mod tests {
     async fn who_finds_something_to_do_is_ticked_again_within_limits() {
         for (work, calls) in [(0, 1), (3, 4), (1_000, limits::TICKS_IN_A_ROW)] {
             let fake = Arc::new(Fake { work: Mutex::new(work), ..Fake::default() });
-            tick(Arc::clone(&fake), "quick".to_owned(), "/quick/due".to_owned()).await.unwrap();
+            tick(Arc::clone(&fake), HostRoute::new("quick", "/quick/due", SECRET)).await.unwrap();
             assert_eq!(count(&fake, "quick"), calls, "{work}");
         }
     }

@@ -47,7 +47,7 @@ pub mod routes;
 pub mod switch;
 pub mod version;
 
-pub use application::{Application, Probe, Unhealthy};
+pub use application::{Application, HostRoute, Probe, Unhealthy};
 pub use cache::Cache;
 pub use consumer::ConsumerInstance;
 pub use engine::{Allocation, Engine, EngineError};

@@ -26,7 +26,7 @@ pub enum Mode {
 }
 
 /// Packages whose interfaces this host brings itself in [`Mode::Native`].
-const OURS: [&str; 4] = ["marquee:booking", "marquee:edge", "marquee:kafka", "marquee:mail"];
+const OURS: [&str; 5] = ["marquee:booking", "marquee:edge", "marquee:kafka", "marquee:mail", "marquee:passwords"];
 /// What a component that answers HTTP exports.
 const HTTP: &str = "wasi:http/handler@0.3.0";
 /// What the component that decides about bookings exports.

@@ -82,7 +82,7 @@ async fn a_follower_keeps_its_place_when_its_node_is_gone() {
     let mut scene = Scene::new(2).await;
     (0..5).for_each(|_| scene.source.publish(10));
     let (replica, stop) = (Replica::new(["eu"]), CancellationToken::new());
-    let follower = Follower::new("edge-0", "eu", Arc::new(scene.edge.region.clone()), &replica, &Identity::default());
+    let follower = Follower::new("edge-0", "eu", Arc::new(scene.edge.region.clone()), &replica, &Identity::new("eu"));
     let following = tokio::spawn(follower.run(stop.clone()));
     let until = async |position| {
         while replica.position("eu") < position {

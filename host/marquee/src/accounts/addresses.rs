@@ -51,8 +51,8 @@ impl Asking {
             return Ok(());
         };
         let application = self.traffic.current();
-        let (_, path) = application.mirror().ok_or("no component keeps accounts")?;
-        let request = Request::post(format!("http://accounts{path}"))
+        let route = application.mirror().ok_or("no component keeps accounts")?;
+        let request = Request::post(format!("http://accounts{}", route.path))
             .header(header::CONTENT_TYPE, "application/json")
             .body(edge::known(Bytes::from(json!({ "contacts_of": unknown }).to_string())))
             .map_err(|error| error.to_string())?;
@@ -80,14 +80,15 @@ impl Telling {
         Self { node, traffic, metrics }
     }
 
-    async fn answer(&self, request: Request<RequestBody>) -> Result<Response<Body>, Problem> {
+    async fn answer(&self, mut request: Request<RequestBody>) -> Result<Response<Body>, Problem> {
         let region = request.extensions().get::<Identity>().is_some_and(|peer| peer.role() == Role::Region);
         if region && request.method() == Method::POST {
             let application = self.traffic.current();
-            if let Some((component, path)) = application.mirror()
-                && request.uri().path() == path
+            if let Some(route) = application.mirror()
+                && request.uri().path() == route.path
             {
-                return edge::answer(&*application, component, request, &self.metrics, "").await;
+                route.sign(&mut request);
+                return edge::answer(&*application, &route.component, request, &self.metrics, "").await;
             }
         }
         self.node.handle(request).await

@@ -17,7 +17,7 @@ mod visitors;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use runtime::Switch;
 use serde_json::Value;
@@ -31,12 +31,10 @@ use crate::limits;
 /// Hands a document to the component that keeps it; what that answers.
 async fn keep(traffic: &Arc<Switch>, document: &Value) -> Result<Value, String> {
     let application = traffic.current();
-    let (component, path) = application.mirror().ok_or("no component keeps what another region says of accounts")?;
-    let request = Request::post(format!("http://localhost{path}"))
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(edge::known(Bytes::from(document.to_string())))
-        .map_err(|error| error.to_string())?;
-    let response = application.handle(component, request).await.map_err(|failure| failure.to_string())?;
+    let route = application.mirror().ok_or("no component keeps what another region says of accounts")?;
+    let mut request = route.request(edge::known(Bytes::from(document.to_string())));
+    request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let response = application.handle(&route.component, request).await.map_err(|failure| failure.to_string())?;
     let status = response.status();
     let body = Limited::new(response.into_body(), limits::MIRROR_BYTES).collect().await.map_err(|error| error.to_string())?;
     if status != StatusCode::OK {

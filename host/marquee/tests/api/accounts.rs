@@ -2,7 +2,8 @@
 
 use crate::{
     ADMIN_EMAIL, SHARED,
-    client::{Client, PASSWORD, eventually, unique},
+    client::{Client, OnSale, PASSWORD, event, eventually, unique},
+    operations::admin,
 };
 use reqwest::Method;
 use serde_json::json;
@@ -74,6 +75,18 @@ async fn an_old_refresh_token_ends_the_family() {
         |status| *status == 401,
     )
     .await;
+}
+
+#[tokio::test]
+async fn a_made_up_refresh_secret_ends_nobodys_session() {
+    let person = Client::register(&SHARED).await;
+    let session = person.refresh_token.split_once('.').unwrap().0;
+    for secret in ["a".repeat(52), "0".repeat(52), "z".repeat(52)] {
+        let made_up = json!({"refresh_token": format!("{session}.{secret}")});
+        Client::new(&SHARED).post("/api/auth/refresh", &made_up).await.expect_problem(401, "token-revoked");
+    }
+    person.get("/api/auth/me").await.expect(200);
+    person.post("/api/auth/refresh", &json!({"refresh_token": person.refresh_token})).await.expect(200);
 }
 
 #[tokio::test]
@@ -174,4 +187,172 @@ async fn the_public_keys_are_public() {
     let key = &keys["keys"][0];
     assert_eq!((&key["kty"], &key["crv"], &key["alg"]), (&json!("OKP"), &json!("Ed25519"), &json!("EdDSA")));
     assert!(key["d"].is_null(), "the private part is not");
+}
+
+#[tokio::test]
+async fn an_organiser_whose_role_was_taken_away_organises_no_more() {
+    let (person, organiser) = Client::organiser(&SHARED).await;
+    let show = OnSale::with(&person, &organiser, 4500, 10, 5).await;
+    let buyer = Client::register(&SHARED).await;
+    let hold = buyer.post_with(&unique("key"), "/api/bookings", &show.order(1)).await.expect(201);
+    let paying = json!({"booking_id": hold["id"], "method": {"type": "card", "token": "tok_ok"}});
+    let payment = buyer.post_with(&unique("key"), "/api/payments", &paying).await.expect(201);
+    let refund = format!("/api/payments/{}/refund", payment["id"].as_str().unwrap());
+    let roles = format!("/api/users/{}/roles", person.user);
+    let admin = admin().await;
+    admin.post(&roles, &json!({"roles": []})).await.expect(200);
+    for place in [&person, &person.elsewhere()] {
+        place.post("/api/events", &event(&organiser, json!({}))).await.expect_problem(403, "forbidden");
+        place.post(&format!("/api/events/{}/cancel", show.id), &json!({})).await.expect_problem(403, "forbidden");
+        place.get(&format!("/api/events/{}/analytics", show.id)).await.expect_problem(403, "forbidden");
+        place.post_with(&unique("key"), &refund, &json!({"amount": 1})).await.expect_problem(404, "not-found");
+        // Nor do they get it back by themselves.
+        place.post("/api/organisers", &json!({"name": "Red Hall"})).await.expect_problem(403, "forbidden");
+    }
+    admin.post(&roles, &json!({"roles": ["organiser"]})).await.expect(200);
+    person.post("/api/events", &event(&organiser, json!({}))).await.expect(201);
+    person.post_with(&unique("key"), &refund, &json!({"amount": 1})).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_suspended_person_is_out_everywhere_and_stays_out() {
+    let mut person = Client::new(&SHARED);
+    let credentials = json!({"email": format!("{}@example.com", unique("mallory")), "password": PASSWORD});
+    let mut account = credentials.clone();
+    account["name"] = json!("Mallory");
+    let tokens = person.post("/api/auth/register", &account).await.expect(201);
+    person.take_tokens(&tokens);
+    let mut second = person.elsewhere();
+    let tokens = second.post("/api/auth/login", &credentials).await.expect(200);
+    second.take_tokens(&tokens);
+    let admin = admin().await;
+    let path = |what: &str| format!("/api/users/{}/{what}", person.user);
+    person.post(&path("suspend"), &json!({})).await.expect_problem(403, "forbidden");
+    admin.post("/api/users/local_00000000000000000000000000/suspend", &json!({})).await.expect_problem(404, "not-found");
+    for _ in 0..2 {
+        admin.post(&path("suspend"), &json!({})).await.expect(204);
+    }
+    for session in [&person, &person.elsewhere(), &second, &second.elsewhere()] {
+        for path in ["/api/auth/me", "/api/bookings"] {
+            eventually("the token is dead", async || session.get(path).await, |answer| answer.status == 401)
+                .await
+                .expect_problem(401, "token-revoked");
+        }
+        session
+            .post("/api/auth/refresh", &json!({"refresh_token": session.refresh_token}))
+            .await
+            .expect_problem(401, "token-revoked");
+    }
+    person.post("/api/auth/login", &credentials).await.expect_problem(403, "forbidden");
+    // Only who knows the password learns of it.
+    let wrong = json!({"email": credentials["email"], "password": "not that one"});
+    person.post("/api/auth/login", &wrong).await.expect_problem(401, "bad-credentials");
+    for _ in 0..2 {
+        admin.post(&path("restore"), &json!({})).await.expect(204);
+    }
+    let tokens = person.post("/api/auth/login", &credentials).await.expect(200);
+    second.post("/api/auth/refresh", &json!({"refresh_token": second.refresh_token})).await.expect_problem(401, "token-revoked");
+    person.take_tokens(&tokens);
+    person.get("/api/auth/me").await.expect(200);
+}
+
+#[tokio::test]
+async fn the_audit_log_tells_what_was_done_to_an_account() {
+    if !SHARED.form.has_worker() {
+        eprintln!("skipped: in form {:?} nobody writes the audit log", SHARED.form);
+        return;
+    }
+    let admin = admin().await;
+    let mut person = Client::new(&SHARED);
+    let credentials = json!({"email": format!("{}@example.com", unique("trudy")), "password": PASSWORD});
+    let mut account = credentials.clone();
+    account["name"] = json!("Trudy");
+    let tokens = person.post("/api/auth/register", &account).await.expect(201);
+    person.take_tokens(&tokens);
+    let organiser = person.post("/api/organisers", &json!({"name": "Blue Hall"})).await.expect(201);
+    let first = person.refresh_token.clone();
+    for _ in 0..2 {
+        let next = person.post("/api/auth/refresh", &json!({"refresh_token": person.refresh_token})).await.expect(200);
+        person.take_tokens(&next);
+    }
+    person.get("/api/audit").await.expect_problem(403, "forbidden");
+    person.post("/api/auth/refresh", &json!({"refresh_token": first})).await.expect_problem(401, "token-revoked");
+    let wrong = json!({"email": credentials["email"], "password": "not that one"});
+    person.post("/api/auth/login", &wrong).await.expect_problem(401, "bad-credentials");
+    admin.post(&format!("/api/users/{}/roles", person.user), &json!({"roles": []})).await.expect(200);
+    for what in ["suspend", "restore"] {
+        admin.post(&format!("/api/users/{}/{what}", person.user), &json!({})).await.expect(204);
+    }
+    let (user, organiser) = (person.user.as_str(), organiser["id"].as_str().unwrap());
+    let told = [
+        ("access.refused", user),
+        ("user.refresh-reused", user),
+        ("user.login-failed", user),
+        ("organiser.created", organiser),
+        ("user.roles-changed", user),
+        ("user.suspended", user),
+        ("user.restored", user),
+    ];
+    let log = async || admin.get("/api/audit?limit=100").await.expect(200)["items"].as_array().unwrap().clone();
+    for (kind, subject) in told {
+        let found = |items: &Vec<serde_json::Value>| items.iter().any(|item| item["type"] == kind && item["subject"] == subject);
+        eventually(kind, log, found).await;
+    }
+}
+
+#[tokio::test]
+async fn wrong_passwords_slow_down_who_tries_them_and_lock_nobody_out() {
+    let person = Client::new(&SHARED);
+    let body = json!({"email": format!("{}@example.com", unique("target")), "password": PASSWORD, "name": "Target"});
+    person.post("/api/auth/register", &body).await.expect(201);
+    for email in [body["email"].as_str().unwrap(), &format!("{}@example.com", unique("nobody"))] {
+        let wrong = json!({"email": email, "password": "not that one"});
+        let mut slowed = None;
+        for _ in 0..20 {
+            let answer = person.post("/api/auth/login", &wrong).await;
+            if answer.status == 429 {
+                slowed = Some(answer);
+                break;
+            }
+            answer.expect_problem(401, "bad-credentials");
+        }
+        let slowed = slowed.expect("it is slowed down, whether there is such an account or not");
+        assert!(slowed.header("retry-after").unwrap().parse::<u32>().unwrap() <= 31);
+        slowed.expect_problem(429, "rate-limited");
+    }
+    let right = json!({"email": body["email"], "password": PASSWORD});
+    eventually(
+        "the owner gets in",
+        async || person.post("/api/auth/login", &right).await.status.as_u16(),
+        |status| *status == 200,
+    )
+    .await;
+    person.post("/api/auth/login", &right).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_international_address_and_password_are_the_same_however_they_are_typed() {
+    let person = Client::new(&SHARED);
+    let local = unique("jorg");
+    let (composed, decomposed) = ("p\u{e4}ssw\u{f6}rter sind lang", "pa\u{308}sswo\u{308}rter sind lang");
+    let body = json!({"email": format!("{local}@B\u{fc}cher.example"), "password": decomposed, "name": "J\u{f6}rg"});
+    let registered = person.post("/api/auth/register", &body).await.expect(201);
+    let ascii = format!("{local}@xn--bcher-kva.example");
+    assert_eq!(registered["user"]["email"], ascii);
+    for email in [ascii, format!("{local}@bu\u{308}cher.example")] {
+        for password in [composed, decomposed] {
+            person.post("/api/auth/login", &json!({"email": email, "password": password})).await.expect(200);
+        }
+        let taken = json!({"email": email, "password": composed, "name": "J"});
+        person.post("/api/auth/register", &taken).await.expect_problem(409, "email-taken");
+    }
+}
+
+#[tokio::test]
+async fn a_password_that_everybody_tries_first_is_refused() {
+    for password in ["password", "Password1", "12345678", "iloveyou", "qwertyuiop"] {
+        let body = json!({"email": format!("{}@example.com", unique("lazy")), "password": password, "name": "Lazy"});
+        let problem = Client::new(&SHARED).post("/api/auth/register", &body).await.expect_problem(400, "invalid-request");
+        assert_eq!(problem["errors"][0]["pointer"], "/password", "{password}");
+    }
 }

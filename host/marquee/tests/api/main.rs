@@ -31,6 +31,7 @@ mod bookings;
 mod concurrency;
 mod events;
 mod expiry;
+mod matrix;
 mod native;
 mod operations;
 mod payments;
@@ -42,12 +43,20 @@ use std::sync::LazyLock;
 
 const ADMIN_EMAIL: &str = "admin@example.com";
 const WEBHOOK_SECRET: &str = "a secret of the tests";
+/// The example of RFC 8410 §10.3: tests sign tokens with it that the platform would not.
+const SIGNING_KEY: &str =
+    "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n-----END PRIVATE KEY-----\n";
 
 /// The platform that most tests share: no test depends on what another left there.
 static SHARED: LazyLock<Server> = LazyLock::new(|| {
     Server::start(
         "shared",
-        &[("admin_email", ADMIN_EMAIL), ("admin_password", client::PASSWORD), ("sandbox_webhook_secret", WEBHOOK_SECRET)],
+        &[
+            ("admin_email", ADMIN_EMAIL),
+            ("admin_password", client::PASSWORD),
+            ("sandbox_webhook_secret", WEBHOOK_SECRET),
+            ("signing_key", SIGNING_KEY),
+        ],
     )
 });
 

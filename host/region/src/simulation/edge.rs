@@ -45,7 +45,7 @@ impl Edge {
         let process = Process::new(&network.world, name.to_owned(), 0);
         let source = FeedOverNetwork { network: Arc::clone(network), nodes: nodes.to_vec() };
         let replica = Replica::new([REGION]);
-        let follower = Follower::new(name, REGION, Arc::new(source), &replica, &Identity::default());
+        let follower = Follower::new(name, REGION, Arc::new(source), &replica, &Identity::new(REGION));
         process.spawn(follower.run(CancellationToken::new()));
         (process, replica)
     }

@@ -1,0 +1,129 @@
+//! Tries at an account's password: each wrong one slows the next down, and none locks anybody out.
+//!
+//! Tries are counted before the password is looked at, so that many at once are not many for the price of one. Those from a network that the
+//! account has been used from are counted apart: whoever guesses elsewhere does not slow down the owner at home. An address that nobody has is
+//! counted like any other.
+
+use crate::limits;
+use kit::{Problem, hash, params, problem, sql};
+
+/// What tries at this account, from this network, are counted under; `known`: the account has been used from there.
+pub fn key(email: &str, network: Option<&str>, known: bool) -> String {
+    let from = network.filter(|_| known).unwrap_or_default();
+    hash::sha256(&[b"login", email.as_bytes(), from.as_bytes()])
+}
+
+/// Counts a try.
+///
+/// # Errors
+/// It comes too soon after a wrong one: 429, and when to try again.
+pub async fn count(tx: &mut sql::Tx, key: &str) -> Result<(), Problem> {
+    let now = tx.now();
+    // One that was refused counts for nothing: else whoever goes on trying would put the owner off for good.
+    let counted: Option<(i64,)> = tx
+        .one(
+            "INSERT INTO login_attempts (account, failures, next_at, updated_at) VALUES ($1, 1, $2, $2) \
+             ON CONFLICT (account) DO UPDATE SET \
+             failures = CASE WHEN login_attempts.updated_at < $3 THEN 1 ELSE login_attempts.failures + 1 END, updated_at = $2 \
+             WHERE login_attempts.next_at <= $2 RETURNING failures",
+            params![key, now, now - limits::ATTEMPTS_MICROSECONDS],
+        )
+        .await?;
+    let Some((failures,)) = counted else {
+        let next: Option<(i64,)> = tx.one("SELECT next_at FROM login_attempts WHERE account = $1", params![key]).await?;
+        let wait = next.map_or(0, |(next,)| next - now);
+        let seconds = wait.div_euclid(kit::time::SECOND) + 1;
+        return Err(Problem::new(problem::RATE_LIMITED, "There were wrong passwords for this account just now: wait a moment.")
+            .with("retry-after", seconds.to_string()));
+    };
+    tx.execute("UPDATE login_attempts SET next_at = $2 WHERE account = $1", params![key, now + delay(failures)]).await?;
+    Ok(())
+}
+
+/// The password was right.
+pub async fn forget(tx: &mut sql::Tx, key: &str) -> Result<(), sql::Error> {
+    tx.execute("DELETE FROM login_attempts WHERE account = $1", params![key]).await.map(drop)
+}
+
+/// How long after so many wrong tries the next may come, in microseconds: people mistype, and then it doubles.
+fn delay(failures: i64) -> i64 {
+    match u32::try_from(failures - limits::FREE_ATTEMPTS) {
+        Ok(beyond @ 1..) => (kit::time::SECOND << (beyond - 1).min(30)).min(limits::LONGEST_DELAY),
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kit::sql::testing::{Database, ready};
+
+    const NOW: i64 = 1_790_000_000_000_000;
+
+    fn on_each(test: impl Fn(&Database)) {
+        for database in Database::all() {
+            database.enter();
+            database.set_now(NOW);
+            test(&database);
+        }
+    }
+
+    /// Tries; how many seconds to wait where it comes too soon.
+    fn attempt(key: &str) -> Result<(), i64> {
+        ready(async {
+            let mut tx = sql::write().await.unwrap();
+            let counted = count(&mut tx, key).await;
+            tx.commit().await.unwrap();
+            counted.map_err(|problem| {
+                assert_eq!(problem.kind.status, 429);
+                problem.headers.iter().find(|(name, _)| *name == "retry-after").unwrap().1.parse().unwrap()
+            })
+        })
+    }
+
+    #[test]
+    fn a_wrong_password_slows_the_next_try_and_never_locks_the_owner_out() {
+        on_each(|database| {
+            let key = key("ada@example.com", Some("192.0.2.0/24"), false);
+            for _ in 0..=limits::FREE_ATTEMPTS {
+                assert_eq!(attempt(&key), Ok(()));
+            }
+            let mut now = NOW;
+            for seconds in [1, 2, 4, 8, 16, 30, 30, 30] {
+                assert_eq!(attempt(&key), Err(seconds + 1));
+                // To go on trying does not put it off.
+                database.set_now(now + seconds * kit::time::SECOND - 1);
+                assert_eq!(attempt(&key), Err(1));
+                now += seconds * kit::time::SECOND;
+                database.set_now(now);
+                assert_eq!(attempt(&key), Ok(()), "after {seconds} s");
+            }
+            // A right one ends it.
+            ready(async {
+                let mut tx = sql::write().await.unwrap();
+                forget(&mut tx, &key).await.unwrap();
+                tx.commit().await.unwrap();
+            });
+            for _ in 0..=limits::FREE_ATTEMPTS {
+                assert_eq!(attempt(&key), Ok(()));
+            }
+            // And so does time.
+            assert!(attempt(&key).is_err());
+            database.set_now(now + limits::ATTEMPTS_MICROSECONDS + kit::time::SECOND);
+            for _ in 0..=limits::FREE_ATTEMPTS {
+                assert_eq!(attempt(&key), Ok(()));
+            }
+        });
+    }
+
+    #[test]
+    fn who_guesses_elsewhere_does_not_slow_down_the_owner_at_home() {
+        let (home, away) = (Some("192.0.2.0/24"), Some("198.51.100.0/24"));
+        let email = "ada@example.com";
+        assert_ne!(key(email, home, true), key(email, away, false));
+        // Wherever strangers come from, there is one count of them all.
+        assert_eq!(key(email, home, false), key(email, away, false));
+        assert_eq!(key(email, None, false), key(email, away, false));
+        assert_ne!(key(email, home, false), key("eve@example.com", home, false));
+    }
+}
