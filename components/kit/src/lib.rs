@@ -27,6 +27,7 @@ pub mod query;
 mod refusal;
 pub mod replica;
 pub mod router;
+pub mod security;
 pub mod seen;
 pub mod sql;
 pub mod tickets;

@@ -88,7 +88,7 @@ pub(crate) fn read_answers(frame: &[u8]) -> Result<Vec<(u16, Answer)>, Error> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::wire::frames::Frames;
     use capabilities::booking::{
@@ -165,6 +165,14 @@ mod tests {
         ];
         let receipts = outcomes.into_iter().map(|outcome| Ok(Receipt { version: 18, replayed: true, outcome }));
         receipts.chain(rejections.into_iter().map(Err)).collect()
+    }
+
+    /// A request with one of each action, and a frame's content with one of each answer.
+    pub(in crate::wire) fn samples() -> [Bytes; 2] {
+        let encoded: Vec<Bytes> = commands().iter().map(|command| encode(command).unwrap()).collect();
+        let mut frames = Frames::new(4096);
+        frames.push(&answers(&numbered(given())).unwrap());
+        [request(900_000, encoded.iter()), frames.next().unwrap().unwrap()]
     }
 
     fn numbered(answers: Vec<Answer>) -> Vec<(u16, Answer)> {

@@ -9,6 +9,8 @@ pub(crate) mod commands;
 pub(crate) mod feed;
 pub(crate) mod forward;
 pub(crate) mod frames;
+#[cfg(test)]
+mod fuzz;
 
 use http::HeaderName;
 use serde::{Deserialize, Serialize};
