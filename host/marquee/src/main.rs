@@ -73,7 +73,7 @@ async fn run(command: Command) -> Result<(), Error> {
         Command::Keys { action } => commands::keys(action).await,
         Command::Audit { storage, region, seals } => commands::audit(storage, &region, seals).await,
         Command::Replay { postgres, first, last } => commands::replay(postgres, first, last).await,
-        Command::Certificates { folder, nodes } => commands::certificates(&folder, &nodes),
+        Command::Certificates(certificates) => commands::certificates(&certificates),
         Command::Migrate(migrate) => commands::migrate(migrate).await,
         Command::Check { file } => commands::check(&file),
         Command::Version => say(&format!("marquee {}", env!("CARGO_PKG_VERSION"))),

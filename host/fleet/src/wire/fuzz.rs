@@ -1,48 +1,95 @@
-//! What crosses between nodes may come from an edge that was stolen: whatever it sends is read or refused, and no more of it is kept than may be.
+//! What a stolen node may send: any bytes, and those of a good message with some of them changed. Nothing here may panic, take more memory than came, or
+//! read as something that would be written otherwise.
 
-use super::frames::Frames;
-use super::{commands, feed, forward};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use edge::feed::{Batch, Error, Snapshot};
+use http::{HeaderValue, Request};
+use read_model::Fact;
+
+use super::commands::{self, examples};
+use super::frames::{Frames, frame};
+use super::{feed, forward};
 use crate::limits::COMMANDS;
+use crate::revocations::{self, Lists};
+
+/// A request with one of each action, a frame with one of each answer, one of each kind that a feed has, and a list of revoked certificates.
+fn messages() -> Vec<Vec<u8>> {
+    let encoded: Vec<Bytes> = examples::commands().iter().map(|command| commands::encode(command).unwrap()).collect();
+    let answers: Vec<_> = (0..).zip(examples::given()).collect();
+    let facts = vec![
+        Fact::SessionRevoked { session: "eu_s".to_owned(), until: 7 },
+        Fact::Key { kid: "k".to_owned(), public_key: "p".to_owned() },
+    ];
+    let snapshot = feed::snapshot(&Snapshot { epoch: Arc::from("e"), position: 7, facts: facts.clone() });
+    let batch = feed::batch(&Batch { after: 7, position: 8, facts });
+    let rest = [batch, feed::resumed(), feed::over(&Error::Gone), feed::over(&Error::Unavailable("x".to_owned()))];
+    let list = frame(|into| into.extend(b"\x30\x03\x02\x01\x01"));
+    let frames = snapshot.into_iter().chain(rest).map(|frame| frame.to_vec());
+    let calls = [commands::request(7, encoded.iter()).to_vec(), commands::answers(&answers).unwrap().to_vec(), list.to_vec()];
+    frames.chain(calls).collect()
+}
+
+/// Every frame that there is in these bytes, however they come.
+fn taken(bytes: &[u8], piece: usize) -> Vec<Bytes> {
+    let (mut frames, mut taken) = (Frames::new(4_096), Vec::new());
+    for piece in bytes.chunks(piece.max(1)) {
+        frames.push(piece);
+        loop {
+            match frames.next() {
+                Ok(Some(frame)) => taken.push(frame),
+                Ok(None) => break,
+                Err(_) => return taken,
+            }
+        }
+    }
+    taken
+}
 
 #[test]
 fn fuzz_wire() {
-    let [request, answers] = commands::tests::samples();
-    let seeds: [&[u8]; 6] = [
-        &request,
-        &answers,
-        b"S{\"epoch\":\"e\",\"position\":7}",
-        b"B{\"after\":1,\"position\":2}\n{\"kind\":\"session-revoked\",\"session_id\":\"s\",\"until\":9}\n",
-        b"Xlagged",
-        b"\x05\0\0\0hello\0\0\0\0\x01\0\0\0E",
-    ];
+    let messages = messages();
+    let seeds: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
     fuzz::bytes(&seeds, |bytes| {
         if let Ok(commands) = commands::read_request(bytes, 1_000) {
             assert!(commands.len() <= COMMANDS);
-        }
-        if let Ok(answers) = commands::read_answers(bytes) {
-            assert!(answers.len() <= COMMANDS);
-        }
-        drop(feed::read(bytes));
-        if let Ok(value) = http::HeaderValue::from_bytes(bytes) {
-            forward::read_problem(&value);
-        }
-        // However it is cut, the same frames come out.
-        let frames = |size: usize| {
-            let (mut frames, mut found) = (Frames::new(64), Vec::new());
-            for piece in bytes.chunks(size) {
-                frames.push(piece);
-                loop {
-                    match frames.next() {
-                        Ok(Some(frame)) => found.push(frame),
-                        Ok(None) => break,
-                        Err(_) => return found,
-                    }
-                }
+            // What was read is what would be written: no two nodes take it differently.
+            let encoded: Vec<Bytes> = commands.iter().filter_map(commands::encode).collect();
+            if encoded.len() == commands.len() {
+                let again = commands::read_request(&commands::request(0, encoded.iter()), 0).unwrap();
+                assert_eq!(again.len(), commands.len());
             }
-            found
-        };
-        let whole = frames(bytes.len().max(1));
-        assert!(whole.iter().all(|frame| frame.len() <= 64));
-        assert_eq!(frames(3), whole);
+        }
+        let frames = taken(bytes, bytes.len());
+        // However they are cut, the same frames come out.
+        assert_eq!(taken(bytes, 3), frames);
+        for frame in frames.iter().map(Bytes::as_ref).chain([bytes]) {
+            if let Ok(answers) = commands::read_answers(frame) {
+                assert!(answers.len() <= COMMANDS);
+                let again = commands::answers(&answers).unwrap();
+                assert_eq!(commands::read_answers(&again[4..]), Ok(answers));
+            }
+            drop(feed::read(frame));
+        }
+        if let Ok(value) = HeaderValue::from_bytes(bytes) {
+            let problem = forward::read_problem(&value);
+            assert_eq!(forward::read_problem(&forward::write_problem(problem)), problem);
+        }
+        let mut lists = Lists::default();
+        for list in revocations::read(bytes).unwrap_or_default() {
+            assert!(lists.take(&list, &[], &rustls::crypto::ring::default_provider()).is_err());
+        }
+    });
+}
+
+#[test]
+fn fuzz_wire_paths() {
+    fuzz::text(&["/node/v3/forward/api/events?q=a", "/node/v3/forward", "/node/v3/forward//x"], |path| {
+        let Ok(request) = Request::get(path).header("marquee-forward-authority", "example.com").body(()) else { return };
+        if let Some(parts) = forward::incoming(request.into_parts().0) {
+            assert!(parts.uri.path().starts_with('/'));
+            assert!(parts.headers.is_empty());
+        }
     });
 }
