@@ -32,6 +32,7 @@ impl Node {
             .args(["up", "--port", "0", "--data"])
             .arg(&folder)
             .args(arguments)
+            .env(build::HELD_PLACES.0, build::HELD_PLACES.1)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

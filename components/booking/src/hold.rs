@@ -5,7 +5,6 @@ use kit::{
     Answer, Problem, Request, Response, claims, idempotency, json,
     ledger::{self, Action, OrderLine, Subject},
     seen::SeenKind,
-    trace,
 };
 use std::collections::BTreeSet;
 
@@ -15,7 +14,7 @@ pub async fn create(request: Request) -> Answer {
     let key = idempotency::required(&request)?;
     let (event, lines) = order(&request)?;
     let (who, hold) = (Subject::Person(claims.subject), Action::Hold(lines));
-    let receipt = ledger::decide(who, key, &event, hold, trace::parent(&request)).await?;
+    let receipt = ledger::decide(who, key, &event, hold, &request).await?;
     let version = receipt.version;
     let booking = ledger::booking(receipt).ok_or_else(|| Problem::internal("a hold left no booking"))?;
     Ok(Response::json(201, &View::new(&booking))?

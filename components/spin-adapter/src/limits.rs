@@ -1,7 +1,5 @@
 //! Every bound of this component.
 
-/// Events that one search looks at, soonest first: all there are, in what stock Spin is for.
-pub const EVENTS: i64 = 20_000;
 /// Length of a token in bytes.
 pub const TOKEN_BYTES: usize = 4_096;
 /// Length of a key's id in bytes.

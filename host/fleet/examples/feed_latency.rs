@@ -128,6 +128,7 @@ fn command(region: &str, event: &str, subject: Subject, number: u64, action: &Ac
         event_id: event.to_owned(),
         deadline: edge::now() + i64::try_from(LATEST.as_micros()).unwrap_or(i64::MAX) * 60,
         trace: None,
+        client: None,
         action: action.clone(),
     }
 }

@@ -41,6 +41,7 @@ pub struct RegionSide {
     /// What answers, by the version that has the traffic.
     pub traffic: Arc<Switch>,
     identity: Identity,
+    replica: Replica,
     metrics: Arc<Metrics>,
     tasks: TaskTracker,
     /// Those that write: they stop first, and finish what they have.
@@ -108,7 +109,7 @@ impl RegionSide {
             Bindings { mailer: Some(Arc::new(mailer)), ..bindings(&replica, &identity, Arc::clone(&coordinator) as _, base) };
         let switch = roles.add(version, bindings);
         let traffic = Arc::clone(&switch);
-        let node = Node::new(Arc::clone(&switch), replica, wake, Arc::clone(metrics));
+        let node = Node::new(Arc::clone(&switch), replica.clone(), wake, Arc::clone(metrics));
 
         let (tasks, writers, followers) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
         tasks.spawn(vital("the sequencer", followers.clone(), sequencer.run(followers.clone())));
@@ -126,6 +127,7 @@ impl RegionSide {
             feed,
             traffic,
             identity,
+            replica,
             metrics: Arc::clone(metrics),
             tasks,
             writers,
@@ -153,6 +155,11 @@ impl RegionSide {
     pub fn limit(&mut self, limiter: Limiter) {
         let (node, traffic, metrics) = (Arc::clone(&self.node), Arc::clone(&self.traffic), Arc::clone(&self.metrics));
         self.node = Arc::new(Limited::new(node, limiter, self.identity.clone(), traffic, metrics));
+    }
+
+    /// How many bytes events may take in its replica.
+    pub fn bound_replica(&self, bytes: usize) {
+        self.replica.bound(bytes);
     }
 
     /// Finishes what is queued, then stops everything. Nobody hands anything over any more.

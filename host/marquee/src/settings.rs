@@ -26,10 +26,14 @@ pub struct Settings {
     pub mail: Option<String>,
     /// `MARQUEE_RABBITMQ`: where a worker that mirrors to RabbitMQ finds it, instead of what its file says.
     pub rabbitmq: Option<String>,
+    /// `MARQUEE_SANDBOX_IN_PUBLIC`: `on` where the sandbox payment provider may be on although other machines can come. Default: it may not.
+    pub sandbox_in_public: bool,
 }
 
 const CORS: &str = "MARQUEE_CORS_ORIGINS";
 const PROXIES: &str = "MARQUEE_TRUSTED_PROXIES";
+/// See [`Settings::sandbox_in_public`].
+pub const SANDBOX: &str = "MARQUEE_SANDBOX_IN_PUBLIC";
 
 impl Settings {
     /// Reads them.
@@ -62,6 +66,7 @@ impl Settings {
             redis: variable("MARQUEE_REDIS"),
             mail: variable("MARQUEE_MAIL"),
             rabbitmq: variable("MARQUEE_RABBITMQ"),
+            sandbox_in_public: variable(SANDBOX).as_deref() == Some("on"),
         })
     }
 }

@@ -92,8 +92,8 @@ mod tests {
     use super::*;
     use crate::wire::frames::Frames;
     use capabilities::booking::{
-        Action, Booking, BookingItem, BookingStatus, CancelRefusal, Confirmation, Limit, Money, Offer, OrderLine, Outcome, Sale,
-        SalePhase, Shortage, Subject,
+        Action, Booking, BookingItem, BookingStatus, CancelRefusal, Confirmation, HoldLimit, HoldScope, Limit, Money, Offer,
+        OrderLine, Outcome, Sale, SalePhase, Shortage, Subject,
     };
 
     fn text(text: &str) -> String {
@@ -125,6 +125,7 @@ mod tests {
             event_id: text("eu_e"),
             deadline: 1_000_000,
             trace: (n % 2 == 0).then(|| text("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")),
+            client: (n % 2 == 1).then(|| text("192.0.2.1")),
             action,
         })
         .collect()
@@ -152,6 +153,7 @@ mod tests {
             Rejection::UnknownBooking,
             Rejection::NotOnSale(SalePhase::Over),
             Rejection::SoldOut(vec![shortage.clone()]),
+            Rejection::TooManyHolds(HoldLimit { scope: HoldScope::Address, places: 100, held: 99 }),
             Rejection::OverLimit(Limit { ticket_type: text("t"), per_person: 6, has: 5 }),
             Rejection::Expired,
             Rejection::WrongState(BookingStatus::Cancelled),

@@ -122,6 +122,7 @@ pub fn command(event: &str, key: &str) -> Command {
         event_id: event.to_owned(),
         deadline: edge::now() + 60_000_000,
         trace: None,
+        client: None,
         action: Action::Expire,
     }
 }
