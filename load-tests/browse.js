@@ -33,7 +33,7 @@ export function setup() {
 
 export default function ({ events }) {
   const some = events.length ? any(events) : null;
-  const queries = [`q=${any(WORDS)}`, 'available=true&sort=price', 'limit=50'];
+  const queries = [`q=${any(WORDS)}`, 'available=true&sort=price&currency=EUR', 'limit=50'];
   if (some) queries.push(`city=${encodeURIComponent(some.city)}`, `category=${some.category}&sort=-starts_at`);
   const found = http.get(at(`/api/events?${any(queries)}`), { tags: { name: 'search' } });
   search.add(found.timings.duration);

@@ -10,6 +10,7 @@ const BUYERS = short ? 5 : 40;
 
 const accepted = new Counter('tickets_accepted');
 const soldOut = new Counter('answers_sold_out');
+const held = new Counter('answers_too_many_holds');
 const busy = new Counter('answers_try_again');
 const unexpected = new Counter('answers_unexpected');
 const left = new Counter('tickets_left');
@@ -57,6 +58,8 @@ export default function ({ event, buyers }) {
     imbalance.add(quantity);
   } else if (type === '/problems/sold-out' || type === '/problems/over-limit') {
     soldOut.add(1);
+  } else if (type === '/problems/too-many-holds') {
+    held.add(1);
   } else if (answer.status === 503) {
     busy.add(1);
   } else {
@@ -79,6 +82,9 @@ export function handleSummary(data) {
   return verdict('onsale', data, [
     `${count('tickets_accepted')} of ${CAPACITY} tickets promised in answers, ${CAPACITY - count('tickets_left')} gone from the shelf, ${count('tickets_left')} left`,
     `${count('iterations')} attempts: ${count('answers_sold_out')} told sold out, ${count('answers_try_again')} told to try again, ${count('answers_unexpected')} unexpected, ${count('dropped_iterations')} never started for want of virtual users`,
+    ...(count('answers_too_many_holds') > 0
+      ? [`${count('answers_too_many_holds')} told that too much is held from this address: SPIN_VARIABLE_HELD_PLACES_PER_ADDRESS=1000000 lets one machine buy for many`]
+      : []),
     `hold: median ${figure(data, 'hold_duration', 'med').toFixed(1)} ms, p95 ${figure(data, 'hold_duration', 'p(95)').toFixed(1)} ms, p99 ${figure(data, 'hold_duration', 'p(99)').toFixed(1)} ms`,
   ]);
 }

@@ -251,7 +251,8 @@ fn spin_up(manifest: &Path, name: &str) -> Result<Option<(Other, u16)>> {
         .args(["up", "--quiet", "--listen", &format!("127.0.0.1:{port}"), "--from"])
         .arg(manifest)
         .arg("--state-dir")
-        .arg(state);
+        .arg(state)
+        .env(build::HELD_PLACES.0, build::HELD_PLACES.1);
     Ok(Some((Other::start(command, port)?, port)))
 }
 

@@ -9,6 +9,8 @@ use std::{path::PathBuf, process::Command};
 
 /// Where the binary lands.
 pub const MARQUEE: &str = "target/release/marquee";
+/// For what buys for many from one address: a variable, and its value.
+pub const HELD_PLACES: (&str, &str) = ("SPIN_VARIABLE_HELD_PLACES_PER_ADDRESS", "1000000");
 
 /// The host's crates.
 pub const HOST: &[&str] = &["capabilities", "edge", "fleet", "marquee", "region", "runtime", "streams", "telemetry"];

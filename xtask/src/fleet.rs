@@ -123,6 +123,7 @@ impl Node {
         let mut child = Command::new(build::MARQUEE)
             .args([role, "--config"])
             .arg(&config)
+            .env(build::HELD_PLACES.0, build::HELD_PLACES.1)
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

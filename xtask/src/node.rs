@@ -34,6 +34,7 @@ impl Node {
             .arg(&folder)
             .args(arguments)
             .envs(environment.iter().copied())
+            .env(build::HELD_PLACES.0, build::HELD_PLACES.1)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

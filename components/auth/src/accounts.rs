@@ -126,13 +126,9 @@ pub fn all_roles(mut beyond: Vec<String>) -> Vec<String> {
     beyond
 }
 
-/// A name's field: 1 to 100 characters without control characters, blanks around it taken away.
+/// A name's field: 1 to 100 characters, cleaned as all names are.
 pub fn read_name(body: &mut json::Reader) -> String {
-    let name = body.text("name", limits::NAME_CHARACTERS);
-    if name.chars().any(char::is_control) {
-        body.fault("name", "must not have control characters");
-    }
-    name.trim().to_owned()
+    body.name("name", limits::NAME_CHARACTERS)
 }
 
 /// `GET /api/auth/me`: the caller, their roles as they are now.

@@ -1,8 +1,8 @@
 //! What is left of an event.
 
 use kit::{
-    Answer, Request, Response, hash, query,
-    replica::{self, Availability},
+    Answer, Request, Response, hash, public, query,
+    replica::{self, Availability, ReadError},
     time,
 };
 use serde::Serialize;
@@ -27,7 +27,10 @@ struct View<'a> {
 pub async fn show(request: Request) -> Answer {
     let id = request.id("id")?;
     query::read(&request, |_| ())?;
-    let availability = replica::get_availability(id.to_owned()).await?;
+    let availability = match replica::get_availability(id.to_owned()).await {
+        Err(ReadError::LeftOut) => public::availability(id).await?,
+        availability => availability?,
+    };
     let lines: Vec<_> = availability
         .lines
         .iter()

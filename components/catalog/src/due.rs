@@ -67,6 +67,7 @@ async fn cancel_bookings(event: &str, revision: u64, recorded: &str) -> Result<b
             deadline,
             trace: None,
             token: None,
+            client: None,
             action: Action::Cancel(booking),
         });
         for answer in ledger::apply(commands.collect()).await {

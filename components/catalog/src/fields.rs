@@ -44,7 +44,7 @@ pub fn read(body: &mut Reader, whole: bool) -> Fields {
     Fields {
         organiser_id: if whole { Some(body.id("organiser_id")) } else { body.optional_id("organiser_id") },
         title: line(body, "title", &limits::TITLE, whole),
-        description: text(body, "description", &limits::DESCRIPTION, whole),
+        description: text(body, "description", &limits::DESCRIPTION, whole).map(|text| kit::text::paragraphs(&text)),
         category: code(body, "category", whole, is_slug, "must be a slug, for example live-music"),
         venue: if whole {
             body.object("venue", |venue| read_venue(venue, true))
@@ -92,11 +92,7 @@ fn text(body: &mut Reader, name: &'static str, characters: &std::ops::RangeInclu
 }
 
 fn line(body: &mut Reader, name: &'static str, characters: &std::ops::RangeInclusive<usize>, whole: bool) -> Option<String> {
-    let value = text(body, name, characters, whole);
-    if value.as_deref().is_some_and(|text| text.chars().any(char::is_control)) {
-        body.fault(name, "must be one line, without control characters");
-    }
-    value
+    if whole { Some(body.name(name, characters.clone())) } else { body.optional_name(name, characters.clone()) }
 }
 
 /// A text in a code of its own, which says how long it may be.

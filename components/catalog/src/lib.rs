@@ -10,6 +10,7 @@ mod draft;
 mod due;
 mod fields;
 mod limits;
+mod quotas;
 mod read;
 mod steps;
 mod store;

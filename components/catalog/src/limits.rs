@@ -18,14 +18,20 @@ pub const CITY: RangeInclusive<usize> = 1..=100;
 pub const TICKET_NAME: RangeInclusive<usize> = 1..=100;
 /// Ticket types of an event.
 pub const TICKET_TYPES: RangeInclusive<usize> = 1..=50;
-/// Minor units.
-pub const PRICE: RangeInclusive<i64> = 0..=1_000_000_000;
+/// Minor units, in any currency: what the ledger takes. In each it is bound by what it is worth, too: see [`crate::codes::highest_price`].
+pub const PRICE: RangeInclusive<i64> = 0..=1_000_000_000_000;
+/// What a ticket may be worth, in euros, roughly: ten million at most, and one million where a currency's magnitude is rounded down.
+pub const WORTH: i64 = 10_000_000;
 /// Places of a ticket type.
 pub const CAPACITY: RangeInclusive<i64> = 1..=1_000_000;
 /// Places one person may have of a ticket type.
 pub const PER_PERSON: RangeInclusive<i64> = 1..=1000;
 /// Places one person may have where the organiser does not say.
 pub const PER_PERSON_DEFAULT: u32 = 10;
+/// What a quota may be set to.
+pub const QUOTA: RangeInclusive<u32> = 1..=1_000_000_000;
+/// What a ticket type counts as beside its name, in characters of text.
+pub const TICKET_TEXT: usize = 100;
 /// Characters of the filter `q`.
 pub const SEARCH_TEXT: RangeInclusive<usize> = 0..=200;
 /// Characters of a cursor; longer ones are not ours.

@@ -1,17 +1,20 @@
 //! The list and the event page, from the replica.
 
-use kit::replica::{self, Query, SortKey};
-use kit::{Answer, Request, Response, query, time};
+use kit::replica::{self, Query, ReadError, SortKey};
+use kit::{Answer, Request, Response, config, public, query, time};
 use read_model::{EventDoc, EventStatus, Facet};
 use serde::{Serialize, Serializer};
 
 use crate::document::{Document, answer, etag, from_replica};
-use crate::{conditions, due, limits};
+use crate::{codes, conditions, due, limits};
 
 /// `GET /api/events/{id}`
 pub async fn show(request: Request) -> Answer {
-    let view = replica::get_event(request.id("id")?.to_owned()).await?;
-    let doc = from_replica(view.event);
+    let id = request.id("id")?;
+    let (doc, as_of) = match replica::get_event(id.to_owned()).await {
+        Err(ReadError::LeftOut) => public::event(id).await?,
+        view => view.map(|view| (from_replica(view.event), view.as_of))?,
+    };
     if doc.status == EventStatus::Cancelled {
         // Its bookings may still be being cancelled. An edge has no database and leaves that to the region.
         let _ = due::drive_on(&doc.id).await;
@@ -21,7 +24,7 @@ pub async fn show(request: Request) -> Answer {
     } else {
         answer(200, &doc)?
     };
-    Ok(response.header("cache-control", "no-cache").header("marquee-as-of", time::format(view.as_of)))
+    Ok(response.header("cache-control", "no-cache").header("marquee-as-of", time::format(as_of)))
 }
 
 #[derive(Serialize)]
@@ -50,13 +53,17 @@ fn by_frequency<S: Serializer>(facets: &[Facet], serializer: S) -> Result<S::Ok,
 
 /// `GET /api/events`
 pub async fn list(request: Request) -> Answer {
-    let query = query::read(&request, read_query)?;
+    let mut query = query::read(&request, read_query)?;
+    if query.currency.is_none() && (query.min_price.is_some() || query.max_price.is_some() || query.sort == SortKey::Price) {
+        // Prices of different currencies do not compare.
+        query.currency = Some(config::get("default_currency").await?);
+    }
     let page = replica::search(query).await?;
     let facets =
         |facets: Vec<replica::Facet>| facets.into_iter().map(|facet| Facet { value: facet.value, count: facet.count }).collect();
     let docs: Vec<EventDoc> = page.items.into_iter().map(from_replica).collect();
     let list = List {
-        items: docs.iter().map(Document::from).collect(),
+        items: docs.iter().map(Document::in_list).collect(),
         next_cursor: page.next_cursor,
         facets: Facets { category: facets(page.categories), city: facets(page.cities) },
         as_of: time::format(page.as_of),
@@ -75,6 +82,7 @@ fn read_query(query: &mut query::Reader) -> Query {
         city: query.text("city", limits::CITY),
         starts_from: query.instant("from"),
         starts_to: query.instant("to"),
+        currency: query.text("currency", limits::CODE),
         min_price: query.integer("min_price", limits::PRICE),
         max_price: query.integer("max_price", limits::PRICE),
         available: query.boolean("available"),
@@ -87,10 +95,8 @@ fn read_query(query: &mut query::Reader) -> Query {
         limit: u32::try_from(query.limit()).unwrap_or(1),
         cursor: query.text("cursor", limits::CURSOR),
     };
-    for (name, low, high) in [("max_price", read.min_price, read.max_price), ("to", read.starts_from, read.starts_to)] {
-        if low.zip(high).is_some_and(|(low, high)| low > high) {
-            query.fault(name, "must not be less than the lower bound");
-        }
+    if read.currency.as_deref().is_some_and(|code| !codes::is_currency(code)) {
+        query.fault("currency", "must be an ISO 4217 code, for example EUR");
     }
     read
 }

@@ -9,6 +9,8 @@ pub struct Stored {
     pub doc: EventDoc,
     /// A step that is not finished: [`crate::steps::Pending`] as JSON.
     pub pending: Option<String>,
+    /// The account that made it.
+    pub created_by: String,
 }
 
 kit::row! {
@@ -30,6 +32,7 @@ kit::row! {
         region: String,
         refund_until: Option<i64>,
         pending: Option<String>,
+        created_by: String,
     }
 }
 
@@ -48,7 +51,7 @@ pub async fn load(tx: &mut Tx, id: &str) -> Result<Option<Stored>, Error> {
     let row: Option<EventRow> = tx
         .one(
             "SELECT id, organiser_id, status, revision, title, description, category, venue_name, city, country, \
-             starts_at, ends_at, timezone, currency, region, refund_until, pending FROM events WHERE id = $1",
+             starts_at, ends_at, timezone, currency, region, refund_until, pending, created_by FROM events WHERE id = $1",
             params![id],
         )
         .await?;
@@ -87,7 +90,7 @@ pub async fn load(tx: &mut Tx, id: &str) -> Result<Option<Stored>, Error> {
         refund_until: row.refund_until,
         ticket_types,
     };
-    Ok(Some(Stored { doc, pending: row.pending }))
+    Ok(Some(Stored { doc, pending: row.pending, created_by: row.created_by }))
 }
 
 /// A new event.

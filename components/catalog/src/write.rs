@@ -8,7 +8,7 @@ use crate::document::answer;
 use crate::draft;
 use crate::fields::{self, Fields};
 use crate::steps::{Key, Kind, Pending, SCOPE, Step};
-use crate::{conditions, due, limits, steps, store};
+use crate::{conditions, due, limits, quotas, steps, store};
 
 /// `POST /api/events`
 pub async fn create(request: Request) -> Answer {
@@ -18,6 +18,7 @@ pub async fn create(request: Request) -> Answer {
     idempotency::once(&request, SCOPE, &claims.subject, async |tx: &mut Tx| {
         let doc = draft::create(fields.clone(), &region, tx.now(), || id::new(&region))?;
         check_organiser(tx, &claims.subject, &doc.organiser_id).await?;
+        quotas::check(tx, None, &doc, &claims.subject, &claims.subject).await?;
         store::insert(tx, &doc, &claims.subject).await?;
         steps::record(tx, &doc, "event.created", &claims.subject).await?;
         Ok(answer(201, &doc)?.header("location", format!("/api/events/{}", doc.id)))
@@ -139,6 +140,7 @@ async fn look(request: &Request, user: &str, event: &str, wish: &Wish) -> Result
     if new.organiser_id != old.organiser_id {
         check_organiser(&mut tx, user, &new.organiser_id).await?;
     }
+    quotas::check(&mut tx, Some(old), &new, &stored.created_by, user).await?;
 
     let key = key.map(|key| Key { key: key.to_owned(), fingerprint });
     if new != *old

@@ -2,6 +2,7 @@
 
 use crate::problem::Problem;
 use spin_sdk::variables;
+use std::ops::RangeInclusive;
 
 /// A variable's value; an undeclared or unreadable one is this deployment's fault, hence a 500 that the log explains.
 pub async fn get(name: &str) -> Result<String, Problem> {
@@ -35,6 +36,18 @@ pub async fn duration(name: &str) -> Result<i64, Problem> {
         .filter(|seconds| (1..=30 * 86_400).contains(seconds))
         .map(|seconds| seconds * 1_000_000)
         .ok_or_else(|| Problem::internal(format_args!("variable {name}: {text:?} is not a number of seconds from 1 to 2592000")))
+}
+
+/// A whole number in a range.
+pub async fn number(name: &str, range: RangeInclusive<u32>) -> Result<u32, Problem> {
+    let text = get(name).await?;
+    text.parse::<u32>().ok().filter(|number| range.contains(number)).ok_or_else(|| {
+        Problem::internal(format_args!(
+            "variable {name}: {text:?} is not a whole number from {} to {}",
+            range.start(),
+            range.end()
+        ))
+    })
 }
 
 /// The region that keeps the accounts, where that is not this one.

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use http_body_util::{BodyExt, Full, Limited};
 use serde::Serialize;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// A request, its body read whole and its path and query decoded.
 #[derive(Debug)]
@@ -63,6 +64,17 @@ impl Request {
     pub fn id(&self, name: &str) -> Result<&str, Problem> {
         let text = self.parameter(name);
         if id::valid(text) { Ok(text) } else { Err(Problem::not_found()) }
+    }
+
+    /// The network that the request comes from, as the host says: an IPv4 address, or the first 64 bits of an IPv6 one, of which a household has all.
+    /// What cannot be told apart is one network.
+    pub fn client(&self) -> String {
+        let address = self.header("spin-client-addr").and_then(|text| text.parse::<SocketAddr>().ok());
+        match address.map(|address| address.ip().to_canonical()) {
+            Some(IpAddr::V4(address)) => address.to_string(),
+            Some(IpAddr::V6(address)) => format!("{}/64", Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
+            None => "unknown".to_owned(),
+        }
     }
 
     /// A header's value where it is visible ASCII.
@@ -162,6 +174,24 @@ mod tests {
         );
         for nonsense in ["q=%", "q=%f", "q=%zz", "q=%ff"] {
             assert_eq!(parse_query(nonsense).unwrap_err().kind.status, 400, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn a_household_is_one_client() {
+        for (sent, client) in [
+            (Some("203.0.113.7:443"), "203.0.113.7"),
+            (Some("[::ffff:203.0.113.7]:443"), "203.0.113.7"),
+            (Some("[2001:db8:1:2:3:4:5:6]:443"), "2001:db8:1:2::/64"),
+            (Some("[2001:db8:1:2::9]:1"), "2001:db8:1:2::/64"),
+            (Some("nonsense"), "unknown"),
+            (None, "unknown"),
+        ] {
+            let mut headers = HeaderMap::new();
+            if let Some(sent) = sent {
+                headers.insert("spin-client-addr", HeaderValue::from_str(sent).unwrap());
+            }
+            assert_eq!(Request::head(Method::GET, "/", headers).client(), client, "{sent:?}");
         }
     }
 

@@ -3,7 +3,7 @@
 //! Unknown fields, duplicate keys, wrong types and values out of range are faults. `null` counts as absent, but for
 //! [`Reader::nullable_instant`].
 
-use crate::{Problem, Request, id, limits, problem, problem::Fault, time};
+use crate::{Problem, Request, id, limits, problem, problem::Fault, text, time};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::{cell::RefCell, collections::BTreeSet, fmt, ops::RangeInclusive};
 
@@ -236,6 +236,26 @@ impl<'a> Reader<'a> {
     /// As [`Self::optional_text`], required.
     pub fn text(&mut self, name: &'static str, characters: RangeInclusive<usize>) -> String {
         let value = self.optional_text(name, characters);
+        self.required(name, value).unwrap_or_default()
+    }
+
+    /// A name or a title of so many characters, cleaned as [`text::line`] says.
+    pub fn optional_name(&mut self, name: &'static str, characters: RangeInclusive<usize>) -> Option<String> {
+        let Json::Text(given) = self.field(name)? else {
+            self.fault(name, "must be a string");
+            return None;
+        };
+        match text::line(given) {
+            Ok(line) if characters.contains(&line.chars().count()) => return Some(line),
+            Ok(_) => self.fault(name, format!("must have {} to {} characters", characters.start(), characters.end())),
+            Err(why) => self.fault(name, why),
+        }
+        None
+    }
+
+    /// As [`Self::optional_name`], required.
+    pub fn name(&mut self, name: &'static str, characters: RangeInclusive<usize>) -> String {
+        let value = self.optional_name(name, characters);
         self.required(name, value).unwrap_or_default()
     }
 

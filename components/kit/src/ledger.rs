@@ -1,6 +1,6 @@
 //! `marquee:booking/ledger`, as imported, and what its refusals are to a client.
 
-use crate::{claims, identity::Refusal, limits, problem, problem::Problem, time};
+use crate::{Request, claims, identity::Refusal, limits, problem, problem::Problem, time, trace};
 
 #[expect(missing_docs, reason = "generated; the WIT says it")]
 mod bindings {
@@ -15,15 +15,36 @@ mod bindings {
 
 pub use bindings::marquee::booking::{ledger::apply, types::*};
 
-/// Has one command decided, with the usual deadline. `trace` is the `traceparent` of what asks.
+/// What a command is part of, and where it comes from.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// The `traceparent` of what asks.
+    pub trace: Option<String>,
+    /// The network of who asks: see [`Request::client`].
+    pub client: Option<String>,
+}
+
+impl From<&Request> for Origin {
+    fn from(request: &Request) -> Self {
+        Self { trace: trace::parent(request), client: Some(request.client()) }
+    }
+}
+
+impl From<Option<String>> for Origin {
+    fn from(trace: Option<String>) -> Self {
+        Self { trace, client: None }
+    }
+}
+
+/// Has one command decided, with the usual deadline.
 pub async fn decide(
     subject: Subject,
     key: impl Into<String>,
     event: impl Into<String>,
     action: Action,
-    trace: Option<String>,
+    origin: impl Into<Origin>,
 ) -> Result<Receipt, Rejection> {
-    send(subject, None, key.into(), event.into(), action, trace).await
+    send(subject, None, key.into(), event.into(), action, origin.into()).await
 }
 
 /// As [`decide`], for a person who shows this access token: what an edge asks its region has no other warrant.
@@ -33,9 +54,9 @@ pub async fn decide_for(
     key: impl Into<String>,
     event: impl Into<String>,
     action: Action,
-    trace: Option<String>,
+    origin: impl Into<Origin>,
 ) -> Result<Receipt, Rejection> {
-    send(Subject::Person(person), Some(token.to_owned()), key.into(), event.into(), action, trace).await
+    send(Subject::Person(person), Some(token.to_owned()), key.into(), event.into(), action, origin.into()).await
 }
 
 async fn send(
@@ -44,8 +65,9 @@ async fn send(
     key: String,
     event: String,
     action: Action,
-    trace: Option<String>,
+    origin: Origin,
 ) -> Result<Receipt, Rejection> {
+    let Origin { trace, client } = origin;
     let command = Command {
         subject,
         idempotency_key: key,
@@ -53,6 +75,7 @@ async fn send(
         deadline: time::now() + limits::COMMAND_MICROSECONDS,
         trace,
         token,
+        client,
         action,
     };
     // One command has one answer; a ledger that gives none has not said what it did.
@@ -90,6 +113,20 @@ impl From<Rejection> for Problem {
                 problem::OVER_LIMIT,
                 format!("A person may have {} of {}; you have {}.", limit.per_person, limit.ticket_type, limit.has),
             ),
+            Rejection::TooManyHolds(limit) => {
+                let whose = match limit.scope {
+                    HoldScope::Account => "your account",
+                    HoldScope::Address => "your network address",
+                };
+                Self::new(
+                    problem::TOO_MANY_HOLDS,
+                    format!(
+                        "{} of {} places that may be held from {whose} at a time are: pay for them or cancel, or wait until they expire.",
+                        limit.held, limit.places
+                    ),
+                )
+                .with("retry-after", limits::HOLDS_RETRY_SECONDS.to_string())
+            }
             Rejection::Expired => Self::new(problem::WRONG_STATE, "The hold has expired."),
             Rejection::WrongState(status) => Self::new(problem::WRONG_STATE, format!("The booking is {}.", status_name(status))),
             Rejection::NotCancellable(CancelRefusal::NoRefunds) => {

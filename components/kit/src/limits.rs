@@ -16,6 +16,12 @@ pub const TOKEN_BYTES: usize = 4096;
 pub const ID_BYTES: RangeInclusive<usize> = 1..=64;
 /// Faults named in one problem; more than these help nobody.
 pub const FAULTS: usize = 32;
+/// After how many seconds to ask again where too much is held already: holds last minutes.
+pub const HOLDS_RETRY_SECONDS: u32 = 30;
+/// Events that one search of stock Spin's replica looks at, soonest first: all there are, in what it is for.
+pub const PUBLIC_EVENTS: i64 = 20_000;
+/// After how many milliseconds to ask again for what this node leaves out: its region is asked then.
+pub const LEFT_OUT_RETRY_MILLISECONDS: u32 = 1_000;
 /// Items on a page.
 pub const PAGE: RangeInclusive<i64> = 1..=100;
 /// Items on a page where the client does not say.

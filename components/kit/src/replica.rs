@@ -1,5 +1,6 @@
 //! `marquee:edge/replica`, as imported.
 
+use crate::limits;
 use crate::problem::Problem;
 
 #[expect(missing_docs, reason = "generated; the WIT says it")]
@@ -20,6 +21,10 @@ impl From<ReadError> for Problem {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::NotFound => Self::not_found(),
+            // Who can read the database looks there first.
+            ReadError::LeftOut => {
+                Self::unavailable("This event is answered by its home region.", limits::LEFT_OUT_RETRY_MILLISECONDS)
+            }
             ReadError::BadCursor => Self::fault("/cursor", "not a cursor of this list"),
             ReadError::Unavailable(milliseconds) => {
                 Self::unavailable("There is no view of the catalog to answer from yet.", milliseconds)

@@ -6,14 +6,14 @@ use crate::draft::{Draft, NoRoom, Shift};
 use crate::limits;
 use crate::state::{Record, SaleStatus};
 use crate::types::{
-    Booking, BookingItem, BookingStatus, CancelRefusal, Confirmation, Limit, Money, OrderLine, Outcome, Rejection, SalePhase,
-    Shortage, Subject,
+    Booking, BookingItem, BookingStatus, CancelRefusal, Command, Confirmation, HoldLimit, HoldScope, Limit, Money, OrderLine,
+    Outcome, Rejection, SalePhase, Shortage, Subject,
 };
 use std::collections::BTreeMap;
 
 /// Takes places: until a deadline, or for good where they are free of charge.
-pub(crate) fn hold(draft: &mut Draft<'_>, subject: &Subject, lines: &[OrderLine], fresh: Fresh) -> Result<Outcome, Rejection> {
-    let Subject::Person(person) = subject else {
+pub(crate) fn hold(draft: &mut Draft<'_>, command: &Command, lines: &[OrderLine], fresh: Fresh) -> Result<Outcome, Rejection> {
+    let Subject::Person(person) = &command.subject else {
         return Err(Rejection::Forbidden);
     };
     if let Some(phase) = draft.state.terms.off_sale(draft.now) {
@@ -21,12 +21,15 @@ pub(crate) fn hold(draft: &mut Draft<'_>, subject: &Subject, lines: &[OrderLine]
     }
     let items = priced(draft, lines)?;
     within_limits(draft, person, &items)?;
+    let amount: i64 = items.iter().map(|item| item.unit_price * i64::from(item.quantity)).sum();
+    if amount > 0 {
+        within_hold_limits(draft, person, command.client.as_deref(), &items)?;
+    }
     make_room(draft, &items).map_err(|no_room| match no_room {
         NoRoom::Untidy => Rejection::Unavailable(limits::RETRY_MILLISECONDS),
         NoRoom::Missing(missing) => sold_out(missing, &items),
     })?;
 
-    let amount = items.iter().map(|item| item.unit_price * i64::from(item.quantity)).sum();
     let (status, expires_at, shift) = if amount == 0 {
         (BookingStatus::Confirmed, None, Shift::Sell)
     } else {
@@ -45,7 +48,14 @@ pub(crate) fn hold(draft: &mut Draft<'_>, subject: &Subject, lines: &[OrderLine]
         version: draft.version(),
         created_at: draft.now,
     };
-    let record = Record { booking, extended: false, payment: None, ticket_seed: fresh.ticket_seed, updated_at: draft.now };
+    let record = Record {
+        booking,
+        extended: false,
+        payment: None,
+        client: command.client.clone(),
+        ticket_seed: fresh.ticket_seed,
+        updated_at: draft.now,
+    };
     Ok(Outcome::Booking(draft.put(record, EntryKind::Created)))
 }
 
@@ -166,6 +176,26 @@ fn within_limits(draft: &Draft<'_>, person: &str, items: &[BookingItem]) -> Resu
                 per_person: limit,
                 has: u32::try_from(has).unwrap_or(u32::MAX),
             }));
+        }
+    }
+    Ok(())
+}
+
+/// Whether so much more may be held, unpaid, by this person and from this network.
+fn within_hold_limits(draft: &Draft<'_>, person: &str, client: Option<&str>, items: &[BookingItem]) -> Result<(), Rejection> {
+    let limits = &draft.settings.limits;
+    let lines = || draft.state.lines.values().map(|line| &line.terms);
+    let account = i64::from(lines().map(|terms| terms.per_person_limit).max().unwrap_or_default().max(limits.account));
+    let capacity: i64 = lines().map(|terms| i64::from(terms.capacity)).sum();
+    let share = capacity * i64::from(limits.address_percent) / 100;
+    let address = account.max(limits.address.into()).max(share);
+    let wanted: i64 = items.iter().map(|item| i64::from(item.quantity)).sum();
+    let of_client = client.map(|client| (HoldScope::Address, address, draft.facts.held_from(client)));
+    for (scope, places, held) in [Some((HoldScope::Account, account, draft.facts.held(person))), of_client].into_iter().flatten()
+    {
+        if held + wanted > places {
+            let number = |places: i64| u32::try_from(places).unwrap_or(u32::MAX);
+            return Err(Rejection::TooManyHolds(HoldLimit { scope, places: number(places), held: number(held) }));
         }
     }
     Ok(())

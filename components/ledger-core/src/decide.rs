@@ -17,6 +17,25 @@ pub struct Settings {
     pub hold: i64,
     /// How long payments may keep a hold at most, from when it was taken, microseconds, more than 0.
     pub paying_cap: i64,
+    /// How much may be held at the same time.
+    pub limits: HoldLimits,
+}
+
+/// How many places of an event may be held, unpaid, at the same time: by one person, and from one network. Whatever these say, one person may
+/// hold as much as the organiser lets a person have of a ticket type, and a network as much as one person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HoldLimits {
+    /// By one person, of all ticket types.
+    pub account: u32,
+    /// From one network, by whomever.
+    pub address: u32,
+    /// The same in hundredths of what the event has; the larger of the two counts, so that a large sale has room for large networks.
+    pub address_percent: u32,
+}
+
+impl HoldLimits {
+    /// As much as there is.
+    pub const NONE: Self = Self { account: u32::MAX, address: u32::MAX, address_percent: 100 };
 }
 
 /// What is found out for one command when it is decided, and new ids and secrets, used only where it needs them: nothing here is random.
@@ -80,7 +99,7 @@ pub fn decide(
         Action::Open(new) => sale::open(&mut draft, new),
         Action::Adjust(new) => sale::adjust(&mut draft, new),
         Action::Close(revision) => sale::close(&mut draft, *revision),
-        Action::Hold(lines) => booking::hold(&mut draft, &command.subject, lines, fresh),
+        Action::Hold(lines) => booking::hold(&mut draft, command, lines, fresh),
         Action::BeginPayment(id) => booking::begin_payment(&mut draft, &command.subject, id),
         Action::EndPayment(id) => booking::end_payment(&mut draft, &command.subject, id),
         Action::Confirm(confirmation) => booking::confirm(&mut draft, confirmation, fresh.refund),

@@ -71,6 +71,7 @@ impl<'a> Draft<'a> {
         record.updated_at = self.now;
         if !record.booking.status.is_hold() {
             record.booking.expires_at = None;
+            record.client = None;
         }
         let booking = record.booking.clone();
         self.changes.journal.push(Entry { kind, booking: booking.clone(), payment: record.payment.clone(), trace: None });

@@ -32,6 +32,11 @@ pub struct Facts {
     /// By person, then ticket type: places held, paying and confirmed, overdue ones left out. Every person who asks for a hold has an
     /// entry.
     pub places: HashMap<String, BTreeMap<String, i64>>,
+    /// By person: places held and paying, of all ticket types, overdue ones left out. Who has an entry in `places` is known here: without one
+    /// nothing is held.
+    pub held: HashMap<String, i64>,
+    /// The same by network, for those that ask for a hold.
+    pub held_from: HashMap<String, i64>,
     /// By [`crate::Subject::scope`] and key.
     pub keys: HashMap<(String, String), StoredKey>,
     /// By payment: minor units that are refunded or due to be. For the payments that confirmations name and those that confirmed
@@ -45,6 +50,10 @@ impl Facts {
         for write in changes.bookings.values() {
             let record = &write.record;
             let before = self.bookings.insert(record.booking.id.clone(), record.clone());
+            if let Some(before) = &before {
+                self.count_held(before, now, -1);
+            }
+            self.count_held(record, now, 1);
             if let Some(before) = before.filter(|before| before.counts(now)) {
                 self.count(&before, -1);
             }
@@ -75,6 +84,31 @@ impl Facts {
         places.copied().unwrap_or_default()
     }
 
+    /// Places that a person holds, unpaid.
+    pub(crate) fn held(&self, person: &str) -> i64 {
+        self.held.get(person).copied().unwrap_or_default()
+    }
+
+    /// Places that are held, unpaid, from a network.
+    pub(crate) fn held_from(&self, client: &str) -> i64 {
+        self.held_from.get(client).copied().unwrap_or_default()
+    }
+
+    fn count_held(&mut self, record: &Record, now: Instant, sign: i64) {
+        let places = sign * record.held(now);
+        if places == 0 {
+            return;
+        }
+        // As below: of who was not looked up nothing is known.
+        let person = &record.booking.person;
+        if self.places.contains_key(person) {
+            add(&mut self.held, person, places);
+        }
+        if let Some(client) = record.client.as_ref().filter(|client| self.held_from.contains_key(*client)) {
+            add(&mut self.held_from, client, places);
+        }
+    }
+
     // A person who was not looked up is left alone: a count that begins in the middle would be wrong, and nobody asks for it.
     fn count(&mut self, record: &Record, sign: i64) {
         let Some(types) = self.places.get_mut(&record.booking.person) else {
@@ -87,4 +121,10 @@ impl Facts {
         }
         types.retain(|_, places| *places > 0);
     }
+}
+
+fn add(sums: &mut HashMap<String, i64>, whose: &str, places: i64) {
+    let sum = sums.entry(whose.to_owned()).or_default();
+    *sum += places;
+    debug_assert!(*sum >= 0, "{whose}: {sum} places");
 }

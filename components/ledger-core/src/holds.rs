@@ -22,6 +22,8 @@ pub struct Holds {
     overdue: BTreeSet<(Instant, Rc<str>)>,
     /// Places of live holds, by person, then ticket type, in order.
     places: HashMap<Rc<str>, Vec<(Rc<str>, i64)>>,
+    /// Places of live holds, by the network that they were taken from.
+    from: HashMap<Rc<str>, i64>,
     /// Places of overdue holds, by ticket type.
     overdue_places: BTreeMap<Rc<str>, i64>,
     /// Ticket types, so that each stands in memory once.
@@ -33,13 +35,20 @@ struct Hold {
     person: Rc<str>,
     expires_at: Instant,
     items: Box<[(Rc<str>, u32)]>,
+    client: Option<Rc<str>>,
+}
+
+impl Hold {
+    fn quantity(&self) -> i64 {
+        self.items.iter().map(|(_, quantity)| i64::from(*quantity)).sum()
+    }
 }
 
 /// The same holds at the same time; which ticket types were seen on the way does not matter.
 impl PartialEq for Holds {
     fn eq(&self, other: &Self) -> bool {
-        (self.now, &self.holds, &self.live, &self.overdue, &self.places, &self.overdue_places)
-            == (other.now, &other.holds, &other.live, &other.overdue, &other.places, &other.overdue_places)
+        (self.now, &self.holds, &self.live, &self.overdue, &self.places, &self.from, &self.overdue_places)
+            == (other.now, &other.holds, &other.live, &other.overdue, &other.places, &other.from, &other.overdue_places)
     }
 }
 
@@ -69,14 +78,21 @@ impl Holds {
     }
 
     /// Adds one item of a hold, as a row has it. Items of one booking may come one by one.
-    pub fn insert(&mut self, booking: &str, person: &str, expires_at: Instant, ticket_type: &str, quantity: u32) {
-        let (id, mut items, person) = match self.remove(booking) {
-            Some((id, hold)) => (id, hold.items.into_vec(), hold.person),
-            None => (booking.into(), Vec::new(), self.person(person)),
+    pub fn insert(
+        &mut self,
+        booking: &str,
+        (person, client): (&str, Option<&str>),
+        expires_at: Instant,
+        ticket_type: &str,
+        quantity: u32,
+    ) {
+        let (id, mut items, person, client) = match self.remove(booking) {
+            Some((id, hold)) => (id, hold.items.into_vec(), hold.person, hold.client),
+            None => (booking.into(), Vec::new(), self.person(person), client.map(|client| self.client(client))),
         };
         let ticket_type = self.ticket_type(ticket_type);
         items.push((ticket_type, quantity));
-        self.add(id, Hold { person, expires_at, items: items.into() });
+        self.add(id, Hold { person, expires_at, items: items.into(), client });
     }
 
     /// Lets time pass: what is beyond its deadline now does not count any more.
@@ -111,7 +127,8 @@ impl Holds {
             None => {
                 let items: Vec<_> =
                     booking.items.iter().map(|item| (self.ticket_type(&item.ticket_type), item.quantity)).collect();
-                (booking.id.as_str().into(), Hold { person: self.person(&booking.person), expires_at, items: items.into() })
+                let (person, client) = (self.person(&booking.person), record.client.as_deref().map(|client| self.client(client)));
+                (booking.id.as_str().into(), Hold { person, expires_at, items: items.into(), client })
             }
         };
         self.add(id, hold);
@@ -140,8 +157,23 @@ impl Holds {
         places.into_iter().flatten().map(|(ticket_type, places)| (ticket_type.as_ref(), *places))
     }
 
+    /// Places that a person holds within their deadlines, of all ticket types.
+    #[must_use]
+    pub fn held(&self, person: &str) -> i64 {
+        self.places(person).map(|(_, places)| places).sum()
+    }
+
+    /// Places that are held from a network within their deadlines.
+    #[must_use]
+    pub fn held_from(&self, client: &str) -> i64 {
+        self.from.get(client).copied().unwrap_or_default()
+    }
+
     fn add(&mut self, id: Rc<str>, hold: Hold) {
         let overdue = hold.expires_at <= self.now;
+        if let Some(client) = hold.client.as_ref().filter(|_| !overdue) {
+            *self.from.entry(Rc::clone(client)).or_default() += hold.quantity();
+        }
         let order = if overdue { &mut self.overdue } else { &mut self.live };
         order.insert((hold.expires_at, Rc::clone(&id)));
         for (ticket_type, quantity) in &hold.items {
@@ -164,6 +196,14 @@ impl Holds {
         let at = (hold.expires_at, id);
         // Where it stands is where its places count.
         if self.live.remove(&at) {
+            if let Some(client) = &hold.client
+                && let Some(places) = self.from.get_mut(client)
+            {
+                *places -= hold.quantity();
+                if *places <= 0 {
+                    self.from.remove(client);
+                }
+            }
             if let Some(of_person) = self.places.get_mut(&hold.person) {
                 for (ticket_type, quantity) in &hold.items {
                     let counts = of_person.iter_mut().filter(|(of, _)| of == ticket_type);
@@ -195,6 +235,10 @@ impl Holds {
                 new
             }
         }
+    }
+
+    fn client(&self, name: &str) -> Rc<str> {
+        self.from.get_key_value(name).map_or_else(|| name.into(), |(known, _)| Rc::clone(known))
     }
 
     fn person(&self, name: &str) -> Rc<str> {

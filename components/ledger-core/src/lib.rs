@@ -30,7 +30,7 @@ mod validate;
 
 pub use batch::Batch;
 pub use changes::{BookingWrite, Changes, Entry, EntryKind, InventoryWrite, KeyWrite, LineWrite, Refund, RefundReason};
-pub use decide::{Decision, Fresh, Settings, decide, request_hash};
+pub use decide::{Decision, Fresh, HoldLimits, Settings, decide, request_hash};
 pub use facts::{Facts, StoredKey};
 pub use holds::Holds;
 pub use state::{Line, LineTerms, LineView, Record, SaleStatus, State, Terms};

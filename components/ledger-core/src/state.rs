@@ -185,6 +185,8 @@ pub struct Record {
     pub extended: bool,
     /// The payment that confirmed it.
     pub payment: Option<String>,
+    /// The network that it was taken from; only while it is held or paying.
+    pub client: Option<String>,
     /// The secret that its ticket codes come from.
     pub ticket_seed: String,
     /// When it was last changed.
@@ -202,6 +204,12 @@ impl Record {
     #[must_use]
     pub fn status(&self, now: Instant) -> BookingStatus {
         if self.is_overdue(now) { BookingStatus::Expired } else { self.booking.status }
+    }
+
+    /// Places that it keeps from others without being paid for, at `now`.
+    #[must_use]
+    pub fn held(&self, now: Instant) -> i64 {
+        if self.status(now).is_hold() { self.booking.items.iter().map(|item| i64::from(item.quantity)).sum() } else { 0 }
     }
 
     /// Whether it counts towards its owner's limit at `now`.

@@ -53,6 +53,8 @@ pub struct Command {
     pub deadline: Instant,
     /// What it is part of; decides nothing.
     pub trace: Option<String>,
+    /// The network that its sender asks from, as whoever took the request saw it; none: nobody's that counts.
+    pub client: Option<String>,
     /// What to do.
     pub action: Action,
 }
@@ -275,6 +277,26 @@ pub struct Limit {
     pub has: u32,
 }
 
+/// Whose holds are counted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HoldScope {
+    /// One person's.
+    Account,
+    /// Everybody's who asks from one network.
+    Address,
+}
+
+/// How much of an event may be held, unpaid, at the same time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HoldLimit {
+    /// By whom.
+    pub scope: HoldScope,
+    /// Places that may be.
+    pub places: u32,
+    /// Places that are already.
+    pub held: u32,
+}
+
 /// Why nothing is on sale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SalePhase {
@@ -312,6 +334,8 @@ pub enum Rejection {
     SoldOut(Vec<Shortage>),
     /// More places than one person may have.
     OverLimit(Limit),
+    /// More places than may be held, unpaid, at the same time.
+    TooManyHolds(HoldLimit),
     /// The hold's deadline has passed.
     Expired,
     /// The booking's state does not permit this.

@@ -117,7 +117,7 @@ mod tests {
 
     fn holds(count: usize) -> Holds {
         let mut holds = Holds::new(0);
-        (0..count).for_each(|number| holds.insert(&number.to_string(), "p", 1, "t", 1));
+        (0..count).for_each(|number| holds.insert(&number.to_string(), ("p", None), 1, "t", 1));
         holds
     }
 

@@ -30,7 +30,9 @@ pub use journal::bigint;
 pub use plan::Plan;
 pub use quick::Memory;
 pub use read::Read;
-pub use store::{Database, HoldRow, Inventory, KeyRow, LineRow, PlacesRow, Reading, RefundRow, Session, Transaction, Write};
+pub use store::{
+    Database, HeldFromRow, HoldRow, Inventory, KeyRow, LineRow, PlacesRow, Reading, RefundRow, Session, Transaction, Write,
+};
 pub use transaction::{Decided, decide};
 
 use ledger_core::{Action, Command, Fresh, Receipt, Rejection, Settings};

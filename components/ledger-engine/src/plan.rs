@@ -14,6 +14,8 @@ pub struct Plan<'a> {
     pub bookings: BTreeSet<&'a str>,
     /// Who asks for a hold, and of which event.
     pub buyers: HashSet<(&'a str, &'a str)>,
+    /// From where holds are asked for, and of which event.
+    pub clients: HashSet<(&'a str, &'a str)>,
     /// Payments that are said to have arrived.
     pub payments: BTreeSet<&'a str>,
     /// Events whose overdue holds are to be tidied.
@@ -38,6 +40,7 @@ impl<'a> Plan<'a> {
                     if let Subject::Person(person) = &command.subject {
                         plan.buyers.insert((event, person));
                     }
+                    plan.clients.extend(command.client.as_deref().map(|client| (event, client)));
                 }
                 Action::Confirm(confirmation) => {
                     plan.payments.insert(&confirmation.payment);
@@ -59,6 +62,7 @@ impl<'a> Plan<'a> {
         self.events.remove(event);
         self.keys.retain(|(of, _, _)| *of != event);
         self.buyers.retain(|(of, _)| *of != event);
+        self.clients.retain(|(of, _)| *of != event);
         self.sweeps.remove(event);
     }
 

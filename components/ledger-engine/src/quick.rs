@@ -197,8 +197,8 @@ async fn loaded<S: Session>(session: &S, event: &str, now: i64) -> Result<Option
         let rows = session.holds(event, (after.0, &after.1), limits::HOLDS_PAGE).await?;
         let Some(last) = rows.last() else { break };
         after = (last.2, last.0.clone());
-        for (id, person, expires_at, ticket_type, quantity) in rows {
-            holds.insert(&id, &person, expires_at, &ticket_type, quantity);
+        for (id, person, expires_at, ticket_type, quantity, client) in rows {
+            holds.insert(&id, (&person, client.as_deref()), expires_at, &ticket_type, quantity);
         }
     }
     Ok(read.into_state(event).map(|state| (state, holds)))

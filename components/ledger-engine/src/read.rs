@@ -3,7 +3,7 @@
 use crate::attempts::Failure;
 use crate::limits;
 use crate::plan::Plan;
-use crate::store::{Inventory, KeyRow, LineRow, PlacesRow, RefundRow};
+use crate::store::{HeldFromRow, Inventory, KeyRow, LineRow, PlacesRow, RefundRow};
 use ledger_core::{Accepted, Facts, Holds, Record, State, StoredKey};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -90,9 +90,26 @@ impl Read {
                 facts.places.entry((*person).to_owned()).or_default();
             }
         }
-        for (event, person, ticket_type, places) in rows {
+        for (event, person, ticket_type, places, held) in rows {
             if let Some((_, facts)) = self.events.get_mut(&event) {
+                if held > 0 {
+                    *facts.held.entry(person.clone()).or_default() += held;
+                }
                 facts.places.entry(person).or_default().insert(ticket_type, places);
+            }
+        }
+    }
+
+    /// What is held from the plan's networks.
+    pub fn held_from(&mut self, plan: &Plan<'_>, rows: Vec<HeldFromRow>) {
+        for (event, client) in &plan.clients {
+            if let Some((_, facts)) = self.events.get_mut(*event) {
+                facts.held_from.entry((*client).to_owned()).or_default();
+            }
+        }
+        for (event, client, places) in rows {
+            if let Some((_, facts)) = self.events.get_mut(&event) {
+                facts.held_from.insert(client, places);
             }
         }
     }
@@ -105,7 +122,11 @@ impl Read {
             let places = facts.places.entry((*person).to_owned()).or_default();
             for (ticket_type, held) in holds.places(person) {
                 *places.entry(ticket_type.to_owned()).or_default() += held;
+                *facts.held.entry((*person).to_owned()).or_default() += held;
             }
+        }
+        for (_, client) in plan.clients.iter().filter(|(of, _)| *of == event) {
+            facts.held_from.insert((*client).to_owned(), holds.held_from(client));
         }
         facts.unread_overdue.clear();
         facts.more_overdue = false;
@@ -148,6 +169,8 @@ impl Read {
                 let mut facts = Facts::default();
                 let buyers = plan.buyers.iter().filter(|(of, _)| *of == event);
                 facts.places = buyers.map(|(_, person)| ((*person).to_owned(), BTreeMap::new())).collect();
+                let clients = plan.clients.iter().filter(|(of, _)| *of == event);
+                facts.held_from = clients.map(|(_, client)| ((*client).to_owned(), 0)).collect();
                 (None, facts)
             }
         }

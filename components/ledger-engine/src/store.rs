@@ -19,12 +19,14 @@ pub struct Inventory {
 pub type LineRow = (String, String, Line);
 /// Event, subject, key, request hash, outcome as JSON.
 pub type KeyRow = (String, String, String, String, String);
-/// Event, person, ticket type, places.
-pub type PlacesRow = (String, String, String, i64);
+/// Event, person, ticket type, places, how many of them are held and not bought.
+pub type PlacesRow = (String, String, String, i64, i64);
+/// Event, network, places that are held from it.
+pub type HeldFromRow = (String, String, i64);
 /// Payment, minor units that are refunded or due to be.
 pub type RefundRow = (String, i64);
-/// One item of a live hold: booking, person, deadline, ticket type, quantity.
-pub type HoldRow = (String, String, i64, String, u32);
+/// One item of a live hold: booking, person, deadline, ticket type, quantity, the network that it was taken from.
+pub type HoldRow = (String, String, i64, String, u32, Option<String>);
 
 /// What was read by key, all of it of one moment.
 #[derive(Debug, Default)]
@@ -119,6 +121,9 @@ pub trait Transaction {
 
     /// Places that the plan's buyers have bought or hold.
     fn places(&mut self, plan: &Plan<'_>, now: i64) -> impl Future<Output = Result<Vec<PlacesRow>, Failure>>;
+
+    /// Places that are held from the plan's networks.
+    fn held_from(&mut self, plan: &Plan<'_>, now: i64) -> impl Future<Output = Result<Vec<HeldFromRow>, Failure>>;
 
     /// Refunds of these payments.
     fn refunds(&mut self, payments: &[&str]) -> impl Future<Output = Result<Vec<RefundRow>, Failure>>;

@@ -66,6 +66,8 @@ async fn load(tx: &mut impl Transaction, plan: &Plan<'_>) -> Result<Read, Failur
     read.bookings(named, overdue, now);
     let places = tx.places(plan, now).await?;
     read.places(plan, places);
+    let held_from = tx.held_from(plan, now).await?;
+    read.held_from(plan, held_from);
     let refunds = tx.refunds(&read.payments(plan)).await?;
     read.refunds(refunds);
     Ok(read)

@@ -23,7 +23,7 @@ mod wit;
 mod write;
 
 use kit::{hash, id};
-use ledger_core::{Command, Rejection, Settings};
+use ledger_core::{Command, HoldLimits, Rejection, Settings};
 use ledger_engine::{Answer, Context, Failure, Memory};
 use std::cell::RefCell;
 use std::sync::LazyLock;
@@ -42,6 +42,11 @@ async fn context() -> Result<Context, kit::Problem> {
     let settings = Settings {
         hold: kit::config::duration("hold_seconds").await?,
         paying_cap: kit::config::duration("paying_cap_seconds").await?,
+        limits: HoldLimits {
+            account: kit::config::number("held_places_per_account", limits::PLACES).await?,
+            address: kit::config::number("held_places_per_address", limits::PLACES).await?,
+            address_percent: kit::config::number("held_percent_per_address", limits::PERCENT).await?,
+        },
     };
     let cache = kit::config::switch("ledger_cache").await? && kit::sql::on_postgres().await?;
     let context = Context { region: kit::config::region().await?, settings, cache };

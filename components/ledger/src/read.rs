@@ -51,6 +51,7 @@ kit::row! {
         pub version: u64,
         pub created_at: i64,
         pub updated_at: i64,
+        pub client: Option<String>,
         pub ticket_type: String,
         pub quantity: u32,
         pub unit_price: i64,
@@ -74,7 +75,7 @@ impl From<LineRow> for ledger_engine::LineRow {
 }
 
 const BOOKING_COLUMNS: &str = "b.id, b.event, b.person, b.status, b.expires_at, b.extended, b.total, b.currency, b.payment, \
-    b.ticket_seed, b.version, b.created_at, b.updated_at, i.ticket_type, i.quantity, i.unit_price";
+    b.ticket_seed, b.version, b.created_at, b.updated_at, b.client, i.ticket_type, i.quantity, i.unit_price";
 
 /// Adds `commands` to an event's version and locks its row until the transaction ends. No row: it was never opened.
 pub fn swap(event: &str, commands: usize) -> Statement {
@@ -154,7 +155,8 @@ pub fn records(rows: Vec<BookingRow>) -> Result<Vec<Record>, Error> {
 pub fn places_statement(plan: &Plan<'_>, now: i64) -> Option<Statement> {
     let count = plan.buyers.len();
     let text = format!(
-        "SELECT b.event, b.person, i.ticket_type, CAST(SUM(i.quantity) AS BIGINT) \
+        "SELECT b.event, b.person, i.ticket_type, CAST(SUM(i.quantity) AS BIGINT), \
+           CAST(SUM(CASE WHEN b.status = 'confirmed' THEN 0 ELSE i.quantity END) AS BIGINT) \
          FROM bookings b JOIN booking_items i ON i.booking = b.id \
          WHERE (b.event, b.person) IN (VALUES {}) \
            AND (b.status = 'confirmed' OR (b.status IN ('held', 'paying') AND b.expires_at > ${})) \
@@ -163,6 +165,21 @@ pub fn places_statement(plan: &Plan<'_>, now: i64) -> Option<Statement> {
         2 * count + 1
     );
     let mut parameters = texts(plan.buyers.iter().flat_map(|(event, person)| [*event, *person]));
+    parameters.push(now.into());
+    (count > 0).then(|| Statement::new(text, parameters))
+}
+
+/// What is held from the plan's networks; none where it has none.
+pub fn held_from_statement(plan: &Plan<'_>, now: i64) -> Option<Statement> {
+    let count = plan.clients.len();
+    let text = format!(
+        "SELECT b.event, b.client, CAST(SUM(i.quantity) AS BIGINT) FROM bookings b JOIN booking_items i ON i.booking = b.id \
+         WHERE b.client IS NOT NULL AND (b.event, b.client) IN (VALUES {}) AND b.status IN ('held', 'paying') AND b.expires_at > ${} \
+         GROUP BY b.event, b.client",
+        typed_rows(count, &["TEXT"; 2]),
+        2 * count + 1
+    );
+    let mut parameters = texts(plan.clients.iter().flat_map(|(event, client)| [*event, *client]));
     parameters.push(now.into());
     (count > 0).then(|| Statement::new(text, parameters))
 }
@@ -192,6 +209,7 @@ fn record(row: BookingRow, item: BookingItem) -> Result<Record, Error> {
         },
         extended: row.extended,
         payment: row.payment,
+        client: row.client,
         ticket_seed: row.ticket_seed,
         updated_at: row.updated_at,
     })

@@ -7,7 +7,7 @@ use crate::{down, failure};
 use kit::journal::Row;
 use kit::sql::{self, FromRow, Tx};
 use ledger_core::{Batch, Record};
-use ledger_engine::{Failure, Inventory, KeyRow, PlacesRow, Plan, RefundRow};
+use ledger_engine::{Failure, HeldFromRow, Inventory, KeyRow, PlacesRow, Plan, RefundRow};
 
 /// A transaction that is open.
 pub struct Transaction(Tx);
@@ -56,6 +56,10 @@ impl ledger_engine::Transaction for Transaction {
 
     async fn places(&mut self, plan: &Plan<'_>, now: i64) -> Result<Vec<PlacesRow>, Failure> {
         self.all(read::places_statement(plan, now)).await
+    }
+
+    async fn held_from(&mut self, plan: &Plan<'_>, now: i64) -> Result<Vec<HeldFromRow>, Failure> {
+        self.all(read::held_from_statement(plan, now)).await
     }
 
     async fn refunds(&mut self, payments: &[&str]) -> Result<Vec<RefundRow>, Failure> {

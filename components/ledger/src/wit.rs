@@ -31,8 +31,8 @@ impl Guest for Ledger {
 impl From<wit::Command> for core::Command {
     fn from(command: wit::Command) -> Self {
         // Whether the token speaks for the subject was seen to before.
-        let wit::Command { subject, idempotency_key, event_id, deadline, trace, token: _, action } = command;
-        Self { subject: subject.into(), idempotency_key, event_id, deadline, trace, action: action.into() }
+        let wit::Command { subject, idempotency_key, event_id, deadline, trace, token: _, client, action } = command;
+        Self { subject: subject.into(), idempotency_key, event_id, deadline, trace, client, action: action.into() }
     }
 }
 
@@ -171,6 +171,13 @@ impl From<core::Rejection> for wit::Rejection {
             core::Rejection::SoldOut(shortages) => Self::SoldOut(shortages.into_iter().map(Into::into).collect()),
             core::Rejection::OverLimit(core::Limit { ticket_type, per_person, has }) => {
                 Self::OverLimit(wit::Limit { ticket_type, per_person, has })
+            }
+            core::Rejection::TooManyHolds(core::HoldLimit { scope, places, held }) => {
+                let scope = match scope {
+                    core::HoldScope::Account => wit::HoldScope::Account,
+                    core::HoldScope::Address => wit::HoldScope::Address,
+                };
+                Self::TooManyHolds(wit::HoldLimit { scope, places, held })
             }
             core::Rejection::Expired => Self::Expired,
             core::Rejection::WrongState(status) => Self::WrongState(status.into()),

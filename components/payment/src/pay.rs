@@ -27,6 +27,9 @@ pub async fn create(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
     let keyed = Keyed::new(&request, intent::PAYMENT, &claims.subject)?;
     let order = read(&request)?;
+    if !Provider::DEFAULT.is_on().await? {
+        return Err(Problem::new(problem::PAYMENTS_OFF, "No payment provider is configured here."));
+    }
     let base = links::base(&request).await?;
     let driven = match accept(&keyed, &order).await? {
         Accepted::Answered(answer) => return Ok(answer),

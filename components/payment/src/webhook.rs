@@ -12,7 +12,7 @@ use serde_json::json;
 
 /// `POST /api/payments/webhooks/{provider}`
 pub async fn receive(request: Request) -> Answer {
-    let provider = Provider::named(request.parameter("provider")).ok_or_else(Problem::not_found)?;
+    let provider = Provider::named(request.parameter("provider")).ok_or_else(Problem::not_found)?.or_not_found().await?;
     let secret = config::optional(provider.webhook_secret()).await?.ok_or(WebhookError::Unsigned)?;
     if let Some(notice) = provider.notice(&request, &secret, time::now())? {
         remember(provider, &notice).await?;

@@ -9,6 +9,7 @@
 
 mod cursor;
 mod fact;
+mod id;
 pub mod journal;
 mod limits;
 mod model;
@@ -17,7 +18,8 @@ mod seen;
 mod text;
 
 pub use fact::{Availability, EventDoc, EventStatus, Fact, Line, TicketType, Venue};
-pub use limits::{MAX_CURSOR_BYTES, MAX_FACETS, MAX_PAGE, MAX_QUERY_WORDS, MAX_SEEN_BYTES, MAX_SEEN_ENTRIES};
+pub use id::made_at;
+pub use limits::{ARCHIVED_AFTER, MAX_CURSOR_BYTES, MAX_FACETS, MAX_PAGE, MAX_QUERY_WORDS, MAX_SEEN_BYTES, MAX_SEEN_ENTRIES};
 pub use model::{AvailabilityView, Entry, LineView, ReadModel};
 pub use search::{Facet, Page, Query, SearchError, SortKey, search};
 pub use seen::{Seen, SeenKind};

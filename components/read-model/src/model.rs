@@ -1,12 +1,13 @@
 //! The newest public state of every event, in memory.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::fact::{Availability, EventDoc, EventStatus, Fact};
-use crate::limits::MAX_TITLE_KEY_CHARS;
+use crate::limits::{EVENT_BYTES, HAYSTACK_BYTES, LINE_BYTES, MAX_TITLE_KEY_CHARS, ROOM};
 use crate::search::{Page, Query, SearchError, search};
-use crate::text::fold;
+use crate::text::{fold, haystack};
 
 /// An event with what search needs to know of it, worked out once.
 #[derive(Debug, Clone)]
@@ -19,6 +20,8 @@ pub struct Entry {
     pub(crate) city_key: Box<str>,
     pub(crate) category_key: Box<str>,
     pub(crate) cheapest: i64,
+    /// What it takes in memory, roughly.
+    bytes: usize,
 }
 
 impl Entry {
@@ -27,12 +30,13 @@ impl Entry {
     pub fn new(doc: EventDoc) -> Self {
         let title = fold(&doc.title);
         let city = fold(&doc.venue.city);
-        let haystack = format!(" {title} {} {city} {}", fold(&doc.venue.name), fold(&doc.description));
+        let haystack = haystack(&[&doc.title, &doc.venue.name, &doc.venue.city, &doc.description], HAYSTACK_BYTES);
         Self {
-            haystack: haystack.into(),
             title_key: title.chars().take(MAX_TITLE_KEY_CHARS).collect::<String>().into(),
             city_key: city.into(),
             category_key: fold(&doc.category).into(),
+            bytes: haystack.len() + size(&doc),
+            haystack: haystack.into(),
             cheapest: doc.ticket_types.iter().map(|ticket| ticket.price).min().unwrap_or(0),
             doc: Arc::new(doc),
         }
@@ -43,6 +47,21 @@ impl Entry {
     pub fn text(&self) -> &Arc<str> {
         &self.haystack
     }
+}
+
+/// Bytes of what is not searched.
+fn size(doc: &EventDoc) -> usize {
+    let venue = &doc.venue;
+    // The id stands in several places.
+    let texts =
+        [&doc.id, &doc.id, &doc.id, &doc.organiser_id, &doc.title, &doc.description, &doc.category, &venue.name, &venue.city];
+    let tickets = doc.ticket_types.iter().map(|ticket| LINE_BYTES + ticket.id.len() + ticket.name.len());
+    EVENT_BYTES + texts.iter().map(|text| text.len()).sum::<usize>() + tickets.sum::<usize>()
+}
+
+fn inventory_size(availability: &Availability) -> usize {
+    let lines = availability.lines.iter().map(|line| LINE_BYTES + line.ticket_type.len());
+    LINE_BYTES + 2 * availability.event_id.len() + lines.sum::<usize>()
 }
 
 /// What one ticket type has left, as people ask for it.
@@ -74,6 +93,10 @@ pub struct AvailabilityView {
 pub struct ReadModel {
     events: HashMap<String, Entry>,
     inventory: HashMap<String, Availability>,
+    /// What both take, roughly.
+    bytes: usize,
+    /// Events that there was no room for. Nothing more is taken of them: what is known of such a one is for its home region to say.
+    left_out: HashSet<Box<str>>,
 }
 
 impl ReadModel {
@@ -84,17 +107,27 @@ impl ReadModel {
         match fact {
             Fact::Event(doc) => {
                 let stale = self.event_revision(&doc.id).is_some_and(|known| known >= doc.revision);
-                if stale || doc.status == EventStatus::Draft {
+                if stale || doc.status == EventStatus::Draft || self.left_out.contains(&*doc.id) {
                     return false;
                 }
-                self.events.insert(doc.id.clone(), Entry::new(doc));
+                let entry = Entry::new(doc);
+                self.bytes += entry.bytes;
+                if let Some(old) = self.events.insert(entry.doc.id.clone(), entry) {
+                    self.bytes -= old.bytes;
+                }
                 true
             }
             Fact::Availability(availability) => {
                 if self.inventory_version(&availability.event_id).is_some_and(|known| known >= availability.version) {
                     return false;
                 }
-                self.inventory.insert(availability.event_id.clone(), availability);
+                if self.left_out.contains(&*availability.event_id) {
+                    return false;
+                }
+                self.bytes += inventory_size(&availability);
+                if let Some(old) = self.inventory.insert(availability.event_id.clone(), availability) {
+                    self.bytes -= inventory_size(&old);
+                }
                 true
             }
             Fact::SessionRevoked { .. } | Fact::Key { .. } => false,
@@ -103,12 +136,85 @@ impl ReadModel {
 
     /// Puts `new` in the place of the events that `belong`, and gives back what was there.
     pub fn replace(&mut self, belongs: impl Fn(&str) -> bool, new: Self) -> Self {
-        let Self { events, inventory } = new;
-        let mut old = std::mem::replace(self, Self { events, inventory });
+        let mut old = std::mem::replace(self, new);
         // What stays goes over: where all of it belongs that is nothing.
-        self.events.extend(old.events.extract_if(|id, _| !belongs(id)));
-        self.inventory.extend(old.inventory.extract_if(|id, _| !belongs(id)));
+        for (id, entry) in old.events.extract_if(|id, _| !belongs(id)) {
+            self.bytes += entry.bytes;
+            self.events.insert(id, entry);
+        }
+        for (id, availability) in old.inventory.extract_if(|id, _| !belongs(id)) {
+            self.bytes += inventory_size(&availability);
+            self.inventory.insert(id, availability);
+        }
+        self.left_out.extend(old.left_out.extract_if(|id| !belongs(id)));
         old
+    }
+
+    /// What it takes in memory, in bytes and roughly.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether there was no room for this event.
+    #[must_use]
+    pub fn is_left_out(&self, id: &str) -> bool {
+        self.left_out.contains(id)
+    }
+
+    /// The events that there was no room for.
+    pub fn left_out(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.left_out.iter().map(|id| &**id)
+    }
+
+    /// Forgets events that ended before this; gives their ids.
+    pub fn archive(&mut self, before: i64) -> Vec<String> {
+        let over: Vec<String> =
+            self.events.iter().filter(|(_, entry)| entry.doc.ends_at < before).map(|(id, _)| id.clone()).collect();
+        over.iter().for_each(|id| self.remove(id));
+        over
+    }
+
+    /// Leaves events out until it has no more than so many of them and so many bytes, with some room to spare; gives their ids. Those go first
+    /// that are over; then those of whoever has most here, the furthest ahead first: who fills it is who loses by it.
+    pub fn make_room(&mut self, events: usize, bytes: usize, now: i64) -> Vec<String> {
+        if self.events.len() <= events && self.bytes <= bytes {
+            return Vec::new();
+        }
+        let mut of_organiser: HashMap<&str, usize> = HashMap::new();
+        for entry in self.events.values() {
+            *of_organiser.entry(&entry.doc.organiser_id).or_default() += entry.bytes;
+        }
+        let place = |entry: &Entry| {
+            let doc = &entry.doc;
+            (
+                doc.ends_at >= now,
+                Reverse(of_organiser.get(&*doc.organiser_id).copied().unwrap_or_default()),
+                Reverse(doc.starts_at),
+            )
+        };
+        let mut order: Vec<_> = self.events.iter().map(|(id, entry)| (place(entry), id.clone())).collect();
+        order.sort_unstable();
+        let (events, bytes) = (events - events / ROOM, bytes - bytes / ROOM);
+        let mut gone = Vec::new();
+        for (_, id) in order {
+            if self.events.len() <= events && self.bytes <= bytes {
+                break;
+            }
+            self.remove(&id);
+            self.left_out.insert(id.as_str().into());
+            gone.push(id);
+        }
+        gone
+    }
+
+    fn remove(&mut self, id: &str) {
+        if let Some(entry) = self.events.remove(id) {
+            self.bytes -= entry.bytes;
+        }
+        if let Some(availability) = self.inventory.remove(id) {
+            self.bytes -= inventory_size(&availability);
+        }
     }
 
     /// How many events there are beside those that `belong`.
@@ -261,6 +367,59 @@ pub(crate) mod tests {
             assert_eq!(model.apply(Fact::Availability(availability("a", version, &[1]))), taken, "version {version}");
         }
         assert_eq!((model.event_revision("a"), model.inventory_version("a"), model.len()), (Some(3), Some(6), 1));
+    }
+
+    /// Somebody publishes without end: the memory that it may take has an end, and nobody else's events leave it for that.
+    #[test]
+    fn a_flood_of_one_organiser_leaves_everybody_elses_events_in() {
+        let flood = |number: usize| EventDoc {
+            organiser_id: "eu_flood".to_owned(),
+            description: "\u{FDFA}".repeat(10_000),
+            starts_at: 5_000 + i64::try_from(number).unwrap(),
+            ends_at: 9_000,
+            ..event(&format!("flood{number:03}"))
+        };
+        let one = Entry::new(flood(0)).bytes;
+        assert!(one < 150_000, "{one} bytes of one event: its text is bounded, however it is taken apart");
+        let mut model = ReadModel::default();
+        let limit = 20 * one;
+        model.apply(Fact::Event(EventDoc { ends_at: 1_000, ..event("over") }));
+        for honest in ["a", "b"] {
+            model.apply(Fact::Event(EventDoc { starts_at: 8_000, ends_at: 9_000, ..event(honest) }));
+            model.apply(Fact::Availability(availability(honest, 1, &[1])));
+        }
+        let mut gone = Vec::new();
+        for number in 0..200 {
+            model.apply(Fact::Event(flood(number)));
+            gone.extend(model.make_room(1_000, limit, 2_000));
+            assert!(model.bytes() <= limit);
+        }
+        assert_eq!((gone[0].as_str(), model.get("a").is_some(), model.get("b").is_some()), ("over", true, true));
+        assert!(model.get("flood000").is_some() && model.is_left_out("flood199") && !model.is_left_out("a"));
+        assert_eq!(model.left_out().len() + model.len(), 203);
+        // What was left out stays so, whatever comes of it, until the next snapshot.
+        assert!(!model.apply(Fact::Event(EventDoc { revision: 9, ..flood(199) })));
+        assert!(!model.apply(Fact::Availability(availability("flood199", 9, &[1]))));
+        assert_eq!(model.make_room(2, usize::MAX, 2_000).len(), model.left_out().len() - gone.len());
+
+        let mut snapshot = ReadModel::default();
+        snapshot.apply(Fact::Event(event("a")));
+        model.replace(|_| true, snapshot);
+        let fresh = Entry::new(event("a")).bytes;
+        assert_eq!((model.bytes(), model.left_out().len()), (fresh, 0));
+    }
+
+    #[test]
+    fn what_is_long_over_is_archived() {
+        let mut model = ReadModel::default();
+        for (id, ends_at) in [("old", 1_999), ("new", 2_000)] {
+            model.apply(Fact::Event(EventDoc { ends_at, ..event(id) }));
+            model.apply(Fact::Availability(availability(id, 1, &[1])));
+        }
+        let half = model.bytes() / 2;
+        assert_eq!(model.archive(2_000), ["old"]);
+        assert!(model.get("old").is_none() && model.inventory_version("old").is_none() && model.get("new").is_some());
+        assert!(model.bytes() <= half + 1 && !model.is_left_out("old"));
     }
 
     #[test]

@@ -28,7 +28,8 @@ pub enum SortKey {
 /// What to look for. The default asks for everything that is still to come.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Query {
-    /// Words that all must occur in title, description, venue or city; case and accents do not matter.
+    /// Words that all must occur in title, description, venue or city; case and accents do not matter. A text without words finds nothing; one of
+    /// blanks is none.
     pub text: Option<String>,
     /// Case and accents do not matter.
     pub category: Option<String>,
@@ -38,6 +39,8 @@ pub struct Query {
     pub starts_from: Option<i64>,
     /// Events that start before this. Where this is past itself, events that are over are found too.
     pub starts_to: Option<i64>,
+    /// ISO 4217: only events that are sold in it. Prices of one currency say nothing beside those of another, so who compares them names it.
+    pub currency: Option<String>,
     /// Lower bound of the cheapest ticket, minor units, inclusive.
     pub min_price: Option<i64>,
     /// Upper bound of the cheapest ticket, minor units, inclusive.
@@ -107,15 +110,14 @@ pub fn search<'a>(
     };
     let filter = Filter::of(query, now);
 
-    let mut categories: HashMap<&str, u32> = HashMap::new();
-    let mut cities: HashMap<&str, u32> = HashMap::new();
+    let (mut categories, mut cities) = (Spellings::new(), Spellings::new());
     let mut found: Vec<&Entry> = Vec::new();
     for (entry, inventory) in entries {
         if !filter.admits(entry, inventory) {
             continue;
         }
-        *categories.entry(&entry.doc.category).or_default() += 1;
-        *cities.entry(&entry.doc.venue.city).or_default() += 1;
+        categories.entry(&entry.doc.category).or_insert((0, &entry.category_key)).0 += 1;
+        cities.entry(&entry.doc.venue.city).or_insert((0, &entry.city_key)).0 += 1;
         if after.as_ref().is_none_or(|cursor| cursor.is_before(key_of(entry, query.sort), &entry.doc.id)) {
             found.push(entry);
         }
@@ -154,14 +156,19 @@ struct Filter<'q> {
     category: Option<String>,
     city: Option<String>,
     past_too: bool,
+    /// Asked for by signs alone.
+    nothing: bool,
 }
 
 impl<'q> Filter<'q> {
     fn of(query: &'q Query, now: i64) -> Self {
+        let text = query.text.as_deref().filter(|text| !text.trim().is_empty());
+        let words = text.map(words).unwrap_or_default();
         Self {
             query,
             now,
-            words: query.text.as_deref().map(words).unwrap_or_default(),
+            nothing: text.is_some() && words.is_empty(),
+            words,
             category: query.category.as_deref().map(fold),
             city: query.city.as_deref().map(fold),
             past_too: query.includes_past(now),
@@ -172,9 +179,11 @@ impl<'q> Filter<'q> {
     fn admits(&self, entry: &Entry, inventory: Option<&Availability>) -> bool {
         let (doc, query) = (&entry.doc, self.query);
         doc.status == EventStatus::Published
+            && !self.nothing
             && (self.past_too || doc.ends_at >= self.now)
             && query.starts_from.is_none_or(|from| doc.starts_at >= from)
             && query.starts_to.is_none_or(|to| doc.starts_at < to)
+            && query.currency.as_deref().is_none_or(|currency| doc.currency == currency)
             && query.min_price.is_none_or(|min| entry.cheapest >= min)
             && query.max_price.is_none_or(|max| entry.cheapest <= max)
             && self.category.as_deref().is_none_or(|category| *entry.category_key == *category)
@@ -196,11 +205,21 @@ fn compare(a: &Entry, b: &Entry, sort: SortKey) -> Ordering {
     key_of(a, sort).cmp(&key_of(b, sort)).then_with(|| a.doc.id.cmp(&b.doc.id))
 }
 
-fn most_frequent(counts: HashMap<&str, u32>) -> Vec<Facet> {
-    let mut counts: Vec<(&str, u32)> = counts.into_iter().collect();
-    counts.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
-    counts.truncate(MAX_FACETS);
-    counts.into_iter().map(|(value, count)| Facet { value: value.to_owned(), count }).collect()
+/// Values as they stand in events: how many have it, and what a filter compares it by.
+type Spellings<'a> = HashMap<&'a str, (u32, &'a str)>;
+
+/// The most frequent values, those together that their filter finds together, under the spelling that most have.
+fn most_frequent(spellings: Spellings<'_>) -> Vec<Facet> {
+    let mut spellings: Vec<(&str, u32, &str)> = spellings.into_iter().map(|(value, (count, key))| (key, count, value)).collect();
+    spellings.sort_unstable_by(|a, b| a.0.cmp(b.0).then_with(|| b.1.cmp(&a.1)).then_with(|| a.2.cmp(b.2)));
+    let mut facets: Vec<(u32, &str)> = Vec::new();
+    for same in spellings.chunk_by(|a, b| a.0 == b.0) {
+        let count = same.iter().map(|(_, count, _)| count).sum();
+        facets.extend(same.first().map(|(_, _, value)| (count, *value)));
+    }
+    facets.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+    facets.truncate(MAX_FACETS);
+    facets.into_iter().map(|(count, value)| Facet { value: value.to_owned(), count }).collect()
 }
 
 #[cfg(test)]

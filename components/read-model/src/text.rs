@@ -1,37 +1,111 @@
 //! Text as search compares it.
 
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
+use std::iter::Peekable;
 
-use crate::limits::{KEY_CHARS, KEY_CHARS_UNSPACED, MAX_QUERY_WORDS};
+use icu_properties::props::{BinaryProperty, DefaultIgnorableCodePoint};
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::{canonical_combining_class, is_combining_mark};
+
+use crate::limits::{KEY_CHARS, KEY_CHARS_UNSPACED, MAX_QUERY_WORDS, MAX_SIGNS};
 
 /// `text` as words in lower case without accents, joined by single spaces.
 ///
-/// Compatibility forms are taken apart (NFKD); of the combining marks only the accents of Latin, Greek and Cyrillic go, because
-/// the marks of Indic and other scripts are letters of the word. Letters that Unicode does not take apart but people do
-/// (ø, ł, ß, …) are spelled out. Anything but letters, digits and marks separates words; an apostrophe separates nothing.
+/// Compatibility forms are taken apart (NFKD). Of the combining marks those go that people leave out: accents, and the points of Hebrew and
+/// Arabic; the marks of Indic and other scripts are letters of the word. Unicode's combining classes tell one from the other. Letters that
+/// Unicode does not take apart but people do (ø, ł, ß, …) are spelled out. What Unicode says shows nothing (soft hyphens, zero-width
+/// characters) is not there. Anything but letters, digits and marks separates words, but for an apostrophe, which separates nothing, and for
+/// the signs at the end of `C++` and `C#`.
 #[must_use]
 pub fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
-    let mut gap = false;
-    for c in text.nfkd().flat_map(char::to_lowercase).nfkd() {
-        if is_accent(c) || is_apostrophe(c) {
-            continue;
-        }
-        if !c.is_alphanumeric() && !is_combining_mark(c) {
-            gap = true;
-            continue;
-        }
-        if gap && !folded.is_empty() {
-            folded.push(' ');
-        }
-        gap = false;
-        match spelled_out(c) {
-            Some(letters) => folded.push_str(letters),
-            None => folded.push(c),
+    folding(text, false).fold(&mut folded, usize::MAX);
+    folded
+}
+
+/// `text` as a search looks at it: folded, each word after a space, and a word with apostrophes also as its parts: `L’Été` is found as `lete`,
+/// as people type it who leave the apostrophe out, and as `ete`. Ends with the last word that is whole within so many bytes.
+pub(crate) fn haystack(texts: &[&str], bytes: usize) -> String {
+    let mut haystack = String::with_capacity(texts.iter().map(|text| text.len() + 1).sum::<usize>().min(bytes));
+    for text in texts {
+        haystack.push(' ');
+        let begins = haystack.len();
+        folding(text, true).fold(&mut haystack, bytes);
+        if haystack.len() == begins {
+            haystack.pop();
         }
     }
-    folded
+    haystack
+}
+
+/// A text on its way to its folded form.
+struct Folding<I: Iterator<Item = char>> {
+    characters: Peekable<I>,
+    /// Words with apostrophes are given in parts, too.
+    parts: bool,
+}
+
+fn folding(text: &str, parts: bool) -> Folding<impl Iterator<Item = char>> {
+    let apostrophe = |c| if is_apostrophe(c) { '\'' } else { c };
+    // Before, because an accent that stands alone is taken apart into a blank and a mark; after, because some letters have one in them.
+    let characters = text.chars().map(apostrophe).nfkd().flat_map(char::to_lowercase).nfkd().map(apostrophe);
+    Folding { characters: characters.filter(|c| !is_left_out(*c)).peekable(), parts }
+}
+
+impl<I: Iterator<Item = char>> Folding<I> {
+    /// Words are added to `folded`, separated by spaces, as long as it has no more than so many bytes.
+    fn fold(mut self, folded: &mut String, bytes: usize) {
+        let mut word = String::new();
+        // Where the word has apostrophes.
+        let mut cuts = Vec::new();
+        loop {
+            let next = self.characters.next();
+            match next {
+                Some(c) if c.is_alphanumeric() || is_combining_mark(c) => match spelled_out(c) {
+                    Some(letters) => word.push_str(letters),
+                    None => word.push(c),
+                },
+                Some('\'') => {
+                    if cuts.last() != Some(&word.len()) && !word.is_empty() {
+                        cuts.push(word.len());
+                    }
+                }
+                // At the end of a word only: `rock+pop` is two.
+                Some(c @ ('+' | '#')) if !word.is_empty() => {
+                    let signs = 1 + std::iter::from_fn(|| self.characters.next_if_eq(&c)).take(MAX_SIGNS).count();
+                    if self.characters.peek().is_none_or(|c| !c.is_alphanumeric()) {
+                        word.extend(std::iter::repeat_n(c, signs));
+                    }
+                    self.end(&mut word, &mut cuts, folded, bytes);
+                }
+                Some(_) => self.end(&mut word, &mut cuts, folded, bytes),
+                None => return self.end(&mut word, &mut cuts, folded, bytes),
+            }
+        }
+    }
+
+    fn end(&self, word: &mut String, cuts: &mut Vec<usize>, folded: &mut String, bytes: usize) {
+        cuts.retain(|cut| *cut < word.len());
+        if self.parts && !cuts.is_empty() {
+            let mut begin = 0;
+            for end in cuts.drain(..).chain([word.len()]) {
+                add(folded, word.get(begin..end).unwrap_or_default(), bytes);
+                begin = end;
+            }
+        }
+        add(folded, word, bytes);
+        word.clear();
+        cuts.clear();
+    }
+}
+
+fn add(folded: &mut String, word: &str, bytes: usize) {
+    if word.is_empty() || folded.len() + word.len() >= bytes {
+        return;
+    }
+    if !folded.is_empty() && !folded.ends_with(' ') {
+        folded.push(' ');
+    }
+    folded.push_str(word);
 }
 
 /// Whether `word`, folded, occurs in `haystack`: words folded, each with a space before it.
@@ -45,10 +119,28 @@ pub(crate) fn contains_word(haystack: &str, word: &str) -> bool {
     haystack.match_indices(word).any(|(at, _)| haystack.get(..at).is_some_and(|before| before.ends_with(' ')))
 }
 
-/// The words of a query's text, folded; the first [`MAX_QUERY_WORDS`] of them.
+/// The words of a query's text, folded, each once. Of one that begins with an article whose vowel is left out (`l'opéra`), only what follows: a
+/// text may have it with another article, or with none.
 #[must_use]
 pub fn words(text: &str) -> Vec<String> {
-    fold(text).split_whitespace().take(MAX_QUERY_WORDS).map(str::to_owned).collect()
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        for word in fold(without_article(word)).split(' ').filter(|word| !word.is_empty()) {
+            if words.len() < MAX_QUERY_WORDS && !words.iter().any(|known| known == word) {
+                words.push(word.to_owned());
+            }
+        }
+    }
+    words
+}
+
+/// What follows the apostrophe of an elided article, or the whole word.
+fn without_article(word: &str) -> &str {
+    let word = word.trim_start_matches(|c: char| !c.is_alphanumeric());
+    match word.split_once(is_apostrophe) {
+        Some((article, rest)) if rest.chars().any(char::is_alphanumeric) && ARTICLES.contains(&&*article.to_lowercase()) => rest,
+        _ => word,
+    }
 }
 
 /// What an index keeps of a folded text. Wherever a word is found in the text, one of these begins with the word's [`key`]; the reverse
@@ -71,13 +163,31 @@ fn is_unspaced(c: char) -> bool {
     c >= '\u{0E00}'
 }
 
-fn is_accent(c: char) -> bool {
-    matches!(c, '\u{0300}'..='\u{036F}' | '\u{1AB0}'..='\u{1AFF}' | '\u{1DC0}'..='\u{1DFF}' | '\u{20D0}'..='\u{20FF}' | '\u{FE20}'..='\u{FE2F}')
+/// What people leave out when they type: marks that are no letters, the stroke that makes Arabic words longer, and what shows nothing.
+fn is_left_out(c: char) -> bool {
+    if c.is_ascii() {
+        return false;
+    }
+    // 1 are strokes. Below 10 are nuktas, the marks of kana and viramas, between 36 and 200 the signs of Thai, Lao and Tibetan.
+    matches!(canonical_combining_class(c), 1 | 10..=36 | 200..=u8::MAX)
+        || matches!(c, '\u{0640}' | '\u{20DD}'..='\u{20E4}')
+        || DefaultIgnorableCodePoint::for_char(c)
 }
 
+/// Apostrophes, and what is typed or set instead of them: quotation marks, primes, accents that stand alone, the letters of Hawaiian and of
+/// transcribed Arabic, Hebrew's geresh and gershayim.
 fn is_apostrophe(c: char) -> bool {
-    matches!(c, '\'' | '\u{2019}' | '\u{02BC}')
+    matches!(
+        c,
+        '\'' | '`' | '\u{00B4}' | '\u{02B9}'..='\u{02BF}' | '\u{05F3}' | '\u{05F4}' | '\u{2018}'..='\u{201B}' | '\u{2032}' | '\u{A78B}' | '\u{A78C}' | '\u{FF07}'
+    )
 }
+
+/// Articles and pronouns that lose their vowel before another one, in French, Italian and Catalan: those of Lucene's elision filters.
+const ARTICLES: &[&str] = &[
+    "l", "m", "t", "qu", "n", "s", "j", "d", "c", "jusqu", "quoiqu", "lorsqu", "puisqu", "all", "dall", "dell", "nell", "sull",
+    "coll", "pell", "gl", "agl", "dagl", "degl", "negl", "sugl", "un", "v",
+];
 
 fn spelled_out(c: char) -> Option<&'static str> {
     Some(match c {
@@ -115,6 +225,12 @@ mod tests {
             // Taken apart, but with its vowel signs.
             ("කොළඹ!", "ක\u{dd9}\u{dcf}ළඹ"),
             ("…!?", ""),
+            ("Hawaiʻi HAWAI`I", "hawaii hawaii"),
+            ("Phil\u{ad}har\u{200b}mo\u{2060}nie", "philharmonie"),
+            ("שָׁלוֹם צה״ל תל־אביב", "שלום צהל תל אביב"),
+            ("مُحَمَّد القـــاهرة أحمد", "محمد القاهرة احمد"),
+            ("C++ und C#, rock+pop, A+B +1 ++", "c++ und c# rock pop a b 1"),
+            ("5'' 'quoted' ''", "5 quoted"),
             ("", ""),
         ] {
             assert_eq!(fold(text), expected, "{text}");
@@ -129,12 +245,45 @@ mod tests {
     }
 
     #[test]
+    fn elisions_are_found_by_their_word() {
+        let of = |text: &str| haystack(&[text], usize::MAX);
+        assert_eq!(of("L’Été d'Anna"), " l ete lete d anna danna");
+        assert_eq!(haystack(&["", "a b", "!", "c"], usize::MAX), " a b c");
+        assert_eq!(haystack(&["aaa bbb ccc", "ddd"], 9), " aaa bbb", "ends with a whole word");
+        for (text, query) in [
+            ("L'Été indien", "été"),
+            ("L’Opéra de Lyon", "opera"),
+            ("L’Opéra de Lyon", "l'opéra"),
+            ("L’Opéra de Lyon", "lopera"),
+            ("Opéra de Lyon", "l’opéra"),
+            ("A Night at the Hawaiʻi", "hawaii"),
+            ("Hawaii", "Hawai'i"),
+            ("Rock'n'Roll", "rock n roll"),
+            ("O'Connor", "oconnor"),
+            ("O'Connor", "connor"),
+            ("Dell'Arte", "arte"),
+            ("Modern C++", "c++"),
+            ("Modern C++", "c"),
+            ("שָׁלוֹם", "שלום"),
+        ] {
+            let (haystack, words) = (of(text), words(query));
+            let found = words.iter().all(|word| contains_word(&haystack, word));
+            assert!(found, "{query} in {text}: {words:?} in {haystack:?}");
+            assert!(!words.is_empty());
+        }
+        assert!(!contains_word(&of("Modern C"), "c++"));
+    }
+
+    #[test]
     fn keys_begin_words() {
         assert_eq!(keys(" night 2026 philharmonic").collect::<Vec<_>>(), ["night", "2026", "philharm"]);
         assert_eq!(keys(" a東京タ").collect::<Vec<_>>(), ["a東京タ", "東京タ", "京タ", "タ"]);
         assert_eq!((key("philharmonie"), key("東京タワー"), key("")), ("philharm", "東京タ", ""));
         assert_eq!(words("  Été, 2026!"), ["ete", "2026"]);
-        assert_eq!(words(&"w ".repeat(100)).len(), MAX_QUERY_WORDS);
+        assert_eq!(words("a b A b"), ["a", "b"]);
+        assert!(words(" !? ").is_empty());
+        let many: Vec<String> = (0..60).map(|number| format!("word{number}")).collect();
+        assert_eq!(words(&many.join(" ")), many);
     }
 
     #[test]

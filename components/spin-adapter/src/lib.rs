@@ -3,7 +3,6 @@
 //! Never deployed with our host, which answers the same questions from memory. Both go through `read-model`, so that they answer
 //! alike.
 
-mod catalog;
 mod identity;
 mod limits;
 mod replica;

@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
+use kit::public::{Choice, load};
 use kit::{Problem, router, sql};
 use read_model::{EventDoc, EventStatus, Facet, Query, ReadModel, SearchError, SortKey};
 
 use crate::bindings::exports::marquee::edge::replica::Guest;
 use crate::bindings::exports::marquee::edge::types as wit;
-use crate::catalog::{Choice, load};
 use crate::{Adapter, limits};
 
 impl Guest for Adapter {
     async fn get_event(id: String) -> Result<wit::EventView, wit::ReadError> {
         let (model, as_of) = view(|_| Choice::one(&id)).await?;
         let doc = model.get(&id).ok_or(wit::ReadError::NotFound)?;
-        Ok(wit::EventView { event: event(doc), as_of })
+        Ok(wit::EventView { event: event(doc, true), as_of })
     }
 
     async fn search(query: wit::Query) -> Result<wit::Page, wit::ReadError> {
@@ -22,7 +22,7 @@ impl Guest for Adapter {
         let (model, as_of) = view(|now| Choice::search(&query, now)).await?;
         let page = model.search(&query, as_of).map_err(|SearchError::BadCursor| wit::ReadError::BadCursor)?;
         Ok(wit::Page {
-            items: page.items.iter().map(event).collect(),
+            items: page.items.iter().map(|doc| event(doc, false)).collect(),
             next_cursor: page.next_cursor,
             categories: facets(page.categories),
             cities: facets(page.cities),
@@ -65,6 +65,7 @@ fn read_query(query: wit::Query) -> Query {
         city: query.city,
         starts_from: query.starts_from,
         starts_to: query.starts_to,
+        currency: query.currency,
         min_price: query.min_price,
         max_price: query.max_price,
         available: query.available,
@@ -83,7 +84,8 @@ fn facets(facets: Vec<Facet>) -> Vec<wit::Facet> {
     facets.into_iter().map(|facet| wit::Facet { value: facet.value, count: facet.count }).collect()
 }
 
-fn event(doc: &Arc<EventDoc>) -> wit::Event {
+/// With its description, or without.
+fn event(doc: &Arc<EventDoc>, whole: bool) -> wit::Event {
     wit::Event {
         id: doc.id.clone(),
         organiser_id: doc.organiser_id.clone(),
@@ -94,7 +96,7 @@ fn event(doc: &Arc<EventDoc>) -> wit::Event {
         },
         revision: doc.revision,
         title: doc.title.clone(),
-        description: doc.description.clone(),
+        description: if whole { doc.description.clone() } else { String::new() },
         category: doc.category.clone(),
         venue: wit::Venue { name: doc.venue.name.clone(), city: doc.venue.city.clone(), country: doc.venue.country.clone() },
         starts_at: doc.starts_at,

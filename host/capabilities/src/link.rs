@@ -98,6 +98,7 @@ mod tests {
             deadline: i64::MAX,
             trace: None,
             token: None,
+            client: None,
             action: Action::Expire,
         }
     }

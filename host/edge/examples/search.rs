@@ -136,6 +136,7 @@ fn search(replica: &Replica, text: &str) -> Result<wit::Page, wit::ReadError> {
         city: None,
         starts_from: None,
         starts_to: None,
+        currency: None,
         min_price: None,
         max_price: None,
         available: None,

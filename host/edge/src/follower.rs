@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::feed::{self, Batch, Cursor, Source, Subscription};
 use crate::identity::{self, Identity};
 use crate::limits;
-use crate::replica::{self, Replica};
+use crate::replica::Replica;
 
 /// Follows the feed of a region.
 pub struct Follower {
@@ -30,8 +30,6 @@ enum Error {
     Silent,
     #[error("the feed goes on after position {after}, this node is at {at}")]
     Gap { after: i64, at: i64 },
-    #[error("the feed holds more than this node may: {0}")]
-    Events(#[from] replica::Full),
     #[error("the feed holds more than this node may: {0}")]
     Identity(#[from] identity::Full),
 }
@@ -56,11 +54,19 @@ impl Follower {
             Some(age) if age > limits::STALE => Finding::degraded(format!("{} s old", age.as_secs())),
             Some(_) => match replica.index_trouble() {
                 Some(trouble) => Finding::degraded(format!("no text index, searches are slow: {trouble}")),
+                None if replica.left_out() > 0 => Finding::degraded(format!(
+                    "no room for {} events in {} MiB: lists lack them, their pages are answered by the region; raise replica_mib",
+                    replica.left_out(),
+                    replica.bytes().1 >> 20
+                )),
                 None => Finding::up(format!("at position {}", replica.position(&region))),
             },
         });
         let (node, region, replica) = (Arc::clone(&self.node), Arc::clone(&self.region), self.replica.clone());
-        metrics.before_scrape(move |metrics| metrics.replica(&node, &region, replica.position(&region), replica.age(&region)));
+        metrics.before_scrape(move |metrics| {
+            metrics.replica(&node, &region, replica.position(&region), replica.age(&region));
+            metrics.replica_size(&node, replica.bytes().0, replica.events(), replica.left_out());
+        });
     }
 
     /// Follows until `stop`. A feed that is lost goes on where it was; a snapshot is taken only where it cannot.
@@ -96,7 +102,7 @@ impl Follower {
                 Error::Feed(_) | Error::Silent => {
                     tracing::warn!(node = &*self.node, region = &*self.region, %error, "the feed was lost and is opened again");
                 }
-                Error::Gap { .. } | Error::Events(_) | Error::Identity(_) => {
+                Error::Gap { .. } | Error::Identity(_) => {
                     tracing::warn!(node = &*self.node, region = &*self.region, %error, "the feed is started over, with a snapshot");
                     cursor = None;
                 }
@@ -118,12 +124,12 @@ impl Follower {
             let position = snapshot.position;
             self.identity.replace(&self.region, &snapshot.facts)?;
             if snapshot.facts.len() < limits::INDEX_BEHIND {
-                self.replica.replace(&self.region, position, snapshot.facts)?;
+                self.replica.replace(&self.region, position, snapshot.facts);
             } else {
                 let (replica, region) = (self.replica.clone(), Arc::clone(&self.region));
                 // It takes seconds where there are many events: not on a thread that others need.
                 let replaced = tokio::task::spawn_blocking(move || replica.replace(&region, position, snapshot.facts)).await;
-                replaced.map_err(|error| feed::Error::Unavailable(format!("the snapshot was not taken: {error}")))??;
+                replaced.map_err(|error| feed::Error::Unavailable(format!("the snapshot was not taken: {error}")))?;
             }
             *cursor = Some(Cursor { epoch: snapshot.epoch, position });
         }
@@ -147,7 +153,7 @@ impl Follower {
         }
         // Revocations first: what a reader sees is never newer than who may see it.
         self.identity.apply(&self.region, &batch.facts)?;
-        self.replica.apply(&self.region, batch.position, &batch.facts)?;
+        self.replica.apply(&self.region, batch.position, &batch.facts);
         *at = batch.position.max(*at);
         Ok(())
     }

@@ -88,6 +88,7 @@ mod tests {
                 deadline: i64::MAX,
                 trace: None,
                 token: None,
+                client: None,
                 action: Action::Cancel("eu_b".to_owned()),
             };
             let answers = ledgers.apply(events.iter().map(command).collect()).await;

@@ -93,6 +93,12 @@ pub const PREFLIGHT_SECONDS: u32 = 600;
 
 /// Events that a replica holds, of all regions.
 pub const EVENTS: usize = 500_000;
+/// Bytes of memory that they take, roughly, where nobody says otherwise; the text index takes about as much again.
+pub const REPLICA_BYTES: usize = 512 * 1024 * 1024;
+/// What that may be set to, in MiB.
+pub const REPLICA_MIB: RangeInclusive<usize> = 1..=1_048_576;
+/// How often it is looked for what is long over, in microseconds.
+pub const ARCHIVE_EVERY: i64 = 600_000_000;
 /// Revoked sessions that are remembered; each for as long as its access tokens might still be good.
 pub const REVOKED_SESSIONS: usize = 1_000_000;
 /// Public keys that are remembered of a region.
@@ -111,6 +117,8 @@ pub const FEED_OPEN: Duration = Duration::from_secs(60);
 pub const FEED_HEARTBEAT: Duration = Duration::from_millis(250);
 /// A replica older than this is stale, and health says so.
 pub const STALE: Duration = Duration::from_secs(2);
+/// Words of a query that are looked up in the text index.
+pub const INDEX_WORDS: usize = 16;
 /// Changed events with which the text index is committed anew; a search reads the texts of fewer by itself.
 pub const INDEX_BEHIND: usize = 64;
 /// Bytes that the text index gathers before it makes a segment of them; the least that tantivy takes.

@@ -1,6 +1,7 @@
 //! The read model in memory, as components read it: `marquee:edge/replica`.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ struct Inner {
     regions: Regions<View>,
     /// Counts what was applied, for who waits for it.
     applied: watch::Sender<u64>,
+    /// Bytes that the model may take.
+    bytes: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -33,6 +36,10 @@ struct State {
     model: ReadModel,
     /// Told of every event of the model that changes.
     lookup: Lookup,
+    /// Regions of which something is left out that is not over.
+    short: BTreeSet<Arc<str>>,
+    /// When it was last looked for what is long over.
+    swept: i64,
 }
 
 /// How far this node follows a region. Only its follower writes it.
@@ -50,11 +57,6 @@ impl View {
     }
 }
 
-/// The feed says more than this node may hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("more than {} events", limits::EVENTS)]
-pub struct Full;
-
 impl std::fmt::Debug for Replica {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let ages = self.0.regions.iter().map(|(region, _)| (region, self.age(region)));
@@ -66,27 +68,34 @@ impl Replica {
     /// A replica of these regions, the nearest first.
     #[must_use]
     pub fn new<'a>(regions: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::bounded(regions, limits::REPLICA_BYTES)
+    }
+
+    /// The same, with so many bytes at most. What there is no room for is left out: see [`ReadModel::make_room`].
+    #[must_use]
+    pub fn bounded<'a>(regions: impl IntoIterator<Item = &'a str>, bytes: usize) -> Self {
         let regions = Regions::new(regions.into_iter().map(|name| (name.into(), View::default())));
         let (state, indexer) = (RwLock::default(), Mutex::default());
-        Self(Arc::new(Inner { state, indexer, regions, applied: watch::Sender::new(0) }))
+        Self(Arc::new(Inner { state, indexer, regions, applied: watch::Sender::new(0), bytes: AtomicUsize::new(bytes) }))
     }
 
     /// Replaces what is known of a region by a snapshot. Takes seconds where it is large.
-    pub(crate) fn replace(&self, region: &str, position: i64, facts: Vec<Fact>) -> Result<(), Full> {
+    pub(crate) fn replace(&self, region: &str, position: i64, facts: Vec<Fact>) {
         let belongs = |id: &str| self.0.regions.is_of(id, region);
         let mut new = ReadModel::default();
+        let now = clock::now();
         for fact in facts {
-            if subject(&fact).is_some_and(belongs) {
-                apply(&mut new, &mut Lookup::default(), fact)?;
+            if subject(&fact).is_some_and(belongs) && !is_archived(&fact, now) {
+                new.apply(fact);
+                new.make_room(limits::EVENTS, self.most(), now);
             }
         }
         let old = {
             let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
-            if self.0.regions.len() > 1 && state.model.len_without(belongs) + new.len() > limits::EVENTS {
-                return Err(Full);
-            }
             state.lookup.note_all();
             let old = state.model.replace(belongs, new);
+            self.make_room(&mut state, now);
+            self.note_short(&mut state);
             self.current(region, |_| position);
             old
         };
@@ -95,22 +104,82 @@ impl Replica {
         if self.index_lags() {
             self.reindex();
         }
-        Ok(())
     }
 
     /// Applies what follows in a region; facts that are older than what is known change nothing.
-    pub(crate) fn apply(&self, region: &str, position: i64, facts: &[Fact]) -> Result<(), Full> {
+    pub(crate) fn apply(&self, region: &str, position: i64, facts: &[Fact]) {
+        let now = clock::now();
         if !facts.is_empty() {
             let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
-            let State { model, lookup } = &mut *state;
+            let State { model, lookup, .. } = &mut *state;
             for fact in facts {
-                if subject(fact).is_some_and(|id| self.0.regions.is_of(id, region)) {
-                    apply(model, lookup, fact.clone())?;
+                if subject(fact).is_some_and(|id| self.0.regions.is_of(id, region)) && !is_archived(fact, now) {
+                    apply(model, lookup, fact.clone());
                 }
             }
+            if self.make_room(&mut state, now) {
+                self.note_short(&mut state);
+            }
         }
+        self.sweep(now);
         self.current(region, |known| known.max(position));
-        Ok(())
+    }
+
+    /// Leaves out what there is no room for; whether something was.
+    fn make_room(&self, state: &mut State, now: i64) -> bool {
+        let gone = state.model.make_room(limits::EVENTS, self.most(), now);
+        gone.iter().for_each(|id| state.lookup.note(id));
+        if !gone.is_empty() {
+            tracing::warn!(events = gone.len(), "the replica has no room for all events: these are asked of their regions");
+        }
+        !gone.is_empty()
+    }
+
+    fn note_short(&self, state: &mut State) {
+        let of = |id: &str| {
+            self.0.regions.iter().find(|(region, _)| self.0.regions.is_of(id, region)).map(|(region, _)| Arc::clone(region))
+        };
+        state.short = state.model.left_out().filter_map(of).collect();
+    }
+
+    /// Forgets what is long over, now and then.
+    fn sweep(&self, now: i64) {
+        let due = |state: &State| now - state.swept >= limits::ARCHIVE_EVERY;
+        if self.read(due) {
+            let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
+            state.swept = now;
+            for id in state.model.archive(now - read_model::ARCHIVED_AFTER) {
+                state.lookup.note(&id);
+            }
+        }
+    }
+
+    /// Whether this node does not have what is public of an event that there may be: it is long over, or there was no room for it. Its home region
+    /// can be asked.
+    #[must_use]
+    pub fn may_have_left_out(&self, id: &str) -> bool {
+        self.read(|state| state.model.is_left_out(id) || (state.model.get(id).is_none() && is_long_ago(id, clock::now())))
+    }
+
+    /// How many events there was no room for.
+    #[must_use]
+    pub fn left_out(&self) -> usize {
+        self.read(|state| state.model.left_out().len())
+    }
+
+    /// What it takes in memory, and what it may, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> (usize, usize) {
+        (self.read(|state| state.model.bytes()), self.most())
+    }
+
+    /// From the next fact on it takes so many bytes at most.
+    pub fn bound(&self, bytes: usize) {
+        self.0.bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    fn most(&self) -> usize {
+        self.0.bytes.load(Ordering::Relaxed)
     }
 
     /// Whether [`Self::reindex`] should be called; searches find everything all the same.
@@ -179,7 +248,8 @@ impl Replica {
         let concerns = |id: &str| {
             home(id).is_some_and(|home| region.map_or_else(|| self.0.regions.named(home).is_some(), |region| region == home))
         };
-        seen.is_empty() || self.read(|state| seen.satisfied_by(&state.model, concerns))
+        // Of what is left out this node will never know more.
+        seen.is_empty() || self.read(|state| seen.satisfied_by(&state.model, |id| concerns(id) && !state.model.is_left_out(id)))
     }
 
     /// Returns once it [has](Self::has) what a client has seen; false if that takes longer than `limit`.
@@ -213,17 +283,23 @@ impl Replica {
         view.as_of().ok_or(wit::ReadError::Unavailable(limits::RETRY_MS))
     }
 
-    /// When all of them were, and the regions that nothing is known of.
+    /// When all of them were, and the regions that nothing is known of, or not all.
     fn as_of_all(&self) -> Result<(i64, Vec<String>), wit::ReadError> {
         let oldest = self.0.regions.iter().filter_map(|(_, view)| view.as_of()).min();
-        let unknown = self.0.regions.iter().filter(|(_, view)| view.as_of().is_none()).map(|(region, _)| region.to_string());
+        let short = self.read(|state| state.short.clone());
+        let unknown = self.0.regions.iter().filter(|(region, view)| view.as_of().is_none() || short.contains(*region));
+        let unknown = unknown.map(|(region, _)| region.to_string());
         Ok((oldest.ok_or(wit::ReadError::Unavailable(limits::RETRY_MS))?, unknown.collect()))
+    }
+
+    fn absent(&self, id: &str) -> wit::ReadError {
+        if self.may_have_left_out(id) { wit::ReadError::LeftOut } else { wit::ReadError::NotFound }
     }
 
     fn find(&self, id: &str) -> Result<wit::EventView, wit::ReadError> {
         let as_of = self.as_of(id)?;
-        let doc = self.read(|state| state.model.get(id).map(Arc::clone)).ok_or(wit::ReadError::NotFound)?;
-        Ok(wit::EventView { event: event(&doc), as_of })
+        let doc = self.read(|state| state.model.get(id).map(Arc::clone)).ok_or_else(|| self.absent(id))?;
+        Ok(wit::EventView { event: event(&doc, true), as_of })
     }
 
     fn page(&self, query: wit::Query) -> Result<wit::Page, wit::ReadError> {
@@ -232,7 +308,7 @@ impl Replica {
         let page = self.read(|state| state.lookup.search(&state.model, &query, clock::now()));
         let page = page.map_err(|SearchError::BadCursor| wit::ReadError::BadCursor)?;
         Ok(wit::Page {
-            items: page.items.iter().map(|doc| event(doc)).collect(),
+            items: page.items.iter().map(|doc| event(doc, false)).collect(),
             next_cursor: page.next_cursor,
             categories: page.categories.into_iter().map(facet).collect(),
             cities: page.cities.into_iter().map(facet).collect(),
@@ -243,7 +319,7 @@ impl Replica {
 
     fn left(&self, event_id: &str) -> Result<wit::Availability, wit::ReadError> {
         let as_of = self.as_of(event_id)?;
-        let view = self.read(|state| state.model.availability(event_id, clock::now())).ok_or(wit::ReadError::NotFound)?;
+        let view = self.read(|state| state.model.availability(event_id, clock::now())).ok_or_else(|| self.absent(event_id))?;
         let lines = view.lines.into_iter().map(|line| wit::LineAvailability {
             ticket_type: line.ticket_type,
             capacity: line.capacity,
@@ -263,21 +339,23 @@ fn subject(fact: &Fact) -> Option<&str> {
     }
 }
 
-fn apply(model: &mut ReadModel, lookup: &mut Lookup, fact: Fact) -> Result<(), Full> {
+fn apply(model: &mut ReadModel, lookup: &mut Lookup, fact: Fact) {
     let event = if let Fact::Event(doc) = &fact { Some(doc.id.clone()) } else { None };
-    let full = model.len() >= limits::EVENTS;
-    if let Fact::Event(doc) = &fact
-        && full
-        && model.get(&doc.id).is_none()
-    {
-        return Err(Full);
-    }
     if model.apply(fact)
         && let Some(id) = event
     {
         lookup.note(&id);
     }
-    Ok(())
+}
+
+/// Whether a fact is about what is long over; of an inventory by itself, whether it may be, for it may come before its event, but never so long.
+fn is_archived(fact: &Fact, now: i64) -> bool {
+    matches!(fact, Fact::Event(doc) if doc.ends_at < now - read_model::ARCHIVED_AFTER)
+}
+
+/// Whether what has this id may be long over, by when it was made.
+fn is_long_ago(id: &str, now: i64) -> bool {
+    read_model::made_at(id).is_some_and(|made| made < now - read_model::ARCHIVED_AFTER)
 }
 
 impl capabilities::replica::Replica for Replica {
@@ -301,6 +379,7 @@ fn read_query(query: wit::Query) -> read_model::Query {
         city: query.city,
         starts_from: query.starts_from,
         starts_to: query.starts_to,
+        currency: query.currency,
         min_price: query.min_price,
         max_price: query.max_price,
         available: query.available,
@@ -319,7 +398,8 @@ fn facet(facet: Facet) -> wit::Facet {
     wit::Facet { value: facet.value, count: facet.count }
 }
 
-fn event(doc: &EventDoc) -> wit::Event {
+/// With its description, or without.
+fn event(doc: &EventDoc, whole: bool) -> wit::Event {
     wit::Event {
         id: doc.id.clone(),
         organiser_id: doc.organiser_id.clone(),
@@ -330,7 +410,7 @@ fn event(doc: &EventDoc) -> wit::Event {
         },
         revision: doc.revision,
         title: doc.title.clone(),
-        description: doc.description.clone(),
+        description: if whole { doc.description.clone() } else { String::new() },
         category: doc.category.clone(),
         venue: wit::Venue { name: doc.venue.name.clone(), city: doc.venue.city.clone(), country: doc.venue.country.clone() },
         starts_at: doc.starts_at,
@@ -373,7 +453,7 @@ mod tests {
         let replica = one();
         assert!(matches!(replica.find("eu_1"), Err(wit::ReadError::Unavailable(_))));
         assert_eq!(replica.age("eu"), None);
-        replica.replace("eu", 0, vec![]).unwrap();
+        replica.replace("eu", 0, vec![]);
         assert!(matches!(replica.find("eu_1"), Err(wit::ReadError::NotFound)));
         assert!(replica.age("eu").is_some());
     }
@@ -381,22 +461,81 @@ mod tests {
     #[test]
     fn facts_are_applied_by_version_and_never_backwards() {
         let replica = one();
-        replica.replace("eu", 10, vec![event("eu_1", 2), availability("eu_1", 7, 5)]).unwrap();
+        replica.replace("eu", 10, vec![event("eu_1", 2), availability("eu_1", 7, 5)]);
         assert_eq!(left(&replica), (7, 5));
-        replica.apply("eu", 12, &[availability("eu_1", 9, 3), availability("eu_1", 8, 4)]).unwrap();
+        replica.apply("eu", 12, &[availability("eu_1", 9, 3), availability("eu_1", 8, 4)]);
         assert_eq!((left(&replica), replica.position("eu")), ((9, 3), 12));
-        replica.apply("eu", 11, &[availability("eu_1", 6, 9)]).unwrap();
+        replica.apply("eu", 11, &[availability("eu_1", 6, 9)]);
         assert_eq!((left(&replica), replica.position("eu")), ((9, 3), 12));
     }
 
     #[test]
     fn a_snapshot_replaces_what_was_there() {
         let replica = one();
-        replica.replace("eu", 10, vec![event("eu_1", 2), event("eu_2", 2)]).unwrap();
-        replica.replace("eu", 20, vec![event("eu_2", 3)]).unwrap();
+        replica.replace("eu", 10, vec![event("eu_1", 2), event("eu_2", 2)]);
+        replica.replace("eu", 20, vec![event("eu_2", 3)]);
         assert!(matches!(replica.find("eu_1"), Err(wit::ReadError::NotFound)));
         assert_eq!(replica.find("eu_2").unwrap().event.revision, 3);
         assert_eq!((replica.position("eu"), replica.events()), (20, 1));
+    }
+
+    /// What a node has no room for it says so of, and leaves to the region.
+    #[test]
+    fn a_flood_of_events_stays_within_the_memory_that_it_may_take() {
+        let replica = Replica::bounded(["eu"], 100_000);
+        replica.replace("eu", 1, vec![event("eu_1", 2)]);
+        let flood = |number: usize| match event(&format!("eu_flood{number}"), 1) {
+            Fact::Event(doc) => {
+                let description = format!("flood {}", "x".repeat(10_000));
+                Fact::Event(EventDoc { organiser_id: "eu_flood".to_owned(), description, ..doc })
+            }
+            other => other,
+        };
+        for number in 0..50 {
+            replica.apply("eu", 2, &[flood(number)]);
+            assert!(replica.bytes().0 <= replica.bytes().1);
+        }
+        assert_eq!(replica.events() + replica.left_out(), 51);
+        assert!(replica.find("eu_1").is_ok(), "who fills it is who loses by it");
+        let gone = (0..50).map(|number| format!("eu_flood{number}")).find(|id| replica.may_have_left_out(id)).unwrap();
+        assert!(matches!(replica.find(&gone), Err(wit::ReadError::LeftOut)));
+        assert!(matches!(replica.left(&gone), Err(wit::ReadError::LeftOut)));
+        let page = replica.page(wit::Query { limit: 100, ..everything() }).unwrap();
+        assert_eq!((page.items.len(), page.incomplete), (replica.events(), vec!["eu".to_owned()]));
+        // Who has seen more of it than there is here is not kept waiting for what never comes.
+        let mut seen = Seen::default();
+        seen.note(SeenKind::Event, &gone, 9);
+        assert!(replica.has(&seen, None));
+        // A snapshot that fits has everything again.
+        replica.replace("eu", 3, vec![event("eu_1", 2), flood(1)]);
+        assert_eq!((replica.left_out(), replica.events()), (0, 2));
+        assert!(replica.page(everything()).unwrap().incomplete.is_empty());
+    }
+
+    #[test]
+    fn what_is_long_over_is_left_to_the_region() {
+        let replica = one();
+        let ended = |id: &str, days: i64| match event(id, 1) {
+            Fact::Event(doc) => {
+                let ends_at = clock::now() - days * 86_400_000_000;
+                Fact::Event(EventDoc { starts_at: ends_at - 1, ends_at, ..doc })
+            }
+            other => other,
+        };
+        // Made in 2020, and now.
+        let old = "eu_05s36rmw01r010000000000000";
+        replica.replace("eu", 1, vec![ended(old, 31), ended("eu_1", 29)]);
+        replica.apply("eu", 2, &[ended("eu_2", 31)]);
+        assert_eq!(replica.events(), 1);
+        assert!(matches!(replica.find(old), Err(wit::ReadError::LeftOut)));
+        // What never was is known to be nothing without asking anybody.
+        assert!(matches!(replica.find("eu_9"), Err(wit::ReadError::NotFound)));
+        assert_eq!((replica.left_out(), replica.may_have_left_out("eu_1")), (0, false));
+        // Days pass.
+        replica.0.state.write().unwrap().model.apply(ended("eu_3", 31));
+        replica.0.state.write().unwrap().swept = 0;
+        replica.apply("eu", 3, &[]);
+        assert_eq!(replica.events(), 1);
     }
 
     #[test]
@@ -404,21 +543,21 @@ mod tests {
         let replica = Replica::new(["eu", "us"]);
         let search = || replica.page(wit::Query { limit: 10, ..everything() });
         assert!(matches!(search(), Err(wit::ReadError::Unavailable(_))));
-        replica.replace("eu", 10, vec![event("eu_1", 2), availability("eu_1", 7, 5), event("us_9", 2)]).unwrap();
+        replica.replace("eu", 10, vec![event("eu_1", 2), availability("eu_1", 7, 5), event("us_9", 2)]);
         // Nothing is known of the other yet, which is not the same as that there is nothing.
         assert!(matches!(replica.find("us_9"), Err(wit::ReadError::Unavailable(_))));
         assert!(matches!(replica.find("ap_1"), Err(wit::ReadError::NotFound)));
         assert_eq!(search().unwrap().incomplete, ["us"]);
 
-        replica.replace("us", 3, vec![event("us_1", 2), availability("us_1", 1, 9)]).unwrap();
-        replica.apply("us", 4, &[availability("eu_1", 8, 0), event("us_2", 1)]).unwrap();
+        replica.replace("us", 3, vec![event("us_1", 2), availability("us_1", 1, 9)]);
+        replica.apply("us", 4, &[availability("eu_1", 8, 0), event("us_2", 1)]);
         assert_eq!((left(&replica), replica.position("eu"), replica.position("us")), ((7, 5), 10, 4));
         let page = search().unwrap();
         let mut ids: Vec<_> = page.items.iter().map(|event| event.id.as_str()).collect();
         ids.sort_unstable();
         assert_eq!((ids, page.incomplete.len()), (vec!["eu_1", "us_1", "us_2"], 0));
 
-        replica.replace("us", 5, vec![event("us_3", 1)]).unwrap();
+        replica.replace("us", 5, vec![event("us_3", 1)]);
         assert!(matches!(replica.find("us_1"), Err(wit::ReadError::NotFound)));
         assert_eq!((left(&replica), replica.events()), ((7, 5), 2));
     }
@@ -426,8 +565,8 @@ mod tests {
     #[test]
     fn a_list_is_as_old_as_the_oldest_region() {
         let replica = Replica::new(["eu", "us"]);
-        replica.replace("eu", 1, vec![event("eu_1", 2)]).unwrap();
-        replica.replace("us", 1, vec![event("us_1", 2)]).unwrap();
+        replica.replace("eu", 1, vec![event("eu_1", 2)]);
+        replica.replace("us", 1, vec![event("us_1", 2)]);
         let eu = replica.0.regions.named("eu").unwrap();
         eu.as_of.fetch_sub(5_000_000, Ordering::AcqRel);
         let (old, new) = (replica.find("eu_1").unwrap().as_of, replica.find("us_1").unwrap().as_of);
@@ -438,7 +577,7 @@ mod tests {
     #[tokio::test]
     async fn who_has_seen_more_waits_until_it_is_there() {
         let replica = one();
-        replica.replace("eu", 10, vec![event("eu_1", 2), availability("eu_1", 7, 5)]).unwrap();
+        replica.replace("eu", 10, vec![event("eu_1", 2), availability("eu_1", 7, 5)]);
         let mut seen = Seen::default();
         // What another region's has nobody here waits for.
         seen.note(SeenKind::Inventory, "us_1", 8);
@@ -447,7 +586,7 @@ mod tests {
         assert!(!replica.has(&seen, None) && !replica.has(&seen, Some("eu")));
         assert!(!replica.catch_up(&seen, Duration::from_millis(1)).await);
         let (caught_up, ()) = tokio::join!(replica.catch_up(&seen, Duration::from_secs(10)), async {
-            replica.apply("eu", 11, &[availability("eu_1", 8, 4)]).unwrap();
+            replica.apply("eu", 11, &[availability("eu_1", 8, 4)]);
         });
         assert!(caught_up);
         assert!(replica.has(&Seen::default(), None));

@@ -132,6 +132,7 @@ impl<T: Traffic> Service<T> {
             let mut request = request;
             match (&self.homes, target.place) {
                 (Some(homes), Place::Region) => return homes.handle(target.home, request).await,
+                (Some(homes), Place::Edge) if self.is_left_out(&request) => return homes.handle(target.home, request).await,
                 (Some(homes), Place::Edge) if look.seen => {
                     let (parts, body) = request.into_parts();
                     if self.is_behind(homes, &parts).await {
@@ -146,6 +147,12 @@ impl<T: Traffic> Service<T> {
             answer(version, target.component, request, &self.metrics, text(request_id)).await
         };
         tokio::time::timeout(limits::REQUEST, answering).await.unwrap_or(Err(Problem::TimedOut))
+    }
+
+    /// Whether a region is to be asked, because this node's replica leaves out what the path names.
+    fn is_left_out(&self, request: &Request<RequestBody>) -> bool {
+        let Some(replica) = self.replica.as_ref().filter(|_| request.method() == Method::GET) else { return false };
+        request.uri().path().split('/').filter(|segment| segment.contains('_')).any(|id| replica.may_have_left_out(id))
     }
 
     /// Whether a region is to be asked, because the client has seen more of it than this node's replica has. What is about no one region only

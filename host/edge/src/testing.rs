@@ -38,6 +38,7 @@ pub(crate) fn everything() -> wit::Query {
         city: None,
         starts_from: None,
         starts_to: None,
+        currency: None,
         min_price: None,
         max_price: None,
         available: None,

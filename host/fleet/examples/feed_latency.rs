@@ -129,6 +129,7 @@ fn command(region: &str, event: &str, subject: Subject, number: u64, action: &Ac
         deadline: edge::now() + i64::try_from(LATEST.as_micros()).unwrap_or(i64::MAX) * 60,
         trace: None,
         token: None,
+        client: None,
         action: action.clone(),
     }
 }

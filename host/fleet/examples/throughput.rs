@@ -90,6 +90,7 @@ fn hold(caller: u64, n: u64) -> Command {
         event_id: "eu_event00000000000000000000000".to_owned(),
         deadline: edge::now() + 10_000_000,
         trace: None,
+        client: None,
         action: Action::Hold(vec![OrderLine { ticket_type: "eu_ticket0000000000000000000000".to_owned(), quantity: 2 }]),
     }
 }

@@ -71,6 +71,9 @@
 //! regions = { failures = 3, open_ms = 50, longest_ms = 2000 }          # each node of a region
 //! ```
 //!
+//! How much memory events may take in a node's replica, on top of the file: `replica_mib = 512`. What there is no room for (those that are over first,
+//! then those of the organiser that has most) is missing from lists, which say so, and answered by its region; health and metrics tell of it.
+//!
 //! Also, in both: `application` (the spin.toml; by default as `up` finds it) and `variables` (a file of `name = "value"` lines, weaker than
 //! `SPIN_VARIABLE_*`). A region's `listen.advertise` is how its other nodes reach it, where that is not `listen.nodes`. The database's URL comes from
 //! `SPIN_VARIABLE_DATABASE` or from the file that `database_file` names. Paths are relative to the file's folder.
@@ -129,6 +132,8 @@ pub struct RegionNode {
     /// When something outside is left alone.
     #[serde(default)]
     pub breakers: Breakers,
+    /// MiB of memory that events may take in its replica; none: as `edge` says.
+    pub replica_mib: Option<usize>,
 }
 
 /// Redis.
@@ -179,6 +184,8 @@ pub struct EdgeNode {
     /// When something outside is left alone.
     #[serde(default)]
     pub breakers: Breakers,
+    /// MiB of memory that events may take in its replica; none: as `edge` says.
+    pub replica_mib: Option<usize>,
 }
 
 /// Where an edge listens.
@@ -259,6 +266,7 @@ impl RegionNode {
     fn check(&self) -> Result<(), String> {
         region_name("region", &self.region)?;
         self.rates.check()?;
+        replica(self.replica_mib)?;
         if let Some(accounts) = &self.accounts {
             accounts.check("accounts")?;
             if accounts.name == self.region {
@@ -285,6 +293,14 @@ impl RegionNode {
     /// The database's URL: from the environment, else from its file.
     pub fn database(&self, environment: Option<String>) -> Result<String, Error> {
         database(self.database_file.as_deref(), environment)
+    }
+}
+
+fn replica(mib: Option<usize>) -> Result<(), String> {
+    let (least, most) = (edge::limits::REPLICA_MIB.start(), edge::limits::REPLICA_MIB.end());
+    match mib.filter(|mib| !edge::limits::REPLICA_MIB.contains(mib)) {
+        Some(mib) => Err(format!("replica_mib is {mib}: {least} to {most}")),
+        None => Ok(()),
     }
 }
 
@@ -317,6 +333,7 @@ impl EdgeNode {
 
     fn check(&self) -> Result<(), String> {
         self.rates.check()?;
+        replica(self.replica_mib)?;
         if !(1..=limits::REGIONS).contains(&self.regions.len()) {
             return Err(format!("regions: {} regions: 1 to {}", self.regions.len(), limits::REGIONS));
         }
@@ -482,6 +499,7 @@ nodes = ["127.0.0.1:7444"]
             ("[tls]", "[tsl]", "tsl"),
             ("[listen]", "[retention]\nidempotency_hours = 2\n[listen]", "idempotency_hours is 2"),
             ("[listen]", "[rates]\nuser = { per_minute = 0, burst = 1 }\n[listen]", "rates.user"),
+            ("region = \"eu\"", "region = \"eu\"\nreplica_mib = 0", "replica_mib is 0"),
             ("[listen]", "[breakers]\nkafka = { open_ms = 20, longest_ms = 10 }\n[listen]", "breakers.kafka"),
             ("[listen]", "[redis]\n[listen]", "MARQUEE_REDIS"),
             ("[listen]", "[redis]\nurl = \"redis://:pw@a\"\n[listen]", "redis.url"),

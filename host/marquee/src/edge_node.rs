@@ -17,6 +17,7 @@ use crate::edge_side::{Behind, EdgeSide, Home};
 use crate::error::Error;
 use crate::listeners::at;
 use crate::roles::Roles;
+use crate::sandbox;
 use crate::serving::{self, StopSignal, admin_listener, certified, loader, manifest_path, until_stopped, variables};
 use crate::settings::Settings;
 
@@ -36,6 +37,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let (nearest, accounts) = (config.nearest(), config.accounts());
     let sources = variables(config.variables.as_deref())?.set("region", nearest).set("accounts", accounts);
     let manifest = Manifest::load(&manifest_path(config.application.as_deref())?, &sources)?;
+    sandbox::check(&manifest, &[own_address], &settings)?;
 
     let version = loader(&settings, &folder)?.load(manifest, Mode::Native).await?;
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
@@ -66,6 +68,9 @@ pub async fn run(file: &Path) -> Result<(), Error> {
         (&health, &metrics),
         (&background, &end),
     )?;
+    if let Some(mib) = config.replica_mib {
+        side.bound_replica(mib << 20);
+    }
     // Not before there is something to say: without checks a node would pass for ready.
     background.spawn(admin_listener(admin, health.clone(), Arc::clone(&metrics), end.clone()));
     let closing = CancellationToken::new();

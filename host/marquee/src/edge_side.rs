@@ -79,6 +79,11 @@ impl EdgeSide {
         Ok(Self { traffic, known: Known { homes, replica, identity, rates } })
     }
 
+    /// How many bytes events may take in its replica.
+    pub fn bound_replica(&self, bytes: usize) {
+        self.known.replica.bound(bytes);
+    }
+
     /// What answers, for a listener of its own.
     pub fn listener(self, settings: &Settings, metrics: &Arc<Metrics>) -> Edge<Switch> {
         listener(self.traffic, Some(self.known), settings, metrics)

@@ -24,6 +24,7 @@ mod ready;
 mod region_node;
 mod region_side;
 mod roles;
+mod sandbox;
 mod serving;
 mod settings;
 mod up;

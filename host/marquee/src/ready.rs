@@ -19,7 +19,7 @@ fn commands(addresses: &Addresses, platform: bool) -> [String; 3] {
     if platform {
         [
             format!("curl -s 'http://{one}/api/events?limit=3'"),
-            format!("curl -s 'http://{other}/api/events?available=true&sort=price&limit=3'"),
+            format!("curl -s 'http://{other}/api/events?available=true&sort=starts_at&limit=3'"),
             // A new address each time it is pasted.
             format!(
                 "curl -s 'http://{one}/api/auth/register' -H 'Content-Type: application/json' \

@@ -26,9 +26,11 @@ use crate::peers::FleetPeers;
 use crate::publishing::Publishing;
 use crate::region_side::{self, RegionSide};
 use crate::roles::Roles;
-use crate::serving::{self, StopSignal, admin_listener, certified, host_secret, loader, manifest_path, until_stopped, variables};
+use crate::serving::{
+    self, StopSignal, admin_listener, certified, host_secret, loader, manifest_path, until_stopped, variables, with_database,
+};
 use crate::settings::Settings;
-use crate::{limits, plain};
+use crate::{limits, plain, sandbox};
 
 /// Runs until it is told to stop.
 pub async fn run(file: &Path) -> Result<(), Error> {
@@ -45,9 +47,10 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let address = config.listen.advertise.map_or_else(|| nodes.local_addr(), Ok)?.to_string();
     let accounts = config.accounts.as_ref().map_or(&config.region, |accounts| &accounts.name);
     let sources = variables(config.variables.as_deref())?;
-    let sources = sources.set("region", &config.region).set("accounts", accounts).set("database", &database);
+    let sources = with_database(sources.set("region", &config.region).set("accounts", accounts), &database);
     let sources = sources.set(HostRoute::VARIABLE, &host_secret()?);
     let manifest = Manifest::load(&manifest_path(config.application.as_deref())?, &sources)?;
+    sandbox::check(&manifest, &[nodes.local_addr()?], &settings)?;
 
     let version = loader(&settings, &folder)?.load(manifest, Mode::Native).await?;
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
@@ -99,6 +102,9 @@ pub async fn run(file: &Path) -> Result<(), Error> {
         side.with_accounts();
     }
     side.limit(Limiter::new(config.rates, redis));
+    if let Some(mib) = config.replica_mib {
+        side.bound_replica(mib << 20);
+    }
     // Not before there is something to say: without checks a node would pass for ready.
     background.spawn(admin_listener(admin, health.clone(), Arc::clone(&metrics), end.clone()));
     let server = serve(tls, nodes, &side, &end)?;

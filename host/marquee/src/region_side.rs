@@ -43,6 +43,7 @@ pub struct RegionSide {
     pub traffic: Arc<Switch>,
     /// Whose tokens these are.
     pub identity: Identity,
+    replica: Replica,
     metrics: Arc<Metrics>,
     tasks: TaskTracker,
     /// Those that write: they stop first, and finish what they have.
@@ -113,7 +114,7 @@ impl RegionSide {
         };
         let switch = roles.add(version, bindings);
         let traffic = Arc::clone(&switch);
-        let node = Node::new(Arc::clone(&switch), replica, wake, Arc::clone(metrics));
+        let node = Node::new(Arc::clone(&switch), replica.clone(), wake, Arc::clone(metrics));
 
         let (tasks, writers, followers) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
         tasks.spawn(vital("the sequencer", followers.clone(), sequencer.run(followers.clone())));
@@ -131,6 +132,7 @@ impl RegionSide {
             feed,
             traffic,
             identity,
+            replica,
             metrics: Arc::clone(metrics),
             tasks,
             writers,
@@ -158,6 +160,11 @@ impl RegionSide {
     pub fn limit(&mut self, limiter: Limiter) {
         let (node, traffic, metrics) = (Arc::clone(&self.node), Arc::clone(&self.traffic), Arc::clone(&self.metrics));
         self.node = Arc::new(Limited::new(node, limiter, self.identity.clone(), traffic, metrics));
+    }
+
+    /// How many bytes events may take in its replica.
+    pub fn bound_replica(&self, bytes: usize) {
+        self.replica.bound(bytes);
     }
 
     /// Finishes what is queued, then stops everything. Nobody hands anything over any more.

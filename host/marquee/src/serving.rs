@@ -52,6 +52,12 @@ pub fn host_secret() -> Result<String, Error> {
     HostRoute::secret().map_err(|error| Error::Refused(format!("the system has no randomness: {error}")))
 }
 
+/// These variables with a database, and where it is: components are granted that and nothing else.
+pub fn with_database(sources: VariableSources, url: &str) -> VariableSources {
+    // An address that cannot be read grants nothing; whoever opens it says what is wrong with it.
+    sources.set("database", url).set("database_server", capabilities::postgres::grant(url).unwrap_or_default())
+}
+
 /// What a node shows others, which must be that it is this one.
 pub fn certified(files: &config::Tls, node: &Identity) -> Result<Tls, Error> {
     let tls = Tls::load(&files.authority, &files.certificate, &files.key).map_err(|error| Error::Identity(error.to_string()))?;

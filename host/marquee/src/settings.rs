@@ -28,10 +28,14 @@ pub struct Settings {
     pub audit_key: Option<PathBuf>,
     /// `MARQUEE_RABBITMQ`: where a worker that mirrors to RabbitMQ finds it, instead of what its file says.
     pub rabbitmq: Option<String>,
+    /// `MARQUEE_SANDBOX_IN_PUBLIC`: `on` where the sandbox payment provider may be on although other machines can come. Default: it may not.
+    pub sandbox_in_public: bool,
 }
 
 const CORS: &str = "MARQUEE_CORS_ORIGINS";
 const PROXIES: &str = "MARQUEE_TRUSTED_PROXIES";
+/// See [`Settings::sandbox_in_public`].
+pub const SANDBOX: &str = "MARQUEE_SANDBOX_IN_PUBLIC";
 
 impl Settings {
     /// Reads them.
@@ -65,6 +69,7 @@ impl Settings {
             mail: variable("MARQUEE_MAIL"),
             audit_key: variable("MARQUEE_AUDIT_KEY").map(PathBuf::from),
             rabbitmq: variable("MARQUEE_RABBITMQ"),
+            sandbox_in_public: variable(SANDBOX).as_deref() == Some("on"),
         })
     }
 }

@@ -20,10 +20,12 @@ use crate::platform::Platform;
 use crate::publishing::Publishing;
 use crate::region_side;
 use crate::roles::Roles;
-use crate::serving::{StopSignal, admin_listener, host_secret, leave, loader, manifest_path, until_ready};
+use crate::serving::{
+    StopSignal, admin_listener, host_secret, leave, loader, manifest_path, until_ready, with_database,
+};
 use crate::settings::Settings;
 use crate::watch::Watch;
-use crate::{demo, edge_side, plain, ready};
+use crate::{demo, edge_side, plain, ready, sandbox};
 
 /// Packages of ours. An application that depends on one of them is the platform, or made for it.
 const OURS: [&str; 2] = ["marquee:booking", "marquee:edge"];
@@ -39,10 +41,13 @@ pub async fn run(arguments: cli::Up) -> Result<(), Error> {
     let path = manifest_path(arguments.manifest.as_deref())?;
     let mut sources = VariableSources::from_environment().set(HostRoute::VARIABLE, &host_secret()?);
     let postgres = arguments.storage.postgres.clone().or_else(|| settings.database.clone());
-    if let Some(url) = &arguments.storage.postgres {
-        sources = sources.set("database", url);
+    if let Some(url) = &postgres {
+        sources = with_database(sources, url);
     }
+    // It is open to this machine alone.
+    sources = sources.otherwise(sandbox::VARIABLE, "on");
     let manifest = Manifest::load(&path, &sources)?;
+    sandbox::check(&manifest, &addresses.edges, &settings)?;
 
     let mode = if arguments.composed { Mode::Composed } else { Mode::Native };
     let whole = mode == Mode::Native && is_platform(&manifest);

@@ -23,7 +23,7 @@ use crate::following::{Following, Topics};
 use crate::listeners::at;
 use crate::plain;
 use crate::roles::Roles;
-use crate::serving::{self, StopSignal, admin_listener, loader, manifest_path, until_stopped, variables, vital};
+use crate::serving::{self, StopSignal, admin_listener, loader, manifest_path, until_stopped, variables, vital, with_database};
 use crate::settings::Settings;
 
 /// The consumer group of a region's workers.
@@ -39,7 +39,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let folder = DataFolder::open(&config.data)?;
     let admin = at(config.listen.admin)?;
     let ready = format!("ready  worker {}  admin http://{}", config.name, admin.local_addr()?);
-    let sources = variables(config.variables.as_deref())?.set("region", &config.region).set("database", &database);
+    let sources = with_database(variables(config.variables.as_deref())?.set("region", &config.region), &database);
     let manifest = Manifest::load(&manifest_path(config.application.as_deref())?, &sources)?;
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
     let base = plain::bindings(&manifest, &folder, None, &config.breakers, &metrics)?;

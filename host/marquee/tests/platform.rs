@@ -61,6 +61,44 @@ async fn a_clean_stop_keeps_everything() {
     assert_eq!((again.status, again.bytes), (booking.status, booking.bytes));
 }
 
+/// A deployment without a provider sells nothing for nothing, and its built-in one is nowhere to be found. Quotas and limits are settings.
+#[tokio::test]
+async fn without_a_provider_nothing_can_be_paid_and_what_is_set_holds() {
+    let variables =
+        [("sandbox_payments", "off"), ("quota_drafts", "2"), ("held_places_per_address", "3"), ("held_percent_per_address", "0")];
+    let server = Server::start_in(
+        Form::Up,
+        fresh_folder("no-provider"),
+        &[&variables[..], &[("held_places_per_account", "1")]].concat(),
+        &[],
+    );
+    let (organiser, id) = Client::organiser(&server).await;
+    let show = OnSale::with(&organiser, &id, 4500, 10, 2).await;
+    let booking = organiser.post_with(&unique("key"), "/api/bookings", &show.order(2)).await.expect(201);
+    let pay = json!({"booking_id": booking["id"], "method": {"type": "card", "token": "tok_ok"}});
+    organiser.post_with(&unique("key"), "/api/payments", &pay).await.expect_problem(409, "payments-off");
+    for (method, path) in [
+        (reqwest::Method::POST, "/api/payments/webhooks/sandbox".to_owned()),
+        (reqwest::Method::GET, format!("/api/payments/sandbox/{}?secret=x", booking["id"].as_str().unwrap())),
+        (reqwest::Method::POST, format!("/api/payments/sandbox/{}", booking["id"].as_str().unwrap())),
+    ] {
+        let answer = organiser.send_unchecked(method, &path, &[], Some(b"{}".to_vec())).await;
+        answer.expect_problem(404, "not-found");
+    }
+    let other = Client::register(&server).await;
+    let refused = other.elsewhere().post_with(&unique("key"), "/api/bookings", &show.order(2)).await;
+    refused.expect_problem(429, "too-many-holds");
+    other.post_with(&unique("key"), "/api/bookings", &show.order(1)).await.expect(201);
+
+    for _ in 0..2 {
+        organiser.post("/api/events", &client::event(&id, json!({}))).await.expect(201);
+    }
+    let detail =
+        organiser.post("/api/events", &client::event(&id, json!({}))).await.expect_problem(409, "quota-exceeded")["detail"]
+            .to_string();
+    assert!(detail.contains("2 drafts") && detail.contains("publish or cancel"), "{detail}");
+}
+
 /// Without Kafka, without a server for mail: in this process, into files.
 #[tokio::test]
 async fn what_follows_a_booking_follows_here_too() {

@@ -326,7 +326,8 @@ fn statement<'q>(
 /// The component's own bytes, on this host.
 async fn ledger(url: &str) -> Outcome<LedgerInstance> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spin.toml").canonicalize()?;
-    let sources = VariableSources::from_environment().set("database", url);
+    let sources =
+        VariableSources::from_environment().set("database", url).set("database_server", capabilities::postgres::grant(url)?);
     let manifest = Manifest::parse(&std::fs::read_to_string(&path)?, &path, &sources)?;
     let cache = Cache::open(&path.with_file_name("target/tmp/region-tests-cache"));
     let loader = Arc::new(Loader::new(Engine::new()?, cache));
@@ -354,6 +355,7 @@ async fn batches(ledger: &mut LedgerInstance, size: usize, time: Duration) -> Ou
         deadline: i64::MAX,
         trace: None,
         token: None,
+        client: Some("127.0.0.1".into()),
         action,
     };
     apply(ledger, vec![command(Subject::Platform, "open".into(), Action::Open(sale))]).await?;

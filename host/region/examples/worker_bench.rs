@@ -65,7 +65,10 @@ async fn measure(time: Duration, size: usize, last: &mut usize, mut work: impl A
 
 async fn worker(url: &str) -> Outcome<ConsumerInstance> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spin.toml").canonicalize()?;
-    let sources = VariableSources::new().set("region", "eu").set("database", url);
+    let sources = VariableSources::new()
+        .set("region", "eu")
+        .set("database", url)
+        .set("database_server", capabilities::postgres::grant(url)?);
     let manifest = Manifest::parse(&std::fs::read_to_string(&path)?, &path, &sources)?;
     let cache = Cache::open(&path.with_file_name("target/tmp/region-tests-cache"));
     let loader = Arc::new(Loader::new(Engine::new()?, cache));

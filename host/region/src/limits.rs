@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+// Snapshots ----------------------------------------------------------------------------------------------------------
+
+/// Events in a snapshot, those that end first: twice what a replica holds, which knows best what to leave out.
+pub const SNAPSHOT_EVENTS: usize = 2 * edge::limits::EVENTS;
+
 // Coordinator --------------------------------------------------------------------------------------------------------
 
 /// Partitions of a region on Postgres when it is first started: as many as nodes it may ever be spread over, and events decided at once.

@@ -17,7 +17,7 @@ pub(crate) async fn read(database: &Database) -> Result<Snapshot, Error> {
     let now = transaction.now().await?;
     let mut facts = keys(&mut transaction, now).await?;
     facts.extend(revocations(&mut transaction, now).await?);
-    facts.extend(events(&mut transaction).await?);
+    facts.extend(events(&mut transaction, now - read_model::ARCHIVED_AFTER).await?);
     facts.extend(inventories(&mut transaction, now).await?);
     transaction.commit().await?;
     #[cfg(test)]
@@ -72,12 +72,13 @@ async fn revocations(transaction: &mut Transaction, now: i64) -> Result<Vec<Fact
     rows.into_iter().map(|mut row| Ok(Fact::SessionRevoked { session: row.text()?, until: row.integer()? })).collect()
 }
 
-async fn events(transaction: &mut Transaction) -> Result<Vec<Fact>, Error> {
+/// Those that did not end before `since`.
+async fn events(transaction: &mut Transaction, since: i64) -> Result<Vec<Fact>, Error> {
     let tickets = transaction
         .query(
             "SELECT t.event_id, t.id, t.name, t.price, t.capacity, t.per_person_limit FROM ticket_types t \
-             JOIN events e ON e.id = t.event_id WHERE e.status <> 'draft' ORDER BY t.event_id, t.ordinal",
-            &[],
+             JOIN events e ON e.id = t.event_id WHERE e.status <> 'draft' AND e.ends_at >= $1 ORDER BY t.event_id, t.ordinal",
+            &[since.into()],
         )
         .await?;
     let mut tickets_of = grouped(tickets.into_iter().map(|mut row| {
@@ -94,8 +95,8 @@ async fn events(transaction: &mut Transaction) -> Result<Vec<Fact>, Error> {
     let rows = transaction
         .query(
             "SELECT id, organiser_id, status, revision, title, description, category, venue_name, city, country, starts_at, ends_at, \
-             timezone, currency, region, refund_until FROM events WHERE status <> 'draft' LIMIT $1",
-            &[bound(edge::limits::EVENTS + 1)],
+             timezone, currency, region, refund_until FROM events WHERE status <> 'draft' AND ends_at >= $1 ORDER BY ends_at LIMIT $2",
+            &[since.into(), bound(limits::SNAPSHOT_EVENTS)],
         )
         .await?;
     rows.into_iter()
@@ -124,9 +125,13 @@ async fn events(transaction: &mut Transaction) -> Result<Vec<Fact>, Error> {
 }
 
 async fn inventories(transaction: &mut Transaction, now: i64) -> Result<Vec<Fact>, Error> {
-    let overdue = overdue(transaction, now).await?;
+    let (overdue, since) = (overdue(transaction, now).await?, now - read_model::ARCHIVED_AFTER);
     let lines = transaction
-        .query("SELECT event, ticket_type, capacity, held + sold FROM inventory_lines ORDER BY event, ordinal", &[])
+        .query(
+            "SELECT event, ticket_type, capacity, held + sold FROM inventory_lines \
+             WHERE event IN (SELECT id FROM events WHERE ends_at >= $1) ORDER BY event, ordinal",
+            &[since.into()],
+        )
         .await?;
     let mut lines_of = grouped(lines.into_iter().map(|mut row| {
         let (event, ticket_type) = (row.text()?, row.text()?);
@@ -137,7 +142,12 @@ async fn inventories(transaction: &mut Transaction, now: i64) -> Result<Vec<Fact
         let count = |number: i64| u32::try_from(number).map_err(|_| Error::Row(format!("{number} places")));
         Ok((event, Line { ticket_type, capacity: count(capacity)?, available: count(free)? }))
     }))?;
-    let rows = transaction.query("SELECT event, version, status, sales_from, sales_until FROM inventory", &[]).await?;
+    let rows = transaction
+        .query(
+            "SELECT event, version, status, sales_from, sales_until FROM inventory WHERE event IN (SELECT id FROM events WHERE ends_at >= $1)",
+            &[since.into()],
+        )
+        .await?;
     rows.into_iter()
         .map(|mut row| {
             let event_id = row.text()?;
@@ -186,7 +196,7 @@ mod tests {
 
     const EVENT: &str = "INSERT INTO events (id, organiser_id, status, revision, title, description, category, venue_name, city, country, \
         starts_at, ends_at, timezone, currency, region, refund_until, created_by, created_at, updated_at) \
-        VALUES ($1, 'o', $2, 3, 'T', '', 'music', 'V', 'C', 'LK', 1, 2, 'Asia/Colombo', 'EUR', 'local', NULL, 'u', 1, 1)";
+        VALUES ($1, 'o', $2, 3, 'T', '', 'music', 'V', 'C', 'LK', 1, $3, 'Asia/Colombo', 'EUR', 'local', NULL, 'u', 1, 1)";
 
     #[tokio::test]
     async fn it_holds_what_is_public_and_nothing_else() {
@@ -194,12 +204,15 @@ mod tests {
             let mut transaction = database.begin(Purpose::Write).await.unwrap();
             let now = transaction.now().await.unwrap();
             transaction.query("INSERT INTO organisers (id, name, created_at) VALUES ('o', 'O', 1)", &[]).await.unwrap();
-            for (id, status) in [("e1", "published"), ("e2", "draft"), ("e3", "cancelled")] {
-                transaction.query(EVENT, &[id.into(), status.into()]).await.unwrap();
+            let long_over = now - read_model::ARCHIVED_AFTER - 1;
+            let events =
+                [("e1", "published", now), ("e2", "draft", now), ("e3", "cancelled", now), ("e4", "published", long_over)];
+            for (id, status, ends_at) in events {
+                transaction.query(EVENT, &[id.into(), status.into(), ends_at.into()]).await.unwrap();
             }
             for statement in [
                 "INSERT INTO ticket_types (id, event_id, ordinal, name, price, capacity, per_person_limit) VALUES ('t1', 'e1', 0, 'A', 100, 10, 6), ('t2', 'e2', 0, 'A', 100, 10, 6)",
-                "INSERT INTO inventory (event, version, status, revision, currency) VALUES ('e1', 7, 'open', 3, 'EUR')",
+                "INSERT INTO inventory (event, version, status, revision, currency) VALUES ('e1', 7, 'open', 3, 'EUR'), ('e4', 9, 'open', 3, 'EUR')",
                 "INSERT INTO inventory_lines (event, ticket_type, ordinal, price, per_person_limit, capacity, held, sold) VALUES ('e1', 't1', 0, 100, 6, 10, 5, 2)",
                 "INSERT INTO bookings (id, event, person, status, expires_at, extended, total, currency, ticket_seed, version, created_at, updated_at) \
                  VALUES ('b1', 'e1', 'u', 'held', 1, 0, 300, 'EUR', 's', 7, 1, 1), ('b2', 'e1', 'u', 'held', 9000000000000000, 0, 200, 'EUR', 's', 7, 1, 1)",

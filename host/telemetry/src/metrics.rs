@@ -84,6 +84,9 @@ pub struct Metrics {
     apply: Histogram,
     feed_position: IntGaugeVec,
     replica_age: GaugeVec,
+    replica_bytes: IntGaugeVec,
+    replica_events: IntGaugeVec,
+    replica_left_out: IntGaugeVec,
     failures: IntCounterVec,
     tick_failures: IntCounterVec,
     rate_limited: IntCounterVec,
@@ -140,6 +143,15 @@ impl Metrics {
                 Opts::new("marquee_replica_age_seconds", "How long ago a node's view of a region was last known to be current."),
                 &["node", "region"],
             )?,
+            replica_bytes: IntGaugeVec::new(
+                Opts::new("marquee_replica_bytes", "What events take in a node's replica, roughly."),
+                &["node"],
+            )?,
+            replica_events: IntGaugeVec::new(Opts::new("marquee_replica_events", "Events in a node's replica."), &["node"])?,
+            replica_left_out: IntGaugeVec::new(
+                Opts::new("marquee_replica_left_out", "Events that a node's replica has no room for: their regions answer."),
+                &["node"],
+            )?,
             failures: IntCounterVec::new(
                 Opts::new("marquee_wasm_failures_total", "Requests that a component failed, by how."),
                 &["component", "kind"],
@@ -183,6 +195,9 @@ impl Metrics {
         made.registry.register(Box::new(made.apply.clone()))?;
         made.registry.register(Box::new(made.feed_position.clone()))?;
         made.registry.register(Box::new(made.replica_age.clone()))?;
+        made.registry.register(Box::new(made.replica_bytes.clone()))?;
+        made.registry.register(Box::new(made.replica_events.clone()))?;
+        made.registry.register(Box::new(made.replica_left_out.clone()))?;
         made.registry.register(Box::new(made.failures.clone()))?;
         made.registry.register(Box::new(made.tick_failures.clone()))?;
         made.registry.register(Box::new(made.rate_limited.clone()))?;
@@ -220,6 +235,13 @@ impl Metrics {
         self.feed_position.with_label_values(&[node, region]).set(position);
         // A view that never saw anything is infinitely old.
         self.replica_age.with_label_values(&[node, region]).set(age.map_or(f64::INFINITY, |age| age.as_secs_f64()));
+    }
+
+    /// Says how much a node's replica holds, and what it has no room for. `node` comes from the configuration.
+    pub fn replica_size(&self, node: &str, bytes: usize, events: usize, left_out: usize) {
+        for (gauge, count) in [(&self.replica_bytes, bytes), (&self.replica_events, events), (&self.replica_left_out, left_out)] {
+            gauge.with_label_values(&[node]).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
     }
 
     /// Counts a request that a component failed. `component` comes from the manifest.

@@ -20,6 +20,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { portable: include_str!("../0007_retention.sql"), postgres: "" },
     Migration { portable: include_str!("../0008_accounts.sql"), postgres: "" },
     Migration { portable: include_str!("../0009_audit.sql"), postgres: include_str!("../0009_audit.postgres.sql") },
+    Migration { portable: include_str!("../0010_bounds.sql"), postgres: "" },
 ];
 
 /// What a database may be.

@@ -1,7 +1,7 @@
 //! The rules that are easily got wrong, by example.
 
 use super::world::{World, booking, changed, outcome, refund_due, sale, shortage};
-use super::{EVENT, HOLD, MINUTE, SECOND, START, euros, offer, order, person};
+use super::{EVENT, HOLD, MINUTE, SECOND, SETTINGS, START, euros, offer, order, person};
 use crate::*;
 
 #[test]
@@ -126,7 +126,7 @@ fn a_payment_extends_the_deadline_once() {
 fn a_deadline_never_moves_past_the_cap_nor_back() {
     let world = World::open();
     for (hold, cap, after, expected) in [(10, 12, 5, 12), (10, 30, 5, 15), (10, 5, 2, 10)] {
-        let settings = Settings { hold: hold * MINUTE, paying_cap: cap * MINUTE };
+        let settings = Settings { hold: hold * MINUTE, paying_cap: cap * MINUTE, ..SETTINGS };
         let mut rows = world.rows.clone();
         let (state, mut facts) = rows.load(START, 10, &[]);
         facts.places.insert("ada".to_owned(), Default::default());
@@ -325,4 +325,57 @@ fn a_stored_outcome_keeps_its_form() {
     );
     let hash = request_hash(&order(&[("standard", 2)])).unwrap();
     assert_eq!(hash, "54599832e2d4aacb64dfc4af47c3191602737dfe3551dc8ed12a68ed1c338aab", "a stored hash must go on fitting");
+}
+
+/// Thirty new accounts of one attacker, as fast as they can: the places are other people's as well.
+#[test]
+fn one_address_cannot_hold_an_event_whatever_accounts_it_makes() {
+    let mut world = World::unopened();
+    let large = Sale { offers: vec![offer("standard", 4500, 300, 10)], ..sale(3) };
+    world.ask(Subject::Platform, Action::Open(large)).unwrap();
+    // Of an event of 300 an address may hold a tenth.
+    let hold = |world: &mut World, name: &str, client: &str| {
+        let command = world.command(person(name), order(&[("standard", 10)]));
+        world.send(&Command { client: Some(client.to_owned()), ..command })
+    };
+    let answers: Vec<_> = (0..30).map(|number| hold(&mut world, &format!("attacker{number}"), "192.0.2.1")).collect();
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 3);
+    let limit = HoldLimit { scope: HoldScope::Address, places: 30, held: 30 };
+    assert!(answers[3..].iter().all(|answer| *answer == Err(Rejection::TooManyHolds(limit.clone()))), "{answers:?}");
+    assert_eq!(world.rows.available("standard", world.now), 270);
+    hold(&mut world, "somebody", "192.0.2.2").unwrap();
+
+    // What is bought, given back or expired is not held any more.
+    let first = booking(answers[0].clone()).id;
+    booking(world.pay(&first, "p"));
+    hold(&mut world, "ada", "192.0.2.1").unwrap();
+    assert!(hold(&mut world, "bob", "192.0.2.1").is_err());
+    let second = booking(answers[1].clone());
+    world.ask(person(&second.person), Action::Cancel(second.id)).unwrap();
+    hold(&mut world, "bob", "192.0.2.1").unwrap();
+    assert!(hold(&mut world, "cy", "192.0.2.1").is_err());
+    world.now += HOLD;
+    hold(&mut world, "cy", "192.0.2.1").unwrap();
+}
+
+#[test]
+fn one_account_cannot_hold_of_every_ticket_type_as_much_as_of_one() {
+    let mut world = World::unopened();
+    let types = ["a", "b", "c", "d"].map(|name| offer(name, 4500, 100, 3));
+    world.ask(Subject::Platform, Action::Open(Sale { offers: types.into(), ..sale(3) })).unwrap();
+    world.hold("ada", "a", 3);
+    world.hold("ada", "b", 1);
+    let limit = HoldLimit { scope: HoldScope::Account, places: 4, held: 4 };
+    assert_eq!(world.ask(person("ada"), order(&[("c", 1)])), Err(Rejection::TooManyHolds(limit)));
+    world.hold("bob", "c", 3);
+}
+
+/// What the organiser lets one person have, one person may hold, and so may an address.
+#[test]
+fn a_large_group_may_hold_what_its_organiser_permits() {
+    let mut world = World::unopened();
+    let groups = Sale { offers: vec![offer("standard", 4500, 100, 50)], ..sale(3) };
+    world.ask(Subject::Platform, Action::Open(groups)).unwrap();
+    let command = world.command(person("ada"), order(&[("standard", 50)]));
+    world.send(&Command { client: Some("192.0.2.1".to_owned()), ..command }).unwrap();
 }

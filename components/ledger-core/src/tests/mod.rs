@@ -15,7 +15,9 @@ pub(crate) const CAP: i64 = 30 * MINUTE;
 pub(crate) const START: Instant = 1_800_000_000 * SECOND;
 pub(crate) const EVENT: &str = "eu_event";
 
-pub(crate) const SETTINGS: Settings = Settings { hold: HOLD, paying_cap: CAP };
+/// So that limits are met: no event of these tests lets a person have more than ten of a type.
+pub(crate) const SETTINGS: Settings =
+    Settings { hold: HOLD, paying_cap: CAP, limits: HoldLimits { account: 4, address: 6, address_percent: 10 } };
 
 pub(crate) fn person(name: &str) -> Subject {
     Subject::Person(name.to_owned())

@@ -75,11 +75,15 @@ impl Rows {
         let named = commands.iter().filter_map(|command| self.bookings.get(command.action.booking()?));
         let bookings: HashMap<_, _> = named.chain(overdue).map(|record| (record.booking.id.clone(), record.clone())).collect();
         let mut payments: BTreeSet<_> = bookings.values().filter_map(|record| record.payment.clone()).collect();
-        let mut places = HashMap::new();
+        let (mut places, mut held, mut held_from) = (HashMap::new(), HashMap::new(), HashMap::new());
         for command in commands {
             match (&command.subject, &command.action) {
                 (Subject::Person(person), Action::Hold(_)) => {
                     places.insert(person.clone(), self.places(person, now));
+                    held.insert(person.clone(), self.held(now, |record| record.booking.person == *person));
+                    if let Some(client) = &command.client {
+                        held_from.insert(client.clone(), self.held(now, |record| record.client.as_ref() == Some(client)));
+                    }
                 }
                 (_, Action::Confirm(confirmation)) => {
                     payments.insert(confirmation.payment.clone());
@@ -97,6 +101,8 @@ impl Rows {
             bookings,
             more_overdue,
             places,
+            held,
+            held_from,
             keys: keys.collect(),
             refunded: refunded.filter(|(sum, _)| *sum > 0).map(|(sum, payment)| (payment, sum)).collect(),
             unread_overdue: BTreeMap::new(),
@@ -113,11 +119,17 @@ impl Rows {
         places
     }
 
+    /// Places that are held within their deadlines by some.
+    pub(crate) fn held(&self, now: Instant, whose: impl Fn(&Record) -> bool) -> i64 {
+        self.bookings.values().filter(|record| whose(record)).map(|record| record.held(now)).sum()
+    }
+
     fn holds_from_rows(&self, now: Instant) -> Holds {
         let mut holds = Holds::new(now);
         for record in self.bookings.values().filter(|record| record.booking.status.is_hold()) {
             let Booking { id, person, expires_at, items, .. } = &record.booking;
-            items.iter().for_each(|item| holds.insert(id, person, expires_at.unwrap(), &item.ticket_type, item.quantity));
+            let who = (person.as_str(), record.client.as_deref());
+            items.iter().for_each(|item| holds.insert(id, who, expires_at.unwrap(), &item.ticket_type, item.quantity));
         }
         holds
     }
@@ -149,6 +161,10 @@ impl Rows {
                 *sum.entry(ticket_type.to_owned()).or_default() += places;
             }
             assert_eq!(&sum, places, "{person}");
+            assert_eq!(self.holds.held(person), facts.held[person], "{person}");
+        }
+        for (client, held) in &facts.held_from {
+            assert_eq!(self.holds.held_from(client), *held, "{client}");
         }
     }
 
@@ -231,6 +247,10 @@ impl Rows {
         for record in self.bookings.values() {
             let booking = &record.booking;
             assert_eq!(booking.status.is_hold(), booking.expires_at.is_some(), "{booking:?}");
+            assert!(
+                record.client.is_none() || booking.status.is_hold(),
+                "{booking:?}: where it was asked for is forgotten with the hold"
+            );
             let latest = booking.created_at + SETTINGS.paying_cap.max(SETTINGS.hold);
             assert!(booking.expires_at.is_none_or(|at| at <= latest), "{booking:?}");
             assert!(booking.total.amount > 0 || !booking.status.is_hold(), "{booking:?}");
@@ -253,6 +273,12 @@ impl Rows {
         }
         for (person, places) in &known.places {
             assert_eq!(&self.places(person, now), places, "{person}");
+        }
+        for (person, places) in &known.held {
+            assert_eq!(self.held(now, |record| record.booking.person == *person), *places, "{person}");
+        }
+        for (client, places) in &known.held_from {
+            assert_eq!(self.held(now, |record| record.client.as_ref() == Some(client)), *places, "{client}");
         }
         for (at, stored) in &known.keys {
             assert_eq!(self.keys.get(at), Some(stored));

@@ -49,6 +49,8 @@ struct Case {
 }
 
 const PERSONS: [&str; 3] = ["ada", "bob", "cy"];
+/// Two of them ask from one network.
+const CLIENTS: [&str; 3] = ["192.0.2.1", "192.0.2.1", "192.0.2.2"];
 const TYPES: [&str; 3] = ["standard", "balcony", "free"];
 
 #[test]
@@ -82,6 +84,7 @@ fn nothing_is_ever_oversold_or_forgotten() {
         "not-on-sale",
         "sold-out",
         "over-limit",
+        "too-many-holds",
         "expired",
         "wrong-state",
         "not-cancellable",
@@ -211,6 +214,7 @@ fn command(plan: &Plan, rows: &Rows, asked: &[Command], now: Instant) -> Command
         event_id: EVENT.to_owned(),
         deadline: now + plan.deadline,
         trace: None,
+        client: Some(CLIENTS[plan.who].to_owned()),
         action,
     }
 }
@@ -289,6 +293,7 @@ fn kind(answer: &Result<Receipt, Rejection>) -> &'static str {
             Rejection::NotOnSale(_) => "not-on-sale",
             Rejection::SoldOut(_) => "sold-out",
             Rejection::OverLimit(_) => "over-limit",
+            Rejection::TooManyHolds(_) => "too-many-holds",
             Rejection::Expired => "expired",
             Rejection::WrongState(_) => "wrong-state",
             Rejection::NotCancellable(_) => "not-cancellable",

@@ -44,6 +44,7 @@ impl World {
             event_id: EVENT.to_owned(),
             deadline: self.now + SECOND,
             trace: None,
+            client: None,
             action,
         }
     }

@@ -20,6 +20,7 @@ fn commands(count: usize) -> Vec<Command> {
         event_id: "eu_e".to_owned(),
         deadline: 0,
         trace: None,
+        client: None,
         action: Action::Expire,
     };
     (0..count).map(command).collect()

@@ -14,9 +14,9 @@ const LINES: &str =
     "SELECT event, ticket_type, ordinal, price, per_person_limit, capacity, held, sold FROM inventory_lines WHERE event = $1";
 
 /// A page of live holds, in the order of their deadlines. The index `bookings_due` has them in it.
-const HOLDS: &str = "SELECT json_agg(json_build_array(b.id, b.person, b.expires_at, i.ticket_type, i.quantity) \
+const HOLDS: &str = "SELECT json_agg(json_build_array(b.id, b.person, b.expires_at, i.ticket_type, i.quantity, b.client) \
     ORDER BY b.expires_at, b.id, i.ordinal)::TEXT \
-    FROM (SELECT id, person, expires_at FROM bookings WHERE event = $1 AND status IN ('held', 'paying') AND expires_at >= $2 \
+    FROM (SELECT id, person, expires_at, client FROM bookings WHERE event = $1 AND status IN ('held', 'paying') AND expires_at >= $2 \
         AND (expires_at, id) > ($2, $3) ORDER BY expires_at, id LIMIT $4) b JOIN booking_items i ON i.booking = b.id";
 
 impl Session {

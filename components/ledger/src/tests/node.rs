@@ -5,15 +5,16 @@ use crate::statement::Statement;
 use crate::write;
 use kit::sql::Value;
 use ledger_core::*;
-use ledger_engine::{Answer, Decided, KeyRow, PlacesRow, Plan, Read, RefundRow, decide};
+use ledger_engine::{Answer, Decided, HeldFromRow, KeyRow, PlacesRow, Plan, Read, RefundRow, decide};
 use rusqlite::types::{ToSqlOutput, Value as Sql};
 use rusqlite::{Connection, Row, ToSql};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub(super) const MINUTE: i64 = 60_000_000;
 pub(super) const START: i64 = 1_800_000_000_000_000;
-pub(super) const SETTINGS: Settings = Settings { hold: 10 * MINUTE, paying_cap: 30 * MINUTE };
+pub(super) const SETTINGS: Settings = Settings { hold: 10 * MINUTE, paying_cap: 30 * MINUTE, limits: HoldLimits::NONE };
 
 /// One ledger with a connection of its own.
 pub(super) struct Node {
@@ -87,6 +88,7 @@ impl Node {
         let overdue = self.all(Some(read::overdue_statement(&read.events(), now)), booking_row);
         read.bookings(read::records(named).unwrap(), read::records(overdue).unwrap(), now);
         read.places(plan, self.all(read::places_statement(plan, now), places_row));
+        read.held_from(plan, self.all(read::held_from_statement(plan, now), held_from_row));
         let refunds = self.all(read::refunds_statement(&read.payments(plan)), refund_row);
         read.refunds(refunds);
         read
@@ -135,6 +137,12 @@ impl Node {
                     assert_eq!(facts.bookings.get(id), Some(record));
                 }
                 assert_eq!(facts.places, known.places);
+                let held =
+                    |facts: &Facts| facts.held.clone().into_iter().filter(|(_, places)| *places > 0).collect::<BTreeMap<_, _>>();
+                assert_eq!(held(&facts), held(known));
+                for (client, places) in &known.held_from {
+                    assert_eq!(facts.held_from.get(client), Some(places), "{client}");
+                }
             }
         }
     }
@@ -184,9 +192,10 @@ fn booking_row(row: &Row<'_>) -> rusqlite::Result<BookingRow> {
         version: row.get(10)?,
         created_at: row.get(11)?,
         updated_at: row.get(12)?,
-        ticket_type: row.get(13)?,
-        quantity: row.get(14)?,
-        unit_price: row.get(15)?,
+        client: row.get(13)?,
+        ticket_type: row.get(14)?,
+        quantity: row.get(15)?,
+        unit_price: row.get(16)?,
     })
 }
 
@@ -195,7 +204,11 @@ fn key_row(row: &Row<'_>) -> rusqlite::Result<KeyRow> {
 }
 
 fn places_row(row: &Row<'_>) -> rusqlite::Result<PlacesRow> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+}
+
+fn held_from_row(row: &Row<'_>) -> rusqlite::Result<HeldFromRow> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
 }
 
 fn refund_row(row: &Row<'_>) -> rusqlite::Result<RefundRow> {
@@ -232,8 +245,21 @@ pub(super) fn person(name: &str) -> Subject {
     Subject::Person(name.to_owned())
 }
 
+/// Where everybody asks from, in these tests.
+fn client() -> Option<String> {
+    Some("192.0.2.1".to_owned())
+}
+
 pub(super) fn command(subject: Subject, event: &str, action: Action) -> Command {
-    Command { subject, idempotency_key: unique("key"), event_id: event.to_owned(), deadline: i64::MAX, trace: None, action }
+    Command {
+        subject,
+        idempotency_key: unique("key"),
+        event_id: event.to_owned(),
+        deadline: i64::MAX,
+        trace: None,
+        client: client(),
+        action,
+    }
 }
 
 pub(super) fn order(lines: &[(&str, u32)]) -> Action {

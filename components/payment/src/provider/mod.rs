@@ -7,7 +7,7 @@ pub mod sandbox;
 mod signature;
 
 use crate::domain::Outcome;
-use kit::{Problem, Request, problem};
+use kit::{Problem, Request, config, problem};
 use serde_json::Value as Json;
 
 /// A provider we know.
@@ -87,6 +87,21 @@ impl Provider {
     /// The provider of this name.
     pub fn named(name: &str) -> Option<Self> {
         (name == Self::Sandbox.name()).then_some(Self::Sandbox)
+    }
+
+    /// Whether it can be used here.
+    pub async fn is_on(self) -> Result<bool, Problem> {
+        match self {
+            Self::Sandbox => config::switch("sandbox_payments").await,
+        }
+    }
+
+    /// Of what is there only where it can be used.
+    ///
+    /// # Errors
+    /// 404 where it cannot.
+    pub async fn or_not_found(self) -> Result<Self, Problem> {
+        if self.is_on().await? { Ok(self) } else { Err(Problem::not_found()) }
     }
 
     /// Its name, in SQL and in its webhook's address.

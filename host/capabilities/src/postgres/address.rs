@@ -28,6 +28,14 @@ pub(super) struct Address {
     application: Option<String>,
 }
 
+/// The entry of `allowed_outbound_hosts` that permits connections to this address, and no other.
+///
+/// # Errors
+/// Where the address cannot be read.
+pub fn grant(address: &str) -> Result<String, Error> {
+    Address::parse(address).map(|address| format!("postgres://{}:{}", address.host, address.port))
+}
+
 impl Address {
     pub(super) fn parse(address: &str) -> Result<Self, Error> {
         let address = address.trim();

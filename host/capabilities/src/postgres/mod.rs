@@ -33,6 +33,7 @@ use std::{
 pub use crate::wit::spin::spin::postgres::postgres::{
     Column, DbDataType, DbError, DbValue, Error, Interval, ParameterValue, QueryError, RangeBoundKind, RowSet,
 };
+pub use address::grant;
 pub use connection::Connection;
 pub use host::ConnectionBuilder;
 

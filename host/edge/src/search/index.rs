@@ -144,6 +144,10 @@ impl View {
     /// The events that may have all of these folded words, each once: those that have, and some that only have words that begin alike.
     pub fn matching(&self, words: &[String]) -> tantivy::Result<Vec<Arc<str>>> {
         let keys: BTreeSet<&str> = words.iter().map(|word| read_model::key(word)).collect();
+        // Those that narrow most; the others are looked at in the texts.
+        let mut keys: Vec<&str> = keys.into_iter().collect();
+        keys.sort_by_key(|key| std::cmp::Reverse(key.len()));
+        keys.truncate(limits::INDEX_WORDS);
         let query = BooleanQuery::intersection(keys.into_iter().map(|key| self.begins_with(key)).collect());
         let weight = query.weight(EnableScoring::disabled_from_searcher(&self.searcher))?;
         let mut found = Vec::new();

@@ -92,8 +92,8 @@ pub(crate) fn read_answers(frame: &[u8]) -> Result<Vec<(u16, Answer)>, Error> {
 pub(crate) mod examples {
     use super::{Answer, Command};
     use capabilities::booking::{
-        Action, Booking, BookingItem, BookingStatus, CancelRefusal, Confirmation, Limit, Money, Offer, OrderLine, Outcome,
-        Receipt, Rejection, Sale, SalePhase, Shortage, Subject, TokenFault,
+        Action, Booking, BookingItem, BookingStatus, CancelRefusal, Confirmation, HoldLimit, HoldScope, Limit, Money, Offer,
+        OrderLine, Outcome, Receipt, Rejection, Sale, SalePhase, Shortage, Subject, TokenFault,
     };
 
     fn text(text: &str) -> String {
@@ -130,6 +130,7 @@ pub(crate) mod examples {
             deadline: 1_000_000,
             trace: (n % 2 == 0).then(|| text("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")),
             token: (n % 3 == 0).then(|| text("a.b.c")),
+            client: (n % 2 == 1).then(|| text("192.0.2.1")),
             action,
         })
         .collect()
@@ -157,6 +158,7 @@ pub(crate) mod examples {
             Rejection::UnknownBooking,
             Rejection::NotOnSale(SalePhase::Over),
             Rejection::SoldOut(vec![shortage.clone()]),
+            Rejection::TooManyHolds(HoldLimit { scope: HoldScope::Address, places: 100, held: 99 }),
             Rejection::OverLimit(Limit { ticket_type: text("t"), per_person: 6, has: 5 }),
             Rejection::Expired,
             Rejection::WrongState(BookingStatus::Cancelled),

@@ -126,6 +126,7 @@ pub fn command(event: &str, key: &str) -> Command {
         deadline: edge::now() + 60_000_000,
         trace: None,
         token: Some("of eu_ada".to_owned()),
+        client: None,
         action: Action::Cancel("eu_b".to_owned()),
     }
 }

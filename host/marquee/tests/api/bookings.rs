@@ -198,3 +198,27 @@ async fn my_bookings_are_mine_newest_first() {
         .collect();
     assert_eq!(shown, made);
 }
+
+/// Fresh accounts of one address, each within its limit, cannot keep an event's places from everybody else.
+#[tokio::test]
+async fn one_address_cannot_hold_every_place_with_fresh_accounts() {
+    let (organiser, id) = Client::organiser(&SHARED).await;
+    let show = OnSale::with(&organiser, &id, 4500, 300, 10).await;
+    let mut refused = Vec::new();
+    for number in 0..12 {
+        let attacker = Client::register(&SHARED).await;
+        let attacker = if number % 2 == 0 { attacker } else { attacker.elsewhere() };
+        let answer = attacker.post_with(&unique("key"), "/api/bookings", &show.order(10)).await;
+        if answer.status != 201 {
+            refused.push((attacker, answer));
+        }
+    }
+    assert_eq!((show.available(&organiser).await, refused.len()), (200, 2));
+    let (attacker, answer) = refused.remove(0);
+    assert!(answer.header("retry-after").is_some());
+    let detail = answer.expect_problem(429, "too-many-holds")["detail"].to_string();
+    assert!(detail.contains("100 of 100 places") && detail.contains("network address"), "{detail}");
+    // A free place is nobody's loss, and another event is another matter.
+    let other = OnSale::with(&organiser, &id, 4500, 300, 10).await;
+    attacker.post_with(&unique("key"), "/api/bookings", &other.order(10)).await.expect(201);
+}

@@ -175,3 +175,45 @@ async fn an_event_that_makes_no_sense_is_refused_with_every_fault() {
         assert_eq!(pointers, [pointer], "{change}");
     }
 }
+
+#[tokio::test]
+async fn a_name_that_cannot_be_seen_is_refused_and_what_hides_in_one_is_taken_out() {
+    let (organiser, id) = Client::organiser(&SHARED).await;
+    for title in ["\u{200b}", "\u{2800}\u{3164}", "\u{202e}\u{202c}", "two\u{2028}lines"] {
+        let problem =
+            organiser.post("/api/events", &event(&id, json!({"title": title}))).await.expect_problem(400, "invalid-request");
+        assert_eq!(problem["errors"][0]["pointer"], "/title");
+        organiser.post("/api/organisers", &json!({"name": title})).await.expect_problem(400, "invalid-request");
+    }
+    let change = json!({"title": "Night \u{202e}of\u{ad} Strings", "venue": {"name": "Blue\u{200b} Hall", "city": "Zu\u{308}rich", "country": "CH"}});
+    let made = organiser.post("/api/events", &event(&id, change)).await.expect(201);
+    assert_eq!(
+        (&made["title"], &made["venue"]["name"], &made["venue"]["city"]),
+        (&json!("Night of Strings"), &json!("Blue Hall"), &json!("Zürich"))
+    );
+}
+
+#[tokio::test]
+async fn prices_are_bound_by_what_they_are_worth_and_currencies_by_what_is_in_circulation() {
+    let (organiser, id) = Client::organiser(&SHARED).await;
+    let priced = |currency: &str, price: i64| json!({"currency": currency, "ticket_types": [{"name": "A", "price": price, "capacity": 1}]});
+    for (currency, price, fault) in [
+        ("IRR", 12_000_000_000_i64, None),
+        ("LBP", 1_050_000_000, None),
+        ("XCG", 4_500, None),
+        ("EUR", 1_000_000_001, Some("/ticket_types/0/price")),
+        ("BGN", 4_500, Some("/currency")),
+        ("ANG", 4_500, Some("/currency")),
+    ] {
+        let answer = organiser.post("/api/events", &event(&id, priced(currency, price))).await;
+        match fault {
+            None => _ = answer.expect(201),
+            Some(pointer) => {
+                assert_eq!(answer.expect_problem(400, "invalid-request")["errors"][0]["pointer"], pointer, "{currency}")
+            }
+        }
+    }
+    let late = json!({"refund_until": "2037-03-02T00:00:00Z"});
+    let problem = organiser.post("/api/events", &event(&id, late)).await.expect_problem(400, "invalid-request");
+    assert_eq!(problem["errors"][0]["pointer"], "/refund_until");
+}

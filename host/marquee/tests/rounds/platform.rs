@@ -31,8 +31,11 @@ impl Platform {
             let link = Link::to(&postgres.address(), true).await;
             let mut environment = clock_of(&folder, name);
             environment.push(("SPIN_VARIABLE_DATABASE".to_owned(), postgres.url(&link.address)));
+            environment.push(("SPIN_VARIABLE_SANDBOX_PAYMENTS".to_owned(), "on".to_owned()));
             environment.push(("SPIN_VARIABLE_HOLD_SECONDS".to_owned(), HOLD_SECONDS.to_owned()));
             environment.push(("SPIN_VARIABLE_PAYING_CAP_SECONDS".to_owned(), HOLD_SECONDS.to_owned()));
+            // Everybody asks from one address.
+            environment.push(("SPIN_VARIABLE_HELD_PLACES_PER_ADDRESS".to_owned(), "1000000".to_owned()));
             regions.push(tokio::task::block_in_place(|| Node::start("region", &folder, name, &region_config(name), environment)));
             to_postgres.push(link);
         }

@@ -34,6 +34,7 @@ impl Fleet {
         certificates(folder, &["eu/eu-1", "eu/eu-2", "edge-0", "edge-1"]);
         let mut environment = environment.to_vec();
         environment.push(("SPIN_VARIABLE_DATABASE".to_owned(), database.to_owned()));
+        environment.push(("SPIN_VARIABLE_SANDBOX_PAYMENTS".to_owned(), "on".to_owned()));
         let region = |name: &str| Node::start("region", folder, name, &(region_config(name) + more), environment.clone());
         let regions = vec![region("eu-1"), region("eu-2")];
         let nodes: Vec<_> = regions.iter().map(|node| node.addresses[0].clone()).collect();
@@ -49,6 +50,7 @@ impl Fleet {
         let region = |region: &str, database: &str, rest: &str| {
             let (name, mut environment) = (format!("{region}-1"), environment.to_vec());
             environment.push(("SPIN_VARIABLE_DATABASE".to_owned(), database.to_owned()));
+            environment.push(("SPIN_VARIABLE_SANDBOX_PAYMENTS".to_owned(), "on".to_owned()));
             let text = format!("name = \"{name}\"\nregion = \"{region}\"\n{}{rest}", common(&name, "nodes"));
             Node::start("region", folder, &name, &text, environment)
         };

@@ -174,6 +174,7 @@ impl Server {
             .arg(folder.join("state"))
             .arg("--from")
             .arg(root().join("spin.toml"))
+            .env("SPIN_VARIABLE_SANDBOX_PAYMENTS", "on")
             .envs(environment)
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())

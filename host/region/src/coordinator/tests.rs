@@ -57,6 +57,7 @@ fn command(event: &str, key: &str) -> Command {
         deadline: edge::now() + 60_000_000,
         trace: None,
         token: None,
+        client: None,
         action: Action::Expire,
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use ledger_core::{Action, BookingStatus, Command, Outcome, Rejection, Subject};
+use ledger_core::{Action, BookingStatus, Command, HoldScope, Outcome, Record, Rejection, Subject};
 use ledger_engine::Answer;
 use read_model::journal::Row;
 
@@ -262,6 +262,17 @@ impl Window<'_> {
                         .sum();
                     let has = |rows: &EventRows, now| rows.has(person, &limit.ticket_type, now);
                     self.some(versions, has, |has| [has, has + prefix].contains(&i64::from(limit.has)))
+                }
+                Rejection::TooManyHolds(limit) => {
+                    let whose = |record: &Record| match limit.scope {
+                        HoldScope::Account => command.subject == Subject::Person(record.booking.person.clone()),
+                        HoldScope::Address => record.client == command.client,
+                    };
+                    let held = |rows: &EventRows, now| -> i64 {
+                        rows.bookings.values().filter(|record| whose(record)).map(|record| record.held(now)).sum()
+                    };
+                    // What the batch itself has changed by then is not worked out here.
+                    !done.is_empty() || self.some(versions, held, |held| held == i64::from(limit.held))
                 }
                 Rejection::NotOnSale(phase) => {
                     self.some(versions, |rows, now| rows.terms.off_sale(now), |off_sale| off_sale == Some(*phase))

@@ -4,13 +4,13 @@ use capabilities::booking as wit;
 use ledger_core as core;
 
 pub(super) fn command(command: wit::Command) -> core::Command {
-    let wit::Command { subject, idempotency_key, event_id, deadline, trace, token: _, action } = command;
+    let wit::Command { subject, idempotency_key, event_id, deadline, trace, token: _, client, action } = command;
     let subject = match subject {
         wit::Subject::Person(id) => core::Subject::Person(id),
         wit::Subject::Steward(id) => core::Subject::Steward(id),
         wit::Subject::Platform => core::Subject::Platform,
     };
-    core::Command { subject, idempotency_key, event_id, deadline, trace, action: self::action(action) }
+    core::Command { subject, idempotency_key, event_id, deadline, trace, client, action: self::action(action) }
 }
 
 pub(super) fn action(action: wit::Action) -> core::Action {
@@ -105,6 +105,13 @@ fn rejection(rejection: core::Rejection) -> wit::Rejection {
         core::Rejection::SoldOut(shortages) => wit::Rejection::SoldOut(shortages.into_iter().map(shortage).collect()),
         core::Rejection::OverLimit(core::Limit { ticket_type, per_person, has }) => {
             wit::Rejection::OverLimit(wit::Limit { ticket_type, per_person, has })
+        }
+        core::Rejection::TooManyHolds(core::HoldLimit { scope, places, held }) => {
+            let scope = match scope {
+                core::HoldScope::Account => wit::HoldScope::Account,
+                core::HoldScope::Address => wit::HoldScope::Address,
+            };
+            wit::Rejection::TooManyHolds(wit::HoldLimit { scope, places, held })
         }
         core::Rejection::Expired => wit::Rejection::Expired,
         core::Rejection::WrongState(status) => wit::Rejection::WrongState(self::status(status)),

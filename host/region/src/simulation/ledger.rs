@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use capabilities::booking::Command;
-use ledger_core::Settings;
+use ledger_core::{HoldLimits, Settings};
 use ledger_engine::{Answer, Context, Host, Memory};
 use runtime::Failure;
 use tokio::sync::{mpsc, oneshot};
@@ -18,7 +18,8 @@ use super::world::World;
 use crate::coordinator::{self, Decide};
 
 /// How long holds last here: short, so that many run out.
-pub(super) const SETTINGS: Settings = Settings { hold: 3_000_000, paying_cap: 6_000_000 };
+pub(super) const SETTINGS: Settings =
+    Settings { hold: 3_000_000, paying_cap: 6_000_000, limits: HoldLimits { account: 3, address: 4, address_percent: 10 } };
 /// How long an instance has for a batch; in the storm it is a matter of chance.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 

@@ -132,6 +132,8 @@ impl Workload {
             deadline: self.world.now() + i64::try_from(patience.as_micros()).unwrap(),
             trace: None,
             token: None,
+            // Everybody asks from one of two networks.
+            client: Some(format!("192.0.2.{}", number % 2)),
             action: order.action.clone(),
         };
         let (answer, sent) = edge.apply(command).await;
@@ -253,6 +255,7 @@ impl Workload {
                 deadline: self.world.now() + 2_000_000,
                 trace: None,
                 token: None,
+                client: None,
                 action: Action::Expire,
             };
             let edge = &self.edges[self.world.index(self.edges.len())];

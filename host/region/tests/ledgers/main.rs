@@ -62,6 +62,7 @@ const UNCACHED: Settings = Settings { cache: "off", ..CACHED };
 
 async fn application(address: &str, settings: Settings, bindings: Bindings) -> Arc<Application> {
     let sources = VariableSources::new().set("database", address).set("paying_cap_seconds", "1800");
+    let sources = sources.set("database_server", capabilities::postgres::grant(address).unwrap_or_default());
     let sources = sources.set("hold_seconds", settings.hold_seconds).set("ledger_cache", settings.cache);
     let path = root().join("spin.toml");
     let manifest = Manifest::parse(&std::fs::read_to_string(&path).unwrap(), &path, &sources).unwrap();
@@ -102,8 +103,16 @@ async fn application_on(address: &str, settings: Settings) -> Arc<Application> {
 const UNTRACED: &str = "SELECT COUNT(*) FROM journal WHERE type = 'booking.created' AND trace IS NULL";
 
 fn command(subject: Subject, key: String, action: Action) -> Command {
-    let trace = Some(key.clone());
-    Command { subject, event_id: EVENT.into(), deadline: DEADLINE, trace, token: None, idempotency_key: key, action }
+    Command {
+        subject,
+        event_id: EVENT.into(),
+        deadline: DEADLINE,
+        trace: Some(key.clone()),
+        token: None,
+        client: None,
+        idempotency_key: key,
+        action,
+    }
 }
 
 fn sale() -> Sale {

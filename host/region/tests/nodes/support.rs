@@ -193,6 +193,7 @@ pub fn command(event: &str, key: &str) -> Command {
         deadline: 4_000_000_000_000_000,
         trace: None,
         token: None,
+        client: None,
         action: Action::Expire,
     }
 }

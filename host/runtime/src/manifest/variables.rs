@@ -63,6 +63,13 @@ impl VariableSources {
         Ok(self)
     }
 
+    /// Adds one value that is weaker than the environment and files, and stronger than the manifest's default.
+    #[must_use]
+    pub fn otherwise(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.files.entry(name.into()).or_insert_with(|| Secret::from(value.into()));
+        self
+    }
+
     pub(super) fn value(&self, name: &str) -> Option<&Secret> {
         self.set.get(name).or_else(|| self.environment.get(name)).or_else(|| self.files.get(name))
     }

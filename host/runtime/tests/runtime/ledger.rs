@@ -13,6 +13,7 @@ fn commands(keys: &[&str]) -> Vec<Command> {
         deadline: 0,
         trace: None,
         token: None,
+        client: None,
         action: Action::Expire,
     };
     keys.iter().map(command).collect()

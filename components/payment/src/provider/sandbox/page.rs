@@ -13,6 +13,7 @@ use kit::{Answer, Problem, Request, Response, query, sql};
 
 /// `GET /api/payments/sandbox/{id}?secret=…`
 pub async fn show(request: Request) -> Answer {
+    Provider::Sandbox.or_not_found().await?;
     let secret = query::read(&request, |query| query.text("secret", limits::TOKEN))?.unwrap_or_default();
     let payment = current(request.id("id")?, &secret).await?;
     Ok(page(&payment, &secret))
@@ -20,6 +21,7 @@ pub async fn show(request: Request) -> Answer {
 
 /// `POST /api/payments/sandbox/{id}`: the page's form. What was decided once stays decided.
 pub async fn decide(request: Request) -> Answer {
+    Provider::Sandbox.or_not_found().await?;
     let (secret, verdict) = form(&request)?;
     let id = request.id("id")?;
     for _ in 0..limits::ATTEMPTS {

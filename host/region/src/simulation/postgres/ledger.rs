@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ledger_core::{Batch, Record};
 use ledger_engine::{
-    Database, Failure, HoldRow, Inventory, KeyRow, LineRow, PlacesRow, Plan, Reading, RefundRow, Session, Transaction, Write,
+    Database, Failure, HeldFromRow, HoldRow, Inventory, KeyRow, LineRow, PlacesRow, Plan, Reading, RefundRow, Session,
+    Transaction, Write,
 };
 use read_model::journal::Row;
 
@@ -75,6 +76,7 @@ struct Wanted {
     keys: Vec<(String, String, String)>,
     bookings: BTreeSet<String>,
     buyers: BTreeSet<(String, String)>,
+    clients: BTreeSet<(String, String)>,
     payments: BTreeSet<String>,
 }
 
@@ -86,6 +88,7 @@ impl Wanted {
             keys: plan.keys.iter().map(|(event, scope, key)| (own(event), scope.clone(), own(key))).collect(),
             bookings: plan.bookings.iter().map(own).collect(),
             buyers: plan.buyers.iter().map(|(event, person)| (own(event), own(person))).collect(),
+            clients: plan.clients.iter().map(|(event, client)| (own(event), own(client))).collect(),
             payments: plan.payments.iter().map(own).collect(),
         }
     }
@@ -104,17 +107,29 @@ impl Wanted {
     }
 
     fn places(&self, tables: &Tables, counts: impl Fn(&Record) -> bool) -> Vec<PlacesRow> {
-        let mut places: BTreeMap<(String, String, String), i64> = BTreeMap::new();
+        let mut places: BTreeMap<(String, String, String), (i64, i64)> = BTreeMap::new();
         for (event, person) in &self.buyers {
             let Some(rows) = tables.events.get(event) else { continue };
             for record in rows.bookings.values().filter(|record| record.booking.person == *person && counts(record)) {
                 for item in &record.booking.items {
                     let of = (event.clone(), person.clone(), item.ticket_type.clone());
-                    *places.entry(of).or_default() += i64::from(item.quantity);
+                    let (all, held) = places.entry(of).or_default();
+                    *all += i64::from(item.quantity);
+                    *held += if record.booking.status.is_hold() { i64::from(item.quantity) } else { 0 };
                 }
             }
         }
-        places.into_iter().map(|((event, person, ticket_type), places)| (event, person, ticket_type, places)).collect()
+        let row = |((event, person, ticket_type), (places, held))| (event, person, ticket_type, places, held);
+        places.into_iter().map(row).collect()
+    }
+
+    fn held_from(&self, tables: &Tables, now: i64) -> Vec<HeldFromRow> {
+        let held = self.clients.iter().filter_map(|(event, client)| {
+            let records = tables.events.get(event)?.bookings.values();
+            let held: i64 = records.filter(|record| record.client.as_ref() == Some(client)).map(|record| record.held(now)).sum();
+            (held > 0).then(|| (event.clone(), client.clone(), held))
+        });
+        held.collect()
     }
 }
 
@@ -167,7 +182,10 @@ impl Session for LedgerSession {
                 let items = page.take(usize::try_from(limit).unwrap()).flat_map(|(at, id, record)| {
                     let person = record.booking.person.clone();
                     let items = record.booking.items.iter();
-                    items.map(move |item| (id.clone(), person.clone(), at, item.ticket_type.clone(), item.quantity))
+                    let row = move |item: &ledger_core::BookingItem| {
+                        (id.clone(), person.clone(), at, item.ticket_type.clone(), item.quantity, record.client.clone())
+                    };
+                    items.map(row)
                 });
                 Ok(items.collect())
             })
@@ -316,6 +334,11 @@ impl Transaction for LedgerTransaction {
     async fn places(&mut self, plan: &Plan<'_>, now: i64) -> Result<Vec<PlacesRow>, Failure> {
         let wanted = Wanted::new(plan);
         self.reads(move |tables| wanted.places(tables, |record| record.counts(now))).await
+    }
+
+    async fn held_from(&mut self, plan: &Plan<'_>, now: i64) -> Result<Vec<HeldFromRow>, Failure> {
+        let wanted = Wanted::new(plan);
+        self.reads(move |tables| wanted.held_from(tables, now)).await
     }
 
     async fn refunds(&mut self, payments: &[&str]) -> Result<Vec<RefundRow>, Failure> {

@@ -1,12 +1,11 @@
-//! The public part of the tables as a read model: what the feed would have brought.
+//! The public part of the tables as a read model: what the feed would have brought. Of it stock Spin's replica answers, and of ours in the region what
+//! edges leave out.
 
 use std::collections::HashMap;
 
-use kit::sql::{Error, Tx, Value};
-use kit::{params, row};
-use read_model::{Availability, EventDoc, EventStatus, Fact, Line, Query, ReadModel, TicketType, Venue};
-
-use crate::limits;
+use crate::sql::{self, Error, Tx, Value};
+use crate::{Problem, limits, params, replica, row};
+use read_model::{ARCHIVED_AFTER, Availability, EventDoc, EventStatus, Fact, Line, Query, ReadModel, TicketType, Venue};
 
 /// Which events to load. Its text is ours; what people sent goes into its parameters.
 pub struct Choice {
@@ -22,7 +21,7 @@ impl Choice {
 
     /// Every event that a search could find, by what SQL can tell cheaply; the search decides.
     pub fn search(query: &Query, now: i64) -> Self {
-        let not_over_at = if query.includes_past(now) { i64::MIN } else { now };
+        let not_over_at = if query.includes_past(now) { now - ARCHIVED_AFTER } else { now };
         Self {
             // The second condition on the state is for the partial index.
             condition: "e.status = 'published' AND e.status <> 'draft' AND e.starts_at >= $1 AND e.starts_at < $2 AND e.ends_at >= $3",
@@ -82,6 +81,28 @@ row! {
     }
 }
 
+/// A public event that the replica leaves out, and when it was so.
+pub async fn event(id: &str) -> Result<(EventDoc, i64), Problem> {
+    let mut tx = sql::read().await?;
+    let model = load(&mut tx, &Choice::one(id)).await?;
+    let doc = model.get(id).ok_or_else(Problem::not_found)?;
+    Ok((EventDoc::clone(doc), tx.now()))
+}
+
+/// What such an event has left.
+pub async fn availability(id: &str) -> Result<replica::Availability, Problem> {
+    let mut tx = sql::read().await?;
+    let model = load(&mut tx, &Choice::one(id)).await?;
+    let view = model.availability(id, tx.now()).ok_or_else(Problem::not_found)?;
+    let lines = view.lines.into_iter().map(|line| replica::LineAvailability {
+        ticket_type: line.ticket_type,
+        capacity: line.capacity,
+        available: line.available,
+        on_sale: line.on_sale,
+    });
+    Ok(replica::Availability { event_id: view.event_id, version: view.version, lines: lines.collect(), as_of: tx.now() })
+}
+
 /// Loads the chosen events with their inventory. One transaction: the parts fit together.
 pub async fn load(tx: &mut Tx, choice: &Choice) -> Result<ReadModel, Error> {
     let condition = choice.condition;
@@ -92,7 +113,7 @@ pub async fn load(tx: &mut Tx, choice: &Choice) -> Result<ReadModel, Error> {
                 "SELECT e.id, e.organiser_id, e.status, e.revision, e.title, e.description, e.category, e.venue_name, e.city, e.country, \
                  e.starts_at, e.ends_at, e.timezone, e.currency, e.region, e.refund_until FROM events e WHERE {condition} \
                  ORDER BY e.starts_at, e.id LIMIT {}",
-                limits::EVENTS
+                limits::PUBLIC_EVENTS
             ),
             parameters(),
         )
@@ -283,10 +304,39 @@ mod tests {
         assert!(model("unheard-of", 10, 0, 0).is_empty());
     }
 
+    /// What edges have no room for, or is long over, is answered from the tables: published and cancelled events, and never drafts.
+    #[test]
+    fn what_replicas_leave_out_is_read_from_the_database() {
+        use crate::sql::testing::{Database, ready};
+        for database in Database::all() {
+            database.enter();
+            database.set_now(1_000_000);
+            database.run("INSERT INTO organisers (id, name, created_at) VALUES ('eu_o', 'O', 1)");
+            for (id, status) in [("eu_e", "published"), ("eu_d", "draft")] {
+                database.run(&format!(
+                    "INSERT INTO events (id, organiser_id, status, revision, title, description, category, venue_name, city, country, starts_at, \
+                     ends_at, timezone, currency, region, created_by, created_at, updated_at) VALUES ('{id}', 'eu_o', '{status}', 3, 'T', 'D', \
+                     'music', 'V', 'C', 'LK', 1, 2, 'Asia/Colombo', 'EUR', 'eu', 'u', 1, 1)"
+                ));
+            }
+            database.run("INSERT INTO ticket_types (id, event_id, ordinal, name, price, capacity, per_person_limit) VALUES ('t', 'eu_e', 0, 'A', 100, 10, 6)");
+            database.run("INSERT INTO inventory (event, version, status, revision, currency, sales_until) VALUES ('eu_e', 7, 'open', 3, 'EUR', 2)");
+            database.run("INSERT INTO inventory_lines (event, ticket_type, ordinal, price, per_person_limit, capacity, held, sold) VALUES ('eu_e', 't', 0, 100, 6, 10, 0, 4)");
+            let (doc, as_of) = ready(super::event("eu_e")).unwrap();
+            assert_eq!((doc.description.as_str(), doc.ticket_types.len(), as_of), ("D", 1, 1_000_000));
+            let left = ready(super::availability("eu_e")).unwrap();
+            assert_eq!((left.version, left.lines[0].available, left.lines[0].on_sale), (7, 6, false));
+            for id in ["eu_d", "eu_x"] {
+                assert_eq!(ready(super::event(id)).unwrap_err().kind.status, 404);
+                assert_eq!(ready(super::availability(id)).unwrap_err().kind.status, 404);
+            }
+        }
+    }
+
     #[test]
     fn the_past_is_loaded_only_when_asked_for() {
         let least_end = |query: &Query| Choice::search(query, 500).parameters[2].clone();
         assert_eq!(least_end(&Query::default()), Value::Integer(500));
-        assert_eq!(least_end(&Query { starts_from: Some(1), ..Query::default() }), Value::Integer(i64::MIN));
+        assert_eq!(least_end(&Query { starts_from: Some(1), ..Query::default() }), Value::Integer(500 - ARCHIVED_AFTER));
     }
 }
