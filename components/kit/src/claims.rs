@@ -1,9 +1,11 @@
 //! Who asks.
 
+use http::{HeaderValue, header::AUTHORIZATION};
+
 use crate::{
     Problem, Request,
     identity::{self, Refusal},
-    limits, params, problem,
+    params, problem,
     sql::Tx,
 };
 
@@ -11,13 +13,10 @@ pub use identity::Claims;
 
 /// The verified claims of the request's bearer token.
 pub async fn require(request: &Request) -> Result<Claims, Problem> {
-    let header = request.header("authorization").ok_or_else(|| Problem::unauthenticated("A bearer token is required."))?;
-    let token = header
-        .split_once(' ')
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, token)| token.trim())
-        .filter(|token| !token.is_empty() && token.len() <= limits::TOKEN_BYTES)
-        .ok_or_else(|| Problem::unauthenticated("Authorization must be: Bearer, a space, the token."))?;
+    let headers = request.headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes);
+    let token = read_model::bearer(headers)
+        .map_err(|error| Problem::unauthenticated(format!("{error}.")))?
+        .ok_or_else(|| Problem::unauthenticated("A bearer token is required."))?;
     verify(token).await.map_err(|refusal| match refusal {
         Refusal::Invalid => Problem::unauthenticated("The token is not one of ours."),
         Refusal::Expired => Problem::unauthenticated("The token has expired."),
