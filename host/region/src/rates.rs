@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use capabilities::redis::{Connection, Script};
-use edge::rates::{Counted, Counters, Quota, Rates, network};
-use edge::{Body, Identity, Problem, Region, Traffic};
+use edge::rates::{Counted, Counters, Quota, Rates, networks};
+use edge::{Body, Identity, Networks, Problem, Region, Traffic};
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use runtime::RequestBody;
@@ -32,16 +32,17 @@ return 0
 /// Counts what a region is asked.
 pub struct Limiter {
     rates: Rates,
+    uncounted: Networks,
     own: Counters,
     shared: Option<Connection>,
     take: Script,
 }
 
 impl Limiter {
-    /// Counts with the region's other nodes in `redis`; without it, alone.
+    /// Counts with the region's other nodes in `redis`; without it, alone. Clients of `uncounted` are not counted at all.
     #[must_use]
-    pub fn new(rates: Rates, redis: Option<Connection>) -> Self {
-        Self { rates, own: Counters::default(), shared: redis, take: Script::new(TAKE) }
+    pub fn new(rates: Rates, uncounted: Networks, redis: Option<Connection>) -> Self {
+        Self { rates, uncounted, own: Counters::default(), shared: redis, take: Script::new(TAKE) }
     }
 
     /// Counts a request.
@@ -104,14 +105,18 @@ impl<T: Traffic> Limited<T> {
     }
 
     /// What a request counts as. What no edge has written its client into comes from this node itself.
-    fn counted(&self, request: &Request<RequestBody>) -> [Option<Counted>; 2] {
+    fn counted(&self, request: &Request<RequestBody>) -> [Option<Counted>; 3] {
         use edge::Components as _;
-        let Some(client) = edge::client(request.headers()).and_then(network) else { return [None, None] };
+        let client = edge::client(request.headers());
+        let [one, site] = client.map_or([None, None], |client| networks(client, &self.limiter.uncounted));
+        if one.is_none() {
+            return [None, None, None];
+        }
         let application = self.traffic.current();
         let target = application.routes().find(request.method(), request.uri().path());
-        let attempts = target.is_some_and(|target| target.attempts).then_some(Counted::Attempts(client));
-        let user = edge::bearer(request.headers()).and_then(|token| self.identity.user(token));
-        [attempts, user.map(|user| Counted::User(user.into()))]
+        let attempts = |network| target.is_some_and(|target| target.attempts).then_some(Counted::Attempts(network));
+        let user = edge::bearer(request.headers()).ok().flatten().and_then(|token| self.identity.user(token));
+        [one.and_then(attempts), site.and_then(attempts), user.map(|user| Counted::User(user.into()))]
     }
 }
 

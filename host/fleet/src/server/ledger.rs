@@ -19,7 +19,11 @@ use super::routes::{Body, plain, refuse};
 use crate::limits;
 use crate::wire::{Refusal, commands};
 
-pub(super) async fn answer(ledger: Arc<dyn Ledger>, request: Request<Incoming>, permit: OwnedSemaphorePermit) -> Response<Body> {
+pub(super) async fn answer(
+    ledger: Arc<dyn Ledger>,
+    request: Request<Incoming>,
+    permit: impl Fn() -> Option<OwnedSemaphorePermit>,
+) -> Response<Body> {
     let body = Limited::new(request.into_body(), limits::COMMANDS_BYTES);
     // Whoever does not send all of it has asked nothing.
     let Ok(Ok(body)) = tokio::time::timeout(limits::BODY, body.collect()).await else { return refuse(Refusal::Busy) };
@@ -30,6 +34,7 @@ pub(super) async fn answer(ledger: Arc<dyn Ledger>, request: Request<Incoming>, 
             return plain(StatusCode::BAD_REQUEST);
         }
     };
+    let Some(permit) = permit() else { return refuse(Refusal::Busy) };
     Response::new(decide(ledger, commands, permit))
 }
 

@@ -47,19 +47,15 @@ impl Node {
             (&Method::GET, wire::FEED) => self.feed(request.uri().query().unwrap_or_default()).await,
             (&Method::POST, wire::LEDGER) => self.ledger(Arc::clone(&self.ledger), request).await,
             (&Method::POST, wire::DECIDE) => self.ledger(Arc::clone(&self.decide), request).await,
-            (_, path) if wire::forward::is_one(path) => match self.permit() {
-                Some(permit) => super::forward::answer(&self.region, peer, request, permit).await,
-                None => refuse(Refusal::Busy),
-            },
+            (_, path) if wire::forward::is_one(path) => {
+                super::forward::answer(&self.region, peer, request, || self.permit()).await
+            }
             _ => plain(StatusCode::NOT_FOUND),
         }
     }
 
     async fn ledger(&self, ledger: Arc<dyn Ledger>, request: Request<Incoming>) -> Response<Body> {
-        match self.permit() {
-            Some(permit) => super::ledger::answer(ledger, request, permit).await,
-            None => refuse(Refusal::Busy),
-        }
+        super::ledger::answer(ledger, request, || self.permit()).await
     }
 
     async fn feed(&self, query: &str) -> Response<Body> {
