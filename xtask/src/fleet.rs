@@ -23,6 +23,8 @@ pub struct Fleet {
     nodes: Vec<Node>,
     edges: Vec<Node>,
     folder: PathBuf,
+    /// Variables of every node.
+    environment: Vec<(&'static str, &'static str)>,
     // Outlives the nodes.
     services: Services,
 }
@@ -36,6 +38,11 @@ struct Node {
 impl Fleet {
     /// Starts the region's nodes.
     pub fn start(name: &str, edges: usize) -> Result<Self> {
+        Self::start_with(name, edges, &[])
+    }
+
+    /// The same, with these variables for every node.
+    pub fn start_with(name: &str, edges: usize, environment: &[(&'static str, &'static str)]) -> Result<Self> {
         let services = Services::start(&[Kind::Postgres])?;
         let folder = root().join(format!("target/{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
@@ -44,10 +51,11 @@ impl Fleet {
         made.args((0..edges).map(|edge| format!("edge-{edge}")));
         output(&mut made)?;
         let database = services.postgres_url().to_owned();
-        let mut fleet = Self { nodes: Vec::new(), edges: Vec::new(), folder, services };
+        let mut fleet = Self { nodes: Vec::new(), edges: Vec::new(), folder, environment: environment.to_vec(), services };
         for name in NODES {
             let text = format!("region = \"eu\"\n{}", common(name, "nodes")?);
-            let node = Node::start("region", &fleet.folder, name, &text, &[("SPIN_VARIABLE_DATABASE", &database)])?;
+            let variables = [environment, &[("SPIN_VARIABLE_DATABASE", &database)]].concat();
+            let node = Node::start("region", &fleet.folder, name, &text, &variables)?;
             fleet.nodes.push(node);
         }
         Ok(fleet)
@@ -67,7 +75,7 @@ impl Fleet {
     pub fn edge(&mut self, nodes: &[String]) -> Result<String> {
         let name = format!("edge-{}", self.edges.len());
         let text = format!("{}[[regions]]\nname = \"eu\"\nnodes = {nodes:?}\n", common(&name, "public")?);
-        let edge = Node::start("edge", &self.folder, &name, &text, &[])?;
+        let edge = Node::start("edge", &self.folder, &name, &text, &self.environment)?;
         let url = format!("http://{}", edge.addresses.first().context("no address")?);
         self.edges.push(edge);
         Ok(url)

@@ -1,5 +1,6 @@
 //! The project's automation: `cargo xtask COMMAND`. Everything that a person or CI does here is a command of this program.
 
+mod attack;
 mod bench;
 mod build;
 mod check;
@@ -36,6 +37,8 @@ const USAGE: &str = "cargo xtask COMMAND
   fuzz [TARGET]     what reads input from outside (tokens, cursors, addresses, the fleet's wire format) is given what nobody would send
                       --seconds N   for each (60)     --seed N
   bench             measure the edge, a catalog read and a hold beside what can be compared, in one run
+  attack [NAME]     bodies | answers | connections | logins | places | seen: attacks on a fleet that is started for it, all of them or one, each beside
+                    somebody who only wants to be served: as a table, before and during      --up   on `marquee up` instead
   simulate          the region under faults, each run determined by its seed: until one violates something
                       --seeds N   how many (500)     --first N   from which on     --seed N   one, with its whole trace
   bench coordinator how many durable holds a second one hot event takes on Postgres, end to end and step by step
@@ -73,6 +76,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "load" => load::run(rest)?,
         "schema" => schema::run(rest)?,
         "fuzz" => fuzz::run(rest)?,
+        "attack" => attack::run(rest)?,
         "simulate" => simulate::run(rest)?,
         "bench" => bench::command_line(rest)?,
         "services" => return services::command_line(rest),

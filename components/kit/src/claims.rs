@@ -1,9 +1,11 @@
 //! Who asks.
 
+use http::{HeaderValue, header::AUTHORIZATION};
+
 use crate::{
     Problem, Request,
     identity::{self, Refusal},
-    limits, params, problem,
+    params, problem,
     sql::Tx,
 };
 
@@ -16,13 +18,10 @@ pub async fn require(request: &Request) -> Result<Claims, Problem> {
 
 /// The request's bearer token, whatever it is worth.
 pub fn token(request: &Request) -> Result<&str, Problem> {
-    let header = request.header("authorization").ok_or_else(|| Problem::unauthenticated("A bearer token is required."))?;
-    header
-        .split_once(' ')
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, token)| token.trim())
-        .filter(|token| !token.is_empty() && token.len() <= limits::TOKEN_BYTES)
-        .ok_or_else(|| Problem::unauthenticated("Authorization must be: Bearer, a space, the token."))
+    let headers = request.headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes);
+    read_model::bearer(headers)
+        .map_err(|error| Problem::unauthenticated(format!("{error}.")))?
+        .ok_or_else(|| Problem::unauthenticated("A bearer token is required."))
 }
 
 /// What a token that says nothing is to a client.

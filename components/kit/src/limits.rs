@@ -10,8 +10,6 @@ pub const JSON_DEPTH: usize = 16;
 pub const IDEMPOTENCY_KEY_BYTES: RangeInclusive<usize> = 1..=200;
 /// Bytes of a request id taken from a client.
 pub const REQUEST_ID_BYTES: RangeInclusive<usize> = 1..=64;
-/// Bytes of an access token.
-pub const TOKEN_BYTES: usize = 4096;
 /// Bytes of an id.
 pub const ID_BYTES: RangeInclusive<usize> = 1..=64;
 /// Faults named in one problem; more than these help nobody.

@@ -37,6 +37,7 @@ kinds! {
     NOT_FOUND 404 "not-found" "Not found" "There is nothing here, or it is not yours to see."
     METHOD_NOT_ALLOWED 405 "method-not-allowed" "Method not allowed" "This address answers other methods; the `Allow` header lists them."
     NOT_ACCEPTABLE 406 "not-acceptable" "Not acceptable" "None of the representations that `Accept` asks for exists here."
+    REQUEST_TIMEOUT 408 "request-timeout" "Request too slow" "Certainly not done: the body did not come, or came too slowly. Send it again, whole."
     SOLD_OUT 409 "sold-out" "Sold out" "Fewer places are left than you asked for. Holds that end without a payment give places back, so some may come free again."
     OVER_LIMIT 409 "over-limit" "Over the limit per person" "This would be more tickets of one type than a person may have for this event."
     NOT_ON_SALE 409 "not-on-sale" "Not on sale" "Tickets for this event are not on sale now: not yet, no longer, or it was cancelled."

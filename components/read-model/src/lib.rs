@@ -4,9 +4,12 @@
 //! inventory, applied by version and never backwards, and answers get, search and availability. [`Seen`] is what a client has seen
 //! already, so that a reader which is behind it can tell.
 //!
+//! [`bearer`] reads the `Authorization` header for everybody, so that host and components see the same token in it.
+//!
 //! Pure: no I/O, no clock; callers pass `now`. Instants are microseconds since the Unix epoch, UTC; money is in minor units.
 //! Both hosts answer from this crate, so that they answer alike.
 
+mod authorization;
 mod cursor;
 mod fact;
 mod id;
@@ -17,9 +20,12 @@ mod search;
 mod seen;
 mod text;
 
+pub use authorization::{NoBearer, bearer};
 pub use fact::{Availability, EventDoc, EventStatus, Fact, Line, TicketType, Venue};
 pub use id::made_at;
-pub use limits::{ARCHIVED_AFTER, MAX_CURSOR_BYTES, MAX_FACETS, MAX_PAGE, MAX_QUERY_WORDS, MAX_SEEN_BYTES, MAX_SEEN_ENTRIES};
+pub use limits::{
+    ARCHIVED_AFTER, MAX_CURSOR_BYTES, MAX_FACETS, MAX_PAGE, MAX_QUERY_WORDS, MAX_SEEN_BYTES, MAX_SEEN_ENTRIES, MAX_TOKEN_BYTES,
+};
 pub use model::{AvailabilityView, Entry, LineView, ReadModel};
 pub use search::{Facet, Page, Query, SearchError, SortKey, search};
 pub use seen::{Seen, SeenKind};

@@ -33,3 +33,5 @@ pub const MAX_SEEN_ENTRIES: usize = 8;
 pub const MAX_SEEN_BYTES: usize = 2_048;
 /// Length of an id in bytes, as far as tokens are concerned.
 pub(crate) const MAX_ID_BYTES: usize = 64;
+/// Length of an access token in bytes; longer ones are not ours.
+pub const MAX_TOKEN_BYTES: usize = 4_096;

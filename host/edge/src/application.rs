@@ -38,8 +38,7 @@ impl Components for runtime::Application {
 
     async fn handle(&self, component: &str, request: Request<RequestBody>) -> Result<Response<Body>, Failure> {
         let (head, body) = Self::handle(self, component, request).await?.into_parts();
-        let body =
-            Body::settled(body).await.map_err(|error| Failure::Faulted(format!("its answer broke off: {error}").into()))?;
+        let body = Body::taken(body).await.map_err(|error| Failure::Faulted(format!("its answer broke off: {error}").into()))?;
         Ok(Response::from_parts(head, body))
     }
 }

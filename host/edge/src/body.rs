@@ -1,147 +1,106 @@
-//! Bodies on their way through: requests' within their limit, answers' with what ends when they end.
+//! Bodies on their way through. A request's is read whole before anything is taken for it, and an answer's is taken from whoever makes it before its
+//! client takes it: so nothing scarce waits for a client.
 
-use std::collections::VecDeque;
+use std::any::Any;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
-use runtime::{RequestBody, ResponseBody};
+use runtime::RequestBody;
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
+use tokio::time::Instant;
 use wasmtime_wasi_http::Error;
 
-use crate::connection::Busy;
-use crate::limits::{BODY_BYTES, SETTLED, SETTLED_BYTES, UNREAD, UNREAD_BYTES};
+use crate::connection::{Busy, Patience};
+use crate::limits::{
+    ANSWER_BYTES, ANSWERS_BYTES, BODIES_BYTES, BODY_BYTES, BODY_RATE, SETTLED, SETTLED_BYTES, UNREAD, UNREAD_BYTES,
+};
+use crate::problem::Problem;
+
+// Requests -----------------------------------------------------------------------------------------------------------
 
 /// A request's body that is known.
 #[must_use]
 pub fn known(bytes: Bytes) -> RequestBody {
-    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
+    if bytes.is_empty() { runtime::empty() } else { Full::new(bytes).map_err(|never| match never {}).boxed_unsync() }
 }
 
-/// A request's body as another node sends it, within [`BODY_BYTES`].
-#[must_use]
-pub fn received(body: hyper::body::Incoming) -> RequestBody {
-    if body.is_end_stream() { runtime::empty() } else { Limited::new(body, Overrun::default()).boxed_unsync() }
+/// Room for bodies that are still coming, in bytes.
+static COMING: Semaphore = Semaphore::const_new(BODIES_BYTES);
+
+/// A request's body as another node sends it, whole: see [`whole`].
+///
+/// # Errors
+/// As [`whole`].
+pub async fn received(body: hyper::body::Incoming) -> Result<RequestBody, Problem> {
+    whole(body, &Patience::default()).await.map(known).map_err(|(problem, _)| problem)
 }
 
-/// Reads what a client goes on sending, up to [`UNREAD_BYTES`] and [`UNREAD`], and forgets it.
-pub(crate) async fn drain<B: HttpBody<Data = Bytes> + Unpin>(mut body: B) {
-    let reading = async {
+/// Reads a request's body, within [`BODY_BYTES`] and as fast as it must come. With the problem comes what has not been read.
+pub(crate) async fn whole<B>(mut body: B, patience: &Patience) -> Result<Bytes, (Problem, B)>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    let began = Instant::now();
+    let (mut first, mut rest, mut length) = (Bytes::new(), BytesMut::new(), 0_usize);
+    let mut room: Vec<SemaphorePermit<'static>> = Vec::new();
+    loop {
+        let earned = Duration::from_millis(u64::try_from(length).unwrap_or(u64::MAX).saturating_mul(1_000) / BODY_RATE);
+        let until = began + patience.body.min(patience.body_grace + earned);
+        let data = match tokio::time::timeout_at(until, body.frame()).await {
+            Err(_) => return Err((Problem::TooSlow, body)),
+            Ok(None) => break,
+            // Who does not send all of it has asked nothing.
+            Ok(Some(Err(_))) => return Err((Problem::TooSlow, body)),
+            Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+        };
+        length += data.len();
+        if u64::try_from(length).unwrap_or(u64::MAX) > BODY_BYTES {
+            return Err((Problem::TooLarge, body));
+        }
+        if body.is_end_stream() && rest.is_empty() && first.is_empty() {
+            return Ok(data);
+        }
+        match COMING.try_acquire_many(u32::try_from(data.len()).unwrap_or(u32::MAX)) {
+            Ok(taken) => room.push(taken),
+            Err(_) => return Err((Problem::Unavailable(crate::limits::RETRY_AFTER_SECONDS), body)),
+        }
+        if first.is_empty() {
+            first = data;
+        } else {
+            if rest.is_empty() {
+                rest.extend_from_slice(&first);
+            }
+            rest.extend_from_slice(&data);
+        }
+    }
+    Ok(if rest.is_empty() { first } else { rest.freeze() })
+}
+
+/// Goes on reading a body that nobody wants, up to [`UNREAD_BYTES`] and [`UNREAD`], while the refusal is sent: else the connection would close on a client that is still
+/// writing, and that never sees it.
+pub(crate) fn drain<B: HttpBody<Data = Bytes> + Unpin + Send + 'static>(mut body: B) {
+    if body.is_end_stream() {
+        return;
+    }
+    tokio::spawn(tokio::time::timeout(UNREAD, async move {
         let mut left = UNREAD_BYTES;
         while let Some(Ok(frame)) = body.frame().await {
             let length = frame.data_ref().map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX));
             let Some(rest) = left.checked_sub(length) else { return };
             left = rest;
         }
-    };
-    // Whether all of it came or not, the refusal is next.
-    _ = tokio::time::timeout(UNREAD, reading).await;
+    }));
 }
 
-/// A body off the wire. Where it is dropped before its end, by a component that has read enough to refuse it, the rest is read all the
-/// same: else the connection would close on a client that is still writing, and that never sees the answer.
-#[derive(Debug)]
-pub(crate) struct Received<B: HttpBody<Data = Bytes> + Unpin + Send + 'static>(Option<B>);
-
-impl<B: HttpBody<Data = Bytes> + Unpin + Send + 'static> Received<B> {
-    /// Takes over a body.
-    pub(crate) fn new(body: B) -> Self {
-        Self(Some(body))
-    }
-}
-
-impl<B: HttpBody<Data = Bytes> + Unpin + Send + 'static> Drop for Received<B> {
-    fn drop(&mut self) {
-        if let Some(rest) = self.0.take().filter(|body| !body.is_end_stream())
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            runtime.spawn(drain(rest));
-        }
-    }
-}
-
-impl<B: HttpBody<Data = Bytes> + Unpin + Send + 'static> HttpBody for Received<B> {
-    type Data = Bytes;
-    type Error = B::Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        self.0.as_mut().map_or(Poll::Ready(None), |body| Pin::new(body).poll_frame(context))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.as_ref().is_none_or(B::is_end_stream)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.0.as_ref().map(B::size_hint).unwrap_or_default()
-    }
-}
-
-/// Says, after the fact, whether a body was cut off at its limit.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Overrun(Arc<AtomicBool>);
-
-impl Overrun {
-    /// Whether it was.
-    pub(crate) fn happened(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-}
-
-/// A body that fails once it is longer than [`BODY_BYTES`].
-#[derive(Debug)]
-pub(crate) struct Limited<B> {
-    inner: B,
-    left: u64,
-    overrun: Overrun,
-}
-
-impl<B> Limited<B> {
-    /// Limits `inner`; `overrun` hears if that was necessary.
-    pub(crate) fn new(inner: B, overrun: Overrun) -> Self {
-        Self { inner, left: BODY_BYTES, overrun }
-    }
-}
-
-impl<B> HttpBody for Limited<B>
-where
-    B: HttpBody<Data = Bytes> + Unpin,
-    B::Error: Into<Error>,
-{
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let frame = match std::task::ready!(Pin::new(&mut self.inner).poll_frame(context)) {
-            Some(Ok(frame)) => frame,
-            Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
-            None => return Poll::Ready(None),
-        };
-        let length = frame.data_ref().map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX));
-        match self.left.checked_sub(length) {
-            Some(left) => {
-                self.left = left;
-                Poll::Ready(Some(Ok(frame)))
-            }
-            None => {
-                self.left = 0;
-                self.overrun.0.store(true, Ordering::Release);
-                Poll::Ready(Some(Err(Error::HttpRequestBodySize(Some(BODY_BYTES)))))
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
-    }
-}
+// Answers ------------------------------------------------------------------------------------------------------------
 
 /// An answer's body.
 #[derive(Debug)]
@@ -154,15 +113,7 @@ pub struct Body {
 #[derive(Debug)]
 enum Content {
     Whole(Full<Bytes>),
-    Component(Begun<ResponseBody>),
-    Remote(RequestBody),
-}
-
-/// A body of which some has come already.
-#[derive(Debug)]
-struct Begun<B> {
-    first: VecDeque<Frame<Bytes>>,
-    rest: B,
+    Coming(Coming),
 }
 
 impl Body {
@@ -178,51 +129,54 @@ impl Body {
         Self { content: Content::Whole(Full::new(bytes)), busy: None }
     }
 
-    /// What another node answers, as it comes.
-    #[must_use]
-    pub fn remote<B>(body: B) -> Self
-    where
-        B: HttpBody<Data = Bytes, Error = hyper::Error> + Send + 'static,
-    {
-        Self { content: Content::Remote(body.map_err(Error::from).boxed_unsync()), busy: None }
-    }
-
-    /// What a component answers. One that is short and comes at once is known as a whole: then its length is, and it leaves in one
-    /// write with its head, where a connection would else carry three.
+    /// What a component or another node answers. One that is short and comes at once is known as a whole: then its length is, and it leaves in one
+    /// write with its head, where a connection would else carry three. Of any other up to [`ANSWER_BYTES`] are taken before its reader takes them.
+    /// `body` is dropped once all of it has been taken, and what it holds with it.
     ///
     /// # Errors
     /// Where the body breaks off before anything of the answer was sent.
-    pub(crate) async fn settled(body: ResponseBody) -> Result<Self, Error> {
-        let content = match settled(body).await? {
-            Settled::Whole(bytes) => Content::Whole(Full::new(bytes)),
-            Settled::Begun(begun) => Content::Component(begun),
-        };
-        Ok(Self { content, busy: None })
+    pub async fn taken<B>(mut body: B) -> Result<Self, Error>
+    where
+        B: HttpBody<Data = Bytes> + Unpin + Send + 'static,
+        B::Error: Into<Error>,
+    {
+        let hint = body.size_hint();
+        let (first, over) = settle(&mut body).await.map_err(Into::into)?;
+        if over {
+            return Ok(Self::full(joined(first)));
+        }
+        Ok(Self { content: Content::Coming(Coming::of(body, first, hint)), busy: None })
     }
 
-    pub(crate) fn holding(&mut self, busy: Busy) {
+    /// Drops `held` once nobody has anything left to do for this body but its reader.
+    pub fn until_made(&self, held: impl Send + 'static) {
+        if let Content::Coming(coming) = &self.content {
+            let mut until = coming.until.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(until) = &mut *until {
+                until.push(Box::new(held));
+            }
+        }
+    }
+
+    /// Its client has to take it from now on, on the connection that this is a request of.
+    pub(crate) fn holding(&mut self, mut busy: Busy) {
+        busy.answered();
         self.busy = Some(busy);
     }
 }
 
-enum Settled<B> {
-    Whole(Bytes),
-    Begun(Begun<B>),
-}
-
-/// All of a body, or what of it came at once and the rest.
-async fn settled<B>(mut rest: B) -> Result<Settled<B>, B::Error>
+/// What of a body comes at once, and whether that is all of it.
+async fn settle<B>(body: &mut B) -> Result<(Vec<Frame<Bytes>>, bool), B::Error>
 where
     B: HttpBody<Data = Bytes> + Unpin,
 {
-    let mut first = VecDeque::new();
-    let mut bytes = 0;
+    let (mut first, mut bytes) = (Vec::new(), 0);
     let coming = async {
         while bytes <= SETTLED_BYTES {
-            let Some(frame) = rest.frame().await.transpose()? else { return Ok(true) };
+            let Some(frame) = body.frame().await.transpose()? else { return Ok(true) };
             bytes += frame.data_ref().map_or(0, Bytes::len);
             let trailers = frame.is_trailers();
-            first.push_back(frame);
+            first.push(frame);
             if trailers {
                 break;
             }
@@ -230,34 +184,128 @@ where
         Ok(false)
     };
     // Who sends bit by bit is not held up.
-    if !tokio::time::timeout(SETTLED, coming).await.unwrap_or(Ok(false))? {
-        return Ok(Settled::Begun(Begun { first, rest }));
-    }
-    let mut frames = first.into_iter().filter_map(|frame| frame.into_data().ok());
-    let whole = match (frames.next(), frames.next()) {
+    let over = tokio::time::timeout(SETTLED, coming).await.unwrap_or(Ok(false))?;
+    Ok((first, over))
+}
+
+fn joined(frames: Vec<Frame<Bytes>>) -> Bytes {
+    let mut frames = frames.into_iter().filter_map(|frame| frame.into_data().ok());
+    match (frames.next(), frames.next()) {
         (None, _) => Bytes::new(),
         (Some(only), None) => only,
         (Some(one), Some(two)) => [one, two].into_iter().chain(frames).flatten().collect(),
-    };
-    Ok(Settled::Whole(whole))
+    }
 }
 
-impl<B> HttpBody for Begun<B>
-where
-    B: HttpBody<Data = Bytes> + Unpin,
-{
-    type Data = Bytes;
-    type Error = B::Error;
+/// Room for answers that wait for their clients, in bytes.
+static WAITING: Semaphore = Semaphore::const_new(ANSWERS_BYTES);
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        match self.first.pop_front() {
-            Some(frame) => Poll::Ready(Some(Ok(frame))),
-            None => Pin::new(&mut self.rest).poll_frame(context),
+/// What is to be dropped when a body has been made; none: it has.
+type Until = Arc<Mutex<Option<Vec<Box<dyn Any + Send>>>>>;
+
+/// A body of which some waits here, and the rest is still being made.
+#[derive(Debug)]
+struct Coming {
+    pieces: mpsc::UnboundedReceiver<Result<Piece, Error>>,
+    /// Bytes that may still be taken before the reader takes some.
+    room: Arc<Semaphore>,
+    until: Until,
+    hint: SizeHint,
+    over: bool,
+}
+
+#[derive(Debug)]
+struct Piece {
+    frame: Frame<Bytes>,
+    room: usize,
+    _waiting: Option<SemaphorePermit<'static>>,
+}
+
+impl Coming {
+    fn of<B>(body: B, first: Vec<Frame<Bytes>>, hint: SizeHint) -> Self
+    where
+        B: HttpBody<Data = Bytes> + Unpin + Send + 'static,
+        B::Error: Into<Error>,
+    {
+        let (sender, pieces) = mpsc::unbounded_channel();
+        let (room, until): (_, Until) = (Arc::new(Semaphore::new(ANSWER_BYTES)), Arc::new(Mutex::new(Some(Vec::new()))));
+        let (of_task, done) = (Arc::clone(&room), Arc::clone(&until));
+        tokio::spawn(async move {
+            take(body, first, sender, &of_task).await;
+            drop(done.lock().unwrap_or_else(PoisonError::into_inner).take());
+        });
+        Self { pieces, room, until, hint, over: false }
+    }
+}
+
+/// Takes a body, as far as there is room, until it ends or nobody wants it any more.
+async fn take<B>(mut body: B, first: Vec<Frame<Bytes>>, sender: mpsc::UnboundedSender<Result<Piece, Error>>, room: &Semaphore)
+where
+    B: HttpBody<Data = Bytes> + Unpin + Send + 'static,
+    B::Error: Into<Error>,
+{
+    let mut first = first.into_iter();
+    loop {
+        let frame = match first.next() {
+            Some(frame) => frame,
+            None => {
+                let next = tokio::select! {
+                    next = body.frame() => next,
+                    () = sender.closed() => None,
+                };
+                match next {
+                    Some(Ok(frame)) => frame,
+                    Some(Err(error)) => {
+                        drop(body);
+                        _ = sender.send(Err(error.into()));
+                        return;
+                    }
+                    // Its reader sees the end when `sender` is gone, which is after the body.
+                    None => return drop(body),
+                }
+            }
+        };
+        let length = u32::try_from(frame.data_ref().map_or(0, Bytes::len)).unwrap_or(u32::MAX);
+        let waiting = WAITING.try_acquire_many(length).ok();
+        // Where there is no memory for more, one piece at a time.
+        let most = u32::try_from(ANSWER_BYTES).unwrap_or(u32::MAX);
+        let cost = if waiting.is_some() { length.min(most) } else { most };
+        let granted = tokio::select! {
+            granted = room.acquire_many(cost) => granted,
+            () = sender.closed() => return,
+        };
+        // Its reader gives it back.
+        let Ok(()) = granted.map(SemaphorePermit::forget) else { return };
+        if sender.send(Ok(Piece { frame, room: cost as usize, _waiting: waiting })).is_err() {
+            return;
         }
+    }
+}
+
+impl HttpBody for Coming {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        Poll::Ready(match ready!(self.pieces.poll_recv(context)) {
+            Some(Ok(piece)) => {
+                self.room.add_permits(piece.room);
+                Some(Ok(piece.frame))
+            }
+            Some(Err(error)) => Some(Err(error)),
+            None => {
+                self.over = true;
+                None
+            }
+        })
     }
 
     fn is_end_stream(&self) -> bool {
-        self.first.is_empty() && self.rest.is_end_stream()
+        self.over
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.hint
     }
 }
 
@@ -266,26 +314,31 @@ impl HttpBody for Body {
     type Error = Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        match &mut self.content {
+        let polled = match &mut self.content {
             Content::Whole(body) => Pin::new(body).poll_frame(context).map_err(|never| match never {}),
-            Content::Component(body) => Pin::new(body).poll_frame(context),
-            Content::Remote(body) => Pin::new(body).poll_frame(context),
+            Content::Coming(body) => Pin::new(body).poll_frame(context),
+        };
+        if let Some(busy) = &self.busy {
+            match &polled {
+                Poll::Ready(Some(Ok(frame))) => busy.took(Some(frame.data_ref().map_or(0, Bytes::len))),
+                Poll::Ready(_) => {}
+                Poll::Pending => busy.took(None),
+            }
         }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.content {
             Content::Whole(body) => body.is_end_stream(),
-            Content::Component(body) => body.is_end_stream(),
-            Content::Remote(body) => body.is_end_stream(),
+            Content::Coming(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.content {
             Content::Whole(body) => body.size_hint(),
-            Content::Component(body) => body.size_hint(),
-            Content::Remote(body) => body.size_hint(),
+            Content::Coming(body) => body.size_hint(),
         }
     }
 }
@@ -296,48 +349,124 @@ mod tests {
     use futures::{StreamExt as _, stream};
     use http_body_util::StreamBody;
 
-    fn pieces(count: usize, bytes: usize) -> impl HttpBody<Data = Bytes, Error = std::convert::Infallible> + Unpin {
+    type Never = std::convert::Infallible;
+
+    fn pieces(count: usize, bytes: usize) -> impl HttpBody<Data = Bytes, Error = Error> + Unpin + Send + 'static {
         StreamBody::new(stream::iter((0..count).map(move |_| Ok(Frame::data(Bytes::from(vec![0; bytes]))))))
     }
 
+    /// A body that never goes on after its beginning.
+    fn stuck(count: usize, bytes: usize) -> impl HttpBody<Data = Bytes, Error = Never> + Unpin + Send + 'static {
+        let begun = (0..count).map(move |_| Ok(Frame::data(Bytes::from(vec![0; bytes]))));
+        StreamBody::new(stream::iter(begun).chain(stream::pending()))
+    }
+
+    /// Says when it is dropped.
+    struct Held(Option<tokio::sync::oneshot::Sender<()>>);
+
+    impl Drop for Held {
+        fn drop(&mut self) {
+            _ = self.0.take().map(|sender| sender.send(()));
+        }
+    }
+
+    fn held() -> (Held, tokio::sync::oneshot::Receiver<()>) {
+        let (sender, dropped) = tokio::sync::oneshot::channel();
+        (Held(Some(sender)), dropped)
+    }
+
     #[tokio::test]
-    async fn a_body_within_its_limit_passes() {
-        let overrun = Overrun::default();
-        let body = Limited::new(pieces(16, 64 * 1024), overrun.clone());
-        assert_eq!(body.collect().await.unwrap().to_bytes().len(), 1024 * 1024);
-        assert!(!overrun.happened());
+    async fn a_body_within_its_limit_is_read_whole() {
+        let patience = Patience::default();
+        for (count, bytes) in [(0, 0), (1, 10), (2, 10), (16, 64 * 1024)] {
+            assert_eq!(whole(pieces(count, bytes), &patience).await.ok().unwrap().len(), count * bytes);
+        }
+        let (problem, rest) = whole(pieces(18, 64 * 1024), &patience).await.err().unwrap();
+        assert_eq!((problem, rest.collect().await.unwrap().to_bytes().len()), (Problem::TooLarge, 64 * 1024));
+        let broken = StreamBody::new(stream::iter([Ok(Frame::data(Bytes::from_static(b"half"))), Err("gone")]));
+        assert_eq!(whole(broken, &patience).await.err().unwrap().0, Problem::TooSlow);
+        assert_eq!(COMING.available_permits(), BODIES_BYTES);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_given_up() {
+        let patience = Patience::default();
+        let began = Instant::now();
+        assert_eq!(whole(stuck(0, 0), &patience).await.err().unwrap().0, Problem::TooSlow);
+        assert_eq!(began.elapsed(), patience.body_grace);
+        // What has come earns its time, up to a limit.
+        let began = Instant::now();
+        assert_eq!(whole(stuck(2, usize::try_from(BODY_RATE).unwrap()), &patience).await.err().unwrap().0, Problem::TooSlow);
+        assert_eq!(began.elapsed(), patience.body_grace + Duration::from_secs(2));
+        let began = Instant::now();
+        assert_eq!(whole(stuck(10, 100_000), &patience).await.err().unwrap().0, Problem::TooSlow);
+        assert_eq!(began.elapsed(), patience.body);
     }
 
     #[tokio::test]
     async fn what_is_short_and_comes_at_once_is_known_as_a_whole() {
         for (count, bytes) in [(0, 0), (1, 10), (3, 10)] {
-            let Ok(Settled::Whole(whole)) = settled(pieces(count, bytes)).await else { panic!("{count} pieces") };
-            assert_eq!(whole.len(), count * bytes);
+            let body = Body::taken(pieces(count, bytes)).await.unwrap();
+            assert!(matches!(body.content, Content::Whole(_)));
+            assert_eq!(body.size_hint().exact(), Some(u64::try_from(count * bytes).unwrap()));
         }
     }
 
     #[tokio::test]
     async fn what_is_long_or_slow_goes_on_as_it_comes() {
-        let long = settled(pieces(9, SETTLED_BYTES / 4)).await;
-        let slow =
-            settled(StreamBody::new(pieces(1, 10).into_data_stream().map(|data| data.map(Frame::data)).chain(stream::pending())))
-                .await;
-        let (Ok(Settled::Begun(long)), Ok(Settled::Begun(mut slow))) = (long, slow) else { panic!("not known as a whole") };
+        let long = Body::taken(pieces(9, SETTLED_BYTES / 4)).await.unwrap();
+        let mut slow = Body::taken(stuck(1, 10)).await.unwrap();
+        assert!(matches!((&long.content, &slow.content), (Content::Coming(_), Content::Coming(_))));
         assert_eq!(long.collect().await.unwrap().to_bytes().len(), 9 * (SETTLED_BYTES / 4));
         assert_eq!(slow.frame().await.unwrap().unwrap().into_data().unwrap().len(), 10);
     }
 
     #[tokio::test]
-    async fn a_short_one_that_breaks_off_is_an_error() {
-        let frames = [Ok(Frame::data(Bytes::from_static(b"half"))), Err("gone")];
-        assert_eq!(settled(StreamBody::new(stream::iter(frames))).await.err(), Some("gone"));
+    async fn an_answer_that_nobody_reads_holds_nothing() {
+        let (guard, dropped) = held();
+        let body = pieces(ANSWER_BYTES / SETTLED_BYTES, SETTLED_BYTES).map_frame(move |frame| {
+            let _ = &guard;
+            frame
+        });
+        let unread = Body::taken(body).await.unwrap();
+        dropped.await.unwrap();
+        // What comes after that is dropped at once, and before it when the time has come.
+        let (late, dropped) = held();
+        unread.until_made(late);
+        dropped.await.unwrap();
+        assert_eq!(unread.collect().await.unwrap().to_bytes().len(), ANSWER_BYTES);
+        assert_eq!(WAITING.available_permits(), ANSWERS_BYTES);
     }
 
     #[tokio::test]
-    async fn a_longer_one_is_cut_off_and_says_so() {
-        let overrun = Overrun::default();
-        let body = Limited::new(pieces(17, 64 * 1024), overrun.clone());
-        assert!(matches!(body.collect().await.unwrap_err(), Error::HttpRequestBodySize(Some(BODY_BYTES))));
-        assert!(overrun.happened());
+    async fn a_longer_one_is_taken_as_far_as_there_is_room() {
+        let (guard, mut dropped) = held();
+        let mut long = Body::taken(pieces(3 * ANSWER_BYTES / SETTLED_BYTES, SETTLED_BYTES)).await.unwrap();
+        long.until_made(guard);
+        let mut length = 0;
+        while length < ANSWER_BYTES {
+            assert!(dropped.try_recv().is_err(), "it is still being made");
+            length += long.frame().await.unwrap().unwrap().into_data().unwrap().len();
+        }
+        length += long.collect().await.unwrap().to_bytes().len();
+        assert_eq!(length, 3 * ANSWER_BYTES);
+        dropped.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_goes_away_lets_go() {
+        let (guard, dropped) = held();
+        let body = Body::taken(stuck(1, 10)).await.unwrap();
+        body.until_made(guard);
+        drop(body);
+        dropped.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn one_that_breaks_off_is_an_error() {
+        let frames = || [Ok(Frame::data(Bytes::from(vec![0; SETTLED_BYTES + 1]))), Err(Error::ConnectionTerminated)].into_iter();
+        assert!(Body::taken(StreamBody::new(stream::iter(frames().skip(1)))).await.is_err());
+        let begun = Body::taken(StreamBody::new(stream::iter(frames()))).await.unwrap();
+        assert!(matches!(begun.collect().await, Err(Error::ConnectionTerminated)));
     }
 }

@@ -1,15 +1,20 @@
 //! Headers on their way in and out: what is only between two hops, what only we may say, and what browsers are to be told.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::LazyLock;
 
 use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_SECURITY_POLICY, EXPECT, FORWARDED, HeaderName, ORIGIN, PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION, REFERRER_POLICY, SERVER, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, X_CONTENT_TYPE_OPTIONS,
+    AUTHORIZATION, CONNECTION, CONTENT_SECURITY_POLICY, EXPECT, FORWARDED, HOST, HeaderName, ORIGIN, PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION, REFERRER_POLICY, SERVER, STRICT_TRANSPORT_SECURITY, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderMap, HeaderValue};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderValue, Version, request};
+use read_model::NoBearer;
 
 use crate::connection::Connection;
-use crate::limits::{HEADER_BYTES, HEADERS};
+use crate::limits::{HEADER_BYTES, HEADERS, HSTS_SECONDS};
+use crate::networks::Networks;
 use crate::request_id;
 
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -22,6 +27,17 @@ const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 /// As in Spin: who asks, with the port.
 const SPIN_CLIENT_ADDR: HeaderName = HeaderName::from_static("spin-client-addr");
+/// What stands there of a client whose address nobody can tell.
+const UNKNOWN: HeaderValue = HeaderValue::from_static("unknown");
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Client {
+    /// From this address.
+    Known(IpAddr),
+    /// From one that nobody can tell: a proxy that is trusted to say it says nonsense.
+    Unknown,
+}
 
 /// Headers that concern one hop only (RFC 9110 §7.6.1), beside those that `Connection` names.
 const HOP: [HeaderName; 10] = [
@@ -83,20 +99,44 @@ pub(crate) fn look(headers: &HeaderMap, path_bytes: usize) -> Look {
     look
 }
 
+/// Whether a request names one host, and that in one way: two that take a different one of two names for it can be played against each other.
+pub(crate) fn names_one_host(request: &request::Parts) -> bool {
+    let mut hosts = request.headers.get_all(HOST).iter();
+    let (host, more) = (hosts.next(), hosts.next().is_some());
+    let sound = |host: &HeaderValue| Authority::try_from(host.as_bytes()).ok().filter(|host| !host.as_str().contains('@'));
+    let host = match host.map(sound) {
+        Some(None) => return false,
+        host => host.flatten(),
+    };
+    match (request.version, host, request.uri.authority()) {
+        _ if more => false,
+        (_, Some(host), Some(authority)) => host == *authority,
+        (_, Some(_), None) | (Version::HTTP_10, None, _) => true,
+        (Version::HTTP_2 | Version::HTTP_3, None, Some(authority)) => !authority.as_str().contains('@'),
+        _ => false,
+    }
+}
+
 /// Makes a request's headers fit to be seen by a component: hop-by-hop ones go, and what stands there about the client is what
 /// we know and not what anybody says, unless the peer is a proxy that is trusted to say it.
 ///
-/// The client's address is returned. As few are added as can be: a guest copies each header into its memory, whether it looks at it or not. Who asks stands in
+/// Who the client is is returned. As few are added as can be: a guest copies each header into its memory, whether it looks at it or not. Who asks stands in
 /// `spin-client-addr` only, and `X-Forwarded-Proto` says `https` or is not there.
-pub(crate) fn clean(headers: &mut HeaderMap, look: &Look, connection: &Connection, trusted: &[IpAddr]) -> IpAddr {
-    let (mut client, mut address) = (connection.peer_socket.clone(), connection.peer.ip());
-    let mut https = false;
+pub(crate) fn clean(headers: &mut HeaderMap, look: &Look, connection: &Connection, trusted: &Networks) -> Client {
+    let peer = connection.peer.ip();
+    let (mut header, mut client) = (connection.peer_socket.clone(), Client::Known(peer));
+    let mut https = connection.secure;
     if look.strip {
-        if !trusted.is_empty() && trusted.contains(&connection.peer.ip().to_canonical()) {
-            if let Some((header, stranger)) = nearest_stranger(headers, trusted) {
-                (client, address) = (header, stranger);
+        if trusted.contain(peer) {
+            match nearest_stranger(headers, trusted) {
+                Some(Client::Known(stranger)) => {
+                    let socket = SocketAddr::new(stranger, 0).to_string();
+                    (header, client) = (HeaderValue::try_from(socket).unwrap_or(UNKNOWN), Client::Known(stranger));
+                }
+                Some(Client::Unknown) => (header, client) = (UNKNOWN, Client::Unknown),
+                None => {}
             }
-            https = headers.get(X_FORWARDED_PROTO).is_some_and(|proto| proto == "https");
+            https |= headers.get(X_FORWARDED_PROTO).is_some_and(|proto| proto == "https");
         }
         strip_hops(headers);
         for name in [FORWARDED, X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST, X_REAL_IP] {
@@ -111,8 +151,8 @@ pub(crate) fn clean(headers: &mut HeaderMap, look: &Look, connection: &Connectio
     if https {
         headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("https"));
     }
-    headers.insert(SPIN_CLIENT_ADDR, client);
-    address
+    headers.insert(SPIN_CLIENT_ADDR, header);
+    client
 }
 
 /// Makes the headers of a request that another node hands over fit to be seen by a component: of what only a host may say, a node may repeat whom it has
@@ -142,29 +182,40 @@ pub fn handed_over(headers: &mut HeaderMap) {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Through(pub Box<str>);
 
-/// Whose request this is, as [`clean`] has written it down; none where nothing of the kind is there.
-pub fn client(headers: &HeaderMap) -> Option<IpAddr> {
-    client_socket(headers).map(|client| client.ip())
+/// Whose request this is, as [`clean`] has written it down; none where nothing of the kind is there: then it comes from this process itself.
+pub fn client(headers: &HeaderMap) -> Option<Client> {
+    headers.contains_key(SPIN_CLIENT_ADDR).then(|| client_socket(headers).map_or(Client::Unknown, |address| Client::Known(address.ip())))
 }
 
 fn client_socket(headers: &HeaderMap) -> Option<SocketAddr> {
     headers.get(SPIN_CLIENT_ADDR)?.to_str().ok()?.parse().ok()
 }
 
-/// The bearer token (RFC 6750), if there is one.
-pub fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start())
+/// Says of a request from another node that does not say whose it is that nobody can tell.
+pub fn say_whose(headers: &mut HeaderMap) {
+    headers.entry(SPIN_CLIENT_ADDR).or_insert(UNKNOWN);
+}
+
+/// The bearer token (RFC 6750), if there is one; read as components read it.
+///
+/// # Errors
+/// Where the header is there and is none.
+pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, NoBearer> {
+    read_model::bearer(headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes))
 }
 
 /// The last address in `X-Forwarded-For` that is not one of the trusted proxies: each proxy adds its peer at the end, so that whatever the
-/// client wrote stands before. Its port is not known: 0.
-fn nearest_stranger(headers: &HeaderMap, trusted: &[IpAddr]) -> Option<(HeaderValue, IpAddr)> {
-    let lines: Vec<&str> = headers.get_all(X_FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).collect();
-    for text in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
-        let address = text.trim().parse::<IpAddr>().ok()?.to_canonical();
-        if !trusted.contains(&address) {
-            return HeaderValue::try_from(SocketAddr::new(address, 0).to_string()).ok().map(|header| (header, address));
+/// client wrote stands before. None where all are, or none is there.
+fn nearest_stranger(headers: &HeaderMap, trusted: &Networks) -> Option<Client> {
+    for line in headers.get_all(X_FORWARDED_FOR).iter().rev() {
+        let Ok(line) = line.to_str() else { return Some(Client::Unknown) };
+        for text in line.rsplit(',').map(str::trim).filter(|text| !text.is_empty()) {
+            // Some proxies add the port.
+            let address = text.parse().or_else(|_| text.parse().map(|socket: SocketAddr| socket.ip()));
+            let Ok(address) = address.map(|address: IpAddr| address.to_canonical()) else { return Some(Client::Unknown) };
+            if !trusted.contain(address) {
+                return Some(Client::Known(address));
+            }
         }
     }
     None
@@ -205,8 +256,8 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
 /// Anything else is no page: were a browser to show it as one, it could do nothing.
 const DATA_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
-/// Finishes an answer's headers.
-pub(crate) fn finish(headers: &mut HeaderMap, request_id: HeaderValue) {
+/// Finishes an answer's headers. `secure`: it leaves over TLS.
+pub(crate) fn finish(headers: &mut HeaderMap, request_id: HeaderValue, secure: bool) {
     let (mut hops, mut policy, mut referrer, mut page) = (false, false, false, false);
     for (name, value) in &*headers {
         match name.as_str() {
@@ -240,12 +291,22 @@ pub(crate) fn finish(headers: &mut HeaderMap, request_id: HeaderValue) {
     if !referrer {
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("strict-origin-when-cross-origin"));
     }
+    if secure {
+        headers.insert(STRICT_TRANSPORT_SECURITY, HSTS.clone());
+    }
     headers.insert(X_REQUEST_ID, request_id);
 }
+
+/// A browser that was here over TLS comes back so.
+static HSTS: LazyLock<HeaderValue> = LazyLock::new(|| {
+    HeaderValue::try_from(format!("max-age={HSTS_SECONDS}")).unwrap_or_else(|_| HeaderValue::from_static("max-age=0"))
+});
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connection::Patience;
+    use http::Request;
 
     fn headers(lines: &[(&str, &str)]) -> HeaderMap {
         lines.iter().map(|(name, value)| (HeaderName::try_from(*name).unwrap(), HeaderValue::try_from(*value).unwrap())).collect()
@@ -256,9 +317,11 @@ mod tests {
         for (name, value) in lines {
             map.append(HeaderName::try_from(*name).unwrap(), HeaderValue::try_from(*value).unwrap());
         }
-        let trusted: Vec<IpAddr> = trusted.iter().map(|text| text.parse().unwrap()).collect();
+        let trusted = Networks::parse(&trusted.join(",")).unwrap();
         let look = look(&map, 1);
-        clean(&mut map, &look, &Connection::new(([10, 0, 0, 9], 999).into()), &trusted);
+        let connection = Connection::new(([10, 0, 0, 9], 999).into(), false, Patience::default());
+        let asks = clean(&mut map, &look, &connection, &trusted);
+        assert_eq!(client(&map), Some(asks), "what is counted is what is passed on");
         map
     }
 
@@ -320,16 +383,51 @@ mod tests {
             (&["6.6.6.6, 1.2.3.4"], "1.2.3.4:0"),
             (&["6.6.6.6, 1.2.3.4, 10.0.0.8"], "1.2.3.4:0"),
             (&["6.6.6.6", "1.2.3.4,10.0.0.8"], "1.2.3.4:0"),
-            (&["nonsense"], "10.0.0.9:999"),
+            (&["nonsense"], "unknown"),
+            (&["6.6.6.6", "nonsense, 10.0.0.8"], "unknown"),
+            (&["10.0.0.8"], "10.0.0.9:999"),
+            (&["1.2.3.4:55"], "1.2.3.4:0"),
+            (&["[2001:db8::1]:55, "], "[2001:db8::1]:0"),
             (&["::ffff:1.2.3.4"], "1.2.3.4:0"),
             (&["2001:db8::1"], "[2001:db8::1]:0"),
         ] {
             let mut lines: Vec<_> = said.iter().map(|said| ("x-forwarded-for", *said)).collect();
             lines.push(("x-forwarded-proto", "https"));
-            let map = cleaned(&lines, &["10.0.0.9", "10.0.0.8"]);
+            let map = cleaned(&lines, &["10.0.0.8/31"]);
             assert_eq!(map[SPIN_CLIENT_ADDR], client, "{said:?}");
             assert!(!map.contains_key(X_FORWARDED_FOR));
             assert_eq!(map[X_FORWARDED_PROTO], "https");
+        }
+    }
+
+    #[test]
+    fn a_request_names_one_host() {
+        for (version, target, hosts, good) in [
+            (Version::HTTP_11, "/", &["a.example:80"][..], true),
+            (Version::HTTP_11, "/", &["[::1]:80"], true),
+            (Version::HTTP_11, "/", &[], false),
+            (Version::HTTP_11, "/", &["a.example", "a.example"], false),
+            (Version::HTTP_11, "/", &["a.example", "b.example"], false),
+            (Version::HTTP_11, "/", &[""], false),
+            (Version::HTTP_11, "/", &["a.example/b"], false),
+            (Version::HTTP_11, "/", &["me@a.example"], false),
+            (Version::HTTP_11, "http://a.example/", &[], false),
+            (Version::HTTP_11, "http://a.example/", &["a.example"], true),
+            (Version::HTTP_11, "http://a.example/", &["b.example"], false),
+            (Version::HTTP_10, "/", &[], true),
+            (Version::HTTP_10, "/", &["a.example", "b.example"], false),
+            (Version::HTTP_2, "http://a.example/", &[], true),
+            (Version::HTTP_2, "http://a.example/", &["a.example"], true),
+            (Version::HTTP_2, "http://a.example/", &["b.example"], false),
+            (Version::HTTP_2, "/", &["a.example"], true),
+            (Version::HTTP_2, "/", &[], false),
+        ] {
+            let mut request = Request::builder().version(version).uri(target);
+            for host in hosts {
+                request = request.header(HOST, *host);
+            }
+            let (parts, ()) = request.body(()).unwrap().into_parts();
+            assert_eq!(names_one_host(&parts), good, "{version:?} {target} {hosts:?}");
         }
     }
 
@@ -363,7 +461,8 @@ mod tests {
             ("connection", "close"),
             ("x-powered-by", "y"),
         ]);
-        finish(&mut map, HeaderValue::from_static("id"));
+        finish(&mut map, HeaderValue::from_static("id"), true);
+        assert!(map[STRICT_TRANSPORT_SECURITY].to_str().unwrap().starts_with("max-age=31536000"));
         assert_eq!(map[X_CONTENT_TYPE_OPTIONS], "nosniff");
         assert_eq!(map[X_REQUEST_ID], "id");
         let policy = map[CONTENT_SECURITY_POLICY].to_str().unwrap();
@@ -372,7 +471,8 @@ mod tests {
             assert!(!map.contains_key(gone), "{gone}");
         }
         let mut map = headers(&[("content-type", "application/json"), ("content-security-policy", "sandbox")]);
-        finish(&mut map, HeaderValue::from_static("id"));
+        finish(&mut map, HeaderValue::from_static("id"), false);
         assert_eq!(map[CONTENT_SECURITY_POLICY], "sandbox");
+        assert!(!map.contains_key(STRICT_TRANSPORT_SECURITY));
     }
 }

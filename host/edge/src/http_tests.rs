@@ -22,7 +22,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::rates::{Quota, Rates};
 use crate::testing::{availability, event};
-use crate::{Body, Components, Cors, Edge, Homes, Options, Problem, Region, Replica, Traffic, limits};
+use crate::{
+    Body, Certificate, Clients, Components, Cors, Edge, Homes, Identity, Networks, Options, Patience, Problem, Region, Replica,
+    Traffic, limits,
+};
 
 const MANIFEST: &str = r#"
 spin_manifest_version = 2
@@ -39,6 +42,7 @@ source = "echo.wasm"
 [component.echo.tool.marquee]
 region = ["POST /echo/region", "GET /echo/region"]
 tick = "/echo/due"
+token = ["POST /echo/private"]
 [component.fail]
 source = "fail.wasm"
 "#;
@@ -48,6 +52,8 @@ struct Fake {
     routes: Routes,
     gate: Semaphore,
     waiting: Semaphore,
+    /// What "/echo/scarce" and "/echo/big" need one of, and the latter keeps until all of its answer has been taken.
+    scarce: Arc<Semaphore>,
 }
 
 async fn echo(request: Request<RequestBody>, place: &str) -> Result<Response<Body>, Failure> {
@@ -85,11 +91,18 @@ impl Components for Fake {
             self.gate.acquire().await.unwrap().forget();
         }
         match (component, path.as_str()) {
-            // As a component that has read enough to know.
-            ("echo", "/echo/refuse") => {
-                let first = request.into_body().frame().await;
-                assert!(first.is_some_and(|frame| frame.is_ok()));
-                Ok(status(413))
+            ("echo", "/echo/scarce") => {
+                let _permit = self.scarce.try_acquire().map_err(|_| Failure::Overloaded)?;
+                echo(request, "edge").await
+            }
+            ("echo", "/echo/big") => {
+                let permit = Arc::clone(&self.scarce).acquire_owned().await.unwrap();
+                let pieces = (0..16).map(|_| Ok::<_, std::convert::Infallible>(Frame::data(Bytes::from(vec![b'x'; 32 * 1024]))));
+                let held = StreamBody::new(futures::stream::iter(pieces)).map_frame(move |frame| {
+                    let _ = &permit;
+                    frame
+                });
+                Ok(Response::new(Body::taken(held).await.unwrap()))
             }
             ("echo", _) => echo(request, "edge").await,
             (_, "/fail/trap") => Err(Failure::Trapped("panic".into())),
@@ -129,34 +142,70 @@ struct Scene {
     serving: tokio::task::JoinHandle<()>,
 }
 
-async fn scene_with(replica: Option<Replica>, origins: &str, proxies: &[&str]) -> Scene {
-    scene_of(replica, origins, proxies, Rates::default()).await
+/// What differs from scene to scene.
+struct Set {
+    replica: Option<Replica>,
+    identity: Option<Identity>,
+    origins: &'static str,
+    clients: Clients,
+    rates: Rates,
+    patience: Patience,
+    certificate: Option<Certificate>,
 }
 
-async fn scene_of(replica: Option<Replica>, origins: &str, proxies: &[&str], rates: Rates) -> Scene {
-    let manifest = Manifest::parse(MANIFEST, Path::new("/app/spin.toml"), &VariableSources::new()).unwrap();
-    let fake = Arc::new(Fake { routes: manifest.routes, gate: Semaphore::new(0), waiting: Semaphore::new(0) });
-    let metrics = Arc::new(Metrics::new().unwrap());
-    let edge = Edge::new(Options {
-        traffic: Arc::new(Current(Arc::clone(&fake))),
-        homes: Some(Homes::one("eu", Arc::new(FakeRegion::default()))),
-        replica,
-        identity: None,
-        rates,
-        metrics: Arc::clone(&metrics),
-        cors: Cors::parse(origins).unwrap(),
-        trusted_proxies: proxies.iter().map(|proxy| proxy.parse().unwrap()).collect(),
-        drain: Duration::from_secs(20),
-    });
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let stop = CancellationToken::new();
-    let serving = tokio::spawn(edge.serve(listener, stop.clone()));
-    Scene { fake, address, metrics, stop, serving }
+impl Default for Set {
+    fn default() -> Self {
+        Self {
+            replica: None,
+            identity: Some(Identity::default()),
+            origins: "",
+            clients: Clients::default(),
+            rates: Rates::default(),
+            patience: Patience::default(),
+            certificate: None,
+        }
+    }
+}
+
+impl Set {
+    /// Everybody is counted, this machine as well.
+    fn attacked() -> Self {
+        Self { clients: Clients { uncounted: Networks::default(), ..Clients::default() }, ..Self::default() }
+    }
+
+    async fn scene(self) -> Scene {
+        let manifest = Manifest::parse(MANIFEST, Path::new("/app/spin.toml"), &VariableSources::new()).unwrap();
+        let scarce = Arc::new(Semaphore::new(1));
+        let fake = Arc::new(Fake { routes: manifest.routes, gate: Semaphore::new(0), waiting: Semaphore::new(0), scarce });
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let Self { replica, identity, origins, clients, rates, patience, certificate } = self;
+        let edge = Edge::new(Options {
+            traffic: Arc::new(Current(Arc::clone(&fake))),
+            homes: Some(Homes::one("eu", Arc::new(FakeRegion::default()))),
+            replica,
+            identity,
+            rates,
+            metrics: Arc::clone(&metrics),
+            cors: Cors::parse(origins).unwrap(),
+            clients,
+            certificate,
+            patience,
+            drain: Duration::from_secs(20),
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let serving = tokio::spawn(edge.serve(listener, stop.clone()));
+        Scene { fake, address, metrics, stop, serving }
+    }
+}
+
+fn trusting(proxies: &str) -> Clients {
+    Clients { trusted_proxies: Networks::parse(proxies).unwrap(), ..Clients::default() }
 }
 
 async fn scene() -> Scene {
-    scene_with(None, "", &[]).await
+    Set::default().scene().await
 }
 
 struct Answer {
@@ -193,13 +242,24 @@ impl Scene {
         self.send(request(method, path, headers, body)).await
     }
 
+    /// Requests that are being worked on.
+    fn unfinished(&self) -> usize {
+        let text = String::from_utf8(self.metrics.render().unwrap()).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("http_server_active_requests{role=\"edge\"} "));
+        line.map_or(0, |count| count.parse().unwrap())
+    }
+
     async fn get(&self, path: &str) -> Answer {
         self.ask("GET", path, &[], "").await
     }
 }
 
 fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Request<TestBody> {
-    let mut request = Request::builder().method(method).uri(path).header("host", "test.example");
+    let mut request = Request::builder().method(method).uri(path);
+    // Of HTTP/2 the target names it.
+    if path.starts_with('/') {
+        request = request.header("host", "test.example");
+    }
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
@@ -282,13 +342,13 @@ async fn who_is_still_writing_sees_the_refusal() {
     let scene = scene().await;
     let mut stream = TcpStream::connect(scene.address).await.unwrap();
     let half = vec![b'x'; 512 * 1024];
-    let head = format!("POST /echo/refuse HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n", 2 * half.len());
+    let head = format!("POST /echo/private HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n", 2 * half.len());
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.write_all(&half).await.unwrap();
     // The refusal is there, and the second half has not been sent: it can be, and the connection is as good as before.
     let mut heard = [0; 12];
     stream.read_exact(&mut heard).await.unwrap();
-    assert_eq!(&heard, b"HTTP/1.1 413");
+    assert_eq!(&heard, b"HTTP/1.1 401");
     stream.write_all(&half).await.unwrap();
     stream.write_all(b"GET /echo/again HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
     let mut rest = String::new();
@@ -313,7 +373,7 @@ async fn head_is_get_without_its_body() {
 async fn the_region_gets_its_routes_and_readers_who_have_seen_more() {
     let replica = Replica::new(["eu"]);
     replica.replace("eu", 5, vec![event("eu_1", 2), availability("eu_1", 7, 5)]);
-    let scene = scene_with(Some(replica), "", &[]).await;
+    let scene = Set { replica: Some(replica), ..Set::default() }.scene().await;
     let seen = |version| {
         let mut seen = Seen::default();
         seen.note(SeenKind::Inventory, "eu_1", version);
@@ -344,8 +404,9 @@ async fn the_region_gets_its_routes_and_readers_who_have_seen_more() {
 #[tokio::test]
 async fn only_a_trusted_proxy_says_who_asks() {
     let said = [("x-forwarded-for", "1.2.3.4"), ("x-forwarded-proto", "https"), ("spin-client-addr", "6.6.6.6:1")];
-    for (proxies, client, proto) in [(&[][..], "127.0.0.1:", None), (&["127.0.0.1"], "1.2.3.4:0", Some("https"))] {
-        let seen = scene_with(None, "", proxies).await.ask("GET", "/echo/a", &said, "").await.json();
+    for (proxies, client, proto) in [("", "127.0.0.1:", None), ("127.0.0.0/8", "1.2.3.4:0", Some("https"))] {
+        let scene = Set { clients: trusting(proxies), ..Set::default() }.scene().await;
+        let seen = scene.ask("GET", "/echo/a", &said, "").await.json();
         assert!(seen["headers"]["spin-client-addr"].as_str().unwrap().starts_with(client), "{seen}");
         assert_eq!(seen["headers"].get("x-forwarded-proto").and_then(Value::as_str), proto);
         assert!(seen["headers"].get("x-forwarded-for").is_none());
@@ -355,7 +416,7 @@ async fn only_a_trusted_proxy_says_who_asks() {
 #[tokio::test]
 async fn who_asks_too_often_is_told_when_to_come_back() {
     let rates = Rates { address: Quota { per_minute: 2, burst: 2 }, ..Rates::default() };
-    let scene = scene_of(None, "", &["127.0.0.1"], rates).await;
+    let scene = Set { clients: trusting("127.0.0.1"), rates, ..Set::default() }.scene().await;
     let ask = async |client: &str| scene.ask("POST", "/echo/a", &[("x-forwarded-for", client)], "hi").await;
     for client in ["192.0.2.1", "192.0.2.1", "192.0.2.2"] {
         assert_eq!(ask(client).await.status, 200);
@@ -365,17 +426,21 @@ async fn who_asks_too_often_is_told_when_to_come_back() {
     let wait: u64 = refused.headers[header::RETRY_AFTER].to_str().unwrap().parse().unwrap();
     assert!((1..=30).contains(&wait), "{wait}");
     assert_eq!(ask("192.0.2.2").await.status, 200, "nobody pays for another");
+    // Those whose address nobody can tell share what one has.
+    for (nonsense, status) in [("nobody", 200), ("192.0.2", 200), ("1.2.3.4.5", 429)] {
+        assert_eq!(ask(nonsense).await.status, status, "{nonsense}");
+    }
     // What comes from this machine is not counted.
     for _ in 0..10 {
         assert_eq!(scene.get("/echo/a").await.status, 200);
     }
     let text = String::from_utf8(scene.metrics.render().unwrap()).unwrap();
-    assert!(text.contains("marquee_rate_limited_total{by=\"address\",role=\"edge\"} 1"), "{text}");
+    assert!(text.contains("marquee_rate_limited_total{by=\"address\",role=\"edge\"} 2"), "{text}");
 }
 
 #[tokio::test]
 async fn other_origins_read_what_is_public() {
-    let scene = scene_with(None, "https://shop.example", &[]).await;
+    let scene = Set { origins: "https://shop.example", ..Set::default() }.scene().await;
     let origin =
         |answer: &Answer| answer.headers.get("access-control-allow-origin").map(|value| value.to_str().unwrap().to_owned());
     let (any, shop) = (("origin", "https://any.example"), ("origin", "https://shop.example"));
@@ -420,4 +485,243 @@ async fn who_stops_finishes_what_it_has() {
     fake.gate.add_permits(1);
     assert_eq!(answer(asked.await.unwrap().unwrap()).await.status, 200);
     tokio::time::timeout(Duration::from_secs(10), serving).await.unwrap().unwrap();
+}
+
+/// A connection from another address of this machine.
+async fn from(last: u8, scene: &Scene) -> TcpStream {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, last], 0).into()).unwrap();
+    socket.connect(scene.address).await.unwrap()
+}
+
+/// Asks from such an address.
+async fn ask_from(last: u8, scene: &Scene, path: &str) -> Answer {
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(from(last, scene).await)).await.unwrap();
+    tokio::spawn(connection);
+    answer(sender.send_request(request("GET", path, &[], "")).await.unwrap()).await
+}
+
+/// What a raw request is answered: the head's beginning.
+async fn begins(stream: &mut TcpStream) -> String {
+    let mut heard = [0; 12];
+    stream.read_exact(&mut heard).await.unwrap();
+    String::from_utf8_lossy(&heard).into_owned()
+}
+
+#[tokio::test]
+async fn a_request_that_names_two_hosts_or_none_is_refused() {
+    let scene = scene().await;
+    for (head, status) in [
+        ("GET /echo/a HTTP/1.1\r\nhost: a\r\n\r\n", "200"),
+        ("GET /echo/a HTTP/1.1\r\nhost: a\r\nhost: a\r\n\r\n", "400"),
+        ("GET /echo/a HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n", "400"),
+        ("GET /echo/a HTTP/1.1\r\n\r\n", "400"),
+        ("GET http://a/echo/a HTTP/1.1\r\nhost: b\r\n\r\n", "400"),
+        ("GET /echo/a HTTP/1.0\r\n\r\n", "200"),
+    ] {
+        let mut stream = TcpStream::connect(scene.address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        assert_eq!(begins(&mut stream).await.split(' ').nth(1), Some(status), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn who_has_no_token_is_refused_before_the_body_comes() {
+    let scene = scene().await;
+    for line in [
+        "",
+        "authorization: Bearer\r\n",
+        "authorization: Bearer nonsense\r\n",
+        "authorization: Bearer a\r\nauthorization: Bearer b\r\n",
+    ] {
+        let mut stream = TcpStream::connect(scene.address).await.unwrap();
+        let head = format!("POST /echo/private HTTP/1.1\r\nhost: a\r\n{line}content-length: 1000\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        assert_eq!(begins(&mut stream).await, "HTTP/1.1 401", "{line}");
+    }
+    let refused = scene.ask("POST", "/echo/private", &[], "").await;
+    assert_eq!(refused.problem(), (401, "/problems/unauthenticated".to_owned()));
+    assert_eq!(refused.headers[header::WWW_AUTHENTICATE], "Bearer");
+}
+
+#[tokio::test]
+async fn bodies_that_never_come_stop_nobody_else() {
+    let scene = Set::attacked().scene().await;
+    let mut attackers = Vec::new();
+    for _ in 0..64 {
+        let mut stream = from(66, &scene).await;
+        stream.write_all(b"POST /echo/scarce HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\n\r\n{").await.unwrap();
+        attackers.push(stream);
+    }
+    // All of them are being read.
+    while scene.unfinished() < 64 {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..8 {
+        assert_eq!(ask_from(1, &scene, "/echo/scarce").await.status, 200);
+    }
+    drop(attackers);
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_told_so() {
+    let patience = Patience { body_grace: Duration::from_millis(50), ..Patience::default() };
+    let scene = Set { patience, ..Set::default() }.scene().await;
+    let mut stream = TcpStream::connect(scene.address).await.unwrap();
+    stream.write_all(b"POST /echo/a HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\n\r\n{").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("/problems/request-timeout"), "{answer}");
+}
+
+/// A client of HTTP/2 that takes nothing of what it is answered.
+async fn takes_nothing(stream: TcpStream) -> (hyper::client::conn::http2::SendRequest<TestBody>, tokio::task::JoinHandle<()>) {
+    let mut builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+    let (sender, connection) = builder.initial_stream_window_size(0).handshake(TokioIo::new(stream)).await.unwrap();
+    (sender, tokio::spawn(async move { _ = connection.await }))
+}
+
+#[tokio::test]
+async fn answers_that_nobody_takes_stop_nobody_else() {
+    let scene = Set::attacked().scene().await;
+    let path = format!("http://{}/echo/big", scene.address);
+    let mut unread = Vec::new();
+    let (mut sender, _connection) = takes_nothing(from(66, &scene).await).await;
+    for _ in 0..64 {
+        let response = sender.send_request(request("GET", &path, &[], "")).await.unwrap();
+        assert_eq!(response.status(), 200);
+        unread.push(response);
+    }
+    for _ in 0..8 {
+        assert_eq!(ask_from(1, &scene, "/echo/big").await.body.len(), 512 * 1024);
+    }
+    drop(unread);
+}
+
+#[tokio::test]
+async fn who_does_not_take_an_answer_is_cut_off() {
+    let patience = Patience { send_grace: Duration::from_millis(50), look: Duration::from_millis(20), ..Patience::default() };
+    let scene = Set { patience, ..Set::default() }.scene().await;
+    let (mut sender, connection) = takes_nothing(TcpStream::connect(scene.address).await.unwrap()).await;
+    let path = format!("http://{}/echo/a", scene.address);
+    let unread = sender.send_request(request("GET", &path, &[], "")).await.unwrap();
+    connection.await.unwrap();
+    assert!(unread.into_body().collect().await.is_err());
+}
+
+#[tokio::test]
+async fn idle_connections_of_one_address_keep_nobody_out() {
+    let scene = Set::attacked().scene().await;
+    let mut idle = Vec::new();
+    for _ in 0..limits::CONNECTIONS_EACH {
+        idle.push(from(66, &scene).await);
+    }
+    // Those that are open are served, those that are too many are closed, and others do not notice.
+    let mut last = idle.pop().unwrap();
+    last.write_all(b"GET /echo/a HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    assert_eq!(begins(&mut last).await, "HTTP/1.1 200");
+    for _ in 0..8 {
+        let mut refused = from(66, &scene).await;
+        assert!(!matches!(refused.read(&mut [0; 1]).await, Ok(1..)));
+        assert_eq!(ask_from(1, &scene, "/echo/a").await.status, 200);
+    }
+    drop(idle);
+    let text = String::from_utf8(scene.metrics.render().unwrap()).unwrap();
+    assert!(text.contains("marquee_rate_limited_total{by=\"connections\",role=\"edge\"} 8"), "{text}");
+}
+
+#[tokio::test]
+async fn one_address_has_so_many_requests_unfinished() {
+    let scene = Set::attacked().scene().await;
+    let path = format!("http://{}/echo/wait", scene.address);
+    let (mut senders, mut asked) = (Vec::new(), Vec::new());
+    for _ in 0..limits::REQUESTS_EACH.div_ceil(limits::STREAMS) {
+        let stream = from(66, &scene).await;
+        let (sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        senders.push(sender);
+    }
+    for n in 0..limits::REQUESTS_EACH {
+        let sender = &mut senders[(n / limits::STREAMS) as usize];
+        sender.ready().await.unwrap();
+        asked.push(tokio::spawn(sender.send_request(request("GET", &path, &[], ""))));
+    }
+    scene.fake.waiting.acquire_many(limits::REQUESTS_EACH).await.unwrap().forget();
+    let refused = ask_from(66, &scene, "/echo/a").await;
+    assert_eq!(refused.problem(), (429, "/problems/rate-limited".to_owned()));
+    assert_eq!(ask_from(1, &scene, "/echo/a").await.status, 200);
+    scene.fake.gate.add_permits(limits::REQUESTS_EACH as usize);
+    for asked in asked {
+        assert_eq!(answer(asked.await.unwrap().unwrap()).await.status, 200);
+    }
+    assert_eq!(ask_from(66, &scene, "/echo/a").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_proxy_that_forwards_connections_says_whose_they_are() {
+    let clients =
+        Clients { trusted_proxies: Networks::parse("127.0.0.64/26").unwrap(), proxy_protocol: true, ..Clients::default() };
+    let rates = Rates { address: Quota { per_minute: 1, burst: 2 }, ..Rates::default() };
+    let scene = Set { clients, rates, ..Set::default() }.scene().await;
+    let ask = async |last: u8, begin: &str| {
+        let mut stream = from(last, &scene).await;
+        let head = format!("{begin}GET /echo/a HTTP/1.1\r\nhost: a\r\nx-forwarded-for: 6.6.6.6\r\nconnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut text = String::new();
+        _ = stream.read_to_string(&mut text).await;
+        text
+    };
+    let client = "PROXY TCP4 203.0.113.7 127.0.0.1 5678 80\r\n";
+    for _ in 0..2 {
+        let seen = ask(66, client).await;
+        assert!(seen.contains("\"spin-client-addr\":\"203.0.113.7:5678\""), "{seen}");
+    }
+    assert!(ask(66, client).await.starts_with("HTTP/1.1 429"), "counted by the client");
+    assert!(ask(66, "PROXY TCP4 203.0.113.8 127.0.0.1 5678 80\r\n").await.starts_with("HTTP/1.1 200"));
+    // A trusted proxy that says nothing is not served, and nobody else is believed.
+    assert_eq!(ask(66, "").await, "");
+    assert!(ask(1, "").await.contains("\"spin-client-addr\":\"127.0.0.1:"));
+    assert!(ask(1, client).await.starts_with("HTTP/1.1 400"));
+}
+
+#[tokio::test]
+async fn a_listener_with_a_certificate_speaks_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    let ([chain, key], certificate) = crate::certificate::tests::written(folder.path());
+    let scene = Set { certificate: Some(Certificate::load(&chain, &key).unwrap()), ..Set::default() }.scene().await;
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    for (offered, spoken) in [(&b"h2"[..], Some(&b"h2"[..])), (b"http/1.1", Some(b"http/1.1")), (b"", None)] {
+        let mut config = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(rustls::ALL_VERSIONS)
+            .unwrap()
+            .with_root_certificates(roots.clone())
+            .with_no_client_auth();
+        config.alpn_protocols = (!offered.is_empty()).then(|| offered.to_vec()).into_iter().collect();
+        let stream = TcpStream::connect(scene.address).await.unwrap();
+        let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+        let stream = connector.connect("edge.example".try_into().unwrap(), stream).await.unwrap();
+        assert_eq!(stream.get_ref().1.alpn_protocol(), spoken);
+        let asked = if offered == b"h2" {
+            let (mut sender, connection) =
+                hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+            tokio::spawn(connection);
+            sender.send_request(request("GET", "https://edge.example/echo/a", &[], "")).await.unwrap()
+        } else {
+            let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+            tokio::spawn(connection);
+            sender.send_request(request("GET", "/echo/a", &[], "")).await.unwrap()
+        };
+        let answer = answer(asked).await;
+        assert_eq!(answer.json()["headers"]["x-forwarded-proto"], "https");
+        assert!(answer.headers[header::STRICT_TRANSPORT_SECURITY].to_str().unwrap().starts_with("max-age="));
+    }
+    // In the clear nobody gets anything there.
+    let mut plain = TcpStream::connect(scene.address).await.unwrap();
+    plain.write_all(b"GET /echo/a HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    let mut heard = Vec::new();
+    _ = plain.read_to_end(&mut heard).await;
+    assert!(!heard.starts_with(b"HTTP"));
 }

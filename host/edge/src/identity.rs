@@ -121,7 +121,12 @@ impl Identity {
     /// Whose token it is, if it is good.
     #[must_use]
     pub fn user(&self, token: &str) -> Option<String> {
-        self.check(token, clock::now()).ok().map(|claims| claims.subject)
+        self.claims(token).ok().map(|claims| claims.subject)
+    }
+
+    /// What a token says now.
+    pub(crate) fn claims(&self, token: &str) -> Result<Claims, Refusal> {
+        self.check(token, clock::now())
     }
 
     /// What a token says at `now`, microseconds. Whether it has ended or was revoked is looked at every time; its signature once.

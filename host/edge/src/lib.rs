@@ -8,11 +8,13 @@
 //! - No database and no secret: what is here comes from the feed, and the feed is public.
 //! - A request is answered by the version of the application that it began with.
 //! - A component never sees what concerns one hop only, nor what a client says about itself that only a host may say.
+//! - Nothing scarce (an instance, a permit, a place in a queue) is held while a client is waited for.
 //! - What this node knows of an event never goes backwards.
 
 mod accept;
 mod application;
 mod body;
+mod certificate;
 mod clock;
 mod connection;
 mod cors;
@@ -27,7 +29,10 @@ mod ledgers;
 pub mod limits;
 mod listener;
 mod lists;
+mod networks;
+mod places;
 mod problem;
+mod proxy;
 pub mod rates;
 mod recent;
 mod regions;
@@ -42,14 +47,17 @@ mod tokens;
 pub use accept::accept;
 pub use application::{Components, Region, Traffic, answer};
 pub use body::{Body, known, received};
+pub use certificate::{Certificate, Error as CertificateError};
 pub use clock::now;
+pub use connection::Patience;
 pub use cors::{Cors, Error as CorsError};
 pub use follower::Follower;
-pub use headers::{Through, bearer, client, handed_over};
+pub use headers::{Client, Through, bearer, client, handed_over, say_whose};
 pub use homes::Homes;
 pub use identity::Identity;
 pub use ledgers::Ledgers;
-pub use listener::{Edge, Options};
+pub use listener::{Clients, Edge, Options};
+pub use networks::{Networks, NotNetworks};
 pub use problem::Problem;
 pub use regions::Regions;
 pub use replica::Replica;

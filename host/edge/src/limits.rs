@@ -8,14 +8,36 @@ use crate::rates::Quota;
 // Listener -----------------------------------------------------------------------------------------------------------
 
 /// Connections open at once; more wait in the kernel's queue until one closes.
-pub const CONNECTIONS: usize = 8_192;
+pub const CONNECTIONS: u32 = 8_192;
+/// Connections of one network ([`crate::rates::Network`]): an office on one address, with several for each browser.
+pub const CONNECTIONS_EACH: u32 = 256;
+/// Requests that are not finished, over all connections: from the end of their head to the end of their answer.
+pub const REQUESTS: u32 = 16_384;
+/// Those of one network.
+pub const REQUESTS_EACH: u32 = 256;
+/// How many times as much as a client a site (a /48 of IPv6) may have, of everything that is counted by network.
+pub const SITE_SHARE: u32 = 8;
 /// How long a connection may take to its next request's end of head, from being accepted or from its last answer. A client that sends a
 /// head byte by byte is cut off by this, and so is one that has gone away.
 pub const IDLE: Duration = Duration::from_secs(30);
-/// How long one request may keep a connection busy, its answer's body included. A client that reads too slowly is cut off.
+/// The same while more than three quarters of [`CONNECTIONS`] are taken.
+pub const IDLE_CROWDED: Duration = Duration::from_secs(5);
+/// How long one request may keep a connection busy, its answer's body included.
 pub const BUSY: Duration = Duration::from_secs(120);
+/// How often a connection is looked at for these, and for answers that are not taken.
+pub const LOOK: Duration = Duration::from_secs(5);
+/// How long a TLS handshake or the PROXY protocol's header may take.
+pub const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How often the files of a certificate are looked at.
+pub const CERTIFICATE_LOOK: Duration = Duration::from_secs(2);
+/// Bytes of the PROXY protocol's second version that follow its head: addresses, and what else a proxy says.
+pub const PROXY_BYTES: usize = 2_048;
+/// How long a browser that was here over TLS asks for nothing else, in seconds: a year.
+pub const HSTS_SECONDS: u32 = 31_536_000;
 /// HTTP/2: requests of one connection at once.
-pub const STREAMS: u32 = 256;
+pub const STREAMS: u32 = 100;
+/// HTTP/2: bytes of one answer that are buffered for a client that takes none.
+pub const STREAM_SEND_BYTES: usize = 64 * 1024;
 /// HTTP/1: bytes of a connection's read buffer. Larger than [`HEADER_BYTES`], so that what is over that is told so.
 pub const READ_BUFFER_BYTES: usize = 64 * 1024;
 /// HTTP/1: headers that are parsed at all. Larger than [`HEADERS`], for the same reason.
@@ -33,13 +55,21 @@ pub const HEADER_BYTES: usize = 16 * 1024;
 pub const HEADERS: usize = 100;
 /// Bytes of a request's body: 413 beyond. Components set smaller limits themselves.
 pub const BODY_BYTES: u64 = 1024 * 1024;
-/// Bytes of a body that is too long which are read all the same, and for how long, before the refusal is sent: a client that is still
+/// How long a request's body may take to come, all of it.
+pub const BODY: Duration = Duration::from_secs(30);
+/// How long it may take whatever comes; from then on it must have come at [`BODY_RATE`].
+pub const BODY_GRACE: Duration = Duration::from_secs(5);
+/// Bytes a second.
+pub const BODY_RATE: u64 = 16 * 1024;
+/// Bytes of all bodies that are still coming.
+pub const BODIES_BYTES: usize = 256 * 1024 * 1024;
+/// Bytes of a body that nobody wants which are read all the same, and for how long, after the refusal is sent: a client that is still
 /// writing when the connection closes never sees it.
 pub const UNREAD_BYTES: u64 = 8 * BODY_BYTES;
 /// See [`UNREAD_BYTES`].
 pub const UNREAD: Duration = Duration::from_secs(2);
-/// How long a request may take until its answer begins: 504 beyond. Components have their own, shorter limits; this one bounds the rest,
-/// a region that does not answer or a body that does not come.
+/// How long a request may take from when all of it is there until its answer begins: 504 beyond. Components have their own, shorter limits; this one
+/// bounds the rest, a region that does not answer.
 pub const REQUEST: Duration = Duration::from_secs(30);
 /// Bytes of a request id taken from a client.
 pub const REQUEST_ID_BYTES: usize = 64;
@@ -50,6 +80,15 @@ pub const RETRY_AFTER_SECONDS: u32 = 1;
 pub const SETTLED_BYTES: usize = 32 * 1024;
 /// See [`SETTLED_BYTES`].
 pub const SETTLED: Duration = Duration::from_millis(2);
+/// Bytes of an answer that are taken from whoever makes it before its client takes them: one within this holds no instance and no permit at its
+/// client's pace.
+pub const ANSWER_BYTES: usize = 1024 * 1024;
+/// Bytes of all answers that wait so; while there are more, each has one piece in memory at a time.
+pub const ANSWERS_BYTES: usize = 512 * 1024 * 1024;
+/// How long a client may take none of an answer that is there; from then on it must have taken it at [`SEND_RATE`], or is cut off.
+pub const SEND_GRACE: Duration = Duration::from_secs(10);
+/// Bytes a second.
+pub const SEND_RATE: u64 = 8 * 1024;
 
 // Rates --------------------------------------------------------------------------------------------------------------
 
@@ -66,8 +105,12 @@ pub const EDGE_ATTEMPTS_RATE: Quota = Quota { per_minute: 1_200, burst: 1_200 };
 pub const PER_MINUTE: RangeInclusive<u32> = 1..=6_000_000;
 /// Requests at once that a setting may permit.
 pub const BURST: RangeInclusive<u32> = 1..=100_000;
-/// Addresses and users that are counted, in each of two generations; about 100 bytes each.
+/// Addresses, users, and addresses at what can be guessed that are counted, each by itself; about 100 bytes each.
 pub const COUNTED: usize = 131_072;
+/// Instants that newcomers share where those are taken.
+pub const COUNTED_TOGETHER: usize = 4_096;
+/// How often it is looked for arrivals that have passed, where there is no room.
+pub const COUNTED_SWEEP: Duration = Duration::from_millis(100);
 
 // Regions ------------------------------------------------------------------------------------------------------------
 
@@ -135,3 +178,5 @@ pub const INDEX_RETRY: Duration = Duration::from_secs(60);
 pub const RETRY_MS: u32 = 500;
 /// Tokens that were verified and are remembered, in each of two generations; about 300 bytes each.
 pub const TOKENS: usize = 32_768;
+/// Bytes of an access token.
+pub const TOKEN_BYTES: usize = read_model::MAX_TOKEN_BYTES;

@@ -1,27 +1,34 @@
-//! The public listener: HTTP/1.1 and HTTP/2 in the clear, until it is told to stop.
+//! The public listener: HTTP/1.1 and HTTP/2, in the clear or over TLS, until it is told to stop.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
-use telemetry::Metrics;
+use telemetry::{Metrics, Role};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::accept::accept;
 use crate::application::Traffic;
-use crate::connection::Connection;
+use crate::certificate::Certificate;
+use crate::connection::{Connection, Patience};
 use crate::cors::Cors;
+use crate::headers::Client;
 use crate::homes::Homes;
 use crate::identity::Identity;
 use crate::limits;
-use crate::rates::{Counters, Rates};
+use crate::networks::Networks;
+use crate::places::{Full, Place, Places};
+use crate::proxy;
+use crate::rates::{Counters, Rates, networks};
 use crate::replica::Replica;
 use crate::service::Service;
 
@@ -33,7 +40,7 @@ pub struct Options<T> {
     pub homes: Option<Homes>,
     /// What this node knows; with it, a client that has seen more is sent to its region.
     pub replica: Option<Replica>,
-    /// Who users are, to count their requests.
+    /// Who users are, to count their requests and to refuse who is nobody.
     pub identity: Option<Identity>,
     /// How often somebody may ask.
     pub rates: Rates,
@@ -41,15 +48,49 @@ pub struct Options<T> {
     pub metrics: Arc<Metrics>,
     /// Which origins may do more than read what is public.
     pub cors: Cors,
-    /// Proxies that say truly, in `X-Forwarded-For` and `-Proto`, who their client is. None by default: then nobody does.
-    pub trusted_proxies: Box<[IpAddr]>,
+    /// What is believed about who asks.
+    pub clients: Clients,
+    /// The certificate of a listener that speaks TLS; none: it speaks in the clear.
+    pub certificate: Option<Certificate>,
+    /// How long clients may take.
+    pub patience: Patience,
     /// How long requests in flight may take when the node stops.
     pub drain: Duration,
+}
+
+/// What is believed about who asks.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    /// Proxies that say truly, in `X-Forwarded-For` and `-Proto`, who their client is. None by default: then nobody does.
+    pub trusted_proxies: Networks,
+    /// Whether those begin each connection with the PROXY protocol.
+    pub proxy_protocol: bool,
+    /// Clients of which nothing is counted: neither how often they ask nor how much they have at once.
+    pub uncounted: Networks,
+}
+
+impl Default for Clients {
+    fn default() -> Self {
+        Self { trusted_proxies: Networks::default(), proxy_protocol: false, uncounted: Networks::loopback() }
+    }
 }
 
 /// An edge's listener.
 pub struct Edge<T> {
     service: Arc<Service<T>>,
+    certificate: Option<Certificate>,
+    patience: Patience,
+    drain: Duration,
+}
+
+/// What every connection needs.
+struct Listener<T> {
+    service: Arc<Service<T>>,
+    builder: Builder<TokioExecutor>,
+    tls: Option<TlsAcceptor>,
+    connections: Arc<Places>,
+    patience: Patience,
+    stop: CancellationToken,
     drain: Duration,
 }
 
@@ -57,21 +98,37 @@ impl<T: Traffic> Edge<T> {
     /// An edge of these parts.
     #[must_use]
     pub fn new(options: Options<T>) -> Self {
-        let Options { traffic, homes, replica, identity, rates, metrics, cors, trusted_proxies, drain } = options;
-        let counters = Counters::default();
-        let service = Service { traffic, homes, replica, identity, rates, counters, metrics, cors, trusted_proxies };
-        Self { service: Arc::new(service), drain }
+        let Options { traffic, homes, replica, identity, rates, metrics, cors, clients, certificate, patience, drain } = options;
+        let (counters, unfinished) = (Counters::default(), Places::new(limits::REQUESTS, limits::REQUESTS_EACH));
+        let service =
+            Service { traffic, homes, replica, identity, rates, counters, unfinished, metrics, cors, clients, patience };
+        Self { service: Arc::new(service), certificate, patience, drain }
     }
 
     /// Serves `listener` until `stop`; then takes no more connections, lets requests in flight finish, and returns.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
-        let connections = Arc::new(Semaphore::new(limits::CONNECTIONS));
+        let Self { service, certificate, patience, drain } = self;
+        let tls = certificate.as_ref().map(Certificate::acceptor);
         let tasks = TaskTracker::new();
-        let builder = Arc::new(builder());
-        while let Some((stream, peer, permit)) = accept(&listener, &connections, &stop).await {
-            let serving = connection(Arc::clone(&builder), Arc::clone(&self.service), stream, peer, stop.clone(), self.drain);
+        if let Some(certificate) = certificate {
+            tasks.spawn(certificate.follow(stop.clone()));
+        }
+        let room = Arc::new(Semaphore::new(limits::CONNECTIONS as usize));
+        let connections = Places::new(limits::CONNECTIONS, limits::CONNECTIONS_EACH);
+        let shared = Listener { service, builder: builder(), tls, connections, patience, stop: stop.clone(), drain };
+        let shared = Arc::new(shared);
+        while let Some((stream, peer, permit)) = accept(&listener, &room, &stop).await {
+            let shared = Arc::clone(&shared);
+            // A proxy's own connections are not its clients': those are counted once it has said whose they are.
+            let place = match shared.service.clients.trusted_proxies.contain(peer.ip()) {
+                true => None,
+                false => match shared.place(peer) {
+                    Some(place) => Some(place),
+                    None => continue,
+                },
+            };
             tasks.spawn(async move {
-                serving.await;
+                shared.connection(stream, peer, place).await;
                 drop(permit);
             });
         }
@@ -93,44 +150,84 @@ fn builder() -> Builder<TokioExecutor> {
     builder
         .http2()
         .max_concurrent_streams(limits::STREAMS)
+        .max_send_buf_size(limits::STREAM_SEND_BYTES)
         .max_header_list_size(u32::try_from(limits::READ_BUFFER_BYTES).unwrap_or(u32::MAX));
     builder
 }
 
-async fn connection<T: Traffic>(
-    builder: Arc<Builder<TokioExecutor>>,
-    service: Arc<Service<T>>,
-    stream: TcpStream,
-    peer: SocketAddr,
-    stop: CancellationToken,
-    drain: Duration,
-) {
-    // An answer goes out at once, in however many pieces it was written.
-    _ = stream.set_nodelay(true);
-    let state = Connection::new(peer);
-    let requests = {
-        let state = Arc::clone(&state);
-        service_fn(move |request| {
-            let (service, state) = (Arc::clone(&service), Arc::clone(&state));
-            async move { Ok::<_, Infallible>(service.serve(&state, request).await) }
-        })
-    };
-    let serving = builder.serve_connection(TokioIo::new(stream), requests);
-    tokio::pin!(serving);
-    let mut watch = tokio::time::interval(limits::IDLE / 4);
-    watch.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            biased;
-            done = serving.as_mut() => return log(done),
-            () = stop.cancelled() => break,
-            _ = watch.tick() => if state.overdue(Instant::now()) { return },
+impl<T: Traffic> Listener<T> {
+    /// A place for a connection of this client; none where it has as many as it may.
+    fn place(&self, client: SocketAddr) -> Option<Place> {
+        let networks = networks(Client::Known(client.ip()), &self.service.clients.uncounted);
+        match self.connections.take(networks) {
+            Ok(place) => Some(place),
+            Err(full) => {
+                if full == Full::ForOne {
+                    self.service.metrics.rate_limited(Role::Edge, "connections");
+                }
+                tracing::debug!(%client, ?full, "a connection was refused");
+                None
+            }
         }
     }
-    serving.as_mut().graceful_shutdown();
-    match tokio::time::timeout(drain, serving).await {
-        Ok(done) => log(done),
-        Err(_) => tracing::warn!(%peer, "a request did not finish in time and was cut off"),
+
+    async fn connection(&self, mut stream: TcpStream, peer: SocketAddr, place: Option<Place>) {
+        // An answer goes out at once, in however many pieces it was written.
+        _ = stream.set_nodelay(true);
+        let (mut client, mut place) = (peer, place);
+        let clients = &self.service.clients;
+        if clients.proxy_protocol && clients.trusted_proxies.contain(peer.ip()) {
+            let said = match tokio::time::timeout(limits::HANDSHAKE, proxy::read(&mut stream)).await {
+                Ok(Ok(said)) => said,
+                Ok(Err(error)) => return tracing::debug!(%peer, %error, "a proxy did not say whose a connection is"),
+                Err(_) => return,
+            };
+            if let Some(said) = said {
+                client = said;
+                place = self.place(client);
+                if place.is_none() {
+                    return;
+                }
+            }
+        }
+        match &self.tls {
+            None => self.serve(stream, client, false).await,
+            Some(tls) => match tokio::time::timeout(limits::HANDSHAKE, tls.accept(stream)).await {
+                Ok(Ok(stream)) => self.serve(stream, client, true).await,
+                Ok(Err(error)) => tracing::debug!(%client, %error, "TLS could not begin"),
+                Err(_) => {}
+            },
+        }
+        drop(place);
+    }
+
+    async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, client: SocketAddr, secure: bool) {
+        let state = Connection::new(client, secure, self.patience);
+        let requests = {
+            let state = Arc::clone(&state);
+            let service = Arc::clone(&self.service);
+            service_fn(move |request| {
+                let (service, state) = (Arc::clone(&service), Arc::clone(&state));
+                async move { Ok::<_, Infallible>(service.serve(&state, request).await) }
+            })
+        };
+        let serving = self.builder.serve_connection(TokioIo::new(stream), requests);
+        tokio::pin!(serving);
+        let mut watch = tokio::time::interval(self.patience.look);
+        watch.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                done = serving.as_mut() => return log(done),
+                () = self.stop.cancelled() => break,
+                _ = watch.tick() => if state.overdue(Instant::now(), self.connections.crowded()) { return },
+            }
+        }
+        serving.as_mut().graceful_shutdown();
+        match tokio::time::timeout(self.drain, serving).await {
+            Ok(done) => log(done),
+            Err(_) => tracing::warn!(%client, "a request did not finish in time and was cut off"),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 
 use crate::body::Body;
@@ -11,10 +11,18 @@ use crate::body::Body;
 /// A problem that the host finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {
+    /// 400: it names no host, or several.
+    NotOneHost,
+    /// 401: what is asked for needs an access token, and there is no valid one; what is wrong with it.
+    Unauthenticated(&'static str),
+    /// 401: the session of its token has ended.
+    TokenRevoked,
     /// 404: no route leads anywhere.
     NotFound,
     /// 405: a method that nothing here answers (CONNECT, TRACE).
     MethodNotAllowed,
+    /// 408: its body did not come, or too slowly: see [`crate::limits::BODY_RATE`].
+    TooSlow,
     /// 413: see [`crate::limits::BODY_BYTES`].
     TooLarge,
     /// 431: see [`crate::limits::HEADER_BYTES`].
@@ -40,8 +48,11 @@ impl Problem {
     #[must_use]
     pub const fn status(self) -> StatusCode {
         match self {
+            Self::NotOneHost => StatusCode::BAD_REQUEST,
+            Self::Unauthenticated(_) | Self::TokenRevoked => StatusCode::UNAUTHORIZED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
@@ -61,8 +72,14 @@ impl Problem {
     /// Slug, title and detail: slug and title as the page of this type has them.
     const fn text(self) -> (&'static str, &'static str, &'static str) {
         match self {
+            Self::NotOneHost => ("invalid-request", "Invalid request", "The request must name one host, once."),
+            Self::Unauthenticated(detail) => ("unauthenticated", "Not authenticated", detail),
+            Self::TokenRevoked => ("token-revoked", "Token revoked", "The session of this token has ended."),
             Self::NotFound => ("not-found", "Not found", "Nothing answers this address."),
             Self::MethodNotAllowed => ("method-not-allowed", "Method not allowed", "This method is not answered here."),
+            Self::TooSlow => {
+                ("request-timeout", "Request too slow", "Certainly not done: the body did not come, or came too slowly.")
+            }
             Self::TooLarge => ("too-large", "Request too large", "The body may have at most 1048576 bytes."),
             Self::HeadersTooLarge => (
                 "headers-too-large",
@@ -115,6 +132,9 @@ impl Problem {
             Self::MethodNotAllowed => {
                 headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
             }
+            Self::Unauthenticated(_) | Self::TokenRevoked => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
             Self::Unavailable(seconds) | Self::RateLimited(seconds) => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
             }
@@ -133,8 +153,12 @@ mod tests {
     #[tokio::test]
     async fn every_problem_is_a_document_with_its_status() {
         for problem in [
+            Problem::NotOneHost,
+            Problem::Unauthenticated("A bearer token is required."),
+            Problem::TokenRevoked,
             Problem::NotFound,
             Problem::MethodNotAllowed,
+            Problem::TooSlow,
             Problem::TooLarge,
             Problem::HeadersTooLarge,
             Problem::RateLimited(1),

@@ -2,17 +2,21 @@
 //!
 //! Of whoever is counted one instant is kept, the theoretical arrival time: when as many requests as were let through would have come, had they come
 //! at the permitted rate. A request moves it on by one interval, and is refused where that puts it further ahead of now than a burst may be. So
-//! nothing has to be counted down, and what is forgotten is what has not asked for a while.
+//! nothing has to be counted down, and an instant that has passed says nothing: only such are ever forgotten. Where the table is full of others,
+//! newcomers share what is left, so that nobody is forgiven because many have come.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
+use crate::headers::Client;
 use crate::limits;
-use crate::recent::Recent;
+use crate::networks::Networks;
 
 /// A rate, and how far above it somebody may be for a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -52,12 +56,12 @@ impl Default for Rates {
 /// Who or what is counted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Counted {
-    /// An address: see [`network`].
-    Address(IpAddr),
+    /// A client's network: see [`networks`].
+    Address(Network),
     /// A user's id.
     User(Box<str>),
-    /// An address, at what can be guessed.
-    Attempts(IpAddr),
+    /// A client's network, at what can be guessed.
+    Attempts(Network),
     /// An edge, by its name, at what can be guessed.
     EdgeAttempts(Box<str>),
 }
@@ -85,14 +89,55 @@ impl fmt::Display for Counted {
     }
 }
 
-/// Whom an address stands for: of IPv6 a client has a whole /64. None: this machine itself, which nobody counts: what comes from here is its owner's, or
-/// a proxy's that was not named as one, behind which everybody would share one rate.
+/// Whom an address stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Network {
+    /// An IPv4 address.
+    Address(Ipv4Addr),
+    /// The /64 of an IPv6 address: a client has a whole one.
+    Subnet(Ipv6Addr),
+    /// Its /48: a site has a whole one, and so may somebody who means no good.
+    Site(Ipv6Addr),
+    /// All whose address nobody can tell.
+    Unknown,
+}
+
+impl Network {
+    /// How many times as much as one client it may have: a site is many people's.
+    #[must_use]
+    pub const fn share(&self) -> u32 {
+        match self {
+            Self::Site(_) => limits::SITE_SHARE,
+            Self::Address(_) | Self::Subnet(_) | Self::Unknown => 1,
+        }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Subnet(address) => address.fmt(f),
+            Self::Site(address) => write!(f, "{address}/48"),
+            Self::Unknown => f.write_str("unknown"),
+        }
+    }
+}
+
+/// What a client counts as: of IPv6 its /64 and its /48. Nothing where it is one of those that are not counted: usually this machine's own addresses, because what
+/// comes from here is its owner's.
 #[must_use]
-pub fn network(address: IpAddr) -> Option<IpAddr> {
-    match address.to_canonical() {
-        address if address.is_loopback() => None,
-        IpAddr::V6(address) => Some(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()),
-        address => Some(address),
+pub fn networks(client: Client, uncounted: &Networks) -> [Option<Network>; 2] {
+    match client {
+        Client::Unknown => [Some(Network::Unknown), None],
+        Client::Known(address) if uncounted.contain(address) => [None, None],
+        Client::Known(address) => match address.to_canonical() {
+            IpAddr::V4(address) => [Some(Network::Address(address)), None],
+            IpAddr::V6(address) => {
+                let begin = |bits: u32| Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << (128 - bits)));
+                [Some(Network::Subnet(begin(64))), Some(Network::Site(begin(48)))]
+            }
+        },
     }
 }
 
@@ -101,6 +146,12 @@ impl Quota {
     #[must_use]
     pub fn interval(self) -> Duration {
         Duration::from_secs(60) / self.per_minute.max(1)
+    }
+
+    /// So many times as much.
+    #[must_use]
+    pub const fn times(self, share: u32) -> Self {
+        Self { per_minute: self.per_minute.saturating_mul(share), burst: self.burst.saturating_mul(share) }
     }
 
     /// How far ahead of now the arrival time may be.
@@ -115,10 +166,11 @@ impl Rates {
     #[must_use]
     pub const fn of(&self, counted: &Counted) -> Quota {
         match counted {
-            Counted::Address(_) => self.address,
+            Counted::Address(network) => self.address.times(network.share()),
             Counted::User(_) => self.user,
-            Counted::Attempts(_) => self.attempts,
-            Counted::EdgeAttempts(_) => self.edge_attempts,
+            Counted::Attempts(network) => self.attempts.times(network.share()),
+    /// An edge, by its name, at what can be guessed.
+    EdgeAttempts(Box<str>),
         }
     }
 
@@ -149,16 +201,39 @@ impl Rates {
 #[derive(Debug)]
 pub struct Counters {
     began: Instant,
-    arrivals: Mutex<Recent<Counted, Duration>>,
+    /// One for each kind, so that many of one kind are in no other's way.
+    tables: [Mutex<Table>; KINDS],
+    hasher: RandomState,
+    most: usize,
+}
+
+/// Kinds of what is counted.
+const KINDS: usize = 3;
+
+#[derive(Debug)]
+struct Table {
+    arrivals: HashMap<Counted, Duration>,
+    /// Shared by whom there is no room for, each by several.
+    shared: Box<[Duration]>,
+    /// When it was last looked for arrivals that have passed.
+    swept: Duration,
 }
 
 impl Default for Counters {
     fn default() -> Self {
-        Self { began: Instant::now(), arrivals: Mutex::new(Recent::new(limits::COUNTED)) }
+        Self::with_room(limits::COUNTED)
     }
 }
 
 impl Counters {
+    fn with_room(most: usize) -> Self {
+        let table = || {
+            let shared = vec![Duration::ZERO; limits::COUNTED_TOGETHER].into();
+            Mutex::new(Table { arrivals: HashMap::new(), shared, swept: Duration::ZERO })
+        };
+        Self { began: Instant::now(), tables: [table(), table(), table()], hasher: RandomState::new(), most }
+    }
+
     /// Counts a request.
     ///
     /// # Errors
@@ -168,15 +243,40 @@ impl Counters {
     }
 
     fn take_at(&self, counted: Counted, quota: Quota, now: Duration) -> Result<(), Duration> {
-        let mut arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = arrivals.get(&counted).map_or(now, |arrival| *arrival).max(now);
-        let next = due + quota.interval();
-        match next.checked_sub(now + quota.room()) {
-            Some(wait) if !wait.is_zero() => Err(wait),
-            _ => {
-                arrivals.put(counted, next);
-                Ok(())
-            }
+        let [addresses, users, attempts] = &self.tables;
+        let table = match counted {
+            Counted::Address(_) => addresses,
+            Counted::User(_) => users,
+            Counted::Attempts(_) => attempts,
+        };
+        let mut table = table.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(arrival) = table.arrivals.get_mut(&counted) {
+            return step(arrival, quota, now);
+        }
+        if table.arrivals.len() >= self.most && now >= table.swept + limits::COUNTED_SWEEP {
+            table.swept = now;
+            table.arrivals.retain(|_, arrival| *arrival > now);
+        }
+        if table.arrivals.len() >= self.most {
+            let place = self.hasher.hash_one(&counted) % u64::try_from(table.shared.len()).unwrap_or(1).max(1);
+            let shared = usize::try_from(place).ok().and_then(|place| table.shared.get_mut(place));
+            return shared.map_or(Ok(()), |arrival| step(arrival, quota, now));
+        }
+        let mut arrival = now;
+        let counts = step(&mut arrival, quota, now);
+        table.arrivals.insert(counted, arrival);
+        counts
+    }
+}
+
+/// Moves an arrival time on, where that is permitted.
+fn step(arrival: &mut Duration, quota: Quota, now: Duration) -> Result<(), Duration> {
+    let next = (*arrival).max(now) + quota.interval();
+    match next.checked_sub(now + quota.room()) {
+        Some(wait) if !wait.is_zero() => Err(wait),
+        _ => {
+            *arrival = next;
+            Ok(())
         }
     }
 }
@@ -209,7 +309,7 @@ mod tests {
     #[test]
     fn everybody_has_their_own() {
         let counters = Counters::default();
-        let address: IpAddr = [192, 0, 2, 1].into();
+        let address = Network::Address([192, 0, 2, 1].into());
         for counted in [
             somebody(),
             Counted::User("eu_v".into()),
@@ -225,12 +325,55 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_its_network() {
-        let of = |text: &str| network(text.parse().unwrap()).map(|address| address.to_string());
-        assert_eq!(of("192.0.2.7").as_deref(), Some("192.0.2.7"));
-        assert_eq!(of("::ffff:192.0.2.7").as_deref(), Some("192.0.2.7"));
-        assert_eq!(of("2001:db8:1:2:3:4:5:6").as_deref(), Some("2001:db8:1:2::"));
-        assert_eq!([of("127.0.0.1"), of("::1"), of("::ffff:127.0.0.9")], [None, None, None]);
+    fn a_client_is_its_network_and_its_site() {
+        let uncounted = Networks::loopback();
+        let of = |text: &str| networks(Client::Known(text.parse().unwrap()), &uncounted).map(|it| it.map(|it| it.to_string()));
+        assert_eq!(of("192.0.2.7"), [Some("192.0.2.7".to_owned()), None]);
+        assert_eq!(of("::ffff:192.0.2.7"), [Some("192.0.2.7".to_owned()), None]);
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), [Some("2001:db8:1:2::".to_owned()), Some("2001:db8:1::/48".to_owned())]);
+        for own in ["127.0.0.1", "::1", "::ffff:127.0.0.9"] {
+            assert_eq!(of(own), [None, None], "{own}");
+        }
+        assert_eq!(networks(Client::Unknown, &uncounted), [Some(Network::Unknown), None]);
+        // Where nobody is spared, this machine is not either.
+        assert!(networks(Client::Known("127.0.0.1".parse().unwrap()), &Networks::default())[0].is_some());
+    }
+
+    #[test]
+    fn many_addresses_do_not_flush_what_was_counted() {
+        let (counters, now) = (Counters::with_room(64), Duration::from_secs(9));
+        let of = |n: u32| Counted::Attempts(Network::Address(Ipv4Addr::from_bits(n)));
+        for _ in 0..QUOTA.burst {
+            counters.take_at(of(7), QUOTA, now).unwrap();
+        }
+        assert!(counters.take_at(of(7), QUOTA, now).is_err());
+        for n in 1_000..101_000 {
+            _ = counters.take_at(of(n), QUOTA, now);
+        }
+        assert!(counters.take_at(of(7), QUOTA, now).is_err(), "forgiven because many came");
+        // Those for whom there was no room shared theirs, and nobody had a burst to themselves.
+        let more = (1_000..101_000).filter(|n| counters.take_at(of(*n), QUOTA, now).is_ok()).count();
+        assert!(more < 1_000, "{more} of 100000 again");
+        // Other kinds are counted as ever, and once the time has passed so is everybody.
+        assert!(counters.take_at(somebody(), QUOTA, now).is_ok());
+        let later = now + Duration::from_secs(60);
+        for n in 0..64 {
+            assert!(counters.take_at(of(n), QUOTA, later).is_ok(), "{n}");
+        }
+    }
+
+    #[test]
+    fn a_site_has_more_than_one_client_but_not_one_for_each_of_its_networks() {
+        let (rates, counters) = (Rates::default(), Counters::default());
+        let mut let_through = 0;
+        for n in 0..65_536_u128 {
+            let address = Ipv6Addr::from_bits(0x2001_0db8_0007_u128 << 80 | n << 64 | 1);
+            let both =
+                networks(Client::Known(address.into()), &Networks::loopback()).into_iter().flatten().map(Counted::Attempts);
+            let all = both.map(|counted| counters.take_at(counted.clone(), rates.of(&counted), Duration::ZERO));
+            let_through += u32::from(all.fold(true, |all, one| all & one.is_ok()));
+        }
+        assert_eq!(let_through, rates.attempts.burst * limits::SITE_SHARE);
     }
 
     #[test]

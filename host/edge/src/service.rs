@@ -1,28 +1,29 @@
 //! One request: checked, routed, answered, finished.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use capabilities::edge::Refusal;
 use http::header::{CONTENT_LENGTH, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, request};
 use http_body::Body as HttpBody;
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use read_model::Seen;
 use runtime::{Place, RequestBody, Target};
 use telemetry::{Metrics, RequestLabels, Role};
 
 use crate::application::{Components, Traffic, answer};
-use crate::body::{self, Body, Limited, Overrun, Received};
-use crate::connection::Connection;
+use crate::body::{self, Body};
+use crate::connection::{Busy, Connection, Patience};
 use crate::cors::{Cors, Grant};
 use crate::headers::{self, Look, MARQUEE_SEEN, X_REQUEST_ID};
 use crate::homes::Homes;
 use crate::identity::Identity;
 use crate::limits;
+use crate::listener::Clients;
+use crate::places::{Full, Places};
 use crate::problem::Problem;
-use crate::rates::{Counted, Counters, Rates, network};
+use crate::rates::{Counted, Counters, Network, Rates, networks};
 use crate::replica::Replica;
 
 /// What every request of an edge needs.
@@ -33,9 +34,12 @@ pub(crate) struct Service<T> {
     pub(crate) identity: Option<Identity>,
     pub(crate) rates: Rates,
     pub(crate) counters: Counters,
+    /// Requests that are not finished.
+    pub(crate) unfinished: Arc<Places>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) cors: Cors,
-    pub(crate) trusted_proxies: Box<[IpAddr]>,
+    pub(crate) clients: Clients,
+    pub(crate) patience: Patience,
 }
 
 /// What a request without a route is counted under.
@@ -45,53 +49,58 @@ impl<T: Traffic> Service<T> {
     /// Answers a request off the wire.
     pub(crate) async fn serve(&self, connection: &Arc<Connection>, request: Request<Incoming>) -> Response<Body> {
         let started = Instant::now();
-        let busy = connection.enter();
+        let mut busy = connection.enter();
         let in_flight = self.metrics.enter(Role::Edge);
         let (mut parts, body) = request.into_parts();
         let look = headers::look(&parts.headers, path_bytes(&parts.uri));
         let request_id = headers::request_id(&parts.headers);
         let grant = self.cors.grant(&parts.method, headers::origin(&parts.headers), look.credentials);
         let (method, uri) = (parts.method.clone(), parts.uri.clone());
-        // Who answers GET answers HEAD; the body is dropped when the answer is finished.
-        if parts.method == Method::HEAD {
-            parts.method = Method::GET;
-        }
         // The request is answered by this version, whatever is switched to meanwhile.
         let version = self.traffic.current();
-        let target = version.routes().find(&parts.method, uri.path());
+        // Who answers GET answers HEAD; the body is dropped when the answer is finished.
+        let asked = if method == Method::HEAD { Method::GET } else { method.clone() };
+        let target = version.routes().find(&asked, uri.path());
+        let refused = refuse(&parts, &body, &look);
+        parts.method = asked;
 
-        let answered = match (refuse(&parts, &body, &look), target) {
-            (Some(problem), _) => {
-                if matches!(problem, Problem::TooLarge) {
-                    body::drain(body).await;
-                }
-                Err(problem)
-            }
+        let begun = match (refused, target) {
+            (Some(problem), _) => Err(problem),
             (None, target) => match (self.cors.preflight(&parts.method, &parts.headers), target) {
-                (Some(response), _) => Ok(response),
+                (Some(response), _) => Ok(Begun::Answered(response)),
                 (None, None) => Err(Problem::NotFound),
                 (None, Some(target)) => {
-                    let client = headers::clean(&mut parts.headers, &look, connection, &self.trusted_proxies);
+                    let client = headers::clean(&mut parts.headers, &look, connection, &self.clients.trusted_proxies);
                     parts.headers.insert(X_REQUEST_ID, request_id.clone());
-                    match self.count(client, &parts.headers, &look) {
-                        Err(problem) => {
-                            body::drain(body).await;
-                            Err(problem)
-                        }
-                        Ok(()) => {
-                            let (body, overrun) = limited(body);
-                            let request = Request::from_parts(parts, body);
-                            let answered = self.answer(&*version, target, request, &look, &request_id).await;
-                            // Whatever a component made of a body that was cut off, the reason is that it was too long.
-                            if overrun.is_some_and(|overrun| overrun.happened()) { Err(Problem::TooLarge) } else { answered }
-                        }
+                    self.admit(networks(client, &self.clients.uncounted), target, &parts.headers, &look, &mut busy)
+                        .map(|()| Begun::Admitted(target))
+                }
+            },
+        };
+        let answered = match begun {
+            // Nobody waits for a body that nobody wants.
+            Err(problem) => {
+                body::drain(body);
+                Err(problem)
+            }
+            Ok(Begun::Answered(response)) => Ok(response),
+            // Not before all of it is there is anything taken for it that others need.
+            Ok(Begun::Admitted(target)) => match body::whole(body, &self.patience).await {
+                Ok(body) => {
+                    let request = Request::from_parts(parts, body::known(body));
+                    self.answer(&*version, target, request, &look, &request_id).await
+                }
+                Err((problem, rest)) => {
+                    if matches!(problem, Problem::TooLarge) {
+                        body::drain(rest);
                     }
+                    Err(problem)
                 }
             },
         };
 
         let mut response = answered.unwrap_or_else(|problem| problem.response(uri.path(), text(&request_id)));
-        self.finish(&mut response, &method, grant, &request_id);
+        self.finish(&mut response, &method, grant, &request_id, connection.secure);
         let (status, took) = (response.status().as_u16(), started.elapsed());
         let route = target.map_or(NO_ROUTE, |target| target.route);
         self.metrics.request(RequestLabels { route, method: method.as_str(), status, role: Role::Edge }, took);
@@ -101,21 +110,44 @@ impl<T: Traffic> Service<T> {
         response
     }
 
-    /// Refuses who asks too often.
-    fn count(&self, client: IpAddr, headers: &HeaderMap, look: &Look) -> Result<(), Problem> {
-        let Some(client) = network(client) else { return Ok(()) };
+    /// Refuses who asks too often, has too much unfinished, or is nobody where somebody is wanted.
+    fn admit(
+        &self,
+        networks: [Option<Network>; 2],
+        target: Target<'_>,
+        headers: &HeaderMap,
+        look: &Look,
+        busy: &mut Busy,
+    ) -> Result<(), Problem> {
+        let limited = |kind| self.metrics.rate_limited(Role::Edge, kind);
         let take = |counted: Counted| {
             let (kind, quota) = (counted.kind(), self.rates.of(&counted));
             self.counters.take(counted, quota).map_err(|wait| {
-                self.metrics.rate_limited(Role::Edge, kind);
+                limited(kind);
                 Problem::rate_limited(wait)
             })
         };
-        take(Counted::Address(client))?;
-        let user = || self.identity.as_ref()?.user(headers::bearer(headers)?);
-        match look.credentials.then(user).flatten() {
-            Some(user) => take(Counted::User(user.into())),
-            None => Ok(()),
+        for network in networks.into_iter().flatten() {
+            take(Counted::Address(network))?;
+        }
+        let place = self.unfinished.take(networks).map_err(|full| match full {
+            Full::ForOne => {
+                limited("requests");
+                Problem::RateLimited(limits::RETRY_AFTER_SECONDS)
+            }
+            Full::ForAll => Problem::Unavailable(limits::RETRY_AFTER_SECONDS),
+        })?;
+        busy.hold(place);
+        let Some(identity) = self.identity.as_ref().filter(|_| target.token || look.credentials) else { return Ok(()) };
+        let claims = match headers::bearer(headers) {
+            Ok(Some(token)) => identity.claims(token).map_err(refusal),
+            Ok(_) => Err(Problem::Unauthenticated("A bearer token is required.")),
+            Err(_) => Err(Problem::Unauthenticated("Authorization must be, once: Bearer, a space, the token.")),
+        };
+        match claims {
+            Ok(claims) if networks.iter().any(Option::is_some) => take(Counted::User(claims.subject.into())),
+            Err(problem) if target.token => Err(problem),
+            _ => Ok(()),
         }
     }
 
@@ -173,8 +205,8 @@ impl<T: Traffic> Service<T> {
         }
     }
 
-    fn finish(&self, response: &mut Response<Body>, method: &Method, grant: Grant, request_id: &HeaderValue) {
-        headers::finish(response.headers_mut(), request_id.clone());
+    fn finish(&self, response: &mut Response<Body>, method: &Method, grant: Grant, request_id: &HeaderValue, secure: bool) {
+        headers::finish(response.headers_mut(), request_id.clone(), secure);
         self.cors.apply(grant, response.headers_mut());
         if method == Method::HEAD {
             if let Some(length) = response.body().size_hint().exact().filter(|length| *length > 0) {
@@ -189,6 +221,8 @@ impl<T: Traffic> Service<T> {
 fn refuse(parts: &request::Parts, body: &Incoming, look: &Look) -> Option<Problem> {
     if look.too_large {
         Some(Problem::HeadersTooLarge)
+    } else if !headers::names_one_host(parts) {
+        Some(Problem::NotOneHost)
     } else if matches!(parts.method, Method::CONNECT | Method::TRACE) {
         Some(Problem::MethodNotAllowed)
     } else if body.size_hint().lower() > limits::BODY_BYTES {
@@ -198,18 +232,20 @@ fn refuse(parts: &request::Parts, body: &Incoming, look: &Look) -> Option<Proble
     }
 }
 
-/// A body within its limit. One whose length is known has been checked already, and hyper holds it to that.
-fn limited(body: Incoming) -> (RequestBody, Option<Overrun>) {
-    if body.is_end_stream() {
-        return (runtime::empty(), None);
+/// How a request begins that is not refused.
+enum Begun<'a> {
+    Answered(Response<Body>),
+    Admitted(Target<'a>),
+}
+
+/// What a token that is not good is to its bearer, in the same words as components'.
+fn refusal(refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::Invalid => Problem::Unauthenticated("The token is not one of ours."),
+        Refusal::Expired => Problem::Unauthenticated("The token has expired."),
+        Refusal::Revoked => Problem::TokenRevoked,
+        Refusal::Unavailable(milliseconds) => Problem::Unavailable(milliseconds.div_ceil(1_000).max(1)),
     }
-    let exact = body.size_hint().exact().is_some();
-    let body = Received::new(body);
-    if exact {
-        return (body.map_err(Into::into).boxed_unsync(), None);
-    }
-    let overrun = Overrun::default();
-    (Limited::new(body, overrun.clone()).boxed_unsync(), Some(overrun))
 }
 
 fn path_bytes(uri: &http::Uri) -> usize {

@@ -103,15 +103,13 @@ pub const TRIES: usize = 4;
 pub const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 /// What a caller is told to wait when the region is not to be had, in milliseconds.
 pub const RETRY_MS: u32 = 500;
-/// How long a request's body may take to come.
+/// How long commands may take to come, all of them.
 pub const BODY: Duration = Duration::from_secs(5);
 
 // Forwarded requests -------------------------------------------------------------------------------------------------
 
-/// Requests forwarded to one region at once, answers' bodies included.
+/// Requests forwarded to one region at once, until their answers are here.
 pub const FORWARDS: usize = 1_024;
-/// Bytes of a request's body that is kept to be sent again; a longer one is sent once.
-pub const KEPT_BYTES: usize = 64 * 1024;
 /// Nodes that are asked one after the other.
 pub const FORWARD_TRIES: usize = 3;
 /// How long until an answer begins. The edge's own limit is as long, and comes first.

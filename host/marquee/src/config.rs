@@ -51,6 +51,15 @@
 //! url = "rediss-sentinel://10.0.0.6:26379,10.0.0.7:26379,10.0.0.8:26379/marquee"     # or rediss://, rediss-cluster://; redis… on this machine
 //! ```
 //!
+//! An edge that speaks TLS itself names the certificate that it shows to everybody; it is read again when the files change:
+//!
+//! ```toml
+//! [listen]
+//! public = "0.0.0.0:443"
+//! admin = "127.0.0.1:8090"
+//! tls = { certificate = "/etc/letsencrypt/live/shop/fullchain.pem", key = "/etc/letsencrypt/live/shop/privkey.pem" }
+//! ```
+//!
 //! How often somebody may ask, at an edge and of a region; these are what holds without a word:
 //!
 //! ```toml
@@ -194,8 +203,20 @@ pub struct EdgeNode {
 pub struct EdgeListen {
     /// For everybody.
     pub public: SocketAddr,
-    /// For operators.
+    /// What it shows there, to speak TLS; none: it speaks in the clear, for a proxy or on one machine.
+    pub tls: Option<Shown>,
+    /// For operators. Where that is not an address of this machine's own, they need `MARQUEE_ADMIN_TOKEN`.
     pub admin: SocketAddr,
+}
+
+/// PEM files, read again when they change.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shown {
+    /// The certificate, and those in between.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
 }
 
 /// A region, as nodes that are not of it know it.
@@ -325,7 +346,9 @@ impl EdgeNode {
         for path in [&mut node.data].into_iter().chain(node.tls.paths()) {
             *path = beside(file, path);
         }
-        for path in [&mut node.application, &mut node.variables].into_iter().flatten() {
+        let shown = node.listen.tls.as_mut().map(|tls| [&mut tls.certificate, &mut tls.key]);
+        let named = [&mut node.application, &mut node.variables].into_iter().flatten();
+        for path in named.chain(shown.into_iter().flatten()) {
             *path = beside(file, path);
         }
         Ok(node)
@@ -486,6 +509,10 @@ nodes = ["127.0.0.1:7444"]
         let node = EdgeNode::read(&file).unwrap();
         assert_eq!(node.tls.certificate, folder.path().join("edge-0.pem"));
         assert_eq!((node.nearest(), node.accounts()), ("eu", "eu"));
+        let shown = "[listen]\ntls = { certificate = \"public.pem\", key = \"/etc/public.key\" }";
+        let (folder, file) = written(&EDGE.replace("[listen]", shown));
+        let tls = EdgeNode::read(&file).unwrap().listen.tls.unwrap();
+        assert_eq!((tls.certificate, tls.key), (folder.path().join("public.pem"), "/etc/public.key".into()));
         let (_folder, file) = written(&format!("accounts = \"us\"{EDGE}"));
         assert_eq!(EdgeNode::read(&file).unwrap().accounts(), "us");
     }

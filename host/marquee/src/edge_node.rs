@@ -15,7 +15,7 @@ use crate::config::{self, EdgeNode};
 use crate::data_folder::DataFolder;
 use crate::edge_side::{Behind, EdgeSide, Home};
 use crate::error::Error;
-use crate::listeners::at;
+use crate::listeners::{admin_at, at};
 use crate::roles::Roles;
 use crate::sandbox;
 use crate::serving::{self, StopSignal, admin_listener, certified, loader, manifest_path, until_stopped, variables};
@@ -30,9 +30,10 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let tls = certified(&config.tls, &identity)?;
     let folder = DataFolder::open(&config.data)?;
     let tls = tls.keeping(folder.path().join("revoked"));
-    let (public, admin) = (at(config.listen.public)?, at(config.listen.admin)?);
+    let certificate = config.listen.tls.as_ref().map(|tls| edge::Certificate::load(&tls.certificate, &tls.key)).transpose()?;
+    let (public, admin) = (at(config.listen.public)?, admin_at(config.listen.admin, &settings)?);
     let own_address = public.local_addr()?;
-    let ready = format!("ready  http://{own_address}  admin http://{}", admin.local_addr()?);
+    let ready = format!("ready  {}://{own_address}  admin http://{}", scheme(certificate.is_some()), admin.local_addr()?);
     // What is made here names no region of ours: an edge makes no ids.
     let (nearest, accounts) = (config.nearest(), config.accounts());
     let sources = variables(config.variables.as_deref())?.set("region", nearest).set("accounts", accounts);
@@ -72,9 +73,9 @@ pub async fn run(file: &Path) -> Result<(), Error> {
         side.bound_replica(mib << 20);
     }
     // Not before there is something to say: without checks a node would pass for ready.
-    background.spawn(admin_listener(admin, health.clone(), Arc::clone(&metrics), end.clone()));
+    background.spawn(admin_listener(admin, &settings.admin, &health, &metrics, end.clone()));
     let closing = CancellationToken::new();
-    let edge = tokio::spawn(side.listener(&settings, &metrics).serve(public, closing.clone()));
+    let edge = tokio::spawn(side.listener(&settings, certificate, &metrics).serve(public, closing.clone()));
     let outcome = until_stopped(&health, &mut stop, &ready).await;
     health.drain();
     let in_order = async {
@@ -87,6 +88,11 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     };
     serving::leave(&mut stop, in_order).await;
     outcome
+}
+
+/// What a listener speaks.
+const fn scheme(tls: bool) -> &'static str {
+    if tls { "https" } else { "http" }
 }
 
 /// A client of a region.

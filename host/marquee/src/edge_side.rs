@@ -6,7 +6,7 @@ use capabilities::Bindings;
 use capabilities::ledger::Ledger;
 use capabilities::outbound_http::OutboundHttp;
 use edge::rates::Rates;
-use edge::{Edge, Follower, Homes, Identity, Ledgers, Region, Regions, Replica};
+use edge::{Certificate, Edge, Follower, Homes, Identity, Ledgers, Patience, Region, Regions, Replica};
 use runtime::{Switch, Version};
 use telemetry::{Health, Metrics};
 use tokio_util::sync::CancellationToken;
@@ -84,14 +84,20 @@ impl EdgeSide {
         self.known.replica.bound(bytes);
     }
 
-    /// What answers, for a listener of its own.
-    pub fn listener(self, settings: &Settings, metrics: &Arc<Metrics>) -> Edge<Switch> {
-        listener(self.traffic, Some(self.known), settings, metrics)
+    /// What answers, for a listener of its own; with a certificate it speaks TLS.
+    pub fn listener(self, settings: &Settings, certificate: Option<Certificate>, metrics: &Arc<Metrics>) -> Edge<Switch> {
+        listener(self.traffic, Some(self.known), settings, certificate, metrics)
     }
 }
 
 /// A listener for these components: of an edge with what it knows, or of an application that has nothing of the kind.
-pub fn listener(traffic: Arc<Switch>, known: Option<Known>, settings: &Settings, metrics: &Arc<Metrics>) -> Edge<Switch> {
+pub fn listener(
+    traffic: Arc<Switch>,
+    known: Option<Known>,
+    settings: &Settings,
+    certificate: Option<Certificate>,
+    metrics: &Arc<Metrics>,
+) -> Edge<Switch> {
     let rates = known.as_ref().map_or_else(Rates::default, |known| known.rates);
     let (homes, replica, identity) = match known {
         Some(Known { homes, replica, identity, .. }) => (Some(homes), Some(replica), Some(identity)),
@@ -105,7 +111,9 @@ pub fn listener(traffic: Arc<Switch>, known: Option<Known>, settings: &Settings,
         rates,
         metrics: Arc::clone(metrics),
         cors: settings.cors.clone(),
-        trusted_proxies: settings.trusted_proxies.clone(),
+        clients: settings.clients.clone(),
+        certificate,
+        patience: Patience::default(),
         drain: edge::limits::DRAIN,
     })
 }

@@ -31,6 +31,9 @@ pub enum Error {
     /// Who a node is, and what it shows of that.
     #[error("{0}")]
     Identity(String),
+    /// What the public listener shows.
+    #[error(transparent)]
+    Certificate(#[from] edge::CertificateError),
     /// Certificates could not be made.
     #[error(transparent)]
     Certificates(#[from] fleet::certificates::Error),

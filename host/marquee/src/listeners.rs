@@ -7,6 +7,7 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use crate::error::Error;
 use crate::limits::{BACKLOG, PORT_TRIES};
+use crate::settings::{ADMIN_TOKEN, Settings};
 
 /// Bound, and not yet served: whoever connects waits.
 pub struct Listeners {
@@ -61,6 +62,12 @@ pub fn at(address: SocketAddr) -> Result<TcpListener, Error> {
     listen(address).map_err(|error| Error::ListenAt { address, reason: error.to_string() })
 }
 
+/// Listens for operators. Where others than this machine reach the address, they need a token.
+pub fn admin_at(address: SocketAddr, settings: &Settings) -> Result<TcpListener, Error> {
+    settings.admin.check(address).map_err(|error| Error::Setting { name: ADMIN_TOKEN, reason: error.to_string() })?;
+    at(address)
+}
+
 fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // So that a start right after a stop finds its port free.
@@ -72,6 +79,16 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn operators_from_elsewhere_need_a_token() {
+        let everywhere = (Ipv4Addr::UNSPECIFIED, 0).into();
+        let refused = admin_at(everywhere, &Settings::default()).unwrap_err().to_string();
+        assert!(refused.starts_with(ADMIN_TOKEN), "{refused}");
+        assert!(admin_at((Ipv4Addr::LOCALHOST, 0).into(), &Settings::default()).is_ok());
+        let token = |name: &str| (name == ADMIN_TOKEN).then(|| "0123456789abcdef".to_owned());
+        assert!(admin_at(everywhere, &Settings::of(token).unwrap()).is_ok());
+    }
 
     #[tokio::test]
     async fn a_taken_port_is_named() {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use capabilities::outbound_http::OutboundHttp;
 use edge::rates::Rates;
-use edge::{Edge, Region};
+use edge::{Edge, Networks, Region};
 use region::{Limiter, Membership};
 use runtime::Switch;
 use telemetry::Metrics;
@@ -30,11 +30,16 @@ pub struct Platform {
 
 impl Platform {
     /// Migrates the database and starts every part. It is ready when its health says so.
-    pub async fn start(options: Options<'_>, outbound_http: Option<OutboundHttp>, roles: &mut Roles) -> Result<Self, Error> {
+    pub async fn start(
+        options: Options<'_>,
+        outbound_http: Option<OutboundHttp>,
+        roles: &mut Roles,
+        uncounted: &Networks,
+    ) -> Result<Self, Error> {
         let (name, version, health, metrics) = (options.region.to_owned(), options.version, options.health, options.metrics);
         // Nobody else is counted on: the data folder is locked, and a server of a developer's is theirs.
         let mut region = RegionSide::start(options, roles, |_| Membership::Alone).await?;
-        region.limit(Limiter::new(Rates::default(), None));
+        region.limit(Limiter::new(Rates::default(), uncounted.clone(), None));
         let (followers, stop) = (TaskTracker::new(), CancellationToken::new());
         let mut edges = Vec::with_capacity(EDGES.len());
         for edge in EDGES {
@@ -59,7 +64,7 @@ impl Platform {
 
     /// The edges, each for a listener; once.
     pub fn edges(&mut self, settings: &Settings, metrics: &Arc<Metrics>) -> Vec<Edge<Switch>> {
-        self.edges.drain(..).map(|edge| edge.listener(settings, metrics)).collect()
+        self.edges.drain(..).map(|edge| edge.listener(settings, None, metrics)).collect()
     }
 
     /// Finishes what is queued, then stops everything. The edges have stopped already.

@@ -21,7 +21,7 @@ use crate::config::RegionNode;
 use crate::data_folder::DataFolder;
 use crate::edge_node::client;
 use crate::error::Error;
-use crate::listeners::at;
+use crate::listeners::{admin_at, at};
 use crate::peers::FleetPeers;
 use crate::publishing::Publishing;
 use crate::region_side::{self, RegionSide};
@@ -42,7 +42,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let tls = tls(&config)?;
     let folder = DataFolder::open(&config.data)?;
     let tls = tls.keeping(folder.path().join("revoked"));
-    let (nodes, admin) = (at(config.listen.nodes)?, at(config.listen.admin)?);
+    let (nodes, admin) = (at(config.listen.nodes)?, admin_at(config.listen.admin, &settings)?);
     let ready = format!("ready  nodes {}  admin http://{}", nodes.local_addr()?, admin.local_addr()?);
     let address = config.listen.advertise.map_or_else(|| nodes.local_addr(), Ok)?.to_string();
     let accounts = config.accounts.as_ref().map_or(&config.region, |accounts| &accounts.name);
@@ -101,12 +101,12 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     } else {
         side.with_accounts();
     }
-    side.limit(Limiter::new(config.rates, redis));
+    side.limit(Limiter::new(config.rates, settings.clients.uncounted.clone(), redis));
     if let Some(mib) = config.replica_mib {
         side.bound_replica(mib << 20);
     }
     // Not before there is something to say: without checks a node would pass for ready.
-    background.spawn(admin_listener(admin, health.clone(), Arc::clone(&metrics), end.clone()));
+    background.spawn(admin_listener(admin, &settings.admin, &health, &metrics, end.clone()));
     let server = serve(tls, nodes, &side, &end)?;
     let outcome = until_stopped(&health, &mut stop, &ready).await;
     health.drain();

@@ -8,7 +8,7 @@ use std::time::Instant;
 use fleet::{Identity, Tls};
 use futures::FutureExt as _;
 use runtime::{Cache, Engine, HostRoute, Loader, VariableSources};
-use telemetry::admin::{self, Sources};
+use telemetry::admin::{self, Access, Sources};
 use telemetry::{Finding, Health, Metrics, Needed, State};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -126,10 +126,19 @@ pub async fn vital(what: &'static str, stop: CancellationToken, task: impl Futur
 }
 
 /// Serves operators until `end`.
-pub async fn admin_listener(listener: TcpListener, health: Health, metrics: Arc<Metrics>, end: CancellationToken) {
-    let router = admin::router(Sources { health, metrics, version: env!("CARGO_PKG_VERSION") });
-    if let Err(error) = admin::serve(listener, router, end.cancelled_owned()).await {
-        tracing::error!(%error, "the admin listener has ended");
+pub fn admin_listener(
+    listener: TcpListener,
+    access: &Access,
+    health: &Health,
+    metrics: &Arc<Metrics>,
+    end: CancellationToken,
+) -> impl Future<Output = ()> + Send + 'static {
+    let sources = Sources { health: health.clone(), metrics: Arc::clone(metrics), version: env!("CARGO_PKG_VERSION") };
+    let access = access.clone();
+    async move {
+        if let Err(error) = admin::serve(listener, admin::router(sources), access, end.cancelled_owned()).await {
+            tracing::error!(%error, "the admin listener has ended");
+        }
     }
 }
 

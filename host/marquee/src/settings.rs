@@ -1,9 +1,10 @@
 //! What the environment says, read in one place.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 
-use edge::Cors;
+use edge::{Clients, Cors, Networks};
+
+use telemetry::admin::Access;
 
 use crate::error::Error;
 
@@ -12,8 +13,12 @@ use crate::error::Error;
 pub struct Settings {
     /// `MARQUEE_CORS_ORIGINS`: origins with commas between them, which may do more than read what is public. Default: none.
     pub cors: Cors,
-    /// `MARQUEE_TRUSTED_PROXIES`: addresses with commas between them, whose `X-Forwarded-For` is believed. Default: none.
-    pub trusted_proxies: Box<[IpAddr]>,
+    /// What is believed about who asks. `MARQUEE_TRUSTED_PROXIES`: addresses and ranges (`10.0.0.0/8`) with commas between them, whose `X-Forwarded-For` is
+    /// believed; default: none. `MARQUEE_PROXY_PROTOCOL=on`: those begin each connection with the PROXY protocol, version 1 or 2; default: `off`.
+    /// `MARQUEE_UNCOUNTED`: addresses and ranges of which nothing is counted or limited, or `none`; default: this machine's own.
+    pub clients: Clients,
+    /// `MARQUEE_ADMIN_TOKEN`: opens the admin listener to whoever sends it as a bearer token; without it only this machine is let in.
+    pub admin: Access,
     /// Where compiled code is kept between starts: `marquee` in `XDG_CACHE_HOME` or `~/.cache`. None: with the data.
     pub cache: Option<PathBuf>,
     /// `SPIN_VARIABLE_DATABASE`, as the components have it, where it is not empty.
@@ -36,6 +41,10 @@ const CORS: &str = "MARQUEE_CORS_ORIGINS";
 const PROXIES: &str = "MARQUEE_TRUSTED_PROXIES";
 /// See [`Settings::sandbox_in_public`].
 pub const SANDBOX: &str = "MARQUEE_SANDBOX_IN_PUBLIC";
+const PROXY_PROTOCOL: &str = "MARQUEE_PROXY_PROTOCOL";
+/// See [`Settings::admin`].
+pub(crate) const ADMIN_TOKEN: &str = "MARQUEE_ADMIN_TOKEN";
+const UNCOUNTED: &str = "MARQUEE_UNCOUNTED";
 
 impl Settings {
     /// Reads them.
@@ -46,14 +55,27 @@ impl Settings {
     pub(crate) fn of(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
         let cors = Cors::parse(&variable(CORS).unwrap_or_default())
             .map_err(|error| Error::Setting { name: CORS, reason: error.to_string() })?;
-        let trusted_proxies = variable(PROXIES)
-            .unwrap_or_default()
-            .split(',')
-            .map(str::trim)
-            .filter(|text| !text.is_empty())
-            .map(|text| text.parse::<IpAddr>().map(|address| address.to_canonical()))
-            .collect::<Result<_, _>>()
-            .map_err(|_| Error::Setting { name: PROXIES, reason: "write IP addresses with commas between them".to_owned() })?;
+        let networks = |name: &'static str, text: &str| {
+            Networks::parse(text).map_err(|error| Error::Setting { name, reason: error.to_string() })
+        };
+        let uncounted = match variable(UNCOUNTED).as_deref() {
+            None => Networks::loopback(),
+            Some("none") => Networks::default(),
+            Some(list) => networks(UNCOUNTED, list)?,
+        };
+        let proxy_protocol = match variable(PROXY_PROTOCOL).as_deref() {
+            None | Some("off") => false,
+            Some("on") => true,
+            Some(_) => return Err(Error::Setting { name: PROXY_PROTOCOL, reason: "write on or off".to_owned() }),
+        };
+        let trusted_proxies = networks(PROXIES, &variable(PROXIES).unwrap_or_default())?;
+        if proxy_protocol && trusted_proxies == Networks::default() {
+            let reason = format!("it is believed of trusted proxies only: name them in {PROXIES}");
+            return Err(Error::Setting { name: PROXY_PROTOCOL, reason });
+        }
+        let admin = Access::new(variable(ADMIN_TOKEN))
+            .map_err(|error| Error::Setting { name: ADMIN_TOKEN, reason: error.to_string() })?;
+        let clients = Clients { trusted_proxies, proxy_protocol, uncounted };
         let cache = variable("XDG_CACHE_HOME")
             .map(PathBuf::from)
             .or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".cache")))
@@ -61,7 +83,8 @@ impl Settings {
             .map(|folder| folder.join("marquee"));
         Ok(Self {
             cors,
-            trusted_proxies,
+            clients,
+            admin,
             cache,
             database: variable("SPIN_VARIABLE_DATABASE"),
             kafka_password: variable("MARQUEE_KAFKA_PASSWORD"),
@@ -86,7 +109,20 @@ mod tests {
     fn what_is_wrong_is_named() {
         assert!(read(&[(CORS, "*")]).unwrap_err().to_string().starts_with(CORS));
         assert!(read(&[(PROXIES, "localhost")]).unwrap_err().to_string().starts_with(PROXIES));
-        assert_eq!(read(&[(PROXIES, "10.0.0.1, ::1,")]).unwrap().trusted_proxies.len(), 2);
+        assert!(read(&[(UNCOUNTED, "10.0.0.1/8")]).unwrap_err().to_string().starts_with(UNCOUNTED));
+        assert!(read(&[(ADMIN_TOKEN, "short")]).unwrap_err().to_string().starts_with(ADMIN_TOKEN));
+        assert!(read(&[(PROXY_PROTOCOL, "yes")]).unwrap_err().to_string().starts_with(PROXY_PROTOCOL));
+        assert!(read(&[(PROXY_PROTOCOL, "on")]).unwrap_err().to_string().contains(PROXIES));
+    }
+
+    #[test]
+    fn clients_are_believed_as_far_as_is_said() {
+        let own = [127, 0, 0, 1].into();
+        let quiet = read(&[]).unwrap().clients;
+        assert!(quiet.uncounted.contain(own) && !quiet.trusted_proxies.contain(own) && !quiet.proxy_protocol);
+        let said = [(PROXIES, "10.0.0.0/8, ::1,"), (PROXY_PROTOCOL, "on"), (UNCOUNTED, "none")];
+        let said = read(&said).unwrap().clients;
+        assert!(said.trusted_proxies.contain([10, 9, 8, 7].into()) && said.proxy_protocol && !said.uncounted.contain(own));
     }
 
     #[test]

@@ -73,17 +73,17 @@ pub async fn run(arguments: cli::Up) -> Result<(), Error> {
             health: &health,
             metrics: &metrics,
         };
-        let mut platform = Platform::start(options, outbound_http, &mut roles).await?;
+        let mut platform = Platform::start(options, outbound_http, &mut roles, &settings.clients.uncounted).await?;
         let edges = platform.edges(&settings, &metrics);
         (Some(platform), edges)
     } else {
         let traffic = roles.add(&version, base);
-        let edges = addresses.edges.map(|_| edge_side::listener(Arc::clone(&traffic), None, &settings, &metrics));
+        let edges = addresses.edges.map(|_| edge_side::listener(Arc::clone(&traffic), None, &settings, None, &metrics));
         (None, edges.into())
     };
     let region = platform.as_ref().map(Platform::region);
 
-    let node = Node::start(listeners, edges, &health, &metrics);
+    let node = Node::start(listeners, edges, &settings, &health, &metrics);
     let outcome = tokio::select! {
         outcome = serve(&arguments, &folder, &addresses, &health, region, whole) => outcome,
         () = stop.received() => Ok(Served::Stopped),
@@ -141,7 +141,13 @@ struct Node {
 }
 
 impl Node {
-    fn start(listeners: Listeners, parts: Vec<Edge<Switch>>, health: &Health, metrics: &Arc<Metrics>) -> Self {
+    fn start(
+        listeners: Listeners,
+        parts: Vec<Edge<Switch>>,
+        settings: &Settings,
+        health: &Health,
+        metrics: &Arc<Metrics>,
+    ) -> Self {
         let node = Self {
             edges: TaskTracker::new(),
             background: TaskTracker::new(),
@@ -152,7 +158,7 @@ impl Node {
         for (listener, edge) in edges.into_iter().zip(parts) {
             node.edges.spawn(edge.serve(listener, node.stop.clone()));
         }
-        node.background.spawn(admin_listener(admin, health.clone(), Arc::clone(metrics), node.end.clone()));
+        node.background.spawn(admin_listener(admin, &settings.admin, health, metrics, node.end.clone()));
         node
     }
 }

@@ -20,7 +20,7 @@ use crate::config::WorkerNode;
 use crate::data_folder::DataFolder;
 use crate::error::Error;
 use crate::following::{Following, Topics};
-use crate::listeners::at;
+use crate::listeners::admin_at;
 use crate::plain;
 use crate::roles::Roles;
 use crate::serving::{self, StopSignal, admin_listener, loader, manifest_path, until_stopped, variables, vital, with_database};
@@ -37,7 +37,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let config = WorkerNode::read(file, &settings)?;
     let database = config.database(settings.database.clone())?;
     let folder = DataFolder::open(&config.data)?;
-    let admin = at(config.listen.admin)?;
+    let admin = admin_at(config.listen.admin, &settings)?;
     let ready = format!("ready  worker {}  admin http://{}", config.name, admin.local_addr()?);
     let sources = with_database(variables(config.variables.as_deref())?.set("region", &config.region), &database);
     let manifest = Manifest::load(&manifest_path(config.application.as_deref())?, &sources)?;
@@ -86,7 +86,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     }
 
     let (background, end) = (TaskTracker::new(), CancellationToken::new());
-    background.spawn(admin_listener(admin, health.clone(), Arc::clone(&metrics), end.clone()));
+    background.spawn(admin_listener(admin, &settings.admin, &health, &metrics, end.clone()));
     // Until after the consumers have ended: what they have written last is signed, too.
     background.spawn(sealer.run(end.clone()));
     let (working, leave) = (TaskTracker::new(), CancellationToken::new());

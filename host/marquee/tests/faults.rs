@@ -326,7 +326,8 @@ async fn an_edge_leaves_a_dead_node_alone_for_as_long_as_its_file_says() {
     region.spawn();
     eventually("one tries again by itself", async || state(&usual, "closed").await, |it| *it).await;
     assert!(state(&patient, "open").await);
-    let reset = format!("http://{}/metrics/circuit-breakers/reset", patient.addresses.last().unwrap());
-    assert!(reqwest::Client::new().post(reset).send().await.unwrap().status().is_success());
+    let admin = format!("http://{}", patient.addresses.last().unwrap());
+    let reset = reqwest::Client::new().post(format!("{admin}/metrics/circuit-breakers/reset")).header("origin", admin);
+    assert!(reset.send().await.unwrap().status().is_success());
     eventually("the other one once it is told to", async || state(&patient, "closed").await, |it| *it).await;
 }

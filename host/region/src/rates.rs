@@ -8,8 +8,8 @@
 use std::sync::Arc;
 
 use capabilities::redis::{Connection, Script};
-use edge::rates::{Counted, Counters, Quota, Rates, network};
-use edge::{Body, Identity, Problem, Region, Through, Traffic};
+use edge::rates::{Counted, Counters, Quota, Rates, networks};
+use edge::{Body, Identity, Networks, Problem, Region, Through, Traffic};
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use runtime::RequestBody;
@@ -33,16 +33,17 @@ return 0
 /// Counts what a region is asked.
 pub struct Limiter {
     rates: Rates,
+    uncounted: Networks,
     own: Counters,
     shared: Option<Connection>,
     take: Script,
 }
 
 impl Limiter {
-    /// Counts with the region's other nodes in `redis`; without it, alone.
+    /// Counts with the region's other nodes in `redis`; without it, alone. Clients of `uncounted` are not counted at all.
     #[must_use]
-    pub fn new(rates: Rates, redis: Option<Connection>) -> Self {
-        Self { rates, own: Counters::default(), shared: redis, take: Script::new(TAKE) }
+    pub fn new(rates: Rates, uncounted: Networks, redis: Option<Connection>) -> Self {
+        Self { rates, uncounted, own: Counters::default(), shared: redis, take: Script::new(TAKE) }
     }
 
     /// Counts a request.
@@ -105,20 +106,21 @@ impl<T: Traffic> Limited<T> {
     }
 
     /// What a request counts as. What came through no edge elsewhere, and from no other machine, comes from this node itself.
-    fn counted(&self, request: &Request<RequestBody>) -> [Option<Counted>; 3] {
+    fn counted(&self, request: &Request<RequestBody>) -> [Option<Counted>; 4] {
         use edge::Components as _;
-        let client = edge::client(request.headers()).and_then(network);
+        let client = edge::client(request.headers());
+        let [one, site] = client.map_or([None, None], |client| networks(client, &self.limiter.uncounted));
         let through = request.extensions().get::<Through>();
-        if client.is_none() && through.is_none() {
-            return [None, None, None];
+        if one.is_none() && through.is_none() {
+            return [const { None }; 4];
         }
         let application = self.traffic.current();
         let target = application.routes().find(request.method(), request.uri().path());
         let guessable = target.is_some_and(|target| target.attempts);
-        let address = client.filter(|_| guessable).map(Counted::Attempts);
+        let attempts = |network| guessable.then_some(Counted::Attempts(network));
         let through = through.filter(|_| guessable).map(|Through(edge)| Counted::EdgeAttempts(edge.clone()));
-        let user = edge::bearer(request.headers()).and_then(|token| self.identity.user(token));
-        [address, through, user.map(|user| Counted::User(user.into()))]
+        let user = edge::bearer(request.headers()).ok().flatten().and_then(|token| self.identity.user(token));
+        [one.and_then(attempts), site.and_then(attempts), through, user.map(|user| Counted::User(user.into()))]
     }
 }
 

@@ -47,6 +47,8 @@ pub struct Target<'a> {
     pub roles: bool,
     /// Whether a password or a secret can be guessed here: whoever tries is counted.
     pub attempts: bool,
+    /// Whether nothing is done here without a valid access token: who has none is refused before the body is read.
+    pub token: bool,
     /// The route that led here, as the manifest has it: what metrics and traces are labelled with.
     pub route: &'a str,
 }
@@ -65,8 +67,18 @@ pub struct Routes {
 #[derive(Clone, Debug, Default)]
 struct Rules {
     region: Vec<RegionRule>,
-    roles: Vec<Rule>,
-    attempts: Vec<Rule>,
+    lists: Lists,
+}
+
+/// What else the manifest says of a component's methods and paths.
+#[derive(Clone, Debug, Default)]
+pub struct Lists {
+    /// Methods and paths whose caller's roles are read from SQL.
+    pub roles: Vec<Rule>,
+    /// Methods and paths at which a password or a secret can be guessed.
+    pub attempts: Vec<Rule>,
+    /// Methods and paths that need an access token.
+    pub token: Vec<Rule>,
 }
 
 #[derive(Clone, Debug)]
@@ -88,10 +100,11 @@ impl Routes {
         let rules = self.rules.get(&entry.component);
         let rule = rules.and_then(|rules| rules.region.iter().find(|rule| rule.rule.matches(method, path)));
         let (place, home) = rule.map_or((Place::Edge, &Home::Path), |rule| (Place::Region, &rule.home));
-        let any =
-            |list: fn(&Rules) -> &Vec<Rule>| rules.is_some_and(|rules| list(rules).iter().any(|rule| rule.matches(method, path)));
-        let (roles, attempts) = (any(|rules| &rules.roles), any(|rules| &rules.attempts));
-        Some(Target { component: &entry.component, place, home, roles, attempts, route: &entry.route })
+        let any = |list: fn(&Lists) -> &Vec<Rule>| {
+            rules.is_some_and(|rules| list(&rules.lists).iter().any(|rule| rule.matches(method, path)))
+        };
+        let (roles, attempts, token) = (any(|lists| &lists.roles), any(|lists| &lists.attempts), any(|lists| &lists.token));
+        Some(Target { component: &entry.component, place, home, roles, attempts, token, route: &entry.route })
     }
 
     /// Every route and its component, most specific first.
@@ -112,11 +125,12 @@ impl Routes {
         Ok(())
     }
 
-    pub(crate) fn add_rules(&mut self, component: &str, region: &[RegionRule], roles: &[Rule], attempts: &[Rule]) {
+    pub(crate) fn add_rules(&mut self, component: &str, region: &[RegionRule], lists: &Lists) {
         let rules = self.rules.entry(component.into()).or_default();
         rules.region.extend_from_slice(region);
-        rules.roles.extend_from_slice(roles);
-        rules.attempts.extend_from_slice(attempts);
+        rules.lists.roles.extend_from_slice(&lists.roles);
+        rules.lists.attempts.extend_from_slice(&lists.attempts);
+        rules.lists.token.extend_from_slice(&lists.token);
     }
 
     /// False where the path leads to another component, or nowhere.
@@ -384,11 +398,15 @@ mod tests {
             routes(&[("/api/bookings/...", "booking"), ("/api/events/:id/availability", "booking"), ("/api/auth/...", "auth")]);
         let rule = |text: &str, home: Home| RegionRule::new(Rule::parse(text).unwrap(), home);
         let rules = [rule("GET /api/bookings", Home::Every), rule("GET /api/bookings/:id", Home::Path)];
-        routes.add_rules("booking", &rules, &[Rule::parse("POST /api/bookings/:id/cancel").unwrap()], &[]);
-        let attempts = [Rule::parse("POST /api/auth/login").unwrap()];
-        routes.add_rules("auth", &[rule("* /api/auth/...", Home::Accounts)], &[], &attempts);
+        let roles = vec![Rule::parse("POST /api/bookings/:id/cancel").unwrap()];
+        let token = vec![Rule::parse("* /api/bookings/...").unwrap()];
+        routes.add_rules("booking", &rules, &Lists { roles, token, ..Lists::default() });
+        let attempts = vec![Rule::parse("POST /api/auth/login").unwrap()];
+        routes.add_rules("auth", &[rule("* /api/auth/...", Home::Accounts)], &Lists { attempts, ..Lists::default() });
         let attempts = |method: Method, path: &str| routes.find(&method, path).unwrap().attempts;
         assert!(attempts(Method::POST, "/api/auth/login") && !attempts(Method::GET, "/api/auth/me"));
+        let token = |method: Method, path: &str| routes.find(&method, path).unwrap().token;
+        assert!(token(Method::HEAD, "/api/bookings/7") && !token(Method::GET, "/api/events/7/availability"));
         let cases = [
             (Method::GET, "/api/bookings", Place::Region),
             (Method::HEAD, "/api/bookings/7", Place::Region),

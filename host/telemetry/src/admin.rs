@@ -1,4 +1,6 @@
-//! The admin listener: health and metrics, for those who run the node. It belongs on an address the public cannot reach.
+//! The admin listener: health and metrics, for those who run the node. It belongs on an address the public cannot reach; [`access`] says who is let in.
+
+mod access;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -7,11 +9,18 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Json, Router, middleware};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use serde::Serialize;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
 
-use crate::limits::ADMIN_DRAIN;
+pub use access::{Access, Exposed, WeakToken};
+
+use crate::limits::{
+    ADMIN_ACCEPT_PAUSE, ADMIN_CONNECTION, ADMIN_CONNECTIONS, ADMIN_DRAIN, ADMIN_HEAD, ADMIN_HEAD_BYTES, ADMIN_HEADERS,
+};
 use crate::{Health, Metrics, Overall};
 
 /// What the admin routes read.
@@ -46,21 +55,63 @@ pub fn router(sources: Sources) -> Router {
         .with_state(sources)
 }
 
-/// Serves `router` until `stop` is done, then lets requests in flight finish for a second.
+/// Serves `router` to those whom `access` lets in until `stop` is done, then lets requests in flight finish for a second.
+///
+/// # Errors
+/// Where the listener has no address.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
+    access: Access,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
-        stop.await;
-        drop(stopping);
-    });
+    let own = listener.local_addr()?.ip().to_canonical();
+    let room = Arc::new(Semaphore::new(ADMIN_CONNECTIONS));
+    let (stopping, stopped) = watch::channel(());
+    let accepting = async {
+        // Nobody closes the semaphore.
+        while let Ok(permit) = Arc::clone(&room).acquire_owned().await {
+            let (stream, peer) = match listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%error, "an operator's connection could not be accepted");
+                    tokio::time::sleep(ADMIN_ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            let door = access::Door { access: access.clone(), own, peer: peer.ip().to_canonical() };
+            let router = router.clone().layer(middleware::from_fn_with_state(door, access::admit));
+            let stopped = stopped.clone();
+            tokio::spawn(async move {
+                connection(stream, router, stopped).await;
+                drop(permit);
+            });
+        }
+    };
     tokio::select! {
-        done = serving.into_future() => done,
-        () = async { _ = stopped.await; tokio::time::sleep(ADMIN_DRAIN).await } => Ok(()),
+        () = accepting => {}
+        () = stop => {}
     }
+    drop((listener, stopped));
+    // Each connection has a receiver until it ends.
+    _ = stopping.send(());
+    _ = tokio::time::timeout(ADMIN_DRAIN, stopping.closed()).await;
+    Ok(())
+}
+
+async fn connection(stream: TcpStream, router: Router, mut stopped: watch::Receiver<()>) {
+    let mut builder = hyper::server::conn::http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(ADMIN_HEAD).max_buf_size(ADMIN_HEAD_BYTES).max_headers(ADMIN_HEADERS);
+    let serving = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    tokio::pin!(serving);
+    tokio::select! {
+        _ = serving.as_mut() => return,
+        () = tokio::time::sleep(ADMIN_CONNECTION) => {}
+        _ = stopped.changed() => {}
+    }
+    serving.as_mut().graceful_shutdown();
+    // Whether it ended well or not, it ends.
+    _ = tokio::time::timeout(ADMIN_HEAD, serving).await;
 }
 
 async fn health(State(sources): State<Sources>) -> Response {
@@ -154,7 +205,15 @@ async fn method_not_allowed() -> Response {
 }
 
 fn problem(status: StatusCode, kind: &str, title: &str) -> Response {
-    let body = serde_json::json!({"type": format!("/problems/{kind}"), "title": title, "status": status.as_u16()});
+    explained(status, kind, title, None)
+}
+
+/// A problem, and what to do about it.
+fn explained(status: StatusCode, kind: &str, title: &str, detail: Option<&str>) -> Response {
+    let mut body = serde_json::json!({"type": format!("/problems/{kind}"), "title": title, "status": status.as_u16()});
+    if let (Some(detail), Some(members)) = (detail, body.as_object_mut()) {
+        members.insert("detail".to_owned(), detail.into());
+    }
     (status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
 }
 
@@ -173,16 +232,56 @@ mod tests {
     }
 
     async fn ask(sources: &Sources, method: &str, path: &str) -> (u16, String) {
+        let origin = if method == "POST" { "origin: http://127.0.0.1\r\n" } else { "" };
+        let head = format!("{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n{origin}connection: close\r\n\r\n");
+        send(sources, Access::default(), &head).await
+    }
+
+    async fn send(sources: &Sources, access: Access, head: &str) -> (u16, String) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let serving = tokio::spawn(serve(listener, router(sources.clone()), std::future::pending()));
-        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-        stream.write_all(format!("{method} {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").as_bytes()).await.unwrap();
+        let serving = tokio::spawn(serve(listener, router(sources.clone()), access, std::future::pending()));
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).await.unwrap();
         serving.abort();
         let status = text.split(' ').nth(1).unwrap().parse().unwrap();
         (status, text)
+    }
+
+    #[tokio::test]
+    async fn a_page_from_elsewhere_reads_and_changes_nothing() {
+        let sources = sources();
+        let reset = "/metrics/circuit-breakers/reset";
+        for (head, status) in [
+            ("GET /metrics HTTP/1.1\r\nhost: rebound.example:8090\r\nconnection: close\r\n\r\n".to_owned(), 403),
+            ("GET /metrics HTTP/1.1\r\nhost: localhost\r\nhost: a\r\nconnection: close\r\n\r\n".to_owned(), 403),
+            ("GET /metrics HTTP/1.1\r\nhost: localhost:8090\r\nconnection: close\r\n\r\n".to_owned(), 200),
+            (format!("POST {reset} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"), 403),
+            (
+                format!("POST {reset} HTTP/1.1\r\nhost: localhost\r\norigin: http://evil.example\r\nconnection: close\r\n\r\n"),
+                403,
+            ),
+            (format!("POST {reset} HTTP/1.1\r\nhost: localhost\r\norigin: http://localhost\r\nconnection: close\r\n\r\n"), 200),
+        ] {
+            assert_eq!(send(&sources, Access::default(), &head).await.0, status, "{head}");
+        }
+        let access = Access::new(Some("0123456789abcdef".to_owned())).unwrap();
+        let head = format!(
+            "POST {reset} HTTP/1.1\r\nhost: edge-0.internal\r\nauthorization: Bearer 0123456789abcdef\r\nconnection: close\r\n\r\n"
+        );
+        assert_eq!(send(&sources, access, &head).await.0, 200);
+    }
+
+    #[tokio::test]
+    async fn a_head_that_is_too_large_is_refused() {
+        let sources = sources();
+        let lines: String = (0..=ADMIN_HEADERS).map(|n| format!("x-{n}: 1\r\n")).collect();
+        let head = format!("GET /health HTTP/1.1\r\nhost: localhost\r\n{lines}connection: close\r\n\r\n");
+        assert_eq!(send(&sources, Access::default(), &head).await.0, 431);
+        let head = format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "x".repeat(2 * ADMIN_HEAD_BYTES));
+        assert!((400..=499).contains(&send(&sources, Access::default(), &head).await.0));
     }
 
     #[tokio::test]

@@ -29,3 +29,20 @@ pub const BREAKER_TRYING: Duration = Duration::from_millis(100);
 
 /// Upper bounds of records in one call of a consumer's handler.
 pub const STREAM_BATCH_BUCKETS: &[f64] = &[0.0, 1.0, 4.0, 16.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
+
+// Admin listener ------------------------------------------------------------------------------------------------------
+
+/// Connections of the admin listener at once: operators, probes, and who collects metrics.
+pub const ADMIN_CONNECTIONS: usize = 64;
+/// How long a request's head may take to come, and a connection be idle.
+pub const ADMIN_HEAD: Duration = Duration::from_secs(10);
+/// How long a connection lives at all: whoever wants more makes another.
+pub const ADMIN_CONNECTION: Duration = Duration::from_secs(300);
+/// Bytes of a head.
+pub const ADMIN_HEAD_BYTES: usize = 16 * 1024;
+/// Headers of a head.
+pub const ADMIN_HEADERS: usize = 64;
+/// Pause after the system refused a connection, so as not to spin.
+pub const ADMIN_ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Least bytes of a token.
+pub const ADMIN_TOKEN_BYTES: usize = 16;

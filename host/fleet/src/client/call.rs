@@ -20,8 +20,8 @@ pub(super) type Sender = SendRequest<OutBody>;
 /// Why there is no answer.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// It certainly never reached anybody. The request comes back where its body has not been touched.
-    NotSent(Option<Box<Request<OutBody>>>),
+    /// It certainly never reached anybody.
+    NotSent,
     /// The node did nothing, and said so.
     Refused(Refusal),
     /// It may have been done.
@@ -34,7 +34,7 @@ impl Failure {
     /// For metrics.
     pub(super) const fn as_str(&self) -> &'static str {
         match self {
-            Self::NotSent(_) => "not-sent",
+            Self::NotSent => "not-sent",
             Self::Refused(_) => "refused",
             Self::Lost(_) => "lost",
             Self::BrokenOff => "broken-off",
@@ -56,8 +56,8 @@ pub(super) async fn send(sender: &Sender, request: Request<OutBody>, limit: Dura
             None => Ok(response),
         },
         Ok(Err(mut error)) => match error.take_message() {
-            Some(request) => Err(Failure::NotSent(Some(Box::new(request)))),
-            None if is_reset(error.error(), true, Some(h2::Reason::REFUSED_STREAM)) => Err(Failure::NotSent(None)),
+            Some(_) => Err(Failure::NotSent),
+            None if is_reset(error.error(), true, Some(h2::Reason::REFUSED_STREAM)) => Err(Failure::NotSent),
             None if is_reset(error.error(), false, None) => Err(Failure::BrokenOff),
             None => Err(Failure::Lost(reason(error.error()))),
         },

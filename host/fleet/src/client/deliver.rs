@@ -96,7 +96,7 @@ async fn attempt(inner: &Inner, asked: &Asked, batch: &mut Batch) {
                 }
                 Failure::Refused(_) => batch.open.iter_mut().for_each(|open| open.wait = Some(0)),
                 // The body of commands is at hand and does not break.
-                Failure::NotSent(_) | Failure::BrokenOff => batch.open.iter_mut().for_each(|open| open.wait = None),
+                Failure::NotSent | Failure::BrokenOff => batch.open.iter_mut().for_each(|open| open.wait = None),
             }
             asked.failed(&failure);
         }

@@ -139,7 +139,7 @@ impl Connector {
         let request = request.map_err(|error| Error::Status(error.to_string()))?;
         let response = call::send(&ledger, request, limits::STATUS).await.map_err(|failure| match failure {
             Failure::Lost(reason) => Error::Status(reason),
-            Failure::NotSent(_) | Failure::BrokenOff => Error::Status("it closed the connection".to_owned()),
+            Failure::NotSent | Failure::BrokenOff => Error::Status("it closed the connection".to_owned()),
             Failure::Refused(_) => Error::Stopping,
         })?;
         let body = Limited::new(response.into_body(), limits::STATUS_BYTES).collect();
@@ -193,7 +193,7 @@ impl Node {
     /// A request on these connections failed.
     pub(super) fn failed(&self, links: &Arc<Links>, failure: &Failure) {
         let of_no_use = match failure {
-            Failure::NotSent(_) | Failure::Refused(Refusal::Stopping) => true,
+            Failure::NotSent | Failure::Refused(Refusal::Stopping) => true,
             Failure::Refused(Refusal::Busy) | Failure::BrokenOff => false,
             Failure::Lost(_) => self.failures.fetch_add(1, Ordering::Relaxed) + 1 >= self.breaker.failures,
         };

@@ -7,16 +7,15 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::routes::{Body, plain};
-use crate::held::Held;
+use super::routes::{Body, plain, refuse};
 use crate::identity::{Identity, Role};
-use crate::wire::{PROBLEM, forward};
+use crate::wire::{PROBLEM, Refusal, forward};
 
 pub(super) async fn answer(
     region: &Arc<dyn edge::Region>,
     peer: &Identity,
     request: Request<Incoming>,
-    permit: OwnedSemaphorePermit,
+    permit: impl Fn() -> Option<OwnedSemaphorePermit>,
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let Some(mut parts) = forward::incoming(parts) else { return plain(StatusCode::BAD_REQUEST) };
@@ -25,11 +24,22 @@ pub(super) async fn answer(
         parts.extensions.insert(edge::Through(peer.name().into()));
     }
     parts.extensions.insert(peer.clone());
-    match region.handle(Request::from_parts(parts, edge::received(body))).await {
+    edge::say_whose(&mut parts.headers);
+    // All of it, before anything is taken for it that others need.
+    let answered = match edge::received(body).await {
+        Ok(body) => {
+            let Some(permit) = permit() else { return refuse(Refusal::Busy) };
+            let answered = region.handle(Request::from_parts(parts, body)).await;
+            // Until nobody but its reader has anything left to do for it.
+            answered.inspect(|response| response.body().until_made(permit))
+        }
+        Err(problem) => Err(problem),
+    };
+    match answered {
         Ok(response) => {
             let (mut parts, body) = response.into_parts();
             forward::clean(&mut parts.headers);
-            Response::from_parts(parts, Held::new(body, permit).map_err(Into::into).boxed_unsync())
+            Response::from_parts(parts, body.map_err(Into::into).boxed_unsync())
         }
         Err(problem) => {
             let mut response = plain(problem.status());

@@ -27,7 +27,7 @@ pub(super) async fn answer(
     ledger: Arc<dyn Ledger>,
     ((peer, name), verifier): ((Peer, &Identity), &dyn Verifier),
     request: Request<Incoming>,
-    permit: OwnedSemaphorePermit,
+    permit: impl Fn() -> Option<OwnedSemaphorePermit>,
 ) -> Response<Body> {
     let body = Limited::new(request.into_body(), limits::COMMANDS_BYTES);
     // Whoever does not send all of it has asked nothing.
@@ -49,6 +49,7 @@ pub(super) async fn answer(
     if !refused.is_empty() {
         tracing::warn!(peer = %name, commands = refused.len(), "commands of a node were refused: it may not ask for them, or without a good token");
     }
+    let Some(permit) = permit() else { return refuse(Refusal::Busy) };
     Response::new(decide(ledger, admitted, refused, permit))
 }
 

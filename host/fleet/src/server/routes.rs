@@ -50,11 +50,10 @@ impl Node {
             Path::Feed => return self.feed(request.uri().query().unwrap_or_default()).await,
             Path::Ledger | Path::Decide | Path::Forward => {}
         }
-        let Some(permit) = self.permit() else { return refuse(Refusal::Busy) };
         match path {
-            Path::Decide => self.commands(&self.decide, (who, peer), request, permit).await,
-            Path::Ledger => self.commands(&self.ledger, (who, peer), request, permit).await,
-            _ => super::forward::answer(&self.region, peer, request, permit).await,
+            Path::Decide => self.commands(&self.decide, (who, peer), request).await,
+            Path::Ledger => self.commands(&self.ledger, (who, peer), request).await,
+            _ => super::forward::answer(&self.region, peer, request, || self.permit()).await,
         }
     }
 
@@ -63,9 +62,8 @@ impl Node {
         ledger: &Arc<dyn Ledger>,
         peer: (Peer, &Identity),
         request: Request<Incoming>,
-        permit: OwnedSemaphorePermit,
     ) -> Response<Body> {
-        super::ledger::answer(Arc::clone(ledger), (peer, &*self.verifier), request, permit).await
+        super::ledger::answer(Arc::clone(ledger), (peer, &*self.verifier), request, || self.permit()).await
     }
 
     async fn feed(&self, query: &str) -> Response<Body> {

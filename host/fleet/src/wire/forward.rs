@@ -63,6 +63,10 @@ pub(crate) fn without_hops(headers: &mut HeaderMap) {
 /// A problem as a header.
 pub(crate) fn write_problem(problem: Problem) -> HeaderValue {
     let text = match problem {
+        Problem::NotOneHost => "not-one-host",
+        Problem::Unauthenticated(_) => "unauthenticated",
+        Problem::TokenRevoked => "token-revoked",
+        Problem::TooSlow => "too-slow",
         Problem::NotFound => "not-found",
         Problem::MethodNotAllowed => "method-not-allowed",
         Problem::TooLarge => "too-large",
@@ -85,6 +89,10 @@ fn with_seconds(name: &'static str, seconds: u32) -> HeaderValue {
 /// The same back; one that this node does not know is the fault of the other.
 pub(crate) fn read_problem(value: &HeaderValue) -> Problem {
     match value.to_str().unwrap_or_default() {
+        "not-one-host" => Problem::NotOneHost,
+        "unauthenticated" => Problem::Unauthenticated("The token is not good."),
+        "token-revoked" => Problem::TokenRevoked,
+        "too-slow" => Problem::TooSlow,
         "not-found" => Problem::NotFound,
         "method-not-allowed" => Problem::MethodNotAllowed,
         "too-large" => Problem::TooLarge,
@@ -122,6 +130,10 @@ mod tests {
     #[test]
     fn problems_arrive_as_they_left() {
         for problem in [
+            Problem::NotOneHost,
+            Problem::Unauthenticated("The token is not good."),
+            Problem::TokenRevoked,
+            Problem::TooSlow,
             Problem::NotFound,
             Problem::MethodNotAllowed,
             Problem::TooLarge,

@@ -20,8 +20,12 @@ async fn health_and_metrics_answer_on_the_admin_listener_alone() {
         let outside = Client::new(&SHARED).send_unchecked(Method::GET, path, &[], None).await;
         assert_eq!(outside.status, 404, "{path}");
     }
-    let reset = reqwest::Client::new().post(format!("{admin}/metrics/circuit-breakers/reset")).send().await.unwrap();
-    assert_eq!(reset.status(), 200);
+    let reset = reqwest::Client::new().post(format!("{admin}/metrics/circuit-breakers/reset"));
+    let reset = async |origin: &str| reset.try_clone().unwrap().header("origin", origin).send().await.unwrap().status();
+    assert_eq!(reset("https://evil.example").await, 403);
+    assert_eq!(reset(admin).await, 200);
+    let rebound = reqwest::Client::new().get(format!("{admin}/metrics")).header("host", "evil.example").send().await.unwrap();
+    assert_eq!(rebound.status(), 403);
     Client::new(&SHARED).get("/api/events").await.expect(200);
     let metrics = reqwest::get(format!("{admin}/metrics")).await.unwrap().text().await.unwrap();
     assert!(metrics.contains("http_server_request_duration_seconds_bucket"), "{metrics}");

@@ -1,10 +1,9 @@
 //! What a region's nodes have in common in Redis, and what becomes of it when Redis dies or falls back.
 
-use std::net::IpAddr;
-
 use capabilities::redis::{Connection, RedisConnections};
+use edge::Networks;
 use edge::feed::{Snapshot, Source as _};
-use edge::rates::{Counted, Quota, Rates};
+use edge::rates::{Counted, Network, Quota, Rates};
 use read_model::Fact;
 use region::{Database, Feed, KeptSnapshots, Limiter, Sequencer, Wake, migrate};
 use tokio_util::sync::CancellationToken;
@@ -18,7 +17,7 @@ const BURST: usize = 4;
 fn limiter(url: &str) -> Limiter {
     let quota = Quota { per_minute: 1, burst: BURST as u32 };
     let rates = Rates { address: quota, user: quota, attempts: quota, edge_attempts: quota };
-    Limiter::new(rates, Some(RedisConnections::new().handle(url).unwrap()))
+    Limiter::new(rates, Networks::loopback(), Some(RedisConnections::new().handle(url).unwrap()))
 }
 
 fn user(name: &str) -> Counted {
@@ -41,7 +40,7 @@ async fn nodes_count_as_one_and_each_by_itself_while_redis_is_away() {
     let Some(mut server) = Redis::start(&[]).await else { return };
     let (one, other) = (limiter(&server.url()), limiter(&server.url()));
     let nodes = [&one, &other];
-    let address: IpAddr = [192, 0, 2, 1].into();
+    let address = Network::Address([192, 0, 2, 1].into());
     for counted in
         [user("eu_a"), user("eu_b"), Counted::Address(address), Counted::Attempts(address), Counted::EdgeAttempts("eu_a".into())]
     {

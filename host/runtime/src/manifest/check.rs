@@ -135,7 +135,7 @@ fn routes(components: &BTreeMap<String, Component>, triggers: &[Trigger], faults
     }
     for component in components.values() {
         let Some(tool) = &component.tool else { continue };
-        routes.add_rules(&component.name, &tool.region, &tool.roles, &tool.attempts);
+        routes.add_rules(&component.name, &tool.region, &tool.lists);
         for (key, path) in [("tick", &tool.tick), ("mirror", &tool.mirror)] {
             if let Some(path) = path
                 && !routes.add_hidden(&component.name, path)

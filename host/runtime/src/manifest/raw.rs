@@ -128,6 +128,8 @@ pub(super) struct Tool {
     pub roles: Vec<String>,
     #[serde(default)]
     pub attempts: Vec<String>,
+    #[serde(default)]
+    pub token: Vec<String>,
     pub tick: Option<String>,
     pub mirror: Option<String>,
     pub concurrency: Option<u32>,

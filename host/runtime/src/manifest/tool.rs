@@ -3,7 +3,7 @@
 use super::error::Fault;
 use super::raw;
 use crate::limits;
-use crate::routes::{Home, Pattern, RegionRule, Rule};
+use crate::routes::{Home, Lists, Pattern, RegionRule, Rule};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,10 +12,8 @@ use std::time::Duration;
 pub struct Tool {
     /// Methods and paths that run in a region, and in which.
     pub region: Vec<RegionRule>,
-    /// Methods and paths whose caller's roles are read from SQL.
-    pub roles: Vec<Rule>,
-    /// Methods and paths at which a password or a secret can be guessed.
-    pub attempts: Vec<Rule>,
+    /// What else is said of methods and paths.
+    pub lists: Lists,
     /// A path that the region's ticker posts to.
     pub tick: Option<String>,
     /// A path that a region's node posts to what another region says of accounts.
@@ -34,8 +32,7 @@ impl Default for Tool {
     fn default() -> Self {
         Self {
             region: Vec::new(),
-            roles: Vec::new(),
-            attempts: Vec::new(),
+            lists: Lists::default(),
             tick: None,
             mirror: None,
             concurrency: limits::CONCURRENCY.1,
@@ -80,7 +77,7 @@ impl Tool {
         let mut rules = |key: &str, texts: &[String]| {
             texts.iter().enumerate().filter_map(|(index, text)| rule(format!("{key}[{index}]"), text)).collect()
         };
-        let (roles, attempts) = (rules("roles", &raw.roles), rules("attempts", &raw.attempts));
+        let (roles, attempts, token) = (rules("roles", &raw.roles), rules("attempts", &raw.attempts), rules("token", &raw.token));
         for (key, path) in [("tick", &raw.tick), ("mirror", &raw.mirror)] {
             if let Some(path) = path
                 && !Pattern::parse(path).is_ok_and(|pattern| pattern.is_literal())
@@ -102,8 +99,7 @@ impl Tool {
         };
         Self {
             region,
-            roles,
-            attempts,
+            lists: Lists { roles, attempts, token },
             tick: raw.tick.clone(),
             mirror: raw.mirror.clone(),
             concurrency: number("concurrency", raw.concurrency, limits::CONCURRENCY),

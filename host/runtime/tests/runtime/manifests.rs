@@ -223,3 +223,25 @@ fn a_host_that_is_not_set_grants_nothing() {
     let hosts = &parse(&text).unwrap().components["api"].grants.allowed_outbound_hosts;
     assert!(hosts.allows("https", "a.example.com", None) && !hosts.allows("https", "example.org", None));
 }
+
+/// What the document says needs a token is refused without one before the body is read, and nothing else is.
+#[test]
+fn routes_need_a_token_where_the_document_says_so() {
+    let routes = Manifest::load(&root().join("spin.toml"), &VariableSources::new()).unwrap().routes;
+    let text = std::fs::read_to_string(root().join("components/web/openapi.json")).unwrap();
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let mut operations = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let asked = path.replace(['{', '}'], "x");
+        for (method, operation) in
+            methods.as_object().unwrap().iter().filter(|(_, operation)| operation.get("responses").is_some())
+        {
+            let method: http::Method = method.to_uppercase().parse().unwrap();
+            let needs = operation["security"].as_array().is_some_and(|all| !all.is_empty());
+            let target = routes.find(&method, &asked).unwrap_or_else(|| panic!("{method} {path} leads nowhere"));
+            assert_eq!(target.token, needs, "{method} {path}: `token` in spin.toml against `security` in openapi.json");
+            operations += 1;
+        }
+    }
+    assert!(operations > 20, "{operations} operations");
+}
