@@ -169,8 +169,7 @@ impl Rates {
             Counted::Address(network) => self.address.times(network.share()),
             Counted::User(_) => self.user,
             Counted::Attempts(network) => self.attempts.times(network.share()),
-    /// An edge, by its name, at what can be guessed.
-    EdgeAttempts(Box<str>),
+            Counted::EdgeAttempts(_) => self.edge_attempts,
         }
     }
 
@@ -247,7 +246,8 @@ impl Counters {
         let table = match counted {
             Counted::Address(_) => addresses,
             Counted::User(_) => users,
-            Counted::Attempts(_) => attempts,
+            // Edges are few, and their names come from certificates.
+            Counted::Attempts(_) | Counted::EdgeAttempts(_) => attempts,
         };
         let mut table = table.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(arrival) = table.arrivals.get_mut(&counted) {
