@@ -31,7 +31,7 @@ const USAGE: &str = "cargo xtask COMMAND
                       --url URL[,URL]   the edges to load      --short   a few seconds, for a first look
                     failover | edge-vs-central: k6 against a fleet that is started for it
   bench             measure the edge, a catalog read and a hold beside what can be compared, in one run
-  attack [NAME]     bodies | answers | connections | logins | places | seen: attacks on a fleet that is started for it, all of them or one, each beside
+  attack [NAME]     bodies | bodies-of-holds | answers | connections | logins | places | seen: attacks on a fleet that is started for it, all of them or one, each beside
                     somebody who only wants to be served: as a table, before and during      --up   on `marquee up` instead
   simulate          the region under faults, each run determined by its seed: until one violates something
                       --seeds N   how many (500)     --first N   from which on     --seed N   one, with its whole trace
