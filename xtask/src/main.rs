@@ -37,7 +37,7 @@ const USAGE: &str = "cargo xtask COMMAND
   fuzz [TARGET]     what reads input from outside (tokens, cursors, addresses, the fleet's wire format) is given what nobody would send
                       --seconds N   for each (60)     --seed N
   bench             measure the edge, a catalog read and a hold beside what can be compared, in one run
-  attack [NAME]     bodies | answers | connections | logins | places | seen: attacks on a fleet that is started for it, all of them or one, each beside
+  attack [NAME]     bodies | bodies-of-holds | answers | connections | logins | places | seen: attacks on a fleet that is started for it, all of them or one, each beside
                     somebody who only wants to be served: as a table, before and during      --up   on `marquee up` instead
   simulate          the region under faults, each run determined by its seed: until one violates something
                       --seeds N   how many (500)     --first N   from which on     --seed N   one, with its whole trace

