@@ -15,6 +15,8 @@ use std::{
 
 /// The region's nodes.
 const NODES: [&str; 2] = ["eu-1", "eu-2"];
+/// A certificate of the region for what measures its nodes, and may ask what an edge may not.
+const PROBE: &str = "probe";
 
 /// Running nodes, each a process; ended when dropped, with what they have written.
 pub struct Fleet {
@@ -38,7 +40,8 @@ impl Fleet {
         let folder = root().join(format!("target/{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
         let mut made = command(build::MARQUEE, &["certificates"]);
-        made.arg(&folder).args(NODES.map(|node| format!("eu/{node}"))).args((0..edges).map(|edge| format!("edge-{edge}")));
+        made.arg(&folder).args(NODES.iter().chain([&PROBE]).map(|node| format!("eu/{node}")));
+        made.args((0..edges).map(|edge| format!("edge-{edge}")));
         output(&mut made)?;
         let database = services.postgres_url().to_owned();
         let mut fleet = Self { nodes: Vec::new(), edges: Vec::new(), folder, services };

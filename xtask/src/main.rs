@@ -5,6 +5,7 @@ mod build;
 mod check;
 mod faults;
 mod fleet;
+mod fuzz;
 mod load;
 mod node;
 mod services;
@@ -32,6 +33,8 @@ const USAGE: &str = "cargo xtask COMMAND
   bench             measure the edge, a catalog read and a hold beside what can be compared, in one run
   simulate          the region under faults, each run determined by its seed: until one violates something
                       --seeds N   how many (500)     --first N   from which on     --seed N   one, with its whole trace
+  fuzz              made-up and mutated messages of other nodes, as in the tests but for longer
+                      --cases N   of each (1000000)
   bench coordinator how many durable holds a second one hot event takes on Postgres, end to end and step by step
   bench streams     how fast what happens gets to Kafka and to who follows it, and reads through the Redis and Postgres bindings
   services up       start private services for tests and for trying things: Postgres, Redis with Sentinels, Kafka, RabbitMQ, a mail sink.
@@ -65,6 +68,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "check" => check::run()?,
         "faults" => faults::run(rest)?,
         "load" => load::run(rest)?,
+        "fuzz" => fuzz::run(rest)?,
         "simulate" => simulate::run(rest)?,
         "bench" => bench::command_line(rest)?,
         "services" => return services::command_line(rest),

@@ -3,7 +3,7 @@
 use crate::{store, view::View};
 use kit::{
     Answer, Problem, Request, Response, claims, idempotency, json,
-    ledger::{self, Action, BookingStatus, Rejection, Subject},
+    ledger::{self, Action, BookingStatus, Rejection},
     seen::SeenKind,
     sql, trace,
 };
@@ -23,8 +23,9 @@ pub async fn cancel(request: Request) -> Answer {
 
     // A booking can be cancelled only once, so its id does for a key where the client gives none.
     let key = given.map_or_else(|| format!("cancel:{id}"), str::to_owned);
-    let (who, cancel) = (Subject::Person(claims.subject.clone()), Action::Cancel(id.to_owned()));
-    let (version, booking) = match ledger::decide(who, key, &event, cancel, trace::parent(&request)).await {
+    let (token, cancel) = (claims::token(&request)?, Action::Cancel(id.to_owned()));
+    let decided = ledger::decide_for(claims.subject.clone(), token, key, &event, cancel, trace::parent(&request)).await;
+    let (version, booking) = match decided {
         Ok(receipt) => {
             let version = receipt.version;
             (version, ledger::booking(receipt).ok_or_else(|| Problem::internal("a cancellation left no booking"))?)

@@ -3,7 +3,7 @@
 use crate::{limits, view::View};
 use kit::{
     Answer, Problem, Request, Response, claims, idempotency, json,
-    ledger::{self, Action, OrderLine, Subject},
+    ledger::{self, Action, OrderLine},
     seen::SeenKind,
     trace,
 };
@@ -14,8 +14,8 @@ pub async fn create(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
     let key = idempotency::required(&request)?;
     let (event, lines) = order(&request)?;
-    let (who, hold) = (Subject::Person(claims.subject), Action::Hold(lines));
-    let receipt = ledger::decide(who, key, &event, hold, trace::parent(&request)).await?;
+    let (token, hold) = (claims::token(&request)?, Action::Hold(lines));
+    let receipt = ledger::decide_for(claims.subject, token, key, &event, hold, trace::parent(&request)).await?;
     let version = receipt.version;
     let booking = ledger::booking(receipt).ok_or_else(|| Problem::internal("a hold left no booking"))?;
     Ok(Response::json(201, &View::new(&booking))?

@@ -66,6 +66,7 @@ async fn cancel_bookings(event: &str, revision: u64, recorded: &str) -> Result<b
             event_id: event.to_owned(),
             deadline,
             trace: None,
+            token: None,
             action: Action::Cancel(booking),
         });
         for answer in ledger::apply(commands.collect()).await {

@@ -11,21 +11,30 @@ pub use identity::Claims;
 
 /// The verified claims of the request's bearer token.
 pub async fn require(request: &Request) -> Result<Claims, Problem> {
+    verify(token(request)?).await.map_err(refused)
+}
+
+/// The request's bearer token, whatever it is worth.
+pub fn token(request: &Request) -> Result<&str, Problem> {
     let header = request.header("authorization").ok_or_else(|| Problem::unauthenticated("A bearer token is required."))?;
-    let token = header
+    header
         .split_once(' ')
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, token)| token.trim())
         .filter(|token| !token.is_empty() && token.len() <= limits::TOKEN_BYTES)
-        .ok_or_else(|| Problem::unauthenticated("Authorization must be: Bearer, a space, the token."))?;
-    verify(token).await.map_err(|refusal| match refusal {
+        .ok_or_else(|| Problem::unauthenticated("Authorization must be: Bearer, a space, the token."))
+}
+
+/// What a token that says nothing is to a client.
+pub(crate) fn refused(refusal: Refusal) -> Problem {
+    match refusal {
         Refusal::Invalid => Problem::unauthenticated("The token is not one of ours."),
         Refusal::Expired => Problem::unauthenticated("The token has expired."),
         Refusal::Revoked => {
             Problem::new(problem::TOKEN_REVOKED, "The session of this token has ended.").with("www-authenticate", "Bearer")
         }
         Refusal::Unavailable(milliseconds) => Problem::unavailable("Tokens cannot be verified yet.", milliseconds),
-    })
+    }
 }
 
 /// What a token says, or why it says nothing.

@@ -1,6 +1,6 @@
 //! `marquee:booking/ledger`, as imported, and what its refusals are to a client.
 
-use crate::{limits, problem, problem::Problem, time};
+use crate::{claims, identity::Refusal, limits, problem, problem::Problem, time};
 
 #[expect(missing_docs, reason = "generated; the WIT says it")]
 mod bindings {
@@ -23,12 +23,36 @@ pub async fn decide(
     action: Action,
     trace: Option<String>,
 ) -> Result<Receipt, Rejection> {
+    send(subject, None, key.into(), event.into(), action, trace).await
+}
+
+/// As [`decide`], for a person who shows this access token: what an edge asks its region has no other warrant.
+pub async fn decide_for(
+    person: String,
+    token: &str,
+    key: impl Into<String>,
+    event: impl Into<String>,
+    action: Action,
+    trace: Option<String>,
+) -> Result<Receipt, Rejection> {
+    send(Subject::Person(person), Some(token.to_owned()), key.into(), event.into(), action, trace).await
+}
+
+async fn send(
+    subject: Subject,
+    token: Option<String>,
+    key: String,
+    event: String,
+    action: Action,
+    trace: Option<String>,
+) -> Result<Receipt, Rejection> {
     let command = Command {
         subject,
-        idempotency_key: key.into(),
-        event_id: event.into(),
+        idempotency_key: key,
+        event_id: event,
         deadline: time::now() + limits::COMMAND_MICROSECONDS,
         trace,
+        token,
         action,
     };
     // One command has one answer; a ledger that gives none has not said what it did.
@@ -75,6 +99,11 @@ impl From<Rejection> for Problem {
                 Self::new(problem::NOT_CANCELLABLE, "The time for refunds has passed.")
             }
             Rejection::Forbidden => Self::forbidden("You may not do this."),
+            Rejection::Unauthenticated(fault) => claims::refused(match fault {
+                TokenFault::Invalid => Refusal::Invalid,
+                TokenFault::Expired => Refusal::Expired,
+                TokenFault::Revoked => Refusal::Revoked,
+            }),
             Rejection::CapacityTooLow(shortage) => Self::new(
                 problem::WRONG_STATE,
                 format!(

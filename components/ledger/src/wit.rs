@@ -30,7 +30,8 @@ impl Guest for Ledger {
 
 impl From<wit::Command> for core::Command {
     fn from(command: wit::Command) -> Self {
-        let wit::Command { subject, idempotency_key, event_id, deadline, trace, action } = command;
+        // Whether the token speaks for the subject was seen to before.
+        let wit::Command { subject, idempotency_key, event_id, deadline, trace, token: _, action } = command;
         Self { subject: subject.into(), idempotency_key, event_id, deadline, trace, action: action.into() }
     }
 }

@@ -96,6 +96,7 @@ mod tests {
             event_id: event_id.into(),
             deadline: i64::MAX,
             trace: None,
+            token: None,
             action: Action::Expire,
         }
     }

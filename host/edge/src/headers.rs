@@ -115,9 +115,40 @@ pub(crate) fn clean(headers: &mut HeaderMap, look: &Look, connection: &Connectio
     address
 }
 
+/// Makes the headers of a request that another node hands over fit to be seen by a component: of what only a host may say, a node may repeat whom it has
+/// seen as its client and whether they came by TLS, each in the one form that it has. Nothing of this may decide about anything but how often somebody asks
+/// and how links are written, because a stolen edge may say whatever it likes.
+pub fn handed_over(headers: &mut HeaderMap) {
+    let client = client_socket(headers);
+    let https = headers.get(X_FORWARDED_PROTO).is_some_and(|proto| proto == "https");
+    strip_hops(headers);
+    let hosts = |name: &HeaderName| {
+        let name = name.as_str();
+        name.starts_with("spin-") || name.starts_with("x-forwarded-") || name == FORWARDED || name == X_REAL_IP
+    };
+    let said: Vec<HeaderName> = headers.keys().filter(|name| hosts(name)).cloned().collect();
+    for name in said {
+        headers.remove(name);
+    }
+    if let Some(client) = client.and_then(|client| HeaderValue::try_from(client.to_string()).ok()) {
+        headers.insert(SPIN_CLIENT_ADDR, client);
+    }
+    if https {
+        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("https"));
+    }
+}
+
+/// The edge that a request came through, by its certificate: an extension of the request. That much of what an edge says is certain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Through(pub Box<str>);
+
 /// Whose request this is, as [`clean`] has written it down; none where nothing of the kind is there.
 pub fn client(headers: &HeaderMap) -> Option<IpAddr> {
-    Some(headers.get(SPIN_CLIENT_ADDR)?.to_str().ok()?.parse::<SocketAddr>().ok()?.ip())
+    client_socket(headers).map(|client| client.ip())
+}
+
+fn client_socket(headers: &HeaderMap) -> Option<SocketAddr> {
+    headers.get(SPIN_CLIENT_ADDR)?.to_str().ok()?.parse().ok()
 }
 
 /// The bearer token (RFC 6750), if there is one.
@@ -248,6 +279,38 @@ mod tests {
         );
         let expected = headers(&[("spin-client-addr", "10.0.0.9:999"), ("accept", "*/*")]);
         assert_eq!(map, expected);
+    }
+
+    #[test]
+    fn another_node_says_who_its_client_is_and_nothing_else() {
+        let mut map = HeaderMap::new();
+        for (name, value) in [
+            ("spin-client-addr", "198.51.100.7:1234"),
+            ("spin-client-addr", "203.0.113.9:1"),
+            ("spin-full-url", "http://evil"),
+            ("x-forwarded-for", "1.2.3.4"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-host", "evil"),
+            ("x-real-ip", "1.2.3.4"),
+            ("forwarded", "for=1.2.3.4"),
+            ("connection", "x-mine"),
+            ("x-mine", "1"),
+            ("authorization", "Bearer t"),
+            ("x-request-id", "r"),
+        ] {
+            map.append(name, HeaderValue::from_static(value));
+        }
+        handed_over(&mut map);
+        let expected = headers(&[
+            ("spin-client-addr", "198.51.100.7:1234"),
+            ("x-forwarded-proto", "https"),
+            ("authorization", "Bearer t"),
+            ("x-request-id", "r"),
+        ]);
+        assert_eq!(map, expected);
+        let mut map = headers(&[("spin-client-addr", "admin"), ("x-forwarded-proto", "javascript")]);
+        handed_over(&mut map);
+        assert!(map.is_empty(), "{map:?}");
     }
 
     #[test]

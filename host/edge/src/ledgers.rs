@@ -87,6 +87,7 @@ mod tests {
                 event_id: (*event).to_owned(),
                 deadline: i64::MAX,
                 trace: None,
+                token: None,
                 action: Action::Cancel("eu_b".to_owned()),
             };
             let answers = ledgers.apply(events.iter().map(command).collect()).await;

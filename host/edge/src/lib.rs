@@ -45,7 +45,7 @@ pub use body::{Body, known, received};
 pub use clock::now;
 pub use cors::{Cors, Error as CorsError};
 pub use follower::Follower;
-pub use headers::{bearer, client};
+pub use headers::{Through, bearer, client, handed_over};
 pub use homes::Homes;
 pub use identity::Identity;
 pub use ledgers::Ledgers;

@@ -59,6 +59,9 @@ pub const ADDRESS_RATE: Quota = Quota { per_minute: 6_000, burst: 600 };
 pub const USER_RATE: Quota = Quota { per_minute: 600, burst: 100 };
 /// How often an address may try what can be guessed.
 pub const ATTEMPTS_RATE: Quota = Quota { per_minute: 30, burst: 30 };
+/// How often everybody behind one edge together may, counted in the region: more logins than hashing lets through, and no unlimited guessing from an edge
+/// that was stolen.
+pub const EDGE_ATTEMPTS_RATE: Quota = Quota { per_minute: 1_200, burst: 1_200 };
 /// Requests a minute that a setting may permit.
 pub const PER_MINUTE: RangeInclusive<u32> = 1..=6_000_000;
 /// Requests at once that a setting may permit.

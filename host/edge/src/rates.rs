@@ -34,11 +34,18 @@ pub struct Rates {
     pub user: Quota,
     /// To an address, at what a password or a secret can be guessed (`attempts` in the manifest).
     pub attempts: Quota,
+    /// To everybody behind one edge together, at the same: an edge that was stolen may give any address for its client's.
+    pub edge_attempts: Quota,
 }
 
 impl Default for Rates {
     fn default() -> Self {
-        Self { address: limits::ADDRESS_RATE, user: limits::USER_RATE, attempts: limits::ATTEMPTS_RATE }
+        Self {
+            address: limits::ADDRESS_RATE,
+            user: limits::USER_RATE,
+            attempts: limits::ATTEMPTS_RATE,
+            edge_attempts: limits::EDGE_ATTEMPTS_RATE,
+        }
     }
 }
 
@@ -51,6 +58,8 @@ pub enum Counted {
     User(Box<str>),
     /// An address, at what can be guessed.
     Attempts(IpAddr),
+    /// An edge, by its name, at what can be guessed.
+    EdgeAttempts(Box<str>),
 }
 
 impl Counted {
@@ -61,6 +70,7 @@ impl Counted {
             Self::Address(_) => "address",
             Self::User(_) => "user",
             Self::Attempts(_) => "attempts",
+            Self::EdgeAttempts(_) => "edge-attempts",
         }
     }
 }
@@ -70,7 +80,7 @@ impl fmt::Display for Counted {
         let kind = self.kind();
         match self {
             Self::Address(address) | Self::Attempts(address) => write!(f, "{kind}:{address}"),
-            Self::User(id) => write!(f, "{kind}:{id}"),
+            Self::User(id) | Self::EdgeAttempts(id) => write!(f, "{kind}:{id}"),
         }
     }
 }
@@ -108,6 +118,7 @@ impl Rates {
             Counted::Address(_) => self.address,
             Counted::User(_) => self.user,
             Counted::Attempts(_) => self.attempts,
+            Counted::EdgeAttempts(_) => self.edge_attempts,
         }
     }
 
@@ -116,7 +127,9 @@ impl Rates {
     /// # Errors
     /// The name of a rate, and what it may be.
     pub fn check(&self) -> Result<(), String> {
-        for (name, quota) in [("address", self.address), ("user", self.user), ("attempts", self.attempts)] {
+        for (name, quota) in
+            [("address", self.address), ("user", self.user), ("attempts", self.attempts), ("edge_attempts", self.edge_attempts)]
+        {
             if !limits::PER_MINUTE.contains(&quota.per_minute) || !limits::BURST.contains(&quota.burst) {
                 let (minute, burst) = (limits::PER_MINUTE, limits::BURST);
                 return Err(format!(
@@ -197,7 +210,13 @@ mod tests {
     fn everybody_has_their_own() {
         let counters = Counters::default();
         let address: IpAddr = [192, 0, 2, 1].into();
-        for counted in [somebody(), Counted::User("eu_v".into()), Counted::Address(address), Counted::Attempts(address)] {
+        for counted in [
+            somebody(),
+            Counted::User("eu_v".into()),
+            Counted::Address(address),
+            Counted::Attempts(address),
+            Counted::EdgeAttempts("eu_u".into()),
+        ] {
             for _ in 0..3 {
                 assert_eq!(counters.take_at(counted.clone(), QUOTA, Duration::ZERO), Ok(()));
             }

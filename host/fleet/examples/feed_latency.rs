@@ -1,7 +1,7 @@
 //! How long it takes from a booking's answer, which follows its commit, until every reader of the feed knows of it.
 //!
-//! `cargo run --release -p fleet --example feed_latency -- FOLDER EDGE REGION READERS HOLDS-A-SECOND SECONDS NODE...` with the folder of
-//! certificates, an edge's name in it, and the addresses of the region's running nodes. Opens a sale of its own. Every reader is a follower's
+//! `cargo run --release -p fleet --example feed_latency -- FOLDER NAME REGION READERS HOLDS-A-SECOND SECONDS NODE...` with the folder of
+//! certificates, the name in it of a node of the region (an edge could not open a sale), and the addresses of the region's running nodes. Opens a sale of its own. Every reader is a follower's
 //! end of the feed, over TLS; they take turns at the nodes. This process reads for all of them: what it costs is in the figures.
 
 #![allow(clippy::print_stdout, reason = "it is what it is for")]
@@ -33,13 +33,13 @@ type Answered = Arc<Mutex<BTreeMap<u64, Instant>>>;
 #[tokio::main]
 async fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [folder, edge, region, readers, rate, seconds, nodes @ ..] = &arguments[..] else {
-        return Err("FOLDER EDGE REGION READERS HOLDS-A-SECOND SECONDS NODE...".into());
+    let [folder, name, region, readers, rate, seconds, nodes @ ..] = &arguments[..] else {
+        return Err("FOLDER NAME REGION READERS HOLDS-A-SECOND SECONDS NODE...".into());
     };
     let (readers, rate, seconds): (usize, u32, u64) = (readers.parse()?, rate.parse()?, seconds.parse()?);
     let folder = Path::new(folder);
     let connect = |nodes: Vec<&String>| -> Outcome<Client> {
-        let (certificate, key) = certificates::files(folder, edge);
+        let (certificate, key) = certificates::files(folder, name);
         let nodes = nodes.into_iter().map(|address| NodeAddress { name: address.clone(), address: address.clone() });
         Ok(Client::new(client::Options {
             tls: Tls::load(&folder.join(certificates::AUTHORITY), &certificate, &key)?,
@@ -128,6 +128,7 @@ fn command(region: &str, event: &str, subject: Subject, number: u64, action: &Ac
         event_id: event.to_owned(),
         deadline: edge::now() + i64::try_from(LATEST.as_micros()).unwrap_or(i64::MAX) * 60,
         trace: None,
+        token: None,
         action: action.clone(),
     }
 }

@@ -16,6 +16,7 @@ pub mod client;
 mod held;
 mod identity;
 pub mod limits;
+mod revocations;
 pub mod server;
 pub mod tls;
 pub mod wire;

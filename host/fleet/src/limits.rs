@@ -34,6 +34,33 @@ pub const CONNECTION_WINDOW: u32 = 32 * 1024 * 1024;
 /// How long requests in flight may take when a server stops; then they are cut off.
 pub const DRAIN: Duration = Duration::from_secs(10);
 
+// Certificates -------------------------------------------------------------------------------------------------------
+
+/// Days that a node's certificate lasts, where nobody says otherwise: it is renewed in place, so few are best.
+pub const NODE_DAYS: u32 = 7;
+/// Days that a certificate may be made for.
+pub const DAYS: std::ops::RangeInclusive<u32> = 1..=398;
+/// How long an authority lasts. Another one is believed beside it for a while before it ends.
+pub const AUTHORITY_DAYS: u32 = 5 * 365;
+/// How long before it was made a certificate is good: nodes' clocks differ.
+pub const BACKDATED: Duration = Duration::from_secs(600);
+/// How often a node looks whether its files have changed.
+pub const FILES_LOOK: Duration = Duration::from_secs(1);
+/// How often an open connection is looked at, whether its other end is still to be believed: beside every change, because certificates end.
+pub const BELIEVED_LOOK: Duration = Duration::from_secs(30);
+/// A connection to a node whose certificate ends sooner is made anew beside it, so that nothing breaks off when it does.
+pub const RENEW_BEFORE: Duration = Duration::from_secs(600);
+/// How long after a connection could not be made anew it is tried again.
+pub const RENEW_PAUSE: Duration = Duration::from_secs(2);
+/// Lists of revoked certificates, of one authority each.
+pub const REVOCATION_LISTS: usize = 8;
+/// Bytes of one: some ten thousand certificates.
+pub const REVOCATIONS_BYTES: usize = 512 * 1024;
+/// How long a node that has nothing newer waits before it says so. Who asks hears at once of what comes meanwhile.
+pub const REVOCATIONS_WAIT: Duration = Duration::from_secs(10);
+/// How long after an answer, or none, a node is asked again.
+pub const REVOCATIONS_PAUSE: Duration = Duration::from_millis(500);
+
 // Breaker ------------------------------------------------------------------------------------------------------------
 
 /// When a node is left alone, and for how long, where no setting says so.

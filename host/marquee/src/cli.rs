@@ -57,14 +57,8 @@ pub enum Command {
         #[arg(long, value_name = "POSITION", value_parser = clap::value_parser!(i64).range(1..))]
         last: i64,
     },
-    /// Makes certificates for development: an authority in the folder, where there is none, and one for each node.
-    Certificates {
-        /// Where they are kept.
-        folder: PathBuf,
-        /// REGION/NAME for a region's node, NAME for an edge.
-        #[arg(required = true)]
-        nodes: Vec<String>,
-    },
+    /// Makes or renews certificates: an authority in the folder, where there is none, and one for each node.
+    Certificates(Certificates),
     /// Brings the database to this program's version, which `up` does by itself.
     Migrate(Migrate),
     /// Reads and checks an application manifest and says what is wrong with it.
@@ -85,6 +79,42 @@ pub struct Storage {
     /// A Postgres database instead of the embedded one; also SPIN_VARIABLE_DATABASE.
     #[arg(long, value_name = "URL")]
     pub postgres: Option<String>,
+}
+
+/// `marquee certificates`
+#[derive(Clone, Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct Certificates {
+    /// What else.
+    #[command(subcommand)]
+    pub other: Option<OtherCertificates>,
+    /// Where they are kept, with the authority's key.
+    #[arg(required = true)]
+    pub folder: Option<PathBuf>,
+    /// REGION/NAME for a region's node, NAME for an edge.
+    #[arg(required = true)]
+    pub nodes: Vec<String>,
+    /// How long the nodes' certificates last. A running node takes a renewed one by itself.
+    #[arg(long, value_name = "DAYS", default_value_t = fleet::limits::NODE_DAYS, value_parser = days())]
+    pub days: u32,
+}
+
+/// What else there is to do with certificates.
+#[derive(Clone, Debug, Subcommand)]
+pub enum OtherCertificates {
+    /// Revokes all certificates of nodes, as when one is stolen: nobody believes them any more, and what they have open is closed.
+    Revoke {
+        /// Where they are kept, with the authority's key.
+        folder: PathBuf,
+        /// REGION/NAME for a region's node, NAME for an edge.
+        #[arg(required = true)]
+        nodes: Vec<String>,
+    },
+}
+
+fn days() -> clap::builder::RangedI64ValueParser<u32> {
+    let days = fleet::limits::DAYS;
+    clap::value_parser!(u32).range(i64::from(*days.start())..=i64::from(*days.end()))
 }
 
 /// `marquee up`
@@ -133,9 +163,23 @@ mod tests {
         let Command::Up(up) = Cli::parse_from(["marquee", "up"]).command else { panic!("not up") };
         assert_eq!((up.storage.data.to_str(), up.port), (Some(".marquee"), 8080));
         assert!(!up.no_demo && !up.watch && !up.composed && up.storage.postgres.is_none() && up.manifest.is_none());
-        for wrong in
-            [&["marquee", "up", "--port", "65530"][..], &["marquee", "up", "--colour"], &["marquee", "fly"], &["marquee"]]
-        {
+        let Command::Certificates(made) = Cli::parse_from(["marquee", "certificates", "f", "eu/a", "b"]).command else {
+            panic!()
+        };
+        assert_eq!((made.nodes.len(), made.days, made.other.is_none()), (2, 7, true));
+        let revoked = Cli::parse_from(["marquee", "certificates", "revoke", "f", "b"]).command;
+        let Command::Certificates(Certificates { other: Some(OtherCertificates::Revoke { folder, nodes }), .. }) = revoked else {
+            panic!()
+        };
+        assert_eq!((folder.to_str(), nodes.as_slice()), (Some("f"), &["b".to_owned()][..]));
+        for wrong in [
+            &["marquee", "up", "--port", "65530"][..],
+            &["marquee", "up", "--colour"],
+            &["marquee", "fly"],
+            &["marquee"],
+            &["marquee", "certificates", "f"],
+            &["marquee", "certificates", "f", "a", "--days", "0"],
+        ] {
             assert_eq!(Cli::try_parse_from(wrong).unwrap_err().exit_code(), 2, "{wrong:?}");
         }
     }

@@ -10,7 +10,7 @@ use region::{Database, migrate as apply};
 use runtime::{Manifest, VariableSources};
 use streams::journal::PostgresJournal;
 
-use crate::cli::{Migrate, Storage};
+use crate::cli::{Certificates, Migrate, OtherCertificates, Storage};
 use crate::data_folder::DataFolder;
 use crate::error::Error;
 use crate::limits;
@@ -33,17 +33,32 @@ pub fn check(file: &Path) -> Result<(), Error> {
 }
 
 /// `marquee certificates`
-pub fn certificates(folder: &Path, nodes: &[String]) -> Result<(), Error> {
+pub fn certificates(Certificates { other, folder, nodes, days }: &Certificates) -> Result<(), Error> {
+    match (other, folder) {
+        (Some(OtherCertificates::Revoke { folder, nodes }), _) => {
+            let (list, revoked) = fleet::certificates::revoke(folder, &identities(nodes)?)?;
+            say(&format!(
+                "{}: {revoked} certificates revoked; a node that finds this list beside its authority's certificate tells all others",
+                list.display()
+            ))
+        }
+        (None, folder) => {
+            let folder = folder.as_deref().unwrap_or(Path::new("."));
+            for file in fleet::certificates::make(folder, &identities(nodes)?, *days)? {
+                say(&file.display().to_string())?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Nodes by the names that the command line has for them.
+fn identities(nodes: &[String]) -> Result<Vec<Identity>, Error> {
     let identity = |text: &String| match text.split_once('/') {
         Some((region, name)) => Identity::region_node(region, name),
         None => Identity::edge_node(text),
     };
-    let nodes: Vec<Identity> =
-        nodes.iter().map(identity).collect::<Result<_, _>>().map_err(|error| Error::Identity(error.to_string()))?;
-    for file in fleet::certificates::make(folder, &nodes)? {
-        say(&file.display().to_string())?;
-    }
-    Ok(())
+    nodes.iter().map(identity).collect::<Result<_, _>>().map_err(|error| Error::Identity(error.to_string()))
 }
 
 /// `marquee audit`

@@ -24,6 +24,9 @@
 //! nodes = ["10.1.0.1:7443"]                            nodes = ["10.1.0.1:7443"]
 //! ```
 //!
+//! The files of `[tls]` are looked at every second and may be renewed while the node runs. The authority's list of revoked certificates, where it has one, stands
+//! beside its certificate and ends in `.crl`: `certificates/ca.crl`.
+//!
 //! Of several regions one keeps the accounts: an edge names it (`accounts = "us"` on top; by default the first), and each other region's nodes
 //! name it with its nodes, because they ask it for people's roles and repeat its keys and revocations to their edges.
 //!
@@ -54,6 +57,7 @@
 //! address = { per_minute = 6000, burst = 600 }      # whatever it asks; at each edge
 //! user = { per_minute = 600, burst = 100 }          # from wherever; at each edge, and in each region
 //! attempts = { per_minute = 30, burst = 30 }        # an address, at what a password can be guessed; in the region of the accounts
+//! edge_attempts = { per_minute = 1200, burst = 1200 }      # the same, of everybody behind one edge, whatever addresses it reports
 //! ```
 //!
 //! When something outside is left alone, and for how long: after so many `failures` in a row, the first time for `open_ms`, then twice as long each

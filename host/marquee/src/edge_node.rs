@@ -28,6 +28,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let identity = Identity::edge_node(&config.name).map_err(|error| Error::Identity(error.to_string()))?;
     let tls = certified(&config.tls, &identity)?;
     let folder = DataFolder::open(&config.data)?;
+    let tls = tls.keeping(folder.path().join("revoked"));
     let (public, admin) = (at(config.listen.public)?, at(config.listen.admin)?);
     let own_address = public.local_addr()?;
     let ready = format!("ready  http://{own_address}  admin http://{}", admin.local_addr()?);
@@ -39,6 +40,8 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let version = loader(&settings, &folder)?.load(manifest, Mode::Native).await?;
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
     let (background, end) = (TaskTracker::new(), CancellationToken::new());
+    background.spawn(tls.clone().run(end.clone()));
+    serving::register_certificate(&tls, &health);
     let mut regions = Vec::with_capacity(config.regions.len());
     for region in &config.regions {
         let client = client(tls.clone(), region, config.breakers.regions, &metrics)?;

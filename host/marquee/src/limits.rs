@@ -65,6 +65,10 @@ pub const REGIONS: usize = 16;
 pub const REGION_NODES: usize = fleet::limits::NODES;
 /// Addresses of other nodes that a region's node keeps clients of.
 pub const PEERS: usize = 256;
+/// A certificate that ends sooner is said to, so that it is renewed.
+pub const CERTIFICATE_HOURS: i64 = 24;
+/// How often a node looks for other nodes of its region that it is not connected to yet.
+pub const PEERS_LOOK: Duration = Duration::from_secs(1);
 /// Hours for which accepted keys may be kept: a day is promised.
 pub const IDEMPOTENCY_HOURS: std::ops::RangeInclusive<u32> = 24..=24 * 30;
 /// Days for which the journal is kept, where nobody says otherwise.

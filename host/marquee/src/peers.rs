@@ -38,6 +38,13 @@ impl FleetPeers {
         Self { tls, region: region.to_owned(), breaker, metrics, known: Mutex::default(), tasks, stop }
     }
 
+    /// Makes sure that there are connections to the nodes at these addresses.
+    pub fn meet<'a>(&self, addresses: impl Iterator<Item = &'a str>) {
+        for address in addresses {
+            _ = self.at(address);
+        }
+    }
+
     fn at(&self, address: &str) -> Option<RemoteRegion> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((peer, _)) = known.get(address) {

@@ -39,6 +39,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let database = config.database(settings.database.clone())?;
     let tls = tls(&config)?;
     let folder = DataFolder::open(&config.data)?;
+    let tls = tls.keeping(folder.path().join("revoked"));
     let (nodes, admin) = (at(config.listen.nodes)?, at(config.listen.admin)?);
     let ready = format!("ready  nodes {}  admin http://{}", nodes.local_addr()?, admin.local_addr()?);
     let address = config.listen.advertise.map_or_else(|| nodes.local_addr(), Ok)?.to_string();
@@ -50,12 +51,14 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let version = loader(&settings, &folder)?.load(manifest, Mode::Native).await?;
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
     let (background, end) = (TaskTracker::new(), CancellationToken::new());
-    let peers = FleetPeers::new(
+    background.spawn(tls.clone().run(end.clone()));
+    serving::register_certificate(&tls, &health);
+    let peers = Arc::new(FleetPeers::new(
         (tls.clone(), &config.region),
         config.breakers.regions,
         Arc::clone(&metrics),
         (background.clone(), end.clone()),
-    );
+    ));
     let base = plain::bindings(version.manifest(), &folder, None, &config.breakers, &metrics)?;
     let redis = redis(&config, &base, &health)?;
     let published = config.kafka.as_ref().map_or(0, |kafka| kafka.retention_days);
@@ -77,9 +80,15 @@ pub async fn run(file: &Path) -> Result<(), Error> {
         metrics: &metrics,
     };
     let membership = |database: &region::Database| {
-        Membership::Shared(Shared { database: database.clone(), name: config.name.clone(), address, peers: Arc::new(peers) })
+        Membership::Shared(Shared {
+            database: database.clone(),
+            name: config.name.clone(),
+            address,
+            peers: Arc::clone(&peers) as _,
+        })
     };
     let mut side = RegionSide::start(options, &mut Roles::default(), membership).await?;
+    background.spawn(keep_together(Arc::clone(&side.coordinator), Arc::clone(&peers), end.clone()));
     if let Some(accounts) = &config.accounts {
         let client = client(tls.clone(), accounts, config.breakers.regions, &metrics)?;
         client.register(&health);
@@ -109,6 +118,7 @@ fn serve(tls: Tls, listener: tokio::net::TcpListener, side: &RegionSide, end: &C
         tls,
         ledger: Arc::clone(&side.coordinator) as _,
         decide: Arc::new(Here(Arc::clone(&side.coordinator))),
+        verifier: Arc::new(side.identity.clone()),
         region: Arc::clone(&side.node),
         feed: Arc::clone(&side.feed) as _,
         drain: fleet::limits::DRAIN,
@@ -130,6 +140,17 @@ async fn leave(side: RegionSide, server: Serving, background: TaskTracker, end: 
     end.cancel();
     background.close();
     background.wait().await;
+}
+
+/// Connects to the region's other nodes before there is anything to hand on to them: what one hears of revoked certificates all shall hear.
+async fn keep_together(coordinator: Arc<Coordinator>, peers: Arc<FleetPeers>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        peers.meet(coordinator.others().iter().map(|address| &**address));
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(limits::PEERS_LOOK) => {}
+        }
+    }
 }
 
 /// What other nodes of the region hand on: decided here or not at all.

@@ -40,7 +40,8 @@ pub struct RegionSide {
     pub feed: Arc<Feed>,
     /// What answers, by the version that has the traffic.
     pub traffic: Arc<Switch>,
-    identity: Identity,
+    /// Whose tokens these are.
+    pub identity: Identity,
     metrics: Arc<Metrics>,
     tasks: TaskTracker,
     /// Those that write: they stop first, and finish what they have.

@@ -9,7 +9,7 @@ use fleet::{Identity, Tls};
 use futures::FutureExt as _;
 use runtime::{Cache, Engine, Loader, VariableSources};
 use telemetry::admin::{self, Sources};
-use telemetry::{Health, Metrics, State};
+use telemetry::{Finding, Health, Metrics, Needed, State};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -55,6 +55,20 @@ pub fn certified(files: &config::Tls, node: &Identity) -> Result<Tls, Error> {
     }
     let (shown, certificate) = (tls.identity(), files.certificate.display());
     Err(Error::Identity(format!("this node is {node} by its configuration, and {shown} by its certificate {certificate}")))
+}
+
+/// Says how long the node's certificate is good yet, for people: in time to renew it.
+pub fn register_certificate(tls: &Tls, health: &Health) {
+    let tls = tls.clone();
+    health.register("certificate", Needed::Information, move || {
+        let now = edge::now() / 1_000_000;
+        let hours = tls.ends_at().unwrap_or(now).saturating_sub(now) / 3_600;
+        match tls.check() {
+            Err(error) => Finding::down(error.to_string()),
+            Ok(()) if hours < limits::CERTIFICATE_HOURS => Finding::degraded(format!("ends in {hours} hours: renew it")),
+            Ok(()) => Finding::up(format!("good for {} days", hours / 24)),
+        }
+    });
 }
 
 /// Waits until everything that is needed is there.

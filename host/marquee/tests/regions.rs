@@ -177,6 +177,31 @@ async fn two_regions_sell_as_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stolen_edge_is_locked_out_of_every_region_and_a_new_certificate_lets_it_in() {
+    let server = Server::start_regions("stolen-edge");
+    let (organiser, id) = Client::organiser(&server).await;
+    let shows = on_sale(&organiser, &id).await;
+    let person = Client::register(&server).await;
+    let (honest, stolen) = (person.elsewhere().elsewhere(), person.elsewhere());
+    for show in &shows {
+        booked(&stolen, show).await;
+    }
+    fleet::revoke(&server.folder, "edge-1");
+    let status = async |show: &OnSale| hold(&stolen, show).await.status.as_u16();
+    for show in &shows {
+        eventually("nothing is booked through it", async || status(show).await, |status| *status == 503).await;
+        booked(&honest, show).await;
+    }
+    let who = async || stolen.get("/api/auth/me").await.status.as_u16();
+    eventually("nothing is handed over by it", who, |status| *status == 503).await;
+    // No process was started anew.
+    fleet::certificates(&server.folder, &["edge-1"]);
+    for show in &shows {
+        eventually("it sells again", async || status(show).await, |status| *status == 201).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_regions_death_leaves_the_other_selling() {
     let server = Server::start_regions("region-death");
     let (organiser, id) = Client::organiser(&server).await;

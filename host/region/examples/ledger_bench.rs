@@ -353,6 +353,7 @@ async fn batches(ledger: &mut LedgerInstance, size: usize, time: Duration) -> Ou
         event_id: event.clone(),
         deadline: i64::MAX,
         trace: None,
+        token: None,
         action,
     };
     apply(ledger, vec![command(Subject::Platform, "open".into(), Action::Open(sale))]).await?;

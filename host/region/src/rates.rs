@@ -1,6 +1,7 @@
 //! How often somebody may ask of a region, whichever of its nodes answers.
 //!
-//! What edges hand over is counted here: by user, and by address where something can be guessed. (By address alone edges count, each for itself: a
+//! What edges hand over is counted here: by user, and where something can be guessed by address and by the edge that it came through. Addresses are what an
+//! edge says: one that was stolen may give a new one each time, or one that nobody counts. Its own name it cannot change. (By address alone edges count, each for itself: a
 //! region sees only what they let through.) With Redis all nodes count as one. Without it, or while it cannot be asked, each counts by itself, so that
 //! `n` nodes let through `n` times as much, and nobody is refused for an outage. What Redis has forgotten is forgiven.
 
@@ -8,7 +9,7 @@ use std::sync::Arc;
 
 use capabilities::redis::{Connection, Script};
 use edge::rates::{Counted, Counters, Quota, Rates, network};
-use edge::{Body, Identity, Problem, Region, Traffic};
+use edge::{Body, Identity, Problem, Region, Through, Traffic};
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use runtime::RequestBody;
@@ -103,20 +104,129 @@ impl<T: Traffic> Limited<T> {
         self.node.handle(request).await
     }
 
-    /// What a request counts as. What no edge has written its client into comes from this node itself.
-    fn counted(&self, request: &Request<RequestBody>) -> [Option<Counted>; 2] {
+    /// What a request counts as. What came through no edge elsewhere, and from no other machine, comes from this node itself.
+    fn counted(&self, request: &Request<RequestBody>) -> [Option<Counted>; 3] {
         use edge::Components as _;
-        let Some(client) = edge::client(request.headers()).and_then(network) else { return [None, None] };
+        let client = edge::client(request.headers()).and_then(network);
+        let through = request.extensions().get::<Through>();
+        if client.is_none() && through.is_none() {
+            return [None, None, None];
+        }
         let application = self.traffic.current();
         let target = application.routes().find(request.method(), request.uri().path());
-        let attempts = target.is_some_and(|target| target.attempts).then_some(Counted::Attempts(client));
+        let guessable = target.is_some_and(|target| target.attempts);
+        let address = client.filter(|_| guessable).map(Counted::Attempts);
+        let through = through.filter(|_| guessable).map(|Through(edge)| Counted::EdgeAttempts(edge.clone()));
         let user = edge::bearer(request.headers()).and_then(|token| self.identity.user(token));
-        [attempts, user.map(|user| Counted::User(user.into()))]
+        [address, through, user.map(|user| Counted::User(user.into()))]
     }
 }
 
 impl<T: Traffic> Region for Limited<T> {
     fn handle(&self, request: Request<RequestBody>) -> BoxFuture<'_, Result<Response<Body>, Problem>> {
         Box::pin(self.answer(request))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use edge::Components;
+    use runtime::{Failure, Routes};
+
+    /// Two routes; at one of them something can be guessed.
+    struct Fake(Routes);
+
+    impl Components for Fake {
+        fn routes(&self) -> &Routes {
+            &self.0
+        }
+
+        async fn handle(&self, _component: &str, _request: Request<RequestBody>) -> Result<Response<Body>, Failure> {
+            Err(Failure::Overloaded)
+        }
+    }
+
+    struct Current(Arc<Fake>);
+
+    impl Traffic for Current {
+        type Components = Fake;
+
+        fn current(&self) -> Arc<Fake> {
+            Arc::clone(&self.0)
+        }
+    }
+
+    struct Answers;
+
+    impl Region for Answers {
+        fn handle(&self, _request: Request<RequestBody>) -> BoxFuture<'_, Result<Response<Body>, Problem>> {
+            Box::pin(async { Ok(Response::new(Body::empty())) })
+        }
+    }
+
+    const MANIFEST: &str = r#"
+spin_manifest_version = 2
+[application]
+name = "a"
+version = "1.0.0"
+[[trigger.http]]
+route = "/login"
+component = "c"
+[[trigger.http]]
+route = "/read"
+component = "c"
+[component.c]
+source = "c.wasm"
+[component.c.tool.marquee]
+region = ["POST /login", "GET /read"]
+attempts = ["POST /login"]
+"#;
+
+    fn limited(rates: Rates) -> Limited<Current> {
+        let sources = runtime::VariableSources::from_environment();
+        let manifest = runtime::Manifest::parse(MANIFEST, std::path::Path::new("spin.toml"), &sources).unwrap();
+        let traffic = Arc::new(Current(Arc::new(Fake(manifest.routes))));
+        let metrics = Arc::new(Metrics::new().unwrap());
+        Limited::new(Arc::new(Answers), Limiter::new(rates, None), Identity::default(), traffic, metrics)
+    }
+
+    async fn ask(limited: &Limited<Current>, method: &str, path: &str, client: Option<&str>, through: Option<&str>) -> bool {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(client) = client {
+            request = request.header("spin-client-addr", client);
+        }
+        if let Some(edge) = through {
+            request = request.extension(Through(edge.into()));
+        }
+        limited.handle(request.body(runtime::empty()).unwrap()).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn an_edge_that_makes_up_addresses_has_no_more_tries() {
+        let quota = |burst| Quota { per_minute: 1, burst };
+        let rates = Rates { attempts: quota(2), edge_attempts: quota(8), ..Rates::default() };
+        let limited = limited(rates);
+        // Each address has its own, through whichever edge.
+        for (edge, expected) in [("edge-0", true), ("edge-1", true), ("edge-0", false)] {
+            assert_eq!(ask(&limited, "POST", "/login", Some("192.0.2.1:9"), Some(edge)).await, expected);
+        }
+        // A new one each time, none, this machine's own, nonsense: it is the same edge.
+        let mut through = 0;
+        for n in 0..40 {
+            let made_up = [Some(format!("192.0.2.{n}:1")), None, Some("127.0.0.1:1".to_owned()), Some("x".to_owned())];
+            for client in made_up {
+                through += usize::from(ask(&limited, "POST", "/login", client.as_deref(), Some("edge-0")).await);
+            }
+        }
+        // One was counted before.
+        assert!(through <= 7, "{through}");
+        // It takes them from nobody else, and nothing else from anybody.
+        assert!(ask(&limited, "POST", "/login", Some("198.51.100.1:1"), Some("edge-1")).await);
+        assert!(ask(&limited, "GET", "/read", Some("198.51.100.2:1"), Some("edge-0")).await);
+        // What comes from this machine itself is its owner's.
+        for _ in 0..20 {
+            assert!(ask(&limited, "POST", "/login", Some("127.0.0.1:1"), None).await);
+        }
     }
 }

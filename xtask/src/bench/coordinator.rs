@@ -62,7 +62,7 @@ fn feed() -> Result<()> {
     step(&format!("from the answer, which follows the commit, to each of {READERS} readers of the feed"), || {
         let mut command = command("target/release/examples/feed_latency", &[]);
         command.arg(fleet.certificates()).args([
-            "edge-0",
+            "probe",
             "eu",
             &READERS.to_string(),
             &FEED_RATE.to_string(),

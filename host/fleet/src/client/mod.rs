@@ -7,6 +7,7 @@ mod forward;
 mod ledger;
 mod node;
 mod nodes;
+mod revocations;
 
 use std::sync::Arc;
 
@@ -125,11 +126,12 @@ impl Client {
             (Route::Decide | Route::Ledger, _) => (wire::LEDGER, limits::TRIES, format!("region-{region}")),
         };
         let commands = format!("https://{host}{path}").parse().map_err(|_| Error::Region(region.clone()))?;
-        let connector = Connector::new(&tls, &region, &host)?;
+        let nodes_of = Nodes::new(nodes, tls.identity().name(), breaker);
+        let connector = Connector::new(tls, &region, &host)?;
         let (sender, queue) = mpsc::channel(limits::QUEUE);
         let inner = Inner {
             name,
-            nodes: Nodes::new(nodes, tls.identity().name(), breaker),
+            nodes: nodes_of,
             region,
             host,
             commands,
@@ -162,7 +164,14 @@ impl Client {
         let connector = Arc::new(connector);
         for at in 0..inner.nodes.len() {
             let (inner, connector, stop) = (Arc::clone(&inner), Arc::clone(&connector), stop.clone());
-            tasks.spawn(async move { inner.nodes.keep(at, &connector, &stop).await });
+            tasks.spawn(async move {
+                // Both end with `stop`.
+                tokio::join!(inner.nodes.keep(at, &connector, &stop), async {
+                    if let Some(node) = inner.nodes.at(at) {
+                        revocations::exchange(&inner, node, connector.tls(), &stop).await;
+                    }
+                });
+            });
         }
         let merger = Merger::new(Arc::clone(&inner), queue, tasks.clone());
         merger.run(stop).await;

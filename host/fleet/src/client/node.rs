@@ -11,15 +11,15 @@ use std::time::Duration;
 use http::Request;
 use http_body_util::{BodyExt as _, Limited};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use rustls::pki_types::ServerName;
+use rustls::pki_types::CertificateDer;
 use telemetry::{BreakerOptions, BreakerState};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
-use tokio_rustls::TlsConnector;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::call::{self, Failure, Sender};
-use crate::tls::{self, Tls};
+use crate::tls::{self, Shown, Tls};
 use crate::wire::{Refusal, STATUS, Status};
 use crate::{NodeAddress, limits};
 use bytes::Bytes;
@@ -31,12 +31,16 @@ pub(super) struct Links {
     pub(super) ledger: Sender,
     pub(super) forward: Sender,
     pub(super) feed: Sender,
+    /// What this node has shown for them.
+    own: Arc<[CertificateDer<'static>]>,
+    /// What that one has.
+    shown: Shown,
 }
 
 /// Makes connections to a region's nodes.
 pub(super) struct Connector {
-    tls: TlsConnector,
-    name: ServerName<'static>,
+    tls: Tls,
+    region: Box<str>,
     status: http::Uri,
 }
 
@@ -73,17 +77,29 @@ pub(super) enum Error {
 }
 
 impl Connector {
-    pub(super) fn new(tls: &Tls, region: &str, host: &str) -> Result<Self, super::Error> {
-        let (connector, name) = tls.connector(region)?;
+    pub(super) fn new(tls: Tls, region: &str, host: &str) -> Result<Self, super::Error> {
+        // Better known now than by every connection that fails.
+        tls.connector(region)?;
         let status = format!("https://{host}{STATUS}").parse().map_err(|_| super::Error::Region(region.to_owned()))?;
-        Ok(Self { tls: connector, name, status })
+        Ok(Self { tls, region: region.into(), status })
     }
 
-    async fn connect(&self, node: &Arc<Node>) -> Result<Sender, Error> {
+    pub(super) fn tls(&self) -> &Tls {
+        &self.tls
+    }
+
+    /// Whether connections are to be made anew, before they break off: this node has another certificate, or that one's is about to end.
+    fn ageing(&self, links: &Links, look: bool) -> bool {
+        self.tls.current().chain != links.own || (look && !self.tls.believes(&links.shown, limits::RENEW_BEFORE))
+    }
+
+    async fn connect(&self, node: &Arc<Node>) -> Result<(Sender, Shown), Error> {
         let connecting = async {
             let stream = TcpStream::connect(&node.address).await?;
             stream.set_nodelay(true)?;
-            let stream = self.tls.connect(self.name.clone(), stream).await?;
+            let (connector, name) = self.tls.connector(&self.region)?;
+            let stream = connector.connect(name, stream).await?;
+            let chain = stream.get_ref().1.peer_certificates().unwrap_or_default().to_vec();
             let mut builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
             builder
                 .timer(TokioTimer::new())
@@ -93,24 +109,32 @@ impl Connector {
                 .keep_alive_interval(limits::PING)
                 .keep_alive_timeout(limits::PING_ANSWER)
                 .keep_alive_while_idle(true);
-            Ok::<_, Error>(builder.handshake(TokioIo::new(stream)).await?)
+            let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
+            Ok::<_, Error>((sender, connection, Shown::Server(chain, self.region.clone())))
         };
-        let (sender, connection) = tokio::time::timeout(limits::CONNECT, connecting).await??;
-        let node = Arc::clone(node);
+        let (sender, connection, shown) = tokio::time::timeout(limits::CONNECT, connecting).await??;
+        let (node, tls, server) = (Arc::clone(node), self.tls.clone(), shown.clone());
         // Ends with the connection, or when nobody can send on it any more and all is answered.
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(node = node.name, %error, "a connection to a node ended");
+            tokio::select! {
+                biased;
+                ended = connection => if let Err(error) = ended {
+                    tracing::debug!(node = node.name, %error, "a connection to a node ended");
+                },
+                () = tls.until_distrusted(&server) => {
+                    tracing::warn!(node = node.name, "a node's certificate was revoked or has ended: the connection to it is closed");
+                }
             }
             node.lost.notify_one();
         });
-        Ok(sender)
+        Ok((sender, shown))
     }
 
     /// Connects to a node that is well. Not before it has said so is it certain that it believes who we are: in TLS 1.3 a client hears only
     /// then that it was refused.
     async fn links(&self, node: &Arc<Node>) -> Result<Links, Error> {
-        let ledger = self.connect(node).await?;
+        let own = Arc::clone(&self.tls.current().chain);
+        let (ledger, shown) = self.connect(node).await?;
         let request = Request::get(self.status.clone()).body(call::known(Bytes::new()));
         let request = request.map_err(|error| Error::Status(error.to_string()))?;
         let response = call::send(&ledger, request, limits::STATUS).await.map_err(|failure| match failure {
@@ -124,8 +148,8 @@ impl Connector {
         if !status.serving {
             return Err(Error::Stopping);
         }
-        let (forward, feed) = tokio::try_join!(self.connect(node), self.connect(node))?;
-        Ok(Links { ledger, forward, feed })
+        let ((forward, _), (feed, _)) = tokio::try_join!(self.connect(node), self.connect(node))?;
+        Ok(Links { ledger, forward, feed, own, shown })
     }
 }
 
@@ -206,7 +230,11 @@ impl Node {
                     if said.take().is_some() {
                         tracing::info!(node = self.name, "a node of the region can be used again");
                     }
-                    self.stay(Arc::new(links), &changed, stop).await;
+                    let mut links = Arc::new(links);
+                    // Those of old finish what is on its way on them.
+                    while let Some(newer) = self.stay(links, connector, &changed, stop).await {
+                        links = Arc::new(newer);
+                    }
                     // One that says it is well and then answers nothing is left alone for longer each time.
                     if self.answered.load(Ordering::Relaxed) {
                         pause = first;
@@ -233,21 +261,44 @@ impl Node {
         changed();
     }
 
-    /// Lets it be used until its connections are lost.
-    async fn stay(&self, links: Arc<Links>, changed: &impl Fn(), stop: &CancellationToken) {
+    /// Lets it be used until its connections are lost; or until there are newer ones, which take their place.
+    async fn stay(
+        self: &Arc<Self>,
+        links: Arc<Links>,
+        connector: &Connector,
+        changed: &impl Fn(),
+        stop: &CancellationToken,
+    ) -> Option<Links> {
         // Word of connections that were lost before these.
         _ = futures::FutureExt::now_or_never(self.lost.notified());
         let current = || [&links.ledger, &links.forward, &links.feed].iter().all(|sender| !sender.is_closed());
         self.set(BreakerState::Closed, Some(Arc::clone(&links)));
         changed();
+        let (mut looked, mut tried) = (Instant::now(), None::<Instant>);
         while self.links().is_some_and(|now| Arc::ptr_eq(&now, &links)) && current() {
+            let look = looked.elapsed() >= limits::BELIEVED_LOOK;
+            if look {
+                looked = Instant::now();
+            }
+            if tried.is_none_or(|tried| tried.elapsed() >= limits::RENEW_PAUSE) && connector.ageing(&links, look) {
+                tried = Some(Instant::now());
+                let newer = tokio::select! {
+                    () = stop.cancelled() => return None,
+                    newer = connector.links(self) => newer,
+                };
+                match newer {
+                    Ok(newer) => return Some(newer),
+                    Err(error) => tracing::debug!(node = self.name, %error, "a node could not be connected to anew yet"),
+                }
+            }
             tokio::select! {
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => return None,
                 () = self.lost.notified() => {}
                 // A peer that has said that it goes (GOAWAY) but still answers what it has.
                 () = tokio::time::sleep(LOOK) => {}
             }
         }
+        None
     }
 }
 

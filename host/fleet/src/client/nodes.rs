@@ -68,6 +68,11 @@ impl Nodes {
         self.nodes.len()
     }
 
+    /// One of them.
+    pub(super) fn at(&self, at: usize) -> Option<&Node> {
+        self.nodes.get(at).map(|node| &**node)
+    }
+
     /// Where an attempt begins.
     pub(super) fn begin(&self, begin: Begin) -> usize {
         match begin {

@@ -9,7 +9,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::routes::{Body, plain};
 use crate::held::Held;
-use crate::identity::Identity;
+use crate::identity::{Identity, Role};
 use crate::wire::{PROBLEM, forward};
 
 pub(super) async fn answer(
@@ -20,6 +20,10 @@ pub(super) async fn answer(
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let Some(mut parts) = forward::incoming(parts) else { return plain(StatusCode::BAD_REQUEST) };
+    edge::handed_over(&mut parts.headers);
+    if peer.role() == Role::Edge {
+        parts.extensions.insert(edge::Through(peer.name().into()));
+    }
     parts.extensions.insert(peer.clone());
     match region.handle(Request::from_parts(parts, edge::received(body))).await {
         Ok(response) => {

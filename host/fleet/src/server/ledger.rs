@@ -6,6 +6,7 @@ use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use capabilities::booking::Command;
+use capabilities::identity::Identity as Verifier;
 use capabilities::ledger::Ledger;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
@@ -15,26 +16,49 @@ use http_body_util::{BodyExt as _, Limited, StreamBody};
 use hyper::body::Incoming;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::admission::{self, Peer};
 use super::routes::{Body, plain, refuse};
+use crate::identity::Identity;
 use crate::limits;
+use crate::wire::commands::Answer;
 use crate::wire::{Refusal, commands};
 
-pub(super) async fn answer(ledger: Arc<dyn Ledger>, request: Request<Incoming>, permit: OwnedSemaphorePermit) -> Response<Body> {
+pub(super) async fn answer(
+    ledger: Arc<dyn Ledger>,
+    ((peer, name), verifier): ((Peer, &Identity), &dyn Verifier),
+    request: Request<Incoming>,
+    permit: OwnedSemaphorePermit,
+) -> Response<Body> {
     let body = Limited::new(request.into_body(), limits::COMMANDS_BYTES);
     // Whoever does not send all of it has asked nothing.
     let Ok(Ok(body)) = tokio::time::timeout(limits::BODY, body.collect()).await else { return refuse(Refusal::Busy) };
     let commands = match commands::read_request(&body.to_bytes(), edge::now()) {
         Ok(commands) => commands,
         Err(error) => {
-            tracing::warn!(%error, "a node's commands cannot be understood");
+            tracing::warn!(peer = %name, %error, "a node's commands cannot be understood");
             return plain(StatusCode::BAD_REQUEST);
         }
     };
-    Response::new(decide(ledger, commands, permit))
+    let (mut admitted, mut refused) = (Vec::with_capacity(commands.len()), Vec::new());
+    for (place, command) in (0..).zip(commands) {
+        match admission::admit(peer, verifier, command).await {
+            Ok(command) => admitted.push((place, command)),
+            Err(rejection) => refused.push((place, Err(rejection))),
+        }
+    }
+    if !refused.is_empty() {
+        tracing::warn!(peer = %name, commands = refused.len(), "commands of a node were refused: it may not ask for them, or without a good token");
+    }
+    Response::new(decide(ledger, admitted, refused, permit))
 }
 
 /// The answers, as they come: an event that takes long holds up no other.
-fn decide(ledger: Arc<dyn Ledger>, commands: Vec<Command>, permit: OwnedSemaphorePermit) -> Body {
+fn decide(
+    ledger: Arc<dyn Ledger>,
+    commands: Vec<(u16, Command)>,
+    refused: Vec<(u16, Answer)>,
+    permit: OwnedSemaphorePermit,
+) -> Body {
     let deciding: FuturesUnordered<_> = by_event(commands)
         .into_iter()
         .map(|(places, commands)| {
@@ -43,7 +67,8 @@ fn decide(ledger: Arc<dyn Ledger>, commands: Vec<Command>, permit: OwnedSemaphor
         })
         .collect();
     let most = deciding.len().max(1);
-    let frames = deciding.ready_chunks(most).map(move |answered| {
+    let refused = futures::stream::iter((!refused.is_empty()).then(|| vec![refused]));
+    let frames = refused.chain(deciding.ready_chunks(most)).map(move |answered| {
         // Until the last of it has been sent the request is being worked on.
         let _held = &permit;
         Ok(Frame::data(commands::answers(&answered.concat())?))
@@ -52,10 +77,10 @@ fn decide(ledger: Arc<dyn Ledger>, commands: Vec<Command>, permit: OwnedSemaphor
 }
 
 /// Commands by event, with their places; in order. Where two events' hashes are one they share a call, which does no harm.
-fn by_event(commands: Vec<Command>) -> Vec<(Vec<u16>, Vec<Command>)> {
+fn by_event(commands: Vec<(u16, Command)>) -> Vec<(Vec<u16>, Vec<Command>)> {
     let mut groups: Vec<(Vec<u16>, Vec<Command>)> = Vec::new();
     let mut group_of: HashMap<u64, usize> = HashMap::new();
-    for (place, command) in (0..).zip(commands) {
+    for (place, command) in commands {
         let mut hasher = DefaultHasher::new();
         command.event_id.hash(&mut hasher);
         let at = *group_of.entry(hasher.finish()).or_insert(groups.len());

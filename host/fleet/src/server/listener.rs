@@ -9,17 +9,15 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::routes::Node;
-use crate::identity::Identity;
-use crate::{limits, tls};
+use crate::limits;
+use crate::tls::{self, Shown, Tls};
 
 /// Serves until `stop`, and until what is in flight then has finished or `drain` is over.
-pub(super) async fn serve(listener: TcpListener, node: Arc<Node>, tls: TlsAcceptor, stop: CancellationToken, drain: Duration) {
+pub(super) async fn serve(listener: TcpListener, node: Arc<Node>, tls: Tls, stop: CancellationToken, drain: Duration) {
     let connections = Arc::new(Semaphore::new(limits::CONNECTIONS));
     let tasks = TaskTracker::new();
     while let Some((stream, peer, permit)) = edge::accept(&listener, &connections, &stop).await {
@@ -39,38 +37,40 @@ pub(super) async fn serve(listener: TcpListener, node: Arc<Node>, tls: TlsAccept
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-async fn connection(
-    node: Arc<Node>,
-    stream: TcpStream,
-    tls: TlsAcceptor,
-    stop: CancellationToken,
-    drain: Duration,
-) -> Result<(), Error> {
+async fn connection(node: Arc<Node>, stream: TcpStream, tls: Tls, stop: CancellationToken, drain: Duration) -> Result<(), Error> {
     stream.set_nodelay(true)?;
-    let stream = tokio::time::timeout(limits::CONNECT, tls.accept(stream)).await??;
-    let peer = Arc::new(peer(&stream)?);
+    let stream = tokio::time::timeout(limits::CONNECT, tls.acceptor().accept(stream)).await??;
+    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default().to_vec();
+    // Its signature has been verified.
+    let peer = Arc::new(tls::identity_of(chain.first().ok_or("no certificate")?)?);
+    let name = peer.to_string();
     let requests = service_fn(move |request| {
         let (node, peer) = (Arc::clone(&node), Arc::clone(&peer));
         async move { Ok::<_, Infallible>(node.answer(&peer, request).await) }
     });
     let serving = builder().serve_connection(TokioIo::new(stream), requests);
-    tokio::pin!(serving);
+    let served = async {
+        tokio::pin!(serving);
+        tokio::select! {
+            biased;
+            done = serving.as_mut() => return Ok(done?),
+            () = stop.cancelled() => {}
+        }
+        // It says so (GOAWAY), and takes what was sent before that was heard.
+        serving.as_mut().graceful_shutdown();
+        tokio::time::timeout(drain, serving).await??;
+        Ok(())
+    };
+    let shown = Shown::Client(chain);
     tokio::select! {
         biased;
-        done = serving.as_mut() => return Ok(done?),
-        () = stop.cancelled() => {}
+        done = served => done,
+        // Whatever it has asked is dropped: nothing more that it says is believed, and it hears nothing more.
+        () = tls.until_distrusted(&shown) => {
+            tracing::warn!(peer = name, "a node's certificate was revoked or has ended: its connection is closed");
+            Ok(())
+        }
     }
-    // It says so (GOAWAY), and takes what was sent before that was heard.
-    serving.as_mut().graceful_shutdown();
-    tokio::time::timeout(drain, serving).await??;
-    Ok(())
-}
-
-/// Who is at the other end: the certificate has been verified.
-fn peer(stream: &TlsStream<TcpStream>) -> Result<Identity, Error> {
-    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
-    let own = chain.first().ok_or("no certificate")?;
-    Ok(tls::identity_of(own)?)
 }
 
 fn builder() -> Builder<TokioExecutor> {

@@ -1,14 +1,17 @@
 //! A region's node, as others reach it.
 
+mod admission;
 mod feeds;
 mod forward;
 mod ledger;
 mod listener;
+mod revocations;
 mod routes;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use capabilities::identity::Identity as Verifier;
 use capabilities::ledger::Ledger;
 use edge::feed::Source;
 use tokio::net::TcpListener;
@@ -28,7 +31,10 @@ pub struct Options {
     pub ledger: Arc<dyn Ledger>,
     /// Decides here what peers ask for, or refuses it as `unavailable`; it never asks another node.
     pub decide: Arc<dyn Ledger>,
-    /// Answers requests that edges hand over. Whose each is, by its certificate, is an extension of the request: an [`Identity`](crate::Identity).
+    /// Verifies the tokens without which nothing that an edge asks for a person is decided.
+    pub verifier: Arc<dyn Verifier>,
+    /// Answers requests that edges hand over. Whose each is, by its certificate, is an extension of the request: an [`Identity`](crate::Identity);
+    /// and where that is an edge, the [`edge::Through`] that it came through.
     pub region: Arc<dyn edge::Region>,
     /// What is public.
     pub feed: Arc<dyn Source>,
@@ -54,16 +60,18 @@ impl Server {
     /// # Errors
     /// Where the certificate is not of a region's node.
     pub fn new(options: Options) -> Result<Self, NotARegion> {
-        let Options { tls, ledger, decide, region, feed, drain } = options;
+        let Options { tls, ledger, decide, verifier, region, feed, drain } = options;
         let identity = tls.identity();
         let (Role::Region, Some(name)) = (identity.role(), identity.region()) else {
             return Err(NotARegion(identity.to_string()));
         };
         let node = Node {
+            tls: tls.clone(),
             name: identity.name().to_owned(),
             region_name: name.to_owned(),
             ledger,
             decide,
+            verifier,
             region,
             feeds: Arc::new(Feeds::new(feed)),
             requests: Arc::new(tokio::sync::Semaphore::new(limits::REQUESTS)),
@@ -84,7 +92,7 @@ impl Server {
                 node.stop.cancel();
             }
         };
-        let serving = listener::serve(listener, Arc::clone(&node), tls.acceptor(), stop, drain);
+        let serving = listener::serve(listener, Arc::clone(&node), tls, stop, drain);
         tokio::join!(stopping, serving);
     }
 }

@@ -3,27 +3,32 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use capabilities::identity::Identity as Verifier;
 use capabilities::ledger::Ledger;
 use edge::feed::{Cursor, Error};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Empty, Full};
 use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use super::admission::{Path, Peer};
 use super::feeds::Feeds;
 use crate::identity::Identity;
+use crate::tls::Tls;
 use crate::wire::{self, Refusal, Status};
 
 pub(super) type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
 /// What every request needs.
 pub(super) struct Node {
+    pub(super) tls: Tls,
     pub(super) name: String,
     pub(super) region_name: String,
     pub(super) ledger: Arc<dyn Ledger>,
     pub(super) decide: Arc<dyn Ledger>,
+    pub(super) verifier: Arc<dyn Verifier>,
     pub(super) region: Arc<dyn edge::Region>,
     pub(super) feeds: Arc<Feeds>,
     pub(super) requests: Arc<Semaphore>,
@@ -32,34 +37,35 @@ pub(super) struct Node {
 
 impl Node {
     pub(super) async fn answer(&self, peer: &Identity, request: Request<Incoming>) -> Response<Body> {
-        let (method, path) = (request.method(), request.uri().path());
-        if (method, path) == (&Method::GET, wire::STATUS) {
-            return self.status();
-        }
-        if path == wire::DECIDE && !peer.is_of(&self.region_name) {
-            tracing::warn!(%peer, "a node asked for what only peers may");
+        let Some(path) = Path::of(request.method(), request.uri().path()) else { return plain(StatusCode::NOT_FOUND) };
+        let who = Peer::of(peer, &self.region_name);
+        if !who.may(path) {
+            tracing::warn!(%peer, ?path, "refused: this is not for such a node to ask");
             return plain(StatusCode::FORBIDDEN);
         }
-        if self.stop.is_cancelled() {
-            return refuse(Refusal::Stopping);
+        match path {
+            Path::Status => return self.status(),
+            Path::Revocations => return super::revocations::answer(&self.tls, request, &self.stop).await,
+            _ if self.stop.is_cancelled() => return refuse(Refusal::Stopping),
+            Path::Feed => return self.feed(request.uri().query().unwrap_or_default()).await,
+            Path::Ledger | Path::Decide | Path::Forward => {}
         }
-        match (method, path) {
-            (&Method::GET, wire::FEED) => self.feed(request.uri().query().unwrap_or_default()).await,
-            (&Method::POST, wire::LEDGER) => self.ledger(Arc::clone(&self.ledger), request).await,
-            (&Method::POST, wire::DECIDE) => self.ledger(Arc::clone(&self.decide), request).await,
-            (_, path) if wire::forward::is_one(path) => match self.permit() {
-                Some(permit) => super::forward::answer(&self.region, peer, request, permit).await,
-                None => refuse(Refusal::Busy),
-            },
-            _ => plain(StatusCode::NOT_FOUND),
+        let Some(permit) = self.permit() else { return refuse(Refusal::Busy) };
+        match path {
+            Path::Decide => self.commands(&self.decide, (who, peer), request, permit).await,
+            Path::Ledger => self.commands(&self.ledger, (who, peer), request, permit).await,
+            _ => super::forward::answer(&self.region, peer, request, permit).await,
         }
     }
 
-    async fn ledger(&self, ledger: Arc<dyn Ledger>, request: Request<Incoming>) -> Response<Body> {
-        match self.permit() {
-            Some(permit) => super::ledger::answer(ledger, request, permit).await,
-            None => refuse(Refusal::Busy),
-        }
+    async fn commands(
+        &self,
+        ledger: &Arc<dyn Ledger>,
+        peer: (Peer, &Identity),
+        request: Request<Incoming>,
+        permit: OwnedSemaphorePermit,
+    ) -> Response<Body> {
+        super::ledger::answer(Arc::clone(ledger), (peer, &*self.verifier), request, permit).await
     }
 
     async fn feed(&self, query: &str) -> Response<Body> {

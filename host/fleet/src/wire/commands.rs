@@ -87,26 +87,26 @@ pub(crate) fn read_answers(frame: &[u8]) -> Result<Vec<(u16, Answer)>, Error> {
     Ok(answers)
 }
 
+/// Commands for tests.
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::wire::frames::Frames;
+pub(crate) mod examples {
+    use super::{Answer, Command};
     use capabilities::booking::{
-        Action, Booking, BookingItem, BookingStatus, CancelRefusal, Confirmation, Limit, Money, Offer, OrderLine, Outcome, Sale,
-        SalePhase, Shortage, Subject,
+        Action, Booking, BookingItem, BookingStatus, CancelRefusal, Confirmation, Limit, Money, Offer, OrderLine, Outcome,
+        Receipt, Rejection, Sale, SalePhase, Shortage, Subject, TokenFault,
     };
 
     fn text(text: &str) -> String {
         text.to_owned()
     }
 
-    /// One of each action.
-    fn commands() -> Vec<Command> {
+    /// One of each.
+    pub(crate) fn actions() -> Vec<Action> {
         let offers = vec![Offer { ticket_type: text("t"), price: 4500, capacity: 100, per_person_limit: 6 }];
         let sale =
             Sale { revision: 3, currency: text("EUR"), sales_from: None, sales_until: Some(9), refund_until: Some(-1), offers };
         let paid = Money { amount: 9000, currency: text("EUR") };
-        let actions = [
+        vec![
             Action::Open(sale.clone()),
             Action::Adjust(sale),
             Action::Close(4),
@@ -116,22 +116,27 @@ mod tests {
             Action::Confirm(Confirmation { booking: text("b"), payment: text("p"), paid }),
             Action::Cancel(text("b")),
             Action::Expire,
-        ];
+        ]
+    }
+
+    /// One of each action.
+    pub(crate) fn commands() -> Vec<Command> {
         let subjects = [Subject::Person(text("u")), Subject::Steward(text("s")), Subject::Platform];
-        let all = actions.into_iter().zip(subjects.into_iter().cycle()).enumerate();
+        let all = actions().into_iter().zip(subjects.into_iter().cycle()).enumerate();
         all.map(|(n, (action, subject))| Command {
             subject,
             idempotency_key: format!("k{n}"),
             event_id: text("eu_e"),
             deadline: 1_000_000,
             trace: (n % 2 == 0).then(|| text("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")),
+            token: (n % 3 == 0).then(|| text("a.b.c")),
             action,
         })
         .collect()
     }
 
     /// One of each answer.
-    fn given() -> Vec<Answer> {
+    pub(crate) fn given() -> Vec<Answer> {
         let shortage = Shortage { ticket_type: text("t"), available: 1 };
         let booking = Booking {
             id: text("b"),
@@ -157,6 +162,7 @@ mod tests {
             Rejection::WrongState(BookingStatus::Cancelled),
             Rejection::NotCancellable(CancelRefusal::TooLate),
             Rejection::Forbidden,
+            Rejection::Unauthenticated(TokenFault::Revoked),
             Rejection::CapacityTooLow(shortage),
             Rejection::StaleRevision(9),
             Rejection::KeyConflict,
@@ -166,6 +172,13 @@ mod tests {
         let receipts = outcomes.into_iter().map(|outcome| Ok(Receipt { version: 18, replayed: true, outcome }));
         receipts.chain(rejections.into_iter().map(Err)).collect()
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::frames::Frames;
+    use examples::{commands, given};
 
     fn numbered(answers: Vec<Answer>) -> Vec<(u16, Answer)> {
         (0..).zip(answers).collect()
@@ -195,7 +208,7 @@ mod tests {
         };
         let encoded: Vec<Bytes> = commands().iter().map(|command| encode(command).unwrap()).collect();
         let sums = (sum(&request(1, encoded.iter())), sum(&answers(&numbered(given())).unwrap()));
-        assert_eq!((super::super::VERSION, sums), (2, (0xf049_3f2e_f2cb_a577, 0xf422_07b6_6e20_2acd)));
+        assert_eq!((super::super::VERSION, sums), (3, (0xb75f_e600_edf5_8db7, 0x01c0_c7be_bb06_9d56)));
     }
 
     #[test]

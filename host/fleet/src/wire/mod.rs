@@ -9,23 +9,27 @@ pub(crate) mod commands;
 pub(crate) mod feed;
 pub(crate) mod forward;
 pub(crate) mod frames;
+#[cfg(test)]
+mod fuzz;
 
 use http::HeaderName;
 use serde::{Deserialize, Serialize};
 
 /// The protocol's version, in every path. Another one is needed whenever the types of `marquee:booking/types` change.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Edges, and whoever else may ask: commands to be decided here or where their event is decided.
-pub const LEDGER: &str = "/node/v2/ledger";
+pub const LEDGER: &str = "/node/v3/ledger";
 /// Peers of the region: commands to be decided here or refused.
-pub const DECIDE: &str = "/node/v2/decide";
+pub const DECIDE: &str = "/node/v3/decide";
 /// What a forwarded request's path begins with.
-pub const FORWARD: &str = "/node/v2/forward";
+pub const FORWARD: &str = "/node/v3/forward";
 /// The feed; `?epoch=…&after=…` to go on.
-pub const FEED: &str = "/node/v2/feed";
+pub const FEED: &str = "/node/v3/feed";
+/// Lists of revoked certificates, both ways: see [`crate::revocations`].
+pub const REVOCATIONS: &str = "/node/v3/revocations";
 /// How a node is: [`Status`], in JSON.
-pub const STATUS: &str = "/node/v2/status";
+pub const STATUS: &str = "/node/v3/status";
 
 /// On an answer: the node itself refused, nothing was done, another one may do it.
 pub(crate) const REFUSED: HeaderName = HeaderName::from_static("marquee-refused");

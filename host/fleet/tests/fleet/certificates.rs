@@ -39,7 +39,7 @@ async fn status(scene: &Scene, shown: Shown) -> Result<String, String> {
     let (mut sender, connection) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.map_err(|error| text(&error))?;
     tokio::spawn(connection);
-    let request = http::Request::get("https://eu.region.marquee.internal/node/v2/status").body(Empty::<bytes::Bytes>::new());
+    let request = http::Request::get("https://eu.region.marquee.internal/node/v3/status").body(Empty::<bytes::Bytes>::new());
     let response = sender.send_request(request.unwrap()).await.map_err(|error| text(&error))?;
     let body = response.into_body().collect().await.map_err(|error| text(&error))?;
     Ok(String::from_utf8(body.to_bytes().to_vec()).unwrap())
@@ -136,6 +136,7 @@ async fn what_does_not_fit_together_is_said_at_once() {
         tls: folder.tls("edge-0"),
         ledger: Arc::clone(&ledger) as _,
         decide: ledger,
+        verifier: Arc::new(crate::fakes::FakeVerifier),
         region: crate::fakes::FakeRegion::new("x"),
         feed: source,
         drain: fleet::limits::DRAIN,

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use capabilities::booking::{Action, Command, Outcome, Receipt, Rejection, Subject};
+use capabilities::edge::{Claims, Refusal};
+use capabilities::identity::Identity;
 use capabilities::ledger::Ledger;
 use edge::feed::{Batch, Cursor, Error, Snapshot, Source, Subscription};
 use edge::{Body, Problem, Region, RequestBody};
@@ -115,14 +117,35 @@ impl Ledger for FakeLedger {
     }
 }
 
+/// What an edge may ask: a person's, with their token.
 pub fn command(event: &str, key: &str) -> Command {
     Command {
-        subject: Subject::Platform,
+        subject: Subject::Person("eu_ada".to_owned()),
         idempotency_key: key.to_owned(),
         event_id: event.to_owned(),
         deadline: edge::now() + 60_000_000,
         trace: None,
-        action: Action::Expire,
+        token: Some("of eu_ada".to_owned()),
+        action: Action::Cancel("eu_b".to_owned()),
+    }
+}
+
+/// Knows tokens that say whose they are: `of eu_ada`.
+pub struct FakeVerifier;
+
+impl Identity for FakeVerifier {
+    fn verify(&self, token: String) -> BoxFuture<'_, Result<Claims, Refusal>> {
+        let claims = |subject: &str| Claims {
+            subject: subject.to_owned(),
+            session: "eu_s".to_owned(),
+            roles: vec!["user".to_owned()],
+            expires_at: i64::MAX,
+        };
+        let verified = match token.as_str() {
+            "revoked" => Err(Refusal::Revoked),
+            token => token.strip_prefix("of ").map(claims).ok_or(Refusal::Invalid),
+        };
+        Box::pin(std::future::ready(verified))
     }
 }
 

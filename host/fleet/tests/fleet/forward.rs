@@ -59,7 +59,7 @@ async fn a_request_is_answered_as_if_the_region_were_here() {
     let said = [
         ("host", "shop.example"),
         ("x-request-id", "r1"),
-        ("x-forwarded-for", "1.2.3.4"),
+        ("spin-client-addr", "198.51.100.7:1"),
         ("marquee-seen", "s"),
         ("traceparent", "00-1-2-01"),
         ("authorization", "Bearer x"),

@@ -20,3 +20,4 @@ mod ledger;
 mod outcomes;
 mod proxy;
 mod scene;
+mod trust;

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::fakes::{Answer, Database, FakeLedger, FakeRegion, FakeSource};
+use crate::fakes::{Answer, Database, FakeLedger, FakeRegion, FakeSource, FakeVerifier};
 use crate::proxy::Proxy;
 
 /// Certificates of one authority.
@@ -23,7 +23,7 @@ pub struct Folder(TempDir);
 impl Folder {
     pub fn new(nodes: &[Identity]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        certificates::make(folder.path(), nodes).unwrap();
+        certificates::make(folder.path(), nodes, 1).unwrap();
         Self(folder)
     }
 
@@ -70,6 +70,7 @@ impl Node {
             tls,
             ledger: Arc::clone(&ledger) as _,
             decide: Arc::clone(&decide) as _,
+            verifier: Arc::new(FakeVerifier),
             region: Arc::clone(&region) as _,
             feed: Arc::clone(source) as _,
             drain: Duration::from_secs(20),
@@ -90,6 +91,7 @@ impl Node {
 pub struct Asker {
     pub region: RemoteRegion,
     pub metrics: Arc<Metrics>,
+    pub tls: Tls,
     _stop: tokio_util::sync::DropGuard,
 }
 
@@ -97,7 +99,7 @@ impl Asker {
     pub fn new(tls: Tls, region: &str, nodes: Vec<NodeAddress>, route: Route) -> Self {
         let metrics = Arc::new(Metrics::new().unwrap());
         let options = client::Options {
-            tls,
+            tls: tls.clone(),
             region: region.to_owned(),
             nodes,
             route,
@@ -108,7 +110,7 @@ impl Asker {
         client.register(&telemetry::Health::default());
         let (region, stop) = (client.handle(), CancellationToken::new());
         tokio::spawn(client.run(stop.clone()));
-        Self { region, metrics, _stop: stop.drop_guard() }
+        Self { region, metrics, tls, _stop: stop.drop_guard() }
     }
 
     pub async fn until(&self, name: &str, wanted: impl Fn(BreakerState) -> bool) {

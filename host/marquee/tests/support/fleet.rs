@@ -81,6 +81,13 @@ pub fn certificates(folder: &Path, nodes: &[&str]) {
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
 }
 
+/// Revokes a node's certificates with the command that people use.
+pub fn revoke(folder: &Path, node: &str) {
+    let revoked = Command::new(env!("CARGO_BIN_EXE_marquee")).args(["certificates", "revoke"]).arg(folder).arg(node).output();
+    let revoked = revoked.unwrap();
+    assert!(revoked.status.success(), "{}", String::from_utf8_lossy(&revoked.stderr));
+}
+
 /// The file of a node of the region `eu`.
 pub fn region_config(name: &str) -> String {
     format!("name = \"{name}\"\nregion = \"eu\"\n{}", common(name, "nodes"))

@@ -84,7 +84,9 @@ impl Coordinator {
         let mut sorted = Sorted::default();
         // Looked at once a call, so that one event's commands all go the same way.
         let mut phases = BTreeMap::<usize, Phase>::new();
-        for (at, command) in commands {
+        for (at, mut command) in commands {
+            // It has served its purpose, if it had one: whoever decides needs none, and a secret goes no further than it must.
+            command.token = None;
             let (number, Some(slot)) = self.partition(&command.event_id) else {
                 sorted.answers.push((at, unavailable()));
                 continue;

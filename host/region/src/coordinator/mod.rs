@@ -16,6 +16,7 @@ mod service;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use capabilities::booking::{Command, Receipt, Rejection};
@@ -144,6 +145,16 @@ impl Coordinator {
     pub fn led(&self) -> (usize, usize) {
         let led = self.0.partitions.iter().filter(|slot| slot.phase.borrow().leads().is_some()).count();
         (led, self.0.partitions.len())
+    }
+
+    /// Where the other nodes are that lead something.
+    #[must_use]
+    pub fn others(&self) -> BTreeSet<Arc<str>> {
+        let elsewhere = |phase: &watch::Sender<Phase>| match &*phase.borrow() {
+            Phase::Elsewhere(address) => address.clone(),
+            _ => None,
+        };
+        self.phases().filter_map(elsewhere).collect()
     }
 
     /// How each partition stands, in their order.

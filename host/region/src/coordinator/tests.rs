@@ -56,6 +56,7 @@ fn command(event: &str, key: &str) -> Command {
         event_id: event.to_owned(),
         deadline: edge::now() + 60_000_000,
         trace: None,
+        token: None,
         action: Action::Expire,
     }
 }

@@ -4,7 +4,7 @@ use capabilities::booking as wit;
 use ledger_core as core;
 
 pub(super) fn command(command: wit::Command) -> core::Command {
-    let wit::Command { subject, idempotency_key, event_id, deadline, trace, action } = command;
+    let wit::Command { subject, idempotency_key, event_id, deadline, trace, token: _, action } = command;
     let subject = match subject {
         wit::Subject::Person(id) => core::Subject::Person(id),
         wit::Subject::Steward(id) => core::Subject::Steward(id),

@@ -131,6 +131,7 @@ impl Workload {
             event_id: order.event.clone(),
             deadline: self.world.now() + i64::try_from(patience.as_micros()).unwrap(),
             trace: None,
+            token: None,
             action: order.action.clone(),
         };
         let (answer, sent) = edge.apply(command).await;
@@ -251,6 +252,7 @@ impl Workload {
                 event_id: event(number),
                 deadline: self.world.now() + 2_000_000,
                 trace: None,
+                token: None,
                 action: Action::Expire,
             };
             let edge = &self.edges[self.world.index(self.edges.len())];

@@ -102,7 +102,8 @@ async fn application_on(address: &str, settings: Settings) -> Arc<Application> {
 const UNTRACED: &str = "SELECT COUNT(*) FROM journal WHERE type = 'booking.created' AND trace IS NULL";
 
 fn command(subject: Subject, key: String, action: Action) -> Command {
-    Command { subject, event_id: EVENT.into(), deadline: DEADLINE, trace: Some(key.clone()), idempotency_key: key, action }
+    let trace = Some(key.clone());
+    Command { subject, event_id: EVENT.into(), deadline: DEADLINE, trace, token: None, idempotency_key: key, action }
 }
 
 fn sale() -> Sale {

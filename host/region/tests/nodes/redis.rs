@@ -17,7 +17,7 @@ const BURST: usize = 4;
 /// A node's, with connections of its own.
 fn limiter(url: &str) -> Limiter {
     let quota = Quota { per_minute: 1, burst: BURST as u32 };
-    let rates = Rates { address: quota, user: quota, attempts: quota };
+    let rates = Rates { address: quota, user: quota, attempts: quota, edge_attempts: quota };
     Limiter::new(rates, Some(RedisConnections::new().handle(url).unwrap()))
 }
 
@@ -42,7 +42,9 @@ async fn nodes_count_as_one_and_each_by_itself_while_redis_is_away() {
     let (one, other) = (limiter(&server.url()), limiter(&server.url()));
     let nodes = [&one, &other];
     let address: IpAddr = [192, 0, 2, 1].into();
-    for counted in [user("eu_a"), user("eu_b"), Counted::Address(address), Counted::Attempts(address)] {
+    for counted in
+        [user("eu_a"), user("eu_b"), Counted::Address(address), Counted::Attempts(address), Counted::EdgeAttempts("eu_a".into())]
+    {
         assert_eq!(let_through(&nodes, &counted).await, BURST, "{counted}");
     }
     let wait = one.take(user("eu_a")).await.unwrap_err();

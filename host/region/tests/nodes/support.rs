@@ -192,6 +192,7 @@ pub fn command(event: &str, key: &str) -> Command {
         event_id: event.to_owned(),
         deadline: 4_000_000_000_000_000,
         trace: None,
+        token: None,
         action: Action::Expire,
     }
 }

@@ -12,6 +12,7 @@ fn commands(keys: &[&str]) -> Vec<Command> {
         event_id: "local_event".to_owned(),
         deadline: 0,
         trace: None,
+        token: None,
         action: Action::Expire,
     };
     keys.iter().map(command).collect()

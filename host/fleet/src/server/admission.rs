@@ -1,0 +1,254 @@
+//! What a node believes of another: the one rule, closed by default.
+//!
+//! Nodes of a region are one: they share a database, and hand each other what is asked of any of them. Everybody else is outside. An edge stands
+//! close to people and one of many will be stolen, so its certificate says no more than that it is an edge: it may follow the public feed, hand
+//! requests over whole (each is judged by its own token, as if it had come from anywhere), and ask for what a person may do by themselves,
+//! with that person's token. Another region's nodes may follow the feed and ask what people and the host may ask of the accounts.
+
+use capabilities::booking::{Action, Command, Rejection, Subject, TokenFault};
+use capabilities::edge::Refusal;
+use capabilities::identity::Identity as Verifier;
+
+use crate::identity::{Identity, Role};
+use crate::wire;
+
+/// Who another node is to this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Peer {
+    /// A node of the same region.
+    Own,
+    /// A node of another region.
+    OtherRegion,
+    /// An edge, wherever it stands.
+    Edge,
+}
+
+/// What one node may ask of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Path {
+    /// How it is.
+    Status,
+    /// Which certificates are revoked: a list is believed for its signature, not for who brings it.
+    Revocations,
+    /// What is public.
+    Feed,
+    /// A request, whole.
+    Forward,
+    /// Commands, to be decided where their event is.
+    Ledger,
+    /// Commands, to be decided here or not at all.
+    Decide,
+}
+
+/// What it takes for a command to be decided.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Warrant<'a> {
+    /// That this peer asks for it.
+    Peer,
+    /// The access token of this person.
+    TokenOf(&'a str),
+    /// Nothing will do.
+    None,
+}
+
+impl Peer {
+    /// Who the owner of this certificate is to a node of `region`.
+    pub(crate) fn of(peer: &Identity, region: &str) -> Self {
+        match peer.role() {
+            Role::Region if peer.is_of(region) => Self::Own,
+            Role::Region => Self::OtherRegion,
+            Role::Edge => Self::Edge,
+        }
+    }
+
+    /// Whether it may ask this at all.
+    pub(crate) const fn may(self, path: Path) -> bool {
+        match (path, self) {
+            (Path::Status | Path::Revocations | Path::Feed, Self::Own | Self::OtherRegion | Self::Edge)
+            | (Path::Forward, Self::OtherRegion | Self::Edge)
+            | (Path::Ledger, Self::Own | Self::Edge)
+            | (Path::Decide, Self::Own) => true,
+            (Path::Forward | Path::Ledger | Path::Decide, _) => false,
+        }
+    }
+
+    /// What it takes for its command to be decided.
+    pub(crate) const fn warrant(self, command: &Command) -> Warrant<'_> {
+        match (self, &command.subject, &command.action) {
+            (Self::Own, _, _) => Warrant::Peer,
+            (Self::Edge, Subject::Person(person), Action::Hold(_) | Action::Cancel(_)) => Warrant::TokenOf(person.as_str()),
+            _ => Warrant::None,
+        }
+    }
+}
+
+impl Path {
+    /// What a request of this method and path asks; none: nothing that there is.
+    pub(crate) fn of(method: &http::Method, path: &str) -> Option<Self> {
+        match (method, path) {
+            (&http::Method::GET, wire::STATUS) => Some(Self::Status),
+            (&http::Method::POST, wire::REVOCATIONS) => Some(Self::Revocations),
+            (&http::Method::GET, wire::FEED) => Some(Self::Feed),
+            (&http::Method::POST, wire::LEDGER) => Some(Self::Ledger),
+            (&http::Method::POST, wire::DECIDE) => Some(Self::Decide),
+            (_, path) if wire::forward::is_one(path) => Some(Self::Forward),
+            _ => None,
+        }
+    }
+}
+
+/// The command as it may be decided, without the token that it needed; or why it may not.
+pub(crate) async fn admit(peer: Peer, verifier: &dyn Verifier, mut command: Command) -> Result<Command, Rejection> {
+    let token = command.token.take();
+    match peer.warrant(&command) {
+        Warrant::Peer => Ok(command),
+        Warrant::None => Err(Rejection::Forbidden),
+        Warrant::TokenOf(person) => {
+            let token = token.ok_or(Rejection::Unauthenticated(TokenFault::Invalid))?;
+            let claims = verifier.verify(token).await.map_err(|refusal| match refusal {
+                Refusal::Invalid => Rejection::Unauthenticated(TokenFault::Invalid),
+                Refusal::Expired => Rejection::Unauthenticated(TokenFault::Expired),
+                Refusal::Revoked => Rejection::Unauthenticated(TokenFault::Revoked),
+                Refusal::Unavailable(milliseconds) => Rejection::Unavailable(milliseconds),
+            })?;
+            if claims.subject == person { Ok(command) } else { Err(Rejection::Forbidden) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::commands::examples;
+    use capabilities::edge::Claims;
+    use futures::FutureExt as _;
+    use futures::future::BoxFuture;
+
+    const PEERS: [Peer; 3] = [Peer::Own, Peer::OtherRegion, Peer::Edge];
+
+    #[test]
+    fn what_each_peer_may_ask() {
+        let identity = |text: &str| text.parse::<Identity>().unwrap();
+        for (text, peer) in [
+            ("marquee://region/eu/eu-2", Peer::Own),
+            ("marquee://region/us/us-1", Peer::OtherRegion),
+            ("marquee://edge/-/edge-0", Peer::Edge),
+            // Near a region is not of it.
+            ("marquee://edge/eu/edge-1", Peer::Edge),
+        ] {
+            assert_eq!(Peer::of(&identity(text), "eu"), peer, "{text}");
+        }
+        //                                              own    other  edge
+        for (method, path, asks, may) in [
+            ("GET", "/node/v3/status", Some(Path::Status), [true, true, true]),
+            ("POST", "/node/v3/revocations", Some(Path::Revocations), [true, true, true]),
+            ("GET", "/node/v3/feed", Some(Path::Feed), [true, true, true]),
+            ("POST", "/node/v3/ledger", Some(Path::Ledger), [true, false, true]),
+            ("POST", "/node/v3/decide", Some(Path::Decide), [true, false, false]),
+            ("GET", "/node/v3/forward/api/auth/me", Some(Path::Forward), [false, true, true]),
+            ("POST", "/node/v3/forward/api/bookings", Some(Path::Forward), [false, true, true]),
+            ("GET", "/node/v3/ledger", None, [false; 3]),
+            ("POST", "/node/v3/feed", None, [false; 3]),
+            ("POST", "/node/v3/decide/", None, [false; 3]),
+            ("POST", "/node/v2/ledger", None, [false; 3]),
+            ("GET", "/api/events", None, [false; 3]),
+            ("GET", "/", None, [false; 3]),
+        ] {
+            let method = method.parse().unwrap();
+            assert_eq!(Path::of(&method, path), asks, "{method} {path}");
+            assert_eq!(PEERS.map(|peer| asks.is_some_and(|path| peer.may(path))), may, "{method} {path}");
+        }
+    }
+
+    /// Every action, as every subject, from every peer: what it takes.
+    #[test]
+    fn what_each_peer_may_have_decided() {
+        let actions = examples::actions();
+        // Another action has to be thought about here.
+        let name = |action: &Action| match action {
+            Action::Open(_) => "open",
+            Action::Adjust(_) => "adjust",
+            Action::Close(_) => "close",
+            Action::Hold(_) => "hold",
+            Action::BeginPayment(_) => "begin-payment",
+            Action::EndPayment(_) => "end-payment",
+            Action::Confirm(_) => "confirm",
+            Action::Cancel(_) => "cancel",
+            Action::Expire => "expire",
+        };
+        let mut seen = std::collections::BTreeSet::new();
+        for action in actions {
+            let name = name(&action);
+            seen.insert(name);
+            for subject in [Subject::Person("eu_u".into()), Subject::Steward("eu_u".into()), Subject::Platform] {
+                let person = matches!(subject, Subject::Person(_));
+                let command = Command { subject, action: action.clone(), ..examples::commands().remove(0) };
+                for peer in PEERS {
+                    let expected = match (peer, person, name) {
+                        (Peer::Own, _, _) => Warrant::Peer,
+                        (Peer::Edge, true, "hold" | "cancel") => Warrant::TokenOf("eu_u"),
+                        _ => Warrant::None,
+                    };
+                    assert_eq!(peer.warrant(&command), expected, "{peer:?} {name} {:?}", command.subject);
+                }
+            }
+        }
+        assert_eq!(seen.len(), 9);
+    }
+
+    /// Knows tokens that say what is to become of them.
+    struct Tokens;
+
+    impl Verifier for Tokens {
+        fn verify(&self, token: String) -> BoxFuture<'_, Result<Claims, Refusal>> {
+            let claims = |subject: &str| Claims {
+                subject: subject.to_owned(),
+                session: "s".to_owned(),
+                roles: vec!["admin".to_owned()],
+                expires_at: i64::MAX,
+            };
+            Box::pin(std::future::ready(match token.as_str() {
+                "expired" => Err(Refusal::Expired),
+                "revoked" => Err(Refusal::Revoked),
+                "no keys" => Err(Refusal::Unavailable(7)),
+                token => token.strip_prefix("of ").map(claims).ok_or(Refusal::Invalid),
+            }))
+        }
+    }
+
+    #[test]
+    fn a_persons_command_needs_that_persons_token() {
+        let invalid = Rejection::Unauthenticated(TokenFault::Invalid);
+        for (peer, token, expected) in [
+            (Peer::Edge, Some("of eu_u"), None),
+            (Peer::Edge, Some("of eu_v"), Some(Rejection::Forbidden)),
+            (Peer::Edge, Some("forged"), Some(invalid.clone())),
+            (Peer::Edge, Some(""), Some(invalid.clone())),
+            (Peer::Edge, None, Some(invalid)),
+            (Peer::Edge, Some("expired"), Some(Rejection::Unauthenticated(TokenFault::Expired))),
+            (Peer::Edge, Some("revoked"), Some(Rejection::Unauthenticated(TokenFault::Revoked))),
+            (Peer::Edge, Some("no keys"), Some(Rejection::Unavailable(7))),
+            (Peer::OtherRegion, Some("of eu_u"), Some(Rejection::Forbidden)),
+            (Peer::Own, None, None),
+            (Peer::Own, Some("forged"), None),
+        ] {
+            let command = Command {
+                subject: Subject::Person("eu_u".to_owned()),
+                token: token.map(str::to_owned),
+                action: Action::Cancel("eu_b".to_owned()),
+                ..examples::commands().remove(0)
+            };
+            let admitted = admit(peer, &Tokens, command.clone()).now_or_never().unwrap();
+            let expected = expected.map_or(Ok(Command { token: None, ..command }), Err);
+            assert_eq!(admitted, expected, "{peer:?} {token:?}");
+        }
+        // An admin's token makes nobody the platform.
+        let command = Command {
+            subject: Subject::Platform,
+            token: Some("of eu_u".to_owned()),
+            action: Action::Expire,
+            ..examples::commands().remove(0)
+        };
+        assert_eq!(admit(Peer::Edge, &Tokens, command).now_or_never().unwrap(), Err(Rejection::Forbidden));
+    }
+}
