@@ -57,7 +57,7 @@ pub async fn check(tx: &mut Tx, old: Option<&EventDoc>, new: &EventDoc, created_
     if claims::roles(tx, user).await?.iter().any(|role| role == "admin") {
         return Ok(());
     }
-    let number = async |name| Ok::<_, Problem>(i64::from(config::number(name, limits::QUOTA).await?));
+    let number = async |name: &str| Ok::<_, Problem>(i64::from(config::number(name, limits::QUOTA).await?));
     let quotas = Quotas {
         drafts: number("quota_drafts").await?,
         events: number("quota_events").await?,

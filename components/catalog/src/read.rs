@@ -111,4 +111,33 @@ mod tests {
         let facets = Facets { category: vec![facet("music", 2), facet("film", 1)], city: vec![] };
         assert_eq!(serde_json::to_string(&facets).unwrap(), r#"{"category":{"music":2,"film":1},"city":{}}"#);
     }
+
+    /// What edges have no room for, or is long over, is answered from the tables: published and cancelled events, and never drafts.
+    #[test]
+    fn what_replicas_leave_out_is_read_from_the_database() {
+        use kit::sql::testing::{Database, ready};
+        for database in Database::all() {
+            database.enter();
+            database.set_now(1_000_000);
+            database.run("INSERT INTO organisers (id, name, created_at) VALUES ('eu_o', 'O', 1)");
+            for (id, status) in [("eu_e", "published"), ("eu_d", "draft")] {
+                database.run(&format!(
+                    "INSERT INTO events (id, organiser_id, status, revision, title, description, category, venue_name, city, country, starts_at, \
+                     ends_at, timezone, currency, region, created_by, created_at, updated_at) VALUES ('{id}', 'eu_o', '{status}', 3, 'T', 'D', \
+                     'music', 'V', 'C', 'LK', 1, 2, 'Asia/Colombo', 'EUR', 'eu', 'u', 1, 1)"
+                ));
+            }
+            database.run("INSERT INTO ticket_types (id, event_id, ordinal, name, price, capacity, per_person_limit) VALUES ('t', 'eu_e', 0, 'A', 100, 10, 6)");
+            database.run("INSERT INTO inventory (event, version, status, revision, currency, sales_until) VALUES ('eu_e', 7, 'open', 3, 'EUR', 2)");
+            database.run("INSERT INTO inventory_lines (event, ticket_type, ordinal, price, per_person_limit, capacity, held, sold) VALUES ('eu_e', 't', 0, 100, 6, 10, 0, 4)");
+            let (doc, as_of) = ready(public::event("eu_e")).unwrap();
+            assert_eq!((doc.description.as_str(), doc.ticket_types.len(), as_of), ("D", 1, 1_000_000));
+            let left = ready(public::availability("eu_e")).unwrap();
+            assert_eq!((left.version, left.lines[0].available, left.lines[0].on_sale), (7, 6, false));
+            for id in ["eu_d", "eu_x"] {
+                assert_eq!(ready(public::event(id)).unwrap_err().kind.status, 404);
+                assert_eq!(ready(public::availability(id)).unwrap_err().kind.status, 404);
+            }
+        }
+    }
 }

@@ -162,3 +162,35 @@ impl StopSignal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use runtime::Manifest;
+
+    #[test]
+    fn components_may_connect_to_the_configured_database_and_nowhere_else() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spin.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let manifest = |sources: VariableSources| Manifest::parse(&text, &path, &sources).unwrap();
+        let mut granted = 0;
+        for (name, component) in manifest(with_database(VariableSources::new(), "postgres://u:p@db.example:6432/x")).components {
+            let hosts = component.grants.allowed_outbound_hosts;
+            granted += usize::from(hosts.allows("postgres", "db.example", Some(6432)));
+            for (scheme, host, port) in [
+                ("postgres", "db.example", 5432),
+                ("postgres", "other.example", 6432),
+                ("postgres", "169.254.169.254", 6432),
+                ("http", "db.example", 6432),
+                ("redis", "db.example", 6432),
+            ] {
+                assert!(!hosts.allows(scheme, host, Some(port)), "{name}: {scheme}://{host}:{port}");
+            }
+        }
+        assert!(granted >= 6, "{granted}");
+        // On SQLite there is nothing to connect to.
+        for (name, component) in manifest(VariableSources::new()).components {
+            assert!(component.grants.allowed_outbound_hosts.is_empty(), "{name}");
+        }
+    }
+}
