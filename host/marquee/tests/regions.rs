@@ -174,6 +174,50 @@ async fn two_regions_sell_as_one() {
         let read = async || edge.get(&format!("/api/bookings/{}", bookings[1])).await;
         eventually("it is dead in the region", read, |answer| answer.status == 401).await.expect_problem(401, "token-revoked");
     }
+
+    // A signing key was stolen: once it is revoked its tokens are dead everywhere, and who logs in again gets one of another key.
+    let mut person = Client::new(&server);
+    let credentials = json!({"email": format!("{}@example.com", unique("owner")), "password": client::PASSWORD});
+    let mut account = credentials.clone();
+    account["name"] = json!("Owner");
+    let tokens = person.post("/api/auth/register", &account).await.expect(201);
+    person.take_tokens(&tokens);
+    let booking = booked(&person, &shows[US]).await;
+    let kid = keys(&server, &url, &["list"])
+        .lines()
+        .find(|line| line.ends_with("in use"))
+        .unwrap()
+        .split(' ')
+        .next()
+        .unwrap()
+        .to_owned();
+    keys(&server, &url, &["revoke", &kid]);
+    assert!(keys(&server, &url, &["list"]).contains("revoked"));
+    for (edge, show) in [person.elsewhere().elsewhere(), person.elsewhere()].iter().zip(&shows) {
+        let read = async || edge.get(&format!("/api/bookings/{booking}")).await.status.as_u16();
+        eventually("its tokens are dead at the edge", async || hold(edge, show).await.status.as_u16(), |status| *status == 401)
+            .await;
+        eventually("and in the region", read, |status| *status == 401).await;
+    }
+    let tokens = person.post("/api/auth/login", &credentials).await.expect(200);
+    person.take_tokens(&tokens);
+    for edge in [person.elsewhere().elsewhere(), person.elsewhere()] {
+        let read = async || edge.get(&format!("/api/bookings/{booking}")).await.status.as_u16();
+        eventually("the new key is believed", read, |status| *status == 200).await;
+    }
+}
+
+/// What `marquee keys` says of the keys in this database.
+fn keys(server: &Server, database: &str, arguments: &[&str]) -> String {
+    let asked = std::process::Command::new(env!("CARGO_BIN_EXE_marquee"))
+        .arg("keys")
+        .args(arguments)
+        .args(["--postgres", database, "--data"])
+        .arg(server.folder.join("operator"))
+        .output()
+        .unwrap();
+    assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
+    String::from_utf8(asked.stdout).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
