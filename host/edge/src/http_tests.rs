@@ -157,7 +157,7 @@ impl Default for Set {
     fn default() -> Self {
         Self {
             replica: None,
-            identity: Some(Identity::default()),
+            identity: Some(Identity::new("eu")),
             origins: "",
             clients: Clients::default(),
             rates: Rates::default(),

@@ -190,7 +190,7 @@ attempts = ["POST /login"]
         let manifest = runtime::Manifest::parse(MANIFEST, std::path::Path::new("spin.toml"), &sources).unwrap();
         let traffic = Arc::new(Current(Arc::new(Fake(manifest.routes))));
         let metrics = Arc::new(Metrics::new().unwrap());
-        Limited::new(Arc::new(Answers), Limiter::new(rates, None), Identity::default(), traffic, metrics)
+        Limited::new(Arc::new(Answers), Limiter::new(rates, Networks::loopback(), None), Identity::new("eu"), traffic, metrics)
     }
 
     async fn ask(limited: &Limited<Current>, method: &str, path: &str, client: Option<&str>, through: Option<&str>) -> bool {

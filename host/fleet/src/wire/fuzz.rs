@@ -20,7 +20,7 @@ fn messages() -> Vec<Vec<u8>> {
     let answers: Vec<_> = (0..).zip(examples::given()).collect();
     let facts = vec![
         Fact::SessionRevoked { session: "eu_s".to_owned(), until: 7 },
-        Fact::Key { kid: "k".to_owned(), public_key: "p".to_owned() },
+        Fact::Key { kid: "k".to_owned(), public_key: "p".to_owned(), until: None },
     ];
     let snapshot = feed::snapshot(&Snapshot { epoch: Arc::from("e"), position: 7, facts: facts.clone() });
     let batch = feed::batch(&Batch { after: 7, position: 8, facts });
