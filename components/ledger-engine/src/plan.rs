@@ -14,6 +14,8 @@ pub struct Plan<'a> {
     pub bookings: BTreeSet<&'a str>,
     /// Who asks for a hold, and of which event.
     pub buyers: HashSet<(&'a str, &'a str)>,
+    /// Bookings that payments have arrived for: whether their owners may have them depends on what else they have.
+    pub confirmed: BTreeSet<&'a str>,
     /// Payments that are said to have arrived.
     pub payments: BTreeSet<&'a str>,
     /// Events whose overdue holds are to be tidied.
@@ -40,6 +42,7 @@ impl<'a> Plan<'a> {
                     }
                 }
                 Action::Confirm(confirmation) => {
+                    plan.confirmed.insert(&confirmation.booking);
                     plan.payments.insert(&confirmation.payment);
                 }
                 Action::Open(_)

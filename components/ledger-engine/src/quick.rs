@@ -304,7 +304,7 @@ fn join(cache: &mut Cache, plan: &mut Plan<'_>, reading: Reading, now: i64, elap
     read.refunds(reading.refunds);
     for event in events {
         if let Known::Yes(known) = cache.get(event, elapsed) {
-            read.holds(plan, event, &known.holds);
+            read.holds(event, &known.holds);
         }
     }
     Ok(read)

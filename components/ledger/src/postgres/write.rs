@@ -70,6 +70,7 @@ columns!(NewBookings {
     payment: Texts,
     ticket_seed: Texts,
     version: Numbers,
+    refund_until: Numbers,
 });
 columns!(Items { no: Numbers, booking: Texts, ticket_type: Texts, ordinal: Numbers, quantity: Numbers, unit_price: Numbers });
 columns!(Bookings {
@@ -195,7 +196,7 @@ impl Columns {
     }
 
     fn booking(&mut self, no: Option<i64>, write: &BookingWrite) {
-        let Record { booking, extended, payment, ticket_seed, updated_at: _ } = &write.record;
+        let Record { booking, extended, payment, ticket_seed, refund_until, updated_at: _ } = &write.record;
         let (id, status) = (Some(booking.id.clone()), Some(booking.status.as_str().to_owned()));
         let (version, extended) = (Some(bigint(booking.version)), Some((*extended).into()));
         if !write.new {
@@ -220,6 +221,7 @@ impl Columns {
         to.payment.push(payment.clone());
         to.ticket_seed.push(Some(ticket_seed.clone()));
         to.version.push(version);
+        to.refund_until.push(*refund_until);
         for (ordinal, item) in (0i64..).zip(&booking.items) {
             let to = &mut self.items;
             to.no.push(no);

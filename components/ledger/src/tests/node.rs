@@ -184,9 +184,10 @@ fn booking_row(row: &Row<'_>) -> rusqlite::Result<BookingRow> {
         version: row.get(10)?,
         created_at: row.get(11)?,
         updated_at: row.get(12)?,
-        ticket_type: row.get(13)?,
-        quantity: row.get(14)?,
-        unit_price: row.get(15)?,
+        refund_until: row.get(13)?,
+        ticket_type: row.get(14)?,
+        quantity: row.get(15)?,
+        unit_price: row.get(16)?,
     })
 }
 

@@ -75,6 +75,7 @@ struct Wanted {
     keys: Vec<(String, String, String)>,
     bookings: BTreeSet<String>,
     buyers: BTreeSet<(String, String)>,
+    confirmed: BTreeSet<String>,
     payments: BTreeSet<String>,
 }
 
@@ -86,6 +87,7 @@ impl Wanted {
             keys: plan.keys.iter().map(|(event, scope, key)| (own(event), scope.clone(), own(key))).collect(),
             bookings: plan.bookings.iter().map(own).collect(),
             buyers: plan.buyers.iter().map(|(event, person)| (own(event), own(person))).collect(),
+            confirmed: plan.confirmed.iter().map(own).collect(),
             payments: plan.payments.iter().map(own).collect(),
         }
     }
@@ -105,9 +107,12 @@ impl Wanted {
 
     fn places(&self, tables: &Tables, counts: impl Fn(&Record) -> bool) -> Vec<PlacesRow> {
         let mut places: BTreeMap<(String, String, String), i64> = BTreeMap::new();
-        for (event, person) in &self.buyers {
-            let Some(rows) = tables.events.get(event) else { continue };
-            for record in rows.bookings.values().filter(|record| record.booking.person == *person && counts(record)) {
+        let all = || tables.events.iter().flat_map(|(event, rows)| rows.bookings.values().map(move |record| (event, record)));
+        let owners = all().filter(|(_, record)| self.confirmed.contains(&record.booking.id));
+        let owners = owners.map(|(event, record)| (event.clone(), record.booking.person.clone()));
+        for (event, person) in self.buyers.iter().cloned().chain(owners).collect::<BTreeSet<_>>() {
+            let Some(rows) = tables.events.get(&event) else { continue };
+            for record in rows.bookings.values().filter(|record| record.booking.person == person && counts(record)) {
                 for item in &record.booking.items {
                     let of = (event.clone(), person.clone(), item.ticket_type.clone());
                     *places.entry(of).or_default() += i64::from(item.quantity);
