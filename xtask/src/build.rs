@@ -1,6 +1,7 @@
 //! Building: components for wasm, the binary for this machine.
 
 use crate::{
+    fonts,
     step::{cargo, run, step},
     tools,
 };
@@ -44,6 +45,7 @@ fn selected(verb: &str, packages: &[&str], arguments: &[&str]) -> Command {
 
 /// Builds everything that `marquee up` needs.
 pub fn all() -> Result<()> {
+    fonts::offer();
     components(&[])?;
     step("building the host (cargo shows its progress; the first time takes some minutes)", || {
         tools::native_build()?;

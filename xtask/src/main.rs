@@ -7,6 +7,7 @@ mod check;
 mod faults;
 mod fleet;
 mod fuzz;
+mod fonts;
 mod load;
 mod node;
 mod schema;
@@ -27,6 +28,7 @@ const USAGE: &str = "cargo xtask COMMAND
                       --watch   also rebuild a component when its source is saved
   test [FILTER]     set up what the tests need and run them all; with FILTER, only test steps whose name contains it
   check             formatting and lints
+  fonts             get the fonts that receipts in Chinese, Japanese, Korean, Thai and Indian scripts are set in, from Debian's packages
   faults            kill, pause, cut off and mislead the nodes of a fleet under load, and check what people were answered
                       --rounds 60   --seed N   --only PART-OF-A-FAULT'S-NAME
   load SCENARIO     browse | onsale: k6 against a running `up` on port 8080, or one that is started for it
@@ -72,6 +74,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "up" => return up::run(rest),
         "test" => test::run(rest.first().map(String::as_str))?,
         "check" => check::run()?,
+        "fonts" => fonts::get()?,
         "faults" => faults::run(rest)?,
         "load" => load::run(rest)?,
         "schema" => schema::run(rest)?,

@@ -6,7 +6,7 @@ use serde_json::json;
 
 /// What an access token says, in the manner of RFC 7662: whatever is wrong with it, the answer is only that it is not active.
 pub async fn verify(request: Request) -> Answer {
-    let token = json::read(&request, |body| body.text("token", 1..=limits::TOKEN_BYTES))?;
+    let token = json::read(&request, |body| body.text("token", 1..=limits::TOKEN_CHARACTERS))?;
     match claims::verify(&token).await {
         Ok(claims) => accounts::private(
             200,

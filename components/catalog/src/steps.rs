@@ -143,11 +143,12 @@ async fn finish(step: &Step, recorded: &str, receipt: Option<&Receipt>) -> Resul
         Kind::Open | Kind::Adjust | Kind::Restore => None,
     };
     let response = rendered(step, receipt)?;
+    let before = store::load(&mut tx, &step.doc.id).await?.map(|stored| stored.doc);
     if !store::update(&mut tx, &step.doc, step.base_revision(), Some(recorded), bookings.as_deref()).await? {
         return finished_by_another(&mut tx, step, response).await;
     }
     let kind = if step.kind == Kind::Close { "event.cancelled" } else { "event.updated" };
-    record(&mut tx, &step.doc, kind, &step.by).await?;
+    record_change(&mut tx, before.as_ref(), &step.doc, kind, &step.by).await?;
     keep(&mut tx, step, &response).await?;
     tx.commit().await?;
     Ok(response)
@@ -218,10 +219,24 @@ fn rendered(step: &Step, receipt: Option<&Receipt>) -> Result<Response, Problem>
 
 /// The journal's row for a change of `doc` that this user made.
 pub async fn record(tx: &mut Tx, doc: &EventDoc, kind: &'static str, by: &str) -> Result<(), Problem> {
+    record_change(tx, None, doc, kind, by).await
+}
+
+/// As [`record`], of an event that was `before`: where people hold tickets for it, when and where it was is told with it.
+async fn record_change(
+    tx: &mut Tx,
+    before: Option<&EventDoc>,
+    doc: &EventDoc,
+    kind: &'static str,
+    by: &str,
+) -> Result<(), Problem> {
     let mut payload = serde_json::to_value(Document::from(doc))
         .map_err(|error| Problem::internal(format_args!("an event does not serialize: {error}")))?;
     if let Some(members) = payload.as_object_mut() {
         members.insert("actor".into(), by.into());
+        if let Some(before) = before.and_then(|before| moved(before, doc)) {
+            members.insert("before".into(), before);
+        }
     }
     let version = i64::try_from(doc.revision).map_err(|_| Problem::internal("a revision beyond BIGINT"))?;
     let entry = journal::Entry {
@@ -233,6 +248,18 @@ pub async fn record(tx: &mut Tx, doc: &EventDoc, kind: &'static str, by: &str) -
         fact: (doc.status != EventStatus::Draft).then(|| Fact::Event(doc.clone())),
     };
     Ok(journal::write(tx, &[entry]).await?)
+}
+
+/// When and where a published event was, if it is at another time or place now.
+fn moved(before: &EventDoc, doc: &EventDoc) -> Option<serde_json::Value> {
+    let of = |doc: &EventDoc| {
+        let document = serde_json::to_value(Document::from(doc)).ok()?;
+        let member = |name: &str| Some((name.to_owned(), document.get(name)?.clone()));
+        ["starts_at", "ends_at", "timezone", "venue"].into_iter().map(member).collect::<Option<serde_json::Map<_, _>>>()
+    };
+    let on_sale = before.status == EventStatus::Published && doc.status == EventStatus::Published;
+    let (was, is) = (of(before)?, of(doc)?);
+    (on_sale && was != is).then(|| was.into())
 }
 
 #[cfg(test)]
@@ -255,5 +282,17 @@ mod tests {
             assert_eq!(Pending::parse(&pending.render().unwrap()).unwrap(), pending);
         }
         assert!(Pending::parse("{}").is_err());
+    }
+
+    #[test]
+    fn when_and_where_an_event_was_is_told_once_it_is_elsewhere() {
+        let before = publish(&event(), 0).unwrap();
+        let mut after = before.clone();
+        after.title = "Another title".to_owned();
+        assert_eq!(moved(&before, &after), None, "the same day and place");
+        after.starts_at += 1_000_000;
+        let told = moved(&before, &after).unwrap();
+        assert_eq!(told["starts_at"], kit::time::format(before.starts_at));
+        assert_eq!(moved(&event(), &after), None, "a draft, which nobody has tickets for");
     }
 }

@@ -1,6 +1,6 @@
 //! hold, begin-payment, end-payment, confirm, cancel: what happens to one booking.
 
-use crate::changes::{EntryKind, Refund, RefundReason};
+use crate::changes::{CancelledBy, EntryKind, Refund, RefundReason};
 use crate::decide::Fresh;
 use crate::draft::{Draft, NoRoom, Shift};
 use crate::limits;
@@ -54,6 +54,7 @@ pub(crate) fn hold(draft: &mut Draft<'_>, command: &Command, lines: &[OrderLine]
         payment: None,
         client: command.client.clone(),
         ticket_seed: fresh.ticket_seed,
+        refund_until: draft.state.terms.refund_until,
         updated_at: draft.now,
     };
     Ok(Outcome::Booking(draft.put(record, EntryKind::Created)))
@@ -110,12 +111,19 @@ pub(crate) fn confirm(draft: &mut Draft<'_>, confirmation: &Confirmation, refund
         BookingStatus::Confirmed if record.payment.as_ref() == Some(payment) => {
             return Ok(Outcome::Booking(record.booking));
         }
-        BookingStatus::Confirmed | BookingStatus::Cancelled => return Ok(late(draft, record, payment, refund)),
-        _ if draft.state.terms.status == SaleStatus::Closed => return Ok(late(draft, record, payment, refund)),
+        BookingStatus::Confirmed => return Ok(late(draft, record, payment, RefundReason::AlreadyPaid, refund)),
+        _ if draft.state.terms.status == SaleStatus::Closed => {
+            return Ok(late(draft, record, payment, RefundReason::EventCancelled, refund));
+        }
+        BookingStatus::Cancelled => return Ok(late(draft, record, payment, RefundReason::BookingCancelled, refund)),
+        // Beyond its deadline it counts for nobody's limit any more, so what its owner has taken since comes first.
+        _ if !record.counts(draft.now) && within_limits(draft, &record.booking.person, &record.booking.items).is_err() => {
+            return Ok(late(draft, record, payment, RefundReason::OverLimit, refund));
+        }
         BookingStatus::Held | BookingStatus::Paying => Shift::Settle,
         BookingStatus::Expired => match make_room(draft, &record.booking.items) {
             Ok(()) => Shift::Sell,
-            Err(NoRoom::Missing(_)) => return Ok(late(draft, record, payment, refund)),
+            Err(NoRoom::Missing(_)) => return Ok(late(draft, record, payment, RefundReason::SoldOut, refund)),
             Err(NoRoom::Untidy) => return Err(Rejection::Unavailable(limits::RETRY_MILLISECONDS)),
         },
     };
@@ -140,10 +148,15 @@ pub(crate) fn cancel(draft: &mut Draft<'_>, subject: &Subject, id: &str, refund:
     };
     draft.shift(&record.booking.items, shift);
     record.booking.status = BookingStatus::Cancelled;
+    let (by, reason) = match subject {
+        Subject::Person(_) => (CancelledBy::Buyer, RefundReason::Cancelled),
+        _ if draft.state.terms.status == SaleStatus::Closed => (CancelledBy::Event, RefundReason::EventCancelled),
+        Subject::Steward(_) | Subject::Platform => (CancelledBy::Organiser, RefundReason::Cancelled),
+    };
     if let Some(payment) = record.payment.clone() {
-        give_back(draft, &record, &payment, RefundReason::Cancelled, refund);
+        give_back(draft, &record, &payment, reason, refund);
     }
-    Ok(Outcome::Booking(draft.put(record, EntryKind::Cancelled)))
+    Ok(Outcome::Booking(draft.put_cancelled(record, by)))
 }
 
 /// The booking, unless it is none of the subject's business.
@@ -224,7 +237,7 @@ fn sold_out(missing: BTreeMap<String, i64>, items: &[BookingItem]) -> Rejection 
 fn cancellable_by_buyer(draft: &Draft<'_>, record: &Record) -> Result<(), CancelRefusal> {
     let terms = &draft.state.terms;
     let paid = record.payment.is_some();
-    match terms.refund_until {
+    match record.refund_until {
         None if paid => Err(CancelRefusal::NoRefunds),
         Some(until) if paid && until <= draft.now => Err(CancelRefusal::TooLate),
         _ if paid => Ok(()),
@@ -234,8 +247,8 @@ fn cancellable_by_buyer(draft: &Draft<'_>, record: &Record) -> Result<(), Cancel
     }
 }
 
-fn late(draft: &mut Draft<'_>, record: Record, payment: &str, refund: String) -> Outcome {
-    give_back(draft, &record, payment, RefundReason::Late, refund);
+fn late(draft: &mut Draft<'_>, record: Record, payment: &str, reason: RefundReason, refund: String) -> Outcome {
+    give_back(draft, &record, payment, reason, refund);
     Outcome::RefundDue(record.booking)
 }
 

@@ -72,10 +72,18 @@ pub struct KeyWrite {
 /// Why money goes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefundReason {
-    /// A paid booking was cancelled.
+    /// A paid booking was cancelled, by its owner or the organiser.
     Cancelled,
-    /// A payment came too late to be kept.
-    Late,
+    /// The whole event was.
+    EventCancelled,
+    /// The payment came after its hold had expired and the places had gone to others.
+    SoldOut,
+    /// The payment came after its hold had expired, and with its places the buyer would have more than one person may.
+    OverLimit,
+    /// The payment came after its booking had been cancelled.
+    BookingCancelled,
+    /// The payment came after another had paid for the booking.
+    AlreadyPaid,
 }
 
 impl RefundReason {
@@ -84,7 +92,11 @@ impl RefundReason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Cancelled => "cancelled",
-            Self::Late => "late",
+            Self::EventCancelled => "event_cancelled",
+            Self::SoldOut => "sold_out",
+            Self::OverLimit => "over_limit",
+            Self::BookingCancelled => "booking_cancelled",
+            Self::AlreadyPaid => "already_paid",
         }
     }
 }
@@ -117,6 +129,29 @@ pub enum EntryKind {
     Cancelled,
 }
 
+/// Who gave a booking back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CancelledBy {
+    /// Its owner.
+    Buyer,
+    /// The organiser, an admin or the platform, while the event goes on.
+    Organiser,
+    /// Nobody in particular: the whole event was cancelled.
+    Event,
+}
+
+impl CancelledBy {
+    /// As it stands in the journal.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Buyer => "buyer",
+            Self::Organiser => "organiser",
+            Self::Event => "event",
+        }
+    }
+}
+
 /// Something to be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -126,6 +161,8 @@ pub struct Entry {
     pub booking: Booking,
     /// The payment that confirmed it, once one has; also after it was given back.
     pub payment: Option<String>,
+    /// Of one that was cancelled: by whom.
+    pub cancelled_by: Option<CancelledBy>,
     /// What the command that caused it is part of.
     pub trace: Option<String>,
 }

@@ -1,6 +1,6 @@
 //! A decision in the making.
 
-use crate::changes::{BookingWrite, Changes, Entry, EntryKind, LineWrite};
+use crate::changes::{BookingWrite, CancelledBy, Changes, Entry, EntryKind, LineWrite};
 use crate::decide::Settings;
 use crate::facts::Facts;
 use crate::state::{Record, State};
@@ -66,7 +66,16 @@ impl<'a> Draft<'a> {
     }
 
     /// Writes a booking as of now, tells of it, and gives it as its owner sees it.
-    pub(crate) fn put(&mut self, mut record: Record, kind: EntryKind) -> Booking {
+    pub(crate) fn put(&mut self, record: Record, kind: EntryKind) -> Booking {
+        self.write(record, kind, None)
+    }
+
+    /// As [`Self::put`], of one that was given back.
+    pub(crate) fn put_cancelled(&mut self, record: Record, by: CancelledBy) -> Booking {
+        self.write(record, EntryKind::Cancelled, Some(by))
+    }
+
+    fn write(&mut self, mut record: Record, kind: EntryKind, cancelled_by: Option<CancelledBy>) -> Booking {
         record.booking.version = self.version();
         record.updated_at = self.now;
         if !record.booking.status.is_hold() {
@@ -74,7 +83,8 @@ impl<'a> Draft<'a> {
             record.client = None;
         }
         let booking = record.booking.clone();
-        self.changes.journal.push(Entry { kind, booking: booking.clone(), payment: record.payment.clone(), trace: None });
+        let payment = record.payment.clone();
+        self.changes.journal.push(Entry { kind, booking: booking.clone(), payment, cancelled_by, trace: None });
         let new = kind == EntryKind::Created;
         self.changes.bookings.insert(booking.id.clone(), BookingWrite { new, record });
         booking

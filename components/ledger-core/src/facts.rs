@@ -30,7 +30,7 @@ pub struct Facts {
     /// The places of those, by ticket type, as far as they are known: they are free to the public.
     pub unread_overdue: BTreeMap<String, i64>,
     /// By person, then ticket type: places held, paying and confirmed, overdue ones left out. Every person who asks for a hold has an
-    /// entry.
+    /// entry, and every owner of a booking that a confirmation names.
     pub places: HashMap<String, BTreeMap<String, i64>>,
     /// By person: places held and paying, of all ticket types, overdue ones left out. Who has an entry in `places` is known here: without one
     /// nothing is held.

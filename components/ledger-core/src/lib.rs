@@ -29,7 +29,9 @@ mod types;
 mod validate;
 
 pub use batch::Batch;
-pub use changes::{BookingWrite, Changes, Entry, EntryKind, InventoryWrite, KeyWrite, LineWrite, Refund, RefundReason};
+pub use changes::{
+    BookingWrite, CancelledBy, Changes, Entry, EntryKind, InventoryWrite, KeyWrite, LineWrite, Refund, RefundReason,
+};
 pub use decide::{Decision, Fresh, HoldLimits, Settings, decide, request_hash};
 pub use facts::{Facts, StoredKey};
 pub use holds::Holds;

@@ -189,6 +189,8 @@ pub struct Record {
     pub client: Option<String>,
     /// The secret that its ticket codes come from.
     pub ticket_seed: String,
+    /// Until when its owner may give it back for a refund; none: never. The event's terms when the hold was taken, whatever they are later.
+    pub refund_until: Option<Instant>,
     /// When it was last changed.
     pub updated_at: Instant,
 }

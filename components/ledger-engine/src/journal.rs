@@ -2,7 +2,7 @@
 
 use crate::attempts::Failure;
 use jiff::Timestamp;
-use ledger_core::{Batch, BookingItem, Entry, EntryKind, SaleStatus};
+use ledger_core::{Batch, BookingItem, CancelledBy, Entry, EntryKind, SaleStatus};
 use read_model::journal::{BOOKING_EVENTS, FEED_ONLY, Row};
 use read_model::{Availability, Fact, Line};
 use serde::{Serialize, Serializer};
@@ -80,6 +80,7 @@ struct InventoryPayload<'a> {
 }
 
 /// The booking as the API shows it, whose it is, and the payment that confirmed it: one without it that was not free was never confirmed.
+/// Of one that was cancelled also by whom: `buyer`, `organiser`, or `event` where the whole event was.
 #[derive(Serialize)]
 struct BookingPayload<'a> {
     id: &'a str,
@@ -95,6 +96,8 @@ struct BookingPayload<'a> {
     expires_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     payment_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cancelled_by: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -132,6 +135,7 @@ fn payload<'a>(entry: &'a Entry, instants: &mut Instants) -> BookingPayload<'a> 
         created_at: instants.text(booking.created_at),
         expires_at: booking.expires_at.map(|at| instants.text(at)),
         payment_id: entry.payment.as_deref(),
+        cancelled_by: entry.cancelled_by.map(CancelledBy::as_str),
     }
 }
 
@@ -173,7 +177,8 @@ mod tests {
         };
         let payload = |row: &Row| serde_json::from_str::<Json>(&row.payload).unwrap();
         let row = |kind, booking: &Booking, payment: Option<&str>| {
-            let entry = Entry { kind, booking: booking.clone(), payment: payment.map(str::to_owned), trace: None };
+            let cancelled_by = (kind == EntryKind::Cancelled).then_some(CancelledBy::Event);
+            let entry = Entry { kind, booking: booking.clone(), payment: payment.map(str::to_owned), cancelled_by, trace: None };
             booking_row(&entry, &mut Instants::default()).unwrap()
         };
         let held = row(EntryKind::Created, &booking, None);
@@ -189,5 +194,7 @@ mod tests {
         expected["payment_id"] = "eu_pay".into();
         expected.as_object_mut().unwrap().remove("expires_at");
         assert_eq!(payload(&row(EntryKind::Updated, &sold, Some("eu_pay"))), expected);
+        expected["cancelled_by"] = "event".into();
+        assert_eq!(payload(&row(EntryKind::Cancelled, &sold, Some("eu_pay"))), expected);
     }
 }

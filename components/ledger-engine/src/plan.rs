@@ -16,6 +16,8 @@ pub struct Plan<'a> {
     pub buyers: HashSet<(&'a str, &'a str)>,
     /// From where holds are asked for, and of which event.
     pub clients: HashSet<(&'a str, &'a str)>,
+    /// Bookings that payments have arrived for: whether their owners may have them depends on what else they have.
+    pub confirmed: BTreeSet<&'a str>,
     /// Payments that are said to have arrived.
     pub payments: BTreeSet<&'a str>,
     /// Events whose overdue holds are to be tidied.
@@ -43,6 +45,7 @@ impl<'a> Plan<'a> {
                     plan.clients.extend(command.client.as_deref().map(|client| (event, client)));
                 }
                 Action::Confirm(confirmation) => {
+                    plan.confirmed.insert(&confirmation.booking);
                     plan.payments.insert(&confirmation.payment);
                 }
                 Action::Open(_)

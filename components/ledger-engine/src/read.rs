@@ -83,11 +83,17 @@ impl Read {
         self.events.values_mut().for_each(|(_, facts)| facts.more_overdue = more_overdue);
     }
 
-    /// Places of the plan's buyers.
+    /// After [`Self::bookings`]: places of the plan's buyers, and of the owners of bookings that payments have arrived for.
     pub fn places(&mut self, plan: &Plan<'_>, rows: Vec<PlacesRow>) {
         for (event, person) in &plan.buyers {
             if let Some((_, facts)) = self.events.get_mut(*event) {
                 facts.places.entry((*person).to_owned()).or_default();
+            }
+        }
+        for (_, facts) in self.events.values_mut() {
+            let Facts { bookings, places, .. } = facts;
+            for record in plan.confirmed.iter().filter_map(|id| bookings.get(*id)) {
+                places.entry(record.booking.person.clone()).or_default();
             }
         }
         for (event, person, ticket_type, places, held) in rows {
@@ -117,9 +123,7 @@ impl Read {
     /// After [`Self::bookings`] and [`Self::places`], which was of what is bought: adds what is known of holds without having been read.
     pub fn holds(&mut self, plan: &Plan<'_>, event: &str, holds: &Holds) {
         let Some((_, facts)) = self.events.get_mut(event) else { return };
-        let buyers = plan.buyers.iter().filter(|(of, _)| *of == event);
-        for (_, person) in buyers {
-            let places = facts.places.entry((*person).to_owned()).or_default();
+        for (person, places) in &mut facts.places {
             for (ticket_type, held) in holds.places(person) {
                 *places.entry(ticket_type.to_owned()).or_default() += held;
                 *facts.held.entry((*person).to_owned()).or_default() += held;

@@ -39,7 +39,7 @@ pub struct Reading {
     pub keys: Vec<KeyRow>,
     /// Those that are named.
     pub bookings: Vec<Record>,
-    /// Places that were bought; those that are held stand in memory.
+    /// Places that the plan's buyers and the owners of its confirmed bookings have bought; those that are held stand in memory.
     pub bought: Vec<PlacesRow>,
     /// Of payments that are named, and of those that confirmed `bookings`.
     pub refunds: Vec<RefundRow>,
@@ -119,7 +119,7 @@ pub trait Transaction {
     /// another has.
     fn overdue(&mut self, events: &[&str], now: i64) -> impl Future<Output = Result<Vec<Record>, Failure>>;
 
-    /// Places that the plan's buyers have bought or hold.
+    /// Places that the plan's buyers, and the owners of its confirmed bookings, have bought or hold.
     fn places(&mut self, plan: &Plan<'_>, now: i64) -> impl Future<Output = Result<Vec<PlacesRow>, Failure>>;
 
     /// Places that are held from the plan's networks.

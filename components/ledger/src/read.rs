@@ -52,6 +52,7 @@ kit::row! {
         pub created_at: i64,
         pub updated_at: i64,
         pub client: Option<String>,
+        pub refund_until: Option<i64>,
         pub ticket_type: String,
         pub quantity: u32,
         pub unit_price: i64,
@@ -75,7 +76,7 @@ impl From<LineRow> for ledger_engine::LineRow {
 }
 
 const BOOKING_COLUMNS: &str = "b.id, b.event, b.person, b.status, b.expires_at, b.extended, b.total, b.currency, b.payment, \
-    b.ticket_seed, b.version, b.created_at, b.updated_at, b.client, i.ticket_type, i.quantity, i.unit_price";
+    b.ticket_seed, b.version, b.created_at, b.updated_at, b.client, b.refund_until, i.ticket_type, i.quantity, i.unit_price";
 
 /// Adds `commands` to an event's version and locks its row until the transaction ends. No row: it was never opened.
 pub fn swap(event: &str, commands: usize) -> Statement {
@@ -151,22 +152,30 @@ pub fn records(rows: Vec<BookingRow>) -> Result<Vec<Record>, Error> {
     Ok(records.into_values().collect())
 }
 
-/// What the plan's buyers have bought or hold; none where it has none.
+/// What the plan's buyers, and the owners of its confirmed bookings, have bought or hold; none where it has none.
 pub fn places_statement(plan: &Plan<'_>, now: i64) -> Option<Statement> {
-    let count = plan.buyers.len();
+    let (buyers, confirmed) = (plan.buyers.len(), plan.confirmed.len());
+    let mut persons = Vec::new();
+    if buyers > 0 {
+        persons.push(format!("VALUES {}", typed_rows(buyers, &["TEXT"; 2])));
+    }
+    if confirmed > 0 {
+        persons.push(format!("SELECT event, person FROM bookings WHERE id IN ({})", sql::list(2 * buyers + 1, confirmed)));
+    }
     let text = format!(
-        "SELECT b.event, b.person, i.ticket_type, CAST(SUM(i.quantity) AS BIGINT), \
+        "WITH p (event, person) AS ({}) \
+         SELECT b.event, b.person, i.ticket_type, CAST(SUM(i.quantity) AS BIGINT), \
            CAST(SUM(CASE WHEN b.status = 'confirmed' THEN 0 ELSE i.quantity END) AS BIGINT) \
-         FROM bookings b JOIN booking_items i ON i.booking = b.id \
-         WHERE (b.event, b.person) IN (VALUES {}) \
-           AND (b.status = 'confirmed' OR (b.status IN ('held', 'paying') AND b.expires_at > ${})) \
+         FROM p JOIN bookings b ON b.event = p.event AND b.person = p.person JOIN booking_items i ON i.booking = b.id \
+         WHERE b.status = 'confirmed' OR (b.status IN ('held', 'paying') AND b.expires_at > ${}) \
          GROUP BY b.event, b.person, i.ticket_type",
-        typed_rows(count, &["TEXT"; 2]),
-        2 * count + 1
+        persons.join(" UNION "),
+        2 * buyers + confirmed + 1
     );
     let mut parameters = texts(plan.buyers.iter().flat_map(|(event, person)| [*event, *person]));
+    parameters.extend(texts(plan.confirmed.iter().copied()));
     parameters.push(now.into());
-    (count > 0).then(|| Statement::new(text, parameters))
+    (!persons.is_empty()).then(|| Statement::new(text, parameters))
 }
 
 /// What is held from the plan's networks; none where it has none.
@@ -211,6 +220,7 @@ fn record(row: BookingRow, item: BookingItem) -> Result<Record, Error> {
         payment: row.payment,
         client: row.client,
         ticket_seed: row.ticket_seed,
+        refund_until: row.refund_until,
         updated_at: row.updated_at,
     })
 }

@@ -95,7 +95,7 @@ fn lines<'a>(writes: &mut Vec<Write>, all: impl Iterator<Item = (&'a Batch, &'a 
 fn bookings<'a>(writes: &mut Vec<Write>, all: impl Iterator<Item = (&'a Batch, &'a Changes)>) {
     let (mut new, mut items, mut known) = (Vec::new(), Vec::new(), Vec::new());
     for write in all.flat_map(|(_, changes)| changes.bookings.values()) {
-        let Record { booking, extended, payment, client, ticket_seed, updated_at } = &write.record;
+        let Record { booking, extended, payment, client, ticket_seed, refund_until, updated_at } = &write.record;
         let (id, status, version) = (&booking.id, booking.status.as_str(), bigint(booking.version));
         if !write.new {
             known.push(params![id, status, booking.expires_at, *extended, payment.clone(), version, *updated_at]);
@@ -116,12 +116,13 @@ fn bookings<'a>(writes: &mut Vec<Write>, all: impl Iterator<Item = (&'a Batch, &
             booking.created_at,
             *updated_at,
             client.clone(),
+            *refund_until,
         ]);
         let rows = (0i64..).zip(&booking.items);
         items.extend(rows.map(|(ordinal, item)| params![id, &item.ticket_type, ordinal, item.quantity, item.unit_price]));
     }
     let columns = "bookings (id, event, person, status, expires_at, extended, total, currency, payment, ticket_seed, version, \
-        created_at, updated_at, client)";
+        created_at, updated_at, client, refund_until)";
     insert(writes, columns, &new);
     insert(writes, "booking_items (booking, ticket_type, ordinal, quantity, unit_price)", &items);
     let text = "UPDATE bookings SET status = v.status, expires_at = v.expires_at, extended = v.extended, payment = v.payment, \

@@ -243,6 +243,18 @@ pub fn hold_is_back(answer: &Result<Receipt, Rejection>) -> bool {
     !matches!(answer, Err(Rejection::Unavailable(_) | Rejection::Unknown))
 }
 
+/// Why there is nothing left to pay for, as a code: of a booking in this state, with this deadline, whose event's sale is `open` or `closed`.
+pub fn gone(booking: &str, expires_at: Option<i64>, sale: &str, now: i64) -> Option<&'static str> {
+    match booking {
+        "confirmed" => Some("already_paid"),
+        _ if sale == "closed" => Some("event_cancelled"),
+        "cancelled" => Some("booking_cancelled"),
+        "expired" => Some("hold_expired"),
+        _ if expires_at.is_some_and(|at| at <= now) => Some("hold_expired"),
+        _ => None,
+    }
+}
+
 /// How long before a refund is tried again after so many attempts.
 pub fn refund_wait(attempts: i64) -> i64 {
     let doubled = limits::REFUND_WAIT.start() << attempts.clamp(0, 20);

@@ -148,3 +148,19 @@ fn waits_grow_and_end_somewhere() {
     assert_eq!(refund_wait(3), 16 * SECOND);
     assert_eq!(refund_wait(i64::MAX), *limits::REFUND_WAIT.end());
 }
+
+#[test]
+fn a_booking_that_waits_for_no_payment_any_more_says_why() {
+    for (booking, expires_at, sale, code) in [
+        ("paying", Some(NOW + 1), "open", None),
+        ("held", Some(NOW + 1), "open", None),
+        ("paying", Some(NOW), "open", Some("hold_expired")),
+        ("expired", None, "open", Some("hold_expired")),
+        ("cancelled", None, "open", Some("booking_cancelled")),
+        ("cancelled", None, "closed", Some("event_cancelled")),
+        ("paying", Some(NOW + 1), "closed", Some("event_cancelled")),
+        ("confirmed", None, "open", Some("already_paid")),
+    ] {
+        assert_eq!(gone(booking, expires_at, sale, NOW), code, "{booking} {expires_at:?} {sale}");
+    }
+}

@@ -6,14 +6,14 @@
 use crate::{
     domain::{self, Begun, Confirmed, Driver, Payment, Settlement, Status, Step},
     intent, limits,
-    provider::{Charge, Provider, Reply},
+    provider::{Charge, Provider, Reply, Verdict},
     refunds,
     store::{self, Change},
 };
 use kit::{
     Problem,
     ledger::{self, Action, Confirmation, Money, Receipt, Rejection, Subject},
-    problem, sql,
+    params, problem, sql,
 };
 
 /// What became of a payment that was driven.
@@ -40,6 +40,15 @@ async fn steps(id: &str, mut driver: Driver, mut first: bool) -> Result<Driven, 
     for _ in 0..limits::STEPS {
         let (found, now) = read(id).await?;
         let Some(payment) = found else { return Ok(Driven::Gone) };
+        // What is due is asked about first: a buyer may have paid before the booking went.
+        if payment.status == Status::RequiresAction
+            && !payment.is_due(now)
+            && let Some(code) = booking_gone(&payment).await?
+        {
+            let memo = provider(&payment)?.told(&payment.details.memo, &Verdict::Declined(code.to_owned()))?;
+            fail(&payment, domain::Details { memo, ..payment.details.clone() }, code).await?;
+            continue;
+        }
         match domain::next_step(&payment, now, driver) {
             Step::Rest => return Ok(Driven::Payment(Box::new(payment))),
             Step::Begin => {
@@ -69,6 +78,17 @@ async fn read(id: &str) -> Result<(Option<Payment>, i64), Problem> {
     let now = tx.now();
     tx.rollback().await?;
     Ok((found, now))
+}
+
+/// Why a payment can buy nothing any more, as a code; none where its booking still waits for it.
+async fn booking_gone(payment: &Payment) -> Result<Option<&'static str>, Problem> {
+    let mut tx = sql::read().await?;
+    let statement =
+        "SELECT b.status, b.expires_at, i.status FROM bookings b JOIN inventory i ON i.event = b.event WHERE b.id = $1";
+    let row: Option<(String, Option<i64>, String)> = tx.one(statement, params![&payment.booking]).await?;
+    let now = tx.now();
+    tx.rollback().await?;
+    Ok(row.and_then(|(status, expires_at, sale)| domain::gone(&status, expires_at, &sale, now)))
 }
 
 /// The provider of a payment.
@@ -170,12 +190,15 @@ async fn confirm(payment: &Payment, details: domain::Details) -> Result<(), Prob
         return ask_again(payment, &details).await;
     }
     let mut tx = sql::write().await?;
-    let details = domain::Details { completed_at: Some(tx.now()), ..details };
+    let now = tx.now();
+    let details = domain::Details { completed_at: Some(now), ..details };
     let change =
         Change { status: Status::Completed, details: &details, failure: None, due_at: None, told: Some("payment.completed") };
     if !store::swap(&mut tx, payment, change).await? {
         return Ok(tx.rollback().await?);
     }
+    // What was sold is written down as it is called now.
+    ::receipt::record(&mut tx, &payment.id, &payment.booking).await?;
     if confirmed == Confirmed::GiveBack {
         kit::router::log(&format!("payment {} goes back, the ledger does not take it: {answer:?}", payment.id));
         refunds::owe(&mut tx, payment, payment.amount, refunds::LATE).await?;

@@ -9,7 +9,8 @@ pub async fn run(_: Request) -> Answer {
     let until = time::now() + limits::DUE_TIME;
     let mut done = 0;
     let mut tx = sql::read().await?;
-    let payments = store::due(&mut tx).await?;
+    let mut payments = store::due(&mut tx).await?;
+    payments.extend(store::bereft(&mut tx).await?);
     tx.rollback().await?;
     for id in payments {
         if time::now() > until {

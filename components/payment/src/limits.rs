@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 
 /// Characters of a payment method's token.
 pub const TOKEN: RangeInclusive<usize> = 1..=200;
-/// Minor units of a refund that is asked for.
-pub const REFUND: RangeInclusive<i64> = 1..=1_000_000_000_000;
+/// Minor units of a refund that is asked for: as much as the ledger's largest order may cost.
+pub const REFUND: RangeInclusive<i64> = 1..=500_000_000_000_000_000;
 /// Steps that one request drives one payment: begin, start, look up, and some room for others who drive it too.
 pub const STEPS: usize = 8;
 /// Times that a write looks again after losing a race.
@@ -25,6 +25,8 @@ pub const REFUND_WAIT: RangeInclusive<i64> = 2 * SECOND..=3600 * SECOND;
 pub const DUE: i64 = 50;
 /// After this long the due route leaves the rest to the next call.
 pub const DUE_TIME: i64 = 8 * SECOND;
+/// Refunds of one payment that are shown; nobody asks for so many.
+pub const REFUNDS_SHOWN: i64 = 1_000;
 /// Refunds of one payment that a read of it moves on.
 pub const REFUNDS_OF_ONE: i64 = 10;
 /// How far a webhook's timestamp may be from now.

@@ -5,10 +5,12 @@ use crate::{
     drive::{self, Driven},
     intent::{self, Keyed, Known},
     limits, links,
-    provider::{self, Provider},
+    provider::Provider,
+    refunds::{self, Returned},
     store,
     view::View,
 };
+use ::receipt::reasons;
 use kit::{
     Answer, Problem, Request, Response, claims, id, json, params, problem,
     sql::{self, Error, Tx},
@@ -37,7 +39,12 @@ pub async fn create(request: Request) -> Answer {
         Accepted::Made(id) => drive::drive(&id, Driver::Owner).await,
     };
     match driven.map_err(intent::unsettled)? {
-        Driven::Payment(payment) => keyed.answer(answer(&request, &payment, &base)?).await.map_err(intent::unsettled),
+        Driven::Payment(payment) => {
+            let mut tx = sql::read().await.map_err(intent::unsettled)?;
+            let returned = refunds::of(&mut tx, &payment.id).await?;
+            tx.rollback().await?;
+            keyed.answer(answer(&request, &payment, returned, &base)?).await.map_err(intent::unsettled)
+        }
         Driven::Withdrawn(problem) => Err(problem),
         Driven::Gone => Err(Problem::unavailable("The payment could not begin. Nothing was done.", 1000)),
     }
@@ -149,12 +156,12 @@ async fn new_payment(tx: &mut Tx, person: &str, order: &Order) -> Result<Payment
     })
 }
 
-fn answer(request: &Request, payment: &Payment, base: &str) -> Answer {
+fn answer(request: &Request, payment: &Payment, returned: Vec<Returned>, base: &str) -> Answer {
     if payment.status == Status::Failed {
-        let why = provider::explain(payment.failure.as_deref().unwrap_or_default());
+        let why = reasons::failure(payment.failure.as_deref().unwrap_or_default());
         return Ok(Problem::new(problem::PAYMENT_DECLINED, why).into_response(&request.path, &request.request_id));
     }
-    Ok(Response::json(201, &View::new(payment, base)?)?
+    Ok(Response::json(201, &View::new(payment, returned, base)?)?
         .header("location", format!("/api/payments/{}", payment.id))
         .header("cache-control", "no-store"))
 }

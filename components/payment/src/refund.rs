@@ -25,8 +25,9 @@ pub async fn create(request: Request) -> Answer {
     refunds::attempt(&refund).await.map_err(intent::unsettled)?;
     let mut tx = sql::read().await.map_err(intent::unsettled)?;
     let payment = store::find(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
+    let returned = refunds::of(&mut tx, id).await?;
     tx.rollback().await?;
-    let answer = Response::json(200, &View::new(&payment, &base)?)?.header("cache-control", "no-store");
+    let answer = Response::json(200, &View::new(&payment, returned, &base)?)?.header("cache-control", "no-store");
     keyed.answer(answer).await.map_err(intent::unsettled)
 }
 

@@ -14,13 +14,25 @@ use kit::{
     sql::{Error, Tx},
 };
 
-/// A payment that the ledger could not take.
+/// A payment that the ledger could not take, and did not say why.
 pub const LATE: &str = "late";
 /// Asked for by the organiser.
 pub const REQUESTED: &str = "requested";
 
 kit::row! {
     struct Refund { id: String, payment: String, amount: i64, attempts: i64 }
+}
+
+kit::row! {
+    /// What goes back, or has gone back, of a payment.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct Returned { pub amount: i64, pub reason: String, pub status: String, pub created_at: i64 }
+}
+
+/// All refunds of a payment, in the order in which they became due.
+pub async fn of(tx: &mut Tx, payment: &str) -> Result<Vec<Returned>, Error> {
+    let statement = "SELECT amount, reason, status, created_at FROM refunds WHERE payment = $1 ORDER BY created_at, id LIMIT $2";
+    tx.all(statement, params![payment, limits::REFUNDS_SHOWN]).await
 }
 
 /// Refunds whose time has come, the longest overdue first.
@@ -151,6 +163,7 @@ async fn finish(id: &str, payment: &str, amount: i64) -> Result<bool, Problem> {
         tx.rollback().await?;
         return Ok(false);
     }
+    let reason: Option<(String,)> = tx.one("SELECT reason FROM refunds WHERE id = $1", params![id]).await?;
     let now = tx.now();
     tx.execute(
         "UPDATE payments SET refunded = refunded + $2, version = version + 1, updated_at = $3 WHERE id = $1",
@@ -164,6 +177,7 @@ async fn finish(id: &str, payment: &str, amount: i64) -> Result<bool, Problem> {
     if let Some(fields) = entry.payload.as_object_mut() {
         fields.insert("refund_id".into(), id.into());
         fields.insert("refund_amount".into(), amount.into());
+        fields.insert("refund_reason".into(), reason.map(|(reason,)| reason).into());
     }
     journal::write(&mut tx, &[entry]).await?;
     tx.commit().await?;

@@ -13,7 +13,10 @@ pub async fn one(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
     let base = links::base(&request).await?;
     let payment = current(request.id("id")?, &claims.subject).await?;
-    Ok(Response::json(200, &View::new(&payment, &base)?)?.header("cache-control", "no-store"))
+    let mut tx = sql::read().await?;
+    let returned = refunds::of(&mut tx, &payment.id).await?;
+    tx.rollback().await?;
+    Ok(Response::json(200, &View::new(&payment, returned, &base)?)?.header("cache-control", "no-store"))
 }
 
 /// A person's payment, after what has come due for it was done.

@@ -79,6 +79,15 @@ pub async fn due(tx: &mut Tx) -> Result<Vec<String>, Error> {
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
+/// Payments that wait for their buyers, whose bookings do not wait for them any more.
+pub async fn bereft(tx: &mut Tx) -> Result<Vec<String>, Error> {
+    let statement = "SELECT p.id FROM payments p JOIN bookings b ON b.id = p.booking JOIN inventory i ON i.event = b.event \
+                     WHERE p.status = 'requires_action' AND (b.status NOT IN ('held', 'paying') OR i.status = 'closed') \
+                     ORDER BY p.id LIMIT $1";
+    let rows: Vec<(String,)> = tx.all(statement, params![limits::DUE]).await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
 /// Writes a new payment down. [`Error::Unique`]: its booking has an open one.
 pub async fn insert(tx: &mut Tx, payment: &Payment) -> Result<(), Error> {
     let details = text(&payment.details)?;

@@ -3,6 +3,7 @@
 use crate::{
     domain::{Payment, Status},
     drive,
+    refunds::Returned,
 };
 use ::receipt::Money;
 use kit::{Problem, time};
@@ -16,6 +17,15 @@ struct NextAction {
     url: String,
 }
 
+/// Money that goes back.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Refund {
+    amount: Money,
+    reason: String,
+    status: String,
+    created_at: String,
+}
+
 /// The JSON of a payment, its fields in the order they are shown in.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct View {
@@ -25,6 +35,8 @@ pub struct View {
     amount: Money,
     #[serde(skip_serializing_if = "Option::is_none")]
     refunded: Option<Money>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    refunds: Vec<Refund>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_action: Option<NextAction>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,7 +46,7 @@ pub struct View {
 
 impl View {
     /// The payment as it stands; `base` comes before the paths of our own.
-    pub fn new(payment: &Payment, base: &str) -> Result<Self, Problem> {
+    pub fn new(payment: &Payment, refunds: Vec<Returned>, base: &str) -> Result<Self, Problem> {
         let money = |amount| Money { amount, currency: payment.currency.clone() };
         let next_action = if payment.status == Status::RequiresAction {
             let url = drive::provider(payment)?.action_url(&payment.id, &payment.details.memo)?;
@@ -53,6 +65,15 @@ impl View {
             },
             amount: money(payment.amount),
             refunded: Some(payment.refunded).filter(|refunded| *refunded > 0).map(money),
+            refunds: refunds
+                .into_iter()
+                .map(|refund| Refund {
+                    amount: money(refund.amount),
+                    reason: refund.reason,
+                    status: refund.status,
+                    created_at: time::format(refund.created_at),
+                })
+                .collect(),
             next_action,
             failure: payment.failure.clone(),
             created_at: time::format(payment.created_at),
@@ -84,7 +105,7 @@ mod tests {
             created_at: 0,
         };
         change(&mut payment);
-        serde_json::to_value(View::new(&payment, "http://here").unwrap()).unwrap()
+        serde_json::to_value(View::new(&payment, Vec::new(), "http://here").unwrap()).unwrap()
     }
 
     #[test]

@@ -1,14 +1,18 @@
-//! Receipts: what was bought, and what was paid for it. Read from SQL, and drawn as a PDF.
+//! Receipts: what was bought, and what was paid for it. Written down when it is sold, read from SQL, and drawn as a PDF.
 //!
-//! The same payment has the same receipt, whoever asks for it: `payment` answers with it, the worker's mails carry it.
+//! The same payment has the same receipt, whoever asks for it: `payment` answers with it, the worker's mails carry it. It is a record of the
+//! sale, not a view of today's data: whatever is renamed or moved afterwards, it says what was bought.
 
+pub mod fonts;
 mod limits;
+pub mod local;
 pub mod money;
 mod pdf;
+pub mod reasons;
 mod sheet;
+mod typeset;
 
 pub use pdf::render;
-pub use sheet::readable;
 
 use kit::{
     params,
@@ -33,6 +37,12 @@ pub struct Receipt {
     pub number: String,
     /// When the payment was completed, RFC 3339.
     pub issued_at: String,
+    /// As the venue's clock showed it, for people.
+    pub issued_local: String,
+    /// Who sold it.
+    pub seller: Seller,
+    /// Who bought it; none where the account is another region's, and not known here.
+    pub buyer: Option<Buyer>,
     /// What was paid for.
     pub booking: Booking,
     /// Its event.
@@ -45,6 +55,22 @@ pub struct Receipt {
     pub refunded: Money,
 }
 
+/// Who sold what a receipt is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Seller {
+    /// The organiser, as it was called.
+    pub name: String,
+}
+
+/// Who bought what a receipt is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Buyer {
+    /// As they write it.
+    pub name: String,
+    /// Of their account.
+    pub email: String,
+}
+
 /// A receipt's booking.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Booking {
@@ -54,6 +80,12 @@ pub struct Booking {
     pub event_id: String,
     /// RFC 3339.
     pub created_at: String,
+    /// Until when the buyer may give it back for a refund, by the terms of the sale, RFC 3339; absent: never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refund_until: Option<String>,
+    /// As the venue's clock shows it, for people.
+    #[serde(skip)]
+    pub refund_until_local: Option<String>,
 }
 
 /// A receipt's event.
@@ -63,10 +95,15 @@ pub struct Event {
     pub title: String,
     /// Where it is.
     pub venue: Venue,
-    /// RFC 3339.
+    /// RFC 3339, in UTC.
     pub starts_at: String,
+    /// RFC 3339, with the offset of the venue.
+    pub starts_at_local: String,
     /// A name of the IANA database.
     pub timezone: String,
+    /// As the venue's clock shows it, for people.
+    #[serde(skip)]
+    pub starts_local: String,
 }
 
 /// Where an event is.
@@ -104,6 +141,8 @@ pub struct Paid {
     pub booking: String,
     /// The booking's event.
     pub event: String,
+    /// Who paid.
+    pub person: String,
     /// Minor units.
     pub amount: i64,
     /// ISO 4217.
@@ -115,7 +154,10 @@ pub struct Paid {
 }
 
 kit::row! {
-    struct EventRow {
+    struct Sale {
+        seller: String,
+        buyer_name: Option<String>,
+        buyer_email: Option<String>,
         title: String,
         venue_name: String,
         city: String,
@@ -123,7 +165,33 @@ kit::row! {
         starts_at: i64,
         timezone: String,
         booked_at: i64,
+        refund_until: Option<i64>,
     }
+}
+
+/// What is sold, as it is called now.
+const NOW: &str =
+    "o.name, u.name, u.email, e.title, e.venue_name, e.city, e.country, e.starts_at, e.timezone, b.created_at, b.refund_until";
+const NOW_FROM: &str = "FROM bookings b JOIN events e ON e.id = b.event JOIN organisers o ON o.id = e.organiser_id \
+    LEFT JOIN users u ON u.id = b.person";
+
+/// Writes down what a payment has bought, as everything is called at this moment: in the transaction that completes it. Written once, it stays.
+///
+/// # Errors
+/// Of the database.
+pub async fn record(tx: &mut Tx, payment: &str, booking: &str) -> Result<(), Error> {
+    let now = tx.now();
+    let statement = format!(
+        "INSERT INTO receipts (payment, created_at, seller, buyer_name, buyer_email, title, venue_name, city, country, starts_at, timezone, \
+         booked_at, refund_until) SELECT $1, CAST($2 AS BIGINT), {NOW} {NOW_FROM} WHERE b.id = $3 ON CONFLICT (payment) DO NOTHING"
+    );
+    if tx.execute(&statement, params![payment, now, booking]).await? == 0 {
+        return Ok(());
+    }
+    let statement = "INSERT INTO receipt_items (payment, ordinal, ticket_type, name, quantity, unit_price) \
+                     SELECT $1, i.ordinal, i.ticket_type, t.name, i.quantity, i.unit_price FROM booking_items i \
+                     JOIN ticket_types t ON t.id = i.ticket_type WHERE i.booking = $2";
+    tx.execute(statement, params![payment, booking]).await.map(drop)
 }
 
 /// The receipt of a payment; none where its booking or event is gone.
@@ -131,22 +199,48 @@ kit::row! {
 /// # Errors
 /// Of the database.
 pub async fn read(tx: &mut Tx, paid: &Paid) -> Result<Option<Receipt>, Error> {
-    let statement = "SELECT e.title, e.venue_name, e.city, e.country, e.starts_at, e.timezone, b.created_at \
-                     FROM bookings b JOIN events e ON e.id = b.event WHERE b.id = $1";
-    let Some(event): Option<EventRow> = tx.one(statement, params![&paid.booking]).await? else { return Ok(None) };
-    let statement = "SELECT i.ticket_type, t.name, i.quantity, i.unit_price FROM booking_items i \
-                     JOIN ticket_types t ON t.id = i.ticket_type WHERE i.booking = $1 ORDER BY i.ordinal";
-    let items: Vec<(String, String, u32, i64)> = tx.all(statement, params![&paid.booking]).await?;
+    // Of an account that another region keeps, the name may have come here after the sale.
+    let statement = "SELECT r.seller, COALESCE(r.buyer_name, u.name), COALESCE(r.buyer_email, u.email), r.title, r.venue_name, r.city, \
+                     r.country, r.starts_at, r.timezone, r.booked_at, r.refund_until \
+                     FROM receipts r LEFT JOIN users u ON u.id = $2 WHERE r.payment = $1";
+    let recorded: Option<Sale> = tx.one(statement, params![&paid.id, &paid.person]).await?;
+    let (sale, statement, of) = match recorded {
+        Some(sale) => {
+            let items = "SELECT ticket_type, name, quantity, unit_price FROM receipt_items WHERE payment = $1 ORDER BY ordinal";
+            (sale, items, &paid.id)
+        }
+        // Completed by a node of the version before, which wrote nothing down.
+        None => {
+            let statement = format!("SELECT {NOW} {NOW_FROM} WHERE b.id = $1");
+            let Some(sale) = tx.one::<Sale>(&statement, params![&paid.booking]).await? else { return Ok(None) };
+            let items = "SELECT i.ticket_type, t.name, i.quantity, i.unit_price FROM booking_items i \
+                         JOIN ticket_types t ON t.id = i.ticket_type WHERE i.booking = $1 ORDER BY i.ordinal";
+            (sale, items, &paid.booking)
+        }
+    };
+    let items: Vec<(String, String, u32, i64)> = tx.all(statement, params![of]).await?;
     let money = |amount| Money { amount, currency: paid.currency.clone() };
+    let zone = sale.timezone.as_str();
     Ok(Some(Receipt {
         number: paid.id.to_uppercase().replace('_', "-"),
         issued_at: time::format(paid.completed_at),
-        booking: Booking { id: paid.booking.clone(), event_id: paid.event.clone(), created_at: time::format(event.booked_at) },
+        issued_local: local::readable(paid.completed_at, zone),
+        seller: Seller { name: sale.seller },
+        buyer: sale.buyer_name.zip(sale.buyer_email).map(|(name, email)| Buyer { name, email }),
+        booking: Booking {
+            id: paid.booking.clone(),
+            event_id: paid.event.clone(),
+            created_at: time::format(sale.booked_at),
+            refund_until: sale.refund_until.map(time::format),
+            refund_until_local: sale.refund_until.map(|until| local::readable(until, zone)),
+        },
         event: Event {
-            title: event.title,
-            venue: Venue { name: event.venue_name, city: event.city, country: event.country },
-            starts_at: time::format(event.starts_at),
-            timezone: event.timezone,
+            title: sale.title,
+            venue: Venue { name: sale.venue_name, city: sale.city, country: sale.country },
+            starts_at: time::format(sale.starts_at),
+            starts_at_local: local::rfc3339(sale.starts_at, zone),
+            starts_local: local::readable(sale.starts_at, zone),
+            timezone: sale.timezone,
         },
         items: items
             .into_iter()

@@ -1,6 +1,7 @@
 //! Lays a receipt out: texts at places on A4 pages, in points from the top left. No drawing here.
 
-use crate::{Receipt, limits, money};
+use crate::{Item, Receipt, limits, money, typeset};
+use unicode_segmentation::UnicodeSegmentation;
 
 /// Points of an A4 page.
 pub const WIDTH: f32 = 595.0;
@@ -11,9 +12,12 @@ pub const MARGIN: f32 = 56.0;
 
 const RIGHT: f32 = WIDTH - MARGIN;
 const BOTTOM: f32 = HEIGHT - MARGIN;
-const NAME_WIDTH: f32 = 230.0;
-const QUANTITY_RIGHT: f32 = 340.0;
-const PRICE_RIGHT: f32 = 440.0;
+/// Where what a label names begins.
+const VALUE: f32 = MARGIN + 64.0;
+/// Between columns.
+const GAP: f32 = 14.0;
+/// A column of names is no narrower: where sums leave less, they go below the names.
+const NAME_WIDTH: f32 = 150.0;
 const LINE: f32 = 1.4;
 
 /// A piece of text on one line.
@@ -29,6 +33,8 @@ pub struct Text {
     pub bold: bool,
     /// Grey or black.
     pub faint: bool,
+    /// Whether the paragraph that it is from reads from right to left.
+    pub rtl: bool,
     /// What it says.
     pub text: String,
 }
@@ -45,13 +51,17 @@ pub struct Page {
 /// How wide a text is: text, size, bold.
 pub type Measure<'a> = &'a dyn Fn(&str, f32, bool) -> f32;
 
-/// The pages of a receipt.
-pub fn pages(receipt: &Receipt, measure: Measure) -> Vec<Page> {
+/// The pages of a receipt; `incomplete` says that there are characters in it that no font has.
+pub fn pages(receipt: &Receipt, incomplete: bool, measure: Measure) -> Vec<Page> {
     let mut sheet = Sheet { measure, pages: vec![Page::default()], y: MARGIN };
     sheet.heading(receipt);
     sheet.event(receipt);
     sheet.items(receipt);
     sheet.sums(receipt);
+    if incomplete {
+        sheet.note("An empty box stands for a character that this document has no font for. The receipt is there as JSON, too.");
+    }
+    sheet.numbers(receipt);
     sheet.pages
 }
 
@@ -61,61 +71,115 @@ struct Sheet<'a> {
     y: f32,
 }
 
+/// Where the columns of the items end, and how wide their names may be.
+struct Columns {
+    name: f32,
+    quantity: f32,
+    price: f32,
+}
+
 impl Sheet<'_> {
     fn heading(&mut self, receipt: &Receipt) {
         self.line(22.0);
         self.left("Receipt", 22.0, true);
         self.y += 8.0;
+        let buyer = receipt.buyer.as_ref().map(|buyer| format!("{}, {}", isolated(&buyer.name), isolated(&buyer.email)));
+        let refunds = match &receipt.booking.refund_until_local {
+            Some(until) => format!("The buyer may cancel for a refund until {until}."),
+            None => "The buyer may not cancel for a refund.".to_owned(),
+        };
         for (name, value) in [
-            ("Number", receipt.number.clone()),
-            ("Issued", readable(&receipt.issued_at)),
-            ("Booking", receipt.booking.id.clone()),
+            ("Number", Some(receipt.number.clone())),
+            ("Issued", Some(receipt.issued_local.clone())),
+            ("Booking", Some(receipt.booking.id.clone())),
+            ("Sold by", Some(receipt.seller.name.clone())),
+            ("Sold to", buyer),
+            ("Terms", Some(refunds)),
         ] {
-            self.line(10.0);
-            self.put(MARGIN, name, 10.0, false, true);
-            self.put(MARGIN + 60.0, &value, 10.0, false, false);
+            let Some(value) = value else { continue };
+            for (index, line) in self.wrapped(&value, 10.0, false, RIGHT - VALUE).into_iter().enumerate() {
+                self.line(10.0);
+                if index == 0 {
+                    self.put(MARGIN, name, 10.0, false, true);
+                }
+                self.part(VALUE, &line, 10.0, false, typeset::is_rtl(&value));
+            }
         }
         self.y += 12.0;
     }
 
     fn event(&mut self, receipt: &Receipt) {
         self.rule();
-        for line in self.wrapped(&receipt.event.title, 14.0, true, RIGHT - MARGIN) {
-            self.line(14.0);
-            self.left(&line, 14.0, true);
-        }
+        self.paragraph(&receipt.event.title, 14.0, true);
         let venue = &receipt.event.venue;
-        let venue = format!("{}, {}, {}", venue.name, venue.city, venue.country);
-        let starts = format!("{} ({})", readable(&receipt.event.starts_at), receipt.event.timezone);
-        for text in [venue, starts] {
-            for line in self.wrapped(&text, 10.0, false, RIGHT - MARGIN) {
-                self.line(10.0);
-                self.left(&line, 10.0, false);
-            }
-        }
+        let venue = format!("{}, {}, {}", isolated(&venue.name), isolated(&venue.city), venue.country);
+        self.paragraph(&venue, 10.0, false);
+        self.paragraph(&receipt.event.starts_local, 10.0, false);
         self.y += 12.0;
+    }
+
+    /// A text over the whole width.
+    fn paragraph(&mut self, text: &str, size: f32, bold: bool) {
+        for line in self.wrapped(text, size, bold, RIGHT - MARGIN) {
+            self.line(size);
+            self.part(MARGIN, &line, size, bold, typeset::is_rtl(text));
+        }
+    }
+
+    /// Columns as wide as what stands in them; none where that leaves too little for names.
+    fn columns(&self, items: &[Item]) -> Option<Columns> {
+        let widest = |heading: &str, text: &dyn Fn(&Item) -> String| {
+            let widths = items.iter().map(text).map(|text| (self.measure)(&text, 10.0, false));
+            widths.fold((self.measure)(heading, 10.0, false), f32::max)
+        };
+        let price = RIGHT - widest("Total", &total) - GAP;
+        let quantity = price - widest("Price", &price_of_one) - GAP;
+        let name = quantity - widest("Quantity", &|item| item.quantity.to_string()) - GAP;
+        (name - MARGIN >= NAME_WIDTH).then_some(Columns { name: name - MARGIN, quantity, price })
     }
 
     fn items(&mut self, receipt: &Receipt) {
         self.rule();
         self.line(10.0);
         self.put(MARGIN, "Tickets", 10.0, false, true);
-        self.right(QUANTITY_RIGHT, "Quantity", false, true);
-        self.right(PRICE_RIGHT, "Price", false, true);
         self.right(RIGHT, "Total", false, true);
+        let columns = self.columns(&receipt.items);
+        if let Some(columns) = &columns {
+            self.right(columns.quantity, "Quantity", false, true);
+            self.right(columns.price, "Price", false, true);
+        }
         for item in &receipt.items {
-            let name = self.wrapped(&item.name, 10.0, false, NAME_WIDTH);
-            for (index, line) in name.iter().enumerate() {
+            let width = columns.as_ref().map_or(RIGHT - MARGIN, |columns| columns.name);
+            let rtl = typeset::is_rtl(&item.name);
+            for (index, line) in self.wrapped(&item.name, 10.0, false, width).into_iter().enumerate() {
                 self.line(10.0);
-                self.left(line, 10.0, false);
-                if index == 0 {
-                    self.right(QUANTITY_RIGHT, &item.quantity.to_string(), false, false);
-                    self.right(PRICE_RIGHT, &money::format(item.unit_price.amount, &item.unit_price.currency), false, false);
-                    self.right(RIGHT, &money::format(item.total.amount, &item.total.currency), false, false);
+                self.part(MARGIN, &line, 10.0, false, rtl);
+                if let Some(columns) = columns.as_ref().filter(|_| index == 0) {
+                    self.right(columns.quantity, &item.quantity.to_string(), false, false);
+                    self.right(columns.price, &price_of_one(item), false, false);
+                    self.right(RIGHT, &total(item), false, false);
                 }
+            }
+            if columns.is_none() {
+                self.below(item);
             }
         }
         self.y += 12.0;
+    }
+
+    /// Sums that leave no room beside a name: below it, the total on a line of its own where both are long.
+    fn below(&mut self, item: &Item) {
+        let each = format!("{} × {}", item.quantity, price_of_one(item));
+        let total = total(item);
+        let width = |text: &str| (self.measure)(text, 10.0, false);
+        let together = width(&each) + GAP + width(&total) <= RIGHT - MARGIN;
+        self.line(10.0);
+        self.left(&each, 10.0, false);
+        if !together {
+            self.line(10.0);
+        }
+        self.right(RIGHT, &total, false, false);
+        self.y += 4.0;
     }
 
     fn sums(&mut self, receipt: &Receipt) {
@@ -131,6 +195,24 @@ impl Sheet<'_> {
             self.left(name, 11.0, bold);
             let text = money::format(amount, &total.currency);
             self.right(RIGHT, &text, bold, false);
+        }
+    }
+
+    fn note(&mut self, text: &str) {
+        self.y += 12.0;
+        for line in self.wrapped(text, 8.0, false, RIGHT - MARGIN) {
+            self.line(8.0);
+            self.put(MARGIN, &line, 8.0, false, true);
+        }
+    }
+
+    /// Of several pages, each says which it is.
+    fn numbers(&mut self, receipt: &Receipt) {
+        let all = self.pages.len();
+        for (number, page) in (1..).zip(&mut self.pages).take(if all > 1 { all } else { 0 }) {
+            let text = format!("{}, page {number} of {all}", receipt.number);
+            let place = (MARGIN, BOTTOM + 20.0);
+            page.texts.push(Text { x: place.0, y: place.1, size: 8.0, bold: false, faint: true, rtl: false, text });
         }
     }
 
@@ -162,9 +244,17 @@ impl Sheet<'_> {
     }
 
     fn put(&mut self, x: f32, text: &str, size: f32, bold: bool, faint: bool) {
-        let y = self.y;
+        self.text(Text { x, y: self.y, size, bold, faint, rtl: false, text: text.to_owned() });
+    }
+
+    /// A line of a paragraph.
+    fn part(&mut self, x: f32, text: &str, size: f32, bold: bool, rtl: bool) {
+        self.text(Text { x, y: self.y, size, bold, faint: false, rtl, text: text.to_owned() });
+    }
+
+    fn text(&mut self, text: Text) {
         if let Some(page) = self.pages.last_mut() {
-            page.texts.push(Text { x, y, size, bold, faint, text: text.to_owned() });
+            page.texts.push(text);
         }
     }
 
@@ -183,12 +273,17 @@ impl Sheet<'_> {
             if !line.is_empty() {
                 lines.push(std::mem::take(&mut line));
             }
-            // A word wider than the column is broken where it must be.
-            for character in word.chars() {
-                line.push(character);
-                if !fits(&line) && line.chars().count() > 1 {
-                    line.pop();
-                    lines.push(std::mem::replace(&mut line, character.to_string()));
+            if fits(word) {
+                word.clone_into(&mut line);
+                continue;
+            }
+            // A word wider than the column, or a text in a script that has no spaces, is broken between what people see as characters.
+            for character in word.graphemes(true) {
+                let before = line.len();
+                line.push_str(character);
+                if before > 0 && !fits(&line) {
+                    line.truncate(before);
+                    lines.push(std::mem::replace(&mut line, character.to_owned()));
                 }
             }
         }
@@ -199,12 +294,17 @@ impl Sheet<'_> {
     }
 }
 
-/// `2027-03-01T19:00:00.5Z` as `2027-03-01 19:00 UTC`.
-pub fn readable(instant: &str) -> String {
-    match (instant.get(..10), instant.get(11..16)) {
-        (Some(date), Some(time)) => format!("{date} {time} UTC"),
-        _ => instant.to_owned(),
-    }
+fn price_of_one(item: &Item) -> String {
+    money::format(item.unit_price.amount, &item.unit_price.currency)
+}
+
+fn total(item: &Item) -> String {
+    money::format(item.total.amount, &item.total.currency)
+}
+
+/// A value within a line, which reads in its own direction and leaves the line's alone.
+fn isolated(text: &str) -> String {
+    format!("\u{2068}{text}\u{2069}")
 }
 
 #[cfg(test)]

@@ -119,6 +119,11 @@ async fn transaction(items: &[Item<'_>]) -> Result<(), Failure> {
     let wishes =
         new.iter().filter(|item| !item.record.replayed).filter_map(|item| Some((&item.record, item.effects.mail.as_ref()?)));
     mail::queue::add(&mut tx, wishes).await?;
+    for item in new.iter().filter(|item| !item.record.replayed) {
+        if let Some(moved) = &item.effects.moved {
+            mail::queue::add_for_holders(&mut tx, &item.record, moved).await?;
+        }
+    }
     // Last: whoever is at the chain has others wait.
     audit_log::append(&mut tx, new.iter().map(|item| entry(item)).collect()).await?;
     Ok(tx.commit().await?)

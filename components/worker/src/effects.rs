@@ -1,7 +1,7 @@
 //! What a record leads to. Pure: the same record always leads to the same.
 
 use crate::limits;
-use crate::mail::{Needs, Template, Wish};
+use crate::mail::{Needs, Schedule, Template, Wish};
 use crate::record::Record;
 use serde::Deserialize;
 
@@ -12,6 +12,8 @@ pub struct Effects {
     pub figures: Option<(String, Figures)>,
     /// Mail to be sent.
     pub mail: Option<Wish>,
+    /// An event whose day, time or place has changed: everybody who has tickets for it is told.
+    pub moved: Option<Moved>,
     /// Who did it, where that is known.
     pub actor: Option<String>,
     /// The network that it was done from, where that is known.
@@ -20,6 +22,14 @@ pub struct Effects {
 
 /// Who acts by a command of the binary.
 const OPERATOR: &str = "operator";
+/// An event that is elsewhere or at another time than before.
+#[derive(Debug, PartialEq)]
+pub struct Moved {
+    /// Which.
+    pub event: String,
+    /// When and where it was.
+    pub before: Schedule,
+}
 
 /// What is counted of an event.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -47,8 +57,8 @@ impl Figures {
         self.bookings += later.bookings;
         self.tickets += later.tickets;
         self.cancelled += later.cancelled;
-        self.revenue += later.revenue;
-        self.refunded += later.refunded;
+        self.revenue = self.revenue.saturating_add(later.revenue);
+        self.refunded = self.refunded.saturating_add(later.refunded);
         self.currency.clone_from(&later.currency);
     }
 }
@@ -62,6 +72,8 @@ struct User {
 #[derive(Deserialize)]
 struct Event {
     actor: Option<String>,
+    /// Of one that is on sale and is elsewhere or at another time than before: when and where it was.
+    before: Option<Schedule>,
 }
 
 /// What payloads of the platform's own say of who did it.
@@ -80,6 +92,7 @@ struct Booking {
     items: Vec<Item>,
     total: Amount,
     payment_id: Option<String>,
+    cancelled_by: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -104,6 +117,7 @@ struct Payment {
     failure: Option<String>,
     /// Of a refund, told as its payment is.
     refund_amount: Option<i64>,
+    refund_reason: Option<String>,
 }
 
 /// What a record leads to. A type that is not known here only stands in the audit log.
@@ -116,7 +130,7 @@ pub fn of(record: &Record<'_>) -> Result<Effects, String> {
             let User { user_id, network } = payload(record)?;
             ids([&user_id])?;
             let mail = Wish { template: Template::Welcome, recipient: user_id.clone(), needs: Needs::default() };
-            Effects { mail: Some(mail), actor: Some(user_id), network: network.and_then(known), figures: None }
+            Effects { mail: Some(mail), actor: Some(user_id), network: network.and_then(known), ..Effects::default() }
         }
         "user.login" | "user.logout" => {
             let User { user_id, network } = payload(record)?;
@@ -124,9 +138,10 @@ pub fn of(record: &Record<'_>) -> Result<Effects, String> {
             Effects { actor: Some(user_id), network: network.and_then(known), ..Effects::default() }
         }
         "event.created" | "event.updated" | "event.cancelled" => {
-            let Event { actor } = payload(record)?;
+            let Event { actor, before } = payload(record)?;
             ids(&actor)?;
-            Effects { actor, ..Effects::default() }
+            let moved = before.map(|before| Moved { event: record.subject.to_owned(), before });
+            Effects { actor, moved, ..Effects::default() }
         }
         "booking.created" | "booking.updated" | "booking.cancelled" => booking(record, payload(record)?)?,
         "payment.initiated" | "payment.completed" | "payment.failed" => payment(record, payload(record)?)?,
@@ -174,11 +189,12 @@ fn booking(record: &Record<'_>, booking: Booking) -> Result<Effects, String> {
             }
         }
     }
-    let needs = Needs { booking: Some(booking.id), payment: booking.payment_id, ..Needs::default() };
+    let needs =
+        Needs { booking: Some(booking.id), payment: booking.payment_id, reason: booking.cancelled_by, ..Needs::default() };
     let mail = template.map(|template| Wish { template, recipient: booking.person.clone(), needs });
     // Later changes may be the payment's, the organiser's or time's.
     let actor = (record.kind == "booking.created").then_some(booking.person);
-    Ok(Effects { figures: Some((booking.event_id, figures)), mail, actor, network: None })
+    Ok(Effects { figures: Some((booking.event_id, figures)), mail, actor, moved: None, network: None })
 }
 
 fn payment(record: &Record<'_>, payment: Payment) -> Result<Effects, String> {
@@ -205,12 +221,14 @@ fn payment(record: &Record<'_>, payment: Payment) -> Result<Effects, String> {
             amount: Some(amount),
             currency: Some(payment.currency),
             failure: payment.failure,
+            reason: payment.refund_reason,
+            ..Needs::default()
         },
     });
     let counts = figures.revenue > 0 || figures.refunded > 0;
     // A refund may be the organiser's or follow from a cancellation.
     let actor = payment.refund_amount.is_none().then_some(payment.user_id);
-    Ok(Effects { figures: counts.then_some((payment.event_id, figures)), mail, actor, network: None })
+    Ok(Effects { figures: counts.then_some((payment.event_id, figures)), mail, actor, moved: None, network: None })
 }
 
 /// What is no id is refused here: a database might take it, or refuse it for reasons of its own.

@@ -16,8 +16,8 @@ pub const ID_BYTES: RangeInclusive<usize> = 1..=200;
 pub const HEADER_BYTES: RangeInclusive<usize> = 1..=100;
 /// Bytes of a record's value.
 pub const VALUE_BYTES: usize = 1 << 20;
-/// Minor units in one record: sums of many of them fit into BIGINT.
-pub const AMOUNT: RangeInclusive<i64> = 0..=1_000_000_000_000;
+/// Minor units in one record: as much as the ledger's largest order may cost, fifty lines of 10,000 places at 10¹² each.
+pub const AMOUNT: RangeInclusive<i64> = 0..=500_000_000_000_000_000;
 /// Characters of a reason that is kept or given.
 pub const REASON: usize = 500;
 
@@ -35,7 +35,9 @@ pub const CLAIM: i64 = 120 * SECOND;
 pub const WAIT: RangeInclusive<i64> = 5 * SECOND..=3600 * SECOND;
 /// Attempts at one mail, over a day and a half; then it has failed.
 pub const MAIL_ATTEMPTS: i64 = 40;
-/// Characters of a value in a mail.
+/// Characters of a value in a mail; no title, name or venue has more.
 pub const VALUE: usize = 300;
-/// Tickets whose codes stand in a mail; whoever has more finds them in the account.
+/// Characters of a mail's subject; a longer one is shortened.
+pub const SUBJECT: usize = 200;
+/// Tickets whose codes stand in a mail. Of an order that has more, the mail says how many and where.
 pub const TICKETS: usize = 200;

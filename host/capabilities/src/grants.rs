@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    path::PathBuf,
 };
 
 use crate::allowed_hosts::AllowedHosts;
@@ -22,6 +23,17 @@ pub struct Grants {
     pub kafka_topics: BTreeSet<String>,
     /// Environment variables (`environment`).
     pub environment: BTreeMap<String, String>,
+    /// Folders that may be read (`files`).
+    pub files: Vec<Mount>,
+}
+
+/// A folder of this machine's, as a component sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    /// Where it is. One that is not there is not shown.
+    pub source: PathBuf,
+    /// The component's path to it.
+    pub destination: String,
 }
 
 /// A text that `Debug` does not show. Any variable may carry a password.

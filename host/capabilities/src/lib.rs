@@ -64,7 +64,7 @@ mod wit;
 
 pub use bindings::Bindings;
 pub use commits::Commits;
-pub use grants::{Grants, Secret};
+pub use grants::{Grants, Mount, Secret};
 pub use link::{LinkSet, add_to_linker};
 pub use state::InstanceState;
 

@@ -115,8 +115,8 @@ pub const HTTP_BETWEEN_BYTES: Duration = Duration::from_secs(60);
 pub const MAIL_BYTES: usize = 10 << 20;
 /// Bytes of an address, as RFC 5321 has it.
 pub const MAIL_ADDRESS_BYTES: usize = 254;
-/// Bytes of a message's subject.
-pub const MAIL_SUBJECT_BYTES: usize = 500;
+/// Bytes of a message's subject; a longer one is shortened.
+pub const MAIL_SUBJECT_BYTES: usize = 1_000;
 /// Bytes of the file name of an attachment.
 pub const MAIL_FILENAME_BYTES: usize = 200;
 /// Bytes of a message's id.

@@ -6,10 +6,10 @@ use wasmtime::{
     ResourceLimiter,
     component::{HasData, ResourceTable},
 };
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView, sockets::SocketAddrUse};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView, sockets::SocketAddrUse};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use crate::{Bindings, Grants, guest_log::GuestLog, limits, memory::MemoryLimiter, outbound_http::Hooks};
+use crate::{Bindings, Grants, Mount, guest_log::GuestLog, limits, memory::MemoryLimiter, outbound_http::Hooks};
 
 /// The store data of every component instance: what it was granted, what its role offers, and what it holds open.
 ///
@@ -91,12 +91,17 @@ impl InstanceState {
     }
 }
 
-/// WASI without files or arguments. Its output goes to the log, its sockets where `allowed_outbound_hosts` permits.
+/// WASI without arguments, and with no files but those that are granted, to read. Its output goes to the log, its sockets where `allowed_outbound_hosts` permits.
 fn wasi(component: &Arc<str>, grants: &Arc<Grants>) -> WasiCtx {
     let mut wasi = WasiCtx::builder();
     wasi.stdout(GuestLog::stdout(Arc::clone(component))).stderr(GuestLog::stderr(Arc::clone(component)));
     for (name, value) in &grants.environment {
         wasi.env(name, value);
+    }
+    for Mount { source, destination } in grants.files.iter().filter(|mount| mount.source.is_dir()) {
+        if let Err(error) = wasi.preopened_dir(source, destination, FsPerms::ReadOnly) {
+            tracing::warn!(component = %component, folder = %source.display(), %error, "a component's files cannot be read");
+        }
     }
     if !grants.allowed_outbound_hosts.is_empty() {
         let grants = Arc::clone(grants);

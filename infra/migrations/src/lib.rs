@@ -21,6 +21,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { portable: include_str!("../0008_accounts.sql"), postgres: "" },
     Migration { portable: include_str!("../0009_audit.sql"), postgres: include_str!("../0009_audit.postgres.sql") },
     Migration { portable: include_str!("../0010_bounds.sql"), postgres: "" },
+    Migration { portable: include_str!("../0011_papers.sql"), postgres: include_str!("../0011_papers.postgres.sql") },
 ];
 
 /// What a database may be.
@@ -76,7 +77,10 @@ mod tests {
             let all: Vec<_> = migration.statements(engine).collect();
             assert!(!all.is_empty());
             for statement in all {
-                assert!(["CREATE ", "INSERT ", "ALTER ", "DROP "].iter().any(|verb| statement.starts_with(verb)), "{statement}");
+                assert!(
+                    ["CREATE ", "INSERT ", "UPDATE ", "ALTER ", "DROP "].iter().any(|verb| statement.starts_with(verb)),
+                    "{statement}"
+                );
                 assert!(!statement.contains(';'), "{statement}");
             }
         }

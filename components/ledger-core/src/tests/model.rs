@@ -86,6 +86,10 @@ impl Rows {
                     }
                 }
                 (_, Action::Confirm(confirmation)) => {
+                    if let Some(record) = self.bookings.get(&confirmation.booking) {
+                        let person = &record.booking.person;
+                        places.insert(person.clone(), self.places(person, now));
+                    }
                     payments.insert(confirmation.payment.clone());
                 }
                 _ => {}
@@ -110,7 +114,7 @@ impl Rows {
         (state, facts)
     }
 
-    fn places(&self, person: &str, now: Instant) -> BTreeMap<String, i64> {
+    pub(crate) fn places(&self, person: &str, now: Instant) -> BTreeMap<String, i64> {
         let mut places = BTreeMap::new();
         let mine = self.bookings.values().filter(|record| record.booking.person == person && record.counts(now));
         for item in mine.flat_map(|record| &record.booking.items) {
@@ -214,6 +218,7 @@ impl Rows {
                 assert_eq!(before.booking.items, write.record.booking.items, "{id}");
                 assert_eq!(before.booking.total, write.record.booking.total, "{id}");
                 assert_eq!(before.ticket_seed, write.record.ticket_seed, "{id}");
+                assert_eq!(before.refund_until, write.record.refund_until, "{id}: terms of refund are those of the purchase");
             }
         }
         for key in &changes.keys {

@@ -152,6 +152,7 @@ fn check_answer(before: &Rows, after: &Rows, now: Instant, command: &Command, an
         Ok(receipt) if !receipt.replayed => match &receipt.outcome {
             Outcome::Booking(booking) => {
                 assert_eq!(&after.bookings[&booking.id].booking, booking);
+                check_limits(before, after, now, booking);
                 let closed = after.inventory.as_ref().unwrap().1.status == SaleStatus::Closed;
                 let again = before.bookings.get(&booking.id).map(|record| record.booking.status) == Some(booking.status);
                 assert!(!closed || again || booking.status != BookingStatus::Confirmed, "confirmed after the end");
@@ -169,11 +170,36 @@ fn check_answer(before: &Rows, after: &Rows, now: Instant, command: &Command, an
                 let closed = after.inventory.as_ref().unwrap().1.status == SaleStatus::Closed;
                 let short = booking.items.iter().any(|item| before.available(&item.ticket_type, now) < i64::from(item.quantity));
                 let gone = matches!(booking.status, BookingStatus::Confirmed | BookingStatus::Cancelled);
-                assert!(closed || short || gone, "there was no need to refuse {booking:?}");
+                let beyond = beyond_limit(before, now, booking);
+                assert!(closed || short || gone || beyond, "there was no need to refuse {booking:?}");
+                let reason = after.refunds.iter().rev().find(|it| it.payment == confirmation.payment).map(|it| it.reason);
+                assert_eq!(reason == Some(RefundReason::OverLimit), !closed && !gone && beyond, "{reason:?} of {booking:?}");
             }
             Outcome::Sale(_) | Outcome::Swept(_) => {}
         },
         _ => {}
+    }
+}
+
+/// Whether a booking that counts for nobody's limit any more would give its owner more than one person may have.
+fn beyond_limit(before: &Rows, now: Instant, booking: &Booking) -> bool {
+    let counts = before.bookings.get(&booking.id).is_some_and(|record| record.counts(now));
+    let has = before.places(&booking.person, now);
+    let beyond = |item: &BookingItem| {
+        let has = has.get(&item.ticket_type).copied().unwrap_or_default();
+        has + i64::from(item.quantity) > i64::from(before.lines[&item.ticket_type].terms.per_person_limit)
+    };
+    !counts && booking.items.iter().any(beyond)
+}
+
+/// Whoever gets places has no more of them afterwards than one person may, whichever way they came by them. (A limit that is lowered
+/// takes away from nobody what they have: then they get no more.)
+fn check_limits(before: &Rows, after: &Rows, now: Instant, booking: &Booking) {
+    let (had, has) = (before.places(&booking.person, now), after.places(&booking.person, now));
+    for (ticket_type, places) in has {
+        let limit = i64::from(after.lines[&ticket_type].terms.per_person_limit);
+        let had = had.get(&ticket_type).copied().unwrap_or_default();
+        assert!(places <= limit.max(had), "{} has {places} of {ticket_type}, had {had}, and may have {limit}", booking.person);
     }
 }
 

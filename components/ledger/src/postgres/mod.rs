@@ -43,6 +43,7 @@ impl Session {
             texts(plan.buyers.iter().map(|(event, _)| *event)),
             texts(plan.buyers.iter().map(|(_, person)| *person)),
             texts(plan.payments.iter().copied()),
+            texts(plan.confirmed.iter().copied()),
         ];
         let rows: Vec<ReadingRow> = self.0.all(include_str!("read.sql"), parameters).await?;
         let (clock, versions, keys, bookings, bought, refunds) = one(rows)?;

@@ -7,12 +7,15 @@ SELECT
   (SELECT json_agg(json_build_array(i.scope, i.person, i.key, i.request_hash, i.outcome))::TEXT
     FROM unnest($2::TEXT[], $3::TEXT[], $4::TEXT[]) AS k (scope, person, key) JOIN idempotency i USING (scope, person, key)),
   (SELECT json_agg(json_build_array(b.id, b.event, b.person, b.status, b.expires_at, b.extended <> 0, b.total, b.currency, b.payment,
-      b.ticket_seed, b.version, b.created_at, b.updated_at, b.client, i.ticket_type, i.quantity, i.unit_price) ORDER BY b.id, i.ordinal)::TEXT
+      b.ticket_seed, b.version, b.created_at, b.updated_at, b.client, b.refund_until, i.ticket_type, i.quantity, i.unit_price) ORDER BY b.id, i.ordinal)::TEXT
     FROM bookings b JOIN booking_items i ON i.booking = b.id WHERE b.id = ANY ($5::TEXT[])),
   (SELECT json_agg(json_build_array(event, person, ticket_type, places, 0))::TEXT
     FROM (
       SELECT b.event, b.person, i.ticket_type, SUM(i.quantity)::BIGINT AS places
-      FROM unnest($6::TEXT[], $7::TEXT[]) AS p (event, person)
+      FROM (
+        SELECT * FROM unnest($6::TEXT[], $7::TEXT[])
+        UNION SELECT event, person FROM bookings WHERE id = ANY ($9::TEXT[])
+      ) AS p (event, person)
       JOIN bookings b ON b.event = p.event AND b.person = p.person AND b.status = 'confirmed'
       JOIN booking_items i ON i.booking = b.id
       GROUP BY b.event, b.person, i.ticket_type

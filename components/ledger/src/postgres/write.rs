@@ -71,6 +71,7 @@ columns!(NewBookings {
     ticket_seed: Texts,
     version: Numbers,
     client: Texts,
+    refund_until: Numbers,
 });
 columns!(Items { no: Numbers, booking: Texts, ticket_type: Texts, ordinal: Numbers, quantity: Numbers, unit_price: Numbers });
 columns!(Bookings {
@@ -196,7 +197,7 @@ impl Columns {
     }
 
     fn booking(&mut self, no: Option<i64>, write: &BookingWrite) {
-        let Record { booking, extended, payment, client, ticket_seed, updated_at: _ } = &write.record;
+        let Record { booking, extended, payment, client, ticket_seed, refund_until, updated_at: _ } = &write.record;
         let (id, status) = (Some(booking.id.clone()), Some(booking.status.as_str().to_owned()));
         let (version, extended) = (Some(bigint(booking.version)), Some((*extended).into()));
         if !write.new {
@@ -222,6 +223,7 @@ impl Columns {
         to.ticket_seed.push(Some(ticket_seed.clone()));
         to.version.push(version);
         to.client.push(client.clone());
+        to.refund_until.push(*refund_until);
         for (ordinal, item) in (0i64..).zip(&booking.items) {
             let to = &mut self.items;
             to.no.push(no);

@@ -47,42 +47,44 @@ WITH locked AS (
     AS n (no, ticket_type, ordinal, price, per_person_limit, capacity, held, sold) JOIN fenced f USING (no)
 ), new_bookings AS (
   INSERT INTO bookings (id, event, person, status, expires_at, extended, total, currency, payment, ticket_seed, version, created_at, updated_at,
-    client)
-  SELECT n.id, f.event, n.person, n.status, n.expires_at, n.extended, n.total, f.currency, n.payment, n.ticket_seed, n.version, $1, $1, n.client
+    client, refund_until)
+  SELECT n.id, f.event, n.person, n.status, n.expires_at, n.extended, n.total, f.currency, n.payment, n.ticket_seed, n.version, $1, $1, n.client,
+    n.refund_until
   FROM unnest($36::BIGINT[], $37::TEXT[], $38::TEXT[], $39::TEXT[], $40::BIGINT[], $41::BIGINT[], $42::BIGINT[], $43::TEXT[], $44::TEXT[], $45::BIGINT[],
-    $46::TEXT[]) AS n (no, id, person, status, expires_at, extended, total, payment, ticket_seed, version, client) JOIN fenced f USING (no)
+      $46::TEXT[], $47::BIGINT[])
+    AS n (no, id, person, status, expires_at, extended, total, payment, ticket_seed, version, client, refund_until) JOIN fenced f USING (no)
 ), items AS (
   INSERT INTO booking_items (booking, ticket_type, ordinal, quantity, unit_price)
   SELECT n.booking, n.ticket_type, n.ordinal, n.quantity, n.unit_price
-  FROM unnest($47::BIGINT[], $48::TEXT[], $49::TEXT[], $50::BIGINT[], $51::BIGINT[], $52::BIGINT[])
+  FROM unnest($48::BIGINT[], $49::TEXT[], $50::TEXT[], $51::BIGINT[], $52::BIGINT[], $53::BIGINT[])
     AS n (no, booking, ticket_type, ordinal, quantity, unit_price) JOIN fenced f USING (no)
 ), bookings_changed AS (
   UPDATE bookings b SET status = c.status, expires_at = c.expires_at, extended = c.extended, payment = c.payment, version = c.version, updated_at = $1,
     client = CASE WHEN c.status IN ('held', 'paying') THEN b.client END
-  FROM unnest($53::BIGINT[], $54::TEXT[], $55::TEXT[], $56::BIGINT[], $57::BIGINT[], $58::TEXT[], $59::BIGINT[])
+  FROM unnest($54::BIGINT[], $55::TEXT[], $56::TEXT[], $57::BIGINT[], $58::BIGINT[], $59::TEXT[], $60::BIGINT[])
     AS c (no, id, status, expires_at, extended, payment, version) JOIN fenced f USING (no)
   WHERE b.id = c.id AND b.event = f.event AND b.version < c.version RETURNING 1
 ), keys AS (
   INSERT INTO idempotency (scope, person, key, request_hash, outcome, created_at)
   SELECT f.event, k.person, k.key, k.request_hash, k.outcome, $1
-  FROM unnest($60::BIGINT[], $61::TEXT[], $62::TEXT[], $63::TEXT[], $64::TEXT[]) AS k (no, person, key, request_hash, outcome) JOIN fenced f USING (no)
+  FROM unnest($61::BIGINT[], $62::TEXT[], $63::TEXT[], $64::TEXT[], $65::TEXT[]) AS k (no, person, key, request_hash, outcome) JOIN fenced f USING (no)
 ), refunds_due AS (
   INSERT INTO refunds (id, payment, booking, amount, currency, reason, status, attempts, due_at, created_at, updated_at)
   SELECT r.id, r.payment, r.booking, r.amount, r.currency, r.reason, 'due', 0, $1, $1, $1
-  FROM unnest($65::BIGINT[], $66::TEXT[], $67::TEXT[], $68::TEXT[], $69::BIGINT[], $70::TEXT[], $71::TEXT[])
+  FROM unnest($66::BIGINT[], $67::TEXT[], $68::TEXT[], $69::TEXT[], $70::BIGINT[], $71::TEXT[], $72::TEXT[])
     AS r (no, id, payment, booking, amount, currency, reason) JOIN fenced f USING (no)
 ), told AS (
   INSERT INTO journal_batches (id, at, entries, facts)
   SELECT j.id, $1, j.entries, j.facts
-  FROM unnest($72::BIGINT[], $73::TEXT[], $74::BIGINT[], $75::TEXT[]) AS j (no, id, entries, facts) JOIN fenced f USING (no)
+  FROM unnest($73::BIGINT[], $74::TEXT[], $75::BIGINT[], $76::TEXT[]) AS j (no, id, entries, facts) JOIN fenced f USING (no)
 ), told_in_full AS (
   INSERT INTO journal (batch, ordinal, topic, type, aggregate, version, payload, trace)
   SELECT j.batch, j.ordinal, j.topic, j.type, j.aggregate, j.version, j.payload, j.trace
-  FROM unnest($76::BIGINT[], $77::TEXT[], $78::BIGINT[], $79::TEXT[], $80::TEXT[], $81::TEXT[], $82::BIGINT[], $83::TEXT[],
-    $84::TEXT[]) AS j (no, batch, ordinal, topic, type, aggregate, version, payload, trace) JOIN fenced f USING (no)
+  FROM unnest($77::BIGINT[], $78::TEXT[], $79::BIGINT[], $80::TEXT[], $81::TEXT[], $82::TEXT[], $83::BIGINT[], $84::TEXT[],
+    $85::TEXT[]) AS j (no, batch, ordinal, topic, type, aggregate, version, payload, trace) JOIN fenced f USING (no)
 ), checked AS (
   -- Rows that were to be changed and are not there: then they are not what was decided on, and all is undone.
   SELECT (SELECT COUNT(*) FROM lines) + (SELECT COUNT(*) FROM bookings_changed)
-    - (SELECT COUNT(*) FROM unnest($20::BIGINT[] || $53::BIGINT[]) AS wanted (no) JOIN fenced USING (no)) AS missing
+    - (SELECT COUNT(*) FROM unnest($20::BIGINT[] || $54::BIGINT[]) AS wanted (no) JOIN fenced USING (no)) AS missing
 )
 SELECT f.no, CASE WHEN c.missing = 0 THEN 0 ELSE CAST('rows instead of those read: ' || c.missing AS BIGINT) END FROM fenced f, checked c

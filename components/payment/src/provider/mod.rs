@@ -175,16 +175,6 @@ impl Provider {
     }
 }
 
-/// What a code of failure means, for people.
-pub fn explain(code: &str) -> &'static str {
-    match code {
-        "insufficient_funds" => "There is not enough money on the card.",
-        "not_completed" => "The payment was not completed on the provider's page in time.",
-        "declined_by_buyer" => "The payment was declined on the provider's page.",
-        _ => "The card was declined.",
-    }
-}
-
 impl From<WebhookError> for Problem {
     fn from(error: WebhookError) -> Self {
         match error {

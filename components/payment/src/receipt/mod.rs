@@ -4,10 +4,10 @@ mod accept;
 
 use crate::{
     domain::{Payment, Status},
-    links, show,
+    links, refunds, show,
     view::View,
 };
-use ::receipt::{self as receipts, Booking, Event, Item, Money, Paid, Receipt};
+use ::receipt::{self as receipts, Booking, Buyer, Event, Item, Money, Paid, Receipt, Seller};
 use accept::Representation;
 use kit::{
     Answer, Problem, Request, Response, claims, problem,
@@ -21,6 +21,9 @@ struct Document<'a> {
     number: &'a str,
     issued_at: &'a str,
     payment: View,
+    seller: &'a Seller,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    buyer: Option<&'a Buyer>,
     booking: &'a Booking,
     event: &'a Event,
     items: &'a [Item],
@@ -42,9 +45,10 @@ pub async fn show(request: Request) -> Answer {
     }
     let mut tx = sql::read().await?;
     let receipt = read(&mut tx, &payment).await?;
+    let returned = refunds::of(&mut tx, &payment.id).await?;
     tx.rollback().await?;
     let response = match representation {
-        Representation::Json => Response::json(200, &document(&receipt, View::new(&payment, &base)?))?,
+        Representation::Json => Response::json(200, &document(&receipt, View::new(&payment, returned, &base)?))?,
         Representation::Pdf => {
             let disposition = format!("inline; filename=\"receipt-{}.pdf\"", receipt.number);
             Response::new(200, "application/pdf", receipts::render(&receipt)?).header("content-disposition", disposition)
@@ -58,6 +62,7 @@ async fn read(tx: &mut Tx, payment: &Payment) -> Result<Receipt, Problem> {
         id: payment.id.clone(),
         booking: payment.booking.clone(),
         event: payment.event.clone(),
+        person: payment.person.clone(),
         amount: payment.amount,
         currency: payment.currency.clone(),
         refunded: payment.refunded,
@@ -68,6 +73,6 @@ async fn read(tx: &mut Tx, payment: &Payment) -> Result<Receipt, Problem> {
 }
 
 fn document(receipt: &Receipt, payment: View) -> Document<'_> {
-    let Receipt { number, issued_at, booking, event, items, total, refunded } = receipt;
-    Document { number, issued_at, payment, booking, event, items, total, refunded }
+    let Receipt { number, issued_at, seller, buyer, booking, event, items, total, refunded, .. } = receipt;
+    Document { number, issued_at, payment, seller, buyer: buyer.as_ref(), booking, event, items, total, refunded }
 }

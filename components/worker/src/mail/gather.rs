@@ -1,10 +1,10 @@
-//! What a mail says, read from the tables as they are when it is sent.
+//! What a mail says, read from the tables as they are when it is sent: only what is true then.
 
-use super::{Claimed, Template, Trouble};
+use super::{Claimed, Needs, Schedule, Template, Trouble};
 use crate::limits;
 use kit::sql::{Error, Tx};
 use kit::{params, tickets, time};
-use receipt::{Paid, Receipt, money, readable};
+use receipt::{Paid, Receipt, local, money, reasons};
 use serde::Serialize;
 
 /// What the templates may say.
@@ -14,12 +14,18 @@ pub struct Facts {
     pub person: Person,
     /// What it is about.
     pub booking: Option<Booking>,
+    /// An event that was moved.
+    pub moved: Option<Moved>,
     /// A sum: `EUR 90.00`.
     pub amount: Option<String>,
-    /// Whether money was paid for the booking.
-    pub paid: bool,
-    /// Why a payment failed.
-    pub failure: Option<String>,
+    /// Why a payment failed, or why money goes back.
+    pub why: Option<&'static str>,
+    /// Who cancelled a booking: `buyer`, `organiser`, or `event` where the whole event was; empty where that is not known.
+    pub cancelled_by: String,
+    /// What of a booking's money is on its way back.
+    pub going_back: Option<String>,
+    /// What of it has gone back.
+    pub went_back: Option<String>,
     /// To be attached.
     #[serde(skip)]
     pub receipt: Option<Receipt>,
@@ -45,8 +51,31 @@ pub struct Booking {
     starts: String,
     items: Vec<Item>,
     total: String,
+    /// As it is now; one whose time is over is `expired`, tidied or not.
+    status: String,
+    /// Until when its places are kept, while they are.
+    held_until: Option<String>,
+    /// Whether it was confirmed once.
+    bought: bool,
     /// None while it is not confirmed.
     tickets: Vec<Ticket>,
+    /// Tickets that it has beside those.
+    more: usize,
+}
+
+/// An event at its new time and place, and where it was.
+#[derive(Debug, Serialize)]
+pub struct Moved {
+    title: String,
+    now: Place,
+    before: Place,
+}
+
+#[derive(Debug, PartialEq, Serialize)]
+struct Place {
+    venue: String,
+    starts: String,
+    ends: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -64,6 +93,8 @@ struct Ticket {
 kit::row! {
     struct BookingRow {
         status: String,
+        expires_at: Option<i64>,
+        payment: Option<String>,
         total: i64,
         currency: String,
         ticket_seed: String,
@@ -94,16 +125,31 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed) -> Result<Result<Facts, Trou
             None => return Ok(Err(Trouble::Never("its booking or event is not here".to_owned()))),
         },
     };
-    let receipt = match (claimed.template, &needs.payment) {
+    let (mut receipt, mut moved, mut back) = (None, None, (None, None));
+    match (claimed.template, &needs.payment) {
         (Template::Confirmed, Some(payment)) => match receipt_of(tx, payment).await? {
-            Ok(receipt) => Some(receipt),
+            Ok(it) => receipt = Some(it),
             Err(trouble) => return Ok(Err(trouble)),
         },
+        (Template::Cancelled, Some(payment)) => back = given_back(tx, payment).await?,
+        (Template::PaymentFailed, Some(payment)) if is_complete(tx, payment).await? => {
+            return Ok(Err(Trouble::Never("the money has arrived after all".to_owned())));
+        }
+        (Template::Moved, _) => match self::moved(tx, &claimed.recipient, needs).await? {
+            Ok(it) => moved = Some(it),
+            Err(trouble) => return Ok(Err(trouble)),
+        },
+        _ => {}
+    }
+    let amount = needs.amount.zip(needs.currency.as_deref()).map(|(amount, currency)| money::format(amount, currency));
+    let why = match claimed.template {
+        Template::PaymentFailed => needs.failure.as_deref().map(reasons::failure),
+        Template::Refunded => needs.reason.as_deref().map(reasons::refund),
         _ => None,
     };
-    let amount = needs.amount.zip(needs.currency.as_deref()).map(|(amount, currency)| money::format(amount, currency));
-    let failure = needs.failure.as_deref().map(|code| line(&code.replace('_', " ")));
-    Ok(Ok(Facts { person, booking, amount, paid: needs.payment.is_some(), failure, receipt }))
+    let cancelled_by = needs.reason.clone().unwrap_or_default();
+    let (going_back, went_back) = back;
+    Ok(Ok(Facts { person, booking, moved, amount, why, cancelled_by, going_back, went_back, receipt }))
 }
 
 /// A user. Of one whose account another region keeps the address is asked for meanwhile.
@@ -116,23 +162,94 @@ async fn person(tx: &mut Tx, id: &str) -> Result<Result<Person, Trouble>, Error>
 }
 
 async fn booking(tx: &mut Tx, id: &str) -> Result<Option<Booking>, Error> {
-    let statement = "SELECT b.status, b.total, b.currency, b.ticket_seed, b.event, e.title, e.venue_name, e.city, e.country, e.starts_at, \
-                     e.timezone FROM bookings b JOIN events e ON e.id = b.event WHERE b.id = $1";
+    let statement = "SELECT b.status, b.expires_at, b.payment, b.total, b.currency, b.ticket_seed, b.event, e.title, e.venue_name, e.city, \
+                     e.country, e.starts_at, e.timezone FROM bookings b JOIN events e ON e.id = b.event WHERE b.id = $1";
     let Some(row): Option<BookingRow> = tx.one(statement, params![id]).await? else { return Ok(None) };
     let statement = "SELECT i.ticket_type, COALESCE(t.name, i.ticket_type), i.quantity FROM booking_items i \
                      LEFT JOIN ticket_types t ON t.id = i.ticket_type WHERE i.booking = $1 ORDER BY i.ordinal";
     let items: Vec<(String, String, u32)> = tx.all(statement, params![id]).await?;
-    let tickets = if row.status == "confirmed" { codes(&row.ticket_seed, &items) } else { Vec::new() };
+    let now = tx.now();
+    let overdue = row.expires_at.is_some_and(|at| at <= now);
+    let status = if overdue { "expired".to_owned() } else { row.status };
+    let tickets = if status == "confirmed" { codes(&row.ticket_seed, &items) } else { Vec::new() };
+    let places: usize = items.iter().map(|(.., quantity)| *quantity as usize).sum();
     Ok(Some(Booking {
         id: id.to_owned(),
         event_id: row.event,
         title: line(&row.title),
-        venue: line(&format!("{}, {}, {}", row.venue_name, row.city, row.country)),
-        starts: format!("{} ({})", readable(&time::format(row.starts_at)), line(&row.timezone)),
+        venue: place(&row.venue_name, &row.city, &row.country),
+        starts: local::readable(row.starts_at, &row.timezone),
         items: items.into_iter().map(|(_, name, quantity)| Item { name: line(&name), quantity }).collect(),
         total: money::format(row.total, &row.currency),
+        held_until: row.expires_at.filter(|at| *at > now).map(|at| local::readable(at, &row.timezone)),
+        bought: row.payment.is_some() || row.total == 0,
+        more: if tickets.is_empty() { 0 } else { places.saturating_sub(tickets.len()) },
+        status,
         tickets,
     }))
+}
+
+fn place(venue: &str, city: &str, country: &str) -> String {
+    line(&format!("{venue}, {city}, {country}"))
+}
+
+kit::row! {
+    struct EventRow {
+        status: String,
+        title: String,
+        venue_name: String,
+        city: String,
+        country: String,
+        starts_at: i64,
+        ends_at: i64,
+        timezone: String,
+    }
+}
+
+/// An event that was moved, if it still takes place and this person still has tickets for it.
+async fn moved(tx: &mut Tx, person: &str, needs: &Needs) -> Result<Result<Moved, Trouble>, Error> {
+    let never = |why: &str| Ok(Err(Trouble::Never(why.to_owned())));
+    let (Some(event), Some(before)) = (&needs.event, &needs.before) else { return never("it does not say what was moved") };
+    let statement = "SELECT status, title, venue_name, city, country, starts_at, ends_at, timezone FROM events WHERE id = $1";
+    let Some(row): Option<EventRow> = tx.one(statement, params![event]).await? else { return never("its event is not here") };
+    if row.status == "cancelled" {
+        return never("the event was cancelled, of which there is a mail of its own");
+    }
+    let statement = "SELECT COUNT(*) FROM bookings WHERE event = $1 AND person = $2 AND status = 'confirmed'";
+    let bookings: Option<(i64,)> = tx.one(statement, params![event, person]).await?;
+    if bookings.is_none_or(|(count,)| count == 0) {
+        return never("its recipient has no tickets any more");
+    }
+    let now = Place {
+        venue: place(&row.venue_name, &row.city, &row.country),
+        starts: local::readable(row.starts_at, &row.timezone),
+        ends: local::readable(row.ends_at, &row.timezone),
+    };
+    let Schedule { starts_at, ends_at, timezone, venue } = before;
+    let instant = |text: &str| time::parse(text).map_or_else(|| line(text), |at| local::readable(at, timezone));
+    let before =
+        Place { venue: place(&venue.name, &venue.city, &venue.country), starts: instant(starts_at), ends: instant(ends_at) };
+    if now == before {
+        return never("it is where it was before");
+    }
+    Ok(Ok(Moved { title: line(&row.title), now, before }))
+}
+
+/// What is going back of a payment, and what has gone back.
+async fn given_back(tx: &mut Tx, payment: &str) -> Result<(Option<String>, Option<String>), Error> {
+    let statement = "SELECT status, currency, CAST(SUM(amount) AS BIGINT) FROM refunds WHERE payment = $1 AND status <> 'failed' \
+                     GROUP BY status, currency";
+    let sums: Vec<(String, String, i64)> = tx.all(statement, params![payment]).await?;
+    let of = |wanted: &str| {
+        let sum = sums.iter().find(|(status, ..)| status == wanted);
+        sum.map(|(_, currency, amount)| money::format(*amount, currency))
+    };
+    Ok((of("due"), of("completed")))
+}
+
+async fn is_complete(tx: &mut Tx, payment: &str) -> Result<bool, Error> {
+    let row: Option<(String,)> = tx.one("SELECT status FROM payments WHERE id = $1", params![payment]).await?;
+    Ok(row.is_some_and(|(status,)| status == "completed"))
 }
 
 /// The codes of a booking's tickets, each with its type's name.
@@ -147,6 +264,7 @@ kit::row! {
     struct PaymentRow {
         booking: String,
         event: String,
+        person: String,
         amount: i64,
         currency: String,
         refunded: i64,
@@ -158,8 +276,7 @@ kit::row! {
 
 /// The ledger confirms a booking a moment before its payment is complete: until then there is no receipt.
 async fn receipt_of(tx: &mut Tx, id: &str) -> Result<Result<Receipt, Trouble>, Error> {
-    let statement =
-        "SELECT booking, event, amount, currency, refunded, status, provider_state, created_at FROM payments WHERE id = $1";
+    let statement = "SELECT booking, event, person, amount, currency, refunded, status, provider_state, created_at FROM payments WHERE id = $1";
     let row: Option<PaymentRow> = tx.one(statement, params![id]).await?;
     let Some(row) = row else { return Ok(Err(Trouble::Never("its payment is not here".to_owned()))) };
     if row.status != "completed" {
@@ -170,6 +287,7 @@ async fn receipt_of(tx: &mut Tx, id: &str) -> Result<Result<Receipt, Trouble>, E
         id: id.to_owned(),
         booking: row.booking,
         event: row.event,
+        person: row.person,
         amount: row.amount,
         currency: row.currency,
         refunded: row.refunded,

@@ -31,15 +31,18 @@ pub enum Template {
     PaymentFailed,
     /// Money has gone back.
     Refunded,
+    /// An event is at another time or place than before.
+    Moved,
 }
 
 impl Template {
-    const NAMES: [(Self, &'static str); 5] = [
+    const NAMES: [(Self, &'static str); 6] = [
         (Self::Welcome, "welcome"),
         (Self::Confirmed, "booking-confirmed"),
         (Self::Cancelled, "booking-cancelled"),
         (Self::PaymentFailed, "payment-failed"),
         (Self::Refunded, "refund-made"),
+        (Self::Moved, "event-moved"),
     ];
 
     /// Its name in SQL, and its files'.
@@ -71,6 +74,39 @@ pub struct Needs {
     /// Why a payment failed, as a code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
+    /// Why money goes back, as a code; of a booking that was cancelled, by whom.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// An event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
+    /// When and where that was before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<Schedule>,
+}
+
+/// When and where an event is. Instants are RFC 3339.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schedule {
+    /// When it begins.
+    pub starts_at: String,
+    /// When it ends.
+    pub ends_at: String,
+    /// A name of the IANA database.
+    pub timezone: String,
+    /// Where it is.
+    pub venue: Venue,
+}
+
+/// Where an event is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Venue {
+    /// Its name.
+    pub name: String,
+    /// Its city.
+    pub city: String,
+    /// ISO 3166-1 alpha-2.
+    pub country: String,
 }
 
 /// A mail that a record asks for.

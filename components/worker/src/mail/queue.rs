@@ -1,6 +1,7 @@
 //! The rows of `mail_log`: what is due, who is at it, and what became of it.
 
 use super::{Needs, Template, Wish};
+use crate::effects::Moved;
 use crate::limits;
 use crate::record::Record;
 use kit::sql::{self, Error, Tx};
@@ -62,6 +63,18 @@ pub async fn add<'a>(tx: &mut Tx, wishes: impl Iterator<Item = (&'a Record<'a>, 
         sql::padded_rows(&mut parameters, 10)
     );
     tx.execute(&statement, parameters).await.map(drop)
+}
+
+/// Writes down a mail for everybody who has tickets for an event that was moved: one each, however many bookings they have.
+pub async fn add_for_holders(tx: &mut Tx, record: &Record<'_>, moved: &Moved) -> Result<(), Error> {
+    let now = tx.now();
+    let needs = Needs { event: Some(moved.event.clone()), before: Some(moved.before.clone()), ..Needs::default() };
+    let needs = serde_json::to_string(&needs).map_err(|error| Error::Other(error.to_string()))?;
+    // Ids of users are letters, digits and `_`: safe in an address, as what stands before them.
+    let statement = "INSERT INTO mail_log (id, recipient, template, needs, state, attempts, due_at, claimed_until, created_at, updated_at) \
+                     SELECT $1 || '.' || b.person, b.person, $2, $3, 'due', 0, CAST($4 AS BIGINT), 0, CAST($4 AS BIGINT), CAST($4 AS BIGINT) \
+                     FROM bookings b WHERE b.event = $5 AND b.status = 'confirmed' GROUP BY b.person ON CONFLICT (id) DO NOTHING";
+    tx.execute(statement, params![id(record), Template::Moved.name(), needs, now, &moved.event]).await.map(drop)
 }
 
 /// Claims what has been due for longest, so many at most. What somebody else has claimed is theirs until their time is over: they may have died.

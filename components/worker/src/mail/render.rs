@@ -1,6 +1,7 @@
 //! Mails from the files in `templates`: each has a text, whose first line is its subject, and HTML, in which every value is escaped.
 
 use super::{Template, gather::Facts};
+use crate::limits;
 use crate::wit::mail::{Attachment, Message};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
@@ -11,11 +12,13 @@ macro_rules! files {
     ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../../templates/", $name)))),*] };
 }
 
-const FILES: [(&str, &str); 12] = files![
+const FILES: [(&str, &str); 14] = files![
     "booking-cancelled.html",
     "booking-cancelled.txt",
     "booking-confirmed.html",
     "booking-confirmed.txt",
+    "event-moved.html",
+    "event-moved.txt",
     "footer.txt",
     "layout.html",
     "payment-failed.html",
@@ -58,11 +61,20 @@ pub fn message(id: &str, template: Template, facts: &Facts, base: &str) -> Resul
     Ok(Message {
         id: id.to_owned(),
         to: facts.person.address.clone(),
-        subject: subject.trim().to_owned(),
+        subject: shortened(subject.trim()),
         text: text.to_owned(),
         html: Some(html),
         attachments,
     })
+}
+
+/// A subject that programs show: the whole title stands in the mail.
+fn shortened(subject: &str) -> String {
+    if subject.chars().count() <= limits::SUBJECT {
+        return subject.to_owned();
+    }
+    let kept: String = subject.chars().take(limits::SUBJECT - 1).collect();
+    format!("{}…", kept.trim_end())
 }
 
 fn rendered(name: &str, context: &Value) -> Result<String, String> {

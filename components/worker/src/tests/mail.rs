@@ -203,11 +203,11 @@ fn a_mail_is_given_up_in_the_end() {
 fn a_receipt_waits_for_its_payment() {
     for database in worlds() {
         database.enter();
-        database.run("UPDATE payments SET status = 'processing'");
+        database.run("UPDATE payments SET status = 'processing' WHERE id = 'eu_pay'");
         let post = Post::default();
         post.handle(&[booking("b.0", "booking.updated", "eu_paid", "confirmed", Some("eu_pay"))]);
         assert_eq!(states(&database), [("due".to_owned(), 1, Some("its payment is not complete yet".to_owned()))]);
-        database.run("UPDATE payments SET status = 'completed'");
+        database.run("UPDATE payments SET status = 'completed' WHERE id = 'eu_pay'");
         database.set_now(START + 5 * SECOND);
         post.tick();
         assert_eq!(post.sent.borrow()[0].attachments.len(), 1);

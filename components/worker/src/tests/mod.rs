@@ -2,4 +2,5 @@ mod effects;
 mod mail;
 mod records;
 mod templates;
+mod truth;
 mod world;

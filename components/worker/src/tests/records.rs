@@ -115,7 +115,7 @@ fn what_cannot_be_understood_is_rejected_and_holds_nobody_up() {
         let mut no_object = good("x.2");
         no_object.value = Some(b"[]".to_vec());
         let mut dear = good("x.3");
-        dear.value = Some(String::from_utf8(dear.value.unwrap()).unwrap().replace("9000", "9000000000000000").into_bytes());
+        dear.value = Some(String::from_utf8(dear.value.unwrap()).unwrap().replace("9000", "9000000000000000000").into_bytes());
         let poison = [
             (registered("x.13", "a\u{0}b"), "ce_subject is not"),
             (record("x.15", "user.login", "eu_ada", &json!({"user_id": "a\u{0}b"})), "not an id"),

@@ -49,6 +49,10 @@ pub fn populate(database: &Database, title: &str) {
         "INSERT INTO booking_items (booking, ticket_type, ordinal, quantity, unit_price) \
          VALUES ('eu_paid', 'eu_t', 0, 2, 4500), ('eu_free', 'eu_f', 0, 1, 0)",
     );
+    database.run(
+        "INSERT INTO payments (id, booking, event, person, amount, currency, status, provider, provider_state, refunded, version, created_at, \
+         updated_at) VALUES ('eu_failed', 'eu_paid', 'eu_e', 'eu_ada', 9000, 'EUR', 'failed', 'sandbox', '{}', 0, 3, 0, 0)",
+    );
     database.run(&format!(
         "INSERT INTO payments (id, booking, event, person, amount, currency, status, provider, provider_state, refunded, version, created_at, \
          updated_at) VALUES ('eu_pay', 'eu_paid', 'eu_e', 'eu_ada', 9000, 'EUR', 'completed', 'sandbox', '{{\"completed_at\":{START}}}', 0, 3, 0, 0)"
@@ -77,6 +81,16 @@ pub fn record(id: &str, kind: &str, subject: &str, payload: &Json) -> ConsumerRe
         headers: headers.map(|(key, value)| Header { key: key.to_owned(), value: value.into_bytes() }).into(),
         value: Some(payload.to_string().into_bytes()),
     }
+}
+
+/// The same record with members of its payload set.
+pub fn saying(mut record: ConsumerRecord, members: &[(&str, Json)]) -> ConsumerRecord {
+    let mut payload: Json = serde_json::from_slice(record.value.as_deref().unwrap()).unwrap();
+    for (name, value) in members {
+        payload[*name] = value.clone();
+    }
+    record.value = Some(payload.to_string().into_bytes());
+    record
 }
 
 /// The same record with a header set, or without it.
@@ -112,6 +126,7 @@ pub fn payment(id: &str, kind: &str, refund: Option<i64>) -> ConsumerRecord {
     });
     if kind == "payment.failed" {
         payload["failure"] = "insufficient_funds".into();
+        payload["payment_id"] = "eu_failed".into();
     }
     if let Some(refund) = refund {
         (payload["refund_id"], payload["refund_amount"]) = ("eu_refund".into(), refund.into());

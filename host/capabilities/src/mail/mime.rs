@@ -1,12 +1,13 @@
 //! A message as RFC 5322 and MIME have it.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use jiff::{Timestamp, fmt::rfc2822, tz::TimeZone};
 
 use super::{Attachment, Message};
+use crate::limits;
 
 /// Text stays readable where its lines are no longer than this; RFC 5322 allows 998 bytes.
 const LINE_BYTES: usize = 900;
@@ -25,7 +26,7 @@ pub(super) fn date(at: Timestamp) -> String {
 pub(super) fn render(message: &Message, from: &str, domain: &str, date: &str, eight_bits: bool) -> String {
     let mut mail = String::new();
     let _ = write!(mail, "Date: {date}\r\nFrom: {from}\r\nTo: {}\r\nMessage-ID: <{}@{domain}>\r\n", message.to, message.id);
-    let _ = write!(mail, "Subject: {}\r\nMIME-Version: 1.0\r\n", header_text(&message.subject));
+    let _ = write!(mail, "Subject: {}\r\nMIME-Version: 1.0\r\n", header_text(&shortened(&message.subject)));
     let text = part("text/plain; charset=utf-8", &message.text, eight_bits);
     let body = match &message.html {
         Some(html) => multipart("alternative", ALTERNATIVE, &[text, part("text/html; charset=utf-8", html, eight_bits)]),
@@ -85,6 +86,17 @@ fn attachment(attachment: &Attachment) -> String {
 fn base64_lines(bytes: &[u8]) -> String {
     // 57 bytes make a line of 76.
     bytes.chunks(57).flat_map(|line| [STANDARD.encode(line), "\r\n".to_owned()]).collect()
+}
+
+/// A subject within its limit; where it ends early, it says so.
+fn shortened(subject: &str) -> Cow<'_, str> {
+    if subject.len() <= limits::MAIL_SUBJECT_BYTES {
+        return subject.into();
+    }
+    let ending = '…';
+    let end = subject.floor_char_boundary(limits::MAIL_SUBJECT_BYTES - ending.len_utf8());
+    let kept = subject.get(..end).unwrap_or_default();
+    format!("{}{ending}", kept.trim_end()).into()
 }
 
 /// RFC 2047: words of at most 75 bytes, none of which cuts a character.
@@ -157,6 +169,21 @@ mod tests {
     fn where_only_ascii_passes_nothing_else_is_sent() {
         let message = Message { text: "Grüße".into(), subject: "Grüße".into(), ..message() };
         assert!(render(&message, "m@localhost", "localhost", "today", false).is_ascii());
+    }
+
+    #[test]
+    fn a_subject_of_any_length_arrives() {
+        // 165 Thai letters, and more than any title has.
+        for letters in [165, 2_000] {
+            let subject = format!("Your tickets for {}", "ก".repeat(letters));
+            assert_eq!(super::super::check(&Message { subject: subject.clone(), ..message() }), Ok(()));
+            let shown = shortened(&subject);
+            assert!(shown.len() <= limits::MAIL_SUBJECT_BYTES, "{}", shown.len());
+            assert_eq!(shown == subject, letters == 165);
+            assert!(shown == subject || shown.ends_with("ก…"), "{shown}");
+            let mail = render(&Message { subject, ..message() }, "m@localhost", "localhost", "today", false);
+            assert!(mail.is_ascii() && mail.lines().all(|line| line.len() <= 998));
+        }
     }
 
     #[test]

@@ -44,11 +44,8 @@ fn check(message: &Message) -> Result<(), Error> {
     if message.id.is_empty() || message.id.len() > limits::MAIL_ID_BYTES || !id_is_plain || message.id.starts_with('.') {
         return rejected("the id must be letters, digits and -_.+= only, and not begin with a dot");
     }
-    if message.subject.is_empty()
-        || message.subject.len() > limits::MAIL_SUBJECT_BYTES
-        || message.subject.chars().any(char::is_control)
-    {
-        return rejected("the subject is empty, too long or has control characters");
+    if message.subject.is_empty() || message.subject.chars().any(char::is_control) {
+        return rejected("the subject is empty or has control characters");
     }
     let attachments: usize = message.attachments.iter().map(|attachment| attachment.content.len()).sum();
     if message.text.len() + message.html.as_ref().map_or(0, String::len) + attachments > limits::MAIL_BYTES {

@@ -4,7 +4,7 @@ use crate::{
     HASTY,
     client::{Client, OnSale, eventually, unique},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn an_overdue_hold_is_free_for_others_without_any_request() {
@@ -53,4 +53,40 @@ async fn money_that_comes_late_confirms_if_there_is_room_and_goes_back_if_not() 
             .await;
         }
     }
+}
+
+#[tokio::test]
+async fn slow_payments_get_nobody_more_tickets_than_one_person_may_have() {
+    let (organiser, id) = Client::organiser(&HASTY).await;
+    let show = OnSale::with(&organiser, &id, 4500, 100, 2).await;
+    let buyer = Client::register(&HASTY).await;
+    let order = show.order(2);
+    let mut payments = Vec::new();
+    for _ in 0..3 {
+        // All that one person may hold, as soon as the hold before is over; its money is on its way.
+        let held = eventually(
+            "a hold",
+            async || buyer.post_with(&unique("key"), "/api/bookings", &order).await,
+            |answer| answer.status.as_u16() == 201,
+        )
+        .await;
+        let payment = json!({"booking_id": held.json["id"], "method": {"type": "card", "token": "tok_late"}});
+        payments.push(buyer.post_with(&unique("key"), "/api/payments", &payment).await.expect(201));
+    }
+    let (mut tickets, mut returned) = (0, 0);
+    for payment in payments {
+        let path = format!("/api/payments/{}", payment["id"].as_str().unwrap());
+        let settled = |payment: &Value| payment["status"] == "completed";
+        eventually("the money comes", async || buyer.get(&path).await.json, settled).await;
+        let booking = buyer.get(&format!("/api/bookings/{}", payment["booking_id"].as_str().unwrap())).await.expect(200);
+        if booking["status"] == "confirmed" {
+            tickets += booking["tickets"].as_array().unwrap().len();
+            continue;
+        }
+        let back = |payment: &Value| payment["refunded"]["amount"] == 9000;
+        let payment = eventually("what does not fit goes back", async || buyer.get(&path).await.json, back).await;
+        assert_eq!(payment["refunds"][0]["reason"], "over_limit", "{payment}");
+        returned += 1;
+    }
+    assert_eq!((tickets, returned), (2, 2), "two tickets, and the money of the other four");
 }

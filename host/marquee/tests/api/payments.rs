@@ -259,3 +259,74 @@ async fn an_organiser_refunds_never_more_than_was_paid() {
     eventually("everything is back", async || buyer.get(&path).await.json, |payment| payment["refunded"]["amount"] == 9000).await;
     organiser.post_with(&unique("key"), &refund, &json!({})).await.expect_problem(409, "wrong-state");
 }
+
+/// The provider's page of a payment that waits for its buyer, as a browser shows it.
+async fn page_of(payment: &Value) -> String {
+    reqwest::get(payment["next_action"]["url"].as_str().unwrap()).await.unwrap().text().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_payment_whose_booking_is_gone_asks_for_nothing_and_says_what_happened() {
+    for (event_cancelled, code, sentence) in [
+        (false, "booking_cancelled", "The booking was cancelled before it was paid."),
+        (true, "event_cancelled", "The event was cancelled."),
+    ] {
+        let (organiser, buyer, show, booking) = held().await;
+        let payment = pay(&buyer, &booking, "tok_redirect").await.expect(201);
+        assert!(page_of(&payment).await.contains("<form"));
+        if event_cancelled {
+            organiser.post(&format!("/api/events/{}/cancel", show.id), &json!({})).await.expect(200);
+        } else {
+            buyer.post(&format!("/api/bookings/{}/cancel", booking["id"].as_str().unwrap()), &json!({})).await.expect(200);
+        }
+        let page = page_of(&payment).await;
+        assert!(!page.contains("<form") && page.contains(sentence) && page.contains("Nothing was paid"), "{page}");
+        let shown = buyer.get(&format!("/api/payments/{}", payment["id"].as_str().unwrap())).await.expect(200);
+        assert_eq!((&shown["status"], &shown["failure"]), (&json!("failed"), &json!(code)));
+        assert!(shown["next_action"].is_null());
+    }
+}
+
+#[tokio::test]
+async fn a_receipt_is_a_record_of_the_sale_whatever_is_renamed_afterwards() {
+    let change = json!({"timezone": "America/New_York", "starts_at": "2037-11-09T00:30:00Z", "ends_at": "2037-11-09T03:00:00Z"});
+    let (organiser, buyer, show, booking) = held_at(change).await;
+    let payment = pay(&buyer, &booking, "tok_ok").await.expect(201);
+    let path = format!("/api/payments/{}/receipt", payment["id"].as_str().unwrap());
+    let sold = buyer.get(&path).await.expect(200);
+    assert_eq!((&sold["seller"]["name"], &sold["buyer"]["name"]), (&json!("Blue Hall"), &json!("Ada")));
+    assert!(sold["buyer"]["email"].as_str().unwrap().ends_with("@example.com"));
+    assert_eq!(sold["event"]["starts_at_local"], "2037-11-08T19:30:00-05:00", "the evening before, where it is");
+
+    let renamed = json!({
+        "title": "Another Night", "venue": {"name": "Red Hall", "city": "Kandy", "country": "LK"}, "timezone": "Asia/Colombo",
+        "ticket_types": [{"id": show.ticket, "name": "Cheap", "price": 1, "capacity": 100, "per_person_limit": 6}],
+    });
+    let event = format!("/api/events/{}", show.id);
+    let revision = format!("\"{}\"", show.document["revision"]);
+    organiser.send(Method::PATCH, &event, &[("if-match", &revision)], Some(renamed.to_string().into())).await.expect(200);
+    assert_eq!(buyer.get(&path).await.expect(200), sold);
+}
+
+#[tokio::test]
+async fn terms_of_refund_are_those_of_the_purchase() {
+    let (organiser, buyer, show, booking) = held_at(json!({"refund_until": "2037-02-01T00:00:00Z"})).await;
+    let payment = pay(&buyer, &booking, "tok_ok").await.expect(201);
+    let revision = format!("\"{}\"", show.document["revision"]);
+    let no_more = json!({"refund_until": null}).to_string();
+    let event = format!("/api/events/{}", show.id);
+    organiser.send(Method::PATCH, &event, &[("if-match", &revision)], Some(no_more.into())).await.expect(200);
+    let cancel = format!("/api/bookings/{}/cancel", booking["id"].as_str().unwrap());
+    assert_eq!(buyer.post(&cancel, &json!({})).await.expect(200)["status"], "cancelled");
+    let path = format!("/api/payments/{}", payment["id"].as_str().unwrap());
+    let payment =
+        eventually("the money goes back", async || buyer.get(&path).await.json, |payment| payment["refunded"]["amount"] == 9000)
+            .await;
+    assert_eq!(payment["refunds"][0]["reason"], "cancelled");
+
+    let later = Client::register(&SHARED).await;
+    let booking = later.post_with(&unique("key"), "/api/bookings", &show.order(1)).await.expect(201);
+    pay(&later, &booking, "tok_ok").await.expect(201);
+    let cancel = format!("/api/bookings/{}/cancel", booking["id"].as_str().unwrap());
+    later.post(&cancel, &json!({})).await.expect_problem(409, "not-cancellable");
+}

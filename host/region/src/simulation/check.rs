@@ -146,13 +146,18 @@ impl Check {
                 if !effect.keys.iter().any(|(of, _, _, outcome)| *of == scope && of_key(outcome)) {
                     self.world.violated(ONE_EFFECT, format!("{} stands under no key", booking.id));
                 }
+            }
+            // What a late payment buys counted for nobody's limit before.
+            let known = before.and_then(|rows| rows.bookings.get(&booking.id)).map(|record| record.booking.status);
+            let bought_late = booking.status == BookingStatus::Confirmed && known == Some(BookingStatus::Expired);
+            if (*new && booking.status.is_hold()) || bought_late {
                 for item in &booking.items {
                     // Of a batch that changes the limit, it is not known by which one it was held.
                     let limit_in =
                         |rows: &EventRows| rows.lines.get(&item.ticket_type).map_or(0, |line| line.terms.per_person_limit);
                     let limit = limit_in(after).max(before.map_or(0, limit_in));
                     let has = after.has(&booking.person, &item.ticket_type, now);
-                    if has > i64::from(limit) && booking.status.is_hold() {
+                    if has > i64::from(limit) {
                         self.world.violated(
                             OVERSOLD,
                             format!("{} has {has} of {}, {limit} are allowed", booking.person, item.ticket_type),

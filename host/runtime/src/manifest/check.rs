@@ -7,7 +7,7 @@ use super::variables::{Resolved, TemplateError, VariableSources, is_kebab_case, 
 use super::{Build, Component, Manifest, raw};
 use crate::routes::Routes;
 use capabilities::allowed_hosts::AllowedHosts;
-use capabilities::{Grants, Secret};
+use capabilities::{Grants, Mount, Secret};
 use std::collections::BTreeMap;
 use std::path::Path;
 use toml::Value;
@@ -173,7 +173,6 @@ impl Context<'_> {
             }
         };
         let unsupported = [
-            ("files", raw.files.is_empty(), "components have no files here: build what they serve into them"),
             ("ai_models", raw.ai_models.is_empty(), "this host has no models: remove it"),
             ("allowed_http_hosts", raw.allowed_http_hosts.is_empty(), "Spin has replaced it: use allowed_outbound_hosts"),
         ];
@@ -183,7 +182,8 @@ impl Context<'_> {
             }
         }
         let triggered = self.triggers.iter().any(|trigger| trigger.component == name);
-        let (tool, grants) = self.tool(&at, raw, triggered, faults);
+        let (tool, mut grants) = self.tool(&at, raw, triggered, faults);
+        grants.files = self.files(&at, raw, faults);
         Component {
             name: name.to_owned(),
             source,
@@ -193,6 +193,24 @@ impl Context<'_> {
             build: raw.build.as_ref().and_then(|build| self.build(&at, build, faults)),
             tool,
         }
+    }
+
+    /// Folders that the component may read. Spin knows single files by pattern, too: of those this host has none.
+    fn files(&self, at: &str, raw: &raw::Component, faults: &mut Vec<Fault>) -> Vec<Mount> {
+        let mut mounts = Vec::new();
+        for (index, entry) in raw.files.iter().enumerate() {
+            let member = |name: &str| entry.get(name).and_then(Value::as_str);
+            match (member("source"), member("destination")) {
+                (Some(source), Some(destination)) if destination.starts_with('/') => {
+                    mounts.push(Mount { source: self.root.join(source), destination: destination.to_owned() });
+                }
+                _ => {
+                    let remedy = "write { source = \"a/folder\", destination = \"/as/seen\" }";
+                    faults.push(Fault::new(format!("{at}.files[{index}]"), "only folders are supported", remedy));
+                }
+            }
+        }
+        mounts
     }
 
     /// The `tool.marquee` table, and what the component may use.

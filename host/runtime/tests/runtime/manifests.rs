@@ -116,7 +116,7 @@ fn a_bad_manifest_says_where_what_and_what_to_do() {
         (
             "environment =",
             "files = [\"a\"]\nenvironment =",
-            &["component.api.files", "not supported", "build what they serve into them"],
+            &["component.api.files[0]", "only folders are supported", "destination"],
         ),
         ("environment =", "ai_models = [\"a\"]\nenvironment =", &["component.api.ai_models", "not supported"]),
         (

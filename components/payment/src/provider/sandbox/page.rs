@@ -6,17 +6,18 @@ use crate::{
     drive::{self, Driven},
     limits,
     provider::Verdict,
+    refunds::{self, Returned},
     store::{self, Change},
 };
-use ::receipt::money;
+use ::receipt::{money, reasons};
 use kit::{Answer, Problem, Request, Response, query, sql};
 
 /// `GET /api/payments/sandbox/{id}?secret=…`
 pub async fn show(request: Request) -> Answer {
     Provider::Sandbox.or_not_found().await?;
     let secret = query::read(&request, |query| query.text("secret", limits::TOKEN))?.unwrap_or_default();
-    let payment = current(request.id("id")?, &secret).await?;
-    Ok(page(&payment, &secret))
+    let (payment, returned) = current(request.id("id")?, &secret).await?;
+    Ok(page(&payment, &returned, &secret))
 }
 
 /// `POST /api/payments/sandbox/{id}`: the page's form. What was decided once stays decided.
@@ -25,9 +26,9 @@ pub async fn decide(request: Request) -> Answer {
     let (secret, verdict) = form(&request)?;
     let id = request.id("id")?;
     for _ in 0..limits::ATTEMPTS {
-        let payment = current(id, &secret).await?;
+        let (payment, returned) = current(id, &secret).await?;
         if payment.status != Status::RequiresAction {
-            return Ok(page(&payment, &secret));
+            return Ok(page(&payment, &returned, &secret));
         }
         let mut tx = sql::write().await?;
         let mut details = payment.details.clone();
@@ -35,15 +36,16 @@ pub async fn decide(request: Request) -> Answer {
         let told = Change { status: payment.status, details: &details, failure: None, due_at: Some(tx.now()), told: None };
         if store::swap(&mut tx, &payment, told).await? {
             tx.commit().await?;
-            return Ok(page(&current(id, &secret).await?, &secret));
+            let (payment, returned) = current(id, &secret).await?;
+            return Ok(page(&payment, &returned, &secret));
         }
         tx.rollback().await?;
     }
     Err(Problem::unavailable("The payment is being changed by others.", 1000))
 }
 
-/// The payment behind a link, after what has come due for it was done.
-async fn current(id: &str, secret: &str) -> Result<Payment, Problem> {
+/// The payment behind a link, after what has come due for it was done, and what goes back of it.
+async fn current(id: &str, secret: &str) -> Result<(Payment, Vec<Returned>), Problem> {
     let mut tx = sql::read().await?;
     let payment = store::find(&mut tx, id).await?.filter(|payment| payment.provider == Provider::Sandbox.name());
     tx.rollback().await?;
@@ -52,7 +54,12 @@ async fn current(id: &str, secret: &str) -> Result<Payment, Problem> {
         return Err(Problem::not_found());
     }
     match drive::drive(id, Driver::Passer).await? {
-        Driven::Payment(payment) => Ok(*payment),
+        Driven::Payment(payment) => {
+            let mut tx = sql::read().await?;
+            let returned = refunds::of(&mut tx, id).await?;
+            tx.rollback().await?;
+            Ok((*payment, returned))
+        }
         Driven::Withdrawn(_) | Driven::Gone => Err(Problem::not_found()),
     }
 }
@@ -73,7 +80,7 @@ fn form(request: &Request) -> Result<(String, Verdict), Problem> {
 }
 
 /// Everything that goes into the page is ours: numbers, currency codes, and a secret in base32.
-fn page(payment: &Payment, secret: &str) -> Response {
+fn page(payment: &Payment, returned: &[Returned], secret: &str) -> Response {
     let amount = money::format(payment.amount, &payment.currency);
     let content = match payment.status {
         Status::RequiresAction => format!(
@@ -82,8 +89,11 @@ fn page(payment: &Payment, secret: &str) -> Response {
              <button name=\"decision\" value=\"approve\">Approve</button> <button name=\"decision\" value=\"decline\">Decline</button></form>",
             id = payment.id,
         ),
-        Status::Completed => done("Paid", &format!("{amount} were paid.")),
-        Status::Failed => done("Not paid", "The payment did not go through. Nothing was paid."),
+        Status::Completed => done("Paid", &paid(payment, &amount, returned)),
+        Status::Failed => {
+            let why = reasons::failure(payment.failure.as_deref().unwrap_or_default());
+            done("Not paid", &format!("{why} Nothing was paid, and nothing is to be paid here any more."))
+        }
         Status::Pending | Status::Processing => done("One moment", "The payment is being processed."),
     };
     let html = format!(
@@ -98,6 +108,17 @@ fn page(payment: &Payment, secret: &str) -> Response {
             "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
         )
         .header("referrer-policy", "no-referrer")
+}
+
+/// What was paid, and what of it goes back, each with its reason.
+fn paid(payment: &Payment, amount: &str, returned: &[Returned]) -> String {
+    let mut text = format!("{amount} were paid.");
+    for refund in returned.iter().filter(|refund| refund.status != "failed") {
+        let goes = if refund.status == "completed" { "went back" } else { "go back" };
+        let amount = money::format(refund.amount, &payment.currency);
+        text.push_str(&format!(" {amount} {goes}, because {}.", reasons::refund(&refund.reason)));
+    }
+    text
 }
 
 fn done(title: &str, text: &str) -> String {

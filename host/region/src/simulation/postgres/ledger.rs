@@ -77,6 +77,7 @@ struct Wanted {
     bookings: BTreeSet<String>,
     buyers: BTreeSet<(String, String)>,
     clients: BTreeSet<(String, String)>,
+    confirmed: BTreeSet<String>,
     payments: BTreeSet<String>,
 }
 
@@ -89,6 +90,7 @@ impl Wanted {
             bookings: plan.bookings.iter().map(own).collect(),
             buyers: plan.buyers.iter().map(|(event, person)| (own(event), own(person))).collect(),
             clients: plan.clients.iter().map(|(event, client)| (own(event), own(client))).collect(),
+            confirmed: plan.confirmed.iter().map(own).collect(),
             payments: plan.payments.iter().map(own).collect(),
         }
     }
@@ -108,9 +110,12 @@ impl Wanted {
 
     fn places(&self, tables: &Tables, counts: impl Fn(&Record) -> bool) -> Vec<PlacesRow> {
         let mut places: BTreeMap<(String, String, String), (i64, i64)> = BTreeMap::new();
-        for (event, person) in &self.buyers {
-            let Some(rows) = tables.events.get(event) else { continue };
-            for record in rows.bookings.values().filter(|record| record.booking.person == *person && counts(record)) {
+        let all = || tables.events.iter().flat_map(|(event, rows)| rows.bookings.values().map(move |record| (event, record)));
+        let owners = all().filter(|(_, record)| self.confirmed.contains(&record.booking.id));
+        let owners = owners.map(|(event, record)| (event.clone(), record.booking.person.clone()));
+        for (event, person) in self.buyers.iter().cloned().chain(owners).collect::<BTreeSet<_>>() {
+            let Some(rows) = tables.events.get(&event) else { continue };
+            for record in rows.bookings.values().filter(|record| record.booking.person == person && counts(record)) {
                 for item in &record.booking.items {
                     let of = (event.clone(), person.clone(), item.ticket_type.clone());
                     let (all, held) = places.entry(of).or_default();
