@@ -1,12 +1,12 @@
 //! `POST /api/auth/verify`
 
 use crate::accounts;
-use kit::{Answer, Problem, Request, claims, identity::Refusal, json, limits};
+use kit::{Answer, Problem, Request, claims, identity::Refusal, json};
 use serde_json::json;
 
 /// What an access token says, in the manner of RFC 7662: whatever is wrong with it, the answer is only that it is not active.
 pub async fn verify(request: Request) -> Answer {
-    let token = json::read(&request, |body| body.text("token", 1..=limits::TOKEN_CHARACTERS))?;
+    let token = json::read(&request, |body| body.text("token", 1..=read_model::MAX_TOKEN_BYTES))?;
     match claims::verify(&token).await {
         Ok(claims) => accounts::private(
             200,
