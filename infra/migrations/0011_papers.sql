@@ -55,7 +55,7 @@ CREATE TABLE receipt_items (
 INSERT INTO receipts (payment, seller, buyer_name, buyer_email, title, venue_name, city, country, starts_at, timezone, booked_at, refund_until, created_at)
   SELECT p.id, o.name, u.name, u.email, e.title, e.venue_name, e.city, e.country, e.starts_at, e.timezone, b.created_at, b.refund_until, p.updated_at
   FROM payments p JOIN bookings b ON b.id = p.booking JOIN events e ON e.id = p.event JOIN organisers o ON o.id = e.organiser_id
-  LEFT JOIN users u ON u.id = p.person WHERE p.status = 'completed';
+  LEFT JOIN users u ON u.id = p.person AND u.email LIKE '%@%' WHERE p.status = 'completed';
 INSERT INTO receipt_items (payment, ordinal, ticket_type, name, quantity, unit_price)
   SELECT r.payment, i.ordinal, i.ticket_type, t.name, i.quantity, i.unit_price
   FROM receipts r JOIN payments p ON p.id = r.payment JOIN booking_items i ON i.booking = p.booking JOIN ticket_types t ON t.id = i.ticket_type;

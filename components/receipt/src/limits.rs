@@ -1,6 +1,6 @@
 //! Every bound of this crate.
 
-/// Pages of a receipt. The longest that can be sold, fifty ticket types with names as long as may be, takes eight.
+/// Pages of a receipt. The longest that can be sold, fifty ticket types with names as long as may be, takes fewer than ten.
 pub const PAGES: usize = 20;
 /// Files of a fonts folder that are looked at.
 pub const FONT_FILES: usize = 1_000;
