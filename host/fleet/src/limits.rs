@@ -53,9 +53,11 @@ pub const RENEW_BEFORE: Duration = Duration::from_secs(600);
 /// How long after a connection could not be made anew it is tried again.
 pub const RENEW_PAUSE: Duration = Duration::from_secs(2);
 /// Lists of revoked certificates, of one authority each.
-pub const REVOCATION_LISTS: usize = 8;
-/// Bytes of one: some ten thousand certificates.
-pub const REVOCATIONS_BYTES: usize = 512 * 1024;
+pub const REVOCATION_LISTS: usize = 4;
+/// Bytes of one: some three thousand certificates that have not ended yet.
+pub const REVOCATIONS_BYTES: usize = 128 * 1024;
+/// Lists that a server reads at once.
+pub const REVOCATIONS_READ: usize = 256;
 /// How long a node that has nothing newer waits before it says so. Who asks hears at once of what comes meanwhile.
 pub const REVOCATIONS_WAIT: Duration = Duration::from_secs(10);
 /// How long after an answer, or none, a node is asked again.

@@ -75,6 +75,7 @@ impl Server {
             region,
             feeds: Arc::new(Feeds::new(feed)),
             requests: Arc::new(tokio::sync::Semaphore::new(limits::REQUESTS)),
+            lists: Arc::new(tokio::sync::Semaphore::new(limits::REVOCATIONS_READ)),
             stop: CancellationToken::new(),
         };
         Ok(Self { node: Arc::new(node), tls, drain })

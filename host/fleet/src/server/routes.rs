@@ -32,6 +32,8 @@ pub(super) struct Node {
     pub(super) region: Arc<dyn edge::Region>,
     pub(super) feeds: Arc<Feeds>,
     pub(super) requests: Arc<Semaphore>,
+    /// Lists of revoked certificates that are being read.
+    pub(super) lists: Arc<Semaphore>,
     pub(super) stop: CancellationToken,
 }
 
@@ -45,7 +47,7 @@ impl Node {
         }
         match path {
             Path::Status => return self.status(),
-            Path::Revocations => return super::revocations::answer(&self.tls, request, &self.stop).await,
+            Path::Revocations => return super::revocations::answer(&self.tls, &self.lists, request, &self.stop).await,
             _ if self.stop.is_cancelled() => return refuse(Refusal::Stopping),
             Path::Feed => return self.feed(request.uri().query().unwrap_or_default()).await,
             Path::Ledger | Path::Decide | Path::Forward => {}
