@@ -77,3 +77,23 @@ pub fn component_names() -> Result<Vec<String>> {
 pub fn component_folder(name: &str) -> PathBuf {
     PathBuf::from("components").join(name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_crate_of_ours_is_tested_with_assertions() {
+        let root = crate::step::root();
+        let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap().parse::<toml::Table>().unwrap();
+        let checked = read(CHECKED);
+        let checked = checked["profile"]["release"]["package"].as_table().unwrap();
+        let lock = read("Cargo.lock");
+        // Of the packages in the lock file, those without a source are ours.
+        let ours = lock["package"].as_array().unwrap().iter().filter(|package| package.get("source").is_none());
+        for name in ours.map(|package| package["name"].as_str().unwrap()) {
+            let elsewhere = ["xtask", "features", "fixtures", "bindings-fixture"].contains(&name);
+            assert!(elsewhere || checked.contains_key(name), "{name} is missing from {CHECKED}");
+        }
+    }
+}
