@@ -20,5 +20,5 @@ pub use fact::{Availability, EventDoc, EventStatus, Fact, Line, TicketType, Venu
 pub use limits::{MAX_CURSOR_BYTES, MAX_FACETS, MAX_PAGE, MAX_QUERY_WORDS, MAX_SEEN_BYTES, MAX_SEEN_ENTRIES};
 pub use model::{AvailabilityView, Entry, LineView, ReadModel};
 pub use search::{Facet, Page, Query, SearchError, SortKey, search};
-pub use seen::{Seen, SeenKind};
+pub use seen::{Seen, SeenKind, Stand, epoch_number};
 pub use text::{fold, key, keys, words};

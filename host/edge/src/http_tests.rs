@@ -134,12 +134,16 @@ async fn scene_with(replica: Option<Replica>, origins: &str, proxies: &[&str]) -
 }
 
 async fn scene_of(replica: Option<Replica>, origins: &str, proxies: &[&str], rates: Rates) -> Scene {
+    scene_at(Arc::new(FakeRegion::default()), replica, origins, proxies, rates).await
+}
+
+async fn scene_at(region: Arc<dyn Region>, replica: Option<Replica>, origins: &str, proxies: &[&str], rates: Rates) -> Scene {
     let manifest = Manifest::parse(MANIFEST, Path::new("/app/spin.toml"), &VariableSources::new()).unwrap();
     let fake = Arc::new(Fake { routes: manifest.routes, gate: Semaphore::new(0), waiting: Semaphore::new(0) });
     let metrics = Arc::new(Metrics::new().unwrap());
     let edge = Edge::new(Options {
         traffic: Arc::new(Current(Arc::clone(&fake))),
-        homes: Some(Homes::one("eu", Arc::new(FakeRegion::default()))),
+        homes: Some(Homes::one("eu", region)),
         replica,
         identity: None,
         rates,
@@ -416,4 +420,43 @@ async fn who_stops_finishes_what_it_has() {
     fake.gate.add_permits(1);
     assert_eq!(answer(asked.await.unwrap().unwrap()).await.status, 200);
     tokio::time::timeout(Duration::from_secs(10), serving).await.unwrap().unwrap();
+}
+
+/// A region that is not there.
+struct NoRegion;
+
+impl Region for NoRegion {
+    fn handle(&self, _: Request<RequestBody>) -> BoxFuture<'_, Result<Response<Body>, Problem>> {
+        Box::pin(async { Err(Problem::Unavailable(1)) })
+    }
+}
+
+#[tokio::test]
+async fn a_read_that_is_older_than_what_its_reader_has_seen_says_so() {
+    let replica = Replica::new(["eu"]);
+    replica.replace_at("eu", (3, 5), vec![event("eu_1", 2), availability("eu_1", 7, 5)]).unwrap();
+    let scene = scene_at(Arc::new(NoRegion), Some(replica.clone()), "", &[], Rates::default()).await;
+    let first = scene.get("/echo/a").await;
+    let token = first.headers["marquee-seen"].to_str().unwrap().to_owned();
+    assert_eq!(Seen::parse(&token).stand("eu"), Some((3, 5)));
+    let again = async |seen: &Seen| {
+        let answer = scene.ask("GET", "/echo/a", &[("marquee-seen", &seen.render().unwrap())], "").await;
+        assert_eq!(answer.status, 200);
+        let stale = answer.headers.get("marquee-stale").map(|value| value.to_str().unwrap().to_owned());
+        (stale, Seen::parse(answer.headers["marquee-seen"].to_str().unwrap()))
+    };
+    let mut seen = Seen::parse(&token);
+    assert_eq!(again(&seen).await, (None, seen.clone()), "what it was shown is here");
+    // It was shown more elsewhere, without a word about the event that it looks at.
+    seen.stood("eu", (3, 9), |_| true);
+    let (stale, kept) = again(&seen).await;
+    assert_eq!((stale.as_deref(), kept.stand("eu")), (Some("true"), Some((3, 9))), "it keeps what it has seen");
+    replica.apply("eu", 9, &[]).unwrap();
+    assert_eq!(again(&seen).await.0, None);
+    // And what it has written.
+    seen.note(SeenKind::Inventory, "eu_1", 8);
+    assert_eq!(again(&seen).await.0.as_deref(), Some("true"));
+    // What is not read says nothing of the kind.
+    let posted = scene.ask("POST", "/echo/a", &[("marquee-seen", &seen.render().unwrap())], "").await;
+    assert!(posted.headers.get("marquee-stale").is_none() && posted.headers.get("marquee-seen").is_none());
 }

@@ -57,6 +57,15 @@ pub enum Command {
         #[arg(long, value_name = "POSITION", value_parser = clap::value_parser!(i64).range(1..))]
         last: i64,
     },
+    /// Says which epoch the database is in, or begins a new one: after a restore that nobody could notice.
+    Epoch {
+        /// See [`Storage`].
+        #[command(flatten)]
+        storage: Storage,
+        /// Begins a new one: every edge and every node of the region takes a new snapshot.
+        #[arg(long)]
+        new: bool,
+    },
     /// Makes certificates for development: an authority in the folder, where there is none, and one for each node.
     Certificates {
         /// Where they are kept.

@@ -61,9 +61,9 @@
 //!
 //! ```toml
 //! [breakers]
-//! postgres = { failures = 5, open_ms = 500, longest_ms = 10000 }       # so, too: redis, web (servers that components call), mail
-//! kafka = { failures = 1, open_ms = 100, longest_ms = 5000 }           # so, too: rabbitmq
-//! regions = { failures = 3, open_ms = 50, longest_ms = 2000 }          # each node of a region
+//! postgres = { failures = 5, open_ms = 500, longest_ms = 900 }         # so, too: redis, web (servers that components call), mail
+//! kafka = { failures = 1, open_ms = 100, longest_ms = 900 }            # so, too: rabbitmq
+//! regions = { failures = 3, open_ms = 50, longest_ms = 900 }           # each node of a region
 //! ```
 //!
 //! Also, in both: `application` (the spin.toml; by default as `up` finds it) and `variables` (a file of `name = "value"` lines, weaker than

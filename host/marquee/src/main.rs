@@ -71,6 +71,7 @@ async fn run(command: Command) -> Result<(), Error> {
         Command::Worker { config } => worker_node::run(&config).await,
         Command::Audit { storage, region } => commands::audit(storage, &region).await,
         Command::Replay { postgres, first, last } => commands::replay(postgres, first, last).await,
+        Command::Epoch { storage, new } => commands::epoch(storage, new).await,
         Command::Certificates { folder, nodes } => commands::certificates(&folder, &nodes),
         Command::Migrate(migrate) => commands::migrate(migrate).await,
         Command::Check { file } => commands::check(&file),

@@ -17,6 +17,7 @@ use telemetry::{BreakerState, Finding, Health, Metrics, Needed};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::commands;
 use crate::config::RegionNode;
 use crate::data_folder::DataFolder;
 use crate::edge_node::client;
@@ -26,7 +27,7 @@ use crate::peers::FleetPeers;
 use crate::publishing::Publishing;
 use crate::region_side::{self, RegionSide};
 use crate::roles::Roles;
-use crate::serving::{self, StopSignal, admin_listener, certified, loader, manifest_path, until_stopped, variables};
+use crate::serving::{self, Beginning, StopSignal, admin_listener, certified, loader, manifest_path, until_stopped, variables};
 use crate::settings::Settings;
 use crate::{limits, plain};
 
@@ -50,6 +51,13 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let version = loader(&settings, &folder)?.load(manifest, Mode::Native).await?;
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
     let (background, end) = (TaskTracker::new(), CancellationToken::new());
+    // Before anything else, so that operators are told what the node waits for.
+    let beginning = Beginning::register(&health);
+    background.spawn(admin_listener(admin, health.clone(), Arc::clone(&metrics), end.clone()));
+    if beginning.wait_for("Postgres", &mut stop, async || database_is_there(&database).await).await?.is_none() {
+        end.cancel();
+        return Ok(());
+    }
     let peers = FleetPeers::new(
         (tls.clone(), &config.region),
         config.breakers.regions,
@@ -89,13 +97,19 @@ pub async fn run(file: &Path) -> Result<(), Error> {
         side.with_accounts();
     }
     side.limit(Limiter::new(config.rates, redis));
-    // Not before there is something to say: without checks a node would pass for ready.
-    background.spawn(admin_listener(admin, health.clone(), Arc::clone(&metrics), end.clone()));
+    beginning.begun();
     let server = serve(tls, nodes, &side, &end)?;
     let outcome = until_stopped(&health, &mut stop, &ready).await;
     health.drain();
     serving::leave(&mut stop, leave(side, server, background, &end)).await;
     outcome
+}
+
+/// Whether the database can be reached, and is at this program's version.
+async fn database_is_there(url: &str) -> Result<(), Error> {
+    let name = telemetry::redact_url(url);
+    let database = region::Database::postgres(url).await.map_err(|error| Error::database(&name, &error))?;
+    commands::migrated(&database, &name).await.map(drop)
 }
 
 /// The listener for other nodes, and what ends it.
@@ -111,6 +125,7 @@ fn serve(tls: Tls, listener: tokio::net::TcpListener, side: &RegionSide, end: &C
         decide: Arc::new(Here(Arc::clone(&side.coordinator))),
         region: Arc::clone(&side.node),
         feed: Arc::clone(&side.feed) as _,
+        ready: side.ready(),
         drain: fleet::limits::DRAIN,
     })
     .map_err(|error| Error::Identity(error.to_string()))?;

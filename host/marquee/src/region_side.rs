@@ -9,7 +9,9 @@ use capabilities::{Bindings, Secret};
 use edge::{Follower, Identity, Region, Replica};
 use fleet::RemoteRegion;
 use region::coordinator::{self, Coordinator, Membership};
-use region::{ComponentLedger, Database, Feed, KeptSnapshots, Limited, Limiter, Node, Retention, Sequencer, Ticker, Upkeep};
+use region::{
+    ComponentLedger, Database, Feed, KeptSnapshots, Limited, Limiter, Node, Retention, Revocations, Sequencer, Ticker, Upkeep,
+};
 use runtime::{Manifest, Switch, Version};
 use telemetry::{Health, Metrics};
 use tokio_util::sync::CancellationToken;
@@ -41,6 +43,7 @@ pub struct RegionSide {
     /// What answers, by the version that has the traffic.
     pub traffic: Arc<Switch>,
     identity: Identity,
+    replica: Replica,
     metrics: Arc<Metrics>,
     tasks: TaskTracker,
     /// Those that write: they stop first, and finish what they have.
@@ -85,7 +88,7 @@ impl RegionSide {
         tracing::info!(database = name, version = number, applied, "the database is up to date");
 
         let sequencer = Sequencer::new(database.clone(), commits);
-        let (wake, given) = (sequencer.wake(), sequencer.given());
+        let (wake, given, epoch) = (sequencer.wake(), sequencer.given(), sequencer.epoch());
         sequencer.register(health);
         let kept = redis.map(|redis| KeptSnapshots::new(redis, region));
         let feed = Arc::new(Feed::new(database.clone(), &sequencer).keeping(kept));
@@ -94,8 +97,9 @@ impl RegionSide {
             membership: membership(&database),
             metrics: Arc::clone(metrics),
             wake: Some(wake.clone()),
+            epoch: Some(sequencer.epoch()),
         };
-        let deciding = options.build().await.map_err(|error| Error::Database { database: name, reason: error.to_string() })?;
+        let deciding = options.build().await.map_err(|error| Error::database(&name, &error))?;
         deciding.register(health);
         let coordinator = Arc::new(deciding.handle());
 
@@ -108,14 +112,16 @@ impl RegionSide {
             Bindings { mailer: Some(Arc::new(mailer)), ..bindings(&replica, &identity, Arc::clone(&coordinator) as _, base) };
         let switch = roles.add(version, bindings);
         let traffic = Arc::clone(&switch);
-        let node = Node::new(Arc::clone(&switch), replica, wake, Arc::clone(metrics));
+        let node = Node::new(Arc::clone(&switch), replica.clone(), wake, Arc::clone(metrics));
 
         let (tasks, writers, followers) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
         tasks.spawn(vital("the sequencer", followers.clone(), sequencer.run(followers.clone())));
         tasks.spawn(follower.run(followers.clone()));
         tasks.spawn(Ticker::new(Arc::clone(&switch), coordinator.runner(), Arc::clone(metrics)).run(writers.clone()));
         let runner = coordinator.runner();
-        let journal = Journal { region, database: &database, url: postgres, given, runner, traffic: &switch };
+        let remembering = Revocations::new(database.clone(), identity.clone(), epoch.clone());
+        tasks.spawn(remembering.run(followers.clone()));
+        let journal = Journal { region, database: &database, url: postgres, given, epoch, runner, traffic: &switch };
         publishing.start(journal, (health, metrics), (&tasks, &writers))?;
         tasks.spawn(Upkeep::new(database, retention, coordinator.runner()).run(writers.clone()));
         let deciding = deciding.run(move || ComponentLedger::new(Arc::clone(&switch)), writers.clone());
@@ -126,6 +132,7 @@ impl RegionSide {
             feed,
             traffic,
             identity,
+            replica,
             metrics: Arc::clone(metrics),
             tasks,
             writers,
@@ -153,6 +160,12 @@ impl RegionSide {
     pub fn limit(&mut self, limiter: Limiter) {
         let (node, traffic, metrics) = (Arc::clone(&self.node), Arc::clone(&self.traffic), Arc::clone(&self.metrics));
         self.node = Arc::new(Limited::new(node, limiter, self.identity.clone(), traffic, metrics));
+    }
+
+    /// Whether its node can answer what others hand over: it can verify tokens, and knows what is public.
+    pub fn ready(&self) -> fleet::server::Ready {
+        let (identity, replica) = (self.identity.clone(), self.replica.clone());
+        Arc::new(move || identity.ready() && replica.has_any())
     }
 
     /// Finishes what is queued, then stops everything. Nobody hands anything over any more.

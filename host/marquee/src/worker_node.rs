@@ -22,7 +22,7 @@ use crate::following::{Following, Topics};
 use crate::listeners::at;
 use crate::plain;
 use crate::roles::Roles;
-use crate::serving::{self, StopSignal, admin_listener, loader, manifest_path, until_stopped, variables, vital};
+use crate::serving::{self, Beginning, StopSignal, admin_listener, loader, manifest_path, until_stopped, variables, vital};
 use crate::settings::Settings;
 
 /// The consumer group of a region's workers.
@@ -43,10 +43,21 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
     let base = plain::bindings(&manifest, &folder, None, &config.breakers, &metrics)?;
     let version = loader(&settings, &folder)?.load(manifest, Mode::Native).await?;
+    let (background, end) = (TaskTracker::new(), CancellationToken::new());
+    let beginning = Beginning::register(&health);
+    background.spawn(admin_listener(admin, health.clone(), Arc::clone(&metrics), end.clone()));
     // As a region's node does, under the same lock: whoever is started first.
-    let (opened, name) = commands::open(Some(&database), SqliteDatabases::new(BTreeMap::new()), &folder).await?;
-    commands::migrated(&opened, &name).await?;
-    topics::create(&config.kafka).await?;
+    let database = async || {
+        let (opened, name) = commands::open(Some(&database), SqliteDatabases::new(BTreeMap::new()), &folder).await?;
+        commands::migrated(&opened, &name).await
+    };
+    let topics = async || topics::create(&config.kafka).await.map_err(Error::from);
+    if beginning.wait_for("Postgres", &mut stop, database).await?.is_none()
+        || beginning.wait_for("Kafka", &mut stop, topics).await?.is_none()
+    {
+        end.cancel();
+        return Ok(());
+    }
 
     let producer = streams::Producer::new(&config.kafka)?;
     metrics.breakers().add(producer.breaker());
@@ -82,8 +93,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
         consumers.push(consumer(mirror::group(GROUP), &[topics::BOOKING_EVENTS], Arc::new(mirror))?);
     }
 
-    let (background, end) = (TaskTracker::new(), CancellationToken::new());
-    background.spawn(admin_listener(admin, health.clone(), Arc::clone(&metrics), end.clone()));
+    beginning.begun();
     let (working, leave) = (TaskTracker::new(), CancellationToken::new());
     for consumer in consumers {
         let leave = leave.clone();

@@ -68,8 +68,8 @@ pub(super) enum Error {
     Http(#[from] hyper::Error),
     #[error("it does not say how it is: {0}")]
     Status(String),
-    #[error("it is stopping")]
-    Stopping,
+    #[error("it is starting or stopping")]
+    NotServing,
 }
 
 impl Connector {
@@ -83,6 +83,7 @@ impl Connector {
         let connecting = async {
             let stream = TcpStream::connect(&node.address).await?;
             stream.set_nodelay(true)?;
+            capabilities::keepalive::keep(&stream)?;
             let stream = self.tls.connect(self.name.clone(), stream).await?;
             let mut builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
             builder
@@ -116,13 +117,13 @@ impl Connector {
         let response = call::send(&ledger, request, limits::STATUS).await.map_err(|failure| match failure {
             Failure::Lost(reason) => Error::Status(reason),
             Failure::NotSent(_) | Failure::BrokenOff => Error::Status("it closed the connection".to_owned()),
-            Failure::Refused(_) => Error::Stopping,
+            Failure::Refused(_) => Error::NotServing,
         })?;
         let body = Limited::new(response.into_body(), limits::STATUS_BYTES).collect();
         let body = tokio::time::timeout(limits::STATUS, body).await?.map_err(|error| Error::Status(error.to_string()))?;
         let status: Status = serde_json::from_slice(&body.to_bytes()).map_err(|error| Error::Status(error.to_string()))?;
         if !status.serving {
-            return Err(Error::Stopping);
+            return Err(Error::NotServing);
         }
         let (forward, feed) = tokio::try_join!(self.connect(node), self.connect(node))?;
         Ok(Links { ledger, forward, feed })
@@ -226,7 +227,7 @@ impl Node {
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = self.again.notified() => pause = first,
-                () = tokio::time::sleep(pause) => pause = (pause * 2).min(longest),
+                () = tokio::time::sleep(telemetry::jittered(pause)) => pause = (pause * 2).min(longest),
             }
         }
         self.set(BreakerState::Open, None);

@@ -47,6 +47,7 @@ async fn connection(
     drain: Duration,
 ) -> Result<(), Error> {
     stream.set_nodelay(true)?;
+    capabilities::keepalive::keep(&stream)?;
     let stream = tokio::time::timeout(limits::CONNECT, tls.accept(stream)).await??;
     let peer = Arc::new(peer(&stream)?);
     let requests = service_fn(move |request| {

@@ -1,6 +1,7 @@
 //! One request of another node: whether it may, and who answers.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use capabilities::ledger::Ledger;
@@ -28,6 +29,8 @@ pub(super) struct Node {
     pub(super) feeds: Arc<Feeds>,
     pub(super) requests: Arc<Semaphore>,
     pub(super) stop: CancellationToken,
+    pub(super) ready: super::Ready,
+    pub(super) was_ready: AtomicBool,
 }
 
 impl Node {
@@ -40,7 +43,7 @@ impl Node {
             tracing::warn!(%peer, "a node asked for what only peers may");
             return plain(StatusCode::FORBIDDEN);
         }
-        if self.stop.is_cancelled() {
+        if !self.serves() {
             return refuse(Refusal::Stopping);
         }
         match (method, path) {
@@ -81,8 +84,18 @@ impl Node {
         Arc::clone(&self.requests).try_acquire_owned().ok()
     }
 
+    /// Whether it is ready, and not about to stop.
+    fn serves(&self) -> bool {
+        if self.stop.is_cancelled() {
+            return false;
+        }
+        let ready = self.was_ready.load(Ordering::Relaxed) || (self.ready)();
+        self.was_ready.store(ready, Ordering::Relaxed);
+        ready
+    }
+
     fn status(&self) -> Response<Body> {
-        let status = Status { node: self.name.clone(), region: self.region_name.clone(), serving: !self.stop.is_cancelled() };
+        let status = Status { node: self.name.clone(), region: self.region_name.clone(), serving: self.serves() };
         let text = serde_json::to_vec(&status).unwrap_or_default();
         Response::new(Full::new(text.into()).map_err(|never| match never {}).boxed_unsync())
     }

@@ -138,6 +138,7 @@ async fn what_does_not_fit_together_is_said_at_once() {
         decide: ledger,
         region: crate::fakes::FakeRegion::new("x"),
         feed: source,
+        ready: Arc::new(|| true),
         drain: fleet::limits::DRAIN,
     });
     assert!(refused.err().unwrap().to_string().contains("is no region's node"));
