@@ -28,5 +28,5 @@ pub use limits::{
 };
 pub use model::{AvailabilityView, Entry, LineView, ReadModel};
 pub use search::{Facet, Page, Query, SearchError, SortKey, search};
-pub use seen::{Seen, SeenKind};
+pub use seen::{Seen, SeenKind, Stand, epoch_number};
 pub use text::{fold, key, keys, words};

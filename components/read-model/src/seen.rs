@@ -16,11 +16,27 @@ pub enum SeenKind {
     /// An event's inventory version.
     #[serde(rename = "i")]
     Inventory,
+    /// A region's epoch, by its number ([`epoch_number`]).
+    #[serde(rename = "h")]
+    History,
+    /// A position of a region's journal, in that epoch.
+    #[serde(rename = "p")]
+    Position,
+}
+
+/// Where a reader has seen a region stand: its epoch's number, and a position in it.
+pub type Stand = (u64, i64);
+
+/// Epochs in the order in which they began: the number that an epoch's name begins with, in hexadecimal digits; 0 where it does not.
+#[must_use]
+pub fn epoch_number(epoch: &str) -> u64 {
+    let digits = epoch.split(|c: char| !c.is_ascii_hexdigit()).next().unwrap_or_default();
+    u64::from_str_radix(digits, 16).unwrap_or(0)
 }
 
 /// Versions that a client knows exist, newest last; at most [`MAX_SEEN_ENTRIES`].
 ///
-/// As a token: base64url of `[["e", event id, revision], ["i", event id, version], …]`. It comes from outside: nonsense in it is
+/// As a token: base64url of `[["e", event id, revision], ["i", event id, version], ["h", region, epoch], ["p", region, position], …]`. It comes from outside: nonsense in it is
 /// ignored, and the worst that a forged one does is to send its own reader to the region.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seen {
@@ -57,6 +73,29 @@ impl Seen {
         }
     }
 
+    /// Where the reader has seen a region stand.
+    #[must_use]
+    pub fn stand(&self, region: &str) -> Option<Stand> {
+        let of = |kind| self.entries.iter().find(|(k, id, _)| *k == kind && id == region).map(|(_, _, number)| *number);
+        Some((of(SeenKind::History)?, i64::try_from(of(SeenKind::Position)?).unwrap_or(i64::MAX)))
+    }
+
+    /// Notes that the reader is shown a region as it stands there. Where that is another epoch than the one seen before, what was seen in that one (of what
+    /// `belongs` to the region) is no longer waited for: it may never come again.
+    pub fn stood(&mut self, region: &str, (history, position): Stand, belongs: impl Fn(&str) -> bool) {
+        let before = self.stand(region);
+        match before {
+            Some((known, _)) if known > history => return,
+            Some((known, _)) if known < history => self.entries.retain(|(kind, id, _)| match kind {
+                SeenKind::Event | SeenKind::Inventory => !belongs(id),
+                SeenKind::History | SeenKind::Position => id != region,
+            }),
+            _ => {}
+        }
+        self.note(SeenKind::History, region, history);
+        self.note(SeenKind::Position, region, u64::try_from(position).unwrap_or(0));
+    }
+
     /// Adds what `newer` has seen.
     pub fn merge(&mut self, newer: &Self) {
         for (kind, id, version) in &newer.entries {
@@ -91,6 +130,8 @@ impl Seen {
             let known = match kind {
                 SeenKind::Event => model.event_revision(id),
                 SeenKind::Inventory => model.inventory_version(id),
+                // Where regions stand, no model knows.
+                SeenKind::History | SeenKind::Position => return true,
             };
             known.is_some_and(|known| known >= version)
         })
@@ -147,6 +188,24 @@ mod tests {
         }
         assert_eq!(old.entries().count(), MAX_SEEN_ENTRIES);
         assert_eq!(old.entries().last(), Some((SeenKind::Event, "e19", 1)));
+    }
+
+    #[test]
+    fn where_a_region_stands_goes_forward_until_its_history_is_another() {
+        let belongs = |id: &str| id.starts_with("eu_");
+        let mut seen = seen(&[(SeenKind::Inventory, "eu_1", 9), (SeenKind::Inventory, "us_1", 4)]);
+        assert_eq!(seen.stand("eu"), None);
+        for (stand, expected) in [((7, 10), (7, 10)), ((7, 8), (7, 10)), ((7, 12), (7, 12)), ((6, 90), (7, 12))] {
+            seen.stood("eu", stand, belongs);
+            assert_eq!(seen.stand("eu"), Some(expected));
+        }
+        assert_eq!(seen.entries().filter(|(kind, ..)| *kind == SeenKind::Inventory).count(), 2);
+        seen.stood("eu", (8, 3), belongs);
+        assert_eq!(seen.stand("eu"), Some((8, 3)));
+        let left: Vec<_> = seen.entries().filter(|(kind, ..)| *kind == SeenKind::Inventory).collect();
+        assert_eq!(left, [(SeenKind::Inventory, "us_1", 4)]);
+        assert_eq!(Seen::parse(&seen.render().unwrap()), seen);
+        assert_eq!(["1a-2@x", "", "?", "g"].map(epoch_number), [26, 0, 0, 0]);
     }
 
     #[test]

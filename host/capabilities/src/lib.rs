@@ -45,6 +45,7 @@ mod grants;
 mod guest_log;
 pub mod identity;
 pub mod kafka;
+pub mod keepalive;
 pub mod key_value;
 pub mod ledger;
 pub mod limits;

@@ -15,6 +15,12 @@ pub const STORE_ENTITIES: usize = 1_000;
 pub const TABLE_ELEMENTS: usize = 1_000_000;
 /// Bytes of one line of a guest's output; longer lines are cut.
 pub const LOG_LINE_BYTES: usize = 8 * 1024;
+/// Lines of a component that are alike but for numbers and ids and are written in [`LOG_REPEATS_OVER`]; further ones are counted.
+pub const LOG_REPEATS: u32 = 5;
+/// See [`LOG_REPEATS`].
+pub const LOG_REPEATS_OVER: Duration = Duration::from_secs(10);
+/// Kinds of lines that are told apart at once; what is beyond is written as it is.
+pub const LOG_SHAPES: usize = 128;
 
 // Answers ------------------------------------------------------------------------------------------------------------
 
@@ -52,8 +58,18 @@ pub const POSTGRES_CONNECTIONS: u32 = 32;
 pub const POSTGRES_ACQUIRE: Duration = Duration::from_secs(10);
 /// How long a connection is kept while nobody uses it.
 pub const POSTGRES_IDLE: Duration = Duration::from_secs(300);
-/// How long to wait for a new connection to be made.
-pub const POSTGRES_CONNECT: Duration = Duration::from_secs(5);
+/// How long to wait for a new connection to be made, at least and at most: several times as long as the last one took.
+pub const POSTGRES_CONNECT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
+/// Answers of a server that is nearer than this take no time that matters.
+pub const POSTGRES_NEAR: Duration = Duration::from_millis(50);
+/// How long a statement goes without an answer until the server is asked, on another connection, whether it is at it.
+pub const POSTGRES_QUIET: Duration = Duration::from_secs(1);
+/// How long that question may take, its connection included, beside what the way there takes.
+pub const POSTGRES_PROBE: Duration = Duration::from_secs(1);
+/// How long the connection for such questions is used again: one that is older may have fallen silent, too.
+pub const POSTGRES_PROBE_KEPT: Duration = Duration::from_secs(1);
+/// Times that a server may not be reached, or says what does not arrive, until a statement is given up.
+pub const POSTGRES_LOOKS: u32 = 2;
 /// A connection that nobody has used for so long is tried before it is used again.
 pub const POSTGRES_TRUSTED: Duration = Duration::from_secs(1);
 /// How long a transaction may stand still before the server ends it: whoever stopped in the middle of one holds locks
@@ -67,6 +83,17 @@ pub const POSTGRES_SILENCE: Duration = Duration::from_secs(40);
 pub const POSTGRES_LOCK: Duration = Duration::from_secs(5);
 /// Prepared statements kept on each connection.
 pub const POSTGRES_STATEMENTS: usize = 256;
+
+// Connections that last ----------------------------------------------------------------------------------------------
+
+/// How long a connection is quiet until the system asks whether the other end is there; how often it asks again, and how often in all.
+pub const KEEPALIVE: Duration = Duration::from_secs(5);
+/// See [`KEEPALIVE`].
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
+/// See [`KEEPALIVE`].
+pub const KEEPALIVE_PROBES: u32 = 3;
+/// How long what was sent may go without being acknowledged until the connection is given up (`TCP_USER_TIMEOUT`).
+pub const UNACKNOWLEDGED: Duration = Duration::from_secs(6);
 
 // Redis --------------------------------------------------------------------------------------------------------------
 

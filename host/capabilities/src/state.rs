@@ -91,6 +91,10 @@ impl InstanceState {
     }
 }
 
+/// The variable of the environment by which a component knows that it runs in this host; stock Spin has none of this name. A connection to a database
+/// comes clean, for one.
+const HOST: &str = "MARQUEE_HOST";
+
 /// WASI without arguments, and with no files but those that are granted, to read. Its output goes to the log, its sockets where `allowed_outbound_hosts` permits.
 fn wasi(component: &Arc<str>, grants: &Arc<Grants>) -> WasiCtx {
     let mut wasi = WasiCtx::builder();
@@ -103,6 +107,8 @@ fn wasi(component: &Arc<str>, grants: &Arc<Grants>) -> WasiCtx {
             tracing::warn!(component = %component, folder = %source.display(), %error, "a component's files cannot be read");
         }
     }
+    // Last, so that it is certain: a component may rely on what this host promises and Spin does not.
+    wasi.env(HOST, env!("CARGO_PKG_VERSION"));
     if !grants.allowed_outbound_hosts.is_empty() {
         let grants = Arc::clone(grants);
         wasi.allow_ip_name_lookup(true).allow_tcp(true).allow_udp(true).socket_addr_check(move |address, purpose| {

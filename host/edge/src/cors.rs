@@ -32,7 +32,8 @@ const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
     "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Marquee-Seen, Traceparent, X-Request-Id",
 );
 /// What a page may read beside what every page may.
-const EXPOSED: HeaderValue = HeaderValue::from_static("ETag, Location, Marquee-Seen, Retry-After, X-Request-Id");
+const EXPOSED: HeaderValue =
+    HeaderValue::from_static("ETag, Location, Marquee-As-Of, Marquee-Seen, Marquee-Stale, Retry-After, X-Request-Id");
 const ANY: HeaderValue = HeaderValue::from_static("*");
 
 /// Who may read an answer.

@@ -110,7 +110,7 @@ impl Follower {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(pause) => {}
+                () = tokio::time::sleep(telemetry::jittered_for(&self.node, pause)) => {}
             }
             pause = (pause * 2).min(longest);
         }
@@ -121,17 +121,17 @@ impl Follower {
         let opened = in_time(limits::FEED_OPEN, self.source.open(cursor.clone())).await??;
         let Subscription { snapshot, mut batches } = opened;
         if let Some(snapshot) = snapshot {
-            let position = snapshot.position;
+            let stand = (read_model::epoch_number(&snapshot.epoch), snapshot.position);
             self.identity.replace(&self.region, &snapshot.facts)?;
             if snapshot.facts.len() < limits::INDEX_BEHIND {
-                self.replica.replace(&self.region, position, snapshot.facts);
+                self.replica.replace_at(&self.region, stand, snapshot.facts);
             } else {
                 let (replica, region) = (self.replica.clone(), Arc::clone(&self.region));
                 // It takes seconds where there are many events: not on a thread that others need.
-                let replaced = tokio::task::spawn_blocking(move || replica.replace(&region, position, snapshot.facts)).await;
+                let replaced = tokio::task::spawn_blocking(move || replica.replace_at(&region, stand, snapshot.facts)).await;
                 replaced.map_err(|error| feed::Error::Unavailable(format!("the snapshot was not taken: {error}")))?;
             }
-            *cursor = Some(Cursor { epoch: snapshot.epoch, position });
+            *cursor = Some(Cursor { epoch: snapshot.epoch, position: stand.1 });
         }
         // Only a source that breaks its word gives neither.
         let Some(Cursor { position: at, .. }) = cursor else { return Err(feed::Error::Gone.into()) };

@@ -18,7 +18,10 @@ use crate::networks::Networks;
 use crate::request_id;
 
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-pub(crate) const MARQUEE_SEEN: HeaderName = HeaderName::from_static("marquee-seen");
+/// What a client has seen already.
+pub const MARQUEE_SEEN: HeaderName = HeaderName::from_static("marquee-seen");
+/// `true`: the answer is older than what the request's `Marquee-Seen` says.
+pub const MARQUEE_STALE: HeaderName = HeaderName::from_static("marquee-stale");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");

@@ -144,6 +144,7 @@ struct Scene {
 
 /// What differs from scene to scene.
 struct Set {
+    region: Arc<dyn Region>,
     replica: Option<Replica>,
     identity: Option<Identity>,
     origins: &'static str,
@@ -156,6 +157,7 @@ struct Set {
 impl Default for Set {
     fn default() -> Self {
         Self {
+            region: Arc::new(FakeRegion::default()),
             replica: None,
             identity: Some(Identity::new("eu")),
             origins: "",
@@ -178,10 +180,10 @@ impl Set {
         let scarce = Arc::new(Semaphore::new(1));
         let fake = Arc::new(Fake { routes: manifest.routes, gate: Semaphore::new(0), waiting: Semaphore::new(0), scarce });
         let metrics = Arc::new(Metrics::new().unwrap());
-        let Self { replica, identity, origins, clients, rates, patience, certificate } = self;
+        let Self { region, replica, identity, origins, clients, rates, patience, certificate } = self;
         let edge = Edge::new(Options {
             traffic: Arc::new(Current(Arc::clone(&fake))),
-            homes: Some(Homes::one("eu", Arc::new(FakeRegion::default()))),
+            homes: Some(Homes::one("eu", region)),
             replica,
             identity,
             rates,
@@ -724,4 +726,43 @@ async fn a_listener_with_a_certificate_speaks_tls() {
     let mut heard = Vec::new();
     _ = plain.read_to_end(&mut heard).await;
     assert!(!heard.starts_with(b"HTTP"));
+}
+
+/// A region that is not there.
+struct NoRegion;
+
+impl Region for NoRegion {
+    fn handle(&self, _: Request<RequestBody>) -> BoxFuture<'_, Result<Response<Body>, Problem>> {
+        Box::pin(async { Err(Problem::Unavailable(1)) })
+    }
+}
+
+#[tokio::test]
+async fn a_read_that_is_older_than_what_its_reader_has_seen_says_so() {
+    let replica = Replica::new(["eu"]);
+    replica.replace_at("eu", (3, 5), vec![event("eu_1", 2), availability("eu_1", 7, 5)]);
+    let scene = Set { region: Arc::new(NoRegion), replica: Some(replica.clone()), ..Set::default() }.scene().await;
+    let first = scene.get("/echo/a").await;
+    let token = first.headers["marquee-seen"].to_str().unwrap().to_owned();
+    assert_eq!(Seen::parse(&token).stand("eu"), Some((3, 5)));
+    let again = async |seen: &Seen| {
+        let answer = scene.ask("GET", "/echo/a", &[("marquee-seen", &seen.render().unwrap())], "").await;
+        assert_eq!(answer.status, 200);
+        let stale = answer.headers.get("marquee-stale").map(|value| value.to_str().unwrap().to_owned());
+        (stale, Seen::parse(answer.headers["marquee-seen"].to_str().unwrap()))
+    };
+    let mut seen = Seen::parse(&token);
+    assert_eq!(again(&seen).await, (None, seen.clone()), "what it was shown is here");
+    // It was shown more elsewhere, without a word about the event that it looks at.
+    seen.stood("eu", (3, 9), |_| true);
+    let (stale, kept) = again(&seen).await;
+    assert_eq!((stale.as_deref(), kept.stand("eu")), (Some("true"), Some((3, 9))), "it keeps what it has seen");
+    replica.apply("eu", 9, &[]);
+    assert_eq!(again(&seen).await.0, None);
+    // And what it has written.
+    seen.note(SeenKind::Inventory, "eu_1", 8);
+    assert_eq!(again(&seen).await.0.as_deref(), Some("true"));
+    // What is not read says nothing of the kind.
+    let posted = scene.ask("POST", "/echo/a", &[("marquee-seen", &seen.render().unwrap())], "").await;
+    assert!(posted.headers.get("marquee-stale").is_none() && posted.headers.get("marquee-seen").is_none());
 }

@@ -118,6 +118,14 @@ impl Identity {
         facts.iter().try_for_each(|fact| known.apply(accounts, fact, now))
     }
 
+    /// Sessions that are known to have ended while their tokens might still be good, and until when they might.
+    #[must_use]
+    pub fn revoked(&self) -> Vec<(String, i64)> {
+        let now = clock::now();
+        let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.revoked.iter().filter(|(_, until)| **until > now).map(|(session, until)| (session.clone(), *until)).collect()
+    }
+
     /// Whose token it is, if it is good.
     #[must_use]
     pub fn user(&self, token: &str) -> Option<String> {

@@ -124,6 +124,8 @@ pub const LIST_BYTES: usize = 1024 * 1024;
 pub const LIST_ITEMS: usize = 20;
 /// How long a list that only this node can give waits until it has what its reader has seen.
 pub const CATCH_UP: Duration = Duration::from_secs(1);
+/// How long a read waits for what its reader has seen elsewhere before a region is asked: what an edge is behind another is on its way.
+pub const CATCH_UP_HERE: Duration = Duration::from_millis(100);
 
 // CORS ---------------------------------------------------------------------------------------------------------------
 
@@ -149,7 +151,7 @@ pub const KEYS: usize = 64;
 /// Revocations after which expired ones are looked for.
 pub const TIDY_EVERY: usize = 1_024;
 /// Pauses between two tries to reach the feed: the first, and the longest.
-pub const FEED_RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+pub const FEED_RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(900));
 /// A feed that says nothing for so long is taken for dead, and opened again. It sends a sign of life more often.
 pub const FEED_SILENCE: Duration = Duration::from_secs(5);
 /// How long a node that starts waits for a region's first snapshot before it goes without it, where it has another's.

@@ -1,13 +1,14 @@
 //! The read model in memory, as components read it: `marquee:edge/replica`.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use capabilities::edge as wit;
 use futures::future::BoxFuture;
-use read_model::{EventDoc, EventStatus, Facet, Fact, ReadModel, SearchError, Seen, SortKey};
+use http::HeaderValue;
+use read_model::{EventDoc, EventStatus, Facet, Fact, ReadModel, SearchError, Seen, SortKey, Stand};
 use tokio::sync::watch;
 
 use crate::clock;
@@ -29,6 +30,8 @@ struct Inner {
     applied: watch::Sender<u64>,
     /// Bytes that the model may take.
     bytes: AtomicUsize,
+    /// The token of who has seen nothing but this replica, as of what was applied.
+    token: Mutex<Option<(u64, HeaderValue)>>,
 }
 
 #[derive(Default)]
@@ -49,6 +52,8 @@ struct View {
     position: AtomicI64,
     /// When it was last known to be current, microseconds; 0: never.
     as_of: AtomicI64,
+    /// The number of the epoch that the position is of. Changes together with the state, under its lock.
+    history: AtomicU64,
 }
 
 impl View {
@@ -76,11 +81,17 @@ impl Replica {
     pub fn bounded<'a>(regions: impl IntoIterator<Item = &'a str>, bytes: usize) -> Self {
         let regions = Regions::new(regions.into_iter().map(|name| (name.into(), View::default())));
         let (state, indexer) = (RwLock::default(), Mutex::default());
-        Self(Arc::new(Inner { state, indexer, regions, applied: watch::Sender::new(0), bytes: AtomicUsize::new(bytes) }))
+        Self(Arc::new(Inner { state, indexer, regions, applied: watch::Sender::new(0), token: Mutex::default(), bytes: AtomicUsize::new(bytes) }))
     }
 
-    /// Replaces what is known of a region by a snapshot. Takes seconds where it is large.
+    /// Replaces what is known of a region by a snapshot, as in an epoch without a number.
+    #[cfg(test)]
     pub(crate) fn replace(&self, region: &str, position: i64, facts: Vec<Fact>) {
+        self.replace_at(region, (0, position), facts);
+    }
+
+    /// Replaces what is known of a region by a snapshot: also where it is older than that, for then its epoch is another. Takes seconds where it is large.
+    pub(crate) fn replace_at(&self, region: &str, (history, position): Stand, facts: Vec<Fact>) {
         let belongs = |id: &str| self.0.regions.is_of(id, region);
         let mut new = ReadModel::default();
         let now = clock::now();
@@ -96,6 +107,9 @@ impl Replica {
             let old = state.model.replace(belongs, new);
             self.make_room(&mut state, now);
             self.note_short(&mut state);
+            if let Some(view) = self.0.regions.named(region) {
+                view.history.store(history, Ordering::Release);
+            }
             self.current(region, |_| position);
             old
         };
@@ -109,19 +123,22 @@ impl Replica {
     /// Applies what follows in a region; facts that are older than what is known change nothing.
     pub(crate) fn apply(&self, region: &str, position: i64, facts: &[Fact]) {
         let now = clock::now();
-        if !facts.is_empty() {
-            let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
-            let State { model, lookup, .. } = &mut *state;
-            for fact in facts {
-                if subject(fact).is_some_and(|id| self.0.regions.is_of(id, region)) && !is_archived(fact, now) {
-                    apply(model, lookup, fact.clone());
-                }
-            }
-            if self.make_room(&mut state, now) {
-                self.note_short(&mut state);
+        self.sweep(now);
+        if facts.is_empty() {
+            self.current(region, |known| known.max(position));
+            return;
+        }
+        let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
+        let State { model, lookup, .. } = &mut *state;
+        for fact in facts {
+            if subject(fact).is_some_and(|id| self.0.regions.is_of(id, region)) && !is_archived(fact, now) {
+                apply(model, lookup, fact.clone());
             }
         }
-        self.sweep(now);
+        if self.make_room(&mut state, now) {
+            self.note_short(&mut state);
+        }
+        // Under the lock: who is shown one of these is told no earlier position.
         self.current(region, |known| known.max(position));
     }
 
@@ -235,6 +252,11 @@ impl Replica {
         Some(Duration::from_micros(u64::try_from(clock::now().saturating_sub(as_of)).unwrap_or(0)))
     }
 
+    /// How long ago its view of any region was last known to be current; none: never.
+    pub(crate) fn youngest(&self) -> Option<Duration> {
+        self.0.regions.iter().filter_map(|(region, _)| self.age(region)).min()
+    }
+
     /// Whether it has a view of any region.
     #[must_use]
     pub fn has_any(&self) -> bool {
@@ -248,16 +270,54 @@ impl Replica {
         let concerns = |id: &str| {
             home(id).is_some_and(|home| region.map_or_else(|| self.0.regions.named(home).is_some(), |region| region == home))
         };
-        // Of what is left out this node will never know more.
-        seen.is_empty() || self.read(|state| seen.satisfied_by(&state.model, |id| concerns(id) && !state.model.is_left_out(id)))
+        let reached = |(name, view): (&Arc<str>, &View)| {
+            let Some((history, position)) = seen.stand(name).filter(|_| region.is_none_or(|region| region == &**name)) else {
+                return true;
+            };
+            let (here, at) = (view.history.load(Ordering::Acquire), view.position.load(Ordering::Acquire));
+            // What was seen in an epoch that has ended is not waited for.
+            history < here || (history == here && position <= at)
+        };
+        seen.is_empty() || self.read(|state| {
+            // Of what is left out this node will never know more.
+            let concerned = |id: &str| concerns(id) && !state.model.is_left_out(id);
+            self.0.regions.iter().all(reached) && seen.satisfied_by(&state.model, concerned)
+        })
+    }
+
+    /// What a client has seen once it is shown what is here: `seen`, and how far this replica is. To be asked for after it was read.
+    #[must_use]
+    pub fn shown(&self, mut seen: Seen) -> Seen {
+        self.read(|_| {
+            for (region, view) in self.0.regions.iter().filter(|(_, view)| view.as_of().is_some()) {
+                let stand = (view.history.load(Ordering::Acquire), view.position.load(Ordering::Acquire));
+                seen.stood(region, stand, |id| self.0.regions.is_of(id, region));
+            }
+        });
+        seen
+    }
+
+    /// As [`Self::shown`] to who has seen nothing before, as a token.
+    #[must_use]
+    pub fn shown_first(&self) -> Option<HeaderValue> {
+        let now = *self.0.applied.borrow();
+        let mut last = self.0.token.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, token)) = &*last
+            && *at == now
+        {
+            return Some(token.clone());
+        }
+        let token = HeaderValue::try_from(self.shown(Seen::default()).render()?).ok()?;
+        *last = Some((now, token.clone()));
+        Some(token)
     }
 
     /// Returns once it [has](Self::has) what a client has seen; false if that takes longer than `limit`.
-    pub async fn catch_up(&self, seen: &Seen, limit: Duration) -> bool {
+    pub async fn catch_up(&self, seen: &Seen, region: Option<&str>, limit: Duration) -> bool {
         let mut applied = self.0.applied.subscribe();
         let waiting = async {
             // What is applied between the look and the wait counts: the receiver has it as changed.
-            while !self.has(seen, None) {
+            while !self.has(seen, region) {
                 if applied.changed().await.is_err() {
                     return;
                 }
@@ -584,11 +644,46 @@ mod tests {
         assert!(replica.has(&seen, None));
         seen.note(SeenKind::Inventory, "eu_1", 8);
         assert!(!replica.has(&seen, None) && !replica.has(&seen, Some("eu")));
-        assert!(!replica.catch_up(&seen, Duration::from_millis(1)).await);
-        let (caught_up, ()) = tokio::join!(replica.catch_up(&seen, Duration::from_secs(10)), async {
+        assert!(!replica.catch_up(&seen, None, Duration::from_millis(1)).await);
+        let (caught_up, ()) = tokio::join!(replica.catch_up(&seen, None, Duration::from_secs(10)), async {
             replica.apply("eu", 11, &[availability("eu_1", 8, 4)]);
         });
         assert!(caught_up);
         assert!(replica.has(&Seen::default(), None));
+    }
+
+    #[tokio::test]
+    async fn a_client_is_never_shown_less_than_before_whichever_edge_it_asks() {
+        let (one, other) = (one(), one());
+        one.replace_at("eu", (7, 20), vec![event("eu_1", 2), availability("eu_1", 9, 1)]).unwrap();
+        other.replace_at("eu", (7, 12), vec![event("eu_1", 2), availability("eu_1", 7, 5)]).unwrap();
+        // Not a word about the event: how far the replica was is enough.
+        let token = one.shown_first().unwrap();
+        let seen = Seen::parse(token.to_str().unwrap());
+        assert!(one.has(&seen, None) && !other.has(&seen, None) && !other.has(&seen, Some("eu")));
+        assert!(
+            Seen::parse(other.shown_first().unwrap().to_str().unwrap()) != seen && one.has(&other.shown(Seen::default()), None)
+        );
+        // Who was shown more elsewhere keeps that.
+        assert_eq!(other.shown(seen.clone()), seen);
+        other.apply("eu", 20, &[]).unwrap();
+        assert!(other.has(&seen, None));
+        assert_eq!(other.shown_first(), Some(token));
+    }
+
+    #[tokio::test]
+    async fn after_a_restore_what_was_seen_before_is_not_waited_for() {
+        let replica = one();
+        replica.replace_at("eu", (7, 20), vec![event("eu_1", 2), availability("eu_1", 9, 1)]).unwrap();
+        let mut seen = replica.shown(Seen::default());
+        seen.note(SeenKind::Inventory, "eu_1", 9);
+        replica.replace_at("eu", (8, 12), vec![event("eu_1", 2), availability("eu_1", 7, 5)]).unwrap();
+        assert!(!replica.has(&seen, None), "the reader is told that it is shown less");
+        let told = replica.shown(seen);
+        assert!(replica.has(&told, None), "and after that it is as with everybody");
+        // One that has not noticed yet is behind who has.
+        let late = one();
+        late.replace_at("eu", (7, 25), vec![]).unwrap();
+        assert!(!late.has(&told, None));
     }
 }

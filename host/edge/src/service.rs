@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use capabilities::edge::Refusal;
-use http::header::{CONTENT_LENGTH, HeaderValue};
-use http::{HeaderMap, Method, Request, Response, request};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderValue};
+use http::{HeaderMap, Method, Request, Response, StatusCode, request};
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
 use read_model::Seen;
@@ -16,7 +16,7 @@ use crate::application::{Components, Traffic, answer};
 use crate::body::{self, Body};
 use crate::connection::{Busy, Connection, Patience};
 use crate::cors::{Cors, Grant};
-use crate::headers::{self, Look, MARQUEE_SEEN, X_REQUEST_ID};
+use crate::headers::{self, Look, MARQUEE_SEEN, MARQUEE_STALE, X_REQUEST_ID};
 use crate::homes::Homes;
 use crate::identity::Identity;
 use crate::limits;
@@ -162,21 +162,37 @@ impl<T: Traffic> Service<T> {
     ) -> Result<Response<Body>, Problem> {
         let answering = async {
             let mut request = request;
+            let read = request.method() == Method::GET && target.place == Place::Edge;
+            let replica = self.replica.as_ref().filter(|_| read);
+            let seen = replica.filter(|_| look.seen).map(|_| seen(request.headers()));
+            let mut stale = false;
             match (&self.homes, target.place) {
                 (Some(homes), Place::Region) => return homes.handle(target.home, request).await,
                 (Some(homes), Place::Edge) if self.is_left_out(&request) => return homes.handle(target.home, request).await,
-                (Some(homes), Place::Edge) if look.seen => {
-                    let (parts, body) = request.into_parts();
-                    if self.is_behind(homes, &parts).await {
-                        let asked = homes.handle(target.home, Request::from_parts(parts.clone(), runtime::empty())).await;
-                        // Without its region a reader has what is known here, and when that was.
-                        let Err(Problem::Unavailable(_)) = asked else { return asked };
+                (Some(homes), Place::Edge) => {
+                    if let Some((replica, seen)) = replica.zip(seen.as_ref()) {
+                        let (parts, body) = request.into_parts();
+                        match standing(replica, homes, seen, parts.uri.path()).await {
+                            Standing::Current => {}
+                            Standing::Stale => stale = true,
+                            Standing::Behind => {
+                                let asked = Request::from_parts(parts.clone(), runtime::empty());
+                                let asked = homes.handle(target.home, asked).await;
+                                // Without its region a reader has what is known here, and is told that it is old.
+                                let Err(Problem::Unavailable(_)) = asked else { return asked };
+                                stale = true;
+                            }
+                        }
+                        request = Request::from_parts(parts, body);
                     }
-                    request = Request::from_parts(parts, body);
                 }
                 _ => {}
             }
-            answer(version, target.component, request, &self.metrics, text(request_id)).await
+            let mut answered = answer(version, target.component, request, &self.metrics, text(request_id)).await;
+            if let (Some(replica), Ok(response)) = (replica, &mut answered) {
+                shown(replica, seen, stale, response);
+            }
+            answered
         };
         tokio::time::timeout(limits::REQUEST, answering).await.unwrap_or(Err(Problem::TimedOut))
     }
@@ -185,24 +201,6 @@ impl<T: Traffic> Service<T> {
     fn is_left_out(&self, request: &Request<RequestBody>) -> bool {
         let Some(replica) = self.replica.as_ref().filter(|_| request.method() == Method::GET) else { return false };
         request.uri().path().split('/').filter(|segment| segment.contains('_')).any(|id| replica.may_have_left_out(id))
-    }
-
-    /// Whether a region is to be asked, because the client has seen more of it than this node's replica has. What is about no one region only
-    /// this node can answer, where there are several: it waits a while until it has what the client has seen.
-    async fn is_behind(&self, homes: &Homes, request: &request::Parts) -> bool {
-        let Some(replica) = self.replica.as_ref().filter(|_| request.method == Method::GET) else { return false };
-        let token = request.headers.get(MARQUEE_SEEN).and_then(|value| value.to_str().ok());
-        let Some(seen) = token.map(Seen::parse) else { return false };
-        if homes.only() {
-            return !replica.has(&seen, None);
-        }
-        match homes.by_path(request.uri.path()) {
-            Some((region, _)) => !replica.has(&seen, Some(region)),
-            None => {
-                replica.catch_up(&seen, limits::CATCH_UP).await;
-                false
-            }
-        }
     }
 
     fn finish(&self, response: &mut Response<Body>, method: &Method, grant: Grant, request_id: &HeaderValue, secure: bool) {
@@ -214,6 +212,64 @@ impl<T: Traffic> Service<T> {
             }
             *response.body_mut() = Body::empty();
         }
+    }
+}
+
+/// How this node's replica stands to what a client has seen.
+enum Standing {
+    /// It has all of it.
+    Current,
+    /// A region is to be asked: the client has seen more of it.
+    Behind,
+    /// It has less, and nobody else could answer.
+    Stale,
+}
+
+/// What is about no one region only this node can answer, where there are several: it waits a while until it has what the client has seen. Of one region it
+/// waits no longer than what comes by the feed takes, and not at all where none comes.
+async fn standing(replica: &Replica, homes: &Homes, seen: &Seen, path: &str) -> Standing {
+    let region = match homes.by_path(path) {
+        _ if homes.only() => None,
+        Some((region, _)) => Some(&**region),
+        None => {
+            let current = replica.catch_up(seen, None, limits::CATCH_UP).await;
+            return if current { Standing::Current } else { Standing::Stale };
+        }
+    };
+    if replica.has(seen, region) {
+        return Standing::Current;
+    }
+    let follows = replica.youngest().is_some_and(|age| age < limits::STALE);
+    if follows && replica.catch_up(seen, region, limits::CATCH_UP_HERE).await {
+        return Standing::Current;
+    }
+    Standing::Behind
+}
+
+fn seen(headers: &HeaderMap) -> Seen {
+    headers.get(MARQUEE_SEEN).and_then(|value| value.to_str().ok()).map(Seen::parse).unwrap_or_default()
+}
+
+/// Says on an answer what its reader has seen with it, and whether it should have been newer. Who sends that back is never shown less, at any edge.
+pub fn shown(replica: &Replica, seen: Option<Seen>, stale: bool, response: &mut Response<Body>) {
+    if stale {
+        response.headers_mut().insert(MARQUEE_STALE, HeaderValue::from_static("true"));
+    }
+    let status = response.status();
+    if !(status.is_success() || status == StatusCode::NOT_MODIFIED) || response.headers().contains_key(MARQUEE_SEEN) {
+        return;
+    }
+    // What may be shown again without asking, to anybody, says nothing of who has seen what.
+    let shared = |control: &HeaderValue| control.to_str().is_ok_and(|text| !text.contains("no-cache"));
+    if response.headers().get(CACHE_CONTROL).is_some_and(shared) {
+        return;
+    }
+    let token = match seen.filter(|seen| !seen.is_empty()) {
+        None => replica.shown_first(),
+        Some(seen) => replica.shown(seen).render().and_then(|token| HeaderValue::try_from(token).ok()),
+    };
+    if let Some(token) = token {
+        response.headers_mut().insert(MARQUEE_SEEN, token);
     }
 }
 

@@ -123,6 +123,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         verifier: Arc::clone(&made_up) as _,
         region: Arc::clone(&made_up) as _,
         feed: Arc::clone(&made_up) as _,
+        ready: Arc::new(|| true),
         drain: fleet::limits::DRAIN,
     })?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;

@@ -67,7 +67,7 @@ pub const REVOCATIONS_PAUSE: Duration = Duration::from_millis(500);
 
 /// When a node is left alone, and for how long, where no setting says so.
 pub const BREAKER: BreakerOptions =
-    BreakerOptions { failures: 3, open: Duration::from_millis(50), longest: Duration::from_secs(2) };
+    BreakerOptions { failures: 3, open: Duration::from_millis(50), longest: Duration::from_millis(900) };
 /// How long a node has to say how it is.
 pub const STATUS: Duration = Duration::from_secs(2);
 /// Bytes of what it says.

@@ -90,8 +90,8 @@ impl Bus {
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the journal could not be followed");
-                    sleep(pause).await;
-                    pause = (pause * 2).min(limits::BUS_PAUSE.1);
+                    sleep(telemetry::jittered(pause)).await;
+                    pause = (pause * 2).min(limits::BUS_OUTAGE);
                 }
             }
         }

@@ -66,6 +66,16 @@ pub enum Command {
         #[command(subcommand)]
         action: Keys,
     },
+    /// Says which epoch the database is in, or begins a new one: after a restore that nobody could notice.
+    Epoch {
+        /// See [`Storage`].
+        #[command(flatten)]
+        storage: Storage,
+        /// Begins a new one: every edge and every node of the region takes a new snapshot.
+        #[arg(long)]
+        new: bool,
+    },
+    },
     /// Makes or renews certificates: an authority in the folder, where there is none, and one for each node.
     Certificates(Certificates),
     /// Brings the database to this program's version, which `up` does by itself.

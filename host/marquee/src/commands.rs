@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use capabilities::sqlite::SqliteDatabases;
 use fleet::Identity;
 use region::keys::{self, State};
-use region::{Database, migrate as apply};
+use region::{Database, MigrateError, migrate as apply};
 use runtime::{Manifest, VariableSources};
 use streams::journal::PostgresJournal;
 
@@ -145,6 +145,33 @@ pub async fn replay(postgres: Option<String>, first: i64, last: i64) -> Result<(
     ))
 }
 
+/// `marquee epoch`
+pub async fn epoch(storage: Storage, new: bool) -> Result<(), Error> {
+    let settings = Settings::read()?;
+    // The folder is another process's where the platform runs: it is needed for the embedded database alone.
+    let url = storage.postgres.or(settings.database);
+    let failed = |name: &str, error: &region::database::Error| Error::database(name, error);
+    let (database, name, _folder) = match &url {
+        Some(url) => {
+            let name = telemetry::redact_url(url);
+            (Database::postgres(url).await.map_err(|error| failed(&name, &error))?, name, None)
+        }
+        None => {
+            let folder = DataFolder::open(&storage.data)?;
+            let (database, name) = open_database(None, &folder).await?;
+            (database, name, Some(folder))
+        }
+    };
+    if new {
+        let epoch = region::begin_epoch(&database).await.map_err(|error| failed(&name, &error))?;
+        return say(&format!("{name}: epoch {epoch} has begun; every replica takes a new snapshot"));
+    }
+    let epoch = region::epoch(&database).await.map_err(|error| failed(&name, &error))?;
+    let epoch =
+        epoch.map_or_else(|| "none has begun yet".to_owned(), |(epoch, position)| format!("epoch {epoch}, position {position}"));
+    say(&format!("{name}: {epoch}"))
+}
+
 /// `marquee migrate`
 pub async fn migrate(arguments: Migrate) -> Result<(), Error> {
     let settings = Settings::read()?;
@@ -169,7 +196,7 @@ pub async fn open(url: Option<&str>, sqlite: SqliteDatabases, folder: &DataFolde
             let name = telemetry::redact_url(url);
             match Database::postgres(url).await {
                 Ok(database) => Ok((database, name)),
-                Err(error) => Err(Error::Database { database: name, reason: error.to_string() }),
+                Err(error) => Err(Error::database(&name, &error)),
             }
         }
     }
@@ -177,5 +204,8 @@ pub async fn open(url: Option<&str>, sqlite: SqliteDatabases, folder: &DataFolde
 
 /// Applies what is missing. Returns how many migrations that were, and the version the database is at.
 pub async fn migrated(database: &Database, name: &str) -> Result<(usize, usize), Error> {
-    apply(database).await.map_err(|error| Error::Database { database: name.to_owned(), reason: error.to_string() })
+    apply(database).await.map_err(|error| match error {
+        MigrateError::Database(error) => Error::database(name, &error),
+        newer @ MigrateError::Newer { .. } => Error::Database { database: name.to_owned(), reason: newer.to_string() },
+    })
 }

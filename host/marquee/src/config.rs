@@ -75,9 +75,9 @@
 //!
 //! ```toml
 //! [breakers]
-//! postgres = { failures = 5, open_ms = 500, longest_ms = 10000 }       # so, too: redis, web (servers that components call), mail
-//! kafka = { failures = 1, open_ms = 100, longest_ms = 5000 }           # so, too: rabbitmq
-//! regions = { failures = 3, open_ms = 50, longest_ms = 2000 }          # each node of a region
+//! postgres = { failures = 5, open_ms = 500, longest_ms = 900 }         # so, too: redis, web (servers that components call), mail
+//! kafka = { failures = 1, open_ms = 100, longest_ms = 900 }            # so, too: rabbitmq
+//! regions = { failures = 3, open_ms = 50, longest_ms = 900 }           # each node of a region
 //! ```
 //!
 //! How much memory events may take in a node's replica, on top of the file: `replica_mib = 512`. What there is no room for (those that are over first,

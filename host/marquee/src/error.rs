@@ -68,6 +68,14 @@ pub enum Error {
         /// What it says.
         reason: String,
     },
+    /// The same, where it cannot be reached: it may come back.
+    #[error("the database {database} cannot be reached: {reason}")]
+    DatabaseAway {
+        /// Which.
+        database: String,
+        /// What the system says.
+        reason: String,
+    },
     /// A setting in the environment.
     #[error("{name}: {reason}")]
     Setting {
@@ -128,4 +136,26 @@ pub enum Error {
     /// The system refused something basic.
     #[error("{0}")]
     System(#[from] std::io::Error),
+}
+
+impl Error {
+    /// Of the database of this name.
+    pub fn database(database: &str, error: &region::database::Error) -> Self {
+        let (database, reason) = (database.to_owned(), error.to_string());
+        match error {
+            region::database::Error::Unavailable(_) => Self::DatabaseAway { database, reason },
+            _ => Self::Database { database, reason },
+        }
+    }
+
+    /// Whether something is away that may come back: then it makes sense to wait.
+    pub fn is_away(&self) -> bool {
+        match self {
+            Self::DatabaseAway { .. } => true,
+            Self::Streams(error) => {
+                matches!(error, streams::Error::Unreachable(_) | streams::Error::Kafka(_) | streams::Error::Database(_))
+            }
+            _ => false,
+        }
+    }
 }

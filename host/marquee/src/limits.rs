@@ -4,6 +4,10 @@ use std::time::Duration;
 
 /// How long everything may take to be ready after it was started.
 pub const READY: Duration = Duration::from_secs(60);
+/// Pause between two tries to reach what a node needs before it can start.
+pub const WAITING: Duration = Duration::from_millis(500);
+/// How often it is said what is waited for.
+pub const WAITING_SAID: Duration = Duration::from_secs(10);
 /// How often readiness is looked at.
 pub const READY_POLL: Duration = Duration::from_millis(5);
 /// How long tasks that are left at the end may take.
@@ -39,6 +43,8 @@ pub const BUS_RECORDS: usize = 256;
 pub const BUS_PACE: Duration = Duration::from_millis(50);
 /// Pauses after the journal could not be read, and before a record is tried again: the first, and the longest.
 pub const BUS_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
+/// The longest pause after the journal could not be read: it ends soon after the outage.
+pub const BUS_OUTAGE: Duration = Duration::from_millis(900);
 /// Tries of a record, after which it is left out: about a minute.
 pub const BUS_TRIES: u32 = 10;
 /// How often the component is told that time has passed while nothing happens.

@@ -74,6 +74,7 @@ async fn run(command: Command) -> Result<(), Error> {
         Command::Keys { action } => commands::keys(action).await,
         Command::Audit { storage, region, seals } => commands::audit(storage, &region, seals).await,
         Command::Replay { postgres, first, last } => commands::replay(postgres, first, last).await,
+        Command::Epoch { storage, new } => commands::epoch(storage, new).await,
         Command::Certificates(certificates) => commands::certificates(&certificates),
         Command::Migrate(migrate) => commands::migrate(migrate).await,
         Command::Check { file } => commands::check(&file),

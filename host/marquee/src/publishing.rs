@@ -41,6 +41,8 @@ pub struct Journal<'a> {
     pub url: Option<&'a str>,
     /// The last position that was given.
     pub given: watch::Receiver<i64>,
+    /// The history that positions are of.
+    pub epoch: watch::Receiver<Arc<str>>,
     /// Whether this node is the one that does what only one does.
     pub runner: Runner,
     /// The application, as this role has it.
@@ -55,7 +57,7 @@ impl Publishing<'_> {
         (health, metrics): (&Health, &Arc<Metrics>),
         (tasks, stop): (&TaskTracker, &CancellationToken),
     ) -> Result<(), Error> {
-        let Journal { region, database, url, mut given, runner, traffic } = journal;
+        let Journal { region, database, url, mut given, mut epoch, runner, traffic } = journal;
         let settings = match (self, url) {
             (Self::Nowhere, _) | (Self::Kafka(_), None) => return Ok(()),
             (Self::Here(sealing), _) => {
@@ -77,7 +79,23 @@ impl Publishing<'_> {
         handle.register(health);
         metrics.breakers().add(handle.breaker());
         let (wake, settings, stop) = (handle.wake(), settings.clone(), stop.clone());
-        tasks.spawn(runner.tell(told, stop.clone()));
+        tasks.spawn(runner.tell(told.clone(), stop.clone()));
+        tasks.spawn({
+            let stop = stop.clone();
+            async move {
+                loop {
+                    let first = epoch.borrow_and_update().is_empty();
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        changed = epoch.changed() => if changed.is_err() { return },
+                    }
+                    if !first {
+                        // It ends, and begins again at its place in the database as that is now.
+                        told.send_replace(false);
+                    }
+                }
+            }
+        });
         tasks.spawn({
             let stop = stop.clone();
             async move {

@@ -17,6 +17,7 @@ use telemetry::{BreakerState, Finding, Health, Metrics, Needed};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::commands;
 use crate::config::RegionNode;
 use crate::data_folder::DataFolder;
 use crate::edge_node::client;
@@ -27,7 +28,7 @@ use crate::publishing::Publishing;
 use crate::region_side::{self, RegionSide};
 use crate::roles::Roles;
 use crate::serving::{
-    self, StopSignal, admin_listener, certified, host_secret, loader, manifest_path, until_stopped, variables, with_database,
+    self, Beginning, StopSignal, admin_listener, certified, host_secret, loader, manifest_path, until_stopped, variables, with_database,
 };
 use crate::settings::Settings;
 use crate::{limits, plain, sandbox};
@@ -55,6 +56,13 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let version = loader(&settings, &folder)?.load(manifest, Mode::Native).await?;
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
     let (background, end) = (TaskTracker::new(), CancellationToken::new());
+    // Before anything else, so that operators are told what the node waits for.
+    let beginning = Beginning::register(&health);
+    background.spawn(admin_listener(admin, &settings.admin, &health, &metrics, end.clone()));
+    if beginning.wait_for("Postgres", &mut stop, async || database_is_there(&database).await).await?.is_none() {
+        end.cancel();
+        return Ok(());
+    }
     background.spawn(tls.clone().run(end.clone()));
     serving::register_certificate(&tls, &health);
     let peers = Arc::new(FleetPeers::new(
@@ -105,13 +113,19 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     if let Some(mib) = config.replica_mib {
         side.bound_replica(mib << 20);
     }
-    // Not before there is something to say: without checks a node would pass for ready.
-    background.spawn(admin_listener(admin, &settings.admin, &health, &metrics, end.clone()));
+    beginning.begun();
     let server = serve(tls, nodes, &side, &end)?;
     let outcome = until_stopped(&health, &mut stop, &ready).await;
     health.drain();
     serving::leave(&mut stop, leave(side, server, background, &end)).await;
     outcome
+}
+
+/// Whether the database can be reached, and is at this program's version.
+async fn database_is_there(url: &str) -> Result<(), Error> {
+    let name = telemetry::redact_url(url);
+    let database = region::Database::postgres(url).await.map_err(|error| Error::database(&name, &error))?;
+    commands::migrated(&database, &name).await.map(drop)
 }
 
 /// The listener for other nodes, and what ends it.
@@ -128,6 +142,7 @@ fn serve(tls: Tls, listener: tokio::net::TcpListener, side: &RegionSide, end: &C
         verifier: Arc::new(side.identity.clone()),
         region: Arc::clone(&side.node),
         feed: Arc::clone(&side.feed) as _,
+        ready: side.ready(),
         drain: fleet::limits::DRAIN,
     })
     .map_err(|error| Error::Identity(error.to_string()))?;

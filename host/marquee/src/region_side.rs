@@ -10,7 +10,9 @@ use capabilities::{Bindings, Secret};
 use edge::{Follower, Identity, Region, Replica};
 use fleet::RemoteRegion;
 use region::coordinator::{self, Coordinator, Membership};
-use region::{ComponentLedger, Database, Feed, KeptSnapshots, Limited, Limiter, Node, Retention, Sequencer, Ticker, Upkeep};
+use region::{
+    ComponentLedger, Database, Feed, KeptSnapshots, Limited, Limiter, Node, Retention, Revocations, Sequencer, Ticker, Upkeep,
+};
 use runtime::{Manifest, Switch, Version};
 use telemetry::{Health, Metrics};
 use tokio_util::sync::CancellationToken;
@@ -88,7 +90,7 @@ impl RegionSide {
         tracing::info!(database = name, version = number, applied, "the database is up to date");
 
         let sequencer = Sequencer::new(database.clone(), commits);
-        let (wake, given) = (sequencer.wake(), sequencer.given());
+        let (wake, given, epoch) = (sequencer.wake(), sequencer.given(), sequencer.epoch());
         sequencer.register(health);
         let kept = redis.map(|redis| KeptSnapshots::new(redis, region));
         let feed = Arc::new(Feed::new(database.clone(), &sequencer).keeping(kept));
@@ -97,8 +99,9 @@ impl RegionSide {
             membership: membership(&database),
             metrics: Arc::clone(metrics),
             wake: Some(wake.clone()),
+            epoch: Some(sequencer.epoch()),
         };
-        let deciding = options.build().await.map_err(|error| Error::Database { database: name, reason: error.to_string() })?;
+        let deciding = options.build().await.map_err(|error| Error::database(&name, &error))?;
         deciding.register(health);
         let coordinator = Arc::new(deciding.handle());
 
@@ -121,7 +124,9 @@ impl RegionSide {
         tasks.spawn(follower.run(followers.clone()));
         tasks.spawn(Ticker::new(Arc::clone(&switch), coordinator.runner(), Arc::clone(metrics)).run(writers.clone()));
         let runner = coordinator.runner();
-        let journal = Journal { region, database: &database, url: postgres, given, runner, traffic: &switch };
+        let remembering = Revocations::new(database.clone(), identity.clone(), epoch.clone());
+        tasks.spawn(remembering.run(followers.clone()));
+        let journal = Journal { region, database: &database, url: postgres, given, epoch, runner, traffic: &switch };
         publishing.start(journal, (health, metrics), (&tasks, &writers))?;
         tasks.spawn(Upkeep::new(database, retention, coordinator.runner()).run(writers.clone()));
         let deciding = deciding.run(move || ComponentLedger::new(Arc::clone(&switch)), writers.clone());
@@ -165,6 +170,12 @@ impl RegionSide {
     /// How many bytes events may take in its replica.
     pub fn bound_replica(&self, bytes: usize) {
         self.replica.bound(bytes);
+    }
+
+    /// Whether its node can answer what others hand over: it can verify tokens, and knows what is public.
+    pub fn ready(&self) -> fleet::server::Ready {
+        let (identity, replica) = (self.identity.clone(), self.replica.clone());
+        Arc::new(move || identity.ready() && replica.has_any())
     }
 
     /// Finishes what is queued, then stops everything. Nobody hands anything over any more.

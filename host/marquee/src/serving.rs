@@ -12,6 +12,7 @@ use telemetry::admin::{self, Access, Sources};
 use telemetry::{Finding, Health, Metrics, Needed, State};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::config;
@@ -96,10 +97,84 @@ pub async fn until_ready(health: &Health) -> Result<(), Error> {
     Ok(())
 }
 
-/// Says `ready` once all is, and returns when it is told to stop, before that or after, or where it does not become ready.
+/// What a node waits for before it can begin, as its health says it.
+pub struct Beginning(watch::Sender<Option<String>>);
+
+impl Beginning {
+    /// Registers the check: the node is not ready before it has [begun](Self::begun).
+    pub fn register(health: &Health) -> Self {
+        let beginning = Self(watch::Sender::new(Some("starting".to_owned())));
+        let waits = beginning.0.subscribe();
+        health.register("start", Needed::Ready, move || match &*waits.borrow() {
+            Some(waits) => Finding::down(waits.clone()),
+            None => Finding::up("has started"),
+        });
+        beginning
+    }
+
+    /// Everything is there.
+    pub fn begun(&self) {
+        self.0.send_replace(None);
+    }
+
+    /// Tries until it succeeds, or fails for a reason that does not pass. None: told to stop meanwhile. What is away is waited for, however long that takes:
+    /// to exit would only have a supervisor count how often.
+    pub async fn wait_for<T>(
+        &self,
+        what: &'static str,
+        stop: &mut StopSignal,
+        mut attempt: impl AsyncFnMut() -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        let began = Instant::now();
+        let mut said: Option<Instant> = None;
+        loop {
+            let outcome = tokio::select! {
+                outcome = attempt() => outcome,
+                () = stop.received() => return Ok(None),
+            };
+            match outcome {
+                Err(error) if error.is_away() => {
+                    if said.is_none_or(|said| said.elapsed() >= limits::WAITING_SAID) {
+                        tracing::warn!(%error, for_s = began.elapsed().as_secs(), "waiting for {what} before this node can start");
+                        said = Some(Instant::now());
+                    }
+                    self.0.send_replace(Some(format!("waits for {what}: {error}")));
+                }
+                outcome => {
+                    if said.is_some() && outcome.is_ok() {
+                        tracing::info!(for_s = began.elapsed().as_secs(), "{what} is there: starting");
+                    }
+                    self.0.send_replace(Some("starting".to_owned()));
+                    return outcome.map(Some);
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(telemetry::jittered(limits::WAITING)) => {}
+                () = stop.received() => return Ok(None),
+            }
+        }
+    }
+}
+
+/// Waits until everything that is needed is there, however long that takes, and says now and then what is not.
+async fn becomes_ready(health: &Health) {
+    let began = Instant::now();
+    let mut said = began;
+    while !health.ready() {
+        if said.elapsed() > limits::WAITING_SAID {
+            said = Instant::now();
+            let down = health.lines().into_iter().filter(|line| line.finding.state == State::Down);
+            let missing: Vec<_> = down.map(|line| format!("{}: {}", line.name, line.finding.detail)).collect();
+            tracing::warn!(for_s = began.elapsed().as_secs(), missing = missing.join("; "), "this node is not ready yet");
+        }
+        tokio::time::sleep(limits::READY_POLL).await;
+    }
+}
+
+/// Says `ready` once all is, and returns when it is told to stop, before that or after.
 pub async fn until_stopped(health: &Health, stop: &mut StopSignal, ready: &str) -> Result<(), Error> {
     tokio::select! {
-        outcome = until_ready(health) => outcome?,
+        () = becomes_ready(health) => {}
         () = stop.received() => return Ok(()),
     }
     say(ready)?;

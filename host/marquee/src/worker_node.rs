@@ -23,7 +23,9 @@ use crate::following::{Following, Topics};
 use crate::listeners::admin_at;
 use crate::plain;
 use crate::roles::Roles;
-use crate::serving::{self, StopSignal, admin_listener, loader, manifest_path, until_stopped, variables, vital, with_database};
+use crate::serving::{
+    self, Beginning, StopSignal, admin_listener, loader, manifest_path, until_stopped, variables, vital, with_database,
+};
 use crate::settings::Settings;
 
 /// The consumer group of a region's workers.
@@ -44,12 +46,26 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
     let base = plain::bindings(&manifest, &folder, None, &config.breakers, &metrics)?;
     let version = loader(&settings, &folder)?.load(manifest, Mode::Native).await?;
+    let (background, end) = (TaskTracker::new(), CancellationToken::new());
+    let beginning = Beginning::register(&health);
+    background.spawn(admin_listener(admin, &settings.admin, &health, &metrics, end.clone()));
     // As a region's node does, under the same lock: whoever is started first.
-    let (opened, name) = commands::open(Some(&database), SqliteDatabases::new(BTreeMap::new()), &folder).await?;
-    commands::migrated(&opened, &name).await?;
+    let database = async || {
+        let (opened, name) = commands::open(Some(&database), SqliteDatabases::new(BTreeMap::new()), &folder).await?;
+        commands::migrated(&opened, &name).await?;
+        Ok(opened)
+    };
+    let Some(opened) = beginning.wait_for("Postgres", &mut stop, database).await? else {
+        end.cancel();
+        return Ok(());
+    };
     let sealer = Sealing::new(&folder, &settings).sealer(opened, &config.region)?;
     sealer.register(&health);
-    topics::create(&config.kafka).await?;
+    let topics = async || topics::create(&config.kafka).await.map_err(Error::from);
+    if beginning.wait_for("Kafka", &mut stop, topics).await?.is_none() {
+        end.cancel();
+        return Ok(());
+    }
 
     let producer = streams::Producer::new(&config.kafka)?;
     metrics.breakers().add(producer.breaker());
@@ -85,10 +101,9 @@ pub async fn run(file: &Path) -> Result<(), Error> {
         consumers.push(consumer(mirror::group(GROUP), &[topics::BOOKING_EVENTS], Arc::new(mirror))?);
     }
 
-    let (background, end) = (TaskTracker::new(), CancellationToken::new());
-    background.spawn(admin_listener(admin, &settings.admin, &health, &metrics, end.clone()));
     // Until after the consumers have ended: what they have written last is signed, too.
     background.spawn(sealer.run(end.clone()));
+    beginning.begun();
     let (working, leave) = (TaskTracker::new(), CancellationToken::new());
     for consumer in consumers {
         let leave = leave.clone();

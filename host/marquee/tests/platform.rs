@@ -157,6 +157,22 @@ async fn wrong_usage_and_failures_say_what_to_do() {
     assert_eq!(marquee(&["check", "spin.toml"]).status.code(), Some(0));
 }
 
+#[test]
+fn an_operator_begins_a_new_epoch() {
+    let folder = fresh_folder("epoch");
+    let run = |arguments: &[&str]| {
+        let output = marquee(&[arguments, &["--data", folder.to_str().unwrap()]].concat());
+        assert!(output.status.success(), "{}", reason(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    run(&["migrate"]);
+    assert!(run(&["epoch"]).contains("none has begun yet"));
+    let begun = run(&["epoch", "--new"]);
+    let epoch = begun.split_whitespace().skip_while(|word| *word != "epoch").nth(1).unwrap().to_owned();
+    assert!(run(&["epoch"]).contains(&format!("epoch {epoch}, position 0")));
+    assert!(!run(&["epoch", "--new"]).contains(&epoch), "one more is another one");
+}
+
 #[tokio::test]
 async fn one_folder_has_one_platform() {
     let folder = fresh_folder("twice");

@@ -11,7 +11,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 use crate::database::{self, Database};
 use crate::kept::KeptSnapshots;
 use crate::limits;
-use crate::sequencer::{self, Kept, Sequencer};
+use crate::sequencer::{self, Kept, Published, Sequencer};
 use crate::snapshot;
 
 type Batches = BoxStream<'static, Result<Arc<Batch>, Error>>;
@@ -20,7 +20,7 @@ type Batches = BoxStream<'static, Result<Arc<Batch>, Error>>;
 #[derive(Clone)]
 pub struct Feed {
     database: Database,
-    facts: broadcast::Sender<Arc<Batch>>,
+    facts: broadcast::Sender<Published>,
     kept: Option<KeptSnapshots>,
 }
 
@@ -38,12 +38,12 @@ impl Feed {
     }
 
     /// What follows the cursor: out of the journal up to where it stands now, then what is `heard`.
-    async fn resume(&self, cursor: Cursor, heard: broadcast::Receiver<Arc<Batch>>) -> Result<Subscription, Error> {
+    async fn resume(&self, cursor: Cursor, heard: broadcast::Receiver<Published>) -> Result<Subscription, Error> {
         let kept = sequencer::kept(&self.database).await.map_err(unavailable)?;
         let until = position_to_reach(kept, &cursor)?;
         let journal = journal(self.database.clone(), cursor.position, until);
         // After an error nothing follows, what is live neither: it would leave a gap.
-        Ok(Subscription { snapshot: None, batches: up_to_an_error(journal.chain(live(heard)).boxed()) })
+        Ok(Subscription { snapshot: None, batches: up_to_an_error(journal.chain(live(heard, cursor.epoch)).boxed()) })
     }
 }
 
@@ -59,7 +59,8 @@ impl Source for Feed {
                 Some(kept) => kept.read(&self.database).await?,
                 None => snapshot::read(&self.database).await.map_err(unavailable)?,
             };
-            Ok(Subscription { snapshot: Some(snapshot), batches: live(heard) })
+            let batches = live(heard, Arc::clone(&snapshot.epoch));
+            Ok(Subscription { snapshot: Some(snapshot), batches })
         })
     }
 }
@@ -97,14 +98,16 @@ pub(crate) fn journal(database: Database, after: i64, until: i64) -> Batches {
     pages.into_stream().boxed()
 }
 
-/// What is published from now on.
-fn live(heard: broadcast::Receiver<Arc<Batch>>) -> Batches {
-    let batches = futures::stream::unfold(heard, |mut heard| async move {
-        let batch = heard.recv().await.map_err(|error| match error {
-            RecvError::Lagged(_) => Error::Lagged,
-            RecvError::Closed => Error::Ended,
-        });
-        Some((batch, heard))
+/// What is published from now on, of this epoch: where another begins, only a snapshot helps.
+fn live(heard: broadcast::Receiver<Published>, epoch: Arc<str>) -> Batches {
+    let batches = futures::stream::unfold((heard, epoch), |(mut heard, epoch)| async move {
+        let batch = match heard.recv().await {
+            Ok(published) if published.epoch == epoch => Ok(published.batch),
+            Ok(_) => Err(Error::Gone),
+            Err(RecvError::Lagged(_)) => Err(Error::Lagged),
+            Err(RecvError::Closed) => Err(Error::Ended),
+        };
+        Some((batch, (heard, epoch)))
     });
     up_to_an_error(batches.boxed())
 }

@@ -6,8 +6,9 @@ use crate::testing::{Scratch, databases};
 use read_model::Fact;
 use tokio_util::sync::CancellationToken;
 
-fn batch(position: i64) -> Arc<Batch> {
-    Arc::new(Batch { after: position - 1, position, facts: vec![] })
+/// In an epoch as it is before the first row was numbered.
+fn published(position: i64) -> Published {
+    Published { epoch: "".into(), batch: Arc::new(Batch { after: position - 1, position, facts: vec![] }) }
 }
 
 fn revoked(n: i64) -> Fact {
@@ -93,7 +94,7 @@ async fn a_reader_hears_all_or_is_told_that_it_has_not() {
         let mut slow = feed.open(None).await.unwrap();
         let count = i64::try_from(limits::FEED_BATCHES).unwrap() * 2;
         for position in 1..=count {
-            sequencer.facts().send(batch(position)).unwrap();
+            sequencer.facts().send(published(position)).unwrap();
             assert_eq!(quick.batches.next().await.unwrap().unwrap().position, position);
         }
         assert_eq!(slow.batches.next().await.unwrap().unwrap_err(), Error::Lagged);
@@ -168,7 +169,8 @@ async fn who_falls_behind_catches_up_from_the_journal() {
         }
         // All at once, while nobody reads: the follower has no chance, and then goes on from its cursor.
         for _ in 0..limits::FEED_BATCHES * 2 {
-            scene.feed.facts.send(Arc::new(Batch { after: 0, position: 0, facts: vec![] })).unwrap();
+            let batch = Arc::new(Batch { after: 0, position: 0, facts: vec![] });
+            scene.feed.facts.send(Published { epoch: Arc::clone(&scene.epoch), batch }).unwrap();
         }
         write(&database, 1..=10).await;
         scene.wake.now();
@@ -177,6 +179,28 @@ async fn who_falls_behind_catches_up_from_the_journal() {
         }
         stop.cancel();
         following.await.unwrap();
+        scene.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_feed_ends_where_another_epoch_begins() {
+    for Scratch { database, .. } in databases(true).await {
+        let scene = scene(&database, 5).await;
+        let mut reader = scene.feed.open(None).await.unwrap();
+        let mut resumed = scene.open(3).await.unwrap();
+        let epoch = sequencer::begin_epoch(&database).await.unwrap();
+        scene.wake.now();
+        for reader in [&mut reader, &mut resumed] {
+            let error = loop {
+                if let Err(error) = reader.batches.next().await.unwrap() {
+                    break error;
+                }
+            };
+            assert_eq!(error, Error::Gone);
+        }
+        assert_eq!(scene.open(5).await.err(), Some(Error::Gone));
+        assert_eq!(*scene.feed.open(None).await.unwrap().snapshot.unwrap().epoch, *epoch);
         scene.end().await;
     }
 }

@@ -23,6 +23,7 @@ pub mod migrate;
 mod node;
 mod rates;
 mod retention;
+mod revocations;
 mod sequencer;
 #[cfg(test)]
 mod simulation;
@@ -40,5 +41,6 @@ pub use migrate::{MigrateError, migrate};
 pub use node::Node;
 pub use rates::{Limited, Limiter};
 pub use retention::{Retention, Upkeep};
-pub use sequencer::{Sequencer, Wake};
+pub use revocations::Revocations;
+pub use sequencer::{Sequencer, Wake, begin_epoch, epoch};
 pub use ticker::{Ticker, Ticks};

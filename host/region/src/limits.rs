@@ -23,6 +23,8 @@ pub const WAITING: usize = 4 * QUEUE;
 pub const BATCH: usize = 256;
 /// What a caller is told to wait when a queue is full or the ledger cannot be had, in milliseconds.
 pub const RETRY_MS: u32 = 200;
+/// How often it is said how many batches could not be decided.
+pub const SUMMARY: Duration = Duration::from_secs(10);
 /// Pause after the ledger could not be made, so as not to try without a break.
 pub const LEDGER_PAUSE: Duration = Duration::from_millis(100);
 /// How long a command waits for its partition to find its new place, before its caller is told to try again.
@@ -40,8 +42,21 @@ pub const LEASE: Duration = Duration::from_secs(2);
 pub const LEASE_ROUND: Duration = Duration::from_millis(500);
 /// How long before its lease could end a node stops to count on it: what it has begun may still end in time.
 pub const LEASE_MARGIN: Duration = Duration::from_millis(250);
-/// How long a round may take before its connection is given up.
-pub const LEASE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How much longer than a lease's usual length it lasts, and how much longer the answers to its statements are waited for, in times that an answer takes
+/// ([`Distance`](crate::database::Distance)): a round is three statements, and there must be time for one that fails.
+pub const LEASE_DISTANCES: u32 = 6;
+/// How long a lease lasts at most, however long answers take.
+pub const LEASE_LONGEST: Duration = Duration::from_secs(8);
+/// A database whose answers take longer than this is too far away for leases to be held reliably: the log says so.
+pub const DISTANCE: Duration = Duration::from_secs(1);
+/// How often the log says so.
+pub const DISTANCE_SAID: Duration = Duration::from_secs(60);
+/// How long an answer to a statement about leases is waited for before its connection is given up: the first time, and at most, where one after the
+/// other fails.
+pub const LEASE_TIMEOUT: (Duration, Duration) = (Duration::from_secs(1), LEASE_LONGEST);
+/// How long a batch may take until its partition's lease is given up for another node to decide: whatever this node hears from the database elsewhere,
+/// the connection that decides is what counts.
+pub const DECIDING: Duration = Duration::from_millis(2_500);
 /// How often it is looked whether this node is still the one that does what only one does, where nobody says.
 pub const RUNNER_LOOK: Duration = Duration::from_millis(250);
 /// Pause after a round that failed.
@@ -83,11 +98,17 @@ pub const SEQUENCE_POLL: Duration = Duration::from_millis(20);
 /// Least time between the ends of two numberings under load: rows gather meanwhile, and the one writer of SQLite has better things to do.
 pub const SEQUENCE_PACE: Duration = Duration::from_millis(2);
 /// Pauses after a failure: the first, and the longest.
-pub const SEQUENCE_RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+pub const SEQUENCE_RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(800));
+/// How long an answer of the database is waited for before its connection is given up: the first time, and at most, where one after the other fails.
+pub const SEQUENCE_PATIENCE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(32));
+/// How often it is made sure that the database goes on where this node has seen it; after every failure, too.
+pub const HISTORY_LOOK: Duration = Duration::from_secs(1);
 /// Batches that the feed keeps in memory for slow readers; who is slower reads the journal from where it was.
 pub const FEED_BATCHES: usize = 1_024;
 /// Numbering has failed for so long: health says so.
 pub const SEQUENCE_STUCK: Duration = Duration::from_secs(5);
+/// Revocations that are written down in one transaction.
+pub const REVOCATIONS: usize = 200;
 /// How long the access tokens of an ended session may still be good: the `auth` component's, in microseconds.
 pub const ACCESS_MICROSECONDS: i64 = access_token::limits::LIFETIME_SECONDS * 1_000_000;
 /// How long a retired key is trusted, in microseconds.
@@ -130,6 +151,8 @@ pub const SQLITE_BUSY_MS: u32 = 30_000;
 pub const POSTGRES_CONNECTIONS: u32 = 4;
 /// How long to wait for one.
 pub const POSTGRES_ACQUIRE: Duration = Duration::from_secs(5);
+/// A connection that has rested for so long is tried before it is used, and has as long to answer.
+pub const POSTGRES_TRUSTED: Duration = Duration::from_secs(1);
 /// How long a statement may run before the server ends it.
 pub const POSTGRES_STATEMENT: Duration = Duration::from_secs(30);
 /// How long a statement may wait for a lock before the server ends it: longer than anybody who has stopped in a transaction holds one.

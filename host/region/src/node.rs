@@ -35,28 +35,30 @@ impl<T: Traffic> Node<T> {
         let components = self.traffic.current();
         let Some(target) = components.routes().find(&method, request.uri().path()) else { return Err(Problem::NotFound) };
         // What has its place here reads the database itself; only what an edge could have answered reads the replica.
-        if method == Method::GET && target.place == Place::Edge {
-            self.catch_up(request.headers()).await;
-        }
+        let read = method == Method::GET && target.place == Place::Edge;
+        let (seen, stale) = if read { self.catch_up(request.headers()).await } else { (None, false) };
         let request_id = request.headers().get("x-request-id").cloned();
         let request_id = request_id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
-        let answered = answer(&*components, target.component, request, &self.metrics, request_id).await;
+        let mut answered = answer(&*components, target.component, request, &self.metrics, request_id).await;
+        if let (true, Ok(response)) = (read, &mut answered) {
+            edge::shown(&self.replica, seen, stale, response);
+        }
         let status = answered.as_ref().map_or_else(|problem| problem.status(), Response::status);
         let labels = RequestLabels { route: target.route, method: method.as_str(), status: status.as_u16(), role: Role::Region };
         self.metrics.request(labels, started.elapsed());
         answered
     }
 
-    /// Waits until the replica has what the reader has seen.
-    async fn catch_up(&self, headers: &HeaderMap) {
-        let Some(token) = headers.get("marquee-seen").and_then(|token| token.to_str().ok()) else { return };
+    /// Waits until the replica has what the reader has seen: that, and whether it was in vain.
+    async fn catch_up(&self, headers: &HeaderMap) -> (Option<Seen>, bool) {
+        let Some(token) = headers.get(edge::MARQUEE_SEEN).and_then(|token| token.to_str().ok()) else { return (None, false) };
         let seen = Seen::parse(token);
+        let mut stale = false;
         if !self.replica.has(&seen, None) {
             self.wake.now();
-            if !self.replica.catch_up(&seen, limits::CATCH_UP).await {
-                tracing::debug!("a reader has seen what is not here in time");
-            }
+            stale = !self.replica.catch_up(&seen, None, limits::CATCH_UP).await;
         }
+        (Some(seen), stale)
     }
 }
 

@@ -6,6 +6,12 @@
 //!
 //! Numbers are given to batches, which know how many entries they have: one small row is changed, however much was written at once. To change
 //! each entry would cost the database more than to decide and write a booking does.
+//!
+//! # Epochs
+//! Positions are of one history of the database, which the counter's epoch names. A history ends with a restore, or with the promotion of a replica
+//! that lacked commits: what followed a position is then something else. Every sequencer notices that, and begins a new epoch: by the server itself
+//! ([`Database::history`], which the epoch's name ends with), by a counter that is behind what this node has published, by another batch where this node
+//! has seen one, or by an epoch that is older than one that it knows. What it publishes says of which epoch it is.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,9 +24,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::database::{Database, Error, Purpose, Transaction};
-use crate::limits;
 #[cfg(test)]
 use crate::simulation::bugs::{Bug, planted};
+use crate::{clock, limits};
 
 /// The counter's row.
 const COUNTER: &str = "journal";
@@ -31,8 +37,14 @@ const NUMBER_BATCHES: &str = "UPDATE journal_batches SET position = $1 + numbere
     WHERE journal_batches.id = numbered.id AND journal_batches.position IS NULL \
     RETURNING journal_batches.position, journal_batches.entries";
 
+const NEW_EPOCH: &str = "UPDATE sequencer SET epoch = $1 WHERE name = $2";
+
+/// The batch that a position is of.
+const BATCH_AT: &str = "SELECT id FROM journal_batches WHERE position <= $1 ORDER BY position DESC LIMIT 1";
+
 /// In order of position.
-const FACTS_AFTER: &str = "SELECT position, entries, facts FROM journal_batches WHERE position > $1 ORDER BY position LIMIT $2";
+const FACTS_AFTER: &str =
+    "SELECT position, entries, facts, id FROM journal_batches WHERE position > $1 ORDER BY position LIMIT $2";
 
 /// Where the journal stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,9 +53,27 @@ pub(crate) struct Counter {
     pub(crate) position: i64,
 }
 
+/// What has been published.
+#[derive(Clone, Debug)]
+pub(crate) struct Published {
+    /// The history that its positions are of.
+    pub(crate) epoch: Arc<str>,
+    pub(crate) batch: Arc<Batch>,
+}
+
+/// Where this node has seen the journal stand: what the database says later must go on from there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    counter: Counter,
+    /// The batch that the position is the end of, where it is known.
+    batch: Option<String>,
+}
+
 /// What one look at the journal brought.
 #[derive(Debug)]
 struct Look {
+    /// Where the counter or, if more rows are left to be read, what is returned stands.
+    place: Place,
     /// None where nothing is new.
     batch: Option<Batch>,
     /// There may be more.
@@ -64,7 +94,9 @@ impl Wake {
 /// Numbers rows and publishes what is public of them.
 pub struct Sequencer {
     database: Database,
-    facts: broadcast::Sender<Arc<Batch>>,
+    facts: broadcast::Sender<Published>,
+    /// The epoch, as this node last saw it; empty: not yet.
+    epoch: watch::Sender<Arc<str>>,
     wake: Wake,
     /// Told of every commit of a component.
     commits: Vec<watch::Receiver<u64>>,
@@ -79,7 +111,8 @@ impl Sequencer {
     #[must_use]
     pub fn new(database: Database, commits: Vec<watch::Receiver<u64>>) -> Self {
         let (facts, _) = broadcast::channel(limits::FEED_BATCHES);
-        Self { database, facts, wake: Wake::default(), commits, given: watch::Sender::new(0), failing: Arc::default() }
+        let epoch = watch::Sender::new("".into());
+        Self { database, facts, epoch, wake: Wake::default(), commits, given: watch::Sender::new(0), failing: Arc::default() }
     }
 
     /// Wakes it.
@@ -94,8 +127,14 @@ impl Sequencer {
         self.given.subscribe()
     }
 
+    /// The epoch that this node last saw; empty before its first look. Whoever remembers anything of the database forgets it when this changes.
+    #[must_use]
+    pub fn epoch(&self) -> watch::Receiver<Arc<str>> {
+        self.epoch.subscribe()
+    }
+
     /// Where what it publishes can be heard.
-    pub(crate) fn facts(&self) -> broadcast::Sender<Arc<Batch>> {
+    pub(crate) fn facts(&self) -> broadcast::Sender<Published> {
         self.facts.clone()
     }
 
@@ -122,25 +161,38 @@ impl Sequencer {
     async fn sequence(&mut self) {
         let (first, longest) = limits::SEQUENCE_RETRY;
         let mut pause = first;
-        let mut published = None;
+        let mut published: Option<Place> = None;
         let mut last_word = Instant::now();
+        let mut patience = limits::SEQUENCE_PATIENCE.0;
+        let mut database = self.database.apart(patience);
+        // When it was last made sure that the database goes on where it was.
+        let mut sure: Option<Instant> = None;
         loop {
-            match look(&self.database, published).await {
-                Ok((counter, Look { batch, more })) => {
+            // Only this process has an embedded database, and nobody changes it under its feet.
+            let again = self.database.engine() == migrations::Engine::Postgres;
+            let doubt = sure.is_none_or(|sure| again && sure.elapsed() >= limits::HISTORY_LOOK);
+            match looked(&database, published.as_ref(), doubt).await {
+                Ok(Look { place, batch, more }) => {
                     pause = first;
+                    patience = limits::SEQUENCE_PATIENCE.0;
                     *self.failing.lock().unwrap_or_else(PoisonError::into_inner) = None;
-                    let quiet = batch.is_none();
-                    if !quiet || last_word.elapsed() >= edge::limits::FEED_HEARTBEAT {
-                        last_word = Instant::now();
-                        let sign_of_life = Batch { after: counter, position: counter, facts: Vec::new() };
-                        let batch = batch.unwrap_or(sign_of_life);
-                        published = Some(batch.position);
-                        // Nobody listens before the first node follows.
-                        _ = self.facts.send(Arc::new(batch));
-                    } else {
-                        published = Some(counter);
+                    if doubt {
+                        sure = Some(Instant::now());
                     }
-                    let given = published.unwrap_or(counter);
+                    let begins = published.as_ref().is_none_or(|published| published.counter.epoch != place.counter.epoch);
+                    let quiet = batch.is_none();
+                    if begins {
+                        self.begins(&place.counter, published.is_some());
+                    }
+                    if !quiet || begins || last_word.elapsed() >= edge::limits::FEED_HEARTBEAT {
+                        last_word = Instant::now();
+                        let at = place.counter.position;
+                        let batch = batch.unwrap_or(Batch { after: at, position: at, facts: Vec::new() });
+                        // Nobody listens before the first node follows.
+                        _ = self.facts.send(Published { epoch: Arc::clone(&place.counter.epoch), batch: Arc::new(batch) });
+                    }
+                    let given = place.counter.position;
+                    published = Some(place);
                     self.given.send_if_modified(|last| given > std::mem::replace(last, given.max(*last)));
                     if more {
                         continue;
@@ -159,11 +211,30 @@ impl Sequencer {
                     if pause == first || pause == longest {
                         tracing::warn!(%error, for_s = since.elapsed().as_secs(), "the journal could not be numbered");
                     }
-                    tokio::time::sleep(pause).await;
+                    // Whatever is on the way there, nothing more is asked through it; and who answers next may be another server. One that is only
+                    // slow is given more time.
+                    patience = (patience * 2).min(limits::SEQUENCE_PATIENCE.1);
+                    database = self.database.apart(patience);
+                    sure = None;
+                    tokio::time::sleep(clock::jittered(pause)).await;
                     pause = (pause * 2).min(longest);
                 }
             }
         }
+    }
+
+    /// Another epoch than the last one, if there was one.
+    fn begins(&self, counter: &Counter, anew: bool) {
+        if anew {
+            tracing::warn!(
+                epoch = &*counter.epoch,
+                position = counter.position,
+                "the database has another history than this node has seen: every replica takes a new snapshot"
+            );
+            // Lower than before: who reads by position has to look.
+            self.given.send_replace(counter.position);
+        }
+        self.epoch.send_replace(Arc::clone(&counter.epoch));
     }
 
     /// Returns when there may be something to do.
@@ -195,61 +266,132 @@ impl Sequencer {
     }
 }
 
-/// Numbers what has no number, and reads what is public of the entries after `published` (none: of those numbered now). Returns where the counter or, if
-/// more rows are left to be read, what is returned stands.
-async fn look(database: &Database, published: Option<i64>) -> Result<(i64, Look), Error> {
-    if let Some(published) = published
-        && nothing_new(database, published).await?
+/// A look that ends.
+async fn looked(database: &Database, published: Option<&Place>, doubt: bool) -> Result<Look, Error> {
+    let history = if doubt { database.history().await? } else { None };
+    look(database, published, doubt.then_some(history)).await
+}
+
+/// Numbers what has no number, and reads what is public of the entries after `published` (none: of those numbered now). `history` is given where it is
+/// in doubt whether the database goes on where it was: what the server says of its own.
+async fn look(database: &Database, published: Option<&Place>, history: Option<Option<String>>) -> Result<Look, Error> {
+    if let Some(published) = published.filter(|_| history.is_none())
+        && nothing_new(database, &published.counter).await?
     {
-        return Ok((published, Look { batch: None, more: false }));
+        return Ok(Look { place: published.clone(), batch: None, more: false });
     }
     let mut transaction = database.begin(Purpose::Write).await?;
-    let counter = counter(&mut transaction).await?;
+    let history = history.map(|history| history.unwrap_or_default());
+    let mut counter = counter(&mut transaction, history.as_deref()).await?;
+    if ended(&mut transaction, &counter, published, history.as_deref()).await? {
+        counter.epoch = next_epoch(&counter.epoch, Some(history.as_deref().unwrap_or(counter.history())));
+        transaction.query(NEW_EPOCH, &[(&*counter.epoch).into(), COUNTER.into()]).await?;
+    }
     #[cfg(test)]
     if planted(Bug::CursorBeforeData) {
-        return look_with_the_cursor_first(transaction, counter.position, published).await;
+        return look_with_the_cursor_first(transaction, counter, published).await;
     }
     let Numbered { batches, entries } = number(&mut transaction, counter.position).await?;
-    let after = published.unwrap_or(counter.position);
+    let known = published.filter(|published| published.counter.epoch == counter.epoch);
+    let after = known.map_or(counter.position, |known| known.counter.position);
     // With the counter locked, every position up to it is committed, whoever gave it.
-    let batch = read_facts(&mut transaction, after).await?;
+    let read = read_facts(&mut transaction, after).await?;
     transaction.commit().await?;
+    let (batch, last) =
+        read.map_or((None, known.and_then(|known| known.batch.clone())), |(batch, last)| (Some(batch), Some(last)));
     let position = batch.as_ref().map_or(after, |batch| batch.position);
     let more = batches == limits::SEQUENCE_BATCHES || position < counter.position + entries;
-    Ok((position, Look { batch, more }))
+    Ok(Look { place: Place { counter: Counter { position, ..counter }, batch: last }, batch, more })
+}
+
+/// Whether the history that the epoch names has ended. The counter is locked.
+async fn ended(
+    transaction: &mut Transaction,
+    counter: &Counter,
+    published: Option<&Place>,
+    history: Option<&str>,
+) -> Result<bool, Error> {
+    #[cfg(test)]
+    if planted(Bug::RestoreUnnoticed) {
+        return Ok(false);
+    }
+    // What cannot be asked for says nothing.
+    if history.is_some_and(|history| !history.is_empty() && history != counter.history()) {
+        return Ok(true);
+    }
+    let Some(Place { counter: seen, batch }) = published else { return Ok(false) };
+    if counter.epoch != seen.epoch {
+        // Somebody has begun another; an older one is of a backup.
+        return Ok(counter.number() < seen.number());
+    }
+    if counter.position < seen.position {
+        return Ok(true);
+    }
+    let Some(batch) = batch.as_deref().filter(|_| history.is_some()) else { return Ok(false) };
+    let rows = transaction.query(BATCH_AT, &[seen.position.into()]).await?;
+    // None is there any more: it was deleted for its age.
+    Ok(rows.into_iter().next().map(|mut row| row.text()).transpose()?.is_some_and(|there| there != batch))
+}
+
+/// Begins a new epoch: every replica takes a new snapshot. Returns its name.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn begin_epoch(database: &Database) -> Result<String, Error> {
+    let history = database.history().await?.unwrap_or_default();
+    let mut transaction = database.begin(Purpose::Write).await?;
+    let counter = counter(&mut transaction, Some(&history)).await?;
+    let epoch = next_epoch(&counter.epoch, Some(&history));
+    transaction.query(NEW_EPOCH, &[(&*epoch).into(), COUNTER.into()]).await?;
+    transaction.commit().await?;
+    Ok(epoch.to_string())
+}
+
+/// The epoch, and the last position of it that was given; none before the first look.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn epoch(database: &Database) -> Result<Option<(String, i64)>, Error> {
+    Ok(kept(database).await?.map(|kept| (kept.counter.epoch.to_string(), kept.counter.position)))
 }
 
 /// As [`look`], with a fault: the cursor is where the counter is, although what it publishes was read before.
 #[cfg(test)]
-async fn look_with_the_cursor_first(mut transaction: Transaction, at: i64, published: Option<i64>) -> Result<(i64, Look), Error> {
-    let after = published.unwrap_or(at);
-    let batch = read_facts(&mut transaction, after).await?;
-    let position = at + number(&mut transaction, at).await?.entries;
+async fn look_with_the_cursor_first(
+    mut transaction: Transaction,
+    counter: Counter,
+    published: Option<&Place>,
+) -> Result<Look, Error> {
+    let known = published.filter(|published| published.counter.epoch == counter.epoch);
+    let after = known.map_or(counter.position, |known| known.counter.position);
+    let read = read_facts(&mut transaction, after).await?;
+    let position = counter.position + number(&mut transaction, counter.position).await?.entries;
     transaction.commit().await?;
-    let facts = batch.map(|batch| batch.facts).unwrap_or_default();
+    let facts = read.map(|(batch, _)| batch.facts).unwrap_or_default();
     let batch = (position > after).then_some(Batch { after, position, facts });
-    Ok((position, Look { batch, more: false }))
+    Ok(Look { place: Place { counter: Counter { position, ..counter }, batch: None }, batch, more: false })
 }
 
 /// A cheap look, without a lock.
-async fn nothing_new(database: &Database, published: i64) -> Result<bool, Error> {
+async fn nothing_new(database: &Database, published: &Counter) -> Result<bool, Error> {
     let rows = database
         .ask(
             "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM journal_batches WHERE position IS NULL LIMIT 1) AS one), \
-             (SELECT COALESCE(MAX(position), 0) FROM sequencer WHERE name = $1)",
+             (SELECT COALESCE(MAX(position), 0) FROM sequencer WHERE name = $1), \
+             (SELECT COALESCE(MAX(epoch), '') FROM sequencer WHERE name = $1)",
             &[COUNTER.into()],
         )
         .await?;
     let Some(mut row) = rows.into_iter().next() else { return Ok(false) };
-    Ok(row.integer()? == 0 && row.integer()? == published)
+    Ok(row.integer()? == 0 && row.integer()? == published.position && row.text()? == *published.epoch)
 }
 
-/// The counter, locked until the transaction ends.
-async fn counter(transaction: &mut Transaction) -> Result<Counter, Error> {
+/// The counter, locked until the transaction ends. Where there is none yet it begins, with this history.
+async fn counter(transaction: &mut Transaction, history: Option<&str>) -> Result<Counter, Error> {
     transaction
         .query(
             "INSERT INTO sequencer (name, position, epoch) VALUES ($1, 0, $2) ON CONFLICT (name) DO NOTHING",
-            &[COUNTER.into(), new_epoch().as_str().into()],
+            &[COUNTER.into(), (&*next_epoch("", history)).into()],
         )
         .await?;
     let rows = transaction.query(lock(), &[COUNTER.into()]).await?;
@@ -274,6 +416,18 @@ pub(crate) async fn peek(transaction: &mut Transaction) -> Result<Option<Counter
 fn read_counter(row: Option<crate::database::Row>) -> Result<Counter, Error> {
     let mut row = row.ok_or_else(|| Error::Row("the counter is gone".to_owned()))?;
     Ok(Counter { position: row.integer()?, epoch: row.text()?.into() })
+}
+
+impl Counter {
+    /// What the server said of its history when the epoch began.
+    fn history(&self) -> &str {
+        self.epoch.split_once('@').map_or("", |(_, history)| history)
+    }
+
+    /// Epochs by the order in which they began.
+    fn number(&self) -> u64 {
+        read_model::epoch_number(&self.epoch)
+    }
 }
 
 /// What got its numbers.
@@ -313,33 +467,36 @@ fn leaves_a_gap(position: i64, last: i64) -> bool {
     position != last + 1
 }
 
-async fn read_facts(transaction: &mut Transaction, after: i64) -> Result<Option<Batch>, Error> {
+/// With the id of the last batch.
+async fn read_facts(transaction: &mut Transaction, after: i64) -> Result<Option<(Batch, String)>, Error> {
     facts_after(transaction.query(FACTS_AFTER, &[after.into(), limits::SEQUENCE_BATCHES.into()]).await?, after)
 }
 
 /// A page of what has been given positions after this one; none where there is nothing.
 pub(crate) async fn page(database: &Database, after: i64) -> Result<Option<Batch>, Error> {
-    facts_after(database.ask(FACTS_AFTER, &[after.into(), limits::SEQUENCE_BATCHES.into()]).await?, after)
+    let read = facts_after(database.ask(FACTS_AFTER, &[after.into(), limits::SEQUENCE_BATCHES.into()]).await?, after)?;
+    Ok(read.map(|(batch, _)| batch))
 }
 
-fn facts_after(rows: Vec<crate::database::Row>, after: i64) -> Result<Option<Batch>, Error> {
+/// The rows as one batch, with the id of the last.
+fn facts_after(rows: Vec<crate::database::Row>, after: i64) -> Result<Option<(Batch, String)>, Error> {
     let mut batch = Batch { after, position: after, facts: Vec::new() };
-    let mut first = true;
+    let mut last = None;
     for mut row in rows {
-        let (position, entries) = (row.integer()?, row.integer()?);
+        let (position, entries, text) = (row.integer()?, row.integer()?, row.maybe_text()?);
         batch.position = position + entries - 1;
-        if std::mem::take(&mut first) {
+        if last.replace(row.text()?).is_none() {
             // There are no gaps: where the next batch has not the next position, it has been deleted, and the reader is told by the gap.
             batch.after = position - 1;
         }
-        let Some(text) = row.maybe_text()? else { continue };
-        match facts(&text) {
-            Ok(facts) => batch.facts.extend(facts),
+        match text.map(|text| facts(&text)) {
+            None => {}
+            Some(Ok(facts)) => batch.facts.extend(facts),
             // What cannot be read must not stop all that follows; the next fact of its thing makes up for it.
-            Err(error) => tracing::error!(position, %error, "a public fact of the journal is malformed"),
+            Some(Err(error)) => tracing::error!(position, %error, "a public fact of the journal is malformed"),
         }
     }
-    Ok((batch.position > after).then_some(batch))
+    Ok(last.filter(|_| batch.position > after).map(|last| (batch, last)))
 }
 
 /// The facts of one batch.
@@ -367,9 +524,13 @@ pub(crate) async fn kept(database: &Database) -> Result<Option<Kept>, Error> {
     Ok(Some(Kept { counter, oldest: row.maybe_integer()? }))
 }
 
-/// A name for this life of the database: of this moment and this process.
-fn new_epoch() -> String {
-    format!("{:x}-{:x}", edge::now(), std::process::id())
+/// A name for the epoch that follows this one: of this moment and this process, and of what the server says of its history. Its number is greater than
+/// any before it, by whatever clock those began.
+fn next_epoch(last: &str, history: Option<&str>) -> Arc<str> {
+    let now = u64::try_from(clock::now()).unwrap_or(0);
+    let number = now.max(read_model::epoch_number(last).saturating_add(1));
+    let history = history.filter(|history| !history.is_empty()).map(|history| format!("@{history}")).unwrap_or_default();
+    format!("{number:x}-{:x}{history}", std::process::id()).into()
 }
 
 #[cfg(test)]
@@ -416,7 +577,7 @@ mod tests {
                 (0..2).map(|_| tokio::spawn(Sequencer::new(database.clone(), vec![]).run(stop.clone()))).collect();
             let mut listener = Sequencer::new(database.clone(), vec![]);
             let mut heard = listener.facts().subscribe();
-            look(&database, None).await.unwrap();
+            look(&database, None, None).await.unwrap();
             let (wake, listening) = (listener.wake(), stop.clone());
             let listening = tokio::spawn(async move {
                 tokio::select! { () = listening.cancelled() => {}, () = listener.sequence() => {} }
@@ -441,7 +602,7 @@ mod tests {
             let total = (0..BATCHES).map(entries).sum::<i64>() * i64::try_from(WRITERS).unwrap();
             let (mut at, mut facts) = (0, 0);
             while at < total {
-                let batch = heard.recv().await.unwrap();
+                let batch = heard.recv().await.unwrap().batch;
                 assert_eq!(batch.after, at, "nothing is left out and nothing comes twice");
                 (at, facts) = (batch.position, facts + batch.facts.len());
             }
@@ -457,7 +618,8 @@ mod tests {
     #[tokio::test]
     async fn more_batches_than_fit_into_one_transaction_come_in_order() {
         for Scratch { database, .. } in databases(true).await {
-            assert_eq!(look(&database, None).await.unwrap().0, 0);
+            let mut place = look(&database, None, None).await.unwrap().place;
+            assert_eq!(place.counter.position, 0);
             let mut transaction = database.begin(Purpose::Write).await.unwrap();
             for n in 0..limits::SEQUENCE_BATCHES + 5 {
                 transaction
@@ -469,12 +631,11 @@ mod tests {
                     .unwrap();
             }
             transaction.commit().await.unwrap();
-            let mut at = 0;
             let mut seen = Vec::new();
             loop {
-                let (position, Look { batch, more }) = look(&database, Some(at)).await.unwrap();
+                let Look { place: now, batch, more } = look(&database, Some(&place), None).await.unwrap();
                 seen.extend(batch.into_iter().flat_map(|batch| batch.facts));
-                at = position;
+                place = now;
                 if !more {
                     break;
                 }
@@ -488,11 +649,80 @@ mod tests {
     #[tokio::test]
     async fn a_malformed_fact_does_not_stop_the_rest() {
         for Scratch { database, .. } in databases(true).await {
-            look(&database, None).await.unwrap();
+            let place = look(&database, None, None).await.unwrap().place;
             write(&database, "1", 1, Some("[")).await;
             write(&database, "2", 1, Some(&revoked(2))).await;
-            let (position, Look { batch, .. }) = look(&database, Some(0)).await.unwrap();
-            assert_eq!((position, batch.unwrap().facts.len()), (2, 1));
+            let Look { place, batch, .. } = look(&database, Some(&place), None).await.unwrap();
+            assert_eq!((place.counter.position, batch.unwrap().facts.len()), (2, 1));
+        }
+    }
+
+    /// What a look sees that has seen `place` before, where the database was undone meanwhile as `undo` says.
+    async fn seen_after(undo: &[&str], write_then: &[&str]) -> Vec<(bool, i64)> {
+        let mut seen = Vec::new();
+        for Scratch { database, .. } in databases(true).await {
+            let place = look(&database, None, Some(database.history().await.unwrap())).await.unwrap().place;
+            for id in ["a", "b", "c"] {
+                write(&database, id, 1, None).await;
+            }
+            let place = look(&database, Some(&place), None).await.unwrap().place;
+            assert_eq!((place.counter.position, place.batch.as_deref()), (3, Some("c")));
+            let mut transaction = database.begin(Purpose::Write).await.unwrap();
+            for statement in undo {
+                transaction.query(statement, &[]).await.unwrap();
+            }
+            transaction.commit().await.unwrap();
+            for id in write_then {
+                write(&database, id, 1, None).await;
+            }
+            // Another node, which has just started and remembers nothing, numbers them first.
+            look(&database, None, None).await.unwrap();
+            let now = look(&database, Some(&place), Some(database.history().await.unwrap())).await.unwrap().place;
+            seen.push((now.counter.epoch != place.counter.epoch, now.counter.position));
+        }
+        seen
+    }
+
+    const LOSE_THE_LAST: &[&str] = &[
+        "DELETE FROM journal WHERE batch = 'c'",
+        "DELETE FROM journal_batches WHERE id = 'c'",
+        "UPDATE sequencer SET position = 2 WHERE name = 'journal'",
+    ];
+
+    #[tokio::test]
+    async fn a_restored_database_is_noticed_however_far_it_has_come() {
+        for writes in [&[][..], &["d"], &["d", "e", "f"]] {
+            for (noticed, position) in seen_after(LOSE_THE_LAST, writes).await {
+                assert!(noticed, "{writes:?}");
+                assert_eq!(position, 2 + i64::try_from(writes.len()).unwrap());
+            }
+        }
+        // Of a backup that was made before the last epoch began.
+        for (noticed, _) in seen_after(&["UPDATE sequencer SET epoch = '1-1' WHERE name = 'journal'"], &[]).await {
+            assert!(noticed);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_deleted_for_its_age_is_no_other_history() {
+        for statements in [&[][..], &["DELETE FROM journal", "DELETE FROM journal_batches"]] {
+            for seen in seen_after(statements, &["d"]).await {
+                assert_eq!(seen, (false, 4));
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_operator_begins_an_epoch_and_every_node_goes_along() {
+        for Scratch { database, .. } in databases(true).await {
+            let place = look(&database, None, None).await.unwrap().place;
+            let epoch = begin_epoch(&database).await.unwrap();
+            let now = look(&database, Some(&place), None).await.unwrap().place;
+            assert_eq!(&*now.counter.epoch, epoch);
+            assert!(now.counter.number() > place.counter.number());
+            // And stays: nobody begins one more.
+            let history = database.history().await.unwrap();
+            assert_eq!(look(&database, Some(&now), Some(history)).await.unwrap().place, now);
         }
     }
 }

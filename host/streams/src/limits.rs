@@ -62,10 +62,10 @@ pub const CURSOR_EVERY: Duration = Duration::from_millis(100);
 /// How often the relay looks how far behind it is.
 pub const STANDING_EVERY: Duration = Duration::from_secs(1);
 /// Pauses after the journal could not be read or written: the first, and the longest.
-pub const JOURNAL_RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+pub const JOURNAL_RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(900));
 /// When Kafka is left alone, and for how long, where no setting says so. What failed was a stream of records and not one of them.
 pub const KAFKA_BREAKER: BreakerOptions =
-    BreakerOptions { failures: 1, open: Duration::from_millis(100), longest: Duration::from_secs(5) };
+    BreakerOptions { failures: 1, open: Duration::from_millis(100), longest: Duration::from_millis(900) };
 /// How long the relay waits for acknowledgements when it stops.
 pub const RELAY_STOP: Duration = Duration::from_secs(2);
 /// The oldest unpublished row is older: health says so.
@@ -124,7 +124,7 @@ pub const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::f
 /// Tries of a record that others overtake, before it goes to the dead letters: with the pauses above, about an hour.
 pub const ATTEMPTS: u32 = 17;
 /// The longest pause while nothing at all succeeds: it ends soon after the outage.
-pub const OUTAGE_RETRY: Duration = Duration::from_secs(5);
+pub const OUTAGE_RETRY: Duration = Duration::from_secs(1);
 /// Calls that fail with a record alone, while others succeed, before it goes to the dead letters.
 pub const ALONE: u32 = 3;
 /// Bytes of a reason, as dead letters carry it.

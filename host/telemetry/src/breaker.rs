@@ -1,8 +1,8 @@
 //! One circuit breaker: leaves what fails alone for a while, so that callers hear at once and what is ill is not pressed.
 //!
 //! Closed, everybody is let through. After [`BreakerOptions::failures`] in a row it opens, and everybody is refused for
-//! [`BreakerOptions::open`]. Then it is half open: one caller tries. If that succeeds it closes; else it opens again, for twice as long
-//! each time, up to [`BreakerOptions::longest`].
+//! [`BreakerOptions::open`], or up to a quarter less. Then it is half open: one caller tries. If that succeeds it closes; else it opens again, for twice as
+//! long each time, up to [`BreakerOptions::longest`].
 //!
 //! What counts is the caller's to say: a failure is that the thing could not be asked, never that it answered no.
 //!
@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::breakers::{BreakerLine, BreakerState, Guards};
-use crate::limits;
+use crate::{jittered, limits};
 
 /// When a breaker opens, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +89,8 @@ struct Phase {
     trying: bool,
     /// How long it will be open the next time.
     next: Duration,
+    /// How long it was open the last time that this was said.
+    said: Duration,
 }
 
 const CLOSED: u8 = 0;
@@ -114,7 +116,7 @@ impl Breaker {
             state: AtomicU8::new(CLOSED),
             epoch: AtomicU32::new(0),
             in_a_row: AtomicU32::new(0),
-            phase: Mutex::new(Phase { until: None, trying: false, next: options.open }),
+            phase: Mutex::new(Phase { until: None, trying: false, next: options.open, said: Duration::ZERO }),
             succeeded: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
@@ -230,9 +232,14 @@ impl Inner {
     }
 
     fn open(&self, phase: &mut Phase, now: Instant) {
-        phase.until = Some(now + phase.next);
+        let pause = jittered(phase.next);
+        phase.until = Some(now + pause);
         phase.trying = false;
-        tracing::warn!(breaker = &*self.name, for_ms = phase.next.as_millis(), "a circuit breaker opens");
+        // In a long outage it opens every second: once it is open for as long as it ever is, that is said no more.
+        if phase.next < self.options.longest || phase.said < self.options.longest {
+            tracing::warn!(breaker = &*self.name, for_ms = pause.as_millis(), "a circuit breaker opens");
+        }
+        phase.said = phase.next;
         phase.next = (phase.next * 2).min(self.options.longest).max(self.options.open);
         self.set(OPEN);
     }
@@ -247,6 +254,7 @@ impl Permit<'_> {
             let mut phase = self.breaker.lock();
             phase.trying = false;
             phase.next = self.breaker.options.open;
+            phase.said = Duration::ZERO;
             phase.until = None;
             self.breaker.set(CLOSED);
             tracing::info!(breaker = &*self.breaker.name, "a circuit breaker closes");
@@ -314,7 +322,8 @@ mod tests {
         assert_eq!(breaker.state(), BreakerState::Closed);
         (0..3).for_each(|_| fail(&breaker, now));
         assert_eq!(breaker.state(), BreakerState::Open);
-        assert_eq!(refused_for(&breaker, now), OPTIONS.open);
+        let refused = refused_for(&breaker, now);
+        assert!(refused <= OPTIONS.open && refused >= OPTIONS.open * 3 / 4, "{refused:?}");
         assert_eq!(breaker.counts(), BreakerCounts { succeeded: 10, failed: 23, rejected: 1 });
     }
 
@@ -323,7 +332,8 @@ mod tests {
         let (breaker, mut now) = (Breaker::new("a", OPTIONS), Instant::now());
         (0..3).for_each(|_| fail(&breaker, now));
         for seconds in [1, 2, 3, 3] {
-            assert!(breaker.permit_at(|| now + Duration::from_millis(seconds * 1000 - 1)).is_err());
+            // A quarter less, at most.
+            assert!(breaker.permit_at(|| now + Duration::from_millis(seconds * 750 - 1)).is_err());
             now += Duration::from_secs(seconds);
             let first = breaker.permit_at(|| now).unwrap();
             assert_eq!(refused_for(&breaker, now), limits::BREAKER_TRYING, "one is enough");
@@ -335,7 +345,22 @@ mod tests {
         assert_eq!(breaker.state(), BreakerState::Closed);
         // And it begins from the beginning.
         (0..3).for_each(|_| fail(&breaker, now));
-        assert_eq!(refused_for(&breaker, now), OPTIONS.open);
+        assert!(refused_for(&breaker, now) <= OPTIONS.open);
+    }
+
+    #[test]
+    fn what_is_well_again_is_found_within_a_second_however_long_it_was_away() {
+        let (breaker, mut now) = (Breaker::new("a", BreakerOptions::default()), Instant::now());
+        (0..limits::BREAKER_FAILURES).for_each(|_| fail(&breaker, now));
+        let mut pauses = std::collections::BTreeSet::new();
+        for _ in 0..60 {
+            let pause = refused_for(&breaker, now);
+            assert!(pause <= Duration::from_secs(1), "{pause:?}");
+            pauses.insert(pause);
+            now += pause;
+            fail(&breaker, now);
+        }
+        assert!(pauses.len() > 10, "nodes do not all come back at the same moment: {pauses:?}");
     }
 
     #[test]

@@ -22,8 +22,10 @@ pub const BATCH_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0,
 pub const BREAKER_FAILURES: u32 = 5;
 /// How long it is open the first time: what was only restarted is back by then.
 pub const BREAKER_OPEN: Duration = Duration::from_millis(500);
-/// How long it is open at most, so that what is well again is found soon.
-pub const BREAKER_LONGEST: Duration = Duration::from_secs(10);
+/// How long it is open at most, so that what is well again is found within a second. One caller a second is no load for what is ill.
+pub const BREAKER_LONGEST: Duration = Duration::from_millis(900);
+/// By how much less a breaker may be open, in per mille: many nodes that lost the same thing do not all try it at once.
+pub const JITTER: u32 = 250;
 /// When to ask again while somebody else is trying.
 pub const BREAKER_TRYING: Duration = Duration::from_millis(100);
 

@@ -101,9 +101,9 @@ pub async fn read() -> Result<Tx, Problem> {
 async fn begin(write: bool) -> Result<Tx, Problem> {
     let connection = connect().await?;
     let engine = connection.engine();
-    if engine == Engine::Postgres {
+    if engine == Engine::Postgres && !connections_come_clean() {
         // Spin pools connections as they are left: one whose transaction was dropped may come back with it still open. Outside of a
-        // transaction this is a warning at most.
+        // transaction this is a warning in the server's log, for every transaction.
         connection.run("ROLLBACK", Vec::new()).await?;
     }
     let (begin, clock) = match (engine, write) {
@@ -120,6 +120,12 @@ async fn begin(write: bool) -> Result<Tx, Problem> {
         tx.now = now;
     }
     Ok(tx)
+}
+
+/// Whether the host hands out no connection with a transaction open: Marquee's says by this variable that it is the one.
+fn connections_come_clean() -> bool {
+    static CLEAN: OnceLock<bool> = OnceLock::new();
+    *CLEAN.get_or_init(|| std::env::var_os("MARQUEE_HOST").is_some())
 }
 
 impl Tx {

@@ -104,6 +104,11 @@ impl Address {
                 ("idle_in_transaction_session_timeout", limits::POSTGRES_IDLE_IN_TRANSACTION.as_millis().to_string()),
                 ("statement_timeout", limits::POSTGRES_STATEMENT.as_millis().to_string()),
                 ("lock_timeout", limits::POSTGRES_LOCK.as_millis().to_string()),
+                // The server's end: it finds a client that is gone, and what that has locked is free again.
+                ("tcp_keepalives_idle", limits::KEEPALIVE.as_secs().to_string()),
+                ("tcp_keepalives_interval", limits::KEEPALIVE_INTERVAL.as_secs().to_string()),
+                ("tcp_keepalives_count", limits::KEEPALIVE_PROBES.to_string()),
+                ("tcp_user_timeout", limits::UNACKNOWLEDGED.as_millis().to_string()),
             ])
             .disable_statement_logging();
         let mode = self.ssl_mode.as_deref().and_then(|mode| PgSslMode::from_str(mode).ok());

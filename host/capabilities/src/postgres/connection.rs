@@ -21,7 +21,8 @@ use super::{
     effect::Effect,
     encode,
     error::{self, FEATURE_NOT_SUPPORTED},
-    pool::Lease,
+    pool::{Connected, Lease},
+    probe,
 };
 use crate::{
     batches::{Batcher, Batches, Ending, too_long},
@@ -234,8 +235,11 @@ async fn step(
     output: &mut Output,
 ) -> Result<(), Failure> {
     let unread = |error| Failure { error, connection_is_good: false, schema_changed: false, unreachable: false };
-    let connection = lease.begin().ok_or_else(|| unread(lost()))?;
-    let prepared = connection.prepare(statement).await?;
+    let silent =
+        |probe::Lost { unreachable }| Failure { error: lost(), connection_is_good: false, schema_changed: false, unreachable };
+    let (pool, Connected { connection, backend, distance, .. }) = lease.begin().ok_or_else(|| unread(lost()))?;
+    let (backend, distance) = (*backend, *distance);
+    let prepared = probe::heard(pool, backend, distance, connection.prepare(statement)).await.map_err(silent)??;
     let types = match prepared.parameters() {
         Some(Item::Left(types)) => types,
         _ => &[],
@@ -247,7 +251,7 @@ async fn step(
     loop {
         // Once nobody's call waits for it any more, a server that falls silent must not keep the connection's place for good.
         let next = match output.rest {
-            None => items.next().await,
+            None => probe::heard(pool, backend, distance, items.next()).await.map_err(silent)?,
             Some(_) => timeout(limits::POSTGRES_SILENCE, items.next())
                 .await
                 .map_err(|_| Failure { unreachable: true, ..unread(lost()) })?,

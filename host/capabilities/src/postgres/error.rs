@@ -10,6 +10,9 @@ use super::{DbError, Error, QueryError};
 /// "cached plan must not change result type": the schema has changed since the statement was prepared on this connection.
 pub(super) const FEATURE_NOT_SUPPORTED: &str = "0A000";
 
+/// "too many connections".
+pub(super) const TOO_MANY: &str = "53300";
+
 /// A statement failed.
 pub(super) fn query(error: sqlx::Error) -> Error {
     let query_error = match error {
@@ -45,7 +48,7 @@ pub(super) fn leaves_connection(error: &sqlx::Error) -> bool {
 pub(super) fn unreachable(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
-        error => code(error).is_some_and(|code| code.starts_with("57P") || code == "53300"),
+        error => code(error).is_some_and(|code| code.starts_with("57P") || code == TOO_MANY),
     }
 }
 

@@ -9,7 +9,8 @@
 //! Each pool has a circuit breaker. Only that the server could not be reached, or went away, counts against it: what it says about a
 //! statement does not, nor that all connections are in use. While it is open, handles are refused at once with
 //! [`Error::ConnectionFailed`], certainly nothing done; one caller at a time tries whether the server is back. A statement whose answer was
-//! lost may have been done, as ever.
+//! lost may have been done, as ever. A statement is waited for as long as the server is at it; where it is not, or cannot be asked, its connection is
+//! given up after seconds ([`probe`]).
 
 #![allow(clippy::result_large_err, reason = "the size of the error is the WIT's, and guests have it anyway")]
 
@@ -23,6 +24,7 @@ mod host;
 mod numeric;
 mod oid;
 mod pool;
+mod probe;
 mod time;
 
 use std::{

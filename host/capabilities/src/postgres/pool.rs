@@ -1,12 +1,16 @@
 //! The connections of one address.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Instant,
+    fmt::Display,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use sqlx::{
-    ConnectOptions as _, Connection as _,
+    ConnectOptions as _, Connection as _, Row as _,
     postgres::{PgConnectOptions, PgConnection},
 };
 use telemetry::Breaker;
@@ -16,7 +20,12 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Error, effect::Effect, error};
+use super::{
+    Error,
+    effect::Effect,
+    error,
+    probe::{Probe, Verdict},
+};
 use crate::{Commits, limits};
 
 /// Connections with the same user, database and certificates.
@@ -30,17 +39,32 @@ pub(super) struct Pool {
     places: Arc<Semaphore>,
     commits: Commits,
     breaker: Breaker,
+    /// How long a connection may take to be made: several times as long as the last one did.
+    patience: Mutex<Duration>,
+    probe: Probe,
+    /// Grows when a connection has fallen silent: none that was made before is trusted.
+    silences: AtomicU64,
 }
 
 struct Idle {
-    connection: PgConnection,
+    connection: Connected,
     since: Instant,
+}
+
+/// A connection, and what is known of its other end.
+pub(super) struct Connected {
+    pub(super) connection: PgConnection,
+    /// The server's process that it belongs to.
+    pub(super) backend: i32,
+    /// How long an answer took when it was made.
+    pub(super) distance: Duration,
+    silences: u64,
 }
 
 /// A connection in use, and what has to be known to give it back.
 pub(super) struct Lease {
     pool: Arc<Pool>,
-    connection: Option<PgConnection>,
+    connection: Option<Connected>,
     place: Option<OwnedSemaphorePermit>,
     /// A statement has begun and not ended: what the server sends next is not for the next user.
     running: bool,
@@ -52,7 +76,8 @@ pub(super) struct Lease {
 impl Pool {
     pub(super) fn new(options: PgConnectOptions, commits: Commits, breaker: Breaker) -> Self {
         let places = Arc::new(Semaphore::new(limits::POSTGRES_CONNECTIONS as usize));
-        Self { options, idle: Mutex::default(), places, commits, breaker }
+        let (patience, probe) = (Mutex::new(limits::POSTGRES_CONNECT.1), Probe::new(options.clone()));
+        Self { options, idle: Mutex::default(), places, commits, breaker, patience, probe, silences: AtomicU64::new(0) }
     }
 
     pub(super) fn breaker(&self) -> &Breaker {
@@ -96,27 +121,80 @@ impl Pool {
         })
     }
 
-    async fn take_idle(&self) -> Option<PgConnection> {
+    async fn take_idle(&self) -> Option<Connected> {
         loop {
             let Idle { mut connection, since } = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
-            if since.elapsed() < limits::POSTGRES_TRUSTED
-                || matches!(timeout(limits::POSTGRES_TRUSTED, connection.ping()).await, Ok(Ok(())))
-            {
+            let trusted = connection.silences == self.silences.load(Ordering::Acquire);
+            if trusted && since.elapsed() < limits::POSTGRES_TRUSTED {
                 return Some(connection);
+            }
+            let limit = limits::POSTGRES_TRUSTED + connection.distance * 2;
+            match timeout(limit, connection.connection.ping()).await {
+                Ok(Ok(())) => {
+                    connection.silences = self.silences.load(Ordering::Acquire);
+                    return Some(connection);
+                }
+                Ok(Err(_)) => {}
+                // The others were made over the same way: to try each in turn would take as long again each time.
+                Err(_) => self.fell_silent(),
             }
         }
     }
 
+    /// A connection does not answer any more, though its server may: those that rest are closed, and those in use are tried before they are used again.
+    pub(super) fn fell_silent(&self) {
+        self.silences.fetch_add(1, Ordering::AcqRel);
+        let idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
+        if !idle.is_empty() {
+            tracing::warn!(
+                pool = self.breaker.name(),
+                connections = idle.len(),
+                "connections that have fallen silent are made anew"
+            );
+        }
+    }
+
+    /// What a connection says that was asked on it, by way of another one.
+    pub(super) async fn probe(&self, backend: i32, for_less_than: Duration, distance: Duration) -> Verdict {
+        self.probe.ask(backend, for_less_than, distance).await
+    }
+
     /// Also whether it was the server that could not be reached, and not its answer.
-    async fn connect(&self) -> Result<PgConnection, (Error, bool)> {
-        match timeout(limits::POSTGRES_CONNECT, self.options.connect()).await {
-            Ok(connected) => connected.map_err(|error| (error::connecting(&error), error::unreachable(&error))),
-            Err(elapsed) => Err((Error::ConnectionFailed(elapsed.to_string()), true)),
+    async fn connect(&self) -> Result<Connected, (Error, bool)> {
+        let failed = |error: &dyn Display| Error::ConnectionFailed(error.to_string());
+        let patience = *self.patience.lock().unwrap_or_else(PoisonError::into_inner);
+        let silences = self.silences.load(Ordering::Acquire);
+        let began = Instant::now();
+        let connecting = async {
+            let mut connection = self.options.connect().await?;
+            let asked = Instant::now();
+            let backend =
+                sqlx::query("SELECT pg_backend_pid()").persistent(false).fetch_one(&mut connection).await?.try_get(0)?;
+            let distance = asked.elapsed();
+            if distance > limits::POSTGRES_NEAR {
+                // Whoever is far away needs longer between one statement and the next.
+                let longest = (limits::POSTGRES_IDLE_IN_TRANSACTION + distance * 4).as_millis();
+                let set = format!("SET idle_in_transaction_session_timeout = {longest}");
+                sqlx::query(&set).persistent(false).execute(&mut connection).await?;
+            }
+            Ok::<_, sqlx::Error>(Connected { connection, backend, distance, silences })
+        };
+        let connected = timeout(patience, connecting).await;
+        let (least, most) = limits::POSTGRES_CONNECT;
+        let next = match &connected {
+            Ok(Ok(_)) => (began.elapsed() * 4).clamp(least, most),
+            Ok(Err(_)) => patience,
+            Err(_) => (patience * 2).min(most),
+        };
+        *self.patience.lock().unwrap_or_else(PoisonError::into_inner) = next;
+        match connected {
+            Ok(connected) => connected.map_err(|error: sqlx::Error| (error::connecting(&error), error::unreachable(&error))),
+            Err(elapsed) => Err((failed(&elapsed), true)),
         }
     }
 
     /// Takes a clean connection back. Those that have not been used for long are closed.
-    fn give_back(&self, connection: PgConnection) {
+    fn give_back(&self, connection: Connected) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let old = idle.iter().take_while(|idle| idle.since.elapsed() > limits::POSTGRES_IDLE).count();
         idle.drain(..old);
@@ -126,9 +204,9 @@ impl Pool {
 
 impl Lease {
     /// The connection, for one statement. [`ended`](Self::ended) must follow.
-    pub(super) fn begin(&mut self) -> Option<&mut PgConnection> {
+    pub(super) fn begin(&mut self) -> Option<(&Arc<Pool>, &mut Connected)> {
         self.running = true;
-        self.connection.as_mut()
+        Some((&self.pool, self.connection.as_mut()?))
     }
 
     /// A statement with this effect has ended, and the connection is ready for another.
@@ -176,7 +254,7 @@ impl Drop for Lease {
         // Without a runtime, the socket is closed and the server notices.
         if let Ok(handle) = Handle::try_current() {
             handle.spawn(async move {
-                let _ = timeout(limits::POSTGRES_CONNECT, connection.close()).await;
+                let _ = timeout(limits::POSTGRES_TRUSTED, connection.connection.close()).await;
                 drop(place);
             });
         }

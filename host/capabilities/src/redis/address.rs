@@ -150,7 +150,8 @@ impl Address {
     /// The nodes, and who we are to them.
     pub(super) fn nodes(&self) -> Vec<ConnectionInfo> {
         let info = |address: ConnectionAddr| address.into_connection_info().ok();
-        let settings = |info: ConnectionInfo| info.set_redis_settings(self.user.clone());
+        let settings =
+            |info: ConnectionInfo| info.set_redis_settings(self.user.clone()).set_tcp_settings(crate::keepalive::redis());
         self.addresses().into_iter().filter_map(info).map(settings).collect()
     }
 

@@ -45,6 +45,7 @@ impl Link {
             Form::Cluster => {
                 let mut builder = ClusterClient::builder(address.nodes())
                     .retries(limits::REDIS_CLUSTER_RETRIES)
+                    .tcp_settings(crate::keepalive::redis())
                     .connection_timeout(limits::REDIS_CONNECT)
                     .response_timeout(limits::REDIS_RESPONSE)
                     .overall_response_timeout(Some(limits::REDIS_RESPONSE * 2));

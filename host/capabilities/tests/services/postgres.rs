@@ -367,3 +367,71 @@ async fn who_is_not_let_in_finds_a_server_that_is_there() {
     }
     assert_eq!(pools.lines()[0].state, BreakerState::Closed);
 }
+
+/// Between a pool and its server: passes everything on, until what is connected falls silent for good.
+struct Wire {
+    address: String,
+    silent: tokio::sync::watch::Sender<u64>,
+    made: std::sync::Arc<std::sync::atomic::AtomicU64>,
+}
+
+impl Wire {
+    async fn to(server: &str) -> Self {
+        use std::sync::atomic::Ordering::SeqCst;
+        let mut url: url::Url = server.parse().unwrap();
+        let target = (url.host_str().unwrap().to_owned(), url.port().unwrap_or(5432));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        url.set_host(Some("127.0.0.1")).unwrap();
+        url.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
+        let (silent, made) = (tokio::sync::watch::Sender::new(0), std::sync::Arc::<std::sync::atomic::AtomicU64>::default());
+        let wire = Self { address: url.to_string(), silent: silent.clone(), made: made.clone() };
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let number = made.fetch_add(1, SeqCst) + 1;
+                let (target, mut silenced) = (target.clone(), silent.subscribe());
+                tokio::spawn(async move {
+                    let mut server = tokio::net::TcpStream::connect(target).await.unwrap();
+                    tokio::select! {
+                        () = async { silenced.wait_for(|silent| *silent >= number).await.map(drop).unwrap() } => {
+                            std::future::pending::<()>().await;
+                        }
+                        _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
+                    }
+                });
+            }
+        });
+        wire
+    }
+
+    /// Nothing that was sent on what is connected now arrives any more, and nobody says so.
+    fn falls_silent(&self) {
+        self.silent.send_replace(self.made.load(std::sync::atomic::Ordering::SeqCst));
+    }
+}
+
+#[tokio::test]
+async fn connections_that_fall_silent_are_made_anew_and_a_busy_server_is_waited_for() {
+    let Some(server) = Server::with("n INT").await else { return };
+    let wire = Wire::to(&server.address).await;
+    let pools = PostgresPools::new();
+    let open = async || pools.open(&wire.address, None, &anybody()).await.unwrap();
+    // A pool that has several, one of which is in the middle of something.
+    let connections = [open().await, open().await, open().await, open().await];
+    for connection in &connections {
+        run(connection, "SELECT 1").await.unwrap();
+    }
+    let [busy, rest @ ..] = connections;
+    drop(rest);
+    // Load is no silence, for however long it lasts.
+    run(&busy, "SELECT 1 FROM pg_sleep(3.2)").await.unwrap();
+    run(&busy, "BEGIN").await.unwrap();
+    wire.falls_silent();
+    let lost = run(&busy, "SELECT 2").await.unwrap_err();
+    assert!(matches!(lost, Error::QueryFailed(_)), "{lost:?}");
+    // Neither those that rested, nor a circuit breaker, are in anybody's way.
+    for _ in 0..3 {
+        run(&open().await, &format!("INSERT INTO {} VALUES (1)", server.table)).await.unwrap();
+    }
+    assert_eq!(server.count().await, 3);
+    server.remove().await;
+}

@@ -72,8 +72,8 @@ pub(super) enum Error {
     Http(#[from] hyper::Error),
     #[error("it does not say how it is: {0}")]
     Status(String),
-    #[error("it is stopping")]
-    Stopping,
+    #[error("it is starting or stopping")]
+    NotServing,
 }
 
 impl Connector {
@@ -97,6 +97,7 @@ impl Connector {
         let connecting = async {
             let stream = TcpStream::connect(&node.address).await?;
             stream.set_nodelay(true)?;
+            capabilities::keepalive::keep(&stream)?;
             let (connector, name) = self.tls.connector(&self.region)?;
             let stream = connector.connect(name, stream).await?;
             let chain = stream.get_ref().1.peer_certificates().unwrap_or_default().to_vec();
@@ -139,14 +140,14 @@ impl Connector {
         let request = request.map_err(|error| Error::Status(error.to_string()))?;
         let response = call::send(&ledger, request, limits::STATUS).await.map_err(|failure| match failure {
             Failure::Lost(reason) => Error::Status(reason),
-            Failure::NotSent | Failure::BrokenOff => Error::Status("it closed the connection".to_owned()),
-            Failure::Refused(_) => Error::Stopping,
+            Failure::NotSent(_) | Failure::BrokenOff => Error::Status("it closed the connection".to_owned()),
+            Failure::Refused(_) => Error::NotServing,
         })?;
         let body = Limited::new(response.into_body(), limits::STATUS_BYTES).collect();
         let body = tokio::time::timeout(limits::STATUS, body).await?.map_err(|error| Error::Status(error.to_string()))?;
         let status: Status = serde_json::from_slice(&body.to_bytes()).map_err(|error| Error::Status(error.to_string()))?;
         if !status.serving {
-            return Err(Error::Stopping);
+            return Err(Error::NotServing);
         }
         let ((forward, _), (feed, _)) = tokio::try_join!(self.connect(node), self.connect(node))?;
         Ok(Links { ledger, forward, feed, own, shown })
@@ -254,7 +255,7 @@ impl Node {
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = self.again.notified() => pause = first,
-                () = tokio::time::sleep(pause) => pause = (pause * 2).min(longest),
+                () = tokio::time::sleep(telemetry::jittered(pause)) => pause = (pause * 2).min(longest),
             }
         }
         self.set(BreakerState::Open, None);

@@ -9,6 +9,7 @@ mod revocations;
 mod routes;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use capabilities::identity::Identity as Verifier;
@@ -22,6 +23,9 @@ use crate::limits;
 use crate::tls::Tls;
 use feeds::Feeds;
 use routes::Node;
+
+/// Whether a node can answer; once it can, that is not asked any more.
+pub type Ready = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// What a server is made of.
 pub struct Options {
@@ -38,6 +42,8 @@ pub struct Options {
     pub region: Arc<dyn edge::Region>,
     /// What is public.
     pub feed: Arc<dyn Source>,
+    /// Whether it can answer: until it can, it says that it does not serve, and nobody asks it for anything.
+    pub ready: Ready,
     /// How long requests in flight may take when the node stops; [`limits::DRAIN`] is a good choice.
     pub drain: Duration,
 }
@@ -60,7 +66,7 @@ impl Server {
     /// # Errors
     /// Where the certificate is not of a region's node.
     pub fn new(options: Options) -> Result<Self, NotARegion> {
-        let Options { tls, ledger, decide, verifier, region, feed, drain } = options;
+        let Options { tls, ledger, decide, verifier, region, feed, ready, drain } = options;
         let identity = tls.identity();
         let (Role::Region, Some(name)) = (identity.role(), identity.region()) else {
             return Err(NotARegion(identity.to_string()));
@@ -77,6 +83,8 @@ impl Server {
             requests: Arc::new(tokio::sync::Semaphore::new(limits::REQUESTS)),
             lists: Arc::new(tokio::sync::Semaphore::new(limits::REVOCATIONS_READ)),
             stop: CancellationToken::new(),
+            ready,
+            was_ready: AtomicBool::new(false),
         };
         Ok(Self { node: Arc::new(node), tls, drain })
     }

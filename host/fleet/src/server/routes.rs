@@ -1,6 +1,7 @@
 //! One request of another node: whether it may, and who answers.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use capabilities::identity::Identity as Verifier;
@@ -35,6 +36,8 @@ pub(super) struct Node {
     /// Lists of revoked certificates that are being read.
     pub(super) lists: Arc<Semaphore>,
     pub(super) stop: CancellationToken,
+    pub(super) ready: super::Ready,
+    pub(super) was_ready: AtomicBool,
 }
 
 impl Node {
@@ -48,7 +51,7 @@ impl Node {
         match path {
             Path::Status => return self.status(),
             Path::Revocations => return super::revocations::answer(&self.tls, &self.lists, request, &self.stop).await,
-            _ if self.stop.is_cancelled() => return refuse(Refusal::Stopping),
+            _ if !self.serves() => return refuse(Refusal::Stopping),
             Path::Feed => return self.feed(request.uri().query().unwrap_or_default()).await,
             Path::Ledger | Path::Decide | Path::Forward => {}
         }
@@ -87,8 +90,18 @@ impl Node {
         Arc::clone(&self.requests).try_acquire_owned().ok()
     }
 
+    /// Whether it is ready, and not about to stop.
+    fn serves(&self) -> bool {
+        if self.stop.is_cancelled() {
+            return false;
+        }
+        let ready = self.was_ready.load(Ordering::Relaxed) || (self.ready)();
+        self.was_ready.store(ready, Ordering::Relaxed);
+        ready
+    }
+
     fn status(&self) -> Response<Body> {
-        let status = Status { node: self.name.clone(), region: self.region_name.clone(), serving: !self.stop.is_cancelled() };
+        let status = Status { node: self.name.clone(), region: self.region_name.clone(), serving: self.serves() };
         let text = serde_json::to_vec(&status).unwrap_or_default();
         Response::new(Full::new(text.into()).map_err(|never| match never {}).boxed_unsync())
     }

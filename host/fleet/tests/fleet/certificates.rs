@@ -139,6 +139,7 @@ async fn what_does_not_fit_together_is_said_at_once() {
         verifier: Arc::new(crate::fakes::FakeVerifier),
         region: crate::fakes::FakeRegion::new("x"),
         feed: source,
+        ready: Arc::new(|| true),
         drain: fleet::limits::DRAIN,
     });
     assert!(refused.err().unwrap().to_string().contains("is no region's node"));

@@ -10,7 +10,9 @@ use futures::StreamExt as _;
 use http::Request;
 
 use crate::fakes::command;
-use crate::scene::Scene;
+use crate::scene::{Asker, Node, Scene};
+use fleet::client::Route;
+use telemetry::BreakerState;
 
 #[tokio::test]
 async fn a_node_that_stops_loses_no_request() {
@@ -70,4 +72,22 @@ async fn a_feed_ends_with_its_node_and_can_be_had_from_the_other() {
     scene.nodes[0].stop.cancel();
     assert_eq!(feed.batches.next().await.unwrap().unwrap_err(), Error::Ended);
     assert!(scene.edge.region.open(None).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_node_that_cannot_verify_tokens_yet_is_asked_for_nothing() {
+    let mut scene = Scene::new(1).await;
+    let starting = Node::starting(scene.folder.tls("eu-2"), &scene.database, &scene.source, false).await;
+    let addresses = vec![scene.nodes[0].address(), starting.address()];
+    scene.edge = Asker::new(scene.folder.tls("edge-0"), "eu", addresses, Route::Ledger);
+    scene.edge.until("eu-1", |state| state == BreakerState::Closed).await;
+    for request in 0..20 {
+        scene.apply("e", &format!("k{request}")).await.unwrap();
+        let request = Request::post("/a").body(edge::known(Bytes::from_static(b"x"))).unwrap();
+        assert_eq!(scene.edge.region.handle(request).await.unwrap().status(), 201);
+    }
+    assert_eq!((starting.ledger.keys().len(), scene.nodes[0].ledger.keys().len()), (0, 20));
+    // Once it can, it is found by itself, and stays.
+    starting.ready.store(true, Ordering::Relaxed);
+    scene.edge.until("eu-2", |state| state == BreakerState::Closed).await;
 }

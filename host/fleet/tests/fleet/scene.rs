@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use capabilities::booking::Command;
@@ -58,12 +59,20 @@ pub struct Node {
     pub decide: Arc<FakeLedger>,
     pub region: Arc<FakeRegion>,
     pub wire: Proxy,
+    /// Whether it can answer.
+    pub ready: Arc<AtomicBool>,
     pub stop: CancellationToken,
     pub serving: JoinHandle<()>,
 }
 
 impl Node {
     pub async fn new(tls: Tls, database: &Database, source: &Arc<FakeSource>) -> Self {
+        Self::starting(tls, database, source, true).await
+    }
+
+    pub async fn starting(tls: Tls, database: &Database, source: &Arc<FakeSource>, ready: bool) -> Self {
+        let ready = Arc::new(AtomicBool::new(ready));
+        let is_ready = Arc::clone(&ready);
         let name = tls.identity().name().to_owned();
         let (ledger, decide, region) = (FakeLedger::new(database), FakeLedger::new(database), FakeRegion::new(&name));
         let server = Server::new(server::Options {
@@ -73,13 +82,14 @@ impl Node {
             verifier: Arc::new(FakeVerifier),
             region: Arc::clone(&region) as _,
             feed: Arc::clone(source) as _,
+            ready: Arc::new(move || is_ready.load(Ordering::Relaxed)),
             drain: Duration::from_secs(20),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let wire = Proxy::new(listener.local_addr().unwrap()).await;
         let stop = CancellationToken::new();
         let serving = tokio::spawn(server.unwrap().serve(listener, stop.clone()));
-        Self { name, ledger, decide, region, wire, stop, serving }
+        Self { name, ledger, decide, region, wire, ready, stop, serving }
     }
 
     pub fn address(&self) -> NodeAddress {

@@ -71,7 +71,7 @@ impl Mirror {
             }
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(pause) => pause = (pause * 2).min(longest),
+                () = tokio::time::sleep(telemetry::jittered(pause)) => pause = (pause * 2).min(longest),
             }
         }
     }

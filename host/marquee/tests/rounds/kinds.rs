@@ -22,9 +22,15 @@ pub enum Kind {
     EdgesCutOff,
     PostgresCutOff,
     Clock,
+    Forgotten,
+    Promoted,
+    PutBack,
+    LongAway,
+    StartsWithout,
+    SlowLine,
 }
 
-pub const ALL: [Kind; 9] = [
+pub const ALL: [Kind; 15] = [
     Kind::Kill,
     Kind::KillEdge,
     Kind::Pause,
@@ -34,6 +40,12 @@ pub const ALL: [Kind; 9] = [
     Kind::EdgesCutOff,
     Kind::PostgresCutOff,
     Kind::Clock,
+    Kind::Forgotten,
+    Kind::Promoted,
+    Kind::PutBack,
+    Kind::LongAway,
+    Kind::StartsWithout,
+    Kind::SlowLine,
 ];
 
 /// Milliseconds, longer than a lease of 2 s: from who wakes up as it ends to who finds everything changed.
@@ -58,6 +70,14 @@ pub struct Struck {
     pub what: String,
     /// From when on bookings may be expected to flow again.
     pub since: Instant,
+    /// Where the database was replaced by an older one: from when on it answers. What was answered before may not be there any more.
+    pub restored: Option<Instant>,
+}
+
+impl Struck {
+    fn new(what: String, since: Instant) -> Self {
+        Self { what, since, restored: None }
+    }
 }
 
 impl Kind {
@@ -72,6 +92,12 @@ impl Kind {
             Self::EdgesCutOff => "edge | region",
             Self::PostgresCutOff => "region | Postgres",
             Self::Clock => "clock jumps",
+            Self::Forgotten => "connections forgotten",
+            Self::Promoted => "replica promoted",
+            Self::PutBack => "backup put back",
+            Self::LongAway => "long without Postgres",
+            Self::StartsWithout => "started without Postgres",
+            Self::SlowLine => "slow line to Postgres",
         }
     }
 
@@ -92,6 +118,12 @@ impl Kind {
             Self::EdgesCutOff => edges_cut_off(&mut scene).await,
             Self::PostgresCutOff => postgres_cut_off(&mut scene).await,
             Self::Clock => clock(&mut scene).await,
+            Self::Forgotten => forgotten(&mut scene).await,
+            Self::Promoted => replaced(&mut scene, true).await,
+            Self::PutBack => replaced(&mut scene, false).await,
+            Self::LongAway => long_away(&mut scene).await,
+            Self::StartsWithout => starts_without(&mut scene).await,
+            Self::SlowLine => slow_line(&mut scene).await,
         }
     }
 }
@@ -121,7 +153,7 @@ async fn kill(scene: &mut Scene<'_>) -> Struck {
     block_in_place(|| node.kill());
     recovered(scene.crowd, scene.shows, since).await;
     block_in_place(|| node.spawn());
-    Struck { what: format!("eu-{}", victim + 1), since }
+    Struck::new(format!("eu-{}", victim + 1), since)
 }
 
 async fn kill_edge(scene: &mut Scene<'_>) -> Struck {
@@ -131,7 +163,7 @@ async fn kill_edge(scene: &mut Scene<'_>) -> Struck {
     block_in_place(|| node.kill());
     recovered(scene.crowd, scene.shows, since).await;
     block_in_place(|| node.spawn());
-    Struck { what: format!("edge-{victim}"), since }
+    Struck::new(format!("edge-{victim}"), since)
 }
 
 async fn pause(scene: &mut Scene<'_>) -> Struck {
@@ -140,7 +172,7 @@ async fn pause(scene: &mut Scene<'_>) -> Struck {
     let since = now();
     scene.wait(LONG).await;
     scene.platform.regions[victim].pause(false);
-    Struck { what: format!("eu-{}", victim + 1), since }
+    Struck::new(format!("eu-{}", victim + 1), since)
 }
 
 async fn postgres(scene: &mut Scene<'_>) -> Struck {
@@ -150,7 +182,7 @@ async fn postgres(scene: &mut Scene<'_>) -> Struck {
     scene.wait(AWAY).await;
     block_in_place(|| scene.platform.postgres.spawn());
     let what = if killed { "SIGKILL" } else { "immediate" };
-    Struck { what: what.to_owned(), since: now() }
+    Struck::new(what.to_owned(), now())
 }
 
 async fn cut(scene: &mut Scene<'_>) -> Struck {
@@ -181,7 +213,7 @@ async fn cut(scene: &mut Scene<'_>) -> Struck {
         scene.platform.to_postgres.iter().for_each(crate::link::Link::disarm);
         what.push(format!("{statement:?} {}", ["before", "halfway", "after"][way]));
     }
-    Struck { what: what.join(", "), since }
+    Struck::new(what.join(", "), since)
 }
 
 async fn stop_inside(scene: &mut Scene<'_>) -> Struck {
@@ -208,13 +240,13 @@ async fn stop_inside(scene: &mut Scene<'_>) -> Struck {
     };
     let since = now();
     scene.platform.to_postgres.iter().for_each(crate::link::Link::disarm);
-    let Some(victim) = victim else { return Struck { what: format!("{statement:?} never came"), since } };
+    let Some(victim) = victim else { return Struck::new(format!("{statement:?} never came"), since) };
     scene.platform.regions[victim].pause(true);
     scene.wait(LONG).await;
     scene.platform.regions[victim].pause(false);
     // Dropped: what is held goes on.
     drop(go);
-    Struck { what: format!("eu-{} {statement:?}", victim + 1), since }
+    Struck::new(format!("eu-{} {statement:?}", victim + 1), since)
 }
 
 /// Takes versions of the shows, as another node would that loads them: batches that are decided from memory then lose, and are decided again in
@@ -248,7 +280,7 @@ async fn edges_cut_off(scene: &mut Scene<'_>) -> Struck {
     tokio::time::sleep(Duration::from_millis(scene.random.between(LONG.0, LONG.1))).await;
     links.iter().for_each(|link| link.silence(false));
     let what = if victim < 3 { format!("edge-{victim} from both") } else { format!("all from eu-{}", victim - 2) };
-    Struck { what, since }
+    Struck::new(what, since)
 }
 
 async fn postgres_cut_off(scene: &mut Scene<'_>) -> Struck {
@@ -257,7 +289,7 @@ async fn postgres_cut_off(scene: &mut Scene<'_>) -> Struck {
     let since = now();
     scene.wait(LONG).await;
     scene.platform.to_postgres[victim].silence(false);
-    Struck { what: format!("eu-{}", victim + 1), since }
+    Struck::new(format!("eu-{}", victim + 1), since)
 }
 
 async fn clock(scene: &mut Scene<'_>) -> Struck {
@@ -269,5 +301,87 @@ async fn clock(scene: &mut Scene<'_>) -> Struck {
     recovered(scene.crowd, scene.shows, since).await;
     scene.wait(LONG).await;
     scene.platform.set_clock(victim, 0);
-    Struck { what: format!("{victim} {:+} h", jump / 3600), since }
+    Struck::new(format!("{victim} {:+} h", jump / 3600), since)
+}
+
+/// How long Postgres stays away where that is long: longer than breakers and back-offs ever wait. As long as a reboot takes, where there is time for it.
+const LONG_AWAY: (u64, u64) = (6_000, 8_000);
+const REBOOT: (u64, u64) = (30_000, 50_000);
+/// One way of a slow line.
+const SLOW: Duration = Duration::from_millis(300);
+/// Bookings that a copy of the database does not have.
+const LOST: usize = 40;
+
+async fn forgotten(scene: &mut Scene<'_>) -> Struck {
+    // Of one node, or of both: then nobody else can decide.
+    let victim = scene.random.below(3);
+    let of = scene.platform.to_postgres.iter().enumerate().filter(|(number, _)| victim == 2 || victim == *number);
+    of.for_each(|(_, link)| link.forget());
+    let what = ["eu-1", "eu-2", "both"][victim];
+    Struck::new(what.to_owned(), now())
+}
+
+async fn replaced(scene: &mut Scene<'_>, promoted: bool) -> Struck {
+    let copy = block_in_place(|| scene.platform.postgres.copy());
+    let (wanted, deadline) = (scene.crowd.accepted() + LOST, std::time::Instant::now() + PATIENCE);
+    while scene.crowd.accepted() < wanted && std::time::Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // Nobody hears anything of the old one from here on, and the new one is not there yet.
+    for link in &scene.platform.to_postgres {
+        link.silence(true);
+        link.forget();
+    }
+    let restored = scene.crowd.restored();
+    block_in_place(|| scene.platform.postgres.replace(copy, promoted));
+    scene.platform.to_postgres.iter().for_each(|link| link.silence(false));
+    let what = format!("without the last {LOST} bookings");
+    Struck { what, since: now(), restored: Some(restored) }
+}
+
+async fn long_away(scene: &mut Scene<'_>) -> Struck {
+    block_in_place(|| scene.platform.postgres.kill());
+    scene.wait(if std::env::var_os("MARQUEE_TEST_ROUNDS").is_some() { REBOOT } else { LONG_AWAY }).await;
+    block_in_place(|| scene.platform.postgres.spawn());
+    Struck::new("SIGKILL".to_owned(), now())
+}
+
+async fn starts_without(scene: &mut Scene<'_>) -> Struck {
+    let victim = scene.random.below(2);
+    block_in_place(|| {
+        scene.platform.postgres.kill();
+        let node = &mut scene.platform.regions[victim];
+        node.kill();
+        node.launch();
+    });
+    // It is seen to wait by who looks after it.
+    let health = format!("http://{}/health/detailed", scene.platform.regions[victim].addresses[1]);
+    let deadline = std::time::Instant::now() + PATIENCE;
+    loop {
+        assert!(scene.platform.regions[victim].lives(), "a node that starts without Postgres has ended");
+        if let Ok(answer) = reqwest::get(&health).await
+            && answer.text().await.unwrap_or_default().contains("waits for Postgres")
+        {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "nobody says that eu-{} waits", victim + 1);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    block_in_place(|| scene.platform.postgres.spawn());
+    let since = now();
+    block_in_place(|| scene.platform.regions[victim].until_ready());
+    Struck::new(format!("eu-{}", victim + 1), since)
+}
+
+async fn slow_line(scene: &mut Scene<'_>) -> Struck {
+    // Of one node, or of both.
+    let victim = scene.random.below(3);
+    let all = scene.platform.to_postgres.iter().enumerate();
+    let links: Vec<_> = all.filter(|(number, _)| victim == 2 || victim == *number).map(|(_, link)| link).collect();
+    links.iter().for_each(|link| link.delay(SLOW));
+    let since = now();
+    recovered(scene.crowd, scene.shows, since).await;
+    tokio::time::sleep(Duration::from_millis(scene.random.between(LONG.0, LONG.1))).await;
+    links.iter().for_each(|link| link.delay(Duration::ZERO));
+    Struck::new(["eu-1", "eu-2", "both"][victim].to_owned(), since)
 }

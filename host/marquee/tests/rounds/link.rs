@@ -1,7 +1,9 @@
 //! Between two processes: passes everything on, until it is told to fall silent, or to cut or hold a statement on its way to Postgres.
 
 use crate::messages::{FromClient, Message, Statement, answered};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
@@ -28,6 +30,11 @@ pub enum Action {
 pub struct Link {
     pub address: String,
     open: watch::Sender<bool>,
+    /// How many connections there have been, and which of them are dead: those up to this number.
+    dead: watch::Sender<u64>,
+    made: Arc<AtomicU64>,
+    /// How long everything takes, each way.
+    delay: watch::Sender<Duration>,
     trap: Arc<Mutex<Option<Trap>>>,
 }
 
@@ -36,13 +43,19 @@ impl Link {
     pub async fn to(target: &str, postgres: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (open, _) = watch::channel(true);
-        let link = Self { address: listener.local_addr().unwrap().to_string(), open, trap: Arc::default() };
-        let (target, open, trap) = (target.to_owned(), link.open.subscribe(), Arc::clone(&link.trap));
+        let address = listener.local_addr().unwrap().to_string();
+        let (dead, delay) = (watch::Sender::new(0), watch::Sender::new(Duration::ZERO));
+        let link = Self { address, open, dead, made: Arc::default(), delay, trap: Arc::default() };
+        let (target, trap, made) = (target.to_owned(), Arc::clone(&link.trap), Arc::clone(&link.made));
+        let gate = Gate { open: link.open.subscribe(), dead: link.dead.subscribe(), delay: link.delay.subscribe(), number: 0 };
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let (target, mut open, trap) = (target.clone(), open.clone(), Arc::clone(&trap));
+                let (target, trap) = (target.clone(), Arc::clone(&trap));
+                let mut open = Gate { number: made.fetch_add(1, Ordering::SeqCst) + 1, ..gate.clone() };
                 tokio::spawn(async move {
                     wait(&mut open).await;
+                    open.delayed().await;
+                    open.delayed().await;
                     // Where nobody listens the client's connection just ends.
                     let Ok(server) = TcpStream::connect(&target).await else { return };
                     if client.set_nodelay(true).and(server.set_nodelay(true)).is_err() {
@@ -64,6 +77,16 @@ impl Link {
         self.open.send_replace(!silent);
     }
 
+    /// Whatever is connected now falls silent for good, and nobody says so; new connections work.
+    pub fn forget(&self) {
+        self.dead.send_replace(self.made.load(Ordering::SeqCst));
+    }
+
+    /// Everything takes so much longer, each way.
+    pub fn delay(&self, delay: Duration) {
+        self.delay.send_replace(delay);
+    }
+
     pub fn trap(&self, statement: Statement, action: Action) {
         *self.trap.lock().unwrap() = Some(Trap { statement, action });
     }
@@ -79,16 +102,38 @@ impl Link {
     }
 }
 
-async fn wait(open: &mut watch::Receiver<bool>) {
-    // It never ends silent: whoever holds the other side is the test.
-    let _ = open.wait_for(|open| *open).await;
+/// What a connection goes by.
+#[derive(Clone)]
+struct Gate {
+    open: watch::Receiver<bool>,
+    dead: watch::Receiver<u64>,
+    delay: watch::Receiver<Duration>,
+    number: u64,
 }
 
-async fn pass(client: TcpStream, server: TcpStream, open: watch::Receiver<bool>) {
+impl Gate {
+    async fn delayed(&self) {
+        let delay = *self.delay.borrow();
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
+    }
+}
+
+async fn wait(gate: &mut Gate) {
+    // It never ends silent: whoever holds the other side is the test.
+    let _ = gate.open.wait_for(|open| *open).await;
+    if *gate.dead.borrow() >= gate.number {
+        std::future::pending::<()>().await;
+    }
+}
+
+async fn pass(client: TcpStream, server: TcpStream, open: Gate) {
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
     let one_way = async |mut from: tokio::net::tcp::OwnedReadHalf, mut to: tokio::net::tcp::OwnedWriteHalf| {
         let (mut open, mut bytes) = (open.clone(), vec![0; 1 << 16]);
         while let Ok(read @ 1..) = from.read(&mut bytes).await {
+            open.delayed().await;
             wait(&mut open).await;
             if to.write_all(&bytes[..read]).await.is_err() {
                 break;
@@ -107,7 +152,7 @@ async fn pass(client: TcpStream, server: TcpStream, open: watch::Receiver<bool>)
 async fn understand(
     mut client: TcpStream,
     mut server: TcpStream,
-    mut open: watch::Receiver<bool>,
+    mut open: Gate,
     trap: Arc<Mutex<Option<Trap>>>,
 ) -> std::io::Result<()> {
     let (mut from_client, mut from_server) = (vec![0; 1 << 16], vec![0; 1 << 16]);
@@ -119,6 +164,7 @@ async fn understand(
                 if read == 0 {
                     return Ok(());
                 }
+                open.delayed().await;
                 sent.push(&from_client[..read]);
                 while let Some(message) = sent.next() {
                     wait(&mut open).await;
@@ -165,6 +211,7 @@ async fn understand(
             }
             read = server.read(&mut from_server) => {
                 let read = read?;
+                open.delayed().await;
                 wait(&mut open).await;
                 if read == 0 {
                     return Ok(());

@@ -124,7 +124,11 @@ async fn round(platform: &mut Platform, crowd: &Arc<Crowd>, kind: Kind, number: 
         life.unwrap();
     }
 
-    let requests = std::mem::take(&mut *crowd.history.lock().unwrap());
+    let mut requests = std::mem::take(&mut *crowd.history.lock().unwrap());
+    for request in requests.iter_mut().filter(|request| struck.restored.is_some_and(|restored| request.start <= restored)) {
+        // Whatever was answered, nobody can say now whether it is there.
+        request.answer = Answer::Unknown;
+    }
     let events: Vec<_> = shows.iter().map(|show| show.id.clone()).collect();
     let database = Database::read(&address, &events, &after).await;
     let mut wrong: Vec<_> = checker::check(&requests, &database)

@@ -59,6 +59,8 @@ pub struct Crowd {
     organiser: String,
     pub history: Mutex<Vec<Request>>,
     stopped: AtomicBool,
+    /// When the database was restored for the last time: what people had before may not be there any more.
+    restored: AtomicU64,
 }
 
 impl Crowd {
@@ -71,6 +73,7 @@ impl Crowd {
             organiser: String::new(),
             history: Mutex::default(),
             stopped: AtomicBool::new(false),
+            restored: AtomicU64::new(0),
         };
         for number in 0..PEOPLE {
             let body =
@@ -122,6 +125,13 @@ impl Crowd {
             lives.spawn(live(Arc::clone(self), Arc::clone(shows), number, Random::of(seed, number as u64)));
         }
         lives
+    }
+
+    /// The database is another one from now on: nobody goes on with what they have. Gives when that is.
+    pub fn restored(&self) -> Instant {
+        let now = now().max(1);
+        self.restored.store(now, Ordering::SeqCst);
+        now
     }
 
     /// Each ends with what they have begun.
@@ -220,7 +230,8 @@ impl Crowd {
 }
 
 async fn live(crowd: Arc<Crowd>, shows: Arc<[Show]>, number: usize, mut random: Random) {
-    let mut life = Life { crowd: &crowd, person: &crowd.people[number], shows: &shows, bookings: Vec::new() };
+    let person = &crowd.people[number];
+    let mut life = Life { crowd: &crowd, person, shows: &shows, bookings: Vec::new(), since: 0 };
     while !crowd.stopped.load(Ordering::Relaxed) {
         tokio::time::sleep(Duration::from_millis(random.between(THOUGHT.0, THOUGHT.1))).await;
         life.wish(&mut random).await;
@@ -234,6 +245,8 @@ struct Life<'a> {
     shows: &'a [Show],
     /// Their own, as far as they know: what they never heard the end of is left alone.
     bookings: Vec<(&'a Show, String, Known)>,
+    /// From which restore of the database on.
+    since: Instant,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -245,6 +258,11 @@ enum Known {
 
 impl<'a> Life<'a> {
     async fn wish(&mut self, random: &mut Random) {
+        let since = self.crowd.restored.load(Ordering::SeqCst);
+        if since != self.since {
+            self.bookings.clear();
+            self.since = since;
+        }
         let wish = random.below(100);
         let at = random.below(self.bookings.len().max(1));
         if wish < 60 || self.bookings.is_empty() {
@@ -279,7 +297,9 @@ impl<'a> Life<'a> {
         } else {
             self.until_answered(random, show, &ask).await
         };
-        if let Answer::Accepted { booking, .. } = answer {
+        if let Answer::Accepted { booking, .. } = answer
+            && self.crowd.restored.load(Ordering::SeqCst) == self.since
+        {
             let known = if show.free { Known::Bought } else { Known::Held };
             self.bookings.push((show, booking, known));
         }
@@ -305,6 +325,10 @@ impl<'a> Life<'a> {
                 break;
             }
             tokio::time::sleep(PAUSE).await;
+            if self.crowd.restored.load(Ordering::SeqCst) != self.since {
+                // It is of a history that has ended.
+                return Answer::Unknown;
+            }
             if random.below(2) == 0 {
                 edge = (edge + 1) % 3;
             }

@@ -15,6 +15,9 @@ const READY: Duration = Duration::from_secs(60);
 pub struct Postgres {
     programs: PathBuf,
     folder: PathBuf,
+    /// The folder in it that has the cluster.
+    data: String,
+    copies: usize,
     port: u16,
     /// Postgres refuses to run as root.
     user: Option<(u32, u32)>,
@@ -35,7 +38,8 @@ impl Postgres {
             chown(&folder, Some(user), Some(group)).unwrap();
         }
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut postgres = Self { programs, folder, port, user, child: None };
+        let data = "data".to_owned();
+        let mut postgres = Self { programs, folder, data, copies: 0, port, user, child: None };
         let made =
             postgres.command("initdb", &["--auth=trust", "--username=postgres", "--encoding=UTF8", "--pgdata=data"]).output();
         let made = made.unwrap();
@@ -68,8 +72,8 @@ impl Postgres {
         let log = self.folder.join("log");
         loop {
             let port = self.port.to_string();
-            let mut command =
-                self.command("postgres", &["-D", "data", "-h", "127.0.0.1", "-k", ".", "-p", &port, "-c", "max_connections=300"]);
+            let mut command = self
+                .command("postgres", &["-D", &self.data, "-h", "127.0.0.1", "-k", ".", "-p", &port, "-c", "max_connections=300"]);
             let mut child =
                 command.stderr(std::fs::File::options().create(true).append(true).open(&log).unwrap()).spawn().unwrap();
             remember(child.id());
@@ -90,6 +94,33 @@ impl Postgres {
     fn answers(&self) -> bool {
         let port = self.port.to_string();
         self.command("pg_isready", &["-q", "-h", "127.0.0.1", "-p", &port]).status().is_ok_and(|status| status.success())
+    }
+
+    /// A copy of the cluster as it is now, while it runs.
+    pub fn copy(&mut self) -> String {
+        self.copies += 1;
+        let (name, port) = (format!("copy-{}", self.copies), self.port.to_string());
+        let arguments = ["-D", &name, "-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-c", "fast", "-X", "stream"];
+        let copied = self.command("pg_basebackup", &arguments).output().unwrap();
+        assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+        name
+    }
+
+    /// Has a copy take the place of the cluster, which ends without a word: put back as it is, or promoted like a replica that was left behind.
+    pub fn replace(&mut self, copy: String, promoted: bool) {
+        self.abort();
+        let folder = self.folder.join(&copy);
+        if promoted {
+            std::fs::write(folder.join("standby.signal"), "").unwrap();
+        }
+        self.data = copy;
+        self.spawn();
+        if promoted {
+            let port = self.port.to_string();
+            let arguments = ["-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-Atc", "SELECT pg_promote(true, 60)"];
+            let promoted = self.command("psql", &arguments).output().unwrap();
+            assert!(promoted.status.success(), "{}", String::from_utf8_lossy(&promoted.stderr));
+        }
     }
 
     /// As a power cut does: all of its processes at once.

@@ -3,9 +3,9 @@
 
 use super::server::{remember, root, signal};
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Lines},
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
 };
 
 /// A node's process, which can be ended and started again at the same addresses.
@@ -14,6 +14,8 @@ pub struct Node {
     config: PathBuf,
     environment: Vec<(String, String)>,
     child: Option<Child>,
+    /// What it says, before it is ready.
+    lines: Option<Lines<BufReader<ChildStdout>>>,
     /// What it listens on, the admin listener last.
     pub addresses: Vec<String>,
 }
@@ -113,7 +115,7 @@ impl Node {
     pub fn start(role: &'static str, folder: &Path, name: &str, text: &str, environment: Vec<(String, String)>) -> Self {
         let config = folder.join(format!("{name}.toml"));
         std::fs::write(&config, text).unwrap();
-        let mut node = Self { role, config, environment, child: None, addresses: Vec::new() };
+        let mut node = Self { role, config, environment, child: None, lines: None, addresses: Vec::new() };
         node.spawn();
         // The next start is where this one was.
         let mut text = text.to_owned();
@@ -132,6 +134,12 @@ impl Node {
 
     /// Starts it and waits until it is ready.
     pub fn spawn(&mut self) {
+        self.launch();
+        self.until_ready();
+    }
+
+    /// Starts it; [`Self::until_ready`] must follow.
+    pub fn launch(&mut self) {
         let log = self.config.with_extension("log");
         let mut child = Command::new(env!("CARGO_BIN_EXE_marquee"))
             .args([self.role, "--config"])
@@ -143,14 +151,25 @@ impl Node {
             .spawn()
             .expect("marquee starts");
         remember(child.id());
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        self.lines = child.stdout.take().map(|output| BufReader::new(output).lines());
+        self.child = Some(child);
+    }
+
+    /// Waits until it says that it is ready.
+    pub fn until_ready(&mut self) {
+        let log = self.config.with_extension("log");
+        let (mut lines, child) = (self.lines.take().unwrap(), self.child.as_mut().unwrap());
         let Some(ready) = lines.by_ref().map(Result::unwrap).find(|line| line.starts_with("ready")) else {
             panic!("{} ended: {:?}\n{}", self.config.display(), child.wait(), std::fs::read_to_string(&log).unwrap_or_default());
         };
         std::thread::spawn(move || lines.for_each(drop));
         let addresses = ready.split_whitespace().map(|word| word.trim_start_matches("http://"));
         self.addresses = addresses.filter(|word| word.contains(':')).map(str::to_owned).collect();
-        self.child = Some(child);
+    }
+
+    /// Whether its process has not ended.
+    pub fn lives(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
     }
 
     /// As a power cut does.

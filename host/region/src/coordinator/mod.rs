@@ -13,16 +13,19 @@ mod partition;
 mod phase;
 mod route;
 mod service;
+mod summary;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use capabilities::booking::{Command, Receipt, Rejection};
 use futures::future::BoxFuture;
 use runtime::Failure;
 use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use phase::{Phase, Term};
@@ -79,7 +82,11 @@ struct Inner {
 struct Slot {
     queue: mpsc::Sender<Waiting>,
     phase: watch::Sender<Phase>,
+    deciding: Deciding,
 }
+
+/// Since when a batch has been in flight; none: there is none.
+type Deciding = Arc<Mutex<Option<Instant>>>;
 
 /// Whether this node is the one whose ticker runs. Cheap to clone.
 #[derive(Clone)]
@@ -160,6 +167,13 @@ impl Coordinator {
     /// How each partition stands, in their order.
     pub(crate) fn phases(&self) -> impl Iterator<Item = &watch::Sender<Phase>> {
         self.0.partitions.iter().map(|slot| &slot.phase)
+    }
+
+    /// For how long a partition has been deciding one batch.
+    pub(crate) fn decides_for(&self, partition: usize) -> Duration {
+        let since =
+            self.0.partitions.get(partition).and_then(|slot| *slot.deciding.lock().unwrap_or_else(PoisonError::into_inner));
+        since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     /// How the ticker's lease stands.

@@ -1,6 +1,6 @@
 //! A partition: one queue, one ledger, one batch in flight.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use capabilities::booking::{Command, Rejection};
 use telemetry::Metrics;
@@ -9,7 +9,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::phase::Phase;
-use super::{Answer, Decide};
+use super::summary::Summary;
+use super::{Answer, Decide, Deciding};
 use crate::sequencer::Wake;
 use crate::{clock, limits};
 
@@ -32,10 +33,15 @@ pub(super) enum Reply {
 pub(super) struct Partition {
     pub(super) queue: mpsc::Receiver<Waiting>,
     pub(super) phase: watch::Sender<Phase>,
+    pub(super) deciding: Deciding,
+    /// The database's epoch.
+    pub(super) epoch: Option<watch::Receiver<Arc<str>>>,
     /// Told when a queue has been emptied.
     pub(super) drained: Arc<Notify>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) wake: Option<Wake>,
+    /// Batches of all partitions that could not be decided.
+    pub(super) refused: Arc<Summary>,
 }
 
 impl Partition {
@@ -45,6 +51,7 @@ impl Partition {
         phase.mark_changed();
         let mut queued = Vec::with_capacity(limits::BATCH);
         let mut remembers = None;
+        let mut epoch = self.epoch.take();
         loop {
             tokio::select! {
                 biased;
@@ -56,6 +63,7 @@ impl Partition {
                         remembers = leads;
                     }
                 }
+                () = another(&mut epoch) => ledger.forget(),
                 received = self.queue.recv_many(&mut queued, limits::BATCH) => if received == 0 { return },
             }
             if queued.is_empty() {
@@ -102,11 +110,14 @@ impl Partition {
             return;
         }
         let (count, began) = (commands.len(), Instant::now());
+        self.since(Some(began));
         let decided = ledger.decide(commands).await;
+        self.since(None);
         self.metrics.ledger_batch(count, began.elapsed());
         let rejection = match decided {
             Ok(answers) if answers.len() == count => {
                 self.wake();
+                self.refused.ends();
                 for (caller, answer) in callers.into_iter().zip(answers) {
                     _ = caller.send(Reply::Decided(answer));
                 }
@@ -117,12 +128,12 @@ impl Partition {
                 Rejection::Unknown
             }
             Err(failure) if failure.certainly_not_begun() => {
-                tracing::warn!(commands = count, error = %failure, "the ledger could not be asked");
+                self.refused.note(count, &failure, "the ledger could not be asked");
                 tokio::time::sleep(limits::LEDGER_PAUSE).await;
                 Rejection::Unavailable(limits::RETRY_MS)
             }
             Err(failure) => {
-                tracing::warn!(commands = count, error = %failure, "a batch was lost: its outcome is unknown");
+                self.refused.note(count, &failure, "a batch was lost: its outcome is unknown");
                 self.wake();
                 lost()
             }
@@ -132,11 +143,26 @@ impl Partition {
         }
     }
 
+    fn since(&self, since: Option<Instant>) {
+        *self.deciding.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
+
     fn wake(&self) {
         if let Some(wake) = &self.wake {
             wake.now();
         }
     }
+}
+
+/// Returns when the epoch is another than it was.
+async fn another(epoch: &mut Option<watch::Receiver<Arc<str>>>) {
+    if let Some(watched) = epoch
+        && watched.changed().await.is_ok()
+    {
+        return;
+    }
+    *epoch = None;
+    std::future::pending().await
 }
 
 /// What is known of a command whose batch was lost.

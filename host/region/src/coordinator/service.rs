@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::partition::Partition;
 use super::phase::{Phase, Term};
-use super::{Coordinator, Decide, Inner, Peers, Slot, deciders};
+use super::summary::Summary;
+use super::{Coordinator, Decide, Deciding, Inner, Peers, Slot, deciders};
 use crate::database::{Database, Error};
 use crate::leases::{self, Leases};
 use crate::limits;
@@ -26,6 +27,8 @@ pub struct Options {
     pub metrics: Arc<Metrics>,
     /// Woken after each batch that may have changed something.
     pub wake: Option<Wake>,
+    /// The database's epoch ([`crate::Sequencer::epoch`]): what is remembered of it is of this one. None where nothing is.
+    pub epoch: Option<watch::Receiver<Arc<str>>>,
 }
 
 /// Whether there are other nodes.
@@ -71,6 +74,7 @@ impl Options {
             }
         };
         let drained = Arc::new(Notify::new());
+        let refused = Arc::new(Summary::default());
         let first = match peers {
             None => Phase::Here { epoch: 0, term: Term::UNLIMITED },
             Some(_) => Phase::Elsewhere(None),
@@ -79,9 +83,11 @@ impl Options {
             .map(|_| {
                 let (sender, queue) = mpsc::channel(limits::QUEUE);
                 let phase = watch::Sender::new(first.clone());
-                let slot = Slot { queue: sender, phase: phase.clone() };
+                let deciding = Deciding::default();
+                let slot = Slot { queue: sender, phase: phase.clone(), deciding: Arc::clone(&deciding) };
                 let (drained, metrics, wake) = (Arc::clone(&drained), Arc::clone(&self.metrics), self.wake.clone());
-                (slot, Partition { queue, phase, drained, metrics, wake })
+                let (epoch, refused) = (self.epoch.clone(), Arc::clone(&refused));
+                (slot, Partition { queue, phase, deciding, epoch, drained, metrics, wake, refused })
             })
             .unzip::<_, _, Vec<_>, Vec<_>>();
         let coordinator = Coordinator(Arc::new(Inner {

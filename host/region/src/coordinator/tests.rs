@@ -39,7 +39,7 @@ struct Scene {
 
 async fn scene(failures: Vec<Failure>) -> Scene {
     let metrics = Arc::new(Metrics::new().unwrap());
-    let options = Options { partitions: 1, membership: Membership::Alone, metrics, wake: None };
+    let options = Options { partitions: 1, membership: Membership::Alone, metrics, wake: None, epoch: None };
     let service = options.build().await.unwrap();
     let (batches, let_through, stop) = (Arc::default(), Arc::new(Semaphore::new(0)), CancellationToken::new());
     let failures = Arc::new(Mutex::new(failures));
@@ -188,7 +188,7 @@ impl Decide for Broken {
 #[tokio::test]
 async fn where_a_partition_panics_deciding_ends() {
     let metrics = Arc::new(Metrics::new().unwrap());
-    let options = Options { partitions: 4, membership: Membership::Alone, metrics, wake: None };
+    let options = Options { partitions: 4, membership: Membership::Alone, metrics, wake: None, epoch: None };
     let service = options.build().await.unwrap();
     let coordinator = service.handle();
     let running = tokio::spawn(service.run(|| Broken, CancellationToken::new()));

@@ -2,10 +2,12 @@
 //!
 //! On SQLite it goes through the same pool as the components' statements, so that it waits its turn among their writes.
 
+mod distance;
 mod postgres;
 mod row;
 mod sqlite;
 
+pub(crate) use distance::Distance;
 pub use postgres::Listener;
 pub use row::{Row, Value};
 
@@ -91,13 +93,13 @@ impl Database {
         Ok(Self::Postgres(postgres::Postgres::connect(url).await?))
     }
 
-    /// The same database over a connection of its own, for what must not wait for anybody else's transactions. On SQLite there is no
-    /// such thing: it waits its turn as everybody does.
+    /// The same database over a connection of its own, for what must not wait for anybody else's transactions; an answer on it is waited for so long
+    /// and no longer. On SQLite there is no such thing: it waits its turn as everybody does.
     #[must_use]
-    pub fn apart(&self) -> Self {
+    pub fn apart(&self, patience: Duration) -> Self {
         match self {
             Self::Sqlite(database) => Self::Sqlite(database.clone()),
-            Self::Postgres(database) => Self::Postgres(database.apart()),
+            Self::Postgres(database) => Self::Postgres(database.apart(patience)),
             #[cfg(test)]
             Self::Simulated(database) => Self::Simulated(database.clone()),
         }
@@ -122,6 +124,22 @@ impl Database {
             Self::Postgres(_) => postgres::CLOCK,
             #[cfg(test)]
             Self::Simulated(_) => simulated::CLOCK,
+        }
+    }
+
+    /// What the server says of its history: another after every promotion or restore by which commits may have been lost. None where it says nothing.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn history(&self) -> Result<Option<String>, Error> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(database) => database.history().await,
+            #[cfg(test)]
+            Self::Simulated(database) => {
+                let rows = database.ask("SELECT history()", &[]).await?;
+                rows.into_iter().next().map(|mut row| row.text()).transpose()
+            }
         }
     }
 

@@ -5,10 +5,11 @@
 
 use std::time::Duration;
 
+use capabilities::limits as keep;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgListener, PgPool, PgPoolOptions, PgRow};
 use sqlx::query::Query;
-use sqlx::{Column, Executor, Row as _, TypeInfo, ValueRef};
+use sqlx::{Column, Connection as _, Executor, Row as _, TypeInfo, ValueRef};
 use telemetry::secured;
 use tokio::time::timeout;
 
@@ -17,6 +18,10 @@ use crate::limits;
 
 /// Microseconds since the Unix epoch.
 pub(super) const CLOCK: &str = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT";
+/// The cluster, its timeline and the database in it. A promotion begins a timeline, and so does a restore to a point in time; another cluster has another
+/// identifier; a database that was dropped and made anew has another number. Everybody may call these functions, unless somebody has taken that away.
+const HISTORY: &str = "SELECT control.system_identifier::TEXT || '.' || SUBSTR(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) || '.' || \
+    (SELECT oid::TEXT FROM pg_database WHERE datname = current_database()) FROM pg_control_system() AS control";
 /// Held by whoever migrates, here and in the kit, until the end of the transaction. The number only has to be the same everywhere.
 const MIGRATION_LOCK: &str = "SELECT 1 FROM pg_advisory_xact_lock(7236827364)";
 /// How long an answer is waited for that the server itself would have broken off.
@@ -24,7 +29,11 @@ const PATIENCE: Duration = limits::POSTGRES_STATEMENT.saturating_add(limits::POS
 
 /// A server's pool.
 #[derive(Clone)]
-pub struct Postgres(PgPool);
+pub struct Postgres {
+    pool: PgPool,
+    /// How long an answer is waited for.
+    patience: Duration,
+}
 
 /// A connection in use. Whoever stops before it is [`clean`](Self::clean) again closes it, which rolls back.
 struct Used {
@@ -52,29 +61,58 @@ impl Postgres {
             ("statement_timeout", milliseconds(limits::POSTGRES_STATEMENT)),
             ("lock_timeout", milliseconds(limits::POSTGRES_LOCK)),
             ("idle_in_transaction_session_timeout", milliseconds(limits::POSTGRES_IDLE_IN_TRANSACTION)),
+            // The server's end: it finds a client that is gone, and what that has locked is free again.
+            ("tcp_keepalives_idle", keep::KEEPALIVE.as_secs().to_string()),
+            ("tcp_keepalives_interval", keep::KEEPALIVE_INTERVAL.as_secs().to_string()),
+            ("tcp_keepalives_count", keep::KEEPALIVE_PROBES.to_string()),
+            ("tcp_user_timeout", milliseconds(keep::UNACKNOWLEDGED)),
         ]);
-        let pool = pool(limits::POSTGRES_CONNECTIONS).connect_with(options).await.map_err(error)?;
-        Ok(Self(pool))
+        let pool = pool(limits::POSTGRES_CONNECTIONS).before_acquire(|connection, rested| {
+            Box::pin(async move {
+                // One that has rested is tried first, and not for long: where the way there has fallen silent nobody says so.
+                let tried = rested.idle_for < limits::POSTGRES_TRUSTED
+                    || matches!(timeout(limits::POSTGRES_TRUSTED, connection.ping()).await, Ok(Ok(())));
+                Ok(tried)
+            })
+        });
+        Ok(Self { pool: pool.connect_with(options).await.map_err(error)?, patience: PATIENCE })
     }
 
-    pub(super) fn apart(&self) -> Self {
-        // Not tried before each use: that would double the time of short statements, and whoever has this one asks again anyway.
-        Self(pool(1).test_before_acquire(false).connect_lazy_with((*self.0.connect_options()).clone()))
+    pub(super) fn apart(&self, patience: Duration) -> Self {
+        // Not tried before each use: whoever has this one asks again anyway.
+        Self { pool: pool(1).connect_lazy_with((*self.pool.connect_options()).clone()), patience }
     }
 
     pub(super) fn listen(&self, channel: &'static str) -> Listener {
-        Listener { options: (*self.0.connect_options()).clone(), channel, live: None }
+        Listener { options: (*self.pool.connect_options()).clone(), channel, live: None }
     }
 
     pub(super) async fn ask(&self, statement: &str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
-        let mut used = Used::take(&self.0).await?;
+        let mut used = Used::take(self).await?;
         let rows = used.query(statement, parameters).await?;
         used.clean = true;
         Ok(rows)
     }
 
+    pub(super) async fn history(&self) -> Result<Option<String>, Error> {
+        static TOLD: std::sync::Once = std::sync::Once::new();
+        match self.ask(HISTORY, &[]).await {
+            Ok(rows) => rows.into_iter().next().map(|mut row| row.text()).transpose(),
+            Err(Error::Refused(reason)) => {
+                TOLD.call_once(|| {
+                    tracing::warn!(
+                        reason,
+                        "Postgres does not say which history it has: after a restore or a failover that lost commits, run `marquee epoch --new`"
+                    );
+                });
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     pub(super) async fn begin(&self, purpose: Purpose) -> Result<Transaction, Error> {
-        let mut used = Used::take(&self.0).await?;
+        let mut used = Used::take(self).await?;
         used.run("BEGIN").await?;
         match purpose {
             Purpose::Read => used.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY").await?,
@@ -93,9 +131,9 @@ impl Postgres {
 }
 
 impl Used {
-    async fn take(pool: &PgPool) -> Result<Self, Error> {
+    async fn take(Postgres { pool, patience }: &Postgres) -> Result<Self, Error> {
         let connection = pool.acquire().await.map_err(error)?;
-        Ok(Self { connection, clean: false, patience: PATIENCE })
+        Ok(Self { connection, clean: false, patience: *patience })
     }
 
     async fn query(&mut self, statement: &str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
@@ -155,7 +193,7 @@ impl Listener {
 }
 
 fn pool(connections: u32) -> PgPoolOptions {
-    PgPoolOptions::new().max_connections(connections).acquire_timeout(limits::POSTGRES_ACQUIRE)
+    PgPoolOptions::new().max_connections(connections).acquire_timeout(limits::POSTGRES_ACQUIRE).test_before_acquire(false)
 }
 
 /// Waits for an answer, and not for ever: a server that is gone does not say so.
@@ -214,8 +252,9 @@ fn passes(code: &str) -> bool {
     let class = code.get(..2).unwrap_or_default();
     // Connections, transactions given up for others' sake, resources, intervention of an operator, the system's own errors.
     matches!(class, "08" | "40" | "53" | "57" | "58")
-        // A lock was not to be had in time; a transaction stood still for too long; a standby that is not yet, or no longer, the primary.
-        || matches!(code, "55P03" | "25P03" | "25006")
+        // A lock was not to be had in time; a transaction stood still for too long; a standby that is not yet, or no longer, the primary, and that has no
+        // place in a log of its own.
+        || matches!(code, "55P03" | "25P03" | "25006" | "55000")
 }
 
 #[cfg(test)]
@@ -224,7 +263,7 @@ mod tests {
 
     #[test]
     fn what_passes_is_told_from_what_does_not() {
-        for code in ["08006", "40001", "40P01", "53300", "55P03", "57014", "57P01", "25P03", "25006"] {
+        for code in ["08006", "40001", "40P01", "53300", "55P03", "57014", "57P01", "25P03", "25006", "55000"] {
             assert!(passes(code), "{code}");
         }
         for code in ["23505", "23514", "42601", "42P01", "22003", "28P01", ""] {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -14,7 +14,7 @@ use super::decide::{RUNNER, Standing, decide};
 use super::store::{CHANNEL, Store, partition};
 use crate::coordinator::{Coordinator, Phase, Term};
 use crate::database::{Database, Error, Listener};
-use crate::limits;
+use crate::{clock, limits};
 
 /// A node's part in who leads what.
 pub(crate) struct Leases {
@@ -35,7 +35,7 @@ enum Going {
     FailingSince(Instant),
 }
 
-/// What a lease is held by: its epoch, and from when on it was certainly renewed.
+/// What a lease is held by: its epoch, and until when it may be counted on.
 type Held = BTreeMap<String, (i64, Instant)>;
 
 /// How each lease stands here, by name.
@@ -99,7 +99,7 @@ impl Leases {
         let partitions = coordinator.phases().enumerate().map(|(number, phase)| (partition(number), phase));
         let slots: Slots<'_> = partitions.chain([(RUNNER.to_owned(), coordinator.runner_phase())]).collect();
         let (leaving, left) = coordinator.exits();
-        let mut leaves_by = None;
+        let (mut leaves_by, mut said_distance) = (None, None);
         loop {
             if stop.is_cancelled() {
                 leaving.cancel();
@@ -116,10 +116,10 @@ impl Leases {
                     left.cancel();
                 }
             }
-            let outcome = timeout(limits::LEASE_TIMEOUT, self.round(&slots, standing)).await;
-            let outcome = outcome.unwrap_or_else(|_| Err(Error::Unavailable("no answer in time".to_owned())));
-            let pause = match outcome {
+            let pause = match self.round(&slots, coordinator, standing).await {
                 Ok(round) => {
+                    self.store.well();
+                    said_distance = self.say_distance(said_distance);
                     if self.state.set(true) {
                         tracing::info!("leases are renewed again");
                     }
@@ -133,7 +133,7 @@ impl Leases {
                         tracing::warn!(%error, "leases could not be renewed");
                     }
                     self.store.reconnect();
-                    limits::LEASE_RETRY
+                    clock::jittered(limits::LEASE_RETRY)
                 }
             };
             slots.values().for_each(|phase| lapse(phase));
@@ -149,14 +149,32 @@ impl Leases {
         }
     }
 
+    /// Says now and then that the database is farther away than leases can follow.
+    fn say_distance(&self, said: Option<Instant>) -> Option<Instant> {
+        let distance = self.store.usual_distance();
+        if distance <= limits::DISTANCE || said.is_some_and(|said| said.elapsed() < limits::DISTANCE_SAID) {
+            return said;
+        }
+        tracing::warn!(
+            answer_ms = distance.as_millis(),
+            supported_ms = limits::DISTANCE.as_millis(),
+            "this distance to Postgres is not supported: leases may run out before word of their renewal is here, and sales pause; move the region's nodes nearer"
+        );
+        Some(Instant::now())
+    }
+
     /// Renews, looks, decides, claims and gives up.
-    async fn round(&self, slots: &Slots<'_>, standing: Standing) -> Result<Round, Error> {
+    async fn round(&self, slots: &Slots<'_>, coordinator: &Coordinator, standing: Standing) -> Result<Round, Error> {
         match standing {
-            Standing::Member => self.store.join().await?,
+            Standing::Member => self.store.join(self.store.length()).await?,
             Standing::Leaving => self.store.leave().await?,
         }
-        let sent = Instant::now();
-        let mut held: Held = self.store.renew().await?.into_iter().map(|(name, epoch)| (name, (epoch, sent))).collect();
+        let (sent, length) = (Instant::now(), self.store.length());
+        // Until then it may be counted on.
+        let until = |sent: Instant, length: Duration| sent + length.saturating_sub(limits::LEASE_MARGIN);
+        let renewed_until = until(sent, length);
+        let renewed_now = self.store.renew(length).await?;
+        let mut held: Held = renewed_now.into_iter().map(|(name, epoch)| (name, (epoch, renewed_until))).collect();
         for (name, phase) in slots {
             renewed(phase, held.get(name));
         }
@@ -175,18 +193,32 @@ impl Leases {
                 }
             }
         }
-        let plan = decide(self.store.name(), &view, standing, &leaving);
-        for (name, epoch) in plan.claim {
-            let sent = Instant::now();
-            if let Some(epoch) = self.store.claim(&name, epoch).await? {
-                if let Some(phase) = slots.get(&name) {
-                    phase.send_replace(Phase::Here { epoch, term: term(sent) });
-                }
-                held.insert(name, (epoch, sent));
+        let alone = view.nodes.iter().all(|node| node == self.store.name());
+        // A lease is worth as much as what decides by it. Where there is nobody else to take it, it stays.
+        let patience = limits::DECIDING + self.store.distance() * limits::LEASE_DISTANCES;
+        for (number, _) in
+            coordinator.phases().enumerate().filter(|(number, _)| !alone && coordinator.decides_for(*number) > patience)
+        {
+            let name = partition(number);
+            leaving.insert(name.clone());
+            if held.remove(&name).is_some() {
+                tracing::warn!(lease = name, "a batch has not been decided for seconds: another node takes over");
+                self.store.give_up(&name).await?;
                 round.changed = true;
             }
         }
-        let alone = view.nodes.iter().all(|node| node == self.store.name());
+        let plan = decide(self.store.name(), &view, standing, &leaving);
+        for (name, epoch) in plan.claim {
+            let (sent, length) = (Instant::now(), self.store.length());
+            if let Some(epoch) = self.store.claim(&name, epoch, length).await? {
+                let until = until(sent, length);
+                if let Some(phase) = slots.get(&name) {
+                    phase.send_replace(Phase::Here { epoch, term: Term::until(until) });
+                }
+                held.insert(name, (epoch, until));
+                round.changed = true;
+            }
+        }
         let holders: BTreeMap<&str, Arc<str>> = view
             .leases
             .iter()
@@ -197,9 +229,9 @@ impl Leases {
             .collect();
         for (name, phase) in slots {
             match held.get(name) {
-                Some((epoch, sent)) => {
+                Some((epoch, until)) => {
                     let gives_up = plan.give_up.contains(name);
-                    led(phase, *epoch, term(*sent), gives_up);
+                    led(phase, *epoch, Term::until(*until), gives_up);
                     if gives_up && name == RUNNER {
                         // It has no queue to be emptied.
                         phase.send_replace(Phase::Drained);
@@ -239,18 +271,13 @@ struct Round {
     again: bool,
 }
 
-/// How long a lease that was asked for at this moment may be counted on.
-fn term(sent: Instant) -> Term {
-    Term::until(sent + limits::LEASE.saturating_sub(limits::LEASE_MARGIN))
-}
-
 /// What was led goes on being led, or was lost. Nobody is woken where nothing has changed; who has seen that the term was over must hear that it
 /// goes on.
 fn renewed(phase: &watch::Sender<Phase>, held: Option<&(i64, Instant)>) {
     phase.send_if_modified(|phase| match (&mut *phase, held) {
-        (Phase::Here { epoch, term } | Phase::Draining { epoch, term }, Some((held, sent))) if epoch == held => {
+        (Phase::Here { epoch, term } | Phase::Draining { epoch, term }, Some((held, until))) if epoch == held => {
             let lapsed = !term.holds();
-            *term = self::term(*sent);
+            *term = Term::until(*until);
             lapsed
         }
         (Phase::Here { .. } | Phase::Draining { .. }, _) => {
@@ -304,7 +331,7 @@ async fn listen(mut listener: Listener, told: Arc<Notify>) {
             Ok(()) => told.notify_one(),
             Err(error) => {
                 tracing::debug!(%error, "other nodes are not heard");
-                sleep(limits::LEASE_TIMEOUT).await;
+                sleep(clock::jittered(limits::LEASE_ROUND)).await;
             }
         }
     }
@@ -316,13 +343,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_saw_a_term_lapse_hears_that_it_goes_on() {
-        let (phase, seen) = watch::channel(Phase::Here { epoch: 1, term: term(Instant::now()) });
+        let lease = || Instant::now() + limits::LEASE;
+        let (phase, seen) = watch::channel(Phase::Here { epoch: 1, term: Term::until(lease()) });
         tokio::time::advance(limits::LEASE / 2).await;
-        renewed(&phase, Some(&(1, Instant::now())));
+        renewed(&phase, Some(&(1, lease())));
         assert!(!seen.has_changed().unwrap(), "it has not lapsed");
         tokio::time::advance(limits::LEASE).await;
         assert!(phase.borrow().leads().is_none());
-        renewed(&phase, Some(&(1, Instant::now())));
+        renewed(&phase, Some(&(1, lease())));
         assert!(seen.has_changed().unwrap() && phase.borrow().leads().is_some());
     }
 }

@@ -230,15 +230,15 @@ async fn the_database_agrees() {
         let (a, b) = (store("a"), store("b"));
         assert_eq!(a.create(3).await.unwrap(), 3);
         assert_eq!(b.create(5).await.unwrap(), 3, "the first one's number counts");
-        a.join().await.unwrap();
-        b.join().await.unwrap();
+        a.join(limits::LEASE).await.unwrap();
+        b.join(limits::LEASE).await.unwrap();
         let seen = b.view().await.unwrap();
         assert_eq!(seen.nodes, ["a".to_owned(), "b".to_owned()].into());
         assert_eq!(seen.leases.len(), 4);
 
         // Both have seen it free; one gets it.
-        assert_eq!(a.claim("partition-1", 0).await.unwrap(), Some(1));
-        assert_eq!(b.claim("partition-1", 0).await.unwrap(), None);
+        assert_eq!(a.claim("partition-1", 0, limits::LEASE).await.unwrap(), Some(1));
+        assert_eq!(b.claim("partition-1", 0, limits::LEASE).await.unwrap(), None);
         let seen = b.view().await.unwrap();
         let lease = seen.leases.iter().find(|lease| lease.name == "partition-1").unwrap();
         assert_eq!((lease.owner.as_str(), lease.address.as_str(), lease.epoch), ("a", "a:1", 1));
@@ -246,15 +246,15 @@ async fn the_database_agrees() {
         let left = lease.expires_at - seen.now;
         assert!((1..=microseconds(limits::LEASE)).contains(&left), "{left}");
         // Who knows the epoch still does not get what has not run out.
-        assert_eq!(b.claim("partition-1", 1).await.unwrap(), None);
+        assert_eq!(b.claim("partition-1", 1, limits::LEASE).await.unwrap(), None);
 
-        assert_eq!(a.renew().await.unwrap(), [("partition-1".to_owned(), 1)]);
-        assert_eq!(b.renew().await.unwrap(), []);
+        assert_eq!(a.renew(limits::LEASE).await.unwrap(), [("partition-1".to_owned(), 1)]);
+        assert_eq!(b.renew(limits::LEASE).await.unwrap(), []);
         b.give_up("partition-1").await.unwrap();
-        assert_eq!(a.renew().await.unwrap().len(), 1, "nobody gives up what is another's");
+        assert_eq!(a.renew(limits::LEASE).await.unwrap().len(), 1, "nobody gives up what is another's");
         a.give_up("partition-1").await.unwrap();
-        assert_eq!(a.renew().await.unwrap(), [], "given up is given up");
-        assert_eq!(b.claim("partition-1", 1).await.unwrap(), Some(2));
+        assert_eq!(a.renew(limits::LEASE).await.unwrap(), [], "given up is given up");
+        assert_eq!(b.claim("partition-1", 1, limits::LEASE).await.unwrap(), Some(2));
         a.leave().await.unwrap();
         assert_eq!(b.view().await.unwrap().nodes, ["b".to_owned()].into());
     }

@@ -17,6 +17,8 @@ pub(crate) enum Bug {
     CursorBeforeData,
     /// A snapshot's rows and its position are read in two transactions, the position last.
     SnapshotSplit,
+    /// No sequencer notices that the database was restored.
+    RestoreUnnoticed,
     /// A batch whose instance was lost is answered `unavailable`: "certainly not done".
     LostIsNotDone,
     /// A fault of the ledger's engine.
@@ -25,12 +27,13 @@ pub(crate) enum Bug {
 
 impl Bug {
     /// All that there are.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::NoVersionCheck,
         Self::JournalBeforeSwap,
         Self::SequencerUnlocked,
         Self::CursorBeforeData,
         Self::SnapshotSplit,
+        Self::RestoreUnnoticed,
         Self::LostIsNotDone,
         Self::Engine(engine::Bug::ReplyBeforeCommit),
         Self::Engine(engine::Bug::KeyNotStored),

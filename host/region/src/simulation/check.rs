@@ -7,7 +7,7 @@ use ledger_core::{Action, BookingStatus, Command, HoldScope, Outcome, Record, Re
 use ledger_engine::Answer;
 use read_model::journal::Row;
 
-use super::postgres::{Effect, EventRows, Server, Trouble, Version, places};
+use super::postgres::{Effect, EventRows, Server, Tables, Trouble, Version, places};
 use super::world::World;
 
 pub(super) const OVERSOLD: &str = "nothing is oversold";
@@ -27,7 +27,7 @@ const CLOCK_SLACK: i64 = 1_000_000;
 const TOO_LATE: u32 = ledger_core::limits::RETRY_MILLISECONDS;
 
 /// A key: event, subject, key.
-type Key = (String, String, String);
+pub(super) type Key = (String, String, String);
 /// By which call, and when that began and ended.
 type Refused = (u64, i64, i64);
 
@@ -81,6 +81,10 @@ impl Check {
             call.over = Some(self.world.now());
             (call.commands.clone(), call.began)
         };
+        if self.world.restores() > 0 && began.0 <= self.world.restored_at() {
+            // It was decided in a history that has ended: of that one, nothing is promised.
+            return;
+        }
         for (place, (command, answer)) in commands.iter().zip(answers).enumerate() {
             match answer {
                 Ok(receipt) => {
@@ -115,6 +119,13 @@ impl Check {
                 }
             }
         }
+    }
+
+    /// The database is as it was once: what was promised since is not there, and nothing that was refused is owed any more.
+    pub(super) fn restored(&self, tables: &Tables) {
+        self.refusals.lock().unwrap().clear();
+        let rows = tables.journal.values().flat_map(|rows| rows.iter());
+        *self.told.lock().unwrap() = rows.map(|row| (row.aggregate.clone(), row.version)).collect();
     }
 
     // Commits ----------------------------------------------------------------------------------------------------------

@@ -33,12 +33,22 @@ pub(super) struct Edge {
     life: Mutex<(Arc<Process>, Replica)>,
     /// The versions of inventories that its readers have seen in this life.
     seen: Mutex<BTreeMap<String, u64>>,
+    /// The epoch that they are of.
+    epoch: Mutex<u64>,
 }
 
 impl Edge {
     pub(super) fn new(name: String, network: &Arc<Network>, nodes: &[String], home: usize) -> Self {
         let life = Mutex::new(Self::begin(&name, network, nodes));
-        Self { name, network: Arc::clone(network), nodes: nodes.to_vec(), home, life, seen: Mutex::default() }
+        Self {
+            name,
+            network: Arc::clone(network),
+            nodes: nodes.to_vec(),
+            home,
+            life,
+            seen: Mutex::default(),
+            epoch: Mutex::default(),
+        }
     }
 
     fn begin(name: &str, network: &Arc<Network>, nodes: &[String]) -> (Arc<Process>, Replica) {
@@ -56,6 +66,12 @@ impl Edge {
         life.0.kill();
         *life = Self::begin(&self.name, &self.network, &self.nodes);
         self.seen.lock().unwrap().clear();
+        *self.epoch.lock().unwrap() = 0;
+    }
+
+    /// The number of the epoch that it shows; 0: none yet.
+    fn epoch(&self) -> u64 {
+        self.replica().shown(read_model::Seen::default()).stand(REGION).map_or(0, |(epoch, _)| epoch)
     }
 
     pub(super) fn pause(&self, paused: bool) {
@@ -101,6 +117,11 @@ impl Edge {
     pub(super) async fn looked_at(&self, server: &Server, event: &str) {
         let position = self.position();
         let Some(read) = self.read(event).await else { return };
+        let epoch = server.tables().counter.as_ref().map_or(0, |(_, epoch)| read_model::epoch_number(epoch));
+        if epoch != self.epoch() {
+            // It has yet to hear of another history: positions of two have nothing to do with each other.
+            return;
+        }
         let told = server.told_of(event, position);
         if told.is_some_and(|told| read.version < told) {
             let text =
@@ -114,6 +135,13 @@ impl Edge {
         let replica = self.replica();
         let read = replica.get_availability(event.to_owned()).await.ok()?;
         let mut seen = self.seen.lock().unwrap();
+        let (now, mut before) = (self.epoch(), self.epoch.lock().unwrap());
+        if now != *before {
+            // Another history: what was seen in the last one may never come again.
+            seen.clear();
+            *before = now;
+        }
+        drop(before);
         let known = seen.entry(event.to_owned()).or_default();
         if read.version < *known {
             let text = format!("{} showed version {} of {event} after {known}", self.name, read.version);

@@ -121,9 +121,22 @@ async fn storm(
 ) {
     let ends = world.elapsed() + world.milliseconds(4_000, 9_000);
     let mut stepped = Duration::ZERO;
+    let (restores, mut backup) = (world.happens(500), None);
     while world.elapsed() < ends && world.violation().is_none() {
         sleep(world.milliseconds(100, 1200)).await;
         let number = world.index(NODES);
+        if restores && backup.is_none() && world.happens(400) {
+            backup = Some(server.tables());
+        } else if world.happens(350)
+            && let Some(backup) = backup.take()
+        {
+            // A replica is promoted that lacks commits, or an older copy is put back.
+            world.outage.store(true, Ordering::Relaxed);
+            sleep(world.milliseconds(20, 700)).await;
+            server.restore(backup, world.happens(600));
+            workload.restored();
+            world.outage.store(false, Ordering::Relaxed);
+        }
         match world.below(100) {
             0..30 => {
                 nodes[number].crash();

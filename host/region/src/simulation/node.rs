@@ -87,8 +87,8 @@ async fn run(
         let peers = Arc::new(FromNode { network: Arc::clone(&network), skew: process.skew });
         let shared = Shared { database: database.clone(), name: address.clone(), address: address.clone(), peers };
         let sequencer = Sequencer::new(database.clone(), vec![]);
-        let wake = Some(sequencer.wake());
-        let options = Options { partitions: PARTITIONS, membership: Membership::Shared(shared), metrics: metrics(), wake };
+        let (wake, epoch) = (Some(sequencer.wake()), Some(sequencer.epoch()));
+        let options = Options { partitions: PARTITIONS, membership: Membership::Shared(shared), metrics: metrics(), wake, epoch };
         match options.build().await {
             Ok(service) => break (service, sequencer),
             Err(_) => sleep(process.world.milliseconds(20, 200)).await,

@@ -54,6 +54,16 @@ fn tickets(event: &str) -> [(String, i64); 2] {
     [(format!("{event}_std"), 4500), (format!("{event}_free"), 0)]
 }
 
+/// What the database has an order under.
+fn stored_under(order: &Order) -> check::Key {
+    let scope = match &order.subject {
+        Subject::Person(id) => format!("person:{id}"),
+        Subject::Steward(id) => format!("steward:{id}"),
+        Subject::Platform => "platform".to_owned(),
+    };
+    (order.event.clone(), scope, order.key.clone())
+}
+
 /// What an event's sale is at a revision.
 fn sale(event: &str, revision: u64, capacity: u32, limit: u32) -> Sale {
     let offers = tickets(event).map(|(ticket_type, price)| Offer { ticket_type, price, capacity, per_person_limit: limit });
@@ -136,11 +146,20 @@ impl Workload {
             client: Some(format!("192.0.2.{}", number % 2)),
             action: order.action.clone(),
         };
+        let restores = self.world.restores();
         let (answer, sent) = edge.apply(command).await;
         self.world.trace(|| format!("{} hears of {} {}: {answer:?}", edge.name, order.event, order.key));
         let order = &mut self.orders.lock().unwrap()[number];
         order.open |= sent;
         order.refused = answer.is_err();
+        if self.world.restores() != restores {
+            // Whoever answered, it may be of a history that has ended.
+            order.open = true;
+            if self.is_lost(order) || answer.is_ok() {
+                (order.accepted, order.refused) = (None, true);
+            }
+            return answer;
+        }
         match (&answer, &order.accepted) {
             (Ok(receipt), Some((version, outcome))) => {
                 if receipt.version != *version || receipt.outcome != *outcome {
@@ -155,6 +174,20 @@ impl Workload {
             }
         }
         answer
+    }
+
+    /// Whether the database has nothing of it.
+    fn is_lost(&self, order: &Order) -> bool {
+        check::stored(&self.server, &stored_under(order)).is_none()
+    }
+
+    /// The database was restored: what is not there any more, nobody knows of, and asks again.
+    pub(super) fn restored(&self) {
+        for order in &mut *self.orders.lock().unwrap() {
+            if order.accepted.is_some() && self.is_lost(order) {
+                (order.accepted, order.open, order.refused) = (None, true, true);
+            }
+        }
     }
 
     /// As [`Self::ask`], and once more, with the same key, where nobody knows.
@@ -333,12 +366,7 @@ impl Workload {
     pub(super) fn orders_at_the_end(&self) {
         for order in &*self.orders.lock().unwrap() {
             let action = convert::action(order.action.clone());
-            let scope = match &order.subject {
-                Subject::Person(id) => format!("person:{id}"),
-                Subject::Steward(id) => format!("steward:{id}"),
-                Subject::Platform => "platform".to_owned(),
-            };
-            let key = (order.event.clone(), scope, order.key.clone());
+            let key = stored_under(order);
             let hash = ledger_core::request_hash(&action).unwrap();
             let stored = check::stored(&self.server, &key).filter(|(known, _)| *known == hash);
             match (&order.accepted, stored) {

@@ -34,6 +34,8 @@ pub(super) struct World {
     /// What of a lease's length the database really grants in the storm, in per mille.
     lease_granted: i64,
     numbers: AtomicU64,
+    /// How often the database was restored, and when for the last time.
+    restores: (AtomicU64, AtomicI64),
     trace: Mutex<Trace>,
     violation: Mutex<Option<Violation>>,
 }
@@ -57,6 +59,7 @@ impl World {
             outage: AtomicBool::new(false),
             lease_granted,
             numbers: AtomicU64::new(0),
+            restores: (AtomicU64::new(0), AtomicI64::new(0)),
             trace: Mutex::new(Trace { whole: whole_trace, hash: DefaultHasher::new(), count: 0, last: VecDeque::new() }),
             violation: Mutex::new(None),
         }
@@ -133,6 +136,22 @@ impl World {
     /// What of a lease's length the database really grants, in per mille: by how much its clock and the nodes' run apart.
     pub(super) fn lease_granted(&self) -> i64 {
         if self.in_storm() { self.lease_granted } else { 1000 }
+    }
+
+    pub(super) fn restored(&self) {
+        self.restores.0.fetch_add(1, Ordering::Relaxed);
+        self.restores.1.store(self.now(), Ordering::Relaxed);
+        self.trace(|| "the database is restored".to_owned());
+    }
+
+    /// How often the database was restored so far.
+    pub(super) fn restores(&self) -> u64 {
+        self.restores.0.load(Ordering::Relaxed)
+    }
+
+    /// When it was restored for the last time.
+    pub(super) fn restored_at(&self) -> i64 {
+        self.restores.1.load(Ordering::Relaxed)
     }
 
     pub(super) fn storms(&self, on: bool) {

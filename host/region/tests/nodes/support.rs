@@ -139,6 +139,7 @@ impl Region {
             membership: Membership::Shared(Shared { database, name: name.to_owned(), address: name.to_owned(), peers }),
             metrics: Arc::new(Metrics::new().unwrap()),
             wake: None,
+            epoch: None,
         };
         let service = service.build().await.unwrap();
         let (coordinator, stop, paused) = (service.handle(), CancellationToken::new(), Arc::<Paused>::default());

@@ -33,6 +33,8 @@ struct Job {
 pub(in crate::simulation) struct Backend {
     pub(super) server: Arc<Server>,
     pub(super) open: Opened,
+    /// The server's when it began.
+    life: u64,
 }
 
 /// A transaction that is open.
@@ -54,7 +56,7 @@ impl Connection {
             return Err(Trouble::Down);
         }
         let (jobs, received) = mpsc::unbounded_channel();
-        tokio::spawn(Backend { server: Arc::clone(&server), open: None }.serve(received));
+        tokio::spawn(Backend { server: Arc::clone(&server), open: None, life: server.life() }.serve(received));
         Ok(Self { server, jobs: Mutex::new(Some(jobs)) })
     }
 
@@ -136,6 +138,9 @@ impl Backend {
             if !late.is_zero() {
                 sleep(late).await;
             }
+            if self.is_gone() {
+                break;
+            }
             let answer = work(&mut self).await;
             world.takes_a_while().await;
             if !answered {
@@ -144,6 +149,11 @@ impl Backend {
             answer();
         }
         self.abort();
+    }
+
+    /// Whether it was of a server that is no longer the one.
+    fn is_gone(&self) -> bool {
+        self.life != self.server.life()
     }
 
     /// Undoes what is open.
@@ -183,6 +193,9 @@ impl Backend {
         let Some(mut open) = self.open.take() else { return Err(Trouble::Down) };
         // Until it is on the disk.
         self.server.world.takes_a_while().await;
+        if self.is_gone() {
+            return Err(Trouble::Lost);
+        }
         for (event, add) in std::mem::take(&mut open.swaps) {
             if let Some(effect) = open.commit.effects.iter_mut().find(|effect| effect.event == event) {
                 effect.add = add;

@@ -44,6 +44,11 @@ impl Locks {
         }
     }
 
+    /// Nobody has any: whoever waits gets none.
+    pub(super) fn clear(&self) {
+        self.0.lock().unwrap().clear();
+    }
+
     /// Ends a transaction: whoever is next has its locks.
     pub(super) fn release(&self, transaction: u64) {
         let mut locks = self.0.lock().unwrap();

@@ -18,6 +18,7 @@ pub(crate) use sql::{CLOCK, Client, Transaction};
 pub(in crate::simulation) use tables::{Effect, EventRows, Tables, places};
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use read_model::journal::Row;
@@ -55,6 +56,10 @@ pub(in crate::simulation) struct Server {
     tables: Mutex<Arc<Tables>>,
     history: Mutex<BTreeMap<String, Vec<Version>>>,
     locks: Locks,
+    /// Grows with every restore: connections of before are gone.
+    life: AtomicU64,
+    /// Grows with those that the server tells of.
+    timeline: AtomicU64,
 }
 
 /// What a transaction makes true.
@@ -76,7 +81,35 @@ impl Server {
             tables: Mutex::default(),
             history: Mutex::default(),
             locks: Locks::default(),
+            life: AtomicU64::new(0),
+            timeline: AtomicU64::new(1),
         })
+    }
+
+    /// Everything is as it was then, and all connections are gone. A promotion, or a restore to a point in time, begins a timeline; a copy of the disk that is
+    /// put back does not.
+    pub(in crate::simulation) fn restore(&self, backup: Arc<Tables>, tells: bool) {
+        self.life.fetch_add(1, Ordering::Relaxed);
+        self.timeline.fetch_add(u64::from(tells), Ordering::Relaxed);
+        self.locks.clear();
+        let at = self.world.now();
+        {
+            let mut history = self.history.lock().unwrap();
+            for (event, rows) in &backup.events {
+                history.entry(event.clone()).or_default().push(Version { at, rows: Arc::clone(rows) });
+            }
+        }
+        *self.tables.lock().unwrap() = backup;
+        self.world.restored();
+        self.check.restored(&self.tables());
+    }
+
+    fn timeline(&self) -> String {
+        format!("cluster.{}", self.timeline.load(Ordering::Relaxed))
+    }
+
+    fn life(&self) -> u64 {
+        self.life.load(Ordering::Relaxed)
     }
 
     /// What is committed now.

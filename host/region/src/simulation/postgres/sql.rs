@@ -97,8 +97,15 @@ async fn execute(backend: &mut Backend, statement: &str, p: Vec<Value>) -> Resul
     } else if is("SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM journal_batches") {
         let tables = backend.sees();
         let at = tables.counter.as_ref().map_or(0, |(at, _)| *at);
-        Ok(vec![vec![count(tables.unnumbered.len().min(1)), at.into()]])
-    } else if is("SELECT position, entries, facts FROM journal_batches") {
+        let epoch = tables.counter.as_ref().map_or("", |(_, epoch)| epoch);
+        Ok(vec![vec![count(tables.unnumbered.len().min(1)), at.into(), epoch.into()]])
+    } else if is("SELECT history()") {
+        Ok(vec![vec![backend.server.timeline().as_str().into()]])
+    } else if is("SELECT id FROM journal_batches WHERE position <= $1") {
+        let tables = backend.sees();
+        let last = tables.positions.range(..=number(&p[0])).next_back();
+        Ok(last.map(|(_, id)| vec![id.as_str().into()]).into_iter().collect())
+    } else if is("SELECT position, entries, facts, id FROM journal_batches") {
         Ok(facts(backend, number(&p[0]), number(&p[1])))
     } else if is("INSERT INTO sequencer") || is("UPDATE sequencer") || is("SELECT position, epoch FROM sequencer") {
         counter(backend, statement, &p).await
@@ -125,7 +132,7 @@ fn facts(backend: &mut Backend, after: i64, limit: i64) -> Rows {
         let told = &tables.journal[id];
         let facts: Vec<&str> = told.iter().filter_map(|row| row.fact.as_deref()).collect();
         let text = (!facts.is_empty()).then(|| format!("[{}]", facts.join(",")));
-        vec![(*position).into(), count(told.len()), maybe(text.as_deref())]
+        vec![(*position).into(), count(told.len()), maybe(text.as_deref()), id.as_str().into()]
     });
     rows.collect()
 }
@@ -152,6 +159,8 @@ async fn counter(backend: &mut Backend, statement: &str, p: &[Value]) -> Result<
         if current.is_some() { None } else { Some((0, text(&p[1]))) }
     } else if statement.contains("position = position") {
         return Ok(row(current));
+    } else if statement.contains("SET epoch") {
+        current.map(|(at, _)| (at, text(&p[0])))
     } else {
         current.map(|(_, epoch)| (number(&p[0]), epoch))
     };

@@ -1,5 +1,7 @@
 //! What a component writes to its output becomes lines in the log.
 
+mod repeats;
+
 use std::{
     io,
     pin::Pin,
@@ -38,9 +40,11 @@ impl IsTerminal for GuestLog {
 impl StdoutStream for GuestLog {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
         let log = self.clone();
-        Box::new(Lines::new(
-            move |line| tracing::info!(target: "guest", component = %log.component, stream = log.stream, "{line}"),
-        ))
+        Box::new(Lines::new(move |line| {
+            for (component, line) in repeats::heard(&log.component, line) {
+                tracing::info!(target: "guest", %component, stream = log.stream, "{line}");
+            }
+        }))
     }
 }
 

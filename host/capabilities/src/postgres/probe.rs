@@ -1,0 +1,163 @@
+//! Tells a connection that has fallen silent from a server that has much to do.
+//!
+//! A moved address, a lost entry in a table of NAT, a firewall that was started anew: what was sent on an established connection vanishes, nobody says so, and
+//! new connections work. The server knows: on a connection of our own it is asked what the other one's backend does. One that has been idle for a while has
+//! either never heard the statement, or answered it in vain.
+
+use std::{
+    future::poll_fn,
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::{Duration, Instant},
+};
+
+use sqlx::{
+    ConnectOptions as _, Row as _,
+    postgres::{PgConnectOptions, PgConnection},
+};
+use tokio::{sync::Mutex, time::timeout};
+
+use super::{error, pool::Pool};
+use crate::limits;
+
+/// What a backend does, whether it waits for its client to take what it says, and since when.
+const ACTIVITY: &str = "SELECT state, COALESCE(wait_event = 'ClientWrite', FALSE), \
+    CAST(EXTRACT(EPOCH FROM clock_timestamp() - state_change) * 1000 AS BIGINT) FROM pg_stat_activity WHERE pid = $1";
+
+/// What is known of a statement that has not been answered for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The server is at it, or nobody can say that it is not.
+    Working,
+    /// The server says something that does not arrive.
+    Unheard,
+    /// The server has nothing to do there: its answer, or the statement, was lost on the way.
+    Silent,
+    /// New connections are not answered either.
+    Unreachable,
+}
+
+/// Asks about backends, on one connection: one question at a time.
+pub(super) struct Probe {
+    options: PgConnectOptions,
+    connection: Mutex<Option<(PgConnection, Instant)>>,
+}
+
+impl Probe {
+    pub(super) fn new(options: PgConnectOptions) -> Self {
+        Self { options: options.application_name("marquee-probe"), connection: Mutex::default() }
+    }
+
+    /// What this backend does. One that has been idle for less than so long may just have answered. An answer of the server takes as long as its distance.
+    pub(super) async fn ask(&self, backend: i32, for_less_than: Duration, distance: Duration) -> Verdict {
+        let mut kept = self.connection.lock().await;
+        // One that is older may have fallen silent with the others.
+        let kept_one = kept.take().filter(|(_, made)| made.elapsed() < limits::POSTGRES_PROBE_KEPT);
+        let asking = async {
+            let (mut connection, made) = match kept_one {
+                Some(kept) => kept,
+                None => (self.options.connect().await?, Instant::now()),
+            };
+            let row = sqlx::query(ACTIVITY).persistent(false).bind(backend).fetch_optional(&mut connection).await?;
+            let activity = row.map(|row| {
+                Ok::<_, sqlx::Error>((row.try_get::<Option<String>, _>(0)?, row.try_get(1)?, row.try_get::<Option<i64>, _>(2)?))
+            });
+            Ok::<_, sqlx::Error>((activity.transpose()?, connection, made))
+        };
+        match timeout(limits::POSTGRES_PROBE + distance * 6, asking).await {
+            Ok(Ok((activity, connection, made))) => {
+                *kept = Some((connection, made));
+                judge(activity, for_less_than)
+            }
+            Ok(Err(error)) if error::unreachable(&error) && error::code(&error) != Some(error::TOO_MANY) => Verdict::Unreachable,
+            // It is there, and does not let us look.
+            Ok(Err(_)) => Verdict::Working,
+            Err(_) => Verdict::Unreachable,
+        }
+    }
+}
+
+fn judge(activity: Option<(Option<String>, bool, Option<i64>)>, for_less_than: Duration) -> Verdict {
+    match activity {
+        // Its backend is gone, and nobody has heard of that.
+        None => Verdict::Silent,
+        Some((Some(state), _, Some(milliseconds))) if state.starts_with("idle") => {
+            let since = Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0));
+            if since < for_less_than { Verdict::Working } else { Verdict::Silent }
+        }
+        Some((_, true, _)) => Verdict::Unheard,
+        // Also where the server keeps no record of what its backends do.
+        Some(_) => Verdict::Working,
+    }
+}
+
+/// The connection has fallen silent; or the server cannot be reached at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Lost {
+    pub(super) unreachable: bool,
+}
+
+/// Waits for an answer on a connection for as long as the server is at it, and not for one that will never come.
+pub(super) async fn heard<T>(
+    pool: &Arc<Pool>,
+    backend: i32,
+    distance: Duration,
+    answer: impl Future<Output = T>,
+) -> Result<T, Lost> {
+    let mut answer = pin!(answer);
+    // No timer for what is there already.
+    if let Poll::Ready(answer) = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await {
+        return Ok(answer);
+    }
+    let quiet = limits::POSTGRES_QUIET + distance * 2;
+    for looks in 1.. {
+        if let Ok(answer) = timeout(quiet, &mut answer).await {
+            return Ok(answer);
+        }
+        let verdict = {
+            let mut looking = pin!(pool.probe(backend, quiet / 2, distance));
+            tokio::select! {
+                biased;
+                answer = &mut answer => return Ok(answer),
+                verdict = &mut looking => verdict,
+            }
+        };
+        let unreachable = verdict == Verdict::Unreachable;
+        let lost = match verdict {
+            Verdict::Working => false,
+            Verdict::Silent => true,
+            Verdict::Unheard | Verdict::Unreachable => looks >= limits::POSTGRES_LOOKS,
+        };
+        if lost {
+            pool.fell_silent();
+            tracing::warn!(backend, ?verdict, "a connection to Postgres has fallen silent and is given up");
+            return Err(Lost { unreachable });
+        }
+    }
+    Err(Lost { unreachable: false })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_is_told_from_load() {
+        let second = Duration::from_secs(1);
+        let of = |state: &str, writes: bool, milliseconds: i64| {
+            judge(Some((Some(state.to_owned()), writes, Some(milliseconds))), second)
+        };
+        // It decides, or waits for a lock: for however long.
+        assert_eq!(of("active", false, 25_000), Verdict::Working);
+        // It has just answered.
+        assert_eq!(of("idle", false, 20), Verdict::Working);
+        // It has answered long ago, or never heard anything.
+        assert_eq!(of("idle", false, 1_200), Verdict::Silent);
+        assert_eq!(of("idle in transaction", false, 1_200), Verdict::Silent);
+        assert_eq!(of("idle in transaction (aborted)", false, 1_200), Verdict::Silent);
+        assert_eq!(judge(None, second), Verdict::Silent, "it is gone");
+        assert_eq!(of("active", true, 3_000), Verdict::Unheard);
+        assert_eq!(judge(Some((None, false, None)), second), Verdict::Working, "nobody keeps a record");
+    }
+}

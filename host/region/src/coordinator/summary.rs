@@ -1,0 +1,73 @@
+//! One line for many batches that could not be decided: in an outage there are hundreds a second.
+
+use std::sync::{Mutex, PoisonError};
+
+use runtime::Failure;
+use tokio::time::Instant;
+
+use crate::limits;
+
+/// Counts them. The first is said at once, the others now and then, and at the end how many there were.
+#[derive(Default)]
+pub(super) struct Summary(Mutex<Option<Trouble>>);
+
+struct Trouble {
+    since: Instant,
+    said: Instant,
+    batches: u64,
+    commands: u64,
+    /// What has not been said yet.
+    unsaid: u64,
+}
+
+impl Summary {
+    /// A batch of so many commands could not be decided.
+    pub(super) fn note(&self, commands: usize, failure: &Failure, what: &'static str) {
+        self.count(commands, &failure.to_string(), what);
+    }
+
+    /// Returns whether it was said.
+    fn count(&self, commands: usize, error: &str, what: &'static str) -> bool {
+        let mut trouble = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let first = trouble.is_none();
+        let trouble = trouble.get_or_insert(Trouble { since: now, said: now, batches: 0, commands: 0, unsaid: 0 });
+        trouble.batches += 1;
+        trouble.unsaid += 1;
+        trouble.commands = trouble.commands.saturating_add(u64::try_from(commands).unwrap_or(u64::MAX));
+        let says = first || now.duration_since(trouble.said) >= limits::SUMMARY;
+        if says {
+            let for_s = now.duration_since(trouble.since).as_secs();
+            tracing::warn!(batches = trouble.unsaid, commands_in_all = trouble.commands, for_s, error, "{what}");
+            (trouble.said, trouble.unsaid) = (now, 0);
+        }
+        says
+    }
+
+    /// A batch was decided.
+    pub(super) fn ends(&self) {
+        let Some(Trouble { since, batches, commands, .. }) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+            return;
+        };
+        tracing::info!(batches, commands, for_ms = since.elapsed().as_millis(), "batches are decided again");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_is_a_few_lines_however_many_batches_it_refuses() {
+        let summary = Summary::default();
+        let mut lines = 0;
+        for _ in 0..3_000 {
+            lines += usize::from(summary.count(10, "there is no database", "the ledger could not be asked"));
+            tokio::time::advance(std::time::Duration::from_millis(10)).await;
+        }
+        assert_eq!(lines, 3, "of 30 s");
+        summary.ends();
+        summary.ends();
+        assert!(summary.count(1, "there is no database", "the ledger could not be asked"), "the next one is said at once");
+    }
+}
