@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything, in an order that fails early.
 
 use crate::{
-    build, check, load, schema,
+    build, check, fonts, load, schema,
     services::Services,
     step::{cargo, run as run_command, run_tests, say, step, table},
     tools,
@@ -21,6 +21,7 @@ pub fn run(filter: Option<&str>) -> Result<()> {
         check::run()?;
     }
     if wanted("unit") {
+        fonts::offer();
         step("unit tests of the components and the pure libraries", || {
             tools::native_build()?;
             run_tests(&mut cargo(&["test", "--locked", "--package", "xtask"]))?;
