@@ -14,7 +14,8 @@ pub const MARQUEE: &str = "target/release/marquee";
 pub const HOST: &[&str] = &["capabilities", "edge", "fleet", "marquee", "region", "runtime", "streams", "telemetry"];
 
 /// Libraries that need neither wasm nor a server.
-pub const PURE: &[&str] = &["audit", "generator", "kit", "ledger-core", "ledger-engine", "migrations", "read-model", "receipt"];
+pub const PURE: &[&str] =
+    &["audit", "fuzz", "generator", "kit", "ledger-core", "ledger-engine", "migrations", "read-model", "receipt"];
 
 /// The tests' profile: see the file.
 const CHECKED: &str = ".cargo/checked.toml";

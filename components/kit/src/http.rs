@@ -175,4 +175,15 @@ mod tests {
             assert!(!request.request_id.is_empty());
         }
     }
+
+    #[test]
+    fn fuzz_queries() {
+        fuzz::text(&["q=caf%C3%A9+noir&limit=2&flag", "a=%00&=b&&c==d"], |text| {
+            if let Ok(pairs) = parse_query(text) {
+                assert!(pairs.len() <= text.len());
+            }
+            let plain = percent_decode(text, false);
+            assert!(text.contains('%') || plain.as_deref() == Some(text));
+        });
+    }
 }

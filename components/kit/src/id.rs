@@ -62,4 +62,18 @@ mod tests {
             assert!(!valid(text), "{text}");
         }
     }
+
+    #[test]
+    fn fuzz_ids() {
+        fuzz::text(&["eu_06f9zkb2m4s8t1w6y3c5e7g9hj", "local_0", "abcdefghijklmnop_1"], |text| {
+            assert_eq!(valid(text), region(text).is_some());
+            if let Some(region) = region(text) {
+                assert!(valid_region(region) && text.starts_with(&format!("{region}_")), "{text}");
+                assert!(
+                    text.len() <= *limits::ID_BYTES.end() && text.bytes().all(|byte| is_part(byte) || byte == b'_'),
+                    "{text}"
+                );
+            }
+        });
+    }
 }

@@ -107,4 +107,27 @@ mod tests {
             assert_eq!(Cursor::parse(&text, SortKey::StartsAt, false), None, "{text}");
         }
     }
+
+    #[test]
+    fn fuzz_cursors() {
+        let cursors = [
+            (SortKey::Title, KeyRef::Text("Été")),
+            (SortKey::StartsAt, KeyRef::Number(-7)),
+            (SortKey::Price, KeyRef::Number(i64::MAX)),
+        ];
+        let cursors: Vec<String> =
+            cursors.iter().map(|(sort, key)| Cursor::at(*sort, true, *key, "eu_1").render().unwrap()).collect();
+        let json = String::from_utf8(URL_SAFE_NO_PAD.decode(&cursors[0]).unwrap()).unwrap();
+        let seeds: Vec<&str> = cursors.iter().map(String::as_str).chain([json.as_str()]).collect();
+        fuzz::text(&seeds, |text| {
+            // As it was sent, and as a client who knows what is in it would make it.
+            for text in [text.to_owned(), URL_SAFE_NO_PAD.encode(text)] {
+                for sort in [SortKey::Title, SortKey::StartsAt, SortKey::Price] {
+                    let Some(cursor) = Cursor::parse(&text, sort, true) else { continue };
+                    assert_eq!(Cursor::parse(&cursor.render().unwrap(), sort, true), Some(cursor));
+                    assert!(text.len() <= MAX_CURSOR_BYTES);
+                }
+            }
+        });
+    }
 }

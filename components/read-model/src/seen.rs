@@ -167,4 +167,18 @@ mod tests {
         }
         assert!(Seen::default().satisfied_by(&model, |_| true));
     }
+
+    #[test]
+    fn fuzz_seen() {
+        let token = seen(&[(SeenKind::Event, "eu_1", 3), (SeenKind::Inventory, "us_2", u64::MAX)]).render().unwrap();
+        let json = String::from_utf8(URL_SAFE_NO_PAD.decode(&token).unwrap()).unwrap();
+        fuzz::text(&[&token, &json], |text| {
+            for text in [text.to_owned(), URL_SAFE_NO_PAD.encode(text)] {
+                let seen = Seen::parse(&text);
+                assert!(seen.entries().count() <= MAX_SEEN_ENTRIES);
+                assert!(seen.entries().all(|(_, id, _)| (1..=MAX_ID_BYTES).contains(&id.len())));
+                assert_eq!(seen.render().map_or(seen.clone(), |token| Seen::parse(&token)), seen, "{text}");
+            }
+        });
+    }
 }
