@@ -35,7 +35,8 @@
 //! ```toml
 //! [kafka]
 //! brokers = ["10.0.0.5:9092"]
-//! protocol = "sasl-ssl"             # or plaintext (the default), ssl, sasl-plaintext
+//! protocol = "sasl-ssl"             # or ssl, sasl-plaintext, plaintext; without it, over TLS where a broker is on another machine
+//! ca_file = "/etc/kafka-ca.pem"     # who signed the brokers' certificates; without it, whom the system trusts
 //! mechanism = "SCRAM-SHA-512"       # or PLAIN, SCRAM-SHA-256
 //! user = "marquee"
 //! password_file = "/run/secrets/kafka"
@@ -47,7 +48,7 @@
 //!
 //! ```toml
 //! [redis]
-//! url = "redis-sentinel://10.0.0.6:26379,10.0.0.7:26379,10.0.0.8:26379/marquee"      # or redis://, rediss://, redis-cluster://
+//! url = "rediss-sentinel://10.0.0.6:26379,10.0.0.7:26379,10.0.0.8:26379/marquee"     # or rediss://, rediss-cluster://; redis… on this machine
 //! ```
 //!
 //! How often somebody may ask, at an edge and of a region; these are what holds without a word:

@@ -10,7 +10,7 @@ use capabilities::postgres::PostgresPools;
 use capabilities::redis::RedisConnections;
 use capabilities::sqlite::SqliteDatabases;
 use runtime::Manifest;
-use telemetry::Metrics;
+use telemetry::{Metrics, secured};
 
 use crate::config::Breakers;
 use crate::data_folder::DataFolder;
@@ -33,7 +33,8 @@ pub fn bindings(
     let files: BTreeMap<_, _> = labels.into_iter().map(|label| (label.clone(), folder.database(&label))).collect();
     let stores: BTreeSet<String> = grants().flat_map(|grants| grants.key_value_stores.iter().cloned()).collect();
     let own_address = own.and_then(|address| address.to_string().parse().ok());
-    let (postgres, redis) = (PostgresPools::with(breakers.postgres), RedisConnections::with(breakers.redis, None));
+    let postgres = PostgresPools::with(breakers.postgres).trusting(authorities(manifest)?);
+    let redis = RedisConnections::with(breakers.redis, None);
     let outbound_http = OutboundHttp::new(own_address).guarded(breakers.web);
     metrics.breakers().add(postgres.clone());
     metrics.breakers().add(redis.clone());
@@ -46,4 +47,16 @@ pub fn bindings(
         outbound_http: Some(outbound_http),
         ..Bindings::default()
     })
+}
+
+/// The certificates of authorities that addresses of databases in the application's variables name (`sslrootcert`). What stands in a variable is the
+/// operator's; what a component makes up is refused.
+fn authorities(manifest: &Manifest) -> Result<BTreeMap<String, String>, Error> {
+    let variables = manifest.components.values().flat_map(|component| component.grants.variables.values());
+    let named = variables.filter_map(|value| secured::root_certificate(value.expose()));
+    let read = |file: String| match std::fs::read_to_string(&file) {
+        Ok(pem) => Ok((file, pem)),
+        Err(error) => Err(Error::Refused(format!("sslrootcert={file}, in a database's address, cannot be read: {error}"))),
+    };
+    named.map(read).collect()
 }

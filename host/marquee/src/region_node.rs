@@ -167,8 +167,13 @@ fn redis(config: &RegionNode, base: &Bindings, health: &Health) -> Result<Option
     let Some((url, connections)) = config.redis.as_ref().and_then(|redis| redis.url.as_deref()).zip(base.redis.as_ref()) else {
         return Ok(None);
     };
-    let invalid =
-        |_| Error::Setting { name: "redis", reason: format!("{:?} is no address of a Redis", telemetry::redact_url(url)) };
+    let invalid = |error| {
+        let reason = match error {
+            capabilities::redis::Error::Other(reason) => reason,
+            _ => format!("{:?} is no address of a Redis", telemetry::redact_url(url)),
+        };
+        Error::Setting { name: "redis", reason }
+    };
     let connection = connections.handle(url).map_err(invalid)?;
     let watched = connection.clone();
     health.register("redis", Needed::Information, move || match watched.breaker() {

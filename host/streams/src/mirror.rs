@@ -19,7 +19,7 @@ use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOpti
 use lapin::tcp::OwnedTLSConfig;
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
-use telemetry::{BreakerOptions, Health, Metrics, Needed};
+use telemetry::{BreakerOptions, Health, Metrics, Needed, secured};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
@@ -40,7 +40,7 @@ pub fn group(worker: &str) -> String {
 /// What a mirror is made from.
 #[derive(Debug)]
 pub struct Options {
-    /// `amqp://user:password@host:port/vhost`; `amqps` for TLS.
+    /// `amqps://user:password@host:port/vhost`; `amqp` without TLS, to this machine, or where `?tls=off` stands at its end.
     pub url: Secret,
     /// Certificates, PEM, of who may have signed the server's, beside those that the system trusts.
     pub authority: Option<String>,
@@ -70,8 +70,16 @@ impl Mirror {
     /// A mirror; it connects when there is something to copy. Fails where the address is none.
     pub fn new(options: Options) -> Result<Self, Error> {
         let address: Result<lapin::uri::AMQPUri, _> = options.url.reveal().parse();
-        if address.is_err() {
+        let Ok(address) = address else {
             return Err(Error::Setting("RabbitMQ's address is not amqp://user:password@host:port/vhost".to_owned()));
+        };
+        let clear = options.url.reveal().split_once('?').is_some_and(|(_, query)| query.split('&').any(|pair| pair == "tls=off"));
+        if address.scheme == lapin::uri::AMQPScheme::AMQP && !clear && !secured::is_loopback(&address.authority.host) {
+            return Err(Error::Setting(format!(
+                "RabbitMQ at {} is on another machine and its address asks for no TLS: write amqps instead of amqp, or add ?tls=off where nobody else \
+                 is on the network",
+                address.authority.host
+            )));
         }
         if options.queue.is_empty() || options.queue.len() > 255 {
             return Err(Error::Setting("the queue's name has 1 to 255 bytes".to_owned()));
@@ -193,5 +201,28 @@ impl Handler for Mirror {
             }
         }
         .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(url: &str) -> Result<Mirror, String> {
+        let metrics = Arc::new(Metrics::new().map_err(|error| error.to_string())?);
+        let (url, queue) = (Secret::new(url.to_owned()), BOOKING_QUEUE.to_owned());
+        Mirror::new(Options { url, authority: None, queue, breaker: limits::AMQP_BREAKER, metrics })
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn another_machine_is_not_spoken_to_in_the_clear_unless_its_address_says_so() {
+        for url in ["amqp://me:s3cret@rabbit/%2f", "amqp://me:s3cret@10.0.0.1:5672/%2f?heartbeat=5"] {
+            let text = made(url).unwrap_err();
+            assert!(text.contains("amqps") && text.contains("?tls=off") && !text.contains("s3cret"), "{text}");
+        }
+        for url in ["amqps://me:s3cret@rabbit/%2f", "amqp://me:s3cret@rabbit/%2f?tls=off", "amqp://guest:guest@127.0.0.1/%2f"] {
+            assert!(made(url).is_ok(), "{url}");
+        }
     }
 }

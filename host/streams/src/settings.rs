@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rdkafka::ClientConfig;
 use serde::Deserialize;
-use telemetry::BreakerOptions;
+use telemetry::{BreakerOptions, secured};
 
 use crate::{Error, limits};
 
@@ -16,9 +16,8 @@ use crate::{Error, limits};
 pub struct Settings {
     /// `host:port` of one broker or more; they name the others.
     pub brokers: Vec<String>,
-    /// How to speak to them.
-    #[serde(default)]
-    pub protocol: Protocol,
+    /// How to speak to them. Without it: in the clear where all of them are this machine, else over TLS.
+    pub protocol: Option<Protocol>,
     /// How to say who one is, with the `sasl-…` protocols.
     pub mechanism: Option<Mechanism>,
     /// Who one is.
@@ -50,11 +49,10 @@ pub struct Settings {
 }
 
 /// How to speak to brokers.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Protocol {
     /// In the clear: one machine, or a network that nobody else is on.
-    #[default]
     Plaintext,
     /// TLS.
     Ssl,
@@ -126,7 +124,7 @@ impl Settings {
     pub fn new(brokers: &[&str]) -> Self {
         Self {
             brokers: brokers.iter().map(|&broker| broker.to_owned()).collect(),
-            protocol: Protocol::default(),
+            protocol: None,
             mechanism: None,
             user: None,
             password_file: None,
@@ -150,12 +148,13 @@ impl Settings {
         if self.partitions < 1 || self.replication.is_some_and(|copies| copies < 1) {
             return wrong("partitions and replication are 1 or more");
         }
-        let sasl = matches!(self.protocol, Protocol::SaslPlaintext | Protocol::SaslSsl);
+        let protocol = self.protocol();
+        let sasl = matches!(protocol, Protocol::SaslPlaintext | Protocol::SaslSsl);
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", self.brokers.join(","))
             .set("client.id", &self.client_id)
-            .set("security.protocol", self.protocol.as_str())
+            .set("security.protocol", protocol.as_str())
             .set("reconnect.backoff.ms", limits::RECONNECT_MS.0.to_string())
             .set("reconnect.backoff.max.ms", limits::RECONNECT_MS.1.to_string())
             .set("socket.keepalive.enable", "true")
@@ -167,7 +166,7 @@ impl Settings {
                 return wrong(&format!("ca_file: there is no file {}", file.display()));
             }
             config.set("ssl.ca.location", file.to_string_lossy());
-        } else if matches!(self.protocol, Protocol::Ssl | Protocol::SaslSsl) {
+        } else if matches!(protocol, Protocol::Ssl | Protocol::SaslSsl) {
             // The library carries its own OpenSSL, which knows no system's folder.
             config.set("ssl.ca.location", "probe");
         }
@@ -175,7 +174,7 @@ impl Settings {
             let (Some(mechanism), Some(user), Some(password)) = (self.mechanism, &self.user, self.password()?) else {
                 return wrong("with SASL it takes mechanism, user, and a password or password_file");
             };
-            if mechanism == Mechanism::Plain && self.protocol == Protocol::SaslPlaintext && !self.loopback() {
+            if mechanism == Mechanism::Plain && protocol == Protocol::SaslPlaintext && !self.loopback() {
                 return wrong("mechanism PLAIN sends the password itself: use protocol \"sasl-ssl\", or SCRAM");
             }
             config.set("sasl.mechanism", mechanism.as_str()).set("sasl.username", user).set("sasl.password", password.0);
@@ -193,8 +192,27 @@ impl Settings {
         }
     }
 
+    /// As it is said, or as it must be: nobody speaks in the clear to another machine without having been told to.
+    fn protocol(&self) -> Protocol {
+        self.protocol.unwrap_or_else(|| match (self.loopback(), self.mechanism.is_some()) {
+            (true, false) => Protocol::Plaintext,
+            (true, true) => Protocol::SaslPlaintext,
+            (false, false) => Protocol::Ssl,
+            (false, true) => Protocol::SaslSsl,
+        })
+    }
+
+    /// What to do where brokers on another machine turn out to speak no TLS, or nobody has said that they should.
+    pub(crate) fn hint(&self) -> &'static str {
+        if self.protocol.is_some() || self.loopback() {
+            return "";
+        }
+        " (brokers on another machine are spoken to over TLS: name who signed their certificates in kafka.ca_file, or write protocol = \"plaintext\" \
+         where nobody else is on the network)"
+    }
+
     fn loopback(&self) -> bool {
-        self.brokers.iter().all(|broker| ["127.0.0.1:", "localhost:", "[::1]:"].iter().any(|here| broker.starts_with(here)))
+        self.brokers.iter().all(|broker| secured::is_loopback(broker.rsplit_once(':').map_or(broker, |(host, _)| host)))
     }
 }
 
@@ -249,6 +267,32 @@ mod tests {
         settings.password = Some(Secret::new("louder".to_owned()));
         assert_eq!(settings.client().unwrap().get("sasl.password"), Some("louder"));
         assert!(!format!("{settings:?}").contains("louder"));
+    }
+
+    #[test]
+    fn brokers_on_another_machine_are_spoken_to_over_tls_unless_it_is_said_otherwise() {
+        let spoken = |text: &str| {
+            let settings: Settings = toml::from_str(text).unwrap();
+            let config = settings.client().unwrap();
+            (
+                config.get("security.protocol").unwrap().to_owned(),
+                config.get("enable.ssl.certificate.verification").map(str::to_owned),
+            )
+        };
+        let sasl = "mechanism = \"SCRAM-SHA-512\"\nuser = \"me\"\npassword_file = \"/etc/hostname\"";
+        for (text, protocol) in [
+            ("brokers = [\"127.0.0.1:9092\", \"localhost:9093\", \"[::1]:9\"]", "plaintext"),
+            ("brokers = [\"127.0.0.1:9092\", \"kafka:9092\"]", "ssl"),
+            ("brokers = [\"10.0.0.5:9092\"]", "ssl"),
+            ("brokers = [\"kafka:9092\"]\nprotocol = \"plaintext\"", "plaintext"),
+            (&format!("brokers = [\"kafka:9092\"]\n{sasl}"), "sasl_ssl"),
+            (&format!("brokers = [\"localhost:9092\"]\n{sasl}"), "sasl_plaintext"),
+        ] {
+            // That certificates are verified is how Kafka's client is made, and nothing here changes it.
+            assert_eq!(spoken(text), (protocol.to_owned(), None), "{text}");
+        }
+        let settings: Settings = toml::from_str("brokers = [\"kafka:9092\"]").unwrap();
+        assert!(settings.hint().contains("protocol = \"plaintext\""));
     }
 
     #[test]

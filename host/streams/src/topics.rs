@@ -86,7 +86,7 @@ fn brokers(settings: &Settings) -> Result<usize, Error> {
     asking.client().fetch_metadata(Some(""), limits::METADATA).map(|it| it.brokers().len()).map_err(|error| {
         asking.poll(limits::REASON);
         match reasons.last() {
-            Some(reason) if client::unreachable(&error) => Error::Unreachable(reason),
+            Some(reason) if client::unreachable(&error) => Error::Unreachable(format!("{reason}{}", settings.hint())),
             _ => error.into(),
         }
     })

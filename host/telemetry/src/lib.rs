@@ -11,6 +11,7 @@ pub mod limits;
 pub mod logs;
 mod metrics;
 mod redact;
+pub mod secured;
 mod streams;
 
 pub use breaker::{Breaker, BreakerCounts, BreakerOptions, Permit, Rejected};

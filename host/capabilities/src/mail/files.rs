@@ -1,9 +1,10 @@
 //! Mail for a developer's machine: each message a file that mail programs open.
 
-use std::{io, path::PathBuf};
+use std::{io, os::unix::fs::PermissionsExt as _, path::PathBuf};
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
+use tokio::io::AsyncWriteExt as _;
 
 use super::{Error, Mailer, Message, check, mime};
 use crate::limits;
@@ -25,10 +26,16 @@ impl FileMailer {
     async fn write(&self, message: &Message) -> io::Result<()> {
         let domain = self.from.rsplit_once('@').map_or("localhost", |(_, domain)| domain);
         let mail = mime::render(message, &self.from, domain, &mime::date(Timestamp::now()), true);
-        tokio::fs::create_dir_all(&self.folder).await?;
+        // Mail has the codes of tickets in it.
+        tokio::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder).await?;
         // Whoever looks finds whole messages only.
         let unfinished = self.folder.join(format!(".{}.tmp", message.id));
-        tokio::fs::write(&unfinished, mail).await?;
+        let mut file =
+            tokio::fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&unfinished).await?;
+        file.set_permissions(std::fs::Permissions::from_mode(0o600)).await?;
+        file.write_all(mail.as_bytes()).await?;
+        file.flush().await?;
+        drop(file);
         tokio::fs::rename(&unfinished, self.folder.join(format!("{}.eml", message.id))).await
     }
 }
@@ -59,6 +66,12 @@ mod tests {
             std::fs::read_dir(folder.path().join("mail")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(files, ["booking.local_abc-1.eml"]);
         let mail = std::fs::read_to_string(folder.path().join("mail/booking.local_abc-1.eml")).unwrap();
+        let mode = |path: &str| std::fs::metadata(folder.path().join(path)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(
+            (mode("mail"), mode("mail/booking.local_abc-1.eml")),
+            (0o700, 0o600),
+            "nobody else reads the codes of tickets"
+        );
         assert!(mail.contains("Message-ID: <booking.local_abc-1@localhost>\r\n") && mail.contains("Subject: Again\r\n"));
     }
 

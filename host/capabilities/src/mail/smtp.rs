@@ -1,8 +1,8 @@
 //! Mail over SMTP.
 //!
 //! The server is a URL: `smtps://[user:password@]host[:465]` is TLS from the first byte, `smtp://[user:password@]host[:25]` begins
-//! without and changes to TLS where the server offers it (STARTTLS). Certificates are always checked. A password is told over TLS, or to this very machine;
-//! `?tls=off` at the end of an `smtp` URL does without TLS, whatever is offered, and tells it all the same.
+//! without and changes to TLS (STARTTLS) before anything is said; a server that offers none is used on this machine only. Certificates are always checked.
+//! `?tls=off` at the end of an `smtp` URL does without TLS, whatever is offered, and tells a password all the same.
 //!
 //! # What a sender hears
 //! What the server answers decides: 4xx is `unavailable`, 5xx about the message or its receiver is `rejected`. A server that cannot be reached, does

@@ -7,6 +7,7 @@ use sqlx::{
     ConnectOptions as _,
     postgres::{PgConnectOptions, PgSslMode},
 };
+use telemetry::secured;
 use url::Url;
 
 use super::Error;
@@ -22,6 +23,8 @@ pub(super) struct Address {
     password: String,
     database: String,
     ssl_mode: Option<String>,
+    /// The file of the authority that its certificate must come from: granted by the host, or refused.
+    root: Option<String>,
     application: Option<String>,
 }
 
@@ -47,6 +50,7 @@ impl Address {
         let address = Self {
             database: take("dbname").unwrap_or_else(|| user.clone()),
             password: take("password").unwrap_or_default(),
+            root: take("sslrootcert"),
             application: take("application_name"),
             host,
             port,
@@ -70,6 +74,10 @@ impl Address {
         self.port
     }
 
+    pub(super) fn root(&self) -> Option<&str> {
+        self.root.as_deref()
+    }
+
     /// What its pool's breaker is called: nothing that is secret.
     pub(super) fn name(&self) -> String {
         format!("postgres/{}@{}:{}/{}", self.user, self.host, self.port, self.database)
@@ -91,9 +99,14 @@ impl Address {
             ])
             .disable_statement_logging();
         let mode = self.ssl_mode.as_deref().and_then(|mode| PgSslMode::from_str(mode).ok());
-        options = options.ssl_mode(mode.unwrap_or(PgSslMode::Prefer));
+        let unsaid = if secured::is_loopback(&self.host) { PgSslMode::Prefer } else { PgSslMode::VerifyFull };
+        options = options.ssl_mode(mode.unwrap_or(unsaid));
         if let Some(certificate) = root_ca {
-            options = options.ssl_root_cert_from_pem(certificate.as_bytes().to_vec()).ssl_mode(PgSslMode::VerifyFull);
+            let verified = match mode {
+                Some(PgSslMode::VerifyCa) => PgSslMode::VerifyCa,
+                _ => PgSslMode::VerifyFull,
+            };
+            options = options.ssl_root_cert_from_pem(certificate.as_bytes().to_vec()).ssl_mode(verified);
         }
         options
     }
@@ -202,7 +215,7 @@ mod tests {
             ("postgres:///shop", "invalid address: it has no host"),
             ("user=me", "invalid address: it has no host"),
             ("mysql://db", "invalid address: its scheme is not postgres"),
-            ("postgres://db?sslrootcert=/etc/passwd", "invalid address: it has a parameter that is not supported: sslrootcert"),
+            ("postgres://db?sslcert=/etc/passwd", "invalid address: it has a parameter that is not supported: sslcert"),
             ("postgres://db?host=other", "invalid address: it has a parameter that is not supported: host"),
             ("postgres://%2Fvar%2Frun/shop", "invalid address: one host over TCP is supported, no sockets"),
             ("host=/var/run/postgresql", "invalid address: one host over TCP is supported, no sockets"),
@@ -216,9 +229,52 @@ mod tests {
     }
 
     #[test]
+    fn who_is_on_another_machine_must_show_a_certificate() {
+        for (address, mode) in [
+            ("postgres://db", PgSslMode::VerifyFull),
+            ("host=10.0.0.1 user=me", PgSslMode::VerifyFull),
+            ("postgres://[2001:db8::1]/shop", PgSslMode::VerifyFull),
+            ("postgres://db?sslmode=disable", PgSslMode::Disable),
+            ("postgres://db?sslmode=require", PgSslMode::Require),
+            ("postgres://localhost", PgSslMode::Prefer),
+            ("postgres://[::1]", PgSslMode::Prefer),
+            ("host=127.0.0.1", PgSslMode::Prefer),
+        ] {
+            let options = Address::parse(address).unwrap().options(None);
+            assert_eq!(format!("{:?}", options.get_ssl_mode()), format!("{mode:?}"), "{address}");
+        }
+        let mode = |address: &str| Address::parse(address).unwrap().options(Some("a certificate")).get_ssl_mode();
+        assert!(matches!(mode("postgres://127.0.0.1?sslmode=disable"), PgSslMode::VerifyFull));
+        assert!(matches!(mode("postgres://db?sslmode=verify-ca"), PgSslMode::VerifyCa));
+    }
+
+    #[test]
     fn nothing_is_taken_from_the_hosts_environment() {
         let options = Address::parse("postgres://db").unwrap().options(None);
         assert_eq!((options.get_host(), options.get_username(), options.get_database()), ("db", "postgres", Some("postgres")));
         assert!(options.get_socket().is_none());
+    }
+
+    #[test]
+    fn fuzz_postgres() {
+        let seeds = [
+            "postgres://me:s%40crt@db.example:6000/shop?sslmode=require&application_name=x",
+            "postgres://me:pass/word@[::1]:5433/shop",
+            "host=localhost user=me password='it\\'s me' dbname=shop port=6000 connect_timeout=3",
+            "postgres://127.0.0.1?sslrootcert=/etc/ca.pem",
+        ];
+        fuzz::text(&seeds, |text| {
+            let Ok(address) = Address::parse(text) else { return };
+            assert!(!address.host.is_empty() && !address.host.contains(['/', '%', ',']), "{text}");
+            let options = address.options(None);
+            assert!(options.get_socket().is_none(), "{text}");
+            let verified = matches!(options.get_ssl_mode(), PgSslMode::VerifyFull);
+            assert!(verified || secured::is_loopback(&address.host) || address.ssl_mode.is_some(), "{text}");
+            assert!(
+                address.password.len() < 4
+                    || !address.name().contains(&address.password)
+                    || address.name().len() > address.password.len()
+            );
+        });
     }
 }

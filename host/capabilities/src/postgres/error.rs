@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
+use telemetry::secured;
 
 use super::{DbError, Error, QueryError};
 
@@ -19,6 +20,13 @@ pub(super) fn query(error: sqlx::Error) -> Error {
         error => QueryError::Text(with_causes(&error)),
     };
     Error::QueryFailed(query_error)
+}
+
+/// There is no connection. Where it is for want of TLS, says what to do about it.
+pub(super) fn connecting(error: &sqlx::Error) -> Error {
+    let text = with_causes(error);
+    let untrusted = matches!(error, sqlx::Error::Tls(_)) || text.contains("certificate");
+    Error::ConnectionFailed(if untrusted { format!("{text}; {}", secured::POSTGRES_HINT) } else { text })
 }
 
 /// Whether the connection is still good after this: what the server says about a statement does not harm it, unless

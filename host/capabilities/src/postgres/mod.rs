@@ -51,6 +51,8 @@ pub struct PostgresPools {
     pools: Arc<Mutex<BTreeMap<Key, Arc<Pool>>>>,
     commits: Commits,
     breaker: BreakerOptions,
+    /// Certificates (PEM) by the file that an address may name as its `sslrootcert`.
+    authorities: Arc<BTreeMap<String, String>>,
 }
 
 impl Default for PostgresPools {
@@ -69,7 +71,14 @@ impl PostgresPools {
     /// No pools yet. Each one's breaker opens as `breaker` says.
     #[must_use]
     pub fn with(breaker: BreakerOptions) -> Self {
-        Self { pools: Arc::default(), commits: Commits::new(), breaker }
+        Self { pools: Arc::default(), commits: Commits::new(), breaker, authorities: Arc::default() }
+    }
+
+    /// These pools, where addresses may name one of these files as their `sslrootcert`: each a path, as addresses write it, and the
+    /// certificates in it, PEM. No other file of the host's is read for a component.
+    #[must_use]
+    pub fn trusting(self, authorities: BTreeMap<String, String>) -> Self {
+        Self { authorities: Arc::new(authorities), ..self }
     }
 
     /// Word of every commit made through these pools by components.
@@ -93,7 +102,15 @@ impl PostgresPools {
                 parsed.port()
             )));
         }
-        let pool = self.pool(address, root_ca, parsed)?;
+        let named = match parsed.root() {
+            None => None,
+            Some(file) => Some(self.authorities.get(file).ok_or_else(|| {
+                Error::ConnectionFailed(
+                    "invalid address: its sslrootcert is none of the files that this node's own settings name".into(),
+                )
+            })?),
+        };
+        let pool = self.pool(address, root_ca.or(named.map(String::as_str)), parsed)?;
         Ok(Connection::new(pool.lease().await?))
     }
 

@@ -1,7 +1,6 @@
 //! The connections of one address.
 
 use std::{
-    fmt::Display,
     sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
@@ -110,10 +109,9 @@ impl Pool {
 
     /// Also whether it was the server that could not be reached, and not its answer.
     async fn connect(&self) -> Result<PgConnection, (Error, bool)> {
-        let failed = |error: &dyn Display| Error::ConnectionFailed(error.to_string());
         match timeout(limits::POSTGRES_CONNECT, self.options.connect()).await {
-            Ok(connected) => connected.map_err(|error| (failed(&error), error::unreachable(&error))),
-            Err(elapsed) => Err((failed(&elapsed), true)),
+            Ok(connected) => connected.map_err(|error| (error::connecting(&error), error::unreachable(&error))),
+            Err(elapsed) => Err((Error::ConnectionFailed(elapsed.to_string()), true)),
         }
     }
 

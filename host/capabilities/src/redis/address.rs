@@ -6,10 +6,12 @@
 //! | `redis-sentinel://[user:password@]host[:26379],…/service[/db]` | Sentinels, and the name by which they know the primary |
 //! | `redis-cluster://[user:password@]host[:6379],…` | nodes of a cluster to begin with |
 //!
-//! With `rediss` instead of `redis` all of it is spoken over TLS. Names and passwords are percent-encoded. Sentinels that want a
+//! With `rediss` instead of `redis` all of it is spoken over TLS, and certificates are always checked. Without it only this machine is spoken to, unless the query
+//! says `tls=off`: the network is then one that nobody else is on. Names and passwords are percent-encoded. Sentinels that want a
 //! password of their own have it in the query: `?sentinel_user=…&sentinel_password=…`.
 
 use ::redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisConnectionInfo};
+use telemetry::secured;
 use url::Url;
 
 use super::Error;
@@ -23,6 +25,8 @@ const SENTINEL_PORT: u16 = 26379;
 pub(super) struct Address {
     pub(super) form: Form,
     pub(super) tls: bool,
+    /// It may be spoken to without TLS wherever it is.
+    clear: bool,
     /// As URLs have them, IPv6 in brackets. At least one.
     hosts: Vec<(String, u16)>,
     /// Who we are to nodes.
@@ -40,8 +44,24 @@ pub(super) enum Form {
 
 impl Address {
     /// Without a scheme, a node is meant.
+    ///
+    /// # Errors
+    /// [`Error::InvalidAddress`]; [`Error::Other`] where another machine would be spoken to in the clear, and the address does not say that it may.
     pub(super) fn parse(address: &str) -> Result<Self, Error> {
         let (scheme, rest) = address.split_once("://").unwrap_or(("redis", address));
+        let parsed = Self::read(scheme, rest)?;
+        if !parsed.tls && !parsed.clear && !parsed.hosts.iter().all(|(host, _)| secured::is_loopback(host)) {
+            return Err(Error::Other(format!(
+                "{} is on another machine and its address asks for no TLS: write {} instead of {scheme}, or add ?tls=off where nobody else is \
+                 on the network",
+                parsed.name(),
+                scheme.replacen("redis", "rediss", 1),
+            )));
+        }
+        Ok(parsed)
+    }
+
+    fn read(scheme: &str, rest: &str) -> Result<Self, Error> {
         match scheme {
             "redis" | "rediss" => Self::node(&format!("{scheme}://{rest}")),
             "redis-sentinel" => Self::several(rest, true, false),
@@ -60,7 +80,9 @@ impl Address {
         let tls = url.scheme() == "rediss";
         // Certificates are always checked, so there is nothing that could be said here.
         let plain = url.fragment().is_none();
-        plain.then(|| Self { form: Form::Node, tls, hosts: vec![host], user, sentinel_user: RedisConnectionInfo::default() })
+        let clear = url.query_pairs().any(|(name, value)| name == "tls" && value == "off");
+        let sentinel_user = RedisConnectionInfo::default();
+        (plain && !(tls && clear)).then(|| Self { form: Form::Node, tls, clear, hosts: vec![host], user, sentinel_user })
     }
 
     fn several(rest: &str, sentinels: bool, tls: bool) -> Option<Self> {
@@ -75,13 +97,14 @@ impl Address {
         }
         let (name, password) = credentials.split_once(':').unwrap_or((credentials, ""));
         let mut user = credentialed(&percent::decode(name)?, &percent::decode(password)?);
-        let (mut sentinel_name, mut sentinel_password) = (String::new(), String::new());
+        let (mut sentinel_name, mut sentinel_password, mut clear) = (String::new(), String::new(), false);
         for (name, value) in
             query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
         {
             match name {
                 "sentinel_user" if sentinels => sentinel_name = percent::decode(value)?,
                 "sentinel_password" if sentinels => sentinel_password = percent::decode(value)?,
+                "tls" if value == "off" && !tls => clear = true,
                 _ => return None,
             }
         }
@@ -94,7 +117,7 @@ impl Address {
             // A cluster has no databases beside the first.
             (path.is_empty() || path == "0").then_some(Form::Cluster)?
         };
-        Some(Self { form, tls, hosts, user, sentinel_user: credentialed(&sentinel_name, &sentinel_password) })
+        Some(Self { form, tls, clear, hosts, user, sentinel_user: credentialed(&sentinel_name, &sentinel_password) })
     }
 
     /// Whether every host that is named is granted. Whom Sentinels and clusters name in turn is theirs to say, as with a name server.
@@ -171,15 +194,20 @@ mod tests {
     fn addresses() {
         for (address, expected) in [
             ("127.0.0.1", Some("Node plain redis/127.0.0.1:6379 -:- -:- 0")),
-            ("redis://:p%40ss@db:7000/3", Some("Node plain redis/db:7000 -:p@ss -:- 3")),
+            ("redis://:p%40ss@db:7000/3?tls=off", Some("Node plain redis/db:7000 -:p@ss -:- 3")),
             ("rediss://me:secret@[::1]", Some("Node tls redis/[::1]:6379 me:secret -:- 0")),
-            ("redis-sentinel://a,b:1/shop", Some("Sentinels { service: \"shop\" } plain redis/shop@a:26379,b:1 -:- -:- 0")),
+            (
+                "redis-sentinel://a,b:1/shop?tls=off",
+                Some("Sentinels { service: \"shop\" } plain redis/shop@a:26379,b:1 -:- -:- 0"),
+            ),
             (
                 "rediss-sentinel://me:p%2Fw@a, [::1]:7/shop/2?sentinel_password=s%26t",
                 Some("Sentinels { service: \"shop\" } tls redis/shop@a:26379,[::1]:7 me:p/w -:s&t 2"),
             ),
-            ("redis-cluster://:pw@a:1,b", Some("Cluster plain redis/a:1,b:6379 -:pw -:- 0")),
+            ("redis-cluster://:pw@a:1,b?tls=off", Some("Cluster plain redis/a:1,b:6379 -:pw -:- 0")),
             ("rediss-cluster://a/0", Some("Cluster tls redis/a:6379 -:- -:- 0")),
+            ("rediss://a?tls=off", None),
+            ("rediss-cluster://a?tls=off", None),
             ("redis-sentinel://a,b", None),
             ("redis-sentinel://a,/shop", None),
             ("redis-sentinel:///shop", None),
@@ -200,16 +228,53 @@ mod tests {
     }
 
     #[test]
+    fn another_machine_is_not_spoken_to_in_the_clear_unless_its_address_says_so() {
+        for (address, instead) in [
+            ("redis://db", "rediss"),
+            ("db:7000", "rediss"),
+            ("redis://:s3cret@10.0.0.1", "rediss"),
+            ("redis-sentinel://127.0.0.1,b/shop", "rediss-sentinel"),
+            ("redis-cluster://a", "rediss-cluster"),
+        ] {
+            let Err(Error::Other(text)) = Address::parse(address) else { panic!("{address}") };
+            assert!(text.contains(&format!("write {instead} instead")) && text.contains("?tls=off"), "{text}");
+            assert!(!text.contains("s3cret"), "{text}");
+        }
+        for address in ["redis://db?tls=off", "rediss://db", "redis://localhost", "redis-sentinel://127.0.0.1,[::1]/shop", "::1"]
+        {
+            assert!(!matches!(Address::parse(address), Err(Error::Other(_))), "{address}");
+        }
+    }
+
+    #[test]
     fn every_host_must_be_granted_with_or_without_tls() {
         let allowed = |address: &str, hosts: &[&str]| {
             Address::parse(address).ok().is_some_and(|address| address.granted(&AllowedHosts::parse(hosts).unwrap()))
         };
         let (a, b) = ("redis://a:26379", "redis://b:26379");
-        assert!(allowed("redis-sentinel://a,b/shop", &[a, b]));
-        assert!(!allowed("redis-sentinel://a,b/shop", &[a]));
+        assert!(allowed("redis-sentinel://a,b/shop?tls=off", &[a, b]));
+        assert!(!allowed("redis-sentinel://a,b/shop?tls=off", &[a]));
         assert!(!allowed("rediss-sentinel://a,b/shop", &[a, b]));
         assert!(allowed("rediss-cluster://a,b", &["rediss://a", "rediss://b:6379"]));
-        assert!(allowed("redis-cluster://10.1.2.3,10.1.2.4:7000", &["redis://10.0.0.0/8:*"]));
+        assert!(allowed("redis-cluster://10.1.2.3,10.1.2.4:7000?tls=off", &["redis://10.0.0.0/8:*"]));
         assert!(!allowed("rediss://a", &["redis://a"]));
+    }
+
+    #[test]
+    fn fuzz_redis() {
+        let seeds = [
+            "redis://:p%40ss@127.0.0.1:7000/3",
+            "rediss-sentinel://me:p%2Fw@a, [::1]:7/shop/2?sentinel_password=s%26t",
+            "redis-cluster://:pw@a:1,b?tls=off",
+        ];
+        fuzz::text(&seeds, |text| {
+            let Ok(address) = Address::parse(text) else { return };
+            assert!((1..=limits::REDIS_HOSTS).contains(&address.hosts.len()), "{text}");
+            assert!(address.tls || address.clear || address.hosts.iter().all(|(host, _)| secured::is_loopback(host)), "{text}");
+            for info in address.addresses() {
+                assert!(matches!(info, ConnectionAddr::Tcp(..) | ConnectionAddr::TcpTls { insecure: false, .. }), "{text}");
+            }
+            assert_eq!(address.nodes().len(), address.hosts.len(), "{text}");
+        });
     }
 }

@@ -1,6 +1,8 @@
 //! The connections of one database.
 
 use std::{
+    fs::{OpenOptions, Permissions},
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::PathBuf,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
@@ -61,6 +63,13 @@ impl Database {
     }
 
     fn open(&self) -> rusqlite::Result<Session> {
+        // For this user alone, whatever the umask: SQLite gives its other files (-wal, -shm) the mode of this one. It says itself what is wrong
+        // with a file that cannot be made.
+        if self.write_ahead.get().is_none() {
+            let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&self.file);
+            // One that is there already may be from somebody less careful, and not ours to change.
+            drop(file.map(|file| file.set_permissions(Permissions::from_mode(0o600))));
+        }
         let session = Session::open(&self.file)?;
         if self.write_ahead.get().is_none() {
             // Kept in the file; readers and the writer then do not wait for each other.

@@ -276,3 +276,26 @@ fn handles_are_shared_between_threads() {
     shared::<Connection>();
     shared::<Arc<SqliteDatabases>>();
 }
+
+#[tokio::test]
+async fn nobody_else_on_the_machine_reads_a_database() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let files = [("default".to_owned(), folder.path().join("new.db")), ("older".to_owned(), folder.path().join("older.db"))];
+    std::fs::write(&files[1].1, "").unwrap();
+    std::fs::set_permissions(&files[1].1, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let databases = SqliteDatabases::new(BTreeMap::from(files));
+    let mut connections = Vec::new();
+    for label in ["default", "older"] {
+        let connection = databases.open(label).unwrap();
+        run(&connection, "CREATE TABLE t (a)", &[]).await.unwrap();
+        connections.push(connection);
+    }
+    let modes = std::fs::read_dir(folder.path()).unwrap().map(|entry| {
+        let entry = entry.unwrap();
+        (entry.file_name().into_string().unwrap(), entry.metadata().unwrap().permissions().mode() & 0o777)
+    });
+    let modes: BTreeMap<_, _> = modes.collect();
+    assert_eq!(modes.len(), 6, "each with what SQLite writes beside it: {modes:?}");
+    assert!(modes.values().all(|mode| *mode == 0o600), "{modes:?}");
+}

@@ -15,7 +15,7 @@
 //!
 //! [mail]                                        # without a server, mail goes to files in data/mail
 //! from = "Marquee <tickets@example.com>"
-//! server = "smtp://10.0.0.9:25"
+//! server = "smtps://mail.example.com"
 //!
 //! [rabbitmq]                                    # without it, nothing is mirrored
 //! queue = "booking_queue"

@@ -9,6 +9,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgListener, PgPool, PgPoolOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::{Column, Executor, Row as _, TypeInfo, ValueRef};
+use telemetry::secured;
 use tokio::time::timeout;
 
 use super::{Error, Purpose, Row, Value};
@@ -45,7 +46,7 @@ pub struct Listener {
 
 impl Postgres {
     pub(super) async fn connect(url: &str) -> Result<Self, Error> {
-        let options: PgConnectOptions = url.parse().map_err(error)?;
+        let options: PgConnectOptions = secured::postgres(url).parse().map_err(error)?;
         let milliseconds = |duration: Duration| duration.as_millis().to_string();
         let options = options.application_name("marquee-region").options([
             ("statement_timeout", milliseconds(limits::POSTGRES_STATEMENT)),
@@ -196,8 +197,8 @@ fn error(error: sqlx::Error) -> Error {
             let text = error.message().to_owned();
             if passes { Error::Unavailable(text) } else { Error::Refused(text) }
         }
+        sqlx::Error::Tls(_) => Error::Unavailable(format!("{error}; {}", secured::POSTGRES_HINT)),
         sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
         | sqlx::Error::Protocol(_)
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed

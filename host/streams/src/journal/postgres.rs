@@ -12,6 +12,7 @@ use futures::future::{BoxFuture, FutureExt as _};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::{ConnectOptions as _, PgConnection, PgPool, Postgres, Row as _};
+use telemetry::secured;
 use tokio::time::timeout;
 
 use super::{Journal, Replay, Row, Sink, Standing};
@@ -71,8 +72,9 @@ impl Drop for Used {
 impl PostgresJournal {
     /// The journal at this address, `postgres://…`; connected to when it is first needed. Whose settings differ gives a pool of their own.
     pub fn connect(url: &str) -> Result<Self, Error> {
-        let options: PgConnectOptions =
-            url.parse().map_err(|_| Error::Setting("the journal's address is not a postgres:// URL".to_owned()))?;
+        let options: PgConnectOptions = secured::postgres(url)
+            .parse()
+            .map_err(|_| Error::Setting("the journal's address is not a postgres:// URL".to_owned()))?;
         let options = options
             .application_name("marquee-relay")
             .options([

@@ -43,7 +43,7 @@ async fn kafka_takes_who_has_the_password_and_is_believed_by_its_certificate() {
     let mut authority = tempfile::NamedTempFile::new().unwrap();
     authority.write_all(certificate.authority.as_bytes()).unwrap();
     let settings = |mechanism, password: &str| Settings {
-        protocol: Protocol::SaslSsl,
+        protocol: Some(Protocol::SaslSsl),
         mechanism: Some(mechanism),
         user: Some(USER.to_owned()),
         password: Some(Secret::new(password.to_owned())),

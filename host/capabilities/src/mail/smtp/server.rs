@@ -8,6 +8,7 @@ use lettre::{
         extension::ClientId,
     },
 };
+use telemetry::secured;
 use url::{Host, Url};
 
 use super::InvalidServer;
@@ -28,7 +29,9 @@ pub(super) struct Server {
 pub(super) enum Tls {
     /// From the first byte.
     Always(TlsParameters),
-    /// Where the server offers it.
+    /// Before anything is said, by STARTTLS; a server that offers none is not used.
+    Required(TlsParameters),
+    /// Where the server offers it: on this machine.
     Offered(TlsParameters),
     Off,
 }
@@ -51,11 +54,7 @@ impl Server {
         if !matches!(url.path(), "" | "/") || url.fragment().is_some() {
             return Err(InvalidServer::Url("it has a path"));
         }
-        let loopback = match &host {
-            Host::Domain(name) => name == "localhost",
-            Host::Ipv4(ip) => ip.is_loopback(),
-            Host::Ipv6(ip) => ip.is_loopback(),
-        };
+        let loopback = secured::is_loopback(&host.to_string());
         let host = host.to_string().trim_start_matches('[').trim_end_matches(']').to_owned();
         let credentials = match (url.username(), url.password()) {
             ("", None) => None,
@@ -67,7 +66,8 @@ impl Server {
         };
         let tls = match (always, off) {
             (true, _) => Tls::Always(parameters(&host, root)?),
-            (false, false) => Tls::Offered(parameters(&host, root)?),
+            (false, false) if loopback => Tls::Offered(parameters(&host, root)?),
+            (false, false) => Tls::Required(parameters(&host, root)?),
             (false, true) => Tls::Off,
         };
         let port = url.port().unwrap_or(if always { 465 } else { 25 });
@@ -123,6 +123,7 @@ mod tests {
             Ok(server) => {
                 let tls = match server.tls {
                     Tls::Always(_) => "always",
+                    Tls::Required(_) => "required",
                     Tls::Offered(_) => "offered",
                     Tls::Off => "off",
                 };
@@ -136,7 +137,7 @@ mod tests {
     fn servers() {
         for (url, expected) in [
             ("smtp://localhost:2525", "localhost:2525 offered false true"),
-            ("smtp://mail.example", "mail.example:25 offered false false"),
+            ("smtp://mail.example", "mail.example:25 required false false"),
             ("smtps://me:p%40ss@mail.example", "mail.example:465 always true false"),
             ("smtp://me:x@10.0.0.1:26?tls=off", "10.0.0.1:26 off true true"),
             ("smtp://[::1]", "::1:25 offered false true"),

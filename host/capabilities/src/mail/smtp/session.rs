@@ -95,17 +95,24 @@ impl Session {
         let opening = async {
             let at_once = match &server.tls {
                 Tls::Always(parameters) => Some(parameters.clone()),
-                Tls::Offered(_) | Tls::Off => None,
+                Tls::Required(_) | Tls::Offered(_) | Tls::Off => None,
             };
             let address = (server.host.as_str(), server.port);
             let connecting =
                 AsyncSmtpConnection::connect_tokio1(address, Some(limits::SMTP_CONNECT), &server.hello, at_once, None);
             let mut connection = connecting.await.map_err(|error| Failure::entering(&error))?;
-            if let Tls::Offered(parameters) = &server.tls
-                && connection.can_starttls()
-            {
-                let changing = connection.starttls(parameters.clone(), &server.hello);
-                changing.await.map_err(|error| Failure::entering(&error))?;
+            let offered = connection.can_starttls();
+            match &server.tls {
+                Tls::Required(_) if !offered => {
+                    return Err(Failure::NotWelcome(
+                        "it is on another machine and offers no TLS: use smtps, or add ?tls=off where nobody else is on the network".to_owned(),
+                    ));
+                }
+                Tls::Required(parameters) | Tls::Offered(parameters) if offered => {
+                    let changing = connection.starttls(parameters.clone(), &server.hello);
+                    changing.await.map_err(|error| Failure::entering(&error))?;
+                }
+                _ => {}
             }
             if let Some(credentials) = &server.credentials {
                 if !connection.is_encrypted() && !server.trusted {
@@ -159,5 +166,44 @@ impl Session {
             Ok(Err(error)) => Err(Failure::after(&error)),
             Err(_) => Err(Failure::Lost("it took too long".to_owned())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lettre::transport::smtp::{client::TlsParameters, extension::ClientId};
+    use tokio::{
+        io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_on_another_machine_that_offers_no_tls_is_told_nothing() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let serving = tokio::spawn(async move {
+            let mut stream = BufReader::new(listener.accept().await.unwrap().0);
+            stream.write_all(b"220 here\r\n").await.unwrap();
+            let mut hello = String::new();
+            stream.read_line(&mut hello).await.unwrap();
+            stream.write_all(b"250 8BITMIME\r\n").await.unwrap();
+            let mut more = String::new();
+            stream.read_to_string(&mut more).await.unwrap();
+            more
+        });
+        let server = Server {
+            host: "127.0.0.1".to_owned(),
+            port,
+            tls: Tls::Required(TlsParameters::new("mail.example".to_owned()).unwrap()),
+            credentials: None,
+            hello: ClientId::Domain("marquee.example".to_owned()),
+            trusted: false,
+        };
+        let failure = Session::open(&server).await.err().unwrap();
+        assert!(matches!(&failure, Failure::NotWelcome(why) if why.contains("smtps") && why.contains("?tls=off")), "{failure}");
+        let told = serving.await.unwrap();
+        assert!(!told.contains("MAIL"), "{told}");
     }
 }
