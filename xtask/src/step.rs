@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use std::{
     ffi::OsStr,
     io::{BufRead, BufReader},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
     sync::{Mutex, MutexGuard, OnceLock, PoisonError},
     time::Instant,
@@ -166,6 +166,17 @@ fn shown(command: &Command) -> String {
     let mut words = vec![command.get_program().to_string_lossy().into_owned()];
     words.extend(command.get_args().map(|argument| argument.to_string_lossy().into_owned()));
     words.join(" ")
+}
+
+/// Writes a file that nobody else on this machine may read, whatever the umask.
+pub fn write_private(file: &Path, text: &str) -> Result<()> {
+    use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _, os::unix::fs::PermissionsExt as _};
+    let write = || {
+        let mut opened = std::fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(file)?;
+        opened.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+        opened.write_all(text.as_bytes())
+    };
+    write().with_context(|| file.display().to_string())
 }
 
 #[cfg(test)]

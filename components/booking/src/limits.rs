@@ -12,3 +12,5 @@ pub const DUE_EVENTS: i64 = 100;
 pub const DUE_BOOKINGS: i64 = 1000;
 /// Bytes of a list's cursor.
 pub const CURSOR_BYTES: RangeInclusive<usize> = 1..=96;
+/// Digits of the microseconds in such a cursor: enough for thirty thousand years.
+pub const CURSOR_DIGITS: usize = 18;

@@ -19,5 +19,5 @@ pub async fn one(request: Request) -> Answer {
         let items = booking.items.iter().map(|item| (item.ticket_type.as_str(), item.quantity));
         shown = shown.with_tickets(tickets(&stored.ticket_seed, items));
     }
-    Ok(Response::json(200, &shown)?.header("cache-control", "private, no-cache"))
+    Ok(Response::json(200, &shown)?.header("cache-control", "no-store"))
 }

@@ -128,6 +128,10 @@ fn finish(mut response: Response, head: bool, request_id: String) -> Response {
         // Without its length: a host may refuse one that the body does not have.
         response.body = Bytes::new();
     }
+    // What nobody has thought about is kept by nobody.
+    if !response.headers.iter().any(|(name, _)| *name == "cache-control") {
+        response = response.header("cache-control", "no-store");
+    }
     response.header("x-request-id", request_id)
 }
 

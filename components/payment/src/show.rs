@@ -13,7 +13,7 @@ pub async fn one(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
     let base = links::base(&request).await?;
     let payment = current(request.id("id")?, &claims.subject).await?;
-    Ok(Response::json(200, &View::new(&payment, &base)?)?.header("cache-control", "private, no-cache"))
+    Ok(Response::json(200, &View::new(&payment, &base)?)?.header("cache-control", "no-store"))
 }
 
 /// A person's payment, after what has come due for it was done.

@@ -1,5 +1,6 @@
 //! Something to sell, and people who want it.
 
+use crate::step::write_private;
 use anyhow::{Context, Result};
 use std::path::PathBuf;
 
@@ -41,7 +42,7 @@ impl Sale {
         let id = text(&event, "/id")?;
         post(&format!("/api/events/{id}/publish"), &organiser_token, serde_json::json!({}))?;
         let file = PathBuf::from(format!("target/{name}-{}.tokens", base.rsplit(':').next().unwrap_or_default()));
-        std::fs::write(&file, tokens.join("\n"))?;
+        write_private(&file, &tokens.join("\n"))?;
         Ok(Self { tokens: file, event: id, ticket: text(&event, "/ticket_types/0/id")? })
     }
 }

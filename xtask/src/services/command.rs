@@ -3,7 +3,7 @@
 use super::{Kind, compose, launcher::Launcher, process::Process, process::end, state::State, works};
 use crate::{
     node::discard,
-    step::{print, root, say, step},
+    step::{print, root, say, step, write_private},
 };
 use anyhow::{Context, Result, bail};
 use std::{
@@ -101,7 +101,8 @@ fn up(folder: &Path, options: &Options) -> Result<ExitCode> {
         })?;
     }
     let lines = launcher.state().exports();
-    std::fs::write(exports(), lines.join("\n") + "\n")?;
+    // Passwords are among them.
+    write_private(&exports(), &(lines.join("\n") + "\n"))?;
     for line in &lines {
         print(line);
     }

@@ -194,7 +194,9 @@ fn text(path: &Path) -> Result<String> {
 fn fresh(parent: &Path, name: &str) -> Result<PathBuf> {
     let folder = parent.join(name);
     discard(&folder);
-    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    // Mails and cookies are in some of them.
+    let made = std::os::unix::fs::DirBuilderExt::mode(std::fs::DirBuilder::new().recursive(true), 0o700).create(&folder);
+    made.with_context(|| folder.display().to_string())?;
     Ok(folder)
 }
 

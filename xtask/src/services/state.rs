@@ -1,6 +1,7 @@
 //! What runs, in a file, so that the next command finds it.
 
 use super::{Environment, Kind, process::Process};
+use crate::step::write_private;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -28,7 +29,7 @@ impl State {
     /// Replaces the file as a whole.
     pub fn save(&self, file: &Path) -> Result<()> {
         let next = file.with_extension("next");
-        std::fs::write(&next, serde_json::to_vec_pretty(self)?).with_context(|| next.display().to_string())?;
+        write_private(&next, &serde_json::to_string_pretty(self)?)?;
         std::fs::rename(&next, file).with_context(|| file.display().to_string())
     }
 
@@ -101,6 +102,8 @@ mod tests {
         state.save(&file).unwrap();
         let loaded = State::load(&file).unwrap();
         assert!(loaded.containers);
+        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o600, "passwords are in it");
         assert_eq!(loaded.exports(), ["export A=amqp://guest:guest@127.0.0.1:5/%2f"]);
         std::fs::write(&file, "{").unwrap();
         assert!(State::load(&file).unwrap_err().to_string().contains("damaged"));

@@ -50,7 +50,7 @@ pub async fn show(request: Request) -> Answer {
             Response::new(200, "application/pdf", receipts::render(&receipt)?).header("content-disposition", disposition)
         }
     };
-    Ok(response.header("vary", "accept").header("cache-control", "private, no-cache"))
+    Ok(response.header("vary", "accept").header("cache-control", "no-store"))
 }
 
 async fn read(tx: &mut Tx, payment: &Payment) -> Result<Receipt, Problem> {

@@ -200,6 +200,15 @@ async fn a_receipt_is_json_or_a_pdf() {
     let payment = pay(&buyer, &booking, "tok_ok").await.expect(201);
     let path = format!("/api/payments/{}/receipt", payment["id"].as_str().unwrap());
     let receipt = buyer.get(&path).await.expect(200);
+    // Neither what buys entry nor who bought it is kept by anybody between us and the buyer, at any edge.
+    let booked = format!("/api/bookings/{}", booking["id"].as_str().unwrap());
+    let paid = path.strip_suffix("/receipt").unwrap();
+    for path in [path.as_str(), paid, &booked, "/api/bookings", "/api/auth/me"] {
+        for place in [&buyer, &buyer.elsewhere()] {
+            let answer = place.get(path).await;
+            assert_eq!((answer.status.as_u16(), answer.header("cache-control")), (200, Some("no-store")), "{path}");
+        }
+    }
     assert!(receipt.to_string().contains("Night of Strings") && receipt["total"]["amount"] == 9000, "{receipt}");
     let pdf = buyer.send(Method::GET, &path, &[("accept", "application/pdf")], None).await;
     assert_eq!((pdf.status.as_u16(), pdf.header("content-type")), (200, Some("application/pdf")));
