@@ -13,6 +13,7 @@
 //!     kind: "booking.created".into(),
 //!     subject: "eu_b".into(),
 //!     actor: Some("eu_u".into()),
+//!     network: None,
 //!     at: 1_800_000_000_000_000,
 //!     digest: digest(b"{}"),
 //! };
@@ -39,6 +40,8 @@ pub struct Entry {
     pub subject: String,
     /// Who did it; none where that is not known.
     pub actor: Option<String>,
+    /// The network that it was done from, as `203.0.113.0/24`; none where that is not known.
+    pub network: Option<String>,
     /// Microseconds since the Unix epoch.
     pub at: i64,
     /// [`digest`] of the record's payload.
@@ -191,7 +194,8 @@ pub fn digest(payload: &[u8]) -> String {
     hexadecimal(&Sha256::digest(payload))
 }
 
-/// Every field is led by its length, so that no two rows have the same text; an actor that is not known has none.
+/// Every field is led by its length, so that no two rows have the same text; an actor that is not known has none. A network comes last, where there is one: rows
+/// that were written before there were any have the hashes that they had.
 fn link(region: &str, sequence: i64, entry: &Entry, previous: &str) -> String {
     let (sequence, at) = (sequence.to_string(), entry.at.to_string());
     let actor = entry.actor.as_deref();
@@ -202,6 +206,9 @@ fn link(region: &str, sequence: i64, entry: &Entry, previous: &str) -> String {
             Some(text) => hash.update(format!("{}:{text},", text.len())),
             None => hash.update("-,"),
         }
+    }
+    if let Some(network) = &entry.network {
+        hash.update(format!("{}:{network},", network.len()));
     }
     hexadecimal(&hash.finalize())
 }
@@ -222,6 +229,7 @@ mod tests {
             kind: "booking.created".into(),
             subject: format!("eu_b{number}"),
             actor: (number % 2 == 0).then(|| "eu_u".to_owned()),
+            network: (number % 3 == 1).then(|| "203.0.113.0/24".to_owned()),
             at: number,
             digest: digest(number.to_string().as_bytes()),
         };
@@ -246,9 +254,11 @@ mod tests {
     #[test]
     fn the_first_broken_row_is_named() {
         type Change = fn(&mut Vec<Row>);
-        let cases: [(Change, i64); 12] = [
+        let cases: [(Change, i64); 14] = [
             (|rows| rows[4].entry.subject = "eu_other".into(), 5),
             (|rows| rows[4].entry.actor = None, 5),
+            (|rows| rows[4].entry.network = None, 5),
+            (|rows| rows[5].entry.network = Some("203.0.113.0/24".into()), 6),
             (|rows| rows[0].entry.at += 1, 1),
             (|rows| rows[9].entry.digest = digest(b"other"), 10),
             (|rows| drop(rows.remove(3)), 4),
@@ -291,6 +301,10 @@ mod tests {
         let (rows, _) = chain(1);
         let text = format!("64:{GENESIS},2:eu,1:1,7:batch.0,15:booking.created,5:eu_b0,4:eu_u,1:0,64:{},", digest(b"0"));
         assert_eq!(rows[0].hash, digest(text.as_bytes()));
+        // A network follows at the end.
+        let mut chain = Chain::new("eu");
+        let row = chain.append(Entry { network: Some("192.0.2.0/24".into()), ..rows[0].entry.clone() });
+        assert_eq!(row.hash, digest(format!("{text}12:192.0.2.0/24,").as_bytes()));
         assert_eq!(digest(b""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     }
 }

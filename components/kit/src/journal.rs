@@ -51,15 +51,47 @@ pub async fn write_rows(tx: &mut Tx, rows: Vec<Row>) -> Result<(), sql::Error> {
     if rows.is_empty() {
         return Ok(());
     }
-    let now = tx.now();
-    let (batch, count) = (id::unique(now), rows.len());
-    let entries = i64::try_from(count).unwrap_or(i64::MAX);
-    let parameters = params![&batch, now, entries, facts(&rows)];
-    tx.execute("INSERT INTO journal_batches (id, at, entries, facts) VALUES ($1, $2, $3, $4)", parameters).await?;
+    let count = rows.len();
+    let batch = begin(tx, count, facts(&rows)).await?;
     let mut parameters = Vec::with_capacity(count * 8);
     for (ordinal, Row { topic, kind, aggregate, version, payload, trace, fact: _ }) in (0i64..).zip(rows) {
         parameters.extend(params![&batch, ordinal, topic, kind, aggregate, version, payload, trace]);
     }
+    insert(tx, count, parameters).await
+}
+
+/// An event that is not the platform's own.
+#[derive(Debug)]
+pub struct Custom<'a> {
+    /// A topic that there is.
+    pub topic: &'a str,
+    /// None of the platform's own types.
+    pub kind: &'a str,
+    /// What it is about; the key of its Kafka record.
+    pub subject: &'a str,
+    /// A JSON object, passed on as it was written.
+    pub data: &'a str,
+}
+
+/// Writes such an event. Its version is 0: it is no state of its subject. Returns its id, as its record will have it.
+pub async fn write_custom(tx: &mut Tx, custom: &Custom<'_>) -> Result<String, sql::Error> {
+    let Custom { topic, kind, subject, data } = *custom;
+    let batch = begin(tx, 1, None).await?;
+    let trace = tx.trace().map(str::to_owned);
+    insert(tx, 1, params![&batch, 0i64, topic, kind, subject, 0i64, data, trace].into()).await?;
+    Ok(format!("{batch}.0"))
+}
+
+/// A new batch of so many entries.
+async fn begin(tx: &mut Tx, count: usize, facts: Option<String>) -> Result<String, sql::Error> {
+    let now = tx.now();
+    let (batch, entries) = (id::unique(now), i64::try_from(count).unwrap_or(i64::MAX));
+    let parameters = params![&batch, now, entries, facts];
+    tx.execute("INSERT INTO journal_batches (id, at, entries, facts) VALUES ($1, $2, $3, $4)", parameters).await?;
+    Ok(batch)
+}
+
+async fn insert(tx: &mut Tx, count: usize, parameters: Vec<sql::Value>) -> Result<(), sql::Error> {
     let statement = format!(
         "INSERT INTO journal (batch, ordinal, topic, type, aggregate, version, payload, trace) VALUES {}",
         sql::rows(count, 8)

@@ -89,6 +89,42 @@ pub fn read_optional<T>(request: &Request, shape: impl FnOnce(&mut Reader) -> T)
     if request.body.is_empty() { read_bytes(b"{}", shape) } else { read(request, shape) }
 }
 
+/// A member of a request's JSON object, as it was sent, to the byte; none where it is not there. The object has been [`read`] before.
+pub fn raw<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+    member(std::str::from_utf8(&request.body).ok()?, name)
+}
+
+/// As [`raw`], in a JSON object that is known to be one.
+fn member<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let (mut depth, mut quoted, mut escaped) = (0usize, false, false);
+    let (mut begin, mut key) = (None, None);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ if quoted => {}
+            b':' if depth == 1 => {
+                key = serde_json::from_str::<String>(text.get(begin?..at)?.trim()).ok();
+                begin = Some(at + 1);
+            }
+            b',' | b'}' if depth == 1 => {
+                if key.as_deref() == Some(name) {
+                    return text.get(begin?..at).map(str::trim);
+                }
+                begin = Some(at + 1);
+            }
+            b'[' | b'{' => {
+                depth += 1;
+                begin = begin.or(Some(at + 1));
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    None
+}
+
 fn read_bytes<T>(bytes: &[u8], shape: impl FnOnce(&mut Reader) -> T) -> Result<T, Problem> {
     let text = std::str::from_utf8(bytes).map_err(|_| Problem::fault("", "the body is not UTF-8"))?;
     if text.trim().is_empty() {
@@ -287,6 +323,15 @@ impl<'a> Reader<'a> {
         self.required(name, value).unwrap_or_default()
     }
 
+    /// A required object of whatever members: [`raw`] gives it as it was sent.
+    pub fn any_object(&mut self, name: &'static str) {
+        let value = self.field(name).map(|value| matches!(value, Json::Object(_)));
+        if value == Some(false) {
+            self.fault(name, "must be an object");
+        }
+        self.required(name, value);
+    }
+
     /// An object, read by `shape`.
     pub fn optional_object<T>(&mut self, name: &'static str, shape: impl FnOnce(&mut Reader) -> T) -> Option<T> {
         match self.field(name)? {
@@ -415,7 +460,40 @@ mod tests {
     }
 
     #[test]
+    fn a_member_is_had_as_it_was_sent() {
+        let text = r#" { "a" : [1, {"data": 2}] , "d\u0061ta" :{"n": 1.50, "s": "},\"", "big": 123456789012345678901234567890}, "z": "" } "#;
+        assert_eq!(member(text, "data"), Some(r#"{"n": 1.50, "s": "},\"", "big": 123456789012345678901234567890}"#));
+        assert_eq!((member(text, "a"), member(text, "z"), member(text, "n")), (Some(r#"[1, {"data": 2}]"#), Some("\"\""), None));
+        assert_eq!((member("{}", "data"), member(r#"{"data":{}}"#, "data")), (None, Some("{}")));
+    }
+
+    #[test]
     fn deep_nesting_is_refused() {
         assert_eq!(order(&"[".repeat(100_000)), Err(vec![String::new()]));
+    }
+
+    #[test]
+    fn fuzz_bodies() {
+        let good = [
+            r#"{"event_id": "eu_1", "items": [{"name": "a", "quantity": 2}, {"name": "b", "quantity": 1}], "at": null}"#,
+            r#"{"event_id":"eu_2","items":[{"name":"\u00e9","quantity":9}],"at":"2027-03-01T19:00:00+01:00"}"#,
+        ];
+        fuzz::bytes(&good.map(str::as_bytes), |bytes| {
+            let read = read_bytes(bytes, |body| {
+                let items = body.objects("items", 1..=2, |item| (item.text("name", 1..=5), item.integer("quantity", 1..=9)));
+                (body.id("event_id"), items, body.optional_instant("at"))
+            });
+            match read {
+                Ok((id, items, _)) => {
+                    // What is taken is what any reader of JSON sees, and every bound holds.
+                    let text = std::str::from_utf8(bytes).unwrap();
+                    assert_eq!(member(text, "event_id").and_then(|raw| serde_json::from_str(raw).ok()), Some(id));
+                    let bounded =
+                        |(name, quantity): &(String, i64)| (1..=5).contains(&name.chars().count()) && (1..=9).contains(quantity);
+                    assert!((1..=2).contains(&items.len()) && items.iter().all(bounded), "{items:?}");
+                }
+                Err(problem) => assert!(problem.kind.status == 400 && (1..=limits::FAULTS).contains(&problem.faults.len())),
+            }
+        });
     }
 }

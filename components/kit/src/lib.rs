@@ -25,6 +25,7 @@ pub mod problem;
 pub mod query;
 pub mod replica;
 pub mod router;
+pub mod security;
 pub mod seen;
 pub mod sql;
 pub mod tickets;

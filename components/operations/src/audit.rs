@@ -14,6 +14,7 @@ kit::row! {
         kind: String,
         subject: String,
         actor: Option<String>,
+        network: Option<String>,
         at: i64,
         digest: String,
         previous: String,
@@ -29,6 +30,7 @@ struct Item {
     kind: String,
     subject: String,
     actor: Option<String>,
+    network: Option<String>,
     at: String,
     digest: String,
     previous: String,
@@ -65,7 +67,7 @@ pub async fn page(tx: &mut Tx, region: &str, before: Option<i64>, limit: i64) ->
     // One more than asked for tells whether there is a next page.
     let mut rows: Vec<Row> = tx
         .all(
-            "SELECT sequence, ce_id, type, subject, actor, at, digest, previous, hash FROM audit_log \
+            "SELECT sequence, ce_id, type, subject, actor, network, at, digest, previous, hash FROM audit_log \
              WHERE region = $1 AND sequence < $2 ORDER BY sequence DESC LIMIT $3",
             params![region, before.unwrap_or(i64::MAX), limit + 1],
         )
@@ -80,14 +82,14 @@ pub async fn page(tx: &mut Tx, region: &str, before: Option<i64>, limit: i64) ->
 
 impl From<Row> for Item {
     fn from(row: Row) -> Self {
-        let Row { sequence, ce_id, kind, subject, actor, at, digest, previous, hash } = row;
-        Self { sequence, id: ce_id, kind, subject, actor, at: time::format(at), digest, previous, hash }
+        let Row { sequence, ce_id, kind, subject, actor, network, at, digest, previous, hash } = row;
+        Self { sequence, id: ce_id, kind, subject, actor, network, at: time::format(at), digest, previous, hash }
     }
 }
 
 fn parse(cursor: &str) -> Option<i64> {
-    let digits = cursor.bytes().all(|byte| byte.is_ascii_digit());
-    cursor.parse().ok().filter(|sequence| digits && *sequence > 0)
+    let plain = cursor.bytes().all(|byte| byte.is_ascii_digit()) && !cursor.starts_with('0');
+    cursor.parse().ok().filter(|sequence| plain && *sequence > 0)
 }
 
 #[cfg(test)]
@@ -97,8 +99,17 @@ mod tests {
     #[test]
     fn cursors_are_ours_or_refused() {
         assert_eq!(parse("17"), Some(17));
-        for nonsense in ["", "0", "-1", "+1", "x", "1.5", "99999999999999999999"] {
+        for nonsense in ["", "0", "07", "-1", "+1", "x", "1.5", "99999999999999999999"] {
             assert_eq!(parse(nonsense), None, "{nonsense}");
         }
+    }
+
+    #[test]
+    fn fuzz_cursors() {
+        fuzz::text(&["17", "9223372036854775807"], |text| {
+            if let Some(sequence) = parse(text) {
+                assert!(sequence > 0 && text.trim_start_matches('0') == sequence.to_string(), "{text}");
+            }
+        });
     }
 }

@@ -1,9 +1,11 @@
-//! What admins see and do in a region: its audit log, how far its journal has come, what was published again, and what became of its mail.
+//! What admins see and do in a region: its audit log, how far its journal has come, events of their own, what was published again, and what became of its
+//! mail.
 //!
-//! It reads what the relay and the worker write, and writes wishes for the relay (`replays`).
+//! It reads what the relay and the worker write, writes events of others into the journal (`publications`), and requests for the relay (`replays`).
 
 mod audit;
 mod limits;
+mod publications;
 mod replays;
 mod status;
 #[cfg(test)]
@@ -16,7 +18,11 @@ use spin_sdk::http_service;
 use std::sync::LazyLock;
 
 static ROUTES: LazyLock<Router> = LazyLock::new(|| {
-    Router::new().get("/api/audit", audit::list).post("/events/publish", replays::publish).get("/events/status", status::show)
+    Router::new()
+        .get("/api/audit", audit::list)
+        .post("/events/publish", publications::publish)
+        .post("/events/replay", replays::replay)
+        .get("/events/status", status::show)
 });
 
 #[http_service]

@@ -11,6 +11,12 @@ pub const OPEN_REPLAYS: i64 = 20;
 /// Replays that are shown: all open ones, and the newest.
 pub const REPLAYS: i64 = 20;
 /// Bytes of a list's cursor.
-pub const CURSOR_BYTES: RangeInclusive<usize> = 1..=20;
+pub const CURSOR_BYTES: RangeInclusive<usize> = 1..=18;
+/// Characters of a custom event's type.
+pub const TYPE_CHARACTERS: RangeInclusive<usize> = 1..=100;
+/// Characters of its subject.
+pub const SUBJECT_CHARACTERS: RangeInclusive<usize> = 1..=100;
+/// Bytes of its data.
+pub const DATA_BYTES: usize = 64 * 1024;
 /// Bytes of a region's name.
 pub const REGION_BYTES: RangeInclusive<usize> = 1..=16;

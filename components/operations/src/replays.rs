@@ -2,7 +2,7 @@
 
 use crate::{NO_SUCH_REGION, admins_only, limits};
 use kit::sql::{Error, Tx};
-use kit::{Answer, Problem, Request, Response, claims, config, id, idempotency, json, params, problem, time};
+use kit::{Answer, Problem, Request, Response, claims, config, id, idempotency, journal, json, params, problem, security, time};
 use serde::Serialize;
 
 kit::row! {
@@ -30,8 +30,8 @@ pub struct Replay {
     done_at: Option<String>,
 }
 
-/// `POST /events/publish`: `{"region": "eu", "first": 1, "last": 500}`, both included.
-pub async fn publish(request: Request) -> Answer {
+/// `POST /events/replay`: `{"region": "eu", "first": 1, "last": 500}`, both included.
+pub async fn replay(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
     idempotency::required(&request)?;
     let region = config::region().await?;
@@ -50,6 +50,9 @@ pub async fn publish(request: Request) -> Answer {
     idempotency::once(&request, "replays", &claims.subject, async |tx: &mut Tx| {
         admins_only(tx, &claims.subject).await?;
         let replay = open(tx, id::new(&region), first, last, &claims.subject).await?;
+        let said = serde_json::json!({"first": first, "last": last});
+        let entry = security::entry(security::REPLAYED, &replay.id, &claims.subject, &request, said);
+        journal::write(tx, &[entry]).await?;
         Ok(Response::json(202, &replay)?.header("cache-control", "no-store"))
     })
     .await

@@ -70,8 +70,8 @@ fn the_log_is_read_newest_first() {
         for region in ["eu", "us"] {
             for sequence in 1..=5 {
                 database.run(&format!(
-                    "INSERT INTO audit_log (region, sequence, ce_id, type, subject, actor, at, digest, previous, hash) \
-                     VALUES ('{region}', {sequence}, 'c{sequence}', 'user.login', 'eu_u', NULL, 0, 'd', 'p', 'h')"
+                    "INSERT INTO audit_log (region, sequence, ce_id, type, subject, actor, network, at, digest, previous, hash) \
+                     VALUES ('{region}', {sequence}, 'c{sequence}', 'user.login', 'eu_u', NULL, '192.0.2.0/24', 0, 'd', 'p', 'h')"
                 ));
             }
         }

@@ -19,16 +19,28 @@ pub async fn append(tx: &mut Tx, entries: Vec<(String, Entry)>) -> Result<(), Er
         let (sequence, hash) = lock(tx, &region).await?;
         let mut chain = Chain::after(&region, sequence, &hash);
         let count = entries.len() as u64;
-        let mut parameters = Vec::with_capacity(entries.len().next_power_of_two() * 10);
+        let mut parameters = Vec::with_capacity(entries.len().next_power_of_two() * 11);
         for entry in entries {
             let row = chain.append(entry);
-            let Entry { ce_id, kind, subject, actor, at, digest } = row.entry;
-            parameters.extend(params![&region, row.sequence, ce_id, kind, subject, actor, at, digest, row.previous, row.hash]);
+            let Entry { ce_id, kind, subject, actor, network, at, digest } = row.entry;
+            parameters.extend(params![
+                &region,
+                row.sequence,
+                ce_id,
+                kind,
+                subject,
+                actor,
+                network,
+                at,
+                digest,
+                row.previous,
+                row.hash
+            ]);
         }
         let statement = format!(
-            "INSERT INTO audit_log (region, sequence, ce_id, type, subject, actor, at, digest, previous, hash) VALUES {} \
+            "INSERT INTO audit_log (region, sequence, ce_id, type, subject, actor, network, at, digest, previous, hash) VALUES {} \
              ON CONFLICT (region, sequence) DO NOTHING",
-            sql::padded_rows(&mut parameters, 10)
+            sql::padded_rows(&mut parameters, 11)
         );
         // All of them are new: where one was there already, somebody else has added to the chain.
         if tx.execute(&statement, parameters).await? != count {

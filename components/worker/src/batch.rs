@@ -147,6 +147,7 @@ fn entry(item: &Item<'_>) -> (String, Entry) {
         kind: record.kind.to_owned(),
         subject: record.subject.to_owned(),
         actor: item.effects.actor.clone(),
+        network: item.effects.network.clone(),
         at: record.at,
         digest: audit::digest(record.value),
     };

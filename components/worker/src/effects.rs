@@ -14,7 +14,12 @@ pub struct Effects {
     pub mail: Option<Wish>,
     /// Who did it, where that is known.
     pub actor: Option<String>,
+    /// The network that it was done from, where that is known.
+    pub network: Option<String>,
 }
+
+/// Who acts by a command of the binary.
+const OPERATOR: &str = "operator";
 
 /// What is counted of an event.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -51,11 +56,19 @@ impl Figures {
 #[derive(Deserialize)]
 struct User {
     user_id: String,
+    network: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Event {
     actor: Option<String>,
+}
+
+/// What payloads of the platform's own say of who did it.
+#[derive(Deserialize)]
+struct Security {
+    actor: Option<String>,
+    network: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -100,15 +113,15 @@ struct Payment {
 pub fn of(record: &Record<'_>) -> Result<Effects, String> {
     Ok(match record.kind {
         "user.registered" => {
-            let User { user_id } = payload(record)?;
+            let User { user_id, network } = payload(record)?;
             ids([&user_id])?;
             let mail = Wish { template: Template::Welcome, recipient: user_id.clone(), needs: Needs::default() };
-            Effects { mail: Some(mail), actor: Some(user_id), figures: None }
+            Effects { mail: Some(mail), actor: Some(user_id), network: network.and_then(known), figures: None }
         }
         "user.login" | "user.logout" => {
-            let User { user_id } = payload(record)?;
+            let User { user_id, network } = payload(record)?;
             ids([&user_id])?;
-            Effects { actor: Some(user_id), ..Effects::default() }
+            Effects { actor: Some(user_id), network: network.and_then(known), ..Effects::default() }
         }
         "event.created" | "event.updated" | "event.cancelled" => {
             let Event { actor } = payload(record)?;
@@ -117,8 +130,21 @@ pub fn of(record: &Record<'_>) -> Result<Effects, String> {
         }
         "booking.created" | "booking.updated" | "booking.cancelled" => booking(record, payload(record)?)?,
         "payment.initiated" | "payment.completed" | "payment.failed" => payment(record, payload(record)?)?,
+        kind if kit::security::is_own(kind) => {
+            let Security { actor, network } = payload(record)?;
+            // Some of it is done by commands, and not by somebody who has an id.
+            let actor = actor.filter(|actor| kit::id::valid(actor) || actor == OPERATOR);
+            Effects { actor, network: network.and_then(known), ..Effects::default() }
+        }
+        // Among them are events of others, whose payloads say what they like.
         _ => Effects::default(),
     })
+}
+
+/// A network, if it is written as one: it stands in the log for good.
+fn known(network: String) -> Option<String> {
+    let (address, bits) = network.split_once('/')?;
+    (address.parse::<std::net::IpAddr>().is_ok() && bits.parse::<u8>().is_ok()).then_some(network)
 }
 
 fn payload<'a, T: Deserialize<'a>>(record: &Record<'a>) -> Result<T, String> {
@@ -152,7 +178,7 @@ fn booking(record: &Record<'_>, booking: Booking) -> Result<Effects, String> {
     let mail = template.map(|template| Wish { template, recipient: booking.person.clone(), needs });
     // Later changes may be the payment's, the organiser's or time's.
     let actor = (record.kind == "booking.created").then_some(booking.person);
-    Ok(Effects { figures: Some((booking.event_id, figures)), mail, actor })
+    Ok(Effects { figures: Some((booking.event_id, figures)), mail, actor, network: None })
 }
 
 fn payment(record: &Record<'_>, payment: Payment) -> Result<Effects, String> {
@@ -184,7 +210,7 @@ fn payment(record: &Record<'_>, payment: Payment) -> Result<Effects, String> {
     let counts = figures.revenue > 0 || figures.refunded > 0;
     // A refund may be the organiser's or follow from a cancellation.
     let actor = payment.refund_amount.is_none().then_some(payment.user_id);
-    Ok(Effects { figures: counts.then_some((payment.event_id, figures)), mail, actor })
+    Ok(Effects { figures: counts.then_some((payment.event_id, figures)), mail, actor, network: None })
 }
 
 /// What is no id is refused here: a database might take it, or refuse it for reasons of its own.

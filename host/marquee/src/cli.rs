@@ -44,6 +44,9 @@ pub enum Command {
         /// The region whose log it is.
         #[arg(long, value_name = "REGION", default_value = "local")]
         region: String,
+        /// Where the keys and the signed states of who writes the log are; by default `audit` in the data folder.
+        #[arg(long, value_name = "DIR")]
+        seals: Option<PathBuf>,
     },
     /// Has a region's node publish a range of the journal to Kafka again, marked as replayed.
     Replay {

@@ -1,29 +1,22 @@
 //! The short commands.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use audit::{Broken, Chain, Entry};
 use capabilities::sqlite::SqliteDatabases;
 use fleet::Identity;
-use region::database::{Purpose, Row};
 use region::{Database, migrate as apply};
 use runtime::{Manifest, VariableSources};
 use streams::journal::PostgresJournal;
 
+use crate::audit_log::{self, check::Whole};
 use crate::cli::{Certificates, Migrate, OtherCertificates, Storage};
 use crate::data_folder::DataFolder;
 use crate::error::Error;
-use crate::limits;
 use crate::say;
 use crate::settings::Settings;
 
 /// The label of the database that everything of the platform is in.
 pub const DATABASE: &str = "default";
-
-/// A region's audit log from here on, in order.
-const AUDIT_ROWS: &str = "SELECT sequence, ce_id, type, subject, actor, at, digest, previous, hash FROM audit_log \
-    WHERE region = $1 AND sequence > $2 ORDER BY sequence LIMIT $3";
-const AUDIT_HEAD: &str = "SELECT sequence, hash FROM audit_heads WHERE region = $1";
 
 /// `marquee check`
 pub fn check(file: &Path) -> Result<(), Error> {
@@ -62,54 +55,41 @@ fn identities(nodes: &[String]) -> Result<Vec<Identity>, Error> {
 }
 
 /// `marquee audit`
-pub async fn audit(storage: Storage, region: &str) -> Result<(), Error> {
+pub async fn audit(storage: Storage, region: &str, seals: Option<PathBuf>) -> Result<(), Error> {
     let settings = Settings::read()?;
-    let folder = DataFolder::open(&storage.data)?;
-    let (database, name) = open_database(storage.postgres.or(settings.database), &folder).await?;
-    let failed = |error: region::database::Error| Error::Database { database: name.clone(), reason: error.to_string() };
-    // Of one moment: entries that are written meanwhile are not looked at, nor is the head that they move.
-    let mut transaction = database.begin(Purpose::Read).await.map_err(failed)?;
-    let mut chain = Chain::new(region);
-    loop {
-        let after = [region.into(), chain.sequence().into(), limits::AUDIT_ROWS.into()];
-        let rows = transaction.query(AUDIT_ROWS, &after).await.map_err(failed)?;
-        let last = rows.len() < usize::try_from(limits::AUDIT_ROWS).unwrap_or(usize::MAX);
-        for mut row in rows {
-            let row = entry(&mut row).map_err(failed)?;
-            chain.verify(&row).map_err(|broken| broken_at(region, &broken))?;
+    let url = storage.postgres.or(settings.database);
+    let seals = seals.unwrap_or_else(|| audit_log::folder(&storage.data));
+    let whole = match url {
+        // A worker that writes there holds the folder, and may go on.
+        Some(url) => {
+            let name = telemetry::redact_url(&url);
+            let opened = Database::postgres(&url).await;
+            let database = opened.map_err(|error| Error::Database { database: name.clone(), reason: error.to_string() })?;
+            (audit_log::check::check(&database, &name, region, &seals).await?, name)
         }
-        if last {
-            break;
+        None => {
+            let folder = DataFolder::open(&storage.data)?;
+            let (database, name) = open_database(None, &folder).await?;
+            (audit_log::check::check(&database, &name, region, &seals).await?, name)
         }
+    };
+    let (Whole { entries, hash, seals: fit, sealed, unknown }, name) = whole;
+    say(&format!("{name}: {entries} entries of the audit log of {region}, all as they were written; the last is {hash}"))?;
+    say(&match sealed {
+        Some((sequence, at)) => {
+            let at = audit_log::check::instant(at);
+            format!("{fit} signed states fit; the last is of entry {sequence}, signed on {at}")
+        }
+        None => format!(
+            "nothing signed was found in {}: name the folder of who writes this log (--data, --seals), for entries may have been rewritten together with \
+             their hashes",
+            seals.display()
+        ),
+    })?;
+    if unknown > 0 {
+        say(&format!("{unknown} signed states in the database are by keys that are not in {}", seals.display()))?;
     }
-    let head = transaction.query(AUDIT_HEAD, &[region.into()]).await.map_err(failed)?;
-    let head = head.into_iter().next().map(|mut row| Ok((row.integer()?, row.text()?))).transpose().map_err(failed)?;
-    chain.end(head.as_ref().map(|(sequence, hash)| (*sequence, hash.as_str()))).map_err(|broken| broken_at(region, &broken))?;
-    say(&format!(
-        "{name}: {} entries of the audit log of {region}, all as they were written; the last is {}",
-        chain.sequence(),
-        chain.hash()
-    ))
-}
-
-fn entry(row: &mut Row) -> Result<audit::Row, region::database::Error> {
-    Ok(audit::Row {
-        sequence: row.integer()?,
-        entry: Entry {
-            ce_id: row.text()?,
-            kind: row.text()?,
-            subject: row.text()?,
-            actor: row.maybe_text()?,
-            at: row.integer()?,
-            digest: row.text()?,
-        },
-        previous: row.text()?,
-        hash: row.text()?,
-    })
-}
-
-fn broken_at(region: &str, broken: &Broken) -> Error {
-    Error::Audit { region: region.to_owned(), at: broken.at(), reason: broken.to_string() }
+    Ok(())
 }
 
 /// `marquee replay`

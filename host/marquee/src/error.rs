@@ -97,6 +97,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// What the audit log is signed with, or what was signed.
+    #[error("the audit log's {} cannot be used: {reason}", file.display())]
+    AuditFile {
+        /// Which file.
+        file: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// A request that makes no sense, or cannot be met here.
     #[error("{0}")]
     Refused(String),

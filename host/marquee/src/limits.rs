@@ -43,6 +43,10 @@ pub const BUS_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duratio
 pub const BUS_TRIES: u32 = 10;
 /// How often the component is told that time has passed while nothing happens.
 pub const BUS_TICK: Duration = Duration::from_secs(1);
+/// How often it is signed how far the audit log has come, while it grows.
+pub const AUDIT_SEAL: Duration = Duration::from_secs(10);
+/// How long that may take once more when the node stops.
+pub const AUDIT_LAST_SEAL: Duration = Duration::from_secs(2);
 /// Rows of the audit log that are read together.
 pub const AUDIT_ROWS: i64 = 5_000;
 

@@ -3,6 +3,7 @@
 //! A command fails with exit code 1 and the reason as its last line on stderr; wrong usage is 2.
 
 mod accounts;
+mod audit_log;
 mod bus;
 mod cli;
 mod commands;
@@ -69,7 +70,7 @@ async fn run(command: Command) -> Result<(), Error> {
         Command::Region { config } => region_node::run(&config).await,
         Command::Edge { config } => edge_node::run(&config).await,
         Command::Worker { config } => worker_node::run(&config).await,
-        Command::Audit { storage, region } => commands::audit(storage, &region).await,
+        Command::Audit { storage, region, seals } => commands::audit(storage, &region, seals).await,
         Command::Replay { postgres, first, last } => commands::replay(postgres, first, last).await,
         Command::Certificates(certificates) => commands::certificates(&certificates),
         Command::Migrate(migrate) => commands::migrate(migrate).await,

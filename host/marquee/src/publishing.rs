@@ -13,6 +13,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::audit_log::Sealing;
 use crate::bus::Bus;
 use crate::error::Error;
 use crate::following::Following;
@@ -22,8 +23,8 @@ use crate::serving::vital;
 /// What becomes of what happens.
 #[derive(Clone, Copy)]
 pub enum Publishing<'a> {
-    /// It is followed in this process, which has the region to itself.
-    Here,
+    /// It is followed in this process, which has the region to itself, and signs its audit log with what is in this folder.
+    Here(&'a Sealing),
     /// A relay publishes it, on one node of the region.
     Kafka(&'a Settings),
     /// The journal keeps it, for as long as it does.
@@ -57,7 +58,10 @@ impl Publishing<'_> {
         let Journal { region, database, url, mut given, runner, traffic } = journal;
         let settings = match (self, url) {
             (Self::Nowhere, _) | (Self::Kafka(_), None) => return Ok(()),
-            (Self::Here, _) => {
+            (Self::Here(sealing), _) => {
+                let sealer = sealing.sealer(database.clone(), region)?;
+                sealer.register(health);
+                tasks.spawn(sealer.run(stop.clone()));
                 let following = Following::new(Arc::clone(traffic));
                 let bus = Bus::new(database.clone(), region.to_owned(), following, given);
                 tasks.spawn(vital("the bus", stop.clone(), bus.run(stop.clone())));

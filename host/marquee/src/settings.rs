@@ -24,6 +24,8 @@ pub struct Settings {
     pub redis: Option<String>,
     /// `MARQUEE_MAIL`: a worker's mail server, instead of its file's.
     pub mail: Option<String>,
+    /// `MARQUEE_AUDIT_KEY`: the file of the key that the audit log is signed with, instead of the one in the data folder.
+    pub audit_key: Option<PathBuf>,
     /// `MARQUEE_RABBITMQ`: where a worker that mirrors to RabbitMQ finds it, instead of what its file says.
     pub rabbitmq: Option<String>,
 }
@@ -61,6 +63,7 @@ impl Settings {
             kafka_password: variable("MARQUEE_KAFKA_PASSWORD"),
             redis: variable("MARQUEE_REDIS"),
             mail: variable("MARQUEE_MAIL"),
+            audit_key: variable("MARQUEE_AUDIT_KEY").map(PathBuf::from),
             rabbitmq: variable("MARQUEE_RABBITMQ"),
         })
     }

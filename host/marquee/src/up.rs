@@ -9,6 +9,7 @@ use telemetry::{Health, Metrics};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::audit_log::Sealing;
 use crate::cli;
 use crate::config::Breakers;
 use crate::data_folder::DataFolder;
@@ -54,6 +55,7 @@ pub async fn run(arguments: cli::Up) -> Result<(), Error> {
     let (platform, edges) = if whole {
         let outbound_http = base.outbound_http.clone();
         let region = region_side::name(version.manifest());
+        let sealing = Sealing::new(&folder, &settings);
         let options = region_side::Options {
             region: &region,
             version: &version,
@@ -61,7 +63,7 @@ pub async fn run(arguments: cli::Up) -> Result<(), Error> {
             folder: &folder,
             base,
             retention: Retention::default(),
-            publishing: Publishing::Here,
+            publishing: Publishing::Here(&sealing),
             redis: None,
             health: &health,
             metrics: &metrics,

@@ -14,6 +14,7 @@ use telemetry::{Health, Metrics};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::audit_log::Sealing;
 use crate::commands;
 use crate::config::WorkerNode;
 use crate::data_folder::DataFolder;
@@ -46,6 +47,8 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     // As a region's node does, under the same lock: whoever is started first.
     let (opened, name) = commands::open(Some(&database), SqliteDatabases::new(BTreeMap::new()), &folder).await?;
     commands::migrated(&opened, &name).await?;
+    let sealer = Sealing::new(&folder, &settings).sealer(opened, &config.region)?;
+    sealer.register(&health);
     topics::create(&config.kafka).await?;
 
     let producer = streams::Producer::new(&config.kafka)?;
@@ -84,6 +87,8 @@ pub async fn run(file: &Path) -> Result<(), Error> {
 
     let (background, end) = (TaskTracker::new(), CancellationToken::new());
     background.spawn(admin_listener(admin, health.clone(), Arc::clone(&metrics), end.clone()));
+    // Until after the consumers have ended: what they have written last is signed, too.
+    background.spawn(sealer.run(end.clone()));
     let (working, leave) = (TaskTracker::new(), CancellationToken::new());
     for consumer in consumers {
         let leave = leave.clone();

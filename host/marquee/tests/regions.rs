@@ -149,7 +149,7 @@ async fn two_regions_sell_as_one() {
         // Nobody publishes anything here, so each region refuses, and says that it is not for want of a region.
         for (region, status, slug) in [("us", 409, "wrong-state"), ("mars", 400, "invalid-request")] {
             let range = json!({"region": region, "first": 1, "last": 1});
-            edge.post_with(&unique("key"), "/events/publish", &range).await.expect_problem(status, slug);
+            edge.post_with(&unique("key"), "/events/replay", &range).await.expect_problem(status, slug);
         }
     }
 

@@ -18,6 +18,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { portable: include_str!("../0005_accounts.sql"), postgres: "" },
     Migration { portable: include_str!("../0006_worker.sql"), postgres: include_str!("../0006_worker.postgres.sql") },
     Migration { portable: include_str!("../0007_retention.sql"), postgres: "" },
+    Migration { portable: include_str!("../0008_audit.sql"), postgres: include_str!("../0008_audit.postgres.sql") },
 ];
 
 /// What a database may be.

@@ -63,7 +63,27 @@ fn what_is_known_of_who_did_it_stands_in_the_log() {
             payment("c.0", "payment.completed", Some(1)),
             record("d.0", "event.created", "eu_e", &json!({"id": "eu_e", "actor": "eu_u"})),
             record("e.0", "something.new", "eu_x", &json!({})),
+            record(
+                "f.0",
+                "user.roles-changed",
+                "eu_ada",
+                &json!({"roles": ["admin"], "actor": "eu_root", "network": "203.0.113.0/24"}),
+            ),
+            record("f.1", "user.login-failed", "eu_ada", &json!({"network": "2001:db8:7::/48"})),
+            record(
+                "f.2",
+                "user.refused",
+                "eu_ada",
+                &json!({"actor": "eu_ada", "network": "203.0.113.0/24", "operation": "POST /api/events"}),
+            ),
+            // Who publishes an event of their own is not believed who did it.
+            record("f.3", "com.example.poster", "eu_x", &json!({"actor": "eu_root", "network": "192.0.2.0/24"})),
         ]);
+        assert!(checked_log(&database, "eu").is_ok());
+        let networks: Vec<(i64, String)> =
+            database.all_rows("SELECT sequence, network FROM audit_log WHERE network IS NOT NULL ORDER BY sequence");
+        let networks: Vec<_> = networks.iter().map(|(sequence, network)| (*sequence, network.as_str())).collect();
+        assert_eq!(networks, [(8, "203.0.113.0/24"), (9, "2001:db8:7::/48"), (10, "203.0.113.0/24")]);
         let rows: Vec<(String, Option<String>)> = database.all_rows("SELECT type, actor FROM audit_log ORDER BY sequence");
         let rows: Vec<_> = rows.iter().map(|(kind, actor)| (kind.as_str(), actor.as_deref())).collect();
         let expected = [
@@ -74,6 +94,10 @@ fn what_is_known_of_who_did_it_stands_in_the_log() {
             ("payment.completed", None),
             ("event.created", Some("eu_u")),
             ("something.new", None),
+            ("user.roles-changed", Some("eu_root")),
+            ("user.login-failed", None),
+            ("user.refused", Some("eu_ada")),
+            ("com.example.poster", None),
         ];
         assert_eq!(rows, expected);
     }

@@ -173,16 +173,16 @@ pub fn number(database: &Database, query: &str) -> i64 {
 pub fn checked_log(database: &Database, region: &str) -> Result<i64, audit::Broken> {
     kit::row! {
         struct Row {
-            sequence: i64, ce_id: String, kind: String, subject: String, actor: Option<String>, at: i64, digest: String, previous: String,
-            hash: String,
+            sequence: i64, ce_id: String, kind: String, subject: String, actor: Option<String>, network: Option<String>, at: i64, digest: String,
+            previous: String, hash: String,
         }
     }
     let query = format!(
-        "SELECT sequence, ce_id, type, subject, actor, at, digest, previous, hash FROM audit_log WHERE region = '{region}' ORDER BY sequence"
+        "SELECT sequence, ce_id, type, subject, actor, network, at, digest, previous, hash FROM audit_log WHERE region = '{region}' ORDER BY sequence"
     );
     let entry = |row| {
-        let Row { sequence, ce_id, kind, subject, actor, at, digest, previous, hash } = row;
-        audit::Row { sequence, entry: audit::Entry { ce_id, kind, subject, actor, at, digest }, previous, hash }
+        let Row { sequence, ce_id, kind, subject, actor, network, at, digest, previous, hash } = row;
+        audit::Row { sequence, entry: audit::Entry { ce_id, kind, subject, actor, network, at, digest }, previous, hash }
     };
     let rows: Vec<_> = database.all_rows(&query).into_iter().map(entry).collect();
     let head: Vec<(i64, String)> =

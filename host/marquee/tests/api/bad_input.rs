@@ -7,7 +7,7 @@ use crate::{
 use reqwest::Method;
 
 /// Every write with a body.
-const WRITES: [(&str, &str); 12] = [
+const WRITES: [(&str, &str); 13] = [
     ("POST", "/api/auth/register"),
     ("POST", "/api/auth/login"),
     ("POST", "/api/auth/refresh"),
@@ -20,6 +20,7 @@ const WRITES: [(&str, &str); 12] = [
     ("POST", "/api/users/local_00000000000000000000000000/roles"),
     ("PATCH", "/api/events/local_00000000000000000000000000"),
     ("POST", "/events/publish"),
+    ("POST", "/events/replay"),
 ];
 
 #[tokio::test]

@@ -60,7 +60,7 @@ async fn where_nothing_goes_to_kafka_nothing_is_published_again() {
     let shown = eventually("a position", status, |it| it["position"].as_i64() >= Some(1)).await;
     assert_eq!((&shown["kafka"], shown["worker"].is_object()), (&Value::Null, SHARED.form.has_worker()), "{shown}");
     let range = json!({"first": 1, "last": shown["position"]});
-    admin.post_with(&unique("key"), "/events/publish", &range).await.expect_problem(409, "wrong-state");
+    admin.post_with(&unique("key"), "/events/replay", &range).await.expect_problem(409, "wrong-state");
     assert_eq!(status().await["replays"], json!([]));
 }
 
@@ -115,4 +115,30 @@ async fn what_follows_a_booking_is_counted_and_written_down() {
         assert_eq!(rows.iter().map(|row| row["type"].as_str().unwrap()).collect::<Vec<_>>(), kinds);
         assert_eq!(rows[0]["actor"], json!(buyer.user));
     }
+}
+
+#[tokio::test]
+async fn what_operators_did_stands_in_the_audit_log_with_their_network() {
+    if !SHARED.form.has_worker() {
+        eprintln!("skipped: in form {:?} there is no worker", SHARED.form);
+        return;
+    }
+    let (organiser, id) = Client::organiser(&SHARED).await;
+    let show = OnSale::publish(&organiser, &id, json!({})).await;
+    let admin = admin().await;
+    let event = json!({"topic": "user-events", "type": "com.example.poster", "subject": show.id, "data": {"actor": "nobody"}});
+    let published = admin.post_with(&unique("key"), "/events/publish", &event).await.expect(202);
+    let log = eventually(
+        "it is in the log",
+        async || audit_log(&admin).await,
+        |log| log.iter().any(|row| row["type"] == "com.example.poster" && row["id"] == published["id"]),
+    )
+    .await;
+    let rows = |kind: &str, subject: &Value| {
+        log.iter().filter(|row| row["type"] == kind && row["subject"] == *subject).collect::<Vec<_>>()
+    };
+    let told = rows("events.published", &published["id"]);
+    assert_eq!((told.len(), &told[0]["actor"], &told[0]["network"]), (1, &json!(admin.user), &json!("127.0.0.0/24")));
+    // What somebody publishes is not believed who did it.
+    assert_eq!(rows("com.example.poster", &json!(show.id))[0]["actor"], Value::Null);
 }

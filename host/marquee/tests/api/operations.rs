@@ -17,6 +17,49 @@ fn pointers(problem: &Value) -> Vec<&str> {
     problem["errors"].as_array().unwrap().iter().map(|fault| fault["pointer"].as_str().unwrap()).collect()
 }
 
+/// An event that is not the platform's own.
+fn poster() -> Value {
+    json!({"topic": "catalog-events", "type": "com.example.poster", "subject": unique("poster"), "data": {"copies": 200, "of": [{"x": 1.5}]}})
+}
+
+#[tokio::test]
+async fn an_admin_publishes_an_event_of_their_own() {
+    let (admin, event, key) = (admin().await, poster(), unique("key"));
+    let answer = admin.post_with(&key, "/events/publish", &event).await;
+    let again = admin.elsewhere().post_with(&key, "/events/publish", &event).await;
+    assert_eq!((again.status, &again.bytes), (answer.status, &answer.bytes), "once, however often it is asked for");
+    let published = answer.expect(202);
+    for member in ["topic", "type", "subject"] {
+        assert_eq!(published[member], event[member]);
+    }
+    assert!(published["id"].as_str().is_some_and(|id| id.ends_with(".0")), "{published}");
+    admin.post_with(&key, "/events/publish", &poster()).await.expect_problem(409, "idempotency-conflict");
+    admin.post("/events/publish", &event).await.expect_problem(400, "idempotency-key-missing");
+}
+
+#[tokio::test]
+async fn an_event_that_is_none_or_says_it_is_the_platforms_is_refused() {
+    let admin = admin().await;
+    for (change, faults) in [
+        (json!({"type": "payment.completed"}), vec!["/type"]),
+        (json!({"type": "poster"}), vec!["/type"]),
+        (json!({"type": null}), vec!["/type"]),
+        (json!({"topic": "other-events"}), vec!["/topic"]),
+        (json!({"subject": "two words"}), vec!["/subject"]),
+        (json!({"subject": "x".repeat(101)}), vec!["/subject"]),
+        (json!({"data": "text"}), vec!["/data"]),
+        (json!({"data": null}), vec!["/data"]),
+        (json!({"data": {"text": "x".repeat(65_536)}}), vec!["/data"]),
+        (json!({"region": "mars"}), vec!["/region"]),
+        (json!({"first": 1, "last": 1}), vec!["/first", "/last"]),
+    ] {
+        let mut event = poster();
+        event.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        let problem = admin.post_with(&unique("key"), "/events/publish", &event).await.expect_problem(400, "invalid-request");
+        assert_eq!(pointers(&problem), faults, "{change}");
+    }
+}
+
 #[tokio::test]
 async fn only_admins_operate() {
     let range = json!({"first": 1, "last": 1});
@@ -26,7 +69,9 @@ async fn only_admins_operate() {
         for path in ["/api/audit", "/events/status"] {
             person.get(path).await.expect_problem(status, slug);
         }
-        person.post_with(&unique("key"), "/events/publish", &range).await.expect_problem(status, slug);
+        for (path, body) in [("/events/replay", &range), ("/events/publish", &poster())] {
+            person.post_with(&unique("key"), path, body).await.expect_problem(status, slug);
+        }
     }
     let admin = admin().await;
     for place in [&admin, &admin.elsewhere()] {
@@ -63,7 +108,7 @@ async fn a_question_that_makes_no_sense_is_refused() {
 
 #[tokio::test]
 async fn a_range_that_makes_no_sense_is_refused() {
-    let (admin, path) = (admin().await, "/events/publish");
+    let (admin, path) = (admin().await, "/events/replay");
     for (body, faults) in [
         (json!({}), vec!["/first", "/last"]),
         (json!({"first": 1}), vec!["/last"]),

@@ -165,13 +165,26 @@ async fn operated(scene: &Scene, booking: &str) {
     let status = async || admin.get("/events/status").await.expect(200);
     let now = eventually("nothing is left to publish", status, |it| it["kafka"]["lag"] == 0).await;
     let last = now["kafka"]["position"].as_i64().unwrap();
+    // An event of an admin's own goes the way of all others, to the letter.
+    let event =
+        serde_json::json!({"topic": "booking-events", "type": "com.example.poster", "subject": booking, "data": {"copies": 200}});
+    let published = admin.post_with(&unique("key"), "/events/publish", &event).await.expect(202);
+    let id = published["id"].as_str().unwrap().to_owned();
+    let read = topics::read(scene.kafka.broker(), "booking-events", {
+        let id = id.clone();
+        move |read| read.iter().any(|record| record.header("ce_id") == id)
+    })
+    .await;
+    let record = read.iter().find(|record| record.header("ce_id") == id).unwrap();
+    assert_eq!((record.key.as_str(), record.header("ce_type")), (booking, "com.example.poster"));
+    assert_eq!((&record.value, record.header("ce_aggregateversion")), (&event["data"], "0"));
     // What was published is published again, marked, and moves nobody.
     let (key, range) = (unique("key"), json!({"first": 1, "last": last}));
-    let asked = admin.post_with(&key, "/events/publish", &range).await;
-    let again = admin.post_with(&key, "/events/publish", &range).await;
+    let asked = admin.post_with(&key, "/events/replay", &range).await;
+    let again = admin.post_with(&key, "/events/replay", &range).await;
     assert_eq!((again.status, &again.bytes), (asked.status, &asked.bytes));
     let other = json!({"first": 1, "last": 1});
-    admin.post_with(&key, "/events/publish", &other).await.expect_problem(409, "idempotency-conflict");
+    admin.post_with(&key, "/events/replay", &other).await.expect_problem(409, "idempotency-conflict");
     let replay = asked.expect(202);
     let key = booking.to_owned();
     let again = move |record: &topics::Read| record.key == key && record.header("ce_replayed") == "true";
