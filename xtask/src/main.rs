@@ -8,6 +8,7 @@ mod fleet;
 mod fuzz;
 mod load;
 mod node;
+mod schema;
 mod services;
 mod simulate;
 mod step;
@@ -30,11 +31,13 @@ const USAGE: &str = "cargo xtask COMMAND
   load SCENARIO     browse | onsale: k6 against a running `up` on port 8080, or one that is started for it
                       --url URL[,URL]   the edges to load      --short   a few seconds, for a first look
                     failover | edge-vs-central: k6 against a fleet that is started for it
+  schema            schemathesis: generated calls of every operation, each answer held against the OpenAPI document
+                      --cases N   at least so many (20000)     --seed N
+  fuzz [TARGET]     what reads input from outside (tokens, cursors, addresses, the fleet's wire format) is given what nobody would send
+                      --seconds N   for each (60)     --seed N
   bench             measure the edge, a catalog read and a hold beside what can be compared, in one run
   simulate          the region under faults, each run determined by its seed: until one violates something
                       --seeds N   how many (500)     --first N   from which on     --seed N   one, with its whole trace
-  fuzz              made-up and mutated messages of other nodes, as in the tests but for longer
-                      --cases N   of each (1000000)
   bench coordinator how many durable holds a second one hot event takes on Postgres, end to end and step by step
   bench streams     how fast what happens gets to Kafka and to who follows it, and reads through the Redis and Postgres bindings
   services up       start private services for tests and for trying things: Postgres, Redis with Sentinels, Kafka, RabbitMQ, a mail sink.
@@ -68,6 +71,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "check" => check::run()?,
         "faults" => faults::run(rest)?,
         "load" => load::run(rest)?,
+        "schema" => schema::run(rest)?,
         "fuzz" => fuzz::run(rest)?,
         "simulate" => simulate::run(rest)?,
         "bench" => bench::command_line(rest)?,

@@ -23,15 +23,17 @@ pub struct Node {
 impl Node {
     /// Starts one on free ports with an empty data folder under `target/`.
     pub fn start(name: &str, arguments: &[&str]) -> Result<Self> {
-        let folder = PathBuf::from(format!("target/{name}-{}", std::process::id()));
-        Self::start_in(folder, arguments)
+        Self::start_with(name, arguments, &[])
     }
 
-    fn start_in(folder: PathBuf, arguments: &[&str]) -> Result<Self> {
+    /// As [`start`](Self::start), with more in its environment.
+    pub fn start_with(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Result<Self> {
+        let folder = PathBuf::from(format!("target/{name}-{}", std::process::id()));
         let mut child = Command::new(build::MARQUEE)
             .args(["up", "--port", "0", "--data"])
             .arg(&folder)
             .args(arguments)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

