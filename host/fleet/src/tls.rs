@@ -321,25 +321,31 @@ impl Tls {
     }
 
     /// Takes in lists of revoked certificates that somebody has brought: those that an authority has signed and that are newer.
-    pub(crate) fn take<'a>(&self, lists: impl Iterator<Item = &'a [u8]>) {
+    pub(crate) fn take<'a>(&self, lists: impl Iterator<Item = &'a [u8]> + Clone) {
+        // Nearly always there is nothing newer, and nobody waits for files that are being read.
+        if self.with(&self.current(), lists.clone()).is_none() {
+            return;
+        }
         let _one = self.0.replacing.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.current();
-        let mut all = before.lists.clone();
-        let mut newer = false;
+        let Some(all) = self.with(&before, lists) else { return };
+        let (roots, chain) = (Arc::clone(&before.roots), Arc::clone(&before.chain));
+        match Material::new(roots, chain, before.key.clone_key(), all, &self.0.provider) {
+            Ok(material) => self.replace(material, &before),
+            Err(error) => tracing::warn!(%error, "a list of revoked certificates cannot be used"),
+        }
+    }
+
+    /// What is known of revocations with these lists; none where they say nothing newer.
+    fn with<'a>(&self, before: &Material, lists: impl Iterator<Item = &'a [u8]>) -> Option<Lists> {
+        let (mut all, mut newer) = (before.lists.clone(), false);
         for list in lists {
             match all.take(list, &before.roots, &self.0.provider) {
                 Ok(taken) => newer |= taken,
                 Err(error) => tracing::debug!(%error, "a list of revoked certificates is not believed"),
             }
         }
-        if !newer {
-            return;
-        }
-        let (roots, chain) = (Arc::clone(&before.roots), Arc::clone(&before.chain));
-        match Material::new(roots, chain, before.key.clone_key(), all, &self.0.provider) {
-            Ok(material) => self.replace(material, &before),
-            Err(error) => tracing::warn!(%error, "a list of revoked certificates cannot be used"),
-        }
+        newer.then_some(all)
     }
 
     fn replace(&self, material: Material, before: &Material) {
