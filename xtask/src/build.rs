@@ -18,7 +18,17 @@ pub const HOST: &[&str] = &["capabilities", "edge", "fleet", "marquee", "region"
 
 /// Libraries that need neither wasm nor a server.
 pub const PURE: &[&str] = &[
-    "access-token", "audit", "fuzz", "generator", "kit", "ledger-core", "ledger-engine", "migrations", "passwords", "read-model", "receipt",
+    "access-token",
+    "audit",
+    "fuzz",
+    "generator",
+    "kit",
+    "ledger-core",
+    "ledger-engine",
+    "migrations",
+    "passwords",
+    "read-model",
+    "receipt",
 ];
 
 /// The tests' profile: see the file.

@@ -34,5 +34,14 @@ pub async fn run(_: Request) -> Answer {
 
 fn expire(event: String, deadline: i64) -> Command {
     let (subject, idempotency_key) = (Subject::Platform, String::new());
-    Command { subject, idempotency_key, event_id: event, deadline, trace: None, token: None, client: None, action: Action::Expire }
+    Command {
+        subject,
+        idempotency_key,
+        event_id: event,
+        deadline,
+        trace: None,
+        token: None,
+        client: None,
+        action: Action::Expire,
+    }
 }

@@ -187,7 +187,9 @@ pub struct Through(pub Box<str>);
 
 /// Whose request this is, as [`clean`] has written it down; none where nothing of the kind is there: then it comes from this process itself.
 pub fn client(headers: &HeaderMap) -> Option<Client> {
-    headers.contains_key(SPIN_CLIENT_ADDR).then(|| client_socket(headers).map_or(Client::Unknown, |address| Client::Known(address.ip())))
+    headers
+        .contains_key(SPIN_CLIENT_ADDR)
+        .then(|| client_socket(headers).map_or(Client::Unknown, |address| Client::Known(address.ip())))
 }
 
 fn client_socket(headers: &HeaderMap) -> Option<SocketAddr> {

@@ -81,7 +81,14 @@ impl Replica {
     pub fn bounded<'a>(regions: impl IntoIterator<Item = &'a str>, bytes: usize) -> Self {
         let regions = Regions::new(regions.into_iter().map(|name| (name.into(), View::default())));
         let (state, indexer) = (RwLock::default(), Mutex::default());
-        Self(Arc::new(Inner { state, indexer, regions, applied: watch::Sender::new(0), token: Mutex::default(), bytes: AtomicUsize::new(bytes) }))
+        Self(Arc::new(Inner {
+            state,
+            indexer,
+            regions,
+            applied: watch::Sender::new(0),
+            token: Mutex::default(),
+            bytes: AtomicUsize::new(bytes),
+        }))
     }
 
     /// Replaces what is known of a region by a snapshot, as in an epoch without a number.
@@ -278,11 +285,12 @@ impl Replica {
             // What was seen in an epoch that has ended is not waited for.
             history < here || (history == here && position <= at)
         };
-        seen.is_empty() || self.read(|state| {
-            // Of what is left out this node will never know more.
-            let concerned = |id: &str| concerns(id) && !state.model.is_left_out(id);
-            self.0.regions.iter().all(reached) && seen.satisfied_by(&state.model, concerned)
-        })
+        seen.is_empty()
+            || self.read(|state| {
+                // Of what is left out this node will never know more.
+                let concerned = |id: &str| concerns(id) && !state.model.is_left_out(id);
+                self.0.regions.iter().all(reached) && seen.satisfied_by(&state.model, concerned)
+            })
     }
 
     /// What a client has seen once it is shown what is here: `seen`, and how far this replica is. To be asked for after it was read.
@@ -655,8 +663,8 @@ mod tests {
     #[tokio::test]
     async fn a_client_is_never_shown_less_than_before_whichever_edge_it_asks() {
         let (one, other) = (one(), one());
-        one.replace_at("eu", (7, 20), vec![event("eu_1", 2), availability("eu_1", 9, 1)]).unwrap();
-        other.replace_at("eu", (7, 12), vec![event("eu_1", 2), availability("eu_1", 7, 5)]).unwrap();
+        one.replace_at("eu", (7, 20), vec![event("eu_1", 2), availability("eu_1", 9, 1)]);
+        other.replace_at("eu", (7, 12), vec![event("eu_1", 2), availability("eu_1", 7, 5)]);
         // Not a word about the event: how far the replica was is enough.
         let token = one.shown_first().unwrap();
         let seen = Seen::parse(token.to_str().unwrap());
@@ -666,7 +674,7 @@ mod tests {
         );
         // Who was shown more elsewhere keeps that.
         assert_eq!(other.shown(seen.clone()), seen);
-        other.apply("eu", 20, &[]).unwrap();
+        other.apply("eu", 20, &[]);
         assert!(other.has(&seen, None));
         assert_eq!(other.shown_first(), Some(token));
     }
@@ -674,16 +682,16 @@ mod tests {
     #[tokio::test]
     async fn after_a_restore_what_was_seen_before_is_not_waited_for() {
         let replica = one();
-        replica.replace_at("eu", (7, 20), vec![event("eu_1", 2), availability("eu_1", 9, 1)]).unwrap();
+        replica.replace_at("eu", (7, 20), vec![event("eu_1", 2), availability("eu_1", 9, 1)]);
         let mut seen = replica.shown(Seen::default());
         seen.note(SeenKind::Inventory, "eu_1", 9);
-        replica.replace_at("eu", (8, 12), vec![event("eu_1", 2), availability("eu_1", 7, 5)]).unwrap();
+        replica.replace_at("eu", (8, 12), vec![event("eu_1", 2), availability("eu_1", 7, 5)]);
         assert!(!replica.has(&seen, None), "the reader is told that it is shown less");
         let told = replica.shown(seen);
         assert!(replica.has(&told, None), "and after that it is as with everybody");
         // One that has not noticed yet is behind who has.
         let late = one();
-        late.replace_at("eu", (7, 25), vec![]).unwrap();
+        late.replace_at("eu", (7, 25), vec![]);
         assert!(!late.has(&told, None));
     }
 }

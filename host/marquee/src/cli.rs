@@ -75,7 +75,6 @@ pub enum Command {
         #[arg(long)]
         new: bool,
     },
-    },
     /// Makes or renews certificates: an authority in the folder, where there is none, and one for each node.
     Certificates(Certificates),
     /// Brings the database to this program's version, which `up` does by itself.

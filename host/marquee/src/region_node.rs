@@ -28,7 +28,8 @@ use crate::publishing::Publishing;
 use crate::region_side::{self, RegionSide};
 use crate::roles::Roles;
 use crate::serving::{
-    self, Beginning, StopSignal, admin_listener, certified, host_secret, loader, manifest_path, until_stopped, variables, with_database,
+    self, Beginning, StopSignal, admin_listener, certified, host_secret, loader, manifest_path, until_stopped, variables,
+    with_database,
 };
 use crate::settings::Settings;
 use crate::{limits, plain, sandbox};

@@ -20,9 +20,7 @@ use crate::platform::Platform;
 use crate::publishing::Publishing;
 use crate::region_side;
 use crate::roles::Roles;
-use crate::serving::{
-    StopSignal, admin_listener, host_secret, leave, loader, manifest_path, until_ready, with_database,
-};
+use crate::serving::{StopSignal, admin_listener, host_secret, leave, loader, manifest_path, until_ready, with_database};
 use crate::settings::Settings;
 use crate::watch::Watch;
 use crate::{demo, edge_side, plain, ready, sandbox};

@@ -85,7 +85,7 @@ mod tests {
         for Scratch { database, .. } in databases(true).await {
             let sequencer = Sequencer::new(database.clone(), vec![]);
             let (feed, wake, epoch) = (Feed::new(database.clone(), &sequencer), sequencer.wake(), sequencer.epoch());
-            let (replica, identity, stop) = (edge::Replica::new(["eu"]), Identity::default(), CancellationToken::new());
+            let (replica, identity, stop) = (edge::Replica::new(["eu"]), Identity::new("eu"), CancellationToken::new());
             let follower = edge::Follower::new("eu-1", "eu", Arc::new(feed), &replica, &identity);
             let running = [
                 tokio::spawn(sequencer.run(stop.clone())),

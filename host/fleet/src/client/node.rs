@@ -140,7 +140,7 @@ impl Connector {
         let request = request.map_err(|error| Error::Status(error.to_string()))?;
         let response = call::send(&ledger, request, limits::STATUS).await.map_err(|failure| match failure {
             Failure::Lost(reason) => Error::Status(reason),
-            Failure::NotSent(_) | Failure::BrokenOff => Error::Status("it closed the connection".to_owned()),
+            Failure::NotSent | Failure::BrokenOff => Error::Status("it closed the connection".to_owned()),
             Failure::Refused(_) => Error::NotServing,
         })?;
         let body = Limited::new(response.into_body(), limits::STATUS_BYTES).collect();

@@ -62,12 +62,7 @@ impl Node {
         }
     }
 
-    async fn commands(
-        &self,
-        ledger: &Arc<dyn Ledger>,
-        peer: (Peer, &Identity),
-        request: Request<Incoming>,
-    ) -> Response<Body> {
+    async fn commands(&self, ledger: &Arc<dyn Ledger>, peer: (Peer, &Identity), request: Request<Incoming>) -> Response<Body> {
         super::ledger::answer(Arc::clone(ledger), (peer, &*self.verifier), request, || self.permit()).await
     }
 

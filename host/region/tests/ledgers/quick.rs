@@ -61,7 +61,16 @@ fn ticket(name: &str) -> String {
 
 fn command(subject: Subject, key: &str, event_name: &str, action: Action) -> Command {
     let trace = Some(format!("{key} on {event_name}"));
-    Command { subject, idempotency_key: key.into(), event_id: event(event_name), deadline: DEADLINE, trace, token: None, client: None, action }
+    Command {
+        subject,
+        idempotency_key: key.into(),
+        event_id: event(event_name),
+        deadline: DEADLINE,
+        trace,
+        token: None,
+        client: None,
+        action,
+    }
 }
 
 fn platform(key: &str, event_name: &str, action: Action) -> Command {
