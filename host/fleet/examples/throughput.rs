@@ -1,7 +1,8 @@
 //! Commands a second between an edge and a region over TLS on loopback, with a ledger that answers at once: what the network costs, and no
 //! more. Both ends run in this process, so its CPU time is that of both.
 //!
-//! `cargo run --release -p fleet --example throughput [-- CALLERS SECONDS]`
+//! `cargo run --release -p fleet --example throughput [-- CALLERS SECONDS [peer]]`: as an edge, each command with a token; or as a node of the region, which
+//! needs none. The difference is what tokens cost on the wire; what one costs to look up, `cargo run --release -p edge --example tokens` says.
 
 #![allow(clippy::print_stdout, reason = "it is what it is for")]
 
@@ -80,11 +81,11 @@ fn booked(command: Command) -> Result<Receipt, Rejection> {
     Ok(Receipt { version: 17, replayed: false, outcome: Outcome::Booking(booking) })
 }
 
-fn hold(caller: u64, n: u64) -> Command {
+fn hold(caller: u64, n: u64, with_token: bool) -> Command {
     let person = format!("eu_user000000000000000000{caller:05}");
     Command {
         // As long as one of ours.
-        token: Some(format!("{person}.{}", "x".repeat(400))),
+        token: with_token.then(|| format!("{person}.{}", "x".repeat(400))),
         subject: Subject::Person(person),
         idempotency_key: format!("{caller:016x}-{n:016x}"),
         event_id: "eu_event00000000000000000000000".to_owned(),
@@ -108,9 +109,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let callers: u64 = arguments.next().map_or(Ok(256), |text| text.parse())?;
     let seconds: u64 = arguments.next().map_or(Ok(5), |text| text.parse())?;
+    let peer = arguments.next().is_some_and(|text| text == "peer");
 
     let folder = tempfile::tempdir()?;
-    certificates::make(folder.path(), &[Identity::region_node("eu", "eu-1")?, Identity::edge_node("edge-0")?], 1)?;
+    let nodes = [Identity::region_node("eu", "eu-1")?, Identity::region_node("eu", "eu-2")?, Identity::edge_node("edge-0")?];
+    certificates::make(folder.path(), &nodes, 1)?;
     let tls = |name: &str| {
         let (certificate, key) = certificates::files(folder.path(), name);
         Tls::load(&folder.path().join(certificates::AUTHORITY), &certificate, &key)
@@ -129,7 +132,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?.to_string();
     let client = Client::new(client::Options {
-        tls: tls("edge-0")?,
+        tls: tls(if peer { "eu-2" } else { "edge-0" })?,
         region: "eu".to_owned(),
         nodes: vec![NodeAddress { name: "eu-1".to_owned(), address }],
         route: Route::Ledger,
@@ -152,7 +155,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 let (mut booked, mut longest) = (0_u64, Duration::ZERO);
                 while !over.load(Ordering::Relaxed) {
                     let asked = Instant::now();
-                    let answers = region.apply(vec![hold(caller, booked)]).await;
+                    let answers = region.apply(vec![hold(caller, booked, !peer)]).await;
                     if !matches!(answers.first(), Some(Ok(_))) {
                         return Err(format!("not booked: {answers:?}"));
                     }
