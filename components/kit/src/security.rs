@@ -6,9 +6,9 @@
 use crate::{
     Request,
     journal::{Entry, USER_EVENTS},
+    network,
 };
 use serde_json::Value as Json;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// What the types of the platform's own events begin with. Nobody else's may.
 pub const OWN: [&str; 11] =
@@ -28,25 +28,9 @@ pub fn is_own(kind: &str) -> bool {
 pub fn entry(kind: &'static str, subject: &str, actor: &str, request: &Request, mut details: Json) -> Entry {
     if let Some(members) = details.as_object_mut() {
         members.insert("actor".to_owned(), actor.into());
-        members.extend(network(request).map(|network| ("network".to_owned(), network.into())));
+        members.extend(network::of(request).map(|network| ("network".to_owned(), network.into())));
     }
     Entry { topic: USER_EVENTS, kind, aggregate: subject.to_owned(), version: 0, payload: details, fact: None }
-}
-
-/// The network that a request came from, as its host says: `203.0.113.0/24`, `2001:db8:7::/48`. None where the host does not say.
-fn network(request: &Request) -> Option<String> {
-    let text = request.header("spin-client-addr")?;
-    let address = text.parse::<SocketAddr>().map(|address| address.ip()).or_else(|_| text.parse::<IpAddr>()).ok()?;
-    Some(match address.to_canonical() {
-        IpAddr::V4(address) => {
-            let [a, b, c, _] = address.octets();
-            format!("{a}.{b}.{c}.0/24")
-        }
-        IpAddr::V6(address) => {
-            let [a, b, c, ..] = address.segments();
-            format!("{}/48", Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0))
-        }
-    })
 }
 
 #[cfg(test)]
@@ -58,20 +42,6 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("spin-client-addr", HeaderValue::from_str(address).unwrap());
         Request::head(Method::GET, "/", headers)
-    }
-
-    #[test]
-    fn a_network_is_told_and_no_address() {
-        for (address, expected) in [
-            ("203.0.113.77:4711", Some("203.0.113.0/24")),
-            ("203.0.113.77", Some("203.0.113.0/24")),
-            ("[2001:db8:7:8:9::1]:80", Some("2001:db8:7::/48")),
-            ("[::ffff:203.0.113.77]:80", Some("203.0.113.0/24")),
-            ("somewhere", None),
-        ] {
-            assert_eq!(network(&from(address)).as_deref(), expected, "{address}");
-        }
-        assert_eq!(network(&Request::head(Method::GET, "/", HeaderMap::new())), None);
     }
 
     #[test]

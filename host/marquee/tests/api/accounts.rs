@@ -295,7 +295,9 @@ async fn the_audit_log_tells_what_was_done_to_an_account() {
     ];
     let log = async || admin.get("/api/audit?limit=100").await.expect(200)["items"].as_array().unwrap().clone();
     for (kind, subject) in told {
-        let found = |items: &Vec<serde_json::Value>| items.iter().any(|item| item["type"] == kind && item["subject"] == subject);
+        let told =
+            |item: &serde_json::Value| item["type"] == kind && item["subject"] == subject && item["network"] == "127.0.0.0/24";
+        let found = |items: &Vec<serde_json::Value>| items.iter().any(told);
         eventually(kind, log, found).await;
     }
 }
