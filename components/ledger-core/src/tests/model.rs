@@ -89,6 +89,7 @@ impl Rows {
                     if let Some(record) = self.bookings.get(&confirmation.booking) {
                         let person = &record.booking.person;
                         places.insert(person.clone(), self.places(person, now));
+                        held.insert(person.clone(), self.held(now, |record| record.booking.person == *person));
                     }
                     payments.insert(confirmation.payment.clone());
                 }

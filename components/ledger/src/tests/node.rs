@@ -194,9 +194,9 @@ fn booking_row(row: &Row<'_>) -> rusqlite::Result<BookingRow> {
         updated_at: row.get(12)?,
         client: row.get(13)?,
         refund_until: row.get(14)?,
-        ticket_type: row.get(14)?,
-        quantity: row.get(15)?,
-        unit_price: row.get(16)?,
+        ticket_type: row.get(15)?,
+        quantity: row.get(16)?,
+        unit_price: row.get(17)?,
     })
 }
 
