@@ -136,7 +136,12 @@ fn operation(id: &str, scene: &Scene) -> (Rule, String, Option<Value>) {
         "suspendUser" => (Rule::Admin, format!("/api/users/{user}/suspend"), None),
         "restoreUser" => (Rule::Admin, format!("/api/users/{user}/restore"), None),
         "listAuditLog" => (Rule::Admin, path("/api/audit"), None),
-        "publishAgain" => (Rule::Admin, path("/events/publish"), Some(json!({"first": 1, "last": 1}))),
+        "publishCustomEvent" => (
+            Rule::Admin,
+            path("/events/publish"),
+            Some(json!({"topic": "catalog-events", "type": "com.example.tried", "subject": "a", "data": {}})),
+        ),
+        "replayEvents" => (Rule::Admin, path("/events/replay"), Some(json!({"first": 1, "last": 1}))),
         "getEventsStatus" => (Rule::Admin, path("/events/status"), None),
         other => panic!("who may ask for the operation {other}? Add it here"),
     }
