@@ -22,8 +22,15 @@ pub(crate) fn hold(draft: &mut Draft<'_>, command: &Command, lines: &[OrderLine]
     let items = priced(draft, lines)?;
     within_limits(draft, person, &items)?;
     let amount: i64 = items.iter().map(|item| item.unit_price * i64::from(item.quantity)).sum();
-    if amount > 0 {
-        within_hold_limits(draft, person, command.client.as_deref(), &items)?;
+    if amount > 0
+        && let Err(rejection) = within_hold_limits(draft, person, command.client.as_deref(), &items)
+    {
+        // What is there for nobody is sold out, whoever asks. Tried on a draft of its own: a refusal changes nothing.
+        let mut tried = Draft::new(draft.state, draft.facts, draft.now, draft.settings);
+        return Err(match make_room(&mut tried, &items) {
+            Err(NoRoom::Missing(missing)) => sold_out(missing, &items),
+            Ok(()) | Err(NoRoom::Untidy) => rejection,
+        });
     }
     make_room(draft, &items).map_err(|no_room| match no_room {
         NoRoom::Untidy => Rejection::Unavailable(limits::RETRY_MILLISECONDS),

@@ -474,3 +474,18 @@ fn a_large_group_may_hold_what_its_organiser_permits() {
     let command = world.command(person("ada"), order(&[("standard", 50)]));
     world.send(&Command { client: Some("192.0.2.1".to_owned()), ..command }).unwrap();
 }
+
+/// A limit is no news to who cannot have what there is not.
+#[test]
+fn what_is_sold_out_is_so_for_an_address_that_holds_too_much_as_well() {
+    let mut world = World::unopened();
+    world.ask(Subject::Platform, Action::Open(Sale { offers: vec![offer("standard", 4500, 6, 3)], ..sale(3) })).unwrap();
+    let hold = |world: &mut World, name: &str, quantity: u32| {
+        let command = world.command(person(name), order(&[("standard", quantity)]));
+        world.send(&Command { client: Some("192.0.2.1".to_owned()), ..command })
+    };
+    for name in ["ada", "bob"] {
+        hold(&mut world, name, 3).unwrap();
+    }
+    assert_eq!(hold(&mut world, "cy", 1), Err(Rejection::SoldOut(vec![shortage("standard", 0)])));
+}
