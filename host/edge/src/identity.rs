@@ -79,7 +79,7 @@ impl Identity {
     #[must_use]
     pub fn ready(&self) -> bool {
         let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.complete && known.has_keys(clock::now())
+        known.complete && known.has_keys()
     }
 
     /// Registers what can be said about it, for the node of this name: it is ready once it can verify.
@@ -176,7 +176,7 @@ impl Identity {
         let kid = access_token::key_id(token).ok_or(Refusal::Invalid)?;
         let (key, key_until, keys) = {
             let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
-            if !known.complete || !known.has_keys(now) {
+            if !known.complete || !known.has_keys() {
                 return Err(Refusal::Unavailable(limits::RETRY_MS));
             }
             let key = known.keys.get(&kid).filter(|key| key.until > now).ok_or(Refusal::Invalid)?;
@@ -190,8 +190,9 @@ impl Identity {
 }
 
 impl Known {
-    fn has_keys(&self, now: i64) -> bool {
-        self.keys.values().any(|key| key.until > now)
+    /// Whether any key is known, one that has ended included: of its tokens it is certain that they are not good.
+    fn has_keys(&self) -> bool {
+        !self.keys.is_empty()
     }
 
     /// Forgets what says nothing any more.

@@ -294,7 +294,7 @@ async fn a_new_version_takes_over_without_a_failed_request() {
     let folder = fresh_folder("watch");
     let manifest = std::fs::read_to_string(root().join("spin.toml")).unwrap();
     let built = root().join("target/wasm32-wasip2/wasm");
-    for name in ["auth", "booking", "catalog", "ledger", "operations", "payment", "spin_adapter", "web", "worker"] {
+    for name in ["auth", "booking", "catalog", "hasher", "ledger", "operations", "payment", "spin_adapter", "web", "worker"] {
         std::fs::copy(built.join(format!("{name}.wasm")), folder.join(format!("{name}.wasm"))).unwrap();
     }
     let copy = folder.join("spin.toml");
