@@ -7,7 +7,7 @@ use futures::StreamExt;
 use telemetry::{Finding, Health, Metrics, Needed};
 use tokio_util::sync::CancellationToken;
 
-use crate::feed::{self, Batch, Cursor, Source, Subscription};
+use crate::feed::{self, Batch, Cursor, Snapshot, Source, Subscription};
 use crate::identity::{self, Identity};
 use crate::limits;
 use crate::replica::Replica;
@@ -30,8 +30,36 @@ enum Error {
     Silent,
     #[error("the feed goes on after position {after}, this node is at {at}")]
     Gap { after: i64, at: i64 },
+    #[error(
+        "the snapshot is of position {position}, this node was at {at} of the same epoch: the database was put back, and the region has not noticed yet"
+    )]
+    Behind { position: i64, at: i64 },
     #[error("the feed holds more than this node may: {0}")]
     Identity(#[from] identity::Full),
+}
+
+/// How far a follower has come, whatever became of its cursor since.
+#[derive(Default)]
+struct Reached {
+    cursor: Option<Cursor>,
+    /// Since when snapshots are refused for being behind that.
+    refusing: Option<tokio::time::Instant>,
+}
+
+impl Reached {
+    /// Refuses a snapshot of the same epoch that is behind: its database was put back, and as soon as the region notices there is one of a new epoch. Where
+    /// the region does not, because none of its nodes remembers more, an older view is better than none for ever.
+    fn admit(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
+        let known = self.cursor.as_ref().filter(|known| known.epoch == snapshot.epoch && known.position > snapshot.position);
+        if let Some(known) = known {
+            let since = self.refusing.get_or_insert_with(tokio::time::Instant::now);
+            if since.elapsed() < limits::FEED_BEHIND {
+                return Err(Error::Behind { position: snapshot.position, at: known.position });
+            }
+        }
+        self.refusing = None;
+        Ok(())
+    }
 }
 
 impl Follower {
@@ -73,14 +101,17 @@ impl Follower {
     pub async fn run(self, stop: CancellationToken) {
         let (first, longest) = limits::FEED_RETRY;
         let mut pause = first;
-        let mut cursor = None;
+        let (mut cursor, mut reached) = (None, Reached::default());
         loop {
             let error = tokio::select! {
                 // So that a simulation of one seed is one run; below, too.
                 biased;
                 () = stop.cancelled() => return,
-                Err(error) = self.follow(&mut cursor, &mut pause) => error,
+                Err(error) = self.follow(&mut cursor, &mut reached, &mut pause) => error,
             };
+            if cursor.is_some() {
+                reached.cursor.clone_from(&cursor);
+            }
             match &error {
                 // Being too slow once is no fault.
                 Error::Feed(feed::Error::Lagged) => {
@@ -99,7 +130,7 @@ impl Follower {
                     cursor = None;
                     continue;
                 }
-                Error::Feed(_) | Error::Silent => {
+                Error::Feed(_) | Error::Silent | Error::Behind { .. } => {
                     tracing::warn!(node = &*self.node, region = &*self.region, %error, "the feed was lost and is opened again");
                 }
                 Error::Gap { .. } | Error::Identity(_) => {
@@ -117,10 +148,16 @@ impl Follower {
     }
 
     /// Follows until something goes wrong; `cursor` says from where, and how far it has come.
-    async fn follow(&self, cursor: &mut Option<Cursor>, pause: &mut Duration) -> Result<std::convert::Infallible, Error> {
+    async fn follow(
+        &self,
+        cursor: &mut Option<Cursor>,
+        reached: &mut Reached,
+        pause: &mut Duration,
+    ) -> Result<std::convert::Infallible, Error> {
         let opened = in_time(limits::FEED_OPEN, self.source.open(cursor.clone())).await??;
         let Subscription { snapshot, mut batches } = opened;
         if let Some(snapshot) = snapshot {
+            reached.admit(&snapshot)?;
             let stand = (read_model::epoch_number(&snapshot.epoch), snapshot.position);
             self.identity.replace(&self.region, &snapshot.facts)?;
             if snapshot.facts.len() < limits::INDEX_BEHIND {
@@ -166,7 +203,6 @@ async fn in_time<T>(limit: Duration, waiting: impl Future<Output = T>) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::feed::Snapshot;
     use crate::testing::{availability, event};
     use futures::future::BoxFuture;
     use read_model::Fact;
@@ -258,6 +294,27 @@ mod tests {
         first.send(batch(11, 12, vec![event("eu_1", 2)])).await.unwrap();
         replica.until(50).await;
         assert_eq!((replica.events(), script.cursors.lock().unwrap().clone()), (0, vec![None, None]));
+        stop.cancel();
+        task.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_snapshot_of_a_database_that_was_put_back_is_not_shown_before_its_epoch_is_new() {
+        let (first, steps) = mpsc::channel::<Step>(4);
+        let (_second, more) = mpsc::channel(4);
+        let closed = || mpsc::channel(1).1;
+        let behind = || Ok((snapshot(4, vec![event("eu_1", 1)]), closed()));
+        let new = Some(Snapshot { epoch: "another".into(), position: 4, facts: vec![event("eu_2", 1)] });
+        drop(first);
+        let entries =
+            vec![Ok((snapshot(10, vec![event("eu_1", 2)]), steps)), Err(feed::Error::Gone), behind(), behind(), Ok((new, more))];
+        let (replica, script, stop, task) = following(entries);
+        replica.until(10).await;
+        while replica.position("eu") == 10 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!((replica.events(), script.cursors.lock().unwrap().len()), (1, 5));
+        assert_eq!(replica.position("eu"), 4);
         stop.cancel();
         task.await.unwrap();
     }

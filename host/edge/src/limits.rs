@@ -156,6 +156,8 @@ pub const FEED_RETRY: (Duration, Duration) = (Duration::from_millis(100), Durati
 pub const FEED_SILENCE: Duration = Duration::from_secs(5);
 /// How long a node that starts waits for a region's first snapshot before it goes without it, where it has another's.
 pub const FEED_FIRST: Duration = Duration::from_secs(5);
+/// How long a snapshot of the same epoch that is behind what a node has shown is refused: a region that remembers more has begun another epoch by then.
+pub const FEED_BEHIND: Duration = Duration::from_secs(10);
 /// How long opening a feed may take, its snapshot included: a large one takes its time over a long way.
 pub const FEED_OPEN: Duration = Duration::from_secs(60);
 /// How often a feed says that there is nothing new.

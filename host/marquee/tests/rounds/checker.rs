@@ -363,7 +363,8 @@ fn may(before: Option<Status>, step: &Step, free: bool) -> bool {
         (None, Status::Held) => step.created && !free,
         (None, Status::Confirmed) => step.created && free,
         (Some(Status::Held), Status::Paying | Status::Cancelled) => true,
-        (Some(Status::Paying), Status::Confirmed | Status::Cancelled) => true,
+        // Held again: the provider could not be asked, or said no.
+        (Some(Status::Paying), Status::Confirmed | Status::Cancelled | Status::Held) => true,
         (Some(Status::Confirmed), Status::Cancelled) => free,
         _ => false,
     }
