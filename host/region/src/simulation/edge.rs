@@ -17,6 +17,8 @@ use super::postgres::Server;
 use super::process::Process;
 use crate::coordinator::Answer;
 
+/// Within how many microseconds of a restore every replica is of the new history.
+const NOTICED: i64 = 5_000_000;
 /// The one region that there is.
 const REGION: &str = "eu";
 /// How often a command is sent.
@@ -120,6 +122,11 @@ impl Edge {
         let epoch = server.tables().counter.as_ref().map_or(0, |(_, epoch)| read_model::epoch_number(epoch));
         if epoch != self.epoch() {
             // It has yet to hear of another history: positions of two have nothing to do with each other.
+            return;
+        }
+        let world = &self.network.world;
+        if world.restores() > 0 && world.now() < world.restored_at() + NOTICED {
+            // Of a copy of the disk that was put back the server says nothing: nodes that remember more have so long to notice.
             return;
         }
         let told = server.told_of(event, position);
