@@ -26,7 +26,7 @@ pub const PURE: &[&str] = &[
     "ledger-core",
     "ledger-engine",
     "migrations",
-    "passwords",
+    "password-hashing",
     "read-model",
     "receipt",
 ];

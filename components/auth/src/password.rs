@@ -4,9 +4,6 @@ use crate::limits;
 use std::borrow::Cow;
 use unicode_normalization::{UnicodeNormalization as _, is_nfc};
 
-/// Passwords that are tried first, in lower case, a line each: those of the lists of zxcvbn (MIT license) that are long enough to be chosen here.
-const COMMON: &str = include_str!("common_passwords.txt");
-
 /// A password as it is hashed: in Unicode's normalization form C, so that it does not matter how a keyboard composes its characters (NIST SP
 /// 800-63B §3.1.1.2).
 pub fn prepared(password: &str) -> Cow<'_, str> {
@@ -34,7 +31,7 @@ pub fn check(password: &str, email: &str) -> Result<(), &'static str> {
     if all.all(|character| Some(character) == first) {
         return Err("is one character, repeated");
     }
-    if COMMON.lines().any(|common| common == lower) {
+    if [password, &lower].into_iter().any(passwords::analyzer::is_common_password) {
         return Err("is one of the passwords that are tried first: choose one that only you would think of");
     }
     Ok(())

@@ -24,10 +24,10 @@ impl Guest for Hasher {
     async fn hash(password: String) -> Result<String, Error> {
         let mut salt = [0; 16];
         getrandom::fill(&mut salt).map_err(|error| Error::Failed(format!("no randomness: {error}")))?;
-        passwords::hash(&password, &salt).map_err(|error| Error::Failed(error.to_string()))
+        password_hashing::hash(&password, &salt).map_err(|error| Error::Failed(error.to_string()))
     }
 
     async fn verify(password: String, stored: Option<String>) -> Result<bool, Error> {
-        passwords::verify(&password, stored.as_deref()).map_err(|error| Error::Failed(error.to_string()))
+        password_hashing::verify(&password, stored.as_deref()).map_err(|error| Error::Failed(error.to_string()))
     }
 }

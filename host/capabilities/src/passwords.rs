@@ -79,7 +79,7 @@ fn work(jobs: &Mutex<mpsc::Receiver<Job>>) {
         match job {
             Ok(Job::Hash(password, reply)) if !reply.is_closed() => _ = reply.send(hash(&password)),
             Ok(Job::Verify(password, stored, reply)) if !reply.is_closed() => {
-                let verified = passwords::verify(&password, stored.as_deref());
+                let verified = password_hashing::verify(&password, stored.as_deref());
                 _ = reply.send(verified.map_err(|error| Error::Failed(error.to_string())));
             }
             Ok(_) => {}
@@ -91,7 +91,7 @@ fn work(jobs: &Mutex<mpsc::Receiver<Job>>) {
 fn hash(password: &str) -> Result<String, Error> {
     let mut salt = [0; 16];
     getrandom::fill(&mut salt).map_err(|error| Error::Failed(format!("no randomness: {error}")))?;
-    passwords::hash(password, &salt).map_err(|error| Error::Failed(error.to_string()))
+    password_hashing::hash(password, &salt).map_err(|error| Error::Failed(error.to_string()))
 }
 
 /// Lets every other thread of this machine go first. On Linux a thread has a niceness of its own; that it could not be set costs only that.
