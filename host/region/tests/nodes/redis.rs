@@ -100,7 +100,7 @@ impl Scene {
             .run(
                 "INSERT INTO events (id, organiser_id, status, revision, title, description, category, venue_name, city, country, \
                  starts_at, ends_at, timezone, currency, region, created_by, created_at, updated_at) \
-                 VALUES ('eu_e', 'o', 'published', 1, 'First', '', 'music', 'V', 'C', 'LK', 1, 2, 'Asia/Colombo', 'EUR', 'eu', 'u', 1, 1)",
+                 VALUES ('eu_e', 'o', 'published', 1, 'First', '', 'music', 'V', 'C', 'LK', 4000000000000000, 4000003600000000, 'Asia/Colombo', 'EUR', 'eu', 'u', 1, 1)",
             )
             .await;
         scene.told("").await;
