@@ -40,14 +40,20 @@ pub async fn create(request: Request) -> Answer {
     };
     match driven.map_err(intent::unsettled)? {
         Driven::Payment(payment) => {
-            let mut tx = sql::read().await.map_err(intent::unsettled)?;
-            let returned = refunds::of(&mut tx, &payment.id).await?;
-            tx.rollback().await?;
+            // Whatever fails from here on, something was done.
+            let returned = returned(&payment).await.map_err(intent::unsettled)?;
             keyed.answer(answer(&request, &payment, returned, &base)?).await.map_err(intent::unsettled)
         }
         Driven::Withdrawn(problem) => Err(problem),
         Driven::Gone => Err(Problem::unavailable("The payment could not begin. Nothing was done.", 1000)),
     }
+}
+
+async fn returned(payment: &Payment) -> Result<Vec<Returned>, Problem> {
+    let mut tx = sql::read().await?;
+    let returned = refunds::of(&mut tx, &payment.id).await?;
+    tx.rollback().await?;
+    Ok(returned)
 }
 
 fn read(request: &Request) -> Result<Order, Problem> {

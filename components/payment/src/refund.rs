@@ -23,12 +23,18 @@ pub async fn create(request: Request) -> Answer {
         Accepted::Refund(refund) => refund,
     };
     refunds::attempt(&refund).await.map_err(intent::unsettled)?;
-    let mut tx = sql::read().await.map_err(intent::unsettled)?;
+    // Whatever fails from here on, something was done.
+    let (payment, returned) = refunded(id).await.map_err(intent::unsettled)?;
+    let answer = Response::json(200, &View::new(&payment, returned, &base)?)?.header("cache-control", "no-store");
+    keyed.answer(answer).await.map_err(intent::unsettled)
+}
+
+async fn refunded(id: &str) -> Result<(Payment, Vec<refunds::Returned>), Problem> {
+    let mut tx = sql::read().await?;
     let payment = store::find(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
     let returned = refunds::of(&mut tx, id).await?;
     tx.rollback().await?;
-    let answer = Response::json(200, &View::new(&payment, returned, &base)?)?.header("cache-control", "no-store");
-    keyed.answer(answer).await.map_err(intent::unsettled)
+    Ok((payment, returned))
 }
 
 enum Accepted {

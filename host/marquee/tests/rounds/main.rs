@@ -130,7 +130,8 @@ async fn round(platform: &mut Platform, crowd: &Arc<Crowd>, kind: Kind, number: 
         request.answer = Answer::Unknown;
     }
     let events: Vec<_> = shows.iter().map(|show| show.id.clone()).collect();
-    let database = Database::read(&address, &events, &after).await;
+    let mut database = Database::read(&address, &events, &after).await;
+    database.restored = struck.restored.is_some();
     let mut wrong: Vec<_> = checker::check(&requests, &database)
         .into_iter()
         .map(|violation| format!("{:?} in {}: {}", violation.fault, violation.event, violation.text))

@@ -89,6 +89,8 @@ pub struct Database {
     pub steps: Vec<Step>,
     pub rows: Vec<Row>,
     pub keys: Vec<Key>,
+    /// It was put back to an earlier state: what was under way then may go on in this one.
+    pub restored: bool,
 }
 
 /// The last row of the journal so far: what a round writes comes after it.
