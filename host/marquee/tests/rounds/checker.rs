@@ -357,12 +357,12 @@ fn window(asked: &[&Request]) -> (Instant, Instant) {
     (start, done.min().unwrap_or(Instant::MAX))
 }
 
-/// Whether a booking may take this step. Nothing expires: holds last longer than a run.
 /// A payment whose beginning was lost with the database's last commits, and whose money is there.
 fn goes_on(before: Option<Status>, step: &Step, restored: bool) -> bool {
     restored && (before, step.status) == (Some(Status::Held), Status::Confirmed)
 }
 
+/// Whether a booking may take this step. Nothing expires: holds last longer than a run.
 fn may(before: Option<Status>, step: &Step, free: bool) -> bool {
     match (before, step.status) {
         (None, Status::Held) => step.created && !free,
