@@ -89,12 +89,17 @@ mod tests {
             let (feed, wake, epoch) = (Feed::new(database.clone(), &sequencer), sequencer.wake(), sequencer.epoch());
             let (replica, identity, stop) = (edge::Replica::new(["eu"]), Identity::new("eu"), CancellationToken::new());
             let follower = edge::Follower::new("eu-1", "eu", Arc::new(feed), &replica, &identity);
+            let sequencing = tokio::spawn(sequencer.run(stop.clone()));
+            // What is numbered before the follower's last snapshot is read it does not hear of, for nothing but the journal has this fact: so there is an
+            // epoch first, then the snapshot, then the fact.
+            while epoch.borrow().is_empty() {
+                tokio::task::yield_now().await;
+            }
             let running = [
-                tokio::spawn(sequencer.run(stop.clone())),
+                sequencing,
                 tokio::spawn(follower.run(stop.clone())),
                 tokio::spawn(Revocations::new(database.clone(), identity.clone(), epoch).run(stop.clone())),
             ];
-            // What is numbered before its snapshot is read it does not hear of: nothing but the journal has this fact.
             while replica.age("eu").is_none() {
                 tokio::task::yield_now().await;
             }
