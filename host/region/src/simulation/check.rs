@@ -28,6 +28,8 @@ const TOO_LATE: u32 = ledger_core::limits::RETRY_MILLISECONDS;
 
 /// A key: event, subject, key.
 pub(super) type Key = (String, String, String);
+/// A version of an aggregate: topic, id, number. An event's document and its inventory have one id, and count their versions apart.
+type Told = (Option<&'static str>, String, i64);
 /// By which call, and when that began and ended.
 type Refused = (u64, i64, i64);
 
@@ -36,8 +38,8 @@ pub(super) struct Check {
     calls: Mutex<BTreeMap<u64, Call>>,
     /// Calls that refused a key for good.
     refusals: Mutex<BTreeMap<Key, Vec<Refused>>>,
-    /// Aggregates and versions that were told of.
-    told: Mutex<BTreeSet<(String, i64)>>,
+    /// Versions that were told of.
+    told: Mutex<BTreeSet<Told>>,
 }
 
 /// A batch that a ledger decides.
@@ -51,6 +53,10 @@ struct Call {
 
 fn key(command: &Command) -> Key {
     (command.event_id.clone(), command.subject.scope(), command.idempotency_key.clone())
+}
+
+fn told(row: &Row) -> Told {
+    (row.topic, row.aggregate.clone(), row.version)
 }
 
 impl Check {
@@ -124,8 +130,7 @@ impl Check {
     /// The database is as it was once: what was promised since is not there, and nothing that was refused is owed any more.
     pub(super) fn restored(&self, tables: &Tables) {
         self.refusals.lock().unwrap().clear();
-        let rows = tables.journal.values().flat_map(|rows| rows.iter());
-        *self.told.lock().unwrap() = rows.map(|row| (row.aggregate.clone(), row.version)).collect();
+        *self.told.lock().unwrap() = tables.journal.values().flat_map(|rows| rows.iter()).map(told).collect();
     }
 
     // Commits ----------------------------------------------------------------------------------------------------------
@@ -198,7 +203,7 @@ impl Check {
     pub(super) fn told(&self, server: &Server, journal: &[(String, Vec<Row>)]) {
         let tables = server.tables();
         for row in journal.iter().flat_map(|(_, rows)| rows) {
-            if !self.told.lock().unwrap().insert((row.aggregate.clone(), row.version)) {
+            if !self.told.lock().unwrap().insert(told(row)) {
                 self.world
                     .violated(JOURNAL, format!("{} of version {} was told twice: {}", row.aggregate, row.version, row.kind));
             }
