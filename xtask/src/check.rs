@@ -3,6 +3,7 @@
 use crate::{
     build,
     step::{self, cargo, output, step},
+    tools,
 };
 use anyhow::{Result, bail};
 use std::collections::BTreeSet;
@@ -11,9 +12,11 @@ use std::collections::BTreeSet;
 pub fn run() -> Result<()> {
     step("checking the format", || step::run(&mut cargo(&["fmt", "--all", "--check"])))?;
     step("linting the host", || {
+        tools::native_build()?;
         step::run(&mut cargo(&["clippy", "--release", "--locked", "--all-targets", "--", "-D", "warnings"]))
     })?;
     step("linting the components", || {
+        tools::wasm_target()?;
         let mut command = cargo(&["clippy", "--profile", "wasm", "--locked", "--target", "wasm32-wasip2"]);
         for name in build::component_names()?.iter().map(String::as_str).chain(["kit", "receipt"]) {
             command.args(["--package", name]);
