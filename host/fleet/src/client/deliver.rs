@@ -1,7 +1,8 @@
 //! Merged commands on their way: sent, and sent again elsewhere where that is right, until each has its answer.
 //!
 //! What is certainly not done may be sent again because nothing was done; what may have been done, because it carries its key (or needs
-//! none). A command that may have been done is never answered `unavailable`.
+//! none). A command that may have been done is never answered `unavailable`; nor is it refused for a reason that can pass: a node that was
+//! asked before and is still at it (it stood still, say) may find a place that has become free since.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -192,7 +193,9 @@ impl Batch {
                 let place = usize::from(place);
                 let (Some(open), Some(known)) = (self.open.get(place), answers.get_mut(place)) else { continue };
                 if !matches!(answer, Err(Rejection::Unavailable(_) | Rejection::Unknown)) {
-                    Self::answer(&mut self.groups, open.group, open.item.place, answer.clone());
+                    let doubtful = open.sent && answer.as_ref().is_err_and(may_pass);
+                    let told = if doubtful { Err(Rejection::Unknown) } else { answer.clone() };
+                    Self::answer(&mut self.groups, open.group, open.item.place, told);
                 }
                 *known = Some(answer);
             }
@@ -271,6 +274,18 @@ impl Open {
             _ => Rejection::Unavailable(limits::RETRY_MS),
         }
     }
+}
+
+/// Whether a refusal may not be true any more of what is decided later.
+fn may_pass(refusal: &Rejection) -> bool {
+    !matches!(
+        refusal,
+        Rejection::Invalid(_)
+            | Rejection::Forbidden
+            | Rejection::Unauthenticated(_)
+            | Rejection::StaleRevision(_)
+            | Rejection::KeyConflict
+    )
 }
 
 /// How long it is until a deadline by this node's clock.

@@ -44,7 +44,7 @@ impl Database {
     }
 }
 
-/// A node's ledger. Keys say what becomes of a command: `busy…` is refused, `sold…` is sold out, `doubt…` is unknown the first time.
+/// A node's ledger. Keys say what becomes of a command: `busy…` is refused, `sold…` is sold out, `used…` is another's, `doubt…` is unknown the first time.
 pub struct FakeLedger {
     database: Database,
     /// Keys, call by call.
@@ -78,6 +78,9 @@ impl FakeLedger {
         }
         if key.starts_with("sold") {
             return Err(Rejection::SoldOut(vec![]));
+        }
+        if key.starts_with("used") {
+            return Err(Rejection::KeyConflict);
         }
         let answer = self.database.apply(key);
         if key.starts_with("doubt") && !self.doubted.swap(true, Ordering::Relaxed) {

@@ -61,6 +61,22 @@ async fn a_refusal_after_a_lost_answer_leaves_it_unknown() {
 }
 
 #[tokio::test]
+async fn sold_out_is_not_the_last_word_while_a_node_asked_before_may_still_be_at_it() {
+    for (key, heard) in [("sold1", Rejection::Unknown), ("used1", Rejection::KeyConflict)] {
+        let scene = Scene::new(2).await;
+        let [first, second] = &scene.nodes[..] else { panic!() };
+        first.ledger.hold.store(true, Ordering::Relaxed);
+        let asked = scene.applying(vec![command("e", key)]);
+        first.ledger.arrived(1).await;
+        first.wire.cut();
+        assert_eq!(asked.await.unwrap(), [Err(heard)]);
+        assert_eq!(second.ledger.keys(), [key], "it was asked once");
+        // Asked for the first time, it is.
+        assert_eq!(scene.apply("e", "sold2").await, Err(Rejection::SoldOut(vec![])));
+    }
+}
+
+#[tokio::test]
 async fn a_node_that_refuses_is_not_the_last_word() {
     let scene = Scene::new(2).await;
     let [first, second] = &scene.nodes[..] else { panic!() };
