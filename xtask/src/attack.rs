@@ -17,9 +17,10 @@ use attacks::{ATTACKS, Attack};
 use client::{Target, Victim};
 use std::time::{Duration, Instant};
 
-/// Requests of the victim before an attack and during it, and the pause between two.
+/// Requests of the victim before an attack and during it, and the pause between two: no more than an account may ask in a minute, so that none
+/// is refused for the victim's own haste.
 const ASKED: usize = 150;
-const PAUSE: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_millis(100);
 /// How long an attack goes on before its victim is measured, and the longest that is waited for the victim's requests.
 const BEGIN: Duration = Duration::from_secs(2);
 const MEASURE: Duration = Duration::from_secs(40);

@@ -18,6 +18,8 @@ pub struct User {
     pub id: String,
     /// Lower case.
     pub email: String,
+    /// Whether they have shown that they read it.
+    pub email_verified: bool,
     /// As they write it.
     pub name: String,
     /// `user` first.
@@ -26,12 +28,12 @@ pub struct User {
 
 /// A user and their roles; none where there is no such user.
 pub async fn find(tx: &mut sql::Tx, id: &str) -> Result<Option<User>, Problem> {
-    let statement = "SELECT email, name FROM users WHERE id = $1";
-    let Some((email, name)) = tx.one::<(String, String)>(statement, params![id]).await? else {
+    let statement = "SELECT email, email_verified_at, name FROM users WHERE id = $1";
+    let Some((email, verified_at, name)) = tx.one::<(String, Option<i64>, String)>(statement, params![id]).await? else {
         return Ok(None);
     };
     let roles = all_roles(claims::roles(tx, id).await?);
-    Ok(Some(User { id: id.to_owned(), email, name, roles }))
+    Ok(Some(User { id: id.to_owned(), email, email_verified: verified_at.is_some(), name, roles }))
 }
 
 /// What is written to `users`. The email is unique: [`sql::Error::Unique`] says that it is taken.

@@ -1,4 +1,4 @@
-//! Tries at an account's password: each wrong one slows the next down, and none locks anybody out.
+//! Tries at an account's password, and mails that let it be replaced: each one slows the next down, and none locks anybody out.
 //!
 //! Tries are counted before the password is looked at, so that many at once are not many for the price of one. Those from a network that the
 //! account has been used from are counted apart: whoever guesses elsewhere does not slow down the owner at home. An address that nobody has is
@@ -6,6 +6,39 @@
 
 use crate::limits;
 use kit::{Problem, hash, params, problem, sql};
+
+/// How fast what is counted may come.
+pub struct Pace {
+    /// So many come freely.
+    free: i64,
+    /// How long the next one waits then, in microseconds; it doubles with each.
+    first: i64,
+    /// How long one waits at most.
+    longest: i64,
+    /// After how long without any they are forgotten.
+    forgotten: i64,
+}
+
+/// Of tries at a password.
+pub const LOGIN: Pace = Pace {
+    free: limits::FREE_ATTEMPTS,
+    first: kit::time::SECOND,
+    longest: limits::LONGEST_DELAY,
+    forgotten: limits::ATTEMPTS_MICROSECONDS,
+};
+
+/// Of mails that let a password be replaced.
+pub const RESET: Pace = Pace {
+    free: limits::FREE_RESETS,
+    first: limits::RESET_DELAY.0,
+    longest: limits::RESET_DELAY.1,
+    forgotten: limits::RESETS_MICROSECONDS,
+};
+
+/// What mails that let the password of this address be replaced are counted under.
+pub fn reset_key(email: &str) -> String {
+    hash::sha256(&[b"reset", email.as_bytes()])
+}
 
 /// What tries at this account, from this network, are counted under; `known`: the account has been used from there.
 pub fn key(email: &str, network: Option<&str>, known: bool) -> String {
@@ -17,7 +50,7 @@ pub fn key(email: &str, network: Option<&str>, known: bool) -> String {
 ///
 /// # Errors
 /// It comes too soon after a wrong one: 429, and when to try again.
-pub async fn count(tx: &mut sql::Tx, key: &str) -> Result<(), Problem> {
+pub async fn count(tx: &mut sql::Tx, key: &str, pace: &Pace) -> Result<(), Problem> {
     let now = tx.now();
     // One that was refused counts for nothing: else whoever goes on trying would put the owner off for good.
     let counted: Option<(i64,)> = tx
@@ -26,7 +59,7 @@ pub async fn count(tx: &mut sql::Tx, key: &str) -> Result<(), Problem> {
              ON CONFLICT (account) DO UPDATE SET \
              failures = CASE WHEN login_attempts.updated_at < $3 THEN 1 ELSE login_attempts.failures + 1 END, updated_at = $2 \
              WHERE login_attempts.next_at <= $2 RETURNING failures",
-            params![key, now, now - limits::ATTEMPTS_MICROSECONDS],
+            params![key, now, now - pace.forgotten],
         )
         .await?;
     let Some((failures,)) = counted else {
@@ -36,7 +69,7 @@ pub async fn count(tx: &mut sql::Tx, key: &str) -> Result<(), Problem> {
         return Err(Problem::new(problem::RATE_LIMITED, "There were wrong passwords for this account just now: wait a moment.")
             .with("retry-after", seconds.to_string()));
     };
-    tx.execute("UPDATE login_attempts SET next_at = $2 WHERE account = $1", params![key, now + delay(failures)]).await?;
+    tx.execute("UPDATE login_attempts SET next_at = $2 WHERE account = $1", params![key, now + pace.delay(failures)]).await?;
     Ok(())
 }
 
@@ -45,11 +78,13 @@ pub async fn forget(tx: &mut sql::Tx, key: &str) -> Result<(), sql::Error> {
     tx.execute("DELETE FROM login_attempts WHERE account = $1", params![key]).await.map(drop)
 }
 
-/// How long after so many wrong tries the next may come, in microseconds: people mistype, and then it doubles.
-fn delay(failures: i64) -> i64 {
-    match u32::try_from(failures - limits::FREE_ATTEMPTS) {
-        Ok(beyond @ 1..) => (kit::time::SECOND << (beyond - 1).min(30)).min(limits::LONGEST_DELAY),
-        _ => 0,
+impl Pace {
+    /// How long after so many the next may come, in microseconds: people mistype, and then it doubles.
+    fn delay(&self, failures: i64) -> i64 {
+        match u32::try_from(failures - self.free) {
+            Ok(beyond @ 1..) => (self.first << (beyond - 1).min(20)).min(self.longest),
+            _ => 0,
+        }
     }
 }
 
@@ -72,7 +107,7 @@ mod tests {
     fn attempt(key: &str) -> Result<(), i64> {
         ready(async {
             let mut tx = sql::write().await.unwrap();
-            let counted = count(&mut tx, key).await;
+            let counted = count(&mut tx, key, &LOGIN).await;
             tx.commit().await.unwrap();
             counted.map_err(|problem| {
                 assert_eq!(problem.kind.status, 429);

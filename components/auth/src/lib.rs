@@ -16,9 +16,11 @@ mod logout;
 mod mirror;
 mod organisers;
 mod password;
+mod password_change;
 mod refresh;
 mod refresh_token;
 mod register;
+mod reset;
 mod roles;
 mod rotation;
 mod sessions;
@@ -26,6 +28,7 @@ mod setup;
 mod signing_key;
 mod suspension;
 mod verify;
+mod verify_email;
 
 use kit::Router;
 use spin_sdk::{
@@ -41,6 +44,10 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
         .post("/api/auth/refresh", refresh::refresh)
         .post("/api/auth/logout", logout::logout)
         .post("/api/auth/verify", verify::verify)
+        .post("/api/auth/verify-email", verify_email::verify)
+        .post("/api/auth/password", password_change::change)
+        .post("/api/auth/password/forgot", reset::forgot)
+        .post("/api/auth/password/reset", reset::reset)
         .get("/api/auth/me", accounts::me)
         .host("/api/auth/due", setup::due)
         .host("/api/auth/mirror", mirror::keep)

@@ -26,6 +26,13 @@ pub const LONGEST_DELAY: i64 = 30_000_000;
 /// After how long without any they are forgotten, in microseconds.
 pub const ATTEMPTS_MICROSECONDS: i64 = 15 * 60_000_000;
 
+/// Mails that let a password be replaced, to one address, after which the next has to wait.
+pub const FREE_RESETS: i64 = 3;
+/// How long the first of those has to wait, and any at most, in microseconds: nobody's mailbox is to be filled by somebody else.
+pub const RESET_DELAY: (i64, i64) = (5 * 60_000_000, 6 * 3_600_000_000);
+/// After how long without any they are forgotten, in microseconds.
+pub const RESETS_MICROSECONDS: i64 = 12 * 3_600_000_000;
+
 /// How long an access token is good, in seconds.
 pub const ACCESS_SECONDS: i64 = access_token::limits::LIFETIME_SECONDS;
 /// How long a refresh token is good if it is not used, in microseconds.

@@ -27,9 +27,11 @@ pub async fn account(tx: &mut sql::Tx, email: &str, network: Option<&str>) -> Re
     .await
 }
 
-/// What was right: the password as it is hashed now, or as it was before passwords were normalised.
-enum Right {
+/// What was right.
+pub enum Right {
+    /// The password as it is hashed now.
     Now,
+    /// As it was before passwords were normalised.
     Before,
 }
 
@@ -49,7 +51,7 @@ pub async fn login(request: Request) -> Answer {
     let account = account(&mut tx, &email, network.as_deref()).await?;
     let known = account.as_ref().is_some_and(|account| account.known == 1);
     let attempt = attempts::key(&email, network.as_deref(), known);
-    attempts::count(&mut tx, &attempt).await?;
+    attempts::count(&mut tx, &attempt, &attempts::LOGIN).await?;
     tx.commit().await?;
 
     // No transaction stays open while the password is checked.
@@ -85,7 +87,7 @@ pub async fn login(request: Request) -> Answer {
 }
 
 /// Whether the password is right; without a stored hash it is not, after the same work.
-async fn verify(password: &str, stored: Option<&str>) -> Result<Option<Right>, Problem> {
+pub async fn verify(password: &str, stored: Option<&str>) -> Result<Option<Right>, Problem> {
     let prepared = password::prepared(password);
     if hasher::verify(&prepared, stored).await? {
         return Ok(Some(Right::Now));

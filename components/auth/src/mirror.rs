@@ -34,6 +34,9 @@ struct Contact {
     id: String,
     email: String,
     name: String,
+    /// Since when it is known that they read the address.
+    #[serde(default)]
+    verified_at: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -72,11 +75,11 @@ pub async fn keep(request: Request) -> Answer {
     if let Some(user) = &document.user {
         meet(&mut tx, user, &document.organisers).await?;
     }
-    for Contact { id, email, name } in &document.contacts {
+    for Contact { id, email, name, verified_at } in &document.contacts {
         tx.execute(
-            "INSERT INTO users (id, email, name, password_hash, version, created_at) VALUES ($1, $2, $3, '', 0, $4) \
-             ON CONFLICT (id) DO UPDATE SET email = $2, name = $3",
-            params![id, email, name, tx.now()],
+            "INSERT INTO users (id, email, name, password_hash, version, created_at, email_verified_at) VALUES ($1, $2, $3, '', 0, $4, $5) \
+             ON CONFLICT (id) DO UPDATE SET email = $2, name = $3, email_verified_at = $5",
+            params![id, email, name, tx.now(), *verified_at],
         )
         .await?;
     }
@@ -100,10 +103,12 @@ async fn contacts_of(ids: &[String]) -> Answer {
         return Response::json(200, &json!({ "contacts": [] }));
     }
     let mut tx = sql::read().await?;
-    let statement = format!("SELECT id, email, name FROM users WHERE email <> id AND id IN ({})", sql::list(1, ids.len()));
-    let rows: Vec<(String, String, String)> = tx.all(&statement, ids.iter().map(sql::Value::from)).await?;
+    let statement =
+        format!("SELECT id, email, name, email_verified_at FROM users WHERE email <> id AND id IN ({})", sql::list(1, ids.len()));
+    let rows: Vec<(String, String, String, Option<i64>)> = tx.all(&statement, ids.iter().map(sql::Value::from)).await?;
     tx.rollback().await?;
-    let contacts: Vec<_> = rows.into_iter().map(|(id, email, name)| Contact { id, email, name }).collect();
+    let contact = |(id, email, name, verified_at)| Contact { id, email, name, verified_at };
+    let contacts: Vec<_> = rows.into_iter().map(contact).collect();
     Response::json(200, &json!({ "contacts": contacts }))
 }
 

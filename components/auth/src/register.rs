@@ -26,7 +26,13 @@ pub async fn register(request: Request) -> Answer {
     let (key, network) = (keys::signing().await?, network::of(&request));
     // Whether the address is taken or not, it takes as long.
     let password_hash = hasher::hash(&password).await?;
-    let user = User { id: id::new(&config::region().await?), email, name, roles: accounts::all_roles(Vec::new()) };
+    let user = User {
+        id: id::new(&config::region().await?),
+        email,
+        email_verified: false,
+        name,
+        roles: accounts::all_roles(Vec::new()),
+    };
     let mut tx = sql::write().await?;
     tx.part_of(trace::parent(&request));
     let new = NewUser {

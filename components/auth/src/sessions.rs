@@ -79,11 +79,16 @@ pub async fn end(tx: &mut sql::Tx, session: &str) -> Result<bool, sql::Error> {
 
 /// Ends all sessions of a user, and tells the edges to refuse their access tokens: of those that have been given one lately.
 pub async fn end_all(tx: &mut sql::Tx, user: &str) -> Result<(), sql::Error> {
+    end_others(tx, user, "").await
+}
+
+/// As [`end_all`], but for this one.
+pub async fn end_others(tx: &mut sql::Tx, user: &str, but: &str) -> Result<(), sql::Error> {
     let now = tx.now();
     let ended: Vec<(String, i64)> = tx
         .all(
-            "UPDATE sessions SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL RETURNING id, rotated_at",
-            params![user, now],
+            "UPDATE sessions SET revoked_at = $2 WHERE user_id = $1 AND id <> $3 AND revoked_at IS NULL RETURNING id, rotated_at",
+            params![user, now, but],
         )
         .await?;
     let lasting = limits::ACCESS_SECONDS * kit::time::SECOND;

@@ -21,6 +21,7 @@ pub mod journal;
 pub mod json;
 pub mod ledger;
 pub mod limits;
+pub mod mail_token;
 pub mod network;
 pub mod problem;
 pub mod public;

@@ -33,3 +33,9 @@ pub const IDEMPOTENCY_ATTEMPTS: usize = 3;
 /// How long a ledger command may wait before it is dropped undecided, in microseconds. Shorter than what a request may take in `spin.toml`, so
 /// that "certainly not done" can still be said.
 pub const COMMAND_MICROSECONDS: i64 = 25_000_000;
+/// How long the secret of a mail is good that verifies an address: people read mail late.
+pub const VERIFY_EMAIL_MICROSECONDS: i64 = 7 * 86_400_000_000;
+/// How long the secret of a mail is good that lets its reader choose a new password: they are waiting for it.
+pub const RESET_PASSWORD_MICROSECONDS: i64 = 3_600_000_000;
+/// Bytes of such a secret: a user's id, a dot and 256 bits in base32.
+pub const MAIL_TOKEN_BYTES: RangeInclusive<usize> = 56..=117;

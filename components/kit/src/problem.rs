@@ -28,6 +28,7 @@ macro_rules! kinds {
 
 kinds! {
     INVALID_REQUEST 400 "invalid-request" "Invalid request" "The request is malformed or a value is out of range. `errors` names each fault with a JSON Pointer into the body, or into the query's parameters. Correct them and send it again."
+    TOKEN_INVALID 400 "token-invalid" "Token not valid" "What this asks needs a token from a mail, and this one is none, has been used, or is too old. Ask for another mail."
     IDEMPOTENCY_KEY_MISSING 400 "idempotency-key-missing" "Idempotency key missing" "This write needs an `Idempotency-Key` header: 1 to 200 visible ASCII characters, new for every new wish, the same when you repeat one. With it a repeated request is answered, not done twice."
     UNAUTHENTICATED 401 "unauthenticated" "Not authenticated" "There is no valid access token in `Authorization: Bearer …`. Log in, or refresh your token, and try again."
     BAD_CREDENTIALS 401 "bad-credentials" "Wrong email or password" "No account has this email with this password."
@@ -47,7 +48,7 @@ kinds! {
     NOT_CANCELLABLE 409 "not-cancellable" "Not cancellable" "This booking can no longer be cancelled by its buyer: the event offers no refunds, or its time for them has passed."
     WRONG_STATE 409 "wrong-state" "Wrong state" "What this asks does not fit the state that the thing is in."
     QUOTA_EXCEEDED 409 "quota-exceeded" "Quota exceeded" "An account and an organiser may have only so many drafts, events that are not over, and characters in them. `detail` says which of these is used up, and what to do."
-    EMAIL_TAKEN 409 "email-taken" "Email taken" "An account with this email exists. Log in instead."
+    EMAIL_TAKEN 409 "email-taken" "Email taken" "An account with this email exists. Log in instead; if it is yours and you do not know its password, have a mail sent that lets you choose another (`POST /api/auth/password/forgot`)."
     PRECONDITION_FAILED 412 "precondition-failed" "Changed meanwhile" "Somebody changed this after you read it: `If-Match` does not name its current `ETag`. Read it again."
     TOO_LARGE 413 "too-large" "Request too large" "The body is larger than this address takes."
     UNSUPPORTED_MEDIA_TYPE 415 "unsupported-media-type" "Unsupported media type" "Send JSON in UTF-8, with `Content-Type: application/json`."

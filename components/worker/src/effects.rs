@@ -70,6 +70,13 @@ struct User {
 }
 
 #[derive(Deserialize)]
+struct Forgotten {
+    /// None where nobody has the address.
+    user_id: Option<String>,
+    network: Option<String>,
+}
+
+#[derive(Deserialize)]
 struct Event {
     actor: Option<String>,
     /// Of one that is on sale and is elsewhere or at another time than before: when and where it was.
@@ -130,6 +137,19 @@ pub fn of(record: &Record<'_>) -> Result<Effects, String> {
             let User { user_id, network } = payload(record)?;
             ids([&user_id])?;
             let mail = Wish { template: Template::Welcome, recipient: user_id.clone(), needs: Needs::default() };
+            Effects { mail: Some(mail), actor: Some(user_id), network: network.and_then(known), ..Effects::default() }
+        }
+        "user.password-forgotten" => {
+            let Forgotten { user_id, network } = payload(record)?;
+            ids(&user_id)?;
+            let mail = |recipient| Wish { template: Template::PasswordForgotten, recipient, needs: Needs::default() };
+            // Whoever asked need not be whose account it is.
+            Effects { mail: user_id.map(mail), network: network.and_then(known), ..Effects::default() }
+        }
+        "user.password-changed" => {
+            let User { user_id, network } = payload(record)?;
+            ids([&user_id])?;
+            let mail = Wish { template: Template::PasswordChanged, recipient: user_id.clone(), needs: Needs::default() };
             Effects { mail: Some(mail), actor: Some(user_id), network: network.and_then(known), ..Effects::default() }
         }
         "user.login" | "user.logout" => {

@@ -44,7 +44,21 @@ enum Kind {
     Mail,
     Nodes,
     Sessions,
+    MailTokens,
     Attempts,
+}
+
+impl Kind {
+    const ALL: [Self; 8] = [
+        Self::Idempotency,
+        Self::Journal,
+        Self::Inbox,
+        Self::Mail,
+        Self::Nodes,
+        Self::Sessions,
+        Self::MailTokens,
+        Self::Attempts,
+    ];
 }
 
 impl Upkeep {
@@ -71,7 +85,7 @@ impl Upkeep {
     async fn tidy_for_ever(&self) {
         loop {
             sleep(limits::UPKEEP).await;
-            for kind in [Kind::Idempotency, Kind::Journal, Kind::Inbox, Kind::Mail, Kind::Nodes, Kind::Sessions, Kind::Attempts] {
+            for kind in Kind::ALL {
                 if let Err(error) = self.tidy(kind).await {
                     tracing::warn!(%error, ?kind, "what is too old could not be deleted");
                 }
@@ -101,6 +115,9 @@ impl Upkeep {
                 Kind::Nodes => nodes(&self.database).await?,
                 // Of people who never came back, too. One that was ended runs out like any other.
                 Kind::Sessions => oldest(&self.database, limits::SESSIONS_KEPT, "sessions", "id", "expires_at", "1 = 1").await?,
+                Kind::MailTokens => {
+                    oldest(&self.database, Duration::ZERO, "mail_tokens", "user_id, purpose", "expires_at", "1 = 1").await?
+                }
                 Kind::Attempts => {
                     oldest(&self.database, limits::ATTEMPTS_KEPT, "login_attempts", "account", "updated_at", "1 = 1").await?
                 }
@@ -299,6 +316,16 @@ mod tests {
                 let statement = "INSERT INTO login_attempts (account, failures, next_at, updated_at) VALUES ($1, 1, 1, $2)";
                 scratch.database.ask(statement, &[account.into(), (now - age).into()]).await.unwrap();
             }
+            for (purpose, expires_at) in [("verify-email", now - 1), ("reset-password", now + HOUR)] {
+                let statement =
+                    "INSERT INTO mail_tokens (user_id, purpose, email, hash, expires_at) VALUES ('u', $1, 'e', 'h', $2)";
+                scratch.database.ask(statement, &[purpose.into(), expires_at.into()]).await.unwrap();
+            }
+            assert_eq!(upkeep.tidy(Kind::MailTokens).await.unwrap(), 1);
+            assert_eq!(
+                numbers(&scratch.database, "SELECT COUNT(*) FROM mail_tokens WHERE purpose = 'reset-password'").await,
+                [1]
+            );
             assert_eq!((upkeep.tidy(Kind::Sessions).await.unwrap(), upkeep.tidy(Kind::Attempts).await.unwrap()), (1, 1));
             assert_eq!(numbers(&scratch.database, "SELECT COUNT(*) FROM sessions WHERE id <> 'gone'").await, [2]);
             assert_eq!(numbers(&scratch.database, "SELECT COUNT(*) FROM login_attempts WHERE account = 'new'").await, [1]);

@@ -22,6 +22,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { portable: include_str!("../0009_audit.sql"), postgres: include_str!("../0009_audit.postgres.sql") },
     Migration { portable: include_str!("../0010_bounds.sql"), postgres: "" },
     Migration { portable: include_str!("../0011_papers.sql"), postgres: include_str!("../0011_papers.postgres.sql") },
+    Migration { portable: include_str!("../0012_mail_tokens.sql"), postgres: "" },
 ];
 
 /// What a database may be.

@@ -2,6 +2,7 @@
 
 use super::{Claimed, Needs, Schedule, Template, Trouble};
 use crate::limits;
+use kit::mail_token::{self, Purpose};
 use kit::sql::{Error, Tx};
 use kit::{params, tickets, time};
 use receipt::{Paid, Receipt, local, money, reasons};
@@ -26,6 +27,8 @@ pub struct Facts {
     pub going_back: Option<String>,
     /// What of it has gone back.
     pub went_back: Option<String>,
+    /// Shows that its bearer has read this mail.
+    pub token: Option<String>,
     /// To be attached.
     #[serde(skip)]
     pub receipt: Option<Receipt>,
@@ -34,8 +37,10 @@ pub struct Facts {
 /// Who is written to.
 #[derive(Debug, Serialize)]
 pub struct Person {
-    /// As they write it.
-    pub name: String,
+    /// As they write it; none while it is not known that the address is theirs: who reads it there may have nothing to do with them.
+    pub name: Option<String>,
+    /// Whether it is known.
+    pub verified: bool,
     /// Where they read it.
     #[serde(skip)]
     pub address: String,
@@ -125,6 +130,11 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed) -> Result<Result<Facts, Trou
             None => return Ok(Err(Trouble::Never("its booking or event is not here".to_owned()))),
         },
     };
+    let token = match claimed.template.secret() {
+        Some(Purpose::VerifyEmail) if person.verified => None,
+        Some(purpose) => Some(mail_token::issue(tx, purpose, &claimed.recipient, &person.address).await?),
+        None => None,
+    };
     let (mut receipt, mut moved, mut back) = (None, None, (None, None));
     match (claimed.template, &needs.payment) {
         (Template::Confirmed, Some(payment)) => match receipt_of(tx, payment).await? {
@@ -149,15 +159,19 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed) -> Result<Result<Facts, Trou
     };
     let cancelled_by = needs.reason.clone().unwrap_or_default();
     let (going_back, went_back) = back;
-    Ok(Ok(Facts { person, booking, moved, amount, why, cancelled_by, going_back, went_back, receipt }))
+    Ok(Ok(Facts { person, booking, moved, amount, why, cancelled_by, going_back, went_back, token, receipt }))
 }
 
 /// A user. Of one whose account another region keeps the address is asked for meanwhile.
 async fn person(tx: &mut Tx, id: &str) -> Result<Result<Person, Trouble>, Error> {
-    let row: Option<(String, String)> = tx.one("SELECT email, name FROM users WHERE id = $1", params![id]).await?;
+    let statement = "SELECT email, name, email_verified_at FROM users WHERE id = $1";
+    let row: Option<(String, String, Option<i64>)> = tx.one(statement, params![id]).await?;
     Ok(row
-        .filter(|(address, _)| address.contains('@'))
-        .map(|(address, name)| Person { name: line(&name), address })
+        .filter(|(address, ..)| address.contains('@'))
+        .map(|(address, name, verified_at)| {
+            let verified = verified_at.is_some();
+            Person { name: verified.then(|| line(&name)), verified, address }
+        })
         .ok_or_else(|| Trouble::NotYet("the recipient's address is not in this region's database".to_owned())))
 }
 

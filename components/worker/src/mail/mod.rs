@@ -7,6 +7,7 @@ mod render;
 use crate::limits;
 use crate::wit::mail::{Error as MailError, Message};
 use futures::future::join_all;
+use kit::mail_token::Purpose;
 use kit::{Problem, sql};
 use queue::{Claimed, Outcome};
 use serde::{Deserialize, Serialize};
@@ -33,21 +34,38 @@ pub enum Template {
     Refunded,
     /// An event is at another time or place than before.
     Moved,
+    /// Somebody, perhaps its owner, wants to choose another password.
+    PasswordForgotten,
+    /// The password is another one.
+    PasswordChanged,
 }
 
 impl Template {
-    const NAMES: [(Self, &'static str); 6] = [
+    const NAMES: [(Self, &'static str); 8] = [
         (Self::Welcome, "welcome"),
         (Self::Confirmed, "booking-confirmed"),
         (Self::Cancelled, "booking-cancelled"),
         (Self::PaymentFailed, "payment-failed"),
         (Self::Refunded, "refund-made"),
         (Self::Moved, "event-moved"),
+        (Self::PasswordForgotten, "password-forgotten"),
+        (Self::PasswordChanged, "password-changed"),
     ];
 
     /// Its name in SQL, and its files'.
     pub fn name(self) -> &'static str {
         Self::NAMES.iter().find(|(template, _)| *template == self).map_or("", |(_, name)| name)
+    }
+
+    /// What a secret in it is good for; none where it has none.
+    fn secret(self) -> Option<Purpose> {
+        match self {
+            Self::Welcome => Some(Purpose::VerifyEmail),
+            Self::PasswordForgotten => Some(Purpose::ResetPassword),
+            Self::Confirmed | Self::Cancelled | Self::PaymentFailed | Self::Refunded | Self::Moved | Self::PasswordChanged => {
+                None
+            }
+        }
     }
 
     /// The template of this name.
@@ -148,13 +166,18 @@ pub async fn send_due(mailer: &impl Mailer, base: &str, most: usize) -> Result<(
 }
 
 async fn prepare(group: &[Claimed], base: &str) -> Result<Vec<Result<Message, Trouble>>, Problem> {
-    let mut tx = sql::read().await?;
+    let secrets = group.iter().any(|claimed| claimed.template.secret().is_some());
+    let mut tx = if secrets { sql::write().await? } else { sql::read().await? };
     let mut gathered = Vec::with_capacity(group.len());
     for claimed in group {
         gathered.push(gather::gather(&mut tx, claimed).await?);
     }
-    // A receipt takes its time to draw; nobody need wait for this reader meanwhile.
-    tx.rollback().await?;
+    // A receipt takes its time to draw; nobody need wait for this transaction meanwhile.
+    if secrets {
+        tx.commit().await?
+    } else {
+        tx.rollback().await?
+    }
     let render = |(claimed, facts): (&Claimed, Result<gather::Facts, Trouble>)| {
         facts.and_then(|facts| render::message(&claimed.id, claimed.template, &facts, base).map_err(Trouble::Never))
     };

@@ -12,7 +12,7 @@ macro_rules! files {
     ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../../templates/", $name)))),*] };
 }
 
-const FILES: [(&str, &str); 14] = files![
+const FILES: [(&str, &str); 18] = files![
     "booking-cancelled.html",
     "booking-cancelled.txt",
     "booking-confirmed.html",
@@ -21,6 +21,10 @@ const FILES: [(&str, &str); 14] = files![
     "event-moved.txt",
     "footer.txt",
     "layout.html",
+    "password-changed.html",
+    "password-changed.txt",
+    "password-forgotten.html",
+    "password-forgotten.txt",
     "payment-failed.html",
     "payment-failed.txt",
     "refund-made.html",

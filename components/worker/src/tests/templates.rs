@@ -54,13 +54,60 @@ fn what_people_type_is_escaped_in_html_and_begins_no_line() {
 fn a_registration_with_somebody_elses_address_carries_no_text_to_them() {
     for database in with_title("Night of Strings") {
         database.enter();
+        database.run("UPDATE users SET email_verified_at = NULL");
         let post = Post::default();
-        post.handle(&[registered("a.0", "eu_ada")]);
+        post.handle(&[
+            registered("a.0", "eu_ada"),
+            forgotten("a.1", Some("eu_ada")),
+            record("a.2", "user.password-changed", "eu_ada", &serde_json::json!({"user_id": "eu_ada"})),
+            booking("b.0", "booking.updated", "eu_paid", "confirmed", Some("eu_pay")),
+            booking("b.1", "booking.cancelled", "eu_paid", "cancelled", Some("eu_pay")),
+            payment("c.0", "payment.failed", None),
+            payment("c.1", "payment.completed", Some(4500)),
+        ]);
         let sent = post.sent.borrow();
-        let mail = &sent[0];
-        for text in [&mail.subject, &mail.text, mail.html.as_ref().unwrap()] {
-            assert!(!text.contains("Ada") && !text.contains("Lovelace"), "{text}");
+        assert_eq!(sent.len(), 7);
+        for mail in sent.iter() {
+            for text in [&mail.subject, &mail.text, mail.html.as_ref().unwrap()] {
+                assert!(!text.contains("Ada") && !text.contains("Lovelace"), "{text}");
+            }
         }
+    }
+}
+
+/// The token that stands in a mail, on a line of its own.
+fn token(mail: &crate::wit::mail::Message) -> Option<String> {
+    let line = mail.text.lines().find(|line| line.starts_with("eu_ada."))?;
+    assert!(mail.html.as_ref().unwrap().contains(line));
+    Some(line.to_owned())
+}
+
+#[test]
+fn a_mail_has_a_token_that_shows_that_it_was_read() {
+    use kit::mail_token::{self, Purpose};
+    use kit::sql::{self, testing::ready};
+    for database in with_title("Night of Strings") {
+        database.enter();
+        database.run("UPDATE users SET email_verified_at = NULL");
+        let post = Post::default();
+        post.handle(&[registered("a.0", "eu_ada"), forgotten("a.1", Some("eu_ada")), forgotten("a.2", None)]);
+        let sent = post.sent.borrow();
+        assert_eq!(sent.len(), 2, "nobody is written to about an address that nobody has");
+        for mail in sent.iter() {
+            let purpose = if mail.subject.contains("Welcome") { Purpose::VerifyEmail } else { Purpose::ResetPassword };
+            let owner = ready(async {
+                let mut tx = sql::read().await.unwrap();
+                let owner = mail_token::find(&mut tx, purpose, &token(mail).unwrap()).await.unwrap();
+                tx.rollback().await.unwrap();
+                owner
+            });
+            assert_eq!(owner, Some(("eu_ada".to_owned(), "ada@example.com".to_owned())), "{}", mail.subject);
+        }
+        drop(sent);
+        // Who has shown it is not asked again.
+        database.run("UPDATE users SET email_verified_at = 0");
+        post.handle(&[registered("a.3", "eu_ada")]);
+        assert_eq!(token(post.sent.borrow().last().unwrap()), None);
     }
 }
 

@@ -28,7 +28,7 @@ pub fn worlds() -> Vec<Arc<Database>> {
 }
 
 pub fn populate(database: &Database, title: &str) {
-    database.run("INSERT INTO users (id, email, name, password_hash, version, created_at) VALUES ('eu_ada', 'ada@example.com', 'Ada <Lovelace>', 'x', 1, 0), ('us_bob', 'us_bob', 'Bob', '', 0, 0)");
+    database.run("INSERT INTO users (id, email, name, password_hash, version, created_at, email_verified_at) VALUES ('eu_ada', 'ada@example.com', 'Ada <Lovelace>', 'x', 1, 0, 0), ('us_bob', 'us_bob', 'Bob', '', 0, 0, NULL)");
     database.run("INSERT INTO organisers (id, name, created_at) VALUES ('eu_o', 'Blue Hall', 0)");
     database.run(&format!(
         "INSERT INTO events (id, organiser_id, status, revision, title, description, category, venue_name, city, country, starts_at, ends_at, \
@@ -102,6 +102,11 @@ pub fn with(mut record: ConsumerRecord, name: &str, value: Option<&str>) -> Cons
 
 pub fn registered(id: &str, user: &str) -> ConsumerRecord {
     record(id, "user.registered", user, &json!({"user_id": user, "email": "ada@example.com", "name": "Ada"}))
+}
+
+/// Somebody wants to choose a new password for the account of this user, if there is one.
+pub fn forgotten(id: &str, user: Option<&str>) -> ConsumerRecord {
+    record(id, "user.password-forgotten", user.unwrap_or("nobody"), &json!({"user_id": user, "network": "192.0.2.0/24"}))
 }
 
 /// What the ledger tells of a booking; `payment` is the one that confirmed it.

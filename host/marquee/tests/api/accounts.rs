@@ -338,6 +338,51 @@ async fn wrong_passwords_slow_down_who_tries_them_and_lock_nobody_out() {
 }
 
 #[tokio::test]
+async fn a_password_is_changed_by_who_knows_it_and_the_other_sessions_end() {
+    const NEW: &str = "battery horse correct";
+    let person = Client::register(&SHARED).await;
+    let email = person.get("/api/auth/me").await.expect(200)["email"].clone();
+    let mut other = Client::new(&SHARED);
+    let logged_in = other.post("/api/auth/login", &json!({"email": email, "password": PASSWORD})).await.expect(200);
+    other.take_tokens(&logged_in);
+    let change =
+        async |current: &str, new: &str| person.post("/api/auth/password", &json!({"current": current, "new": new})).await;
+    change("not that one", NEW).await.expect_problem(401, "bad-credentials");
+    for (new, why) in [("password", "is tried first"), ("short", "is too short"), (email.as_str().unwrap(), "is the address")] {
+        assert_eq!(change(PASSWORD, new).await.expect_problem(400, "invalid-request")["errors"][0]["pointer"], "/new", "{why}");
+    }
+    change(PASSWORD, NEW).await.expect(204);
+
+    person.get("/api/auth/me").await.expect(200);
+    eventually("the other session is dead", async || other.get("/api/auth/me").await.status.as_u16(), |it| *it == 401).await;
+    let login = async |password: &str| {
+        let answer = Client::new(&SHARED).post("/api/auth/login", &json!({"email": email, "password": password})).await;
+        answer.status.as_u16()
+    };
+    assert_eq!((login(PASSWORD).await, login(NEW).await), (401, 200));
+}
+
+#[tokio::test]
+async fn to_forget_a_password_says_nothing_of_who_has_an_account() {
+    let person = Client::register(&SHARED).await;
+    assert_eq!(person.get("/api/auth/me").await.expect(200)["email_verified"], false);
+    let email = person.get("/api/auth/me").await.expect(200)["email"].clone();
+    let nobody = json!(format!("{}@example.com", unique("nobody")));
+    // More than there are mails.
+    for email in [&email, &nobody, &json!("no address")].repeat(5) {
+        let answer = Client::new(&SHARED).post("/api/auth/password/forgot", &json!({"email": email})).await;
+        assert_eq!((answer.status.as_u16(), answer.bytes.len()), (202, 0), "{email}");
+    }
+    let made_up = format!("{}.{}", person.user, "a".repeat(52));
+    for token in ["x", &made_up] {
+        let reset = json!({"token": token, "password": PASSWORD});
+        person.post("/api/auth/password/reset", &reset).await.expect_problem(400, "token-invalid");
+        person.post("/api/auth/verify-email", &json!({"token": token})).await.expect_problem(400, "token-invalid");
+    }
+    person.get("/api/auth/me").await.expect(200);
+}
+
+#[tokio::test]
 async fn an_international_address_and_password_are_the_same_however_they_are_typed() {
     let person = Client::new(&SHARED);
     let local = unique("jorg");

@@ -2,7 +2,7 @@
 
 use crate::{
     SHARED, SIGNING_KEY,
-    client::{Answer, Client, OnSale, event, unique},
+    client::{Answer, Client, OnSale, PASSWORD, event, unique},
     openapi,
     operations::admin,
 };
@@ -105,6 +105,10 @@ fn operation(id: &str, scene: &Scene) -> (Rule, String, Option<Value>) {
         ),
         "refresh" => (Rule::Everybody, path("/api/auth/refresh"), Some(json!({"refresh_token": "x"}))),
         "verifyToken" => (Rule::Everybody, path("/api/auth/verify"), Some(json!({"token": "x"}))),
+        "verifyEmail" => (Rule::Everybody, path("/api/auth/verify-email"), Some(json!({"token": "x"}))),
+        "forgotPassword" => (Rule::Everybody, path("/api/auth/password/forgot"), Some(json!({"email": "nobody@example.com"}))),
+        "resetPassword" => (Rule::Everybody, path("/api/auth/password/reset"), Some(json!({"token": "x", "password": PASSWORD}))),
+        "changePassword" => (Rule::Person, path("/api/auth/password"), Some(json!({"current": "x", "new": "short"}))),
         "publicKeys" => (Rule::Everybody, path("/.well-known/jwks.json"), None),
         "openapi" => (Rule::Everybody, path("/api/openapi.json"), None),
         "searchEvents" => (Rule::Everybody, path("/api/events"), None),

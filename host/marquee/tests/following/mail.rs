@@ -19,6 +19,13 @@ impl Mail {
         self.0[from..].split_whitespace().next()
     }
 
+    /// The token that it carries, on a line of its own.
+    pub fn token(&self) -> Option<String> {
+        let text = self.0.replace("=\n", "");
+        let secret = |line: &&str| line.starts_with("eu_") && line.split_once('.').is_some_and(|(_, secret)| secret.len() == 52);
+        text.lines().map(str::trim_end).find(secret).map(str::to_owned)
+    }
+
     pub fn has(&self, text: &str) -> bool {
         self.0.contains(text)
     }

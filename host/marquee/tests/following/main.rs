@@ -26,6 +26,7 @@ mod private_kafka;
 #[allow(dead_code, reason = "shared with the API suite")]
 mod server;
 
+mod accounts;
 mod faults;
 mod mail;
 mod once;

@@ -1,0 +1,142 @@
+//! Secrets that go out by mail, and show that their bearer reads the mail of an address.
+//!
+//! Whoever writes the mail makes the secret; the database has a hash of it alone, so that a copy of the database opens no account. There is one
+//! for each account and purpose: the newest.
+
+use crate::sql::{Error, Tx};
+use crate::{hash, id, limits, params};
+
+/// What a secret is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Its bearer reads the address.
+    VerifyEmail,
+    /// Its bearer may choose a new password.
+    ResetPassword,
+}
+
+impl Purpose {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::VerifyEmail => "verify-email",
+            Self::ResetPassword => "reset-password",
+        }
+    }
+
+    const fn microseconds(self) -> i64 {
+        match self {
+            Self::VerifyEmail => limits::VERIFY_EMAIL_MICROSECONDS,
+            Self::ResetPassword => limits::RESET_PASSWORD_MICROSECONDS,
+        }
+    }
+}
+
+/// Makes a secret for a user and the address that it is sent to. The one before it is good for nothing from then on.
+///
+/// # Errors
+/// Of the database.
+pub async fn issue(tx: &mut Tx, purpose: Purpose, user: &str, email: &str) -> Result<String, Error> {
+    let secret = hash::secret();
+    let expires_at = tx.now() + purpose.microseconds();
+    tx.execute(
+        "INSERT INTO mail_tokens (user_id, purpose, email, hash, expires_at) VALUES ($1, $2, $3, $4, $5) \
+         ON CONFLICT (user_id, purpose) DO UPDATE SET email = $3, hash = $4, expires_at = $5",
+        params![user, purpose.name(), email, hashed(purpose, user, &secret), expires_at],
+    )
+    .await?;
+    Ok(format!("{user}.{secret}"))
+}
+
+/// Whose secret it is, while it is good: their user id, and the address that it was sent to.
+///
+/// # Errors
+/// Of the database.
+pub async fn find(tx: &mut Tx, purpose: Purpose, token: &str) -> Result<Option<(String, String)>, Error> {
+    let Some((user, secret)) = parse(token) else { return Ok(None) };
+    let now = tx.now();
+    let statement = "SELECT email FROM mail_tokens WHERE user_id = $1 AND purpose = $2 AND hash = $3 AND expires_at > $4";
+    let row: Option<(String,)> = tx.one(statement, params![user, purpose.name(), hashed(purpose, user, secret), now]).await?;
+    Ok(row.map(|(email,)| (user.to_owned(), email)))
+}
+
+/// Makes a user's secret good for nothing: it has served, or is not wanted any more.
+///
+/// # Errors
+/// Of the database.
+pub async fn end(tx: &mut Tx, purpose: Purpose, user: &str) -> Result<(), Error> {
+    tx.execute("DELETE FROM mail_tokens WHERE user_id = $1 AND purpose = $2", params![user, purpose.name()]).await.map(drop)
+}
+
+fn parse(token: &str) -> Option<(&str, &str)> {
+    let (user, secret) = token.split_once('.').filter(|_| limits::MAIL_TOKEN_BYTES.contains(&token.len()))?;
+    (id::valid(user) && secret.bytes().all(|byte| byte.is_ascii_alphanumeric())).then_some((user, secret))
+}
+
+fn hashed(purpose: Purpose, user: &str, secret: &str) -> String {
+    hash::sha256(&[b"mail-token", purpose.name().as_bytes(), user.as_bytes(), secret.as_bytes()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::{
+        self,
+        testing::{Database, ready},
+    };
+
+    const NOW: i64 = 1_790_000_000_000_000;
+
+    fn good(purpose: Purpose, token: &str) -> Option<(String, String)> {
+        ready(async {
+            let mut tx = sql::read().await.unwrap();
+            let found = find(&mut tx, purpose, token).await.unwrap();
+            tx.rollback().await.unwrap();
+            found
+        })
+    }
+
+    fn issued(purpose: Purpose) -> String {
+        ready(async {
+            let mut tx = sql::write().await.unwrap();
+            let token = issue(&mut tx, purpose, "eu_ada", "ada@example.com").await.unwrap();
+            tx.commit().await.unwrap();
+            token
+        })
+    }
+
+    #[test]
+    fn a_secret_is_good_for_its_purpose_until_it_ends_or_a_newer_one_comes() {
+        for database in Database::all() {
+            database.enter();
+            database.set_now(NOW);
+            let first = issued(Purpose::ResetPassword);
+            assert!(limits::MAIL_TOKEN_BYTES.contains(&first.len()));
+            let owner = Some(("eu_ada".to_owned(), "ada@example.com".to_owned()));
+            assert_eq!(good(Purpose::ResetPassword, &first), owner);
+            assert_eq!(good(Purpose::VerifyEmail, &first), None);
+            let stored: Vec<(String,)> = database.all_rows("SELECT hash FROM mail_tokens");
+            assert!(!first.contains(&stored[0].0), "the database has no secret");
+
+            let second = issued(Purpose::ResetPassword);
+            assert_eq!((good(Purpose::ResetPassword, &first), good(Purpose::ResetPassword, &second)), (None, owner.clone()));
+            database.set_now(NOW + limits::RESET_PASSWORD_MICROSECONDS - 1);
+            assert_eq!(good(Purpose::ResetPassword, &second), owner);
+            database.set_now(NOW + limits::RESET_PASSWORD_MICROSECONDS);
+            assert_eq!(good(Purpose::ResetPassword, &second), None);
+        }
+    }
+
+    #[test]
+    fn nonsense_is_nobodys() {
+        for database in Database::all() {
+            database.enter();
+            let token = issued(Purpose::VerifyEmail);
+            let (_, secret) = token.split_once('.').unwrap();
+            let wrong =
+                ["", ".", "eu_ada", "eu_ada.", &format!("eu_bob.{secret}"), &format!("eu_ada.{secret}0"), &"a".repeat(200)];
+            for wrong in wrong {
+                assert_eq!(good(Purpose::VerifyEmail, wrong), None, "{wrong}");
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! What mails do for accounts: who reads an address is who it belongs to.
+
+use crate::client::{Client, PASSWORD, eventually, unique};
+use crate::mail::{self, Mail};
+use crate::scene::{Scene, person, until};
+use serde_json::json;
+
+/// The token of the mail with this subject, once it has come.
+async fn token(address: &str, subject: &str) -> String {
+    let found = async || mail::of(address).iter().find(|mail| mail.header("Subject") == subject).and_then(Mail::token);
+    until("the mail has come", async || found().await.is_some()).await;
+    found().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_somebody_else_registered_goes_to_who_reads_it() {
+    const MINE: &str = "only the owner knows this";
+    let scene = Scene::start("squatted").await;
+    let (squatter, address) = person(&scene.server).await;
+    let login = async |password: &str| {
+        Client::new(&scene.server).post("/api/auth/login", &json!({"email": address, "password": password})).await
+    };
+
+    let owner = Client::new(&scene.server);
+    let again = json!({"email": address, "password": MINE, "name": "The Owner"});
+    owner.post("/api/auth/register", &again).await.expect_problem(409, "email-taken");
+    owner.post("/api/auth/password/forgot", &json!({"email": address})).await.expect(202);
+    let token = token(&address, "Choose a new password").await;
+    for mail in mail::of(&address) {
+        assert!(!mail.has("Lovelace"), "nothing that the squatter typed reaches the owner");
+    }
+    let reset = json!({"token": token, "password": MINE});
+    owner.post("/api/auth/password/reset", &reset).await.expect(204);
+    owner.post("/api/auth/password/reset", &reset).await.expect_problem(400, "token-invalid");
+
+    eventually("the squatter is out", async || squatter.get("/api/auth/me").await.status.as_u16(), |it| *it == 401).await;
+    assert_eq!(login(PASSWORD).await.status, 401);
+    assert_eq!(login(MINE).await.expect(200)["user"]["email_verified"], true);
+    until("a mail says so", async || mail::of(&address).iter().any(|mail| mail.header("Subject") == "Your password was changed"))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_welcome_lets_its_reader_show_that_the_address_is_theirs() {
+    let scene = Scene::start("verified").await;
+    let (person, address) = person(&scene.server).await;
+    assert_eq!(person.get("/api/auth/me").await.expect(200)["email_verified"], false);
+    let token = token(&address, "Welcome to Marquee").await;
+    let nobody = Client::new(&scene.server);
+    let as_a_reset = json!({"token": token, "password": unique("a password that is")});
+    nobody.post("/api/auth/password/reset", &as_a_reset).await.expect_problem(400, "token-invalid");
+    nobody.post("/api/auth/verify-email", &json!({"token": token})).await.expect(204);
+    assert_eq!(person.get("/api/auth/me").await.expect(200)["email_verified"], true);
+    nobody.post("/api/auth/verify-email", &json!({"token": token})).await.expect_problem(400, "token-invalid");
+}
