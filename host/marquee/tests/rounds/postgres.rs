@@ -91,6 +91,12 @@ impl Postgres {
         }
     }
 
+    /// How often it has warned of a ROLLBACK or a COMMIT where there was nothing to end.
+    pub fn needless_ends(&self) -> usize {
+        let log = std::fs::read_to_string(self.folder.join("log")).unwrap();
+        log.matches("there is no transaction in progress").count()
+    }
+
     fn answers(&self) -> bool {
         let port = self.port.to_string();
         self.command("pg_isready", &["-q", "-h", "127.0.0.1", "-p", &port]).status().is_ok_and(|status| status.success())

@@ -23,7 +23,7 @@ pub struct Round {
 #[derive(Clone, Copy, Default)]
 pub struct Counts {
     requests: usize,
-    accepted: usize,
+    pub accepted: usize,
     refused: usize,
     not_done: usize,
     unknown: usize,
