@@ -16,7 +16,9 @@ pub fn normalise(text: &str) -> Result<String, &'static str> {
     }
     let local_ok =
         local.len() <= limits::EMAIL_LOCAL_BYTES && local.split('.').all(|atom| !atom.is_empty() && atom.bytes().all(is_atom));
-    let domain_ok = domain.contains('.') && domain.split('.').all(is_label);
+    // What ends in a number is an address of a machine, or nothing (RFC 3696 §2).
+    let numeric = domain.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
+    let domain_ok = domain.contains('.') && !numeric && domain.split('.').all(is_label);
     if local_ok && domain_ok { Ok(format!("{local}@{domain}").to_ascii_lowercase()) } else { Err(SHAPE) }
 }
 
@@ -72,6 +74,8 @@ mod tests {
             "a@-example.com",
             "a@example..com",
             "a@example.com.",
+            "a@1.2.3.4",
+            "a@example.123",
             "a\n@example.com",
             "é@example.com",
             "<a@example.com>",

@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{self, EdgeNode};
 use crate::data_folder::DataFolder;
+use crate::deployment::Deployment;
 use crate::edge_side::{Behind, EdgeSide, Home};
 use crate::error::Error;
 use crate::listeners::{admin_at, at};
@@ -36,11 +37,18 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let ready = format!("ready  {}://{own_address}  admin http://{}", scheme(certificate.is_some()), admin.local_addr()?);
     // What is made here names no region of ours: an edge makes no ids.
     let (nearest, accounts) = (config.nearest(), config.accounts());
-    let sources = variables(config.variables.as_deref())?.set("region", nearest).set("accounts", accounts);
-    let manifest = Manifest::load(&manifest_path(config.application.as_deref())?, &sources)?;
-    sandbox::check(&manifest, &[own_address], &settings)?;
+    let (path, file, checked) = (manifest_path(config.application.as_deref())?, config.variables.clone(), settings.clone());
+    let set = [("region", nearest.to_owned()), ("accounts", accounts.to_owned())];
+    let read = move || {
+        let sources = set.iter().fold(variables(file.as_deref())?, |sources, (name, value)| sources.set(*name, value));
+        let manifest = Manifest::load(&path, &sources)?;
+        sandbox::check(&manifest, &[own_address], &checked)?;
+        Ok(manifest)
+    };
 
-    let version = loader(&settings, &folder)?.load(manifest, Mode::Native).await?;
+    let loader = loader(&settings, &folder)?;
+    let version = loader.load(read()?, Mode::Native).await?;
+    let mut roles = Roles::default();
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
     let (background, end) = (TaskTracker::new(), CancellationToken::new());
     background.spawn(tls.clone().run(end.clone()));
@@ -65,13 +73,16 @@ pub async fn run(file: &Path) -> Result<(), Error> {
         Behind { regions, accounts },
         &version,
         Some(outbound_http),
-        &mut Roles::default(),
+        &mut roles,
         (&health, &metrics),
         (&background, &end),
     )?;
     if let Some(mib) = config.replica_mib {
         side.bound_replica(mib << 20);
     }
+    let deployment = Deployment { loader, read: Box::new(read), mode: Mode::Native, roles, current: version };
+    deployment.register(&health);
+    background.spawn(deployment.reload_on_hangup(end.clone()));
     // Not before there is something to say: without checks a node would pass for ready.
     background.spawn(admin_listener(admin, &settings.admin, &health, &metrics, end.clone()));
     let closing = CancellationToken::new();

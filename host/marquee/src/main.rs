@@ -10,6 +10,7 @@ mod commands;
 mod config;
 mod data_folder;
 mod demo;
+mod deployment;
 mod edge_node;
 mod edge_side;
 mod error;
@@ -28,7 +29,6 @@ mod sandbox;
 mod serving;
 mod settings;
 mod up;
-mod watch;
 mod worker_node;
 
 use std::io::Write;

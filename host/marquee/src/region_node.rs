@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use crate::commands;
 use crate::config::RegionNode;
 use crate::data_folder::DataFolder;
+use crate::deployment::Deployment;
 use crate::edge_node::client;
 use crate::error::Error;
 use crate::listeners::{admin_at, at};
@@ -48,13 +49,19 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let ready = format!("ready  nodes {}  admin http://{}", nodes.local_addr()?, admin.local_addr()?);
     let address = config.listen.advertise.map_or_else(|| nodes.local_addr(), Ok)?.to_string();
     let accounts = config.accounts.as_ref().map_or(&config.region, |accounts| &accounts.name);
-    let sources = variables(config.variables.as_deref())?;
-    let sources = with_database(sources.set("region", &config.region).set("accounts", accounts), &database);
-    let sources = sources.set(HostRoute::VARIABLE, &host_secret()?);
-    let manifest = Manifest::load(&manifest_path(config.application.as_deref())?, &sources)?;
-    sandbox::check(&manifest, &[nodes.local_addr()?], &settings)?;
+    let (path, file, checked) = (manifest_path(config.application.as_deref())?, config.variables.clone(), settings.clone());
+    let (own_address, url) = (nodes.local_addr()?, database.clone());
+    let set = [("region", config.region.clone()), ("accounts", accounts.clone()), (HostRoute::VARIABLE, host_secret()?)];
+    let read = move || {
+        let sources = set.iter().fold(variables(file.as_deref())?, |sources, (name, value)| sources.set(*name, value));
+        let manifest = Manifest::load(&path, &with_database(sources, &url))?;
+        sandbox::check(&manifest, &[own_address], &checked)?;
+        Ok(manifest)
+    };
 
-    let version = loader(&settings, &folder)?.load(manifest, Mode::Native).await?;
+    let loader = loader(&settings, &folder)?;
+    let version = loader.load(read()?, Mode::Native).await?;
+    let mut roles = Roles::default();
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
     let (background, end) = (TaskTracker::new(), CancellationToken::new());
     // Before anything else, so that operators are told what the node waits for.
@@ -100,7 +107,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
             peers: Arc::clone(&peers) as _,
         })
     };
-    let mut side = RegionSide::start(options, &mut Roles::default(), membership).await?;
+    let mut side = RegionSide::start(options, &mut roles, membership).await?;
     background.spawn(keep_together(Arc::clone(&side.coordinator), Arc::clone(&peers), end.clone()));
     if let Some(accounts) = &config.accounts {
         let client = client(tls.clone(), accounts, config.breakers.regions, &metrics)?;
@@ -114,6 +121,9 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     if let Some(mib) = config.replica_mib {
         side.bound_replica(mib << 20);
     }
+    let deployment = Deployment { loader, read: Box::new(read), mode: Mode::Native, roles, current: Arc::clone(&version) };
+    deployment.register(&health);
+    background.spawn(deployment.reload_on_hangup(end.clone()));
     beginning.begun();
     let server = serve(tls, nodes, &side, &end)?;
     let outcome = until_stopped(&health, &mut stop, &ready).await;

@@ -24,6 +24,11 @@ impl Roles {
         switch
     }
 
+    /// The version that has the traffic; none where there is no role.
+    pub fn version(&self) -> Option<Arc<Version>> {
+        self.0.first().map(|role| Arc::clone(role.switch.current().version()))
+    }
+
     /// Sends the traffic of every role to `version`, once it has shown in each that it can answer. Else nothing changes.
     pub async fn exchange(&self, version: &Arc<Version>) -> Result<(), Unhealthy> {
         let probes = probes(version);

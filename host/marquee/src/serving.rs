@@ -25,7 +25,19 @@ use crate::settings::Settings;
 /// Loads applications, with the cache of compiled code that the settings name.
 pub fn loader(settings: &Settings, folder: &DataFolder) -> Result<Arc<Loader>, Error> {
     let cache = settings.cache.clone().unwrap_or_else(|| folder.path().join("compiled"));
-    Ok(Arc::new(Loader::new(Engine::new()?, Cache::open(&cache))))
+    Ok(Arc::new(Loader::new(Engine::new()?, Cache::open(&cache)).keyed(version_key(folder)?)))
+}
+
+/// What ids of versions are keyed with, as far as they are about secrets: this node's own, so that equal settings have equal ids whenever it
+/// is started, and an id gives nothing to guess by.
+fn version_key(folder: &DataFolder) -> Result<Vec<u8>, Error> {
+    const FILE: &str = "version.key";
+    if let Some(key) = folder.read(FILE)?.filter(|key| !key.is_empty()) {
+        return Ok(key);
+    }
+    let key = host_secret()?.into_bytes();
+    folder.write(FILE, &key)?;
+    Ok(key)
 }
 
 /// The manifest asked for, or the one here, or the one beside this program.

@@ -13,6 +13,7 @@ use crate::audit_log::Sealing;
 use crate::cli;
 use crate::config::Breakers;
 use crate::data_folder::DataFolder;
+use crate::deployment::Deployment;
 use crate::error::Error;
 use crate::limits;
 use crate::listeners::{Addresses, Listeners};
@@ -22,7 +23,6 @@ use crate::region_side;
 use crate::roles::Roles;
 use crate::serving::{StopSignal, admin_listener, host_secret, leave, loader, manifest_path, until_ready, with_database};
 use crate::settings::Settings;
-use crate::watch::Watch;
 use crate::{demo, edge_side, plain, ready, sandbox};
 
 /// Packages of ours. An application that depends on one of them is the platform, or made for it.
@@ -44,8 +44,13 @@ pub async fn run(arguments: cli::Up) -> Result<(), Error> {
     }
     // It is open to this machine alone.
     sources = sources.otherwise(sandbox::VARIABLE, "on");
-    let manifest = Manifest::load(&path, &sources)?;
-    sandbox::check(&manifest, &addresses.edges, &settings)?;
+    let (edges, checked) = (addresses.edges, settings.clone());
+    let read = move || {
+        let manifest = Manifest::load(&path, &sources)?;
+        sandbox::check(&manifest, &edges, &checked)?;
+        Ok(manifest)
+    };
+    let manifest = read()?;
 
     let mode = if arguments.composed { Mode::Composed } else { Mode::Native };
     let whole = mode == Mode::Native && is_platform(&manifest);
@@ -80,6 +85,8 @@ pub async fn run(arguments: cli::Up) -> Result<(), Error> {
         (None, edges.into())
     };
     let region = platform.as_ref().map(Platform::region);
+    let deployment = Deployment { loader, read: Box::new(read), mode, roles, current: version };
+    deployment.register(&health);
 
     let node = Node::start(listeners, edges, &settings, &health, &metrics);
     let outcome = tokio::select! {
@@ -89,8 +96,7 @@ pub async fn run(arguments: cli::Up) -> Result<(), Error> {
     let outcome = match outcome {
         Ok(Served::Ready) => {
             if arguments.watch {
-                let watch = Watch { loader, manifest: path, sources, mode, roles, current: version };
-                node.background.spawn(watch.run(node.stop.clone()));
+                node.background.spawn(deployment.watch(node.stop.clone()));
             }
             stop.received().await;
             Ok(())

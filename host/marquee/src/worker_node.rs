@@ -18,6 +18,7 @@ use crate::audit_log::Sealing;
 use crate::commands;
 use crate::config::WorkerNode;
 use crate::data_folder::DataFolder;
+use crate::deployment::Deployment;
 use crate::error::Error;
 use crate::following::{Following, Topics};
 use crate::listeners::admin_at;
@@ -41,11 +42,18 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let folder = DataFolder::open(&config.data)?;
     let admin = admin_at(config.listen.admin, &settings)?;
     let ready = format!("ready  worker {}  admin http://{}", config.name, admin.local_addr()?);
-    let sources = with_database(variables(config.variables.as_deref())?.set("region", &config.region), &database);
-    let manifest = Manifest::load(&manifest_path(config.application.as_deref())?, &sources)?;
+    let (path, file) = (manifest_path(config.application.as_deref())?, config.variables.clone());
+    let (region, url) = (config.region.clone(), database.clone());
+    let read = move || {
+        let sources = with_database(variables(file.as_deref())?.set("region", &region), &url);
+        Ok(Manifest::load(&path, &sources)?)
+    };
+    let manifest = read()?;
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
     let base = plain::bindings(&manifest, &folder, None, &config.breakers, &metrics)?;
-    let version = loader(&settings, &folder)?.load(manifest, Mode::Native).await?;
+    let loader = loader(&settings, &folder)?;
+    let version = loader.load(manifest, Mode::Native).await?;
+    let mut roles = Roles::default();
     let (background, end) = (TaskTracker::new(), CancellationToken::new());
     let beginning = Beginning::register(&health);
     background.spawn(admin_listener(admin, &settings.admin, &health, &metrics, end.clone()));
@@ -71,7 +79,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     metrics.breakers().add(producer.breaker());
     let bindings =
         Bindings { mailer: Some(mailer(&config, &folder, &metrics)?), producer: Some(Arc::new(Topics(producer))), ..base };
-    let following = Following::new(Roles::default().add(&version, bindings));
+    let following = Following::new(roles.add(&version, bindings));
     // A component that cannot even be made is no reason to take records and give them back for ever.
     following.take(Vec::new()).await.map_err(Error::Worker)?;
     let consumer = |group: String, topics: &[&str], handler: Arc<dyn Handler>| {
@@ -103,6 +111,9 @@ pub async fn run(file: &Path) -> Result<(), Error> {
 
     // Until after the consumers have ended: what they have written last is signed, too.
     background.spawn(sealer.run(end.clone()));
+    let deployment = Deployment { loader, read: Box::new(read), mode: Mode::Native, roles, current: version };
+    deployment.register(&health);
+    background.spawn(deployment.reload_on_hangup(end.clone()));
     beginning.begun();
     let (working, leave) = (TaskTracker::new(), CancellationToken::new());
     for consumer in consumers {

@@ -225,6 +225,54 @@ async fn without_its_region_an_edge_shows_what_it_knows_and_sells_nothing() {
     held.await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_takes_over_a_new_version_when_it_is_told_to_and_no_request_fails() {
+    let folder = fresh_folder("versions");
+    fleet::certificates(&folder, &["eu/eu-1", "edge-0"]);
+    let copy = server::copy_of_the_application(&folder);
+    let with_copy = |text: String| text.replace(&format!("{:?}", server::root().join("spin.toml")), &format!("{copy:?}"));
+    let environment = vec![("SPIN_VARIABLE_DATABASE".to_owned(), server::empty_database(&folder))];
+    let region = fleet::Node::start("region", &folder, "eu-1", &with_copy(fleet::region_config("eu-1")), environment);
+    let nodes = [region.addresses[0].clone()];
+    let edge = fleet::Node::start("edge", &folder, "edge-0", &with_copy(fleet::edge_config("edge-0", &nodes)), Vec::new());
+    let (stopped, asked) = (AtomicBool::new(false), AtomicUsize::new(0));
+    // One is the edge's own, the other its region's.
+    let readers = ["/api/events", "/.well-known/jwks.json"].map(|path| format!("http://{}{path}", edge.addresses[0]));
+    let readers = readers.iter().map(async |url| {
+        while !stopped.load(Ordering::Relaxed) {
+            assert_eq!(reqwest::get(url).await.unwrap().status(), 200, "{url}");
+            asked.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    let operator = async {
+        let manifest = std::fs::read_to_string(&copy).unwrap();
+        for node in [&region, &edge] {
+            let before = node.says_of("application").await;
+            assert!(before.contains("version "), "{before}");
+            // Not fit: a component that is none.
+            let auth = std::fs::read(folder.join("auth.wasm")).unwrap();
+            std::fs::write(folder.join("auth.wasm"), b"not wasm").unwrap();
+            node.reload();
+            let log = || std::fs::read_to_string(node.log()).unwrap();
+            eventually("it says why not", async || log(), |log| log.contains("the new version is not fit")).await;
+            assert_eq!(node.says_of("application").await, before);
+            std::fs::write(folder.join("auth.wasm"), auth).unwrap();
+            // Fit: a variable has another value.
+            std::fs::write(
+                &copy,
+                manifest.replace("hold_seconds = { default = \"600\" }", "hold_seconds = { default = \"601\" }"),
+            )
+            .unwrap();
+            node.reload();
+            eventually("it has another version", async || node.says_of("application").await, |says| *says != before).await;
+            std::fs::write(&copy, &manifest).unwrap();
+        }
+        stopped.store(true, Ordering::Relaxed);
+    };
+    tokio::join!(futures::future::join_all(readers), operator);
+    assert!(asked.load(Ordering::Relaxed) > 10);
+}
+
 #[test]
 fn a_node_is_who_its_certificate_says() {
     let folder = fresh_folder("stranger");

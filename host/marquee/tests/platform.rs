@@ -290,15 +290,8 @@ fn balance(folder: &Path, capacity: i64, round: u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_version_takes_over_without_a_failed_request() {
-    // A copy of the application, so that its files can be changed.
     let folder = fresh_folder("watch");
-    let manifest = std::fs::read_to_string(root().join("spin.toml")).unwrap();
-    let built = root().join("target/wasm32-wasip2/wasm");
-    for name in ["auth", "booking", "catalog", "hasher", "ledger", "operations", "payment", "spin_adapter", "web", "worker"] {
-        std::fs::copy(built.join(format!("{name}.wasm")), folder.join(format!("{name}.wasm"))).unwrap();
-    }
-    let copy = folder.join("spin.toml");
-    std::fs::write(&copy, manifest.replace("target/wasm32-wasip2/wasm/", "")).unwrap();
+    let (built, copy) = (root().join("target/wasm32-wasip2/wasm"), copy_of_the_application(&folder));
     let server = Server::start_in(Form::Up, folder.clone(), &[], &["--watch", "--manifest", copy.to_str().unwrap()]);
     let client = Client::new(&server);
     let keys = async || {

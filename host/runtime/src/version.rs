@@ -1,5 +1,6 @@
 //! An application, loaded: one immutable thing that a node can hold two of.
 
+use crate::application::HostRoute;
 use crate::cache::{self, Cache, Origin};
 use crate::compose::{self, ComposeError, Part};
 use crate::engine::Engine;
@@ -8,6 +9,7 @@ use crate::manifest::{self, Manifest};
 use capabilities::consumer_component::ConsumerComponentPre;
 use capabilities::ledger_component::LedgerComponentPre;
 use capabilities::{InstanceState, LinkSet};
+use hmac::{Hmac, Mac as _};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -115,8 +117,9 @@ pub struct Version {
 }
 
 impl Version {
-    /// Names the manifest's text, the mode and every component's bytes, in hexadecimal; equal ids are equal applications
-    /// but for the values of variables.
+    /// Names all that changes what the application does, in hexadecimal: the manifest's text, the values of variables, the mode and every
+    /// component's bytes. Of secrets it has a digest [keyed](Loader::keyed) for this node. What the host makes for each process
+    /// ([`HostRoute::VARIABLE`]) is left out.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
@@ -159,6 +162,7 @@ impl std::fmt::Debug for Version {
 pub struct Loader {
     engine: Engine,
     cache: Cache,
+    key: Vec<u8>,
     known: Mutex<BTreeMap<String, Component>>,
 }
 
@@ -166,7 +170,15 @@ impl Loader {
     /// A loader for this engine, with the compile cache that it reads and fills.
     #[must_use]
     pub fn new(engine: Engine, cache: Cache) -> Self {
-        Self { engine, cache, known: Mutex::default() }
+        Self { engine, cache, key: Vec::new(), known: Mutex::default() }
+    }
+
+    /// Has ids of versions cover secrets by digests with this key. It must be kept as the secrets are: who has it can try guesses. Without a
+    /// key ids do not cover secrets.
+    #[must_use]
+    pub fn keyed(mut self, key: Vec<u8>) -> Self {
+        self.key = key;
+        self
     }
 
     /// Reads, composes, compiles and links what a manifest names. Components are worked on at the same time, off the async
@@ -206,7 +218,7 @@ impl Loader {
         let known = components.values().map(|loaded| (loaded.digest.clone(), loaded.component.clone())).collect();
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
         let manifest = Arc::unwrap_or_clone(manifest);
-        let id = id(&manifest, mode, &components);
+        let id = id(&manifest, mode, &components, &self.key);
         Ok(Arc::new(Version { id, mode, engine: self.engine.clone(), manifest, components }))
     }
 
@@ -287,14 +299,30 @@ fn link(linker: &Linker<InstanceState>, name: &str, component: &Component) -> Re
     Ok(Exports { http, ledger, consumer })
 }
 
-fn id(manifest: &Manifest, mode: Mode, components: &BTreeMap<String, Loaded>) -> String {
+fn id(manifest: &Manifest, mode: Mode, components: &BTreeMap<String, Loaded>, key: &[u8]) -> String {
     let mut hasher = Sha256::new();
     hasher.update(&manifest.digest);
     hasher.update(format!("{mode:?}"));
+    for (name, variable) in manifest.variables.iter().filter(|(name, _)| *name != HostRoute::VARIABLE) {
+        let value = variable.value.expose().as_bytes();
+        let Some(value) = (if variable.secret { keyed(key, value) } else { Some(value.to_vec()) }) else { continue };
+        // Lengths first, so that no two lists of variables are one.
+        for part in [name.as_bytes(), &value] {
+            hasher.update((part.len() as u64).to_be_bytes());
+            hasher.update(part);
+        }
+    }
     for (name, loaded) in components {
         hasher.update(name);
         hasher.update([0]);
         hasher.update(&loaded.digest);
     }
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// HMAC-SHA-256 (RFC 2104); none without a key.
+fn keyed(key: &[u8], value: &[u8]) -> Option<Vec<u8>> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).ok().filter(|_| !key.is_empty())?;
+    mac.update(value);
+    Some(mac.finalize().into_bytes().to_vec())
 }

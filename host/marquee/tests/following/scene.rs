@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(120);
 const ADMIN: &str = "root@example.com";
+/// The worker's file of variables.
+pub const VARIABLES: &str = "worker-variables.toml";
 
 pub fn variable(name: &str) -> String {
     let value = std::env::var(name).ok().filter(|value| !value.is_empty());
@@ -44,7 +46,7 @@ impl Scene {
         let (server, database) = Server::start_fleet_with(name, &admin, &section);
         let queue = format!("booking_queue_{name}_{}", std::process::id());
         let text = format!(
-            "name = \"worker-0\"\nregion = \"eu\"\napplication = {:?}\ndata = \"worker-0\"\n[listen]\nadmin = \"127.0.0.1:0\"\n\
+            "name = \"worker-0\"\nregion = \"eu\"\napplication = {:?}\ndata = \"worker-0\"\nvariables = \"{VARIABLES}\"\n[listen]\nadmin = \"127.0.0.1:0\"\n\
              {section}[mail]\nfrom = \"Marquee <tickets@example.com>\"\nserver = {:?}\n[rabbitmq]\nqueue = {queue:?}\n",
             root().join("spin.toml"),
             variable("MARQUEE_TEST_SMTP"),
@@ -54,6 +56,7 @@ impl Scene {
             ("MARQUEE_RABBITMQ".to_owned(), variable("MARQUEE_TEST_AMQP_URL")),
         ];
         let folder = server.folder.clone();
+        std::fs::write(folder.join(VARIABLES), "").unwrap();
         let starting = move || Node::start("worker", &folder, "worker-0", &text, environment);
         let worker = tokio::task::spawn_blocking(starting).await.unwrap();
         Self { server, kafka, worker, database, queue }

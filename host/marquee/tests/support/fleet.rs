@@ -140,7 +140,7 @@ impl Node {
 
     /// Starts it; [`Self::until_ready`] must follow.
     pub fn launch(&mut self) {
-        let log = self.config.with_extension("log");
+        let log = self.log();
         let mut child = Command::new(env!("CARGO_BIN_EXE_marquee"))
             .args([self.role, "--config"])
             .arg(&self.config)
@@ -157,7 +157,7 @@ impl Node {
 
     /// Waits until it says that it is ready.
     pub fn until_ready(&mut self) {
-        let log = self.config.with_extension("log");
+        let log = self.log();
         let (mut lines, child) = (self.lines.take().unwrap(), self.child.as_mut().unwrap());
         let Some(ready) = lines.by_ref().map(Result::unwrap).find(|line| line.starts_with("ready")) else {
             panic!("{} ended: {:?}\n{}", self.config.display(), child.wait(), std::fs::read_to_string(&log).unwrap_or_default());
@@ -189,6 +189,24 @@ impl Node {
     /// Whether it has been started and not ended since.
     pub fn runs(&self) -> bool {
         self.child.is_some()
+    }
+
+    /// Where it writes what it does.
+    pub fn log(&self) -> PathBuf {
+        self.config.with_extension("log")
+    }
+
+    /// Has it take over the application as its files are now.
+    pub fn reload(&self) {
+        signal("-HUP", self.child.as_ref().unwrap().id());
+    }
+
+    /// What its health says of a part, in detail.
+    pub async fn says_of(&self, part: &str) -> String {
+        let url = format!("http://{}/health/detailed", self.addresses.last().unwrap());
+        let health: serde_json::Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+        let lines = health["checks"].as_array().unwrap();
+        lines.iter().find(|line| line["name"] == part).map(|line| line["detail"].as_str().unwrap().to_owned()).unwrap_or_default()
     }
 
     /// Stands still, or goes on.

@@ -82,6 +82,18 @@ pub fn fresh_folder(name: &str) -> PathBuf {
     folder
 }
 
+/// The application in a folder, where its files can be changed; its manifest.
+pub fn copy_of_the_application(folder: &Path) -> PathBuf {
+    let (manifest, copy) = (std::fs::read_to_string(root().join("spin.toml")).unwrap(), folder.join("spin.toml"));
+    for file in root().join("target/wasm32-wasip2/wasm").read_dir().unwrap().map(|file| file.unwrap().path()) {
+        if file.extension().is_some_and(|extension| extension == "wasm") {
+            std::fs::copy(&file, folder.join(file.file_name().unwrap())).unwrap();
+        }
+    }
+    std::fs::write(&copy, manifest.replace("target/wasm32-wasip2/wasm/", "")).unwrap();
+    copy
+}
+
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }

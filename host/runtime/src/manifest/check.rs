@@ -4,7 +4,7 @@ use super::dependency::{Dependency, DependencyName};
 use super::error::{Fault, ManifestError};
 use super::tool::Tool;
 use super::variables::{Resolved, TemplateError, VariableSources, is_kebab_case, is_snake_case, resolve};
-use super::{Build, Component, Manifest, raw};
+use super::{Build, Component, Manifest, Variable, raw};
 use crate::routes::Routes;
 use capabilities::allowed_hosts::AllowedHosts;
 use capabilities::{Grants, Mount, Secret};
@@ -47,8 +47,13 @@ pub(super) fn check(
     if !faults.is_empty() {
         return Err(ManifestError::Invalid { path: path.to_owned(), faults });
     }
+    let variables = variables.into_iter().filter_map(|(name, value)| {
+        let secret = raw.variables.get(&name).is_some_and(|variable| variable.secret);
+        Some((name, Variable { value: value?, secret }))
+    });
+    let variables = variables.collect();
     let raw::Application { name, version, description, .. } = raw.application;
-    Ok(Manifest { path: path.to_owned(), name, version, description, components, routes, digest })
+    Ok(Manifest { path: path.to_owned(), name, version, description, components, routes, digest, variables })
 }
 
 fn variables(raw: &BTreeMap<String, raw::Variable>, sources: &VariableSources, faults: &mut Vec<Fault>) -> Resolved {

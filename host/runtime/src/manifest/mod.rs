@@ -13,7 +13,7 @@ pub use tool::Tool;
 pub use variables::VariableSources;
 
 use crate::routes::Routes;
-use capabilities::Grants;
+use capabilities::{Grants, Secret};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -34,6 +34,17 @@ pub struct Manifest {
     pub routes: Routes,
     /// SHA-256 of its text.
     pub(crate) digest: String,
+    /// The application's variables that have a value, by name.
+    pub(crate) variables: BTreeMap<String, Variable>,
+}
+
+/// A variable of the application, resolved.
+#[derive(Clone, Debug)]
+pub(crate) struct Variable {
+    /// Its value.
+    pub(crate) value: Secret,
+    /// Whether the manifest calls it one.
+    pub(crate) secret: bool,
 }
 
 /// One component of the application.

@@ -1,9 +1,9 @@
 //! Two versions, and the traffic between them.
 
-use crate::support::{engine, get, load, loader, manifest, manifest_of_version, stats, wasm};
+use crate::support::{cache as compiled, engine, get, load, loader, manifest, manifest_of_version, stats, wasm};
 use capabilities::Bindings;
 use runtime::cache::{self, Origin};
-use runtime::{Application, Cache, LoadError, Manifest, Mode, Probe, Switch, VariableSources};
+use runtime::{Application, Cache, LoadError, Loader, Manifest, Mode, Probe, Switch, VariableSources};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -111,6 +111,31 @@ async fn roles_share_code_but_not_instances_and_ids_name_what_is_loaded() {
     assert_eq!(roles.each_ref().map(|role| stats(role).instances_made), [1, 0]);
     assert_eq!(get(&roles[1], "/count").await.unwrap().1, "1");
     assert_eq!(roles.each_ref().map(|role| stats(role).instances_made), [1, 1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_covers_the_values_of_variables_and_gives_no_secret_away() {
+    let text = format!(
+        "spin_manifest_version = 2\n[application]\nname = \"fixtures\"\n[variables]\nplain = {{ default = \"\" }}\n\
+         password = {{ default = \"\", secret = true }}\nhost_secret = {{ default = \"\", secret = true }}\n\
+         [[trigger.http]]\nroute = \"/...\"\ncomponent = \"fixtures\"\n[component.fixtures]\nsource = {:?}\n",
+        wasm("fixtures")
+    );
+    let id = async |key: &str, name: &str, value: &str| {
+        let sources = VariableSources::new().set(name, value);
+        let manifest = Manifest::parse(&text, Path::new("spin.toml"), &sources).unwrap();
+        let loader = Arc::new(Loader::new(engine(), compiled()).keyed(key.into()));
+        loader.load(manifest, Mode::Native).await.unwrap().id().to_owned()
+    };
+    let first = id("key", "plain", "").await;
+    assert_eq!(first, id("key", "password", "").await, "nothing is set");
+    assert_eq!(first, id("key", "host_secret", "another in each process").await);
+    assert_ne!(first, id("key", "plain", "x").await);
+    let secret = id("key", "password", "x").await;
+    assert_ne!(first, secret);
+    assert_eq!(secret, id("key", "password", "x").await);
+    assert_ne!(secret, id("another key", "password", "x").await, "who knows the manifest cannot try passwords");
+    assert_eq!(id("", "password", "x").await, id("", "password", "y").await, "without a key nothing is said of secrets");
 }
 
 #[test]

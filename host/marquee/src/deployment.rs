@@ -1,0 +1,143 @@
+//! The application that a process runs, and how its next version comes to the traffic while everything runs: on SIGHUP at a node, and with `--watch`
+//! as soon as a file has changed.
+//!
+//! The next version is read as the first one was: manifest, wasm, and files of variables. It gets the traffic of every role once it has shown in
+//! each that it can answer, between two requests; what is not fit changes nothing. What a process has by its own configuration (addresses,
+//! databases, certificates) stays as it is until it is started anew.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use runtime::{Loader, Manifest, Mode, Version};
+use telemetry::{Finding, Health, Needed};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::Error;
+use crate::limits::WATCH_POLL;
+use crate::roles::Roles;
+
+/// Reads the manifest that is there now, with the variables as they are now, and refuses what must not run here.
+pub type Read = Box<dyn Fn() -> Result<Manifest, Error> + Send + Sync>;
+
+/// What runs here, and how what comes next is read.
+pub struct Deployment {
+    pub loader: Arc<Loader>,
+    pub read: Read,
+    pub mode: Mode,
+    pub roles: Roles,
+    /// The version that has the traffic.
+    pub current: Arc<Version>,
+}
+
+/// When files were last written, and how long they are; none: not there.
+type Stamps = BTreeMap<PathBuf, Option<(SystemTime, u64)>>;
+
+impl Deployment {
+    /// Says which version has the traffic.
+    pub fn register(&self, health: &Health) {
+        let roles = self.roles.clone();
+        health.register("application", Needed::Information, move || {
+            let version = roles.version();
+            Finding::up(version.map_or_else(String::new, |version| {
+                format!("{} {}, version {}", version.manifest().name, version.manifest().version, short(&version))
+            }))
+        });
+    }
+
+    /// Takes over another version at each SIGHUP, until `stop`.
+    pub async fn reload_on_hangup(mut self, stop: CancellationToken) {
+        let mut hangup = match signal(SignalKind::hangup()) {
+            Ok(hangup) => hangup,
+            Err(error) => {
+                return tracing::error!(%error, "SIGHUP cannot be listened for: to take over a new version, restart the node");
+            }
+        };
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = hangup.recv() => self.take("SIGHUP").await,
+            }
+        }
+    }
+
+    /// Takes over what has changed in the files, until `stop`.
+    pub async fn watch(mut self, stop: CancellationToken) {
+        let mut beat = tokio::time::interval(WATCH_POLL);
+        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut taken = self.stamps();
+        let mut before = taken.clone();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = beat.tick() => {}
+            }
+            let now = self.stamps();
+            // A file is taken when it has stayed as it is for one look: a linker writes it in many pieces.
+            let settled = now == before;
+            before.clone_from(&now);
+            if settled && now != taken {
+                let changed = now.iter().filter(|(path, stamp)| taken.get(*path) != Some(*stamp));
+                let changed: Vec<String> = changed.map(|(path, _)| path.display().to_string()).collect();
+                self.take(&changed.join(", ")).await;
+                // The manifest may name other files now.
+                taken = self.stamps();
+                before.clone_from(&taken);
+            }
+        }
+    }
+
+    fn stamps(&self) -> Stamps {
+        let manifest = self.current.manifest();
+        let sources = manifest.components.values().map(|component| component.source.clone());
+        std::iter::once(manifest.path.clone()).chain(sources).map(|path| (path.clone(), stamp(&path))).collect()
+    }
+
+    /// Loads what is there and, if it is fit, sends the traffic there. What ran before goes on otherwise.
+    async fn take(&mut self, because: &str) {
+        match self.load().await {
+            Ok(Some(version)) => {
+                tracing::info!(
+                    because,
+                    version = short(&version),
+                    before = short(&self.current),
+                    "a new version has the traffic"
+                );
+                self.current = version;
+            }
+            Ok(None) => tracing::info!(because, version = short(&self.current), "the application is the same as before"),
+            Err(error) => {
+                tracing::error!(
+                    because,
+                    error,
+                    version = short(&self.current),
+                    "the new version is not fit: this one keeps the traffic"
+                );
+            }
+        }
+    }
+
+    /// The new version, once it has the traffic; none where it is the same.
+    async fn load(&self) -> Result<Option<Arc<Version>>, String> {
+        let manifest = (self.read)().map_err(|error| error.to_string())?;
+        let version = self.loader.load(manifest, self.mode).await.map_err(|error| error.to_string())?;
+        if version.id() == self.current.id() {
+            return Ok(None);
+        }
+        self.roles.exchange(&version).await.map_err(|error| error.to_string())?;
+        Ok(Some(version))
+    }
+}
+
+/// Enough of an id to tell versions apart.
+fn short(version: &Version) -> &str {
+    version.id().get(..12).unwrap_or_default()
+}
+
+fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
+    let data = fs::metadata(path).ok()?;
+    Some((data.modified().ok()?, data.len()))
+}
