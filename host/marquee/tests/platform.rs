@@ -24,7 +24,7 @@ mod server;
 
 use client::{Client, OnSale, eventually, unique};
 use serde_json::json;
-use server::{Form, Server, fresh_folder, root};
+use server::{Form, Server, copy_of_the_application, fresh_folder, root};
 use std::{
     path::Path,
     process::{Command, Output, Stdio},
