@@ -22,7 +22,7 @@ pub async fn accept(
             match listener.accept().await {
                 Ok((stream, peer)) => return Some((stream, peer, permit)),
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
+                    tracing::warn!(%error, "could not accept a connection");
                     tokio::time::sleep(limits::ACCEPT_PAUSE).await;
                 }
             }

@@ -117,7 +117,7 @@ impl Certificate {
                 }
                 // Once: amid a renewal the files may not fit for a moment, and somebody may leave them so.
                 Ok(Err(error)) if !std::mem::replace(&mut failed, true) => {
-                    tracing::warn!(%error, "the certificate's files have changed and cannot be used: the old certificate stays");
+                    tracing::warn!(%error, "could not load the changed certificate files: the old certificate stays in use");
                 }
                 _ => {}
             }

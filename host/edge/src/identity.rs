@@ -206,7 +206,7 @@ impl Known {
         match fact {
             Fact::Key { kid, public_key, until } if accounts => {
                 let Some(public) = PublicKey::parse(public_key) else {
-                    tracing::error!(kid, "a public key of the feed is not one");
+                    tracing::error!(kid, "ignored an invalid public key in the feed");
                     return Ok(());
                 };
                 let until = until.unwrap_or(i64::MAX);

@@ -82,7 +82,7 @@ async fn part(region: &Arc<dyn Region>, request: Request<RequestBody>) -> Part {
     match serde_json::from_slice(&body.to_bytes()) {
         Ok(page) => Part::Page(parts.headers, page),
         Err(error) => {
-            tracing::error!(%error, "a region's list is not one");
+            tracing::error!(%error, "a region's answer to a list cannot be parsed");
             Part::Missing
         }
     }

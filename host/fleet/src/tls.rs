@@ -226,7 +226,7 @@ impl Tls {
             let kept = std::fs::read(&file).map_err(|error| error.to_string());
             match kept.and_then(|kept| crate::revocations::read(&kept).map_err(|error| error.to_string())) {
                 Ok(lists) => self.take(lists.iter().map(AsRef::as_ref)),
-                Err(error) => tracing::warn!(error, "what was revoked before this start is asked of others again"),
+                Err(error) => tracing::warn!(error, "revocations from before this start are requested from other nodes"),
             }
         }
         *self.0.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
@@ -287,7 +287,7 @@ impl Tls {
                 let said =
                     if now == before && reported.is_none() { None } else { tls.reload().err().map(|error| error.to_string()) };
                 if let Some(error) = said.as_ref().filter(|error| Some(*error) != reported.as_ref()) {
-                    tracing::error!(error, "the changed certificate files are not used: what was read before still holds");
+                    tracing::error!(error, "could not load the changed certificate files: the old certificate stays in use");
                 }
                 (now, said)
             });
@@ -312,7 +312,7 @@ impl Tls {
         // A list that revokes this node is heard like any other; a new certificate that nobody believes is not shown.
         if material.chain != before.chain || material.roots != before.roots {
             material.check(&self.0.identity, UnixTime::now())?;
-            tracing::info!(node = %self.0.identity, "the certificate files have changed and are used from now on");
+            tracing::info!(node = %self.0.identity, "loaded the changed certificate files");
         } else if material.lists == before.lists {
             return Ok(());
         }
@@ -332,7 +332,7 @@ impl Tls {
         let (roots, chain) = (Arc::clone(&before.roots), Arc::clone(&before.chain));
         match Material::new(roots, chain, before.key.clone_key(), all, &self.0.provider) {
             Ok(material) => self.replace(material, &before),
-            Err(error) => tracing::warn!(%error, "a list of revoked certificates cannot be used"),
+            Err(error) => tracing::warn!(%error, "ignored an invalid list of revoked certificates"),
         }
     }
 
@@ -368,7 +368,7 @@ impl Tls {
         }
         let new = file.with_extension("new");
         if let Err(error) = std::fs::write(&new, lists).and_then(|()| std::fs::rename(&new, &file)) {
-            tracing::warn!(file = %file.display(), %error, "what was revoked cannot be kept: after a start it is asked of others again");
+            tracing::warn!(file = %file.display(), %error, "could not store revocations: after a restart they are requested from other nodes");
         }
     }
 

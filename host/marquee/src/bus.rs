@@ -99,7 +99,7 @@ impl Bus {
 
     async fn tick(&self) {
         if let Err(reason) = self.following.take(Vec::new()).await {
-            tracing::warn!(reason, "what has come due was not done");
+            tracing::warn!(reason, "a tick was not handled");
         }
     }
 

@@ -168,7 +168,7 @@ async fn leave(side: RegionSide, server: Serving, background: TaskTracker, end: 
     // It bounds itself; that it panicked, the log says.
     _ = server.task.await;
     if tokio::time::timeout(limits::STOP, side.stop()).await.is_err() {
-        tracing::warn!("something did not stop in time and is cut off");
+        tracing::warn!("a part did not stop in time and was cut off");
     }
     end.cancel();
     background.close();
@@ -210,8 +210,8 @@ fn redis(config: &RegionNode, base: &Bindings, health: &Health) -> Result<Option
     let connection = connections.handle(url).map_err(invalid)?;
     let watched = connection.clone();
     health.register("redis", Needed::Information, move || match watched.breaker() {
-        BreakerState::Closed => Finding::up("counts requests, keeps snapshots"),
-        _ => Finding::degraded("cannot be asked: each node counts by itself"),
+        BreakerState::Closed => Finding::up("counting requests, caching snapshots"),
+        _ => Finding::degraded("unavailable: each node counts by itself"),
     });
     Ok(Some(connection))
 }

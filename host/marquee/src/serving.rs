@@ -198,7 +198,7 @@ pub async fn until_stopped(health: &Health, stop: &mut StopSignal, ready: &str) 
 pub async fn leave(stop: &mut StopSignal, in_order: impl Future<Output = ()>) {
     tokio::select! {
         () = in_order => {}
-        () = stop.received() => tracing::warn!("told to stop once more: what is in flight is cut off"),
+        () = stop.received() => tracing::warn!("told to stop a second time: requests in flight are cut off"),
     }
 }
 
@@ -207,7 +207,11 @@ pub async fn leave(stop: &mut StopSignal, in_order: impl Future<Output = ()>) {
 pub async fn vital(what: &'static str, stop: CancellationToken, task: impl Future<Output = ()>) {
     let ended = AssertUnwindSafe(task).catch_unwind().await;
     if !stop.is_cancelled() {
-        tracing::error!(what, panicked = ended.is_err(), "what this node is nothing without has ended: the process ends as well");
+        tracing::error!(
+            what,
+            panicked = ended.is_err(),
+            "a vital task stopped: exiting so that the supervisor restarts the node"
+        );
         std::process::exit(1);
     }
 }

@@ -176,7 +176,7 @@ async fn end(node: Node, platform: Option<Platform>) {
     if let Some(platform) = platform
         && tokio::time::timeout(limits::STOP, platform.stop()).await.is_err()
     {
-        tracing::warn!("something did not stop in time and is cut off");
+        tracing::warn!("a part did not stop in time and was cut off");
     }
     end.cancel();
     background.close();

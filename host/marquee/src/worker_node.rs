@@ -120,7 +120,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
         let leave = leave.clone();
         working.spawn(vital("a consumer", leave.clone(), async move {
             if let Err(error) = consumer.run(leave).await {
-                tracing::error!(%error, "records are no longer taken");
+                tracing::error!(%error, "the consumer stopped");
             }
         }));
     }

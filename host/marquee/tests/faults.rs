@@ -347,7 +347,7 @@ async fn a_regions_nodes_count_together_and_an_edge_counts_users() {
 
     let admin = regions[0].addresses.last().unwrap();
     let detail = reqwest::get(format!("http://{admin}/health/detailed")).await.unwrap().text().await.unwrap();
-    assert!(detail.contains("counts requests, keeps snapshots"), "{detail}");
+    assert!(detail.contains("counting requests, caching snapshots"), "{detail}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -87,7 +87,7 @@ impl Upkeep {
             sleep(limits::UPKEEP).await;
             for kind in Kind::ALL {
                 if let Err(error) = self.tidy(kind).await {
-                    tracing::warn!(%error, ?kind, "what is too old could not be deleted");
+                    tracing::warn!(%error, ?kind, "retention failed: old rows stay until the next run");
                 }
             }
         }
@@ -129,7 +129,7 @@ impl Upkeep {
             sleep(began.elapsed()).await;
         }
         if all > 0 {
-            tracing::info!(rows = all, ?kind, "deleted what was too old");
+            tracing::info!(rows = all, ?kind, "retention deleted old rows");
         }
         Ok(all)
     }

@@ -52,7 +52,7 @@ impl Revocations {
         let mut pause = limits::SEQUENCE_RETRY.0;
         for some in revoked.chunks(limits::REVOCATIONS) {
             while let Err(error) = write(&self.database, some).await {
-                tracing::warn!(%error, "revocations of the time that was lost could not be written down yet");
+                tracing::warn!(%error, "could not store the revocations from the lost part of the history yet");
                 sleep(clock::jittered(pause)).await;
                 pause = (pause * 2).min(limits::SEQUENCE_RETRY.1);
             }

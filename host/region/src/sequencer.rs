@@ -142,7 +142,7 @@ impl Sequencer {
     pub fn register(&self, health: &Health) {
         let failing = Arc::clone(&self.failing);
         health.register("sequencer", Needed::Ready, move || match *failing.lock().unwrap_or_else(PoisonError::into_inner) {
-            None => Finding::up("numbers what is committed"),
+            None => Finding::up("assigning positions"),
             Some(since) if since.elapsed() < limits::SEQUENCE_STUCK => Finding::degraded("the database does not answer"),
             Some(since) => Finding::down(format!("the database has not answered for {} s", since.elapsed().as_secs())),
         });
@@ -493,7 +493,7 @@ fn facts_after(rows: Vec<crate::database::Row>, after: i64) -> Result<Option<(Ba
             None => {}
             Some(Ok(facts)) => batch.facts.extend(facts),
             // What cannot be read must not stop all that follows; the next fact of its thing makes up for it.
-            Some(Err(error)) => tracing::error!(position, %error, "a public fact of the journal is malformed"),
+            Some(Err(error)) => tracing::error!(position, %error, "skipped a malformed entry of the journal"),
         }
     }
     Ok(last.filter(|_| batch.position > after).map(|last| (batch, last)))

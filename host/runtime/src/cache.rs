@@ -73,7 +73,7 @@ impl Cache {
         match prepare(folder) {
             Ok(()) => Self { folder: Some(folder.to_owned()), written: AtomicU64::new(0) },
             Err(error) => {
-                tracing::warn!(folder = %folder.display(), %error, "compiled code is not kept");
+                tracing::warn!(folder = %folder.display(), %error, "the compile cache is disabled");
                 Self::none()
             }
         }
@@ -104,7 +104,7 @@ impl Cache {
         if let Some(path) = &path
             && let Err(error) = self.store(&component, path)
         {
-            tracing::warn!(path = %path.display(), %error, "compiled code could not be kept");
+            tracing::warn!(path = %path.display(), %error, "could not write to the compile cache");
         }
         Ok((component, Origin::Compiled))
     }

@@ -187,13 +187,13 @@ impl Handler for Mirror {
             match self.copy(&records).await {
                 Ok(()) => {
                     if self.breaker.works() {
-                        tracing::info!("RabbitMQ takes what is mirrored again");
+                        tracing::info!("RabbitMQ accepts messages again");
                     }
                     Ok(records.iter().map(|_| Disposition::Done).collect())
                 }
                 Err(reason) => {
                     if self.breaker.failed(&reason) {
-                        tracing::warn!(reason, "RabbitMQ does not take what is mirrored; it waits in Kafka");
+                        tracing::warn!(reason, "RabbitMQ does not accept messages: they wait in Kafka");
                     }
                     // All of them: an outage, which the consumer tries again for as long as it takes.
                     Ok(records.iter().map(|_| Disposition::Retry(0)).collect())

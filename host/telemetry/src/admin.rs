@@ -74,7 +74,7 @@ pub async fn serve(
             let (stream, peer) = match listener.accept().await {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    tracing::warn!(%error, "an operator's connection could not be accepted");
+                    tracing::warn!(%error, "could not accept a connection to the admin listener");
                     tokio::time::sleep(ADMIN_ACCEPT_PAUSE).await;
                     continue;
                 }

@@ -177,7 +177,7 @@ impl Client {
         merger.run(stop).await;
         tasks.close();
         if tokio::time::timeout(limits::DRAIN, tasks.wait()).await.is_err() {
-            tracing::warn!(region = inner.region, "commands did not get their answers in time: their outcome is unknown");
+            tracing::warn!(region = inner.region, "commands were not answered in time: their outcome is unknown");
         }
     }
 }

@@ -35,7 +35,7 @@ pub(super) async fn answer(
     let commands = match commands::read_request(&body.to_bytes(), edge::now()) {
         Ok(commands) => commands,
         Err(error) => {
-            tracing::warn!(peer = %name, %error, "a node's commands cannot be understood");
+            tracing::warn!(peer = %name, %error, "could not decode the commands of a node");
             return plain(StatusCode::BAD_REQUEST);
         }
     };
@@ -47,7 +47,7 @@ pub(super) async fn answer(
         }
     }
     if !refused.is_empty() {
-        tracing::warn!(peer = %name, commands = refused.len(), "commands of a node were refused: it may not ask for them, or without a good token");
+        tracing::warn!(peer = %name, commands = refused.len(), "refused commands of a node that may not send them, or that came without a valid token");
     }
     let Some(permit) = permit() else { return refuse(Refusal::Busy) };
     Response::new(decide(ledger, admitted, refused, permit))

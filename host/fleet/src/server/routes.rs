@@ -45,7 +45,7 @@ impl Node {
         let Some(path) = Path::of(request.method(), request.uri().path()) else { return plain(StatusCode::NOT_FOUND) };
         let who = Peer::of(peer, &self.region_name);
         if !who.may(path) {
-            tracing::warn!(%peer, ?path, "refused: this is not for such a node to ask");
+            tracing::warn!(%peer, ?path, "refused a request that this kind of node may not make");
             return plain(StatusCode::FORBIDDEN);
         }
         match path {

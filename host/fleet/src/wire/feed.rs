@@ -145,7 +145,7 @@ fn facts(text: &[u8]) -> Vec<Fact> {
             Ok(fact) => Some(fact),
             // The region may be newer than this node, and know of things that this one has no use for.
             Err(error) => {
-                tracing::warn!(%error, "a fact of the feed is not understood and left out");
+                tracing::warn!(%error, "ignored an entry of the feed that cannot be decoded");
                 None
             }
         })

@@ -63,7 +63,7 @@ impl Visitors {
         };
         let document = serde_json::json!({ "user": user, "organisers": organisers.items });
         keep(&self.traffic, &document).await.map_err(|error| {
-            tracing::warn!(error, "who a visitor is could not be written down");
+            tracing::warn!(error, "could not store a visitor's roles");
             RETRY
         })?;
         Ok(None)

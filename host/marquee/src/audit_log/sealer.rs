@@ -82,10 +82,10 @@ impl Sealer {
             },
             Err(unsigned @ Unsigned::Database(_)) => {
                 tracing::warn!(error = %unsigned, "the audit log could not be signed; it is tried again");
-                Finding::degraded("cannot be signed now")
+                Finding::degraded("signing fails")
             }
             Err(unsigned) => {
-                tracing::error!(error = %unsigned, "the audit log is signed no more");
+                tracing::error!(error = %unsigned, "the audit log is no longer signed");
                 Finding::degraded(unsigned.to_string())
             }
         };

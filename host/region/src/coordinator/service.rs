@@ -117,7 +117,7 @@ impl Service {
             let (led, count) = coordinator.led();
             let failing_for = state.as_ref().map_or(Some(Duration::ZERO), leases::State::failing_for);
             match failing_for {
-                None => Finding::down("has not looked yet what to lead"),
+                None => Finding::down("the leases have not been read yet"),
                 Some(Duration::ZERO) => Finding::up(format!("leads {led} of {count} partitions")),
                 Some(failing) if failing < limits::LEASE_STUCK => Finding::degraded("leases could not be renewed"),
                 Some(failing) => Finding::down(format!("leases have not been renewed for {} s", failing.as_secs())),

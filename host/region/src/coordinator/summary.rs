@@ -49,7 +49,7 @@ impl Summary {
         let Some(Trouble { since, batches, commands, .. }) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() else {
             return;
         };
-        tracing::info!(batches, commands, for_ms = since.elapsed().as_millis(), "batches are decided again");
+        tracing::info!(batches, commands, for_ms = since.elapsed().as_millis(), "batches are decided again after an outage");
     }
 }
 

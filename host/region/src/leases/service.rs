@@ -111,7 +111,7 @@ impl Leases {
             if standing == Standing::Leaving {
                 let leaves_by = *leaves_by.get_or_insert_with(|| Instant::now() + limits::DRAIN);
                 if Instant::now() >= leaves_by && !left.is_cancelled() {
-                    tracing::warn!("not everything could be handed over in time: the rest of the leases run out");
+                    tracing::warn!("some leases could not be handed over in time and expire instead");
                     slots.values().for_each(|phase| led_elsewhere(phase, None, true));
                     left.cancel();
                 }
@@ -243,7 +243,7 @@ impl Leases {
         }
         if round.changed {
             let leads = held.keys().map(String::as_str).collect::<Vec<_>>().join(" ");
-            tracing::info!(node = self.store.name(), leads, "leases have changed hands");
+            tracing::info!(node = self.store.name(), leads, "partition leases changed");
             self.store.tell().await?;
         }
         round.holds = !held.is_empty();

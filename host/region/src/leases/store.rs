@@ -9,7 +9,7 @@ use crate::database::{Database, Distance, Error, Purpose, Row, Value, microsecon
 use crate::leases::decide::{Lease, RUNNER, View};
 use crate::limits;
 
-/// Where nodes tell each other that leases have changed hands.
+/// Where nodes tell each other that partition leases changed.
 pub(crate) const CHANNEL: &str = "marquee_leases";
 
 /// The tables `leases` and `nodes`, for one node.

@@ -238,7 +238,7 @@ impl Flight {
         let outcome = attempt::call(&*self.handler, &self.shared.metrics, Vec::new()).await;
         match outcome {
             Ok(_) => self.shared.work().answered(1),
-            Err(reason) => tracing::warn!(group = self.shared.group, reason, "the handler failed with nothing to handle"),
+            Err(reason) => tracing::warn!(group = self.shared.group, reason, "the handler failed on a tick"),
         }
     }
 

@@ -191,7 +191,10 @@ fn give_up(client: &Client, shared: &Shared, places: Option<&[Place]>) {
     while work.leaving_in_flight() {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            tracing::warn!(group = shared.group, "partitions are given up while records are being handled: they come again");
+            tracing::warn!(
+                group = shared.group,
+                "partitions were revoked while records were in progress: they will be redelivered"
+            );
             break;
         }
         work = shared.landed.wait_timeout(work, left).unwrap_or_else(std::sync::PoisonError::into_inner).0;

@@ -134,7 +134,7 @@ impl Round<'_> {
                 self.progress.reached(place);
                 self.progress.published(reached.records);
                 if self.breaker.works() {
-                    tracing::info!(position = place, "Kafka takes records again");
+                    tracing::info!(position = place, "Kafka accepts records again");
                 }
             }
             if place > kept && (ended.is_some() || written.is_none_or(|at| at.elapsed() >= limits::CURSOR_EVERY)) {
@@ -145,7 +145,9 @@ impl Round<'_> {
                         written = Some(Instant::now());
                     }
                     Err(error) if ended.is_none() => pauses.after(&error).await,
-                    Err(error) => tracing::warn!(%error, "the relay's place was not kept: some records will come twice"),
+                    Err(error) => {
+                        tracing::warn!(%error, "could not store the position of the relay: some records will be published twice")
+                    }
                 }
             }
             match ended {
@@ -164,7 +166,7 @@ impl Round<'_> {
                             tracing::info!(position, "Kafka answers again");
                         }
                     }
-                    Err(error) => tracing::debug!(%error, "how far the journal is is not known"),
+                    Err(error) => tracing::debug!(%error, "the position of the journal is unknown"),
                 }
             }
         }

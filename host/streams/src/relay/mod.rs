@@ -145,9 +145,9 @@ impl Relay {
                 self.options.metrics.streams().relay_failed();
                 self.progress.failed();
                 if self.breaker.failed(&reason) {
-                    tracing::warn!(reason, "Kafka takes no records; the journal keeps them");
+                    tracing::warn!(reason, "Kafka does not accept records: they stay in the journal");
                 } else {
-                    tracing::debug!(reason, "Kafka takes no records");
+                    tracing::debug!(reason, "Kafka does not accept records");
                 }
             }
         }
