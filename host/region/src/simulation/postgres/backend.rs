@@ -194,6 +194,8 @@ impl Backend {
         // Until it is on the disk.
         self.server.world.takes_a_while().await;
         if self.is_gone() {
+            // What it has locked since then is another server's.
+            self.server.locks.release(open.id);
             return Err(Trouble::Lost);
         }
         for (event, add) in std::mem::take(&mut open.swaps) {
