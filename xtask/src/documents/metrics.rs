@@ -5,7 +5,7 @@ use anyhow::Result;
 use std::{collections::BTreeSet, path::Path};
 
 /// How names of metrics begin.
-const FAMILIES: [&str; 2] = ["marquee_", "http_"];
+const FAMILIES: [&str; 2] = ["marquee_", "http_server_"];
 
 /// Metrics without documentation, and documentation without metrics.
 pub fn check(root: &Path, document: &Document) -> Result<Vec<Fault>> {

@@ -47,17 +47,19 @@ fn code(text: &str) -> Vec<(usize, Vec<&str>)> {
 
 /// The arguments of each call of `marquee` in some code; `cargo xtask up` hands its own on to `marquee up`.
 fn calls(code: &str) -> Vec<Vec<&str>> {
-    let of_one = |part: &'_ str| -> Option<Vec<&str>> {
-        let words: Vec<&str> = part.split_whitespace().collect();
-        let program = |word: &&str| ["marquee", "$marquee"].contains(word) || word.ends_with("/marquee");
-        let at = words.iter().position(program).map(|at| at + 1);
-        let at = at.or_else(|| words.windows(3).position(|words| words == ["cargo", "xtask", "up"]).map(|at| at + 2))?;
-        let arguments: Vec<&str> = words.get(at..).unwrap_or_default().to_vec();
-        let command = arguments.first()?;
-        let named = |letter: char| letter.is_ascii_lowercase() || letter == '-';
-        command.chars().all(named).then_some(arguments)
-    };
-    code.split(SEPARATORS).filter_map(of_one).collect()
+    code.split(SEPARATORS).filter_map(call).collect()
+}
+
+fn call(code: &str) -> Option<Vec<&str>> {
+    let words: Vec<&str> = code.split_whitespace().collect();
+    let program = |word: &&str| ["marquee", "$marquee"].contains(word) || word.ends_with("/marquee");
+    // After an option it is a package or a user of this name.
+    let started = |at: &usize| at.checked_sub(1).is_none_or(|before| !words[before].starts_with('-'));
+    let at = words.iter().position(program).filter(started).map(|at| at + 1);
+    let at = at.or_else(|| words.windows(3).position(|words| words == ["cargo", "xtask", "up"]).map(|at| at + 2))?;
+    let arguments = words[at..].to_vec();
+    let named = |letter: char| letter.is_ascii_lowercase() || letter == '-';
+    arguments.first()?.chars().all(named).then_some(arguments)
 }
 
 /// What is wrong with a call.
@@ -140,7 +142,7 @@ fn what_does_not_exist_is_found() {
     for right in [
         "Say `marquee up --port 9000`, `$marquee keys retire KID` or `target/release/marquee certificates --days=3 f a`.",
         "```\nexport A=b; env -u X $marquee edge --config f & $marquee region --config g   # marquee is\n```",
-        "`marquee`, `marquee/src/cli.rs` and marquee fly; `cargo xtask up --watch`; `marquee help`",
+        "`marquee`, `marquee/src/cli.rs` and marquee fly; `cargo xtask up --watch`; `marquee help`; `cargo test -p marquee --lib`",
     ] {
         assert_eq!(said(right), None, "{right}");
     }
