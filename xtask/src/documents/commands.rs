@@ -80,7 +80,7 @@ mod tests {
             "cargo xtask up --anything",
             "cargo xtask load browse --url http://a,http://b   # says",
             "cargo xtask load onsale | tee log; cargo xtask bench two",
-            "`cargo xtask COMMAND`, cargo xtask load SCENARIO, cargo xtask",
+            "`cargo xtask COMMAND`, `cargo xtask load SCENARIO`, `cargo xtask`",
             "eval \"$(cargo xtask bench one)\"",
         ] {
             assert_eq!(wrong(right, &known), Vec::<String>::new(), "{right}");

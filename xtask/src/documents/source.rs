@@ -12,9 +12,15 @@ pub struct Source {
 }
 
 impl Source {
-    /// What comes before the file's own tests.
+    /// What comes before the file's own tests. Those in a file of their own are another source.
     pub fn without_tests(&self) -> &str {
-        self.text.split("#[cfg(test)]\nmod ").next().unwrap_or_default()
+        const BEGIN: &str = "#[cfg(test)]\nmod ";
+        let here = |at: &usize| {
+            let name = self.text.get(at + BEGIN.len()..).and_then(|rest| rest.lines().next());
+            name.is_some_and(|name| name.ends_with('{'))
+        };
+        let end = self.text.match_indices(BEGIN).map(|(at, _)| at).find(here);
+        self.text.get(..end.unwrap_or(self.text.len())).unwrap_or_default()
     }
 }
 
@@ -51,7 +57,7 @@ mod tests {
 
     #[test]
     fn what_is_quoted_is_found_and_tests_are_left_out() {
-        let text = "let a = var(\"ONE\");\n#[cfg(test)]\nmod tests {\n    var(\"TWO\");\n}\n";
+        let text = "#[cfg(test)]\nmod elsewhere;\nlet a = var(\"ONE\");\n#[cfg(test)]\nmod tests {\n    var(\"TWO\");\n}\n";
         let source = Source { file: "a.rs".to_owned(), text: text.to_owned() };
         assert_eq!(quoted(&source.text, "var(").collect::<Vec<_>>(), ["ONE", "TWO"]);
         assert_eq!(quoted(source.without_tests(), "var(").collect::<Vec<_>>(), ["ONE"]);
