@@ -6,7 +6,7 @@ use crate::{
     tools,
 };
 use anyhow::{Result, bail};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, process::Command};
 
 /// What is said where the database of vulnerabilities is out of reach.
 const UNKNOWN: &str = "known vulnerabilities of dependencies: the RustSec database cannot be fetched here (`cargo deny check advisories` where it can)";
@@ -22,15 +22,28 @@ pub fn run() -> Result<Option<String>> {
     step("linting the host", || {
         step::run(&mut cargo(&["clippy", "--release", "--locked", "--all-targets", "--", "-D", "warnings"]))
     })?;
-    step("linting the components", || {
-        let mut command = cargo(&["clippy", "--profile", "wasm", "--locked", "--target", "wasm32-wasip2"]);
-        for name in build::component_names()?.iter().map(String::as_str).chain(["kit", "receipt"]) {
-            command.args(["--package", name]);
+    step("linting the components", || step::run(for_wasm("clippy")?.args(["--", "-D", "warnings"])))?;
+    // With what lints have compiled already; only our own crates are documented.
+    step("documenting the crates", || {
+        let mut native = cargo(&["doc", "--release", "--locked", "--no-deps"]);
+        let mut components = for_wasm("doc")?;
+        for command in [&mut native, components.arg("--no-deps")] {
+            step::run(command.env("RUSTDOCFLAGS", "-D warnings"))?;
         }
-        step::run(command.args(["--", "-D", "warnings"]))
+        Ok(())
     })?;
     step("comparing the features of third-party crates", features)?;
     Ok(skipped)
+}
+
+/// A command of cargo for the components and what only they use.
+fn for_wasm(verb: &str) -> Result<Command> {
+    tools::wasm_target()?;
+    let mut command = cargo(&[verb, "--profile", "wasm", "--locked", "--target", "wasm32-wasip2"]);
+    for name in build::component_names()?.iter().map(String::as_str).chain(["kit", "receipt"]) {
+        command.args(["--package", name]);
+    }
+    Ok(command)
 }
 
 /// Licences, sources and versions of all dependencies, as `deny.toml` permits them; and known vulnerabilities, where the database of them can be had.
