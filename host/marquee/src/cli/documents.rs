@@ -9,8 +9,8 @@ use super::Cli;
 
 /// Where every option is documented.
 const CONFIGURATION: &str = "docs/configuration.md";
-/// What separates commands in a line, or ends one.
-const SEPARATORS: [char; 8] = ['|', ';', '&', '(', ')', '`', '#', '"'];
+/// What separates commands in a line.
+const SEPARATORS: [char; 7] = ['|', ';', '&', '(', ')', '`', '"'];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -47,7 +47,8 @@ fn code(text: &str) -> Vec<(usize, Vec<&str>)> {
 
 /// The arguments of each call of `marquee` in some code; `cargo xtask up` hands its own on to `marquee up`.
 fn calls(code: &str) -> Vec<Vec<&str>> {
-    code.split(SEPARATORS).filter_map(call).collect()
+    let without_comment = code.split('#').next().unwrap_or_default();
+    without_comment.split(SEPARATORS).filter_map(call).collect()
 }
 
 fn call(code: &str) -> Option<Vec<&str>> {
