@@ -1,29 +1,62 @@
-//! Formatting, lints, and that no third-party crate is built twice.
+//! Formatting, lints, documents, what is depended on, and that no third-party crate is built twice.
 
 use crate::{
-    build,
-    step::{self, cargo, output, step},
+    build, documents,
+    step::{self, cargo, command, output, say, step},
     tools,
 };
 use anyhow::{Result, bail};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, process::Command};
 
-/// Checks everything; warnings are failures.
-pub fn run() -> Result<()> {
+/// What is said where the database of vulnerabilities is out of reach.
+const UNKNOWN: &str = "known vulnerabilities of dependencies: the RustSec database cannot be fetched here (`cargo deny check advisories` where it can)";
+
+/// Checks everything; warnings are failures. Gives what could not be checked here, and why.
+pub fn run() -> Result<Option<String>> {
     step("checking the format", || step::run(&mut cargo(&["fmt", "--all", "--check"])))?;
+    step("checking the documents", documents::check)?;
+    let skipped = step("checking what is depended on", dependencies)?;
+    if let Some(what) = &skipped {
+        say(&format!("not checked: {what}"));
+    }
     step("linting the host", || {
         tools::native_build()?;
         step::run(&mut cargo(&["clippy", "--release", "--locked", "--all-targets", "--", "-D", "warnings"]))
     })?;
-    step("linting the components", || {
-        tools::wasm_target()?;
-        let mut command = cargo(&["clippy", "--profile", "wasm", "--locked", "--target", "wasm32-wasip2"]);
-        for name in build::component_names()?.iter().map(String::as_str).chain(["kit", "receipt"]) {
-            command.args(["--package", name]);
+    step("linting the components", || step::run(for_wasm("clippy")?.args(["--", "-D", "warnings"])))?;
+    // With what lints have compiled already; only our own crates are documented.
+    step("documenting the crates", || {
+        let mut native = cargo(&["doc", "--release", "--locked", "--no-deps"]);
+        let mut components = for_wasm("doc")?;
+        for command in [&mut native, components.arg("--no-deps")] {
+            step::run(command.env("RUSTDOCFLAGS", "-D warnings"))?;
         }
-        step::run(command.args(["--", "-D", "warnings"]))
+        Ok(())
     })?;
-    step("comparing the features of third-party crates", features)
+    step("comparing the features of third-party crates", features)?;
+    Ok(skipped)
+}
+
+/// A command of cargo for the components and what only they use.
+fn for_wasm(verb: &str) -> Result<Command> {
+    tools::wasm_target()?;
+    let mut command = cargo(&[verb, "--profile", "wasm", "--locked", "--target", "wasm32-wasip2"]);
+    for name in build::component_names()?.iter().map(String::as_str).chain(["kit", "receipt"]) {
+        command.args(["--package", name]);
+    }
+    Ok(command)
+}
+
+/// Licences, sources and versions of all dependencies, as `deny.toml` permits them; and known vulnerabilities, where the database of them can be had.
+fn dependencies() -> Result<Option<String>> {
+    let deny = tools::cargo_deny()?;
+    step::run(&mut command(&deny, &["--locked", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"]))?;
+    if let Err(error) = output(command(&deny, &["fetch", "db"]).env("GIT_TERMINAL_PROMPT", "0")) {
+        say(&format!("    {error:#}"));
+        return Ok(Some(UNKNOWN.to_owned()));
+    }
+    step::run(&mut command(&deny, &["--locked", "check", "--disable-fetch", "--hide-inclusion-graph", "advisories"]))?;
+    Ok(None)
 }
 
 /// Fails where one of the native crates, built or tested by itself, would build a third-party crate with other features than all of them

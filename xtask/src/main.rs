@@ -4,6 +4,7 @@ mod attack;
 mod bench;
 mod build;
 mod check;
+mod documents;
 mod faults;
 mod fleet;
 mod fonts;
@@ -26,8 +27,9 @@ const USAGE: &str = "cargo xtask COMMAND
   build             build the components (wasm) and the binary target/release/marquee
   up [ARGS]         build what is missing, then run the whole platform (ARGS go to `marquee up`; see `marquee up --help`)
                       --watch   also rebuild a component when its source is saved
-  test [FILTER]     set up what the tests need and run them all; with FILTER, only test steps whose name contains it
-  check             formatting and lints
+  test [FILTER]     set up what the tests need and run them all; with FILTER, only the steps whose name contains it:
+                      check | unit | host | api | schema | load
+  check             formatting, lints, rustdoc, documents (links, paths, commands, settings, metrics), licences and sources of dependencies
   fonts             get the fonts that receipts in Chinese, Japanese, Korean, Thai and Indian scripts are set in, from Debian's packages
   faults            kill, pause, cut off and mislead the nodes of a fleet under load, and check what people were answered
                       --rounds 60   --seed N   --only PART-OF-A-FAULT'S-NAME
@@ -36,7 +38,8 @@ const USAGE: &str = "cargo xtask COMMAND
                     failover | edge-vs-central: k6 against a fleet that is started for it
   schema            schemathesis: generated calls of every operation, each answer held against the OpenAPI document
                       --cases N   at least so many (20000)     --seed N
-  fuzz [TARGET]     what reads input from outside (tokens, cursors, addresses, the fleet's wire format) is given what nobody would send
+  fuzz [TARGET]     bodies | cursors | ids | postgres | queries | redis | seen | tokens | webhooks | wire: what reads input from outside is given what
+                    nobody would send
                       --seconds N   for each (60)     --seed N
   bench             measure the edge, a catalog read and a hold beside what can be compared, in one run
   attack [NAME]     bodies | bodies-of-holds | answers | connections | logins | places | seen: attacks on a fleet that is started for it, all of them or one, each beside
@@ -73,7 +76,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "build" => build::all()?,
         "up" => return up::run(rest),
         "test" => test::run(rest.first().map(String::as_str))?,
-        "check" => check::run()?,
+        "check" => drop(check::run()?),
         "fonts" => fonts::get()?,
         "faults" => faults::run(rest)?,
         "load" => load::run(rest)?,

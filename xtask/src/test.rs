@@ -2,7 +2,7 @@
 
 use crate::{
     build, check, fonts, load, schema,
-    services::Services,
+    services::{Kind, Services},
     step::{cargo, run as run_command, run_tests, say, step, table},
     tools,
 };
@@ -18,16 +18,17 @@ pub fn run(filter: Option<&str>) -> Result<()> {
     let mut skipped = Vec::new();
 
     if wanted("check") {
-        check::run()?;
+        skipped.extend(check::run()?);
     }
     if wanted("unit") {
         fonts::offer();
+        let services = Services::start(&[Kind::Postgres])?;
         step("unit tests of the components and the pure libraries", || {
             tools::native_build()?;
             run_tests(&mut cargo(&["test", "--locked", "--package", "xtask"]))?;
             let components = build::component_names()?;
             let packages: Vec<&str> = build::PURE.iter().copied().chain(components.iter().map(String::as_str)).collect();
-            run_tests(&mut build::tests(&packages, &["--tests"]))
+            run_tests(&mut with(build::tests(&packages, &["--tests"]), &services))
         })?;
     }
     if ["host", "api", "schema", "load"].iter().any(|name| wanted(name)) {

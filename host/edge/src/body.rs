@@ -32,10 +32,10 @@ pub fn known(bytes: Bytes) -> RequestBody {
 /// Room for bodies that are still coming, in bytes.
 static COMING: Semaphore = Semaphore::const_new(BODIES_BYTES);
 
-/// A request's body as another node sends it, whole: see [`whole`].
+/// A request's body as another node sends it, whole: see `whole`.
 ///
 /// # Errors
-/// As [`whole`].
+/// As `whole`.
 pub async fn received(body: hyper::body::Incoming) -> Result<RequestBody, Problem> {
     whole(body, &Patience::default()).await.map(known).map_err(|(problem, _)| problem)
 }

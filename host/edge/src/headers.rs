@@ -185,7 +185,7 @@ pub fn handed_over(headers: &mut HeaderMap) {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Through(pub Box<str>);
 
-/// Whose request this is, as [`clean`] has written it down; none where nothing of the kind is there: then it comes from this process itself.
+/// Whose request this is, as `clean` has written it down; none where nothing of the kind is there: then it comes from this process itself.
 pub fn client(headers: &HeaderMap) -> Option<Client> {
     headers
         .contains_key(SPIN_CLIENT_ADDR)

@@ -1,6 +1,6 @@
 //! Certificates: an authority in a folder, certificates for nodes by it, and the list of those that were revoked.
 //!
-//! A fleet may bring its own; all that [`Tls`](crate::Tls) asks of them is the URI and the DNS name of [`Identity`], and of a list of revoked ones that it
+//! A fleet may bring its own; all that [`Tls`] asks of them is the URI and the DNS name of [`Identity`], and of a list of revoked ones that it
 //! is a CRL of the authority's.
 
 use std::fs::OpenOptions;

@@ -194,6 +194,9 @@ pub struct Migrate {
 }
 
 #[cfg(test)]
+mod documents;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use clap::CommandFactory;

@@ -101,6 +101,8 @@ use crate::limits;
 use crate::settings::Settings;
 
 mod breakers;
+#[cfg(test)]
+mod documents;
 mod worker;
 
 pub use breakers::Breakers;

@@ -355,3 +355,25 @@ async fn the_first_start_has_a_catalog_to_look_at() {
     Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
+
+/// "The API by example", as it stands in the README.
+#[tokio::test]
+async fn the_readmes_script_works_as_pasted() {
+    let folder = fresh_folder("readme");
+    let server = Server::start_in(Form::Up, folder.clone(), &[], &[]);
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, section) = readme.split_once("## The API by example").expect("a section of this name");
+    let (_, block) = section.split_once("```sh\n").expect("a script");
+    let script = block.split("```").next().unwrap();
+    let [edge, other] = &server.edges;
+    let script = script.replace("http://127.0.0.1:8080", edge).replace("http://127.0.0.1:8081", other);
+    // What fails on the way must not go unseen.
+    let mut shell = Command::new("bash");
+    let output = shell.args(["-eo", "pipefail", "-c", &script]).current_dir(&folder).stdin(Stdio::null()).output().unwrap();
+    let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}\n{errors}");
+    for word in ["\"status\":\"confirmed\"", "\"status\":\"cancelled\"", "\"refunds\":[{"] {
+        assert!(said.contains(word), "{word} is not in what it printed:\n{said}\n{errors}");
+    }
+    assert!(std::fs::read(folder.join("receipt.pdf")).unwrap().starts_with(b"%PDF"));
+}

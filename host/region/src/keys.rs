@@ -2,6 +2,8 @@
 //!
 //! What is written here goes to every edge and to other regions by the journal, like all that is public. Making keys is `auth`'s business.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use read_model::Fact;
 use read_model::journal::{self, USER_EVENTS};
 
@@ -116,8 +118,9 @@ async fn end(
 /// Writes an entry to the journal, as the components do.
 async fn tell(transaction: &mut Transaction, entry: &journal::Row) -> Result<(), Error> {
     let now = transaction.now().await?;
-    // Unique, and sorts by nothing: within a transaction there is only this one.
-    let batch = format!("operator_{now}_{}", std::process::id());
+    // Unique, and sorts by nothing: within a transaction there is only this one. SQLite's clock may say the same for the next one.
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let batch = format!("operator_{now}_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let facts = journal::facts(std::slice::from_ref(entry)).unwrap_or_default();
     let statement = "INSERT INTO journal_batches (id, at, entries, facts) VALUES ($1, $2, 1, $3)";
     transaction.query(statement, &[batch.as_str().into(), now.into(), facts.as_str().into()]).await?;

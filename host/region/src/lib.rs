@@ -1,6 +1,6 @@
 //! A region: everything that needs its database.
 //!
-//! [`Coordinator`] queues commands and has the component `ledger` decide them in batches; [`leases`] say which node does so for which events. [`Sequencer`] numbers what they and all others have
+//! [`Coordinator`] queues commands and has the component `ledger` decide them in batches; `leases` say which node does so for which events. [`Sequencer`] numbers what they and all others have
 //! written to the journal, and [`Feed`] hands on what is public of it to edges, and to the region's own replica. [`Ticker`] tells
 //! components that time has passed. [`Node`] answers what edges hand over, and [`Limited`] refuses who asks too often.
 //!

@@ -43,7 +43,7 @@ pub const LEASE_ROUND: Duration = Duration::from_millis(500);
 /// How long before its lease could end a node stops to count on it: what it has begun may still end in time.
 pub const LEASE_MARGIN: Duration = Duration::from_millis(250);
 /// How much longer than a lease's usual length it lasts, and how much longer the answers to its statements are waited for, in times that an answer takes
-/// ([`Distance`](crate::database::Distance)): a round is three statements, and there must be time for one that fails.
+/// (`database::Distance`): a round is three statements, and there must be time for one that fails.
 pub const LEASE_DISTANCES: u32 = 6;
 /// How long a lease lasts at most, however long answers take.
 pub const LEASE_LONGEST: Duration = Duration::from_secs(8);

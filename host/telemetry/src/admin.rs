@@ -1,4 +1,4 @@
-//! The admin listener: health and metrics, for those who run the node. It belongs on an address the public cannot reach; [`access`] says who is let in.
+//! The admin listener: health and metrics, for those who run the node. It belongs on an address the public cannot reach; `access` says who is let in.
 
 mod access;
 

@@ -1,5 +1,5 @@
-//! Databases for tests of components, which run natively and have no host: SQLite always, and Postgres where `MARQUEE_TEST_POSTGRES_URL` names a
-//! server in which this may make schemas. A thread that has entered one has all of this crate's SQL go there.
+//! Databases for tests of components, which run natively and have no host: SQLite, and Postgres on the server that `MARQUEE_TEST_POSTGRES_URL` names, in
+//! which this may make schemas. A thread that has entered one has all of this crate's SQL go there.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail loudly")]
 
 use super::{Error, FromRow, RowReader, Value, migrate, postgres, sqlite};
@@ -32,14 +32,14 @@ enum Place {
 }
 
 impl Database {
-    /// One of each engine that there is.
+    /// One of each engine. Without a server of Postgres the test fails: it would say nothing of half of what is shipped.
     pub fn all() -> Vec<Arc<Self>> {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("kit_{}_{number}", std::process::id());
-        let mut places = vec![Place::Sqlite(std::env::temp_dir().join(format!("{name}.db")))];
-        if let Ok(url) = std::env::var("MARQUEE_TEST_POSTGRES_URL") {
-            places.push(Place::Postgres { url, schema: name });
-        }
+        let url = std::env::var("MARQUEE_TEST_POSTGRES_URL").expect(
+            "MARQUEE_TEST_POSTGRES_URL is not set: `cargo xtask test` sets it, and `cargo xtask services up --only postgres` prints it",
+        );
+        let places = [Place::Sqlite(std::env::temp_dir().join(format!("{name}.db"))), Place::Postgres { url, schema: name }];
         places.into_iter().map(Self::new).collect()
     }
 

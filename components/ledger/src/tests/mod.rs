@@ -1,4 +1,4 @@
-//! What can be tried without a host: the statements against a real SQLite.
+//! What can be tried without a host: the statements of a transaction, on a real SQLite and a real Postgres.
 
+mod database;
 mod node;
-mod sqlite;

@@ -1,27 +1,23 @@
-//! A ledger on a real SQLite, its statements driven as [`ledger_engine`] drives them.
+//! A ledger on a real database, its transactions driven as [`ledger_engine`] drives them.
 
-use crate::read::{self, BookingRow, InventoryRow, LineRow};
-use crate::statement::Statement;
-use crate::write;
+use crate::transaction::Transaction;
 use kit::sql::Value;
+use kit::sql::testing::ready;
 use ledger_core::*;
-use ledger_engine::{Answer, Decided, HeldFromRow, KeyRow, PlacesRow, Plan, Read, RefundRow, decide};
-use rusqlite::types::{ToSqlOutput, Value as Sql};
-use rusqlite::{Connection, Row, ToSql};
+use ledger_engine::{Answer, Decided, Failure, Plan, Read, Transaction as _, decide};
+use migrations::Engine;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub(super) const MINUTE: i64 = 60_000_000;
 pub(super) const START: i64 = 1_800_000_000_000_000;
 pub(super) const SETTINGS: Settings = Settings { hold: 10 * MINUTE, paying_cap: 30 * MINUTE, limits: HoldLimits::NONE };
 
-/// One ledger with a connection of its own.
-pub(super) struct Node {
-    connection: Connection,
-}
+/// One ledger: each of its transactions has a connection of its own.
+pub(super) struct Node(Arc<kit::sql::testing::Database>);
 
-/// Ids, and names of files, unique in this process.
+/// Ids, unique in this process.
 static NEXT: AtomicUsize = AtomicUsize::new(0);
 
 fn unique(prefix: &str) -> String {
@@ -32,89 +28,59 @@ pub(super) fn fresh() -> Fresh {
     Fresh { late: false, booking: unique("eu_b"), ticket_seed: unique("seed"), refund: unique("eu_r") }
 }
 
-struct Parameter<'a>(&'a Value);
-
-impl ToSql for Parameter<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Owned(match self.0 {
-            Value::Null => Sql::Null,
-            Value::Integer(number) => Sql::Integer(*number),
-            Value::Text(text) => Sql::Text(text.clone()),
-        }))
+/// Swaps the plan's events and reads what it needs of them.
+pub(super) fn load(tx: &mut Transaction, plan: &Plan<'_>) -> Read {
+    let (mut read, now) = (Read::default(), tx.now());
+    for (event, members) in &plan.events {
+        if let Some(inventory) = ready(tx.swap(event, members.len())).unwrap() {
+            read.inventory(event, inventory, members.len());
+        }
     }
+    if read.is_empty() {
+        return read;
+    }
+    let lines = ready(tx.lines(&read.events())).unwrap();
+    read.lines(lines);
+    read.keys(ready(tx.keys(plan)).unwrap()).unwrap();
+    let (named, overdue) = (ready(tx.bookings(plan)).unwrap(), ready(tx.overdue(&read.events(), now)).unwrap());
+    read.bookings(named, overdue, now);
+    read.places(plan, ready(tx.places(plan, now)).unwrap());
+    read.held_from(plan, ready(tx.held_from(plan, now)).unwrap());
+    let refunds = ready(tx.refunds(&read.payments(plan))).unwrap();
+    read.refunds(refunds);
+    read
 }
 
 impl Node {
-    fn open(path: &Path) -> Self {
-        let connection = Connection::open(path).unwrap();
-        connection.execute_batch("PRAGMA busy_timeout = 30000; PRAGMA foreign_keys = ON; PRAGMA journal_mode = WAL").unwrap();
-        Self { connection }
+    /// Begins a transaction at this time.
+    pub(super) fn begin(&self, now: i64) -> Transaction {
+        self.0.enter();
+        self.0.set_now(now);
+        ready(Transaction::begin()).unwrap()
     }
 
-    fn run(&self, Statement { text, parameters }: &Statement) -> rusqlite::Result<u64> {
-        let parameters = rusqlite::params_from_iter(parameters.iter().map(Parameter));
-        self.connection.prepare(&text.replace('$', "?"))?.execute(parameters).map(|rows| rows as u64)
-    }
-
-    pub(super) fn all<T>(&self, statement: Option<Statement>, row: fn(&Row<'_>) -> rusqlite::Result<T>) -> Vec<T> {
-        let Some(Statement { text, parameters }) = statement else { return Vec::new() };
-        let mut statement = self.connection.prepare(&text.replace('$', "?")).unwrap();
-        let rows = statement.query_map(rusqlite::params_from_iter(parameters.iter().map(Parameter)), row).unwrap();
-        rows.collect::<Result<_, _>>().unwrap()
-    }
-
-    pub(super) fn begin(&self) {
-        self.connection.execute_batch("BEGIN IMMEDIATE").unwrap();
-    }
-
-    pub(super) fn end(&self, how: &str) {
-        self.connection.execute_batch(how).unwrap();
-    }
-
-    pub(super) fn load(&self, plan: &Plan<'_>, now: i64) -> Read {
-        let mut read = Read::default();
-        for (event, members) in &plan.events {
-            for row in self.all(Some(read::swap(event, members.len())), inventory_row) {
-                read.inventory(event, row.read(event).unwrap(), members.len());
-            }
-        }
-        if read.is_empty() {
-            return read;
-        }
-        let lines = self.all(Some(read::lines_statement(&read.events())), line_row);
-        read.lines(lines.into_iter().map(Into::into).collect());
-        read.keys(self.all(read::keys_statement(plan), key_row)).unwrap();
-        let named = self.all(read::bookings_statement(plan), booking_row);
-        let overdue = self.all(Some(read::overdue_statement(&read.events(), now)), booking_row);
-        read.bookings(read::records(named).unwrap(), read::records(overdue).unwrap(), now);
-        read.places(plan, self.all(read::places_statement(plan, now), places_row));
-        read.held_from(plan, self.all(read::held_from_statement(plan, now), held_from_row));
-        let refunds = self.all(read::refunds_statement(&read.payments(plan)), refund_row);
-        read.refunds(refunds);
-        read
+    /// Writes what was decided in a transaction of its own, without reading anything again.
+    pub(super) fn write(&self, decided: &Decided, now: i64) -> Result<(), Failure> {
+        let mut tx = self.begin(now);
+        ready(tx.write(&decided.batches, Vec::new()))?;
+        ready(tx.commit())
     }
 
     /// Decides in one transaction. What is in memory afterwards is what a new reader finds.
     pub(super) fn apply(&self, now: i64, commands: &[Command]) -> Vec<Answer> {
-        self.begin();
+        let mut tx = self.begin(now);
         let commands: &[&Command] = &commands.iter().collect::<Vec<_>>();
         let plan = Plan::new(commands);
-        let decided = decide(commands, &plan, self.load(&plan, now), now, SETTINGS, |_| fresh());
+        let read = load(&mut tx, &plan);
+        let decided = decide(commands, &plan, read, tx.now(), SETTINGS, |_| fresh());
         if decided.is_quiet() {
-            self.end("ROLLBACK");
+            ready(tx.rollback()).unwrap();
             return decided.answers;
         }
-        self.write(&decided, now).unwrap();
-        self.end("COMMIT");
+        ready(tx.write(&decided.batches, Vec::new())).unwrap();
+        ready(tx.commit()).unwrap();
         self.compare(&decided, now);
         decided.answers
-    }
-
-    pub(super) fn write(&self, decided: &Decided, now: i64) -> rusqlite::Result<()> {
-        for write in write::statements(&decided.batches, now).unwrap() {
-            assert_eq!(self.run(&write.statement)?, write.rows, "{}", write.statement.text);
-        }
-        Ok(())
     }
 
     fn compare(&self, decided: &Decided, now: i64) {
@@ -125,11 +91,11 @@ impl Node {
                 known.bookings.keys().map(|id| command(Subject::Platform, batch.event(), Action::Cancel(id.clone()))).collect();
             again.extend(known.places.keys().map(|name| command(person(name), batch.event(), order(&[("standard", 1)]))));
             again.push(command(Subject::Platform, batch.event(), Action::Expire));
-            self.begin();
+            let mut tx = self.begin(now);
             let again: Vec<&Command> = again.iter().collect();
             let plan = Plan::new(&again);
-            let (rows, facts) = self.load(&plan, now).take(&plan, batch.event());
-            self.end("ROLLBACK");
+            let (rows, facts) = load(&mut tx, &plan).take(&plan, batch.event());
+            ready(tx.rollback()).unwrap();
             // Left by somebody else meanwhile: then it is theirs to compare.
             if rows.as_ref().map(|rows| rows.version) == Some(state.version) {
                 assert_eq!(rows.as_ref(), Some(state));
@@ -148,97 +114,34 @@ impl Node {
     }
 
     pub(super) fn one(&self, sql: &str) -> i64 {
-        self.connection.query_row(sql, [], |row| row.get(0)).unwrap()
+        let rows: Vec<(i64,)> = self.0.all_rows(sql);
+        rows[0].0
+    }
+
+    /// How SQLite would go about a statement: a line for each step.
+    pub(super) fn explained(&self, text: &str, parameters: Vec<Value>) -> Vec<String> {
+        self.0.enter();
+        let mut tx = ready(kit::sql::read()).unwrap();
+        let steps: Vec<(i64, i64, i64, String)> = ready(tx.all(&format!("EXPLAIN QUERY PLAN {text}"), parameters)).unwrap();
+        steps.into_iter().map(|(_, _, _, step)| step).collect()
     }
 }
 
-fn inventory_row(row: &Row<'_>) -> rusqlite::Result<InventoryRow> {
-    Ok(InventoryRow {
-        version: row.get(0)?,
-        status: row.get(1)?,
-        revision: row.get(2)?,
-        currency: row.get(3)?,
-        sales_from: row.get(4)?,
-        sales_until: row.get(5)?,
-        refund_until: row.get(6)?,
-    })
-}
-
-fn line_row(row: &Row<'_>) -> rusqlite::Result<LineRow> {
-    Ok(LineRow {
-        event: row.get(0)?,
-        ticket_type: row.get(1)?,
-        ordinal: row.get(2)?,
-        price: row.get(3)?,
-        per_person_limit: row.get(4)?,
-        capacity: row.get(5)?,
-        held: row.get(6)?,
-        sold: row.get(7)?,
-    })
-}
-
-fn booking_row(row: &Row<'_>) -> rusqlite::Result<BookingRow> {
-    Ok(BookingRow {
-        id: row.get(0)?,
-        event: row.get(1)?,
-        person: row.get(2)?,
-        status: row.get(3)?,
-        expires_at: row.get(4)?,
-        extended: row.get(5)?,
-        total: row.get(6)?,
-        currency: row.get(7)?,
-        payment: row.get(8)?,
-        ticket_seed: row.get(9)?,
-        version: row.get(10)?,
-        created_at: row.get(11)?,
-        updated_at: row.get(12)?,
-        client: row.get(13)?,
-        refund_until: row.get(14)?,
-        ticket_type: row.get(15)?,
-        quantity: row.get(16)?,
-        unit_price: row.get(17)?,
-    })
-}
-
-fn key_row(row: &Row<'_>) -> rusqlite::Result<KeyRow> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
-}
-
-fn places_row(row: &Row<'_>) -> rusqlite::Result<PlacesRow> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
-}
-
-fn held_from_row(row: &Row<'_>) -> rusqlite::Result<HeldFromRow> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-}
-
-fn refund_row(row: &Row<'_>) -> rusqlite::Result<RefundRow> {
-    Ok((row.get(0)?, row.get(1)?))
-}
-
-/// A migrated database in a file of its own, gone when this is.
-pub(super) struct Database(PathBuf);
+/// A migrated database of a test's own.
+pub(super) struct Database(Arc<kit::sql::testing::Database>);
 
 impl Database {
-    pub(super) fn new() -> Self {
-        let directory = std::env::temp_dir().join(unique(&format!("marquee-ledger-{}-", std::process::id())));
-        std::fs::create_dir(&directory).unwrap();
-        let database = Self(directory);
-        let node = database.node();
-        for statement in migrations::MIGRATIONS.iter().flat_map(|migration| migration.statements(migrations::Engine::Sqlite)) {
-            node.connection.execute_batch(&statement).unwrap();
-        }
-        database
+    /// One of SQLite and one of Postgres.
+    pub(super) fn all() -> Vec<Self> {
+        kit::sql::testing::Database::all().into_iter().map(Self).collect()
+    }
+
+    pub(super) fn engine(&self) -> Engine {
+        self.0.engine()
     }
 
     pub(super) fn node(&self) -> Node {
-        Node::open(&self.0.join("marquee.db"))
-    }
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        Node(Arc::clone(&self.0))
     }
 }
 

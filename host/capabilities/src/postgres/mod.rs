@@ -10,7 +10,7 @@
 //! statement does not, nor that all connections are in use. While it is open, handles are refused at once with
 //! [`Error::ConnectionFailed`], certainly nothing done; one caller at a time tries whether the server is back. A statement whose answer was
 //! lost may have been done, as ever. A statement is waited for as long as the server is at it; where it is not, or cannot be asked, its connection is
-//! given up after seconds ([`probe`]).
+//! given up after seconds (`probe`).
 
 #![allow(clippy::result_large_err, reason = "the size of the error is the WIT's, and guests have it anyway")]
 

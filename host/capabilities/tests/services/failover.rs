@@ -19,7 +19,7 @@ const IMPATIENT: BreakerOptions =
 
 #[tokio::test]
 async fn a_redis_that_dies_is_left_alone_and_used_again_when_it_is_back() {
-    let Some(mut server) = Redis::start(&[]).await else { return };
+    let mut server = Redis::start(&[]).await;
     let connections = RedisConnections::with(IMPATIENT, None);
     let redis = connections.open(&server.url(), &anybody()).await.unwrap();
     redis.set("key".into(), b"1".to_vec()).await.unwrap();
@@ -58,7 +58,7 @@ async fn a_redis_that_dies_is_left_alone_and_used_again_when_it_is_back() {
 
 #[tokio::test]
 async fn the_primary_is_followed_when_it_dies_and_when_it_is_demoted() {
-    let Some(mut sentinels) = Sentinels::start().await else { return };
+    let mut sentinels = Sentinels::start().await;
     let connections = RedisConnections::with(IMPATIENT, None);
     let url = sentinels.url();
     let redis = connections.open(&url, &anybody()).await.unwrap();
@@ -105,7 +105,7 @@ async fn the_primary_is_followed_when_it_dies_and_when_it_is_demoted() {
 
 #[tokio::test]
 async fn sentinels_that_know_no_such_service_are_told() {
-    let Some(sentinels) = Sentinels::start().await else { return };
+    let sentinels = Sentinels::start().await;
     let url = sentinels.url().replace("/shop", "/elsewhere");
     let outcome = RedisConnections::new().open(&url, &anybody()).await;
     assert!(matches!(outcome, Err(Error::Other(_))));
@@ -119,7 +119,7 @@ async fn a_cluster_is_used_as_one() {
         // The nodes among themselves talk on a port of their own, which by default is none that can be had.
         let bus = free_port().to_string();
         let arguments: Vec<&str> = arguments.iter().copied().chain(["--cluster-port", &bus]).collect();
-        let Some(node) = Redis::start(&arguments).await else { return };
+        let node = Redis::start(&arguments).await;
         nodes.push(node);
     }
     let addresses: Vec<String> = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
@@ -180,7 +180,7 @@ async fn over_tls_only_the_authoritys_certificates_are_believed() {
         "--tls-auth-clients",
         "no",
     ];
-    let Some(_server) = Redis::start(&arguments).await else { return };
+    let _server = Redis::start(&arguments).await;
     let url = format!("rediss://127.0.0.1:{port}");
     let trusting = RedisConnections::with(BreakerOptions::default(), Some(root.into_bytes()));
     let redis = trusting.open(&url, &anybody()).await.unwrap();

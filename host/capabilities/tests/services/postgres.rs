@@ -17,11 +17,11 @@ struct Server {
 }
 
 impl Server {
-    async fn with(columns: &str) -> Option<Self> {
-        let address = address("MARQUEE_TEST_POSTGRES_URL")?;
+    async fn with(columns: &str) -> Self {
+        let address = address("MARQUEE_TEST_POSTGRES_URL");
         let server = Self { pools: PostgresPools::new(), address, table: unique("table") };
         server.open().await.execute(format!("CREATE TABLE {} ({columns})", server.table), vec![]).await.unwrap();
-        Some(server)
+        server
     }
 
     async fn open(&self) -> Connection {
@@ -62,7 +62,7 @@ fn code(error: Error) -> String {
 
 #[tokio::test]
 async fn values_of_every_type_come_back_as_they_went() {
-    let Some(server) = Server::with("a INT").await else { return };
+    let server = Server::with("a INT").await;
     let connection = server.open().await;
     let text = |text: &str| text.to_owned();
     use RangeBoundKind::{Exclusive, Inclusive};
@@ -122,7 +122,7 @@ async fn values_of_every_type_come_back_as_they_went() {
 
 #[tokio::test]
 async fn null_goes_into_typed_columns() {
-    let Some(server) = Server::with("a BIGINT, b TEXT, c JSONB, d TIMESTAMPTZ").await else { return };
+    let server = Server::with("a BIGINT, b TEXT, c JSONB, d TIMESTAMPTZ").await;
     let insert = format!("INSERT INTO {} VALUES ($1, $2, $3, $4)", server.table);
     assert_eq!(server.open().await.execute(insert, vec![P::DbNull, P::DbNull, P::DbNull, P::DbNull]).await.unwrap(), 1);
     assert_eq!(server.count().await, 1);
@@ -131,7 +131,7 @@ async fn null_goes_into_typed_columns() {
 
 #[tokio::test]
 async fn errors_say_what_the_server_said() {
-    let Some(server) = Server::with("id BIGINT PRIMARY KEY, held BIGINT CHECK (held >= 0)").await else { return };
+    let server = Server::with("id BIGINT PRIMARY KEY, held BIGINT CHECK (held >= 0)").await;
     let connection = server.open().await;
     let table = &server.table;
     run(&connection, &format!("INSERT INTO {table} VALUES (1, 1)")).await.unwrap();
@@ -158,7 +158,7 @@ async fn errors_say_what_the_server_said() {
 
 #[tokio::test]
 async fn a_connection_with_a_transaction_open_is_closed_and_a_clean_one_is_used_again() {
-    let Some(server) = Server::with("a INT").await else { return };
+    let server = Server::with("a INT").await;
     let insert = format!("INSERT INTO {} VALUES (1)", server.table);
     for (statements, reused) in [
         (vec!["SELECT 1"], true),
@@ -185,7 +185,7 @@ async fn a_connection_with_a_transaction_open_is_closed_and_a_clean_one_is_used_
 
 #[tokio::test]
 async fn a_statement_nobody_waits_for_takes_its_connection_with_it() {
-    let Some(server) = Server::with("a INT").await else { return };
+    let server = Server::with("a INT").await;
     let connection = server.open().await;
     let before = backend(&connection).await;
     let abandoned = tokio::time::timeout(Duration::from_millis(50), run(&connection, "SELECT pg_sleep(20)")).await;
@@ -197,7 +197,7 @@ async fn a_statement_nobody_waits_for_takes_its_connection_with_it() {
 
 #[tokio::test]
 async fn long_answers_arrive_whole_and_too_long_ones_are_an_error() {
-    let Some(server) = Server::with("a INT").await else { return };
+    let server = Server::with("a INT").await;
     let connection = server.open().await;
     let answer = rows(&connection, "SELECT n, repeat('x', 100) FROM generate_series(1, 50000) AS n", vec![]).await;
     assert_eq!(answer.len(), 50_000);
@@ -209,7 +209,7 @@ async fn long_answers_arrive_whole_and_too_long_ones_are_an_error() {
 
 #[tokio::test]
 async fn commits_are_told_and_nothing_else_is() {
-    let Some(server) = Server::with("a INT").await else { return };
+    let server = Server::with("a INT").await;
     let connection = server.open().await;
     let mut commits = server.pools.commits().watch();
     let insert = format!("INSERT INTO {} VALUES (1)", server.table);
@@ -235,7 +235,7 @@ async fn commits_are_told_and_nothing_else_is() {
 
 #[tokio::test]
 async fn a_changed_schema_costs_one_error_at_most() {
-    let Some(server) = Server::with("a INT").await else { return };
+    let server = Server::with("a INT").await;
     let select = format!("SELECT * FROM {}", server.table);
     rows(&server.open().await, &select, vec![]).await;
     run(&server.open().await, &format!("ALTER TABLE {} ADD COLUMN b INT", server.table)).await.unwrap();
@@ -247,7 +247,7 @@ async fn a_changed_schema_costs_one_error_at_most() {
 
 #[tokio::test]
 async fn the_server_knows_how_long_a_transaction_may_stand_still() {
-    let Some(server) = Server::with("a INT").await else { return };
+    let server = Server::with("a INT").await;
     let connection = server.open().await;
     let limit = rows(&connection, "SHOW idle_in_transaction_session_timeout", vec![]).await;
     assert_eq!(format!("{limit:?}"), "[[DbValue::Str(\"1s\")]]");
@@ -256,7 +256,7 @@ async fn the_server_knows_how_long_a_transaction_may_stand_still() {
 
 #[tokio::test]
 async fn hosts_that_are_not_granted_are_not_called() {
-    let Some(server) = Server::with("a INT").await else { return };
+    let server = Server::with("a INT").await;
     for (hosts, granted) in [
         (vec![], false),
         (vec!["redis://*:*"], false),
@@ -324,7 +324,7 @@ impl Way {
 #[tokio::test]
 async fn a_server_that_is_lost_is_left_alone_and_used_again_when_it_is_back() {
     use telemetry::{BreakerOptions, BreakerState, Guards as _};
-    let Some(server) = Server::with("a INT PRIMARY KEY").await else { return };
+    let server = Server::with("a INT PRIMARY KEY").await;
     let mut way = Way::to(&server.address).await;
     let (open, failures) = (Duration::from_millis(200), 3);
     let pools = PostgresPools::with(BreakerOptions { failures, open, longest: open });
@@ -357,7 +357,7 @@ async fn a_server_that_is_lost_is_left_alone_and_used_again_when_it_is_back() {
 #[tokio::test]
 async fn who_is_not_let_in_finds_a_server_that_is_there() {
     use telemetry::{BreakerState, Guards as _};
-    let Some(address) = address("MARQUEE_TEST_POSTGRES_URL") else { return };
+    let address = address("MARQUEE_TEST_POSTGRES_URL");
     let mut url = url::Url::parse(&address).unwrap();
     url.set_path("/no_such_database_here");
     let pools = PostgresPools::new();
@@ -411,7 +411,7 @@ impl Wire {
 
 #[tokio::test]
 async fn connections_that_fall_silent_are_made_anew_and_a_busy_server_is_waited_for() {
-    let Some(server) = Server::with("n INT").await else { return };
+    let server = Server::with("n INT").await;
     let wire = Wire::to(&server.address).await;
     let pools = PostgresPools::new();
     let open = async || pools.open(&wire.address, None, &anybody()).await.unwrap();

@@ -15,14 +15,15 @@ pub fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
-/// What `MARQUEE_TEST_REDIS_BIN` names, else what is on the path; without either, says so and the test ends.
-pub fn redis_program() -> Option<String> {
+/// What `MARQUEE_TEST_REDIS_BIN` names, else what is on the path.
+pub fn redis_program() -> String {
     let program = std::env::var("MARQUEE_TEST_REDIS_BIN").unwrap_or_else(|_| "redis-server".to_owned());
     let there = Command::new(&program).arg("--version").stdout(Stdio::null()).status().is_ok();
-    if !there {
-        super::skipped("needs redis-server, or MARQUEE_TEST_REDIS_BIN");
-    }
-    there.then_some(program)
+    assert!(
+        there,
+        "{program} cannot be run: put redis-server on the PATH or set MARQUEE_TEST_REDIS_BIN, as `cargo xtask test` does"
+    );
+    program
 }
 
 /// A process that ends with its test.
@@ -46,12 +47,12 @@ pub struct Redis {
 
 impl Redis {
     /// Started with these arguments beside the usual ones; it answers.
-    pub async fn start(arguments: &[&str]) -> Option<Self> {
-        let (program, folder, port) = (redis_program()?, tempfile::tempdir().unwrap(), free_port());
+    pub async fn start(arguments: &[&str]) -> Self {
+        let (program, folder, port) = (redis_program(), tempfile::tempdir().unwrap(), free_port());
         let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let mut redis = Self { port, process: None, folder, program, arguments };
         redis.start_again().await;
-        Some(redis)
+        redis
     }
 
     /// As a power cut would.
@@ -108,12 +109,12 @@ const DOWN_AFTER_MS: u32 = 2_000;
 
 impl Sentinels {
     /// They agree on the primary, and the replica follows it.
-    pub async fn start() -> Option<Self> {
+    pub async fn start() -> Self {
         let secret = ["--requirepass", PASSWORD, "--masterauth", PASSWORD];
-        let primary = Redis::start(&secret).await?;
+        let primary = Redis::start(&secret).await;
         let follows = ["--replicaof", &format!("127.0.0.1 {}", primary.port)].map(str::to_owned);
         let follows: Vec<&str> = secret.into_iter().chain(follows.iter().map(String::as_str)).collect();
-        let replica = Redis::start(&follows).await?;
+        let replica = Redis::start(&follows).await;
         let (folder, ports) = (tempfile::tempdir().unwrap(), [free_port(), free_port(), free_port()]);
         let mut processes = Vec::new();
         for port in ports {
@@ -139,7 +140,7 @@ impl Sentinels {
             })
             .await;
         }
-        Some(sentinels)
+        sentinels
     }
 
     /// The address of the primary.

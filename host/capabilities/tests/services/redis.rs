@@ -5,8 +5,8 @@ use capabilities::{
 
 use crate::{address, anybody, unique};
 
-async fn open(connections: &RedisConnections) -> Option<Connection> {
-    Some(connections.open(&address("MARQUEE_TEST_REDIS_URL")?, &anybody()).await.unwrap())
+async fn open(connections: &RedisConnections) -> Connection {
+    connections.open(&address("MARQUEE_TEST_REDIS_URL"), &anybody()).await.unwrap()
 }
 
 fn binary(text: &str) -> RedisParameter {
@@ -15,7 +15,7 @@ fn binary(text: &str) -> RedisParameter {
 
 #[tokio::test]
 async fn values_numbers_and_sets() {
-    let Some(redis) = open(&RedisConnections::new()).await else { return };
+    let redis = open(&RedisConnections::new()).await;
     let (value, number, set) = (unique("value"), unique("number"), unique("set"));
     assert_eq!(redis.get(value.clone()).await.unwrap(), None);
     redis.set(value.clone(), vec![0, 255]).await.unwrap();
@@ -35,7 +35,7 @@ async fn values_numbers_and_sets() {
 
 #[tokio::test]
 async fn any_command() {
-    let Some(redis) = open(&RedisConnections::new()).await else { return };
+    let redis = open(&RedisConnections::new()).await;
     let list = unique("list");
     let pushed = redis.execute("RPUSH", vec![binary(&list), binary("a"), RedisParameter::Int64(7)]).await.unwrap();
     assert!(matches!(pushed[..], [RedisResult::Int64(2)]));
@@ -49,7 +49,7 @@ async fn any_command() {
 #[tokio::test]
 async fn what_one_handle_does_to_its_connection_others_do_not_see() {
     let connections = RedisConnections::new();
-    let (Some(one), Some(other)) = (open(&connections).await, open(&connections).await) else { return };
+    let (one, other) = (open(&connections).await, open(&connections).await);
     let key = unique("key");
     one.execute("MULTI", vec![]).await.unwrap();
     let queued = one.execute("SET", vec![binary(&key), binary("1")]).await.unwrap();
@@ -62,7 +62,7 @@ async fn what_one_handle_does_to_its_connection_others_do_not_see() {
 
 #[tokio::test]
 async fn hosts_that_are_not_granted_are_not_called() {
-    let Some(address) = address("MARQUEE_TEST_REDIS_URL") else { return };
+    let address = address("MARQUEE_TEST_REDIS_URL");
     let connections = RedisConnections::new();
     for (hosts, granted) in
         [(vec![], false), (vec!["http://*:*"], false), (vec!["redis://elsewhere.example"], false), (vec!["redis://*:*"], true)]
@@ -83,7 +83,7 @@ async fn addresses_that_are_none() {
 
 #[tokio::test]
 async fn a_script_that_was_forgotten_is_told_again() {
-    let Some(url) = address("MARQUEE_TEST_REDIS_URL") else { return };
+    let url = address("MARQUEE_TEST_REDIS_URL");
     let redis = RedisConnections::new().handle(&url).unwrap();
     let (script, key) = (Script::new("return redis.call('INCRBY', KEYS[1], ARGV[1]) -- of a test"), unique("script"));
     for expected in [3, 6] {

@@ -26,7 +26,7 @@ pub const DECIDE: &str = "/node/v3/decide";
 pub const FORWARD: &str = "/node/v3/forward";
 /// The feed; `?epoch=…&after=…` to go on.
 pub const FEED: &str = "/node/v3/feed";
-/// Lists of revoked certificates, both ways: see [`crate::revocations`].
+/// Lists of revoked certificates, both ways: see the module `revocations`.
 pub const REVOCATIONS: &str = "/node/v3/revocations";
 /// How a node is: [`Status`], in JSON.
 pub const STATUS: &str = "/node/v3/status";

@@ -5,7 +5,7 @@
 //! ([`keys`]). A [`Seal`](seals::Seal) stands in the database and in a file that is only ever added to ([`seals`]); [`check`] holds the rows against both. What
 //! is younger than the newest seal is covered by its hashes alone.
 //!
-//! Nothing is signed that does not go on from what was signed before: a [`Sealer`](sealer::Sealer) that finds its last seal broken says so, and signs no more.
+//! Nothing is signed that does not go on from what was signed before: a [`Sealer`] that finds its last seal broken says so, and signs no more.
 
 pub mod check;
 pub mod keys;

@@ -3,7 +3,7 @@
 //! A partition has one queue, one ledger and one batch in flight, so the commands of one event are decided in the order in which they
 //! came. A full queue refuses at once: to wait in it would only make everybody late.
 //!
-//! In a region with several nodes each leads some partitions, by [lease](crate::leases), and hands commands for the others on to
+//! In a region with several nodes each leads some partitions, by lease (the module `leases`), and hands commands for the others on to
 //! those who lead them. No lease is part of any proof that nothing is oversold: the ledger's version swap is. Two nodes that both believe
 //! they lead waste each other's time until one of them hears better, and that is all.
 

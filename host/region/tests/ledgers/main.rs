@@ -78,12 +78,11 @@ async fn on_sqlite(folder: &Path) -> Region {
     Region { application: application("", CACHED, Bindings { sqlite: Some(databases), ..Bindings::default() }).await, database }
 }
 
-/// A database of this test's own on the server, if there is one; its address.
-async fn on_postgres(name: &str) -> Option<(String, Database)> {
-    let Ok(server) = std::env::var("MARQUEE_TEST_POSTGRES_URL") else {
-        eprintln!("skipped: needs MARQUEE_TEST_POSTGRES_URL");
-        return None;
-    };
+/// A database of this test's own on the server; its address.
+async fn on_postgres(name: &str) -> (String, Database) {
+    let server = std::env::var("MARQUEE_TEST_POSTGRES_URL").expect(
+        "MARQUEE_TEST_POSTGRES_URL is not set: `cargo xtask test` sets it, and `cargo xtask services up --only postgres` prints it",
+    );
     let name = format!("ledgers_{name}_{}", std::process::id());
     let mut admin = <sqlx::PgConnection as sqlx::Connection>::connect(&server).await.unwrap();
     for statement in [format!("DROP DATABASE IF EXISTS {name}"), format!("CREATE DATABASE {name}")] {
@@ -92,7 +91,7 @@ async fn on_postgres(name: &str) -> Option<(String, Database)> {
     let address = format!("{}/{name}", server.rsplit_once('/').unwrap().0);
     let database = Database::postgres(&address).await.unwrap();
     migrate(&database).await.unwrap();
-    Some((address, database))
+    (address, database)
 }
 
 async fn application_on(address: &str, settings: Settings) -> Arc<Application> {
@@ -227,7 +226,7 @@ async fn two_ledgers_on_sqlite() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_ledgers_on_postgres() {
     for (name, settings) in [("on", CACHED), ("off", UNCACHED)] {
-        let Some((address, database)) = on_postgres(name).await else { return };
+        let (address, database) = on_postgres(name).await;
         two_ledgers_never_oversell(Region { application: application_on(&address, settings).await, database }).await;
     }
 }

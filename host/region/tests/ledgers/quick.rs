@@ -20,15 +20,15 @@ struct Scene {
 }
 
 impl Scene {
-    async fn new(name: &str, settings: Settings) -> Option<Self> {
-        let (address, database) = on_postgres(name).await?;
+    async fn new(name: &str, settings: Settings) -> Self {
+        let (address, database) = on_postgres(name).await;
         let (before, after) = address.rsplit_once('@').unwrap();
         let (server, path) = after.split_once('/').unwrap();
         let proxy = Proxy::start(server.to_owned()).await;
         let through = format!("{before}@127.0.0.1:{}/{path}", proxy.port);
         let first = application_on(&through, settings).await.ledger().unwrap();
         let second = application_on(&address, settings).await.ledger().unwrap();
-        Some(Self { proxy, first, second, database })
+        Self { proxy, first, second, database }
     }
 
     async fn number(&self, statement: &str) -> usize {
@@ -111,7 +111,7 @@ fn booking(answer: &Answer) -> Booking {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_another_ledger_wrote_is_seen_at_once() {
-    let Some(mut scene) = Scene::new("seen", CACHED).await else { return };
+    let mut scene = Scene::new("seen", CACHED).await;
     assert!(one(&mut scene.first, open("a", 2, 9)).await.is_ok());
     assert!(one(&mut scene.first, hold("ada", "1", "a")).await.is_ok());
     let theirs = one(&mut scene.second, hold("bob", "2", "a")).await;
@@ -130,7 +130,7 @@ async fn what_another_ledger_wrote_is_seen_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn holds_are_loaded_however_many_there_are() {
-    let Some(mut scene) = Scene::new("many", CACHED).await else { return };
+    let mut scene = Scene::new("many", CACHED).await;
     // More than one statement loads.
     let batches = 20;
     assert!(one(&mut scene.first, open("a", 256 * batches + 1, 1)).await.is_ok());
@@ -149,7 +149,7 @@ async fn holds_are_loaded_however_many_there_are() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_loses_its_swap_is_decided_again_and_the_others_are_not() {
-    let Some(mut scene) = Scene::new("swap", CACHED).await else { return };
+    let mut scene = Scene::new("swap", CACHED).await;
     for name in ["a", "b"] {
         assert!(one(&mut scene.first, open(name, 100, 1)).await.is_ok());
     }
@@ -176,7 +176,7 @@ async fn an_event_that_loses_its_swap_is_decided_again_and_the_others_are_not() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_whose_fate_is_unknown_is_done_once() {
-    let Some(mut scene) = Scene::new("fate", CACHED).await else { return };
+    let mut scene = Scene::new("fate", CACHED).await;
     assert!(one(&mut scene.first, open("a", 100, 9)).await.is_ok());
     for (number, trouble, replayed) in [(0, Trouble::LoseAnswer, true), (1, Trouble::LoseRequest, false)] {
         scene.proxy.trouble(trouble);
@@ -198,7 +198,7 @@ async fn a_batch_whose_fate_is_unknown_is_done_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_that_arrives_after_its_refusal_does_nothing() {
     const CLOCK: &str = "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT";
-    let Some(mut scene) = Scene::new("late", CACHED).await else { return };
+    let mut scene = Scene::new("late", CACHED).await;
     assert!(one(&mut scene.first, open("a", 100, 9)).await.is_ok());
     let (there, is_there) = oneshot::channel();
     let (part, parted) = oneshot::channel();
@@ -225,7 +225,7 @@ async fn a_batch_that_arrives_after_its_refusal_does_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_overdue_hold_makes_room_at_once() {
     let short = Settings { hold_seconds: "1", ..CACHED };
-    let Some(mut scene) = Scene::new("overdue", short).await else { return };
+    let mut scene = Scene::new("overdue", short).await;
     assert!(one(&mut scene.first, open("a", 1, 1)).await.is_ok());
     assert!(one(&mut scene.first, hold("ada", "1", "a")).await.is_ok());
     // It takes its second, by the database's clock.
@@ -252,8 +252,8 @@ async fn an_overdue_hold_makes_room_at_once() {
 /// The same commands give the same answers and leave the same rows, with memory and without.
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_changes_nothing_that_anybody_sees() {
-    let Some(mut with) = Scene::new("with", CACHED).await else { return };
-    let Some(mut without) = Scene::new("without", UNCACHED).await else { return };
+    let mut with = Scene::new("with", CACHED).await;
+    let mut without = Scene::new("without", UNCACHED).await;
     let (one, other) = (life(&mut with.first).await, life(&mut without.first).await);
     assert_eq!(one, other);
     for statement in [

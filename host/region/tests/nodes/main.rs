@@ -1,4 +1,4 @@
-//! Several nodes of one region in one process, on a real Postgres: where `MARQUEE_TEST_POSTGRES_URL` names a server in which this may make databases.
+//! Several nodes of one region in one process, on a real Postgres: `MARQUEE_TEST_POSTGRES_URL` names a server in which this may make databases.
 //! Beside it stands a real Redis, which a test starts itself.
 
 #![allow(
@@ -7,7 +7,7 @@
     clippy::panic,
     clippy::print_stderr,
     clippy::unwrap_used,
-    reason = "a test fails by panicking, and says what it skips"
+    reason = "a test fails by panicking, and says what it saw"
 )]
 
 mod handover;
@@ -17,7 +17,3 @@ mod private;
 mod redis;
 mod sharing;
 mod support;
-
-fn skipped(reason: &str) {
-    eprintln!("skipped: {reason}");
-}

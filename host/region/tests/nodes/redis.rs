@@ -37,7 +37,7 @@ async fn let_through(nodes: &[&Limiter], counted: &Counted) -> usize {
 
 #[tokio::test]
 async fn nodes_count_as_one_and_each_by_itself_while_redis_is_away() {
-    let Some(mut server) = Redis::start(&[]).await else { return };
+    let mut server = Redis::start(&[]).await;
     let (one, other) = (limiter(&server.url()), limiter(&server.url()));
     let nodes = [&one, &other];
     let address = Network::Address([192, 0, 2, 1].into());
@@ -79,8 +79,8 @@ struct Scene {
 }
 
 impl Scene {
-    async fn start(redis: Connection) -> Option<Self> {
-        let url = empty_database().await?;
+    async fn start(redis: Connection) -> Self {
+        let url = empty_database().await;
         let database = Database::postgres(&url).await.unwrap();
         migrate(&database).await.unwrap();
         let (sequencer, stop) = (Sequencer::new(database.clone(), vec![]), CancellationToken::new());
@@ -104,7 +104,7 @@ impl Scene {
             )
             .await;
         scene.told("").await;
-        Some(scene)
+        scene
     }
 
     async fn run(&self, statement: &str) {
@@ -159,12 +159,12 @@ fn expected(title: &str, revoked: &[&str]) -> (String, Vec<String>, Vec<String>)
 
 #[tokio::test]
 async fn what_redis_forgot_or_was_told_lets_nobody_in() {
-    let Some(mut sentinels) = Sentinels::start().await else { return };
+    let mut sentinels = Sentinels::start().await;
     let at = |port: u16| RedisConnections::new().handle(&format!("redis://:{PASSWORD_ENCODED}@127.0.0.1:{port}")).unwrap();
     let (primary, replica) = (at(sentinels.primary.port), at(sentinels.replica.port));
     let connections = RedisConnections::new();
     let redis = connections.handle(&sentinels.url()).unwrap();
-    let Some(scene) = Scene::start(redis.clone()).await else { return };
+    let scene = Scene::start(redis.clone()).await;
     let first = scene.snapshot().await;
     assert_eq!(known(&first), expected("First", &[]));
     let keys = async |redis: &Connection| {

@@ -10,7 +10,7 @@ fn events() -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_share_and_hand_on() {
-    let Some(region) = Region::new().await else { return };
+    let region = Region::new().await;
     let a = region.node("a").await;
     until_led(&[&a], &[16]).await;
     let b = region.node("b").await;
@@ -45,7 +45,7 @@ async fn nodes_share_and_hand_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_share_and_who_is_killed_is_replaced() {
-    let Some(region) = Region::new().await else { return };
+    let region = Region::new().await;
     let (a, b, c) = (region.node("a").await, region.node("b").await, region.node("c").await);
     let fair = || [&a, &b, &c].iter().map(|node| node.led()).collect::<Vec<_>>();
     until("fair shares", || fair().iter().sum::<usize>() == PARTITIONS && fair().iter().all(|led| *led <= 6)).await;
@@ -67,7 +67,7 @@ async fn three_share_and_who_is_killed_is_replaced() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_paused_loses_all_and_does_not_decide_by_what_it_believes() {
-    let Some(region) = Region::new().await else { return };
+    let region = Region::new().await;
     let (a, b) = (region.node("a").await, region.node("b").await);
     until_led(&[&a, &b], &[8, 8]).await;
     b.pause();
@@ -87,7 +87,7 @@ async fn who_is_paused_loses_all_and_does_not_decide_by_what_it_believes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_nodes_start_at_once() {
-    let Some(url) = empty_database().await else { return };
+    let url = empty_database().await;
     let starting = (0..6).map(|_| {
         let url = url.clone();
         tokio::spawn(async move { migrate(&Database::postgres(&url).await.unwrap()).await.unwrap() })
@@ -108,7 +108,7 @@ async fn many_nodes_start_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_node_ticks() {
-    let Some(region) = Region::new().await else { return };
+    let region = Region::new().await;
     let (a, b) = (region.node("a").await, region.node("b").await);
     until("a runner", || a.coordinator.runner().leads() || b.coordinator.runner().leads()).await;
     until_led(&[&a, &b], &[8, 8]).await;
