@@ -1,7 +1,7 @@
-//! Formatting, lints, and that no third-party crate is built twice.
+//! Formatting, lints, that no third-party crate is built twice, and that `spin.toml` names what its components are built from.
 
 use crate::{
-    build,
+    build, spin_manifest,
     step::{self, cargo, output, step},
 };
 use anyhow::{Result, bail};
@@ -14,12 +14,13 @@ pub fn run() -> Result<()> {
         step::run(&mut cargo(&["clippy", "--release", "--locked", "--all-targets", "--", "-D", "warnings"]))
     })?;
     step("linting the components", || {
-        let mut command = cargo(&["clippy", "--profile", "wasm", "--locked", "--target", "wasm32-wasip2"]);
+        let mut command = cargo(&["clippy", "--profile", "wasm", "--locked", "--target", build::TARGET]);
         for name in build::component_names()?.iter().map(String::as_str).chain(["kit", "receipt"]) {
             command.args(["--package", name]);
         }
         step::run(command.args(["--", "-D", "warnings"]))
     })?;
+    step("holding spin.toml against the crates that it builds", spin_manifest::check)?;
     step("comparing the features of third-party crates", features)
 }
 

@@ -51,6 +51,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let sources = variables(config.variables.as_deref())?;
     let sources = with_database(sources.set("region", &config.region).set("accounts", accounts), &database);
     let sources = sources.set(HostRoute::VARIABLE, &host_secret()?);
+    let sources = serving::with_analytics(sources, config.kafka.is_some());
     let manifest = Manifest::load(&manifest_path(config.application.as_deref())?, &sources)?;
     sandbox::check(&manifest, &[nodes.local_addr()?], &settings)?;
 
