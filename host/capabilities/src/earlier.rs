@@ -194,7 +194,10 @@ mod tests {
         let of = |key: &str| [store.clone(), text(key)];
         let there = guest.call("stores", "[method]store.get", &of("a")).await.unwrap();
         assert_eq!(there, Some(Val::Option(Some(Box::new(value)))));
-        assert_eq!(guest.call("stores", "[method]store.get-keys", &[store.clone()]).await, Ok(Some(Val::List(vec![text("a")]))));
+        assert_eq!(
+            guest.call("stores", "[method]store.get-keys", std::slice::from_ref(&store)).await,
+            Ok(Some(Val::List(vec![text("a")])))
+        );
         assert_eq!(guest.call("stores", "[method]store.delete", &of("a")).await, Ok(None));
         assert_eq!(guest.call("stores", "[method]store.exists", &of("a")).await, Ok(Some(Val::Bool(false))));
 

@@ -56,7 +56,7 @@ impl Copy<'_> {
         for path in found {
             let path = path.map_err(|error| format!("{pattern}: {error}"))?;
             let Some(inside) = path.strip_prefix(self.root).ok().filter(|_| path.is_file()) else { continue };
-            self.file(&path, &inside.to_owned())?;
+            self.file(&path, inside)?;
             any = true;
         }
         if any { Ok(()) } else { Err(format!("{pattern} matches no file")) }
