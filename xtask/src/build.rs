@@ -6,8 +6,10 @@ use crate::{
     tools,
 };
 use anyhow::{Context, Result};
-use std::{path::PathBuf, process::Command};
+use std::process::Command;
 
+/// What components are built for.
+pub const TARGET: &str = "wasm32-wasip2";
 /// Where the binary lands.
 pub const MARQUEE: &str = "target/release/marquee";
 /// For what buys for many from one address: a variable, and its value.
@@ -20,6 +22,7 @@ pub const HOST: &[&str] = &["capabilities", "edge", "fleet", "marquee", "region"
 pub const PURE: &[&str] = &[
     "access-token",
     "audit",
+    "browser-policy",
     "fuzz",
     "generator",
     "kit",
@@ -30,6 +33,9 @@ pub const PURE: &[&str] = &[
     "read-model",
     "receipt",
 ];
+
+/// What automation needs, too: it is built before anything else, with the features that it wants by itself.
+pub const EARLY: &[&str] = &["demo"];
 
 /// The tests' profile: see the file.
 const CHECKED: &str = ".cargo/checked.toml";
@@ -67,13 +73,26 @@ pub fn all() -> Result<()> {
 pub fn components(more: &[&str]) -> Result<()> {
     step("building the components for wasm32-wasip2", || {
         tools::wasm_target()?;
-        let names = component_names()?;
-        let mut command = cargo(&["build", "--profile", "wasm", "--locked", "--target", "wasm32-wasip2"]);
-        for name in names.iter().map(String::as_str).chain(more.iter().copied()) {
-            command.args(["--package", name]);
-        }
-        run(&mut command)
+        run(&mut components_build(more)?)
     })
+}
+
+/// See [`components_command`].
+pub fn components_build(more: &[&str]) -> Result<Command> {
+    let mut build = cargo(&[]);
+    build.args(components_command(more)?.iter().skip(1));
+    Ok(build)
+}
+
+/// The command that builds all components, and these packages with them. Always all of them: what they share is built once, with the features that
+/// all of them want together, and cargo finds out what is new.
+pub fn components_command(more: &[&str]) -> Result<Vec<String>> {
+    let mut command: Vec<String> =
+        ["cargo", "build", "--profile", "wasm", "--locked", "--target", TARGET].map(str::to_owned).into();
+    for name in component_names()?.into_iter().chain(more.iter().map(|&name| name.to_owned())) {
+        command.extend(["--package".to_owned(), name]);
+    }
+    Ok(command)
 }
 
 /// The components of `spin.toml`: each is a package of that name.
@@ -81,11 +100,6 @@ pub fn component_names() -> Result<Vec<String>> {
     let manifest: toml::Table = std::fs::read_to_string("spin.toml").context("spin.toml")?.parse().context("spin.toml")?;
     let components = manifest.get("component").and_then(toml::Value::as_table).context("spin.toml has no components")?;
     Ok(components.keys().cloned().collect())
-}
-
-/// The folder of a package under `components/`.
-pub fn component_folder(name: &str) -> PathBuf {
-    PathBuf::from("components").join(name)
 }
 
 #[cfg(test)]
@@ -102,7 +116,7 @@ mod tests {
         // Of the packages in the lock file, those without a source are ours.
         let ours = lock["package"].as_array().unwrap().iter().filter(|package| package.get("source").is_none());
         for name in ours.map(|package| package["name"].as_str().unwrap()) {
-            let elsewhere = ["xtask", "features", "fixtures", "bindings-fixture"].contains(&name);
+            let elsewhere = ["xtask", "features", "fixtures", "bindings-fixture", "p2-fixture"].contains(&name);
             assert!(elsewhere || checked.contains_key(name), "{name} is missing from {CHECKED}");
         }
     }

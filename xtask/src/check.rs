@@ -1,7 +1,8 @@
-//! Formatting, lints, documents, what is depended on, and that no third-party crate is built twice.
+//! Formatting, lints, documents, what is depended on, that no third-party crate is built twice, and that `spin.toml` names what its components are
+//! built from.
 
 use crate::{
-    build, documents,
+    build, documents, spin_manifest,
     step::{self, cargo, command, output, say, step},
     tools,
 };
@@ -33,6 +34,7 @@ pub fn run() -> Result<Option<String>> {
         }
         Ok(())
     })?;
+    step("holding spin.toml against the crates that it builds", spin_manifest::check)?;
     step("comparing the features of third-party crates", features)?;
     Ok(skipped)
 }
@@ -40,7 +42,7 @@ pub fn run() -> Result<Option<String>> {
 /// A command of cargo for the components and what only they use.
 fn for_wasm(verb: &str) -> Result<Command> {
     tools::wasm_target()?;
-    let mut command = cargo(&[verb, "--profile", "wasm", "--locked", "--target", "wasm32-wasip2"]);
+    let mut command = cargo(&[verb, "--profile", "wasm", "--locked", "--target", build::TARGET]);
     for name in build::component_names()?.iter().map(String::as_str).chain(["kit", "receipt"]) {
         command.args(["--package", name]);
     }

@@ -12,8 +12,10 @@ mod fuzz;
 mod load;
 mod node;
 mod schema;
+mod seed;
 mod services;
 mod simulate;
+mod spin_manifest;
 mod step;
 mod test;
 mod tools;
@@ -33,6 +35,8 @@ const USAGE: &str = "cargo xtask COMMAND
   fonts             get the fonts that receipts in Chinese, Japanese, Korean, Thai and Indian scripts are set in, from Debian's packages
   faults            kill, pause, cut off and mislead the nodes of a fleet under load, and check what people were answered
                       --rounds 60   --seed N   --only PART-OF-A-FAULT'S-NAME
+  seed --url URL    load the demo catalog into a platform that runs, stock Spin included; again adds nothing
+                      --email ADDRESS   --password-file FILE   of who organises it; else SPIN_VARIABLE_ADMIN_EMAIL and _PASSWORD say that
   load SCENARIO     browse | onsale: k6 against a running `up` on port 8080, or one that is started for it
                       --url URL[,URL]   the edges to load      --short   a few seconds, for a first look
                     failover | edge-vs-central: k6 against a fleet that is started for it
@@ -83,6 +87,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "schema" => schema::run(rest)?,
         "fuzz" => fuzz::run(rest)?,
         "attack" => attack::run(rest)?,
+        "seed" => seed::run(rest)?,
         "simulate" => simulate::run(rest)?,
         "bench" => bench::command_line(rest)?,
         "services" => return services::command_line(rest),

@@ -10,7 +10,7 @@ use anyhow::Result;
 use std::process::Command;
 
 /// Guests that misbehave on purpose, for the host's tests.
-const FIXTURES: &[&str] = &["fixtures"];
+const FIXTURES: &[&str] = &["fixtures", "p2-fixture"];
 
 /// Runs the steps whose names contain the filter, or all of them.
 pub fn run(filter: Option<&str>) -> Result<()> {
@@ -27,7 +27,8 @@ pub fn run(filter: Option<&str>) -> Result<()> {
             tools::native_build()?;
             run_tests(&mut cargo(&["test", "--locked", "--package", "xtask"]))?;
             let components = build::component_names()?;
-            let packages: Vec<&str> = build::PURE.iter().copied().chain(components.iter().map(String::as_str)).collect();
+            let libraries = build::PURE.iter().chain(build::EARLY).copied();
+            let packages: Vec<&str> = libraries.chain(components.iter().map(String::as_str)).collect();
             run_tests(&mut with(build::tests(&packages, &["--tests"]), &services))
         })?;
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     build,
-    step::{cargo, command, run as run_command, say},
+    step::{command, run as run_command, say},
 };
 use anyhow::{Context, Result};
 use std::{
@@ -34,10 +34,9 @@ pub fn run(arguments: &[String]) -> Result<ExitCode> {
     Err(command(build::MARQUEE, &["up"]).args(arguments).exec()).context(build::MARQUEE)
 }
 
-/// Rebuilds a component when its source is saved, for as long as the process that started this one lives. The node itself notices
+/// Rebuilds components when a source is saved, for as long as the process that started this one lives. The node itself notices
 /// the new wasm.
 fn rebuild_on_save(node: u32) -> Result<()> {
-    let components = build::component_names()?;
     let mut before = sources()?;
     while parent_id() == node {
         std::thread::sleep(POLL);
@@ -46,16 +45,8 @@ fn rebuild_on_save(node: u32) -> Result<()> {
             now.iter().filter(|(path, time)| before.get(*path) != Some(*time)).map(|(path, _)| path.clone()).collect();
         before = now;
         let Some(path) = changed.first() else { continue };
-        let own: Vec<&String> =
-            components.iter().filter(|name| changed.iter().all(|path| path.starts_with(build::component_folder(name)))).collect();
-        // What several components share makes all of them new; cargo finds out which really are.
-        let rebuilt = if own.is_empty() { components.iter().collect() } else { own };
         say(&format!("{} was saved: building", path.display()));
-        let mut build = cargo(&["build", "--profile", "wasm", "--target", "wasm32-wasip2", "--quiet"]);
-        for name in rebuilt {
-            build.args(["--package", name]);
-        }
-        if run_command(&mut build).is_err() {
+        if run_command(build::components_build(&[])?.arg("--quiet")).is_err() {
             say("the build failed: what ran before goes on");
         }
     }

@@ -2,7 +2,14 @@
 
 use crate::problem::Problem;
 use spin_sdk::variables;
-use std::ops::RangeInclusive;
+use std::{ops::RangeInclusive, sync::OnceLock};
+
+/// Whether this runs in Marquee's own host, which says so by a variable of the environment: on nodes of a fleet, or on one that stands for it. Else it
+/// is stock Spin, alone.
+pub fn own_host() -> bool {
+    static OWN: OnceLock<bool> = OnceLock::new();
+    *OWN.get_or_init(|| std::env::var_os("MARQUEE_HOST").is_some())
+}
 
 /// A variable's value; an undeclared or unreadable one is this deployment's fault, hence a 500 that the log explains.
 pub async fn get(name: &str) -> Result<String, Problem> {

@@ -2,10 +2,13 @@
 
 use crate::{id, limits, problem, problem::Problem, time};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use serde::Serialize;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::{
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+    pin::Pin,
+};
 
 /// A request, its body read whole and its path and query decoded.
 #[derive(Debug)]
@@ -39,20 +42,28 @@ impl Request {
     }
 
     /// Reads the query and the body.
-    pub(crate) async fn read<B>(&mut self, query: &str, body: B) -> Result<(), Problem>
+    pub(crate) async fn read<B>(&mut self, query: &str, body: Pin<&mut B>) -> Result<(), Problem>
     where
         B: http_body::Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         self.query = parse_query(query)?;
+        let too_large = || Problem::new(problem::TOO_LARGE, format!("The body may have at most {} bytes.", limits::BODY_BYTES));
+        let declared = self.header("content-length").and_then(|length| length.parse().ok());
+        if declared.is_some_and(|length: u64| length > limits::BODY_BYTES as u64) {
+            return Err(too_large());
+        }
         self.body = match Limited::new(body, limits::BODY_BYTES).collect().await {
             Ok(body) => body.to_bytes(),
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-                return Err(Problem::new(problem::TOO_LARGE, format!("The body may have at most {} bytes.", limits::BODY_BYTES)));
-            }
+            Err(error) if error.is::<http_body_util::LengthLimitError>() => return Err(too_large()),
             Err(_) => return Err(Problem::fault("", "the body ended before it was whole")),
         };
         Ok(())
+    }
+
+    /// Whether the client waits for a word before it sends its body (RFC 9110, 10.1.1): the refusal is that word.
+    pub(crate) fn waits(&self) -> bool {
+        self.headers.contains_key(header::EXPECT)
     }
 
     /// What the route's `:name` matched; empty where the route has no such segment.
@@ -118,10 +129,16 @@ impl Response {
         self
     }
 
-    /// As the host takes it.
+    /// As the host takes it, with its length: a host that does not know it sends the body in chunks, and one that closes the connection meanwhile
+    /// cuts it off.
     pub(crate) fn into_http(self) -> http::Response<Full<Bytes>> {
+        let length = self.body.len();
         let mut response = http::Response::new(Full::new(self.body));
-        *response.status_mut() = http::StatusCode::from_u16(self.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        // These two have no body (RFC 9110, 8.6).
+        if !matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+            response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        }
         for (name, value) in self.headers {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 response.headers_mut().append(HeaderName::from_static(name), value);

@@ -10,6 +10,7 @@
 //! }
 //! ```
 
+mod browser;
 pub mod claims;
 pub mod config;
 pub mod hash;

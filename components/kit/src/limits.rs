@@ -4,6 +4,8 @@ use std::ops::RangeInclusive;
 
 /// Bytes of a request's body. Spin sets no limit, so the kit counts.
 pub const BODY_BYTES: usize = 256 * 1024;
+/// Bytes of a refused request that are read all the same: a client that is still writing when its connection closes never sees the refusal.
+pub const UNREAD_BYTES: usize = 8 * 1024 * 1024;
 /// Depth of nested JSON.
 pub const JSON_DEPTH: usize = 16;
 /// Bytes of an `Idempotency-Key`.

@@ -1,10 +1,14 @@
 //! Methods and paths to handlers.
 
-use crate::{Answer, Problem, Request, Response, config, hash, http::percent_decode, network, problem, refusal};
+use crate::{Answer, Problem, Request, Response, browser, config, hash, http::percent_decode, limits, network, problem, refusal};
+use browser_policy::Cors;
 use bytes::Bytes;
-use http::Method;
-use http_body_util::Full;
-use std::{future::Future, pin::Pin};
+use http::{Method, header, request};
+use http_body_util::{BodyExt, Full};
+use std::{
+    future::Future,
+    pin::{Pin, pin},
+};
 
 /// What a pattern's names matched.
 type Parameters = Vec<(&'static str, String)>;
@@ -101,10 +105,33 @@ impl Router {
         B: http_body::Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let (handler, parameters) = self.find(&request.method, &request.path)?;
-        request.read(query, body).await?;
-        request.parameters = parameters;
-        handler(request).await
+        let mut body = pin!(body);
+        let found = match self.find(&request.method, &request.path) {
+            Ok(found) => request.read(query, body.as_mut()).await.map(|()| found),
+            Err(problem) => Err(problem),
+        };
+        match found {
+            Ok((handler, parameters)) => {
+                request.parameters = parameters;
+                handler(request).await
+            }
+            Err(problem) => {
+                if !request.waits() {
+                    skip(body).await;
+                }
+                Err(problem)
+            }
+        }
+    }
+}
+
+/// Reads what nobody wants, up to [`limits::UNREAD_BYTES`]: else the connection may close on a client that is still writing, and that never sees
+/// why.
+async fn skip<B: http_body::Body<Data = Bytes>>(mut body: Pin<&mut B>) {
+    let mut left = limits::UNREAD_BYTES;
+    while let Some(Ok(frame)) = body.frame().await {
+        let Some(rest) = left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) else { return };
+        left = rest;
     }
 }
 
@@ -131,14 +158,33 @@ fn matches(pattern: &'static str, path: &str) -> Option<Parameters> {
     segments.next().is_none().then_some(parameters)
 }
 
-/// Answers a request of the host's by these routes: problems become documents, every answer carries its request id.
+/// Answers a request of the host's by these routes: problems become documents, and every answer carries its length, its request id, and what
+/// browsers are to be told.
 pub async fn serve(router: &Router, request: spin_sdk::http::Request) -> spin_sdk::http::Response<Full<Bytes>> {
+    let cors = browser::cors().await;
     let (parts, body) = request.into_parts();
+    respond(router, cors, parts, body).await
+}
+
+async fn respond<B>(router: &Router, cors: &Cors, parts: request::Parts, body: B) -> http::Response<Full<Bytes>>
+where
+    B: http_body::Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let credentials = parts.headers.contains_key(header::AUTHORIZATION) || parts.headers.contains_key(header::COOKIE);
+    let grant = cors.grant(&parts.method, parts.headers.get(header::ORIGIN), credentials);
+    let preflight = cors.preflight(&parts.method, &parts.headers);
     let head = parts.method == Method::HEAD;
     let method = if head { Method::GET } else { parts.method };
     let client = network::client(&parts.headers);
     let request = Request::head(method.clone(), parts.uri.path(), parts.headers);
     let request_id = request.request_id.clone();
+    if let Some(headers) = preflight {
+        let mut response = finish(Response::empty(204), request_id).into_http();
+        response.headers_mut().extend(headers);
+        browser_policy::harden(response.headers_mut());
+        return response;
+    }
     let answer = router.answer(request, parts.uri.query().unwrap_or_default(), body).await;
     let response = match answer {
         Ok(response) => response,
@@ -154,14 +200,18 @@ pub async fn serve(router: &Router, request: spin_sdk::http::Request) -> spin_sd
             problem.into_response(path, &request_id)
         }
     };
-    finish(response, head, request_id).into_http()
-}
-
-fn finish(mut response: Response, head: bool, request_id: String) -> Response {
+    let mut response = finish(response, request_id).into_http();
     if head {
         // Without its length: a host may refuse one that the body does not have.
-        response.body = Bytes::new();
+        *response.body_mut() = Full::default();
+        response.headers_mut().remove(header::CONTENT_LENGTH);
     }
+    cors.apply(grant, response.headers_mut());
+    browser_policy::harden(response.headers_mut());
+    response
+}
+
+fn finish(mut response: Response, request_id: String) -> Response {
     // What nobody has thought about is kept by nobody.
     if !response.headers.iter().any(|(name, _)| *name == "cache-control") {
         response = response.header("cache-control", "no-store");
@@ -178,6 +228,10 @@ pub fn log(line: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        task::{Context, Poll, Waker},
+    };
 
     async fn nothing(_: Request) -> Answer {
         Ok(Response::empty(204))
@@ -207,5 +261,123 @@ mod tests {
         assert_eq!(problem.headers, [("allow", "GET, HEAD, POST".to_owned())]);
         assert_eq!(router.find(&Method::GET, "/c").err().unwrap().kind.status, 404);
         assert!(router.find(&Method::GET, "/b").is_ok());
+    }
+
+    /// A body that comes in pieces, and counts those that were taken.
+    struct Pieces<'a> {
+        left: usize,
+        taken: &'a AtomicUsize,
+    }
+
+    const PIECE: usize = 64 * 1024;
+
+    impl http_body::Body for Pieces<'_> {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+            let Some(left) = self.left.checked_sub(1) else { return Poll::Ready(None) };
+            self.left = left;
+            self.taken.fetch_add(1, Ordering::Relaxed);
+            Poll::Ready(Some(Ok(http_body::Frame::data(Bytes::from(vec![0; PIECE])))))
+        }
+    }
+
+    /// Two routes: one that takes a body, and one that answers as the path says.
+    fn router() -> Router {
+        let show = async |request: Request| match request.parameter("what") {
+            "nothing" => Ok(Response::empty(204)),
+            "known" => Ok(Response::empty(304)),
+            "page" => Ok(Response::new(200, "text/html", "<p>Grüezi</p>")),
+            what => Response::json(200, &what),
+        };
+        Router::new().get("/show/:what", show).post("/take", async |request: Request| Response::json(200, &request.body.len()))
+    }
+
+    /// The answer, and how many pieces of the body were taken for it.
+    fn asked(method: Method, path: &str, headers: &[(&str, &str)], pieces: usize) -> (http::Response<Full<Bytes>>, usize) {
+        let mut request = http::Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let (router, taken, cors) = (router(), AtomicUsize::new(0), Cors::parse("https://shop.example").unwrap());
+        let answering = pin!(respond(&router, &cors, parts, Pieces { left: pieces, taken: &taken }));
+        let Poll::Ready(answer) = answering.poll(&mut Context::from_waker(Waker::noop())) else {
+            panic!("nothing is waited for")
+        };
+        (answer, taken.load(Ordering::Relaxed))
+    }
+
+    fn body(answer: http::Response<Full<Bytes>>) -> Bytes {
+        let Poll::Ready(body) = pin!(answer.into_body().collect()).poll(&mut Context::from_waker(Waker::noop())) else {
+            panic!("it is whole")
+        };
+        body.unwrap().to_bytes()
+    }
+
+    #[test]
+    fn every_answer_says_how_long_it_is() {
+        for (method, path, status) in [
+            (Method::GET, "/show/page", 200),
+            (Method::GET, "/show/json", 200),
+            (Method::POST, "/take", 200),
+            (Method::GET, "/nowhere", 404),
+            (Method::DELETE, "/take", 405),
+        ] {
+            let (answer, _) = asked(method, path, &[], 1);
+            let length: usize = answer.headers()[header::CONTENT_LENGTH].to_str().unwrap().parse().unwrap();
+            assert_eq!((answer.status().as_u16(), body(answer).len()), (status, length), "{path}");
+        }
+        for (method, path) in [(Method::GET, "/show/nothing"), (Method::GET, "/show/known"), (Method::HEAD, "/show/page")] {
+            let (answer, _) = asked(method, path, &[], 0);
+            assert!(!answer.headers().contains_key(header::CONTENT_LENGTH) && body(answer).is_empty(), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_refused_is_read_to_its_end_unless_it_waits_for_a_word() {
+        let (most, enough) = (limits::UNREAD_BYTES / PIECE, limits::BODY_BYTES / PIECE);
+        for (method, path, headers, sent, status, taken) in [
+            (Method::POST, "/take", &[][..], enough, 200, enough),
+            (Method::POST, "/take", &[], enough + 9, 413, enough + 9),
+            (Method::POST, "/take", &[("content-length", "9999999")], 9, 413, 9),
+            (Method::POST, "/take?q=%", &[], 9, 400, 9),
+            (Method::POST, "/nowhere", &[], 9, 404, 9),
+            (Method::DELETE, "/take", &[], 9, 405, 9),
+            // Not for ever: one more shows that it is too much.
+            (Method::POST, "/nowhere", &[], 2 * most, 404, most + 1),
+            (Method::POST, "/take", &[("content-length", "9999999"), ("expect", "100-continue")], 9, 413, 0),
+            (Method::POST, "/nowhere", &[("expect", "100-continue")], 9, 404, 0),
+        ] {
+            let (answer, read) = asked(method, path, headers, sent);
+            assert_eq!((answer.status().as_u16(), read), (status, taken), "{path} {headers:?} {sent}");
+        }
+    }
+
+    #[test]
+    fn every_answer_tells_browsers_what_they_may_do() {
+        let (any, shop, token) = (("origin", "https://any.example"), ("origin", "https://shop.example"), ("authorization", "x"));
+        for (method, path, headers, status, allowed) in [
+            (Method::GET, "/show/page", &[any][..], 200, Some("*")),
+            (Method::GET, "/nowhere", &[any], 404, Some("*")),
+            (Method::GET, "/show/json", &[any, token], 200, None),
+            (Method::POST, "/take", &[any], 200, None),
+            (Method::POST, "/take", &[shop, token], 200, Some("https://shop.example")),
+            (Method::OPTIONS, "/take", &[shop, ("access-control-request-method", "POST")], 204, Some("https://shop.example")),
+            (Method::OPTIONS, "/take", &[any, ("access-control-request-method", "POST")], 204, Some("*")),
+            (Method::OPTIONS, "/take", &[], 405, None),
+        ] {
+            let (answer, _) = asked(method, path, headers, 0);
+            let (status_is, headers_are) = (answer.status().as_u16(), answer.headers());
+            let origin = headers_are.get(header::ACCESS_CONTROL_ALLOW_ORIGIN).map(|value| value.to_str().unwrap());
+            assert_eq!((status_is, origin), (status, allowed), "{path} {headers:?}");
+            for name in ["x-content-type-options", "content-security-policy", "referrer-policy", "x-request-id"] {
+                assert_eq!(headers_are.get_all(name).iter().count(), 1, "{path} {name}");
+            }
+        }
     }
 }

@@ -41,11 +41,7 @@ impl Content {
 
     /// What goes with it beside its type.
     pub fn headers(&self) -> Vec<(&'static str, String)> {
-        let mut headers = vec![
-            ("etag", self.etag.clone()),
-            ("cache-control", "no-cache".to_owned()),
-            ("x-content-type-options", "nosniff".to_owned()),
-        ];
+        let mut headers = vec![("etag", self.etag.clone()), ("cache-control", "no-cache".to_owned())];
         if self.kind.starts_with("text/html") {
             headers.push(("content-security-policy", CONTENT_SECURITY_POLICY.to_owned()));
             headers.push(("referrer-policy", "same-origin".to_owned()));

@@ -1,20 +1,74 @@
 //! `GET /`
 
 use crate::content::Content;
-use kit::{Answer, Request};
+use kit::{Answer, Request, config};
 use std::sync::LazyLock;
 
-static PAGE: LazyLock<Content> =
-    LazyLock::new(|| Content::page("Marquee: event booking that sells from the edge", "/", include_str!("../assets/home.html")));
+/// What the page says of the host that it is served by.
+struct Host {
+    title: &'static str,
+    /// What stands in the page's places.
+    texts: [(&'static str, &'static str); 5],
+}
+
+/// Our own: edges and regions.
+const EDGE: Host = Host {
+    title: "Marquee: event booking that sells from the edge",
+    texts: [
+        ("{{headline}}", "Book from the edge."),
+        (
+            "{{lead}}",
+            "You browse and book through the nearest node; every booking for an event is decided in one place, its home region. \
+             Reading is fast everywhere, and what is sold is sold once.",
+        ),
+        ("{{reading}}", "Read close by"),
+        ("{{reads}}", "the node's own memory"),
+        ("{{decided}}", " in the event's home region"),
+    ],
+};
+
+/// Stock Spin: one process on one database.
+const ALONE: Host = Host {
+    title: "Marquee: event booking",
+    texts: [
+        ("{{headline}}", "Sell every seat."),
+        ("{{lead}}", "This is the whole of it in one process, on one database: what is sold is sold once, whatever crashes."),
+        ("{{reading}}", "Read what is true"),
+        ("{{reads}}", "the database"),
+        ("{{decided}}", ""),
+    ],
+};
+
+static PAGE: LazyLock<Content> = LazyLock::new(|| {
+    let host = if config::own_host() { &EDGE } else { &ALONE };
+    Content::page(host.title, "/", &main(host))
+});
 
 /// The landing page. What is live on it the page asks for itself.
 pub async fn page(request: Request) -> Answer {
     Ok(PAGE.answer(&request))
 }
 
+fn main(host: &Host) -> String {
+    host.texts.iter().fold(include_str!("../assets/home.html").to_owned(), |page, (place, text)| page.replace(place, text))
+}
+
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::content::OPENAPI;
+
+    #[test]
+    fn a_host_is_said_to_do_what_it_does() {
+        let (edge, alone) = (main(&EDGE), main(&ALONE));
+        for page in [&edge, &alone] {
+            assert!(!page.contains("{{") && page.contains("Never sell a seat twice."));
+        }
+        for claim in ["from the edge", "nearest node", "home region", "own memory"] {
+            assert!(edge.contains(claim) && !alone.contains(claim), "{claim}");
+        }
+        assert!(!ALONE.title.contains("edge"));
+    }
 
     /// The page measures real endpoints: each must be one.
     #[test]

@@ -51,7 +51,7 @@ pub fn frame(title: &str, here: &str, main: &str) -> String {
 <main id="main">
 {main}
 </main>
-<footer class="site"><p>Marquee, event booking that sells from the edge. <a href="/api/openapi.json">OpenAPI document</a></p></footer>
+<footer class="site"><p>Marquee, event booking. <a href="/api/openapi.json">OpenAPI document</a></p></footer>
 </body>
 </html>
 "##

@@ -1,6 +1,6 @@
 //! The landing page, the API reference and the problem pages.
 //!
-//! Everything here is made of files that are compiled in, and of what the kit knows of problems: no database, no variables, no calls.
+//! Everything here is made of files that are compiled in, and of what the kit knows of problems and of the host: no database, no calls.
 
 mod accept;
 mod content;

@@ -42,19 +42,18 @@ impl Asker {
         }
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-        headers.insert(header::VARY, HeaderValue::from_static("accept"));
+        headers.append(header::VARY, HeaderValue::from_static("accept"));
         // An ETag would name a page that may be here tomorrow.
         for (name, value) in PAGE.headers().into_iter().filter(|(name, _)| *name != "etag" && *name != "cache-control") {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 headers.insert(HeaderName::from_static(name), value);
             }
         }
-        if self.head {
+        // Of HEAD without its length: a host may refuse one that the body does not have.
+        if !self.head {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(PAGE.body().len()));
-            return response;
+            *response.body_mut() = Full::new(Bytes::from(PAGE.body().to_owned()));
         }
-        headers.remove(header::CONTENT_LENGTH);
-        *response.body_mut() = Full::new(Bytes::from(PAGE.body().to_owned()));
         response
     }
 }

@@ -13,7 +13,8 @@
 //! | [`redis`] | `spin:redis` | [`redis::RedisConnections`] |
 //! | [`key_value`] | `spin:key-value` | [`key_value::KeyValueStores`]: one SQLite file |
 //! | `variables` | `spin:variables` | [`Grants::variables`] |
-//! | [`outbound_http`] | `wasi:http/client` | [`outbound_http::OutboundHttp`] |
+//! | `earlier` | `fermyon:spin/key-value`, `sqlite` and `variables`, `@2.0.0` | the same as today's |
+//! | [`outbound_http`] | `wasi:http/client`, and `outgoing-handler@0.2` | [`outbound_http::OutboundHttp`] |
 //! | [`ledger`] | `marquee:booking/ledger` | the trait [`ledger::Ledger`], over the types in [`booking`] |
 //! | [`replica`], [`identity`] | `marquee:edge` | the traits [`replica::Replica`], [`identity::Identity`], over the types in [`edge`] |
 //! | [`kafka`] | `marquee:kafka/producer` | the trait [`kafka::Producer`] |
@@ -41,6 +42,7 @@ pub mod allowed_hosts;
 mod batches;
 mod bindings;
 mod commits;
+mod earlier;
 mod grants;
 mod guest_log;
 pub mod identity;

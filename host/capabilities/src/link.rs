@@ -3,6 +3,7 @@
 use wasmtime::component::Linker;
 
 use crate::{
+    earlier,
     state::{Host, InstanceState},
     wit::{own::marquee, spin::spin},
 };
@@ -25,6 +26,9 @@ pub fn add_to_linker(linker: &mut Linker<InstanceState>, set: LinkSet) -> wasmti
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     wasmtime_wasi::p3::add_to_linker(linker)?;
     wasmtime_wasi_http::p3::add_to_linker(linker)?;
+    // What is built with an earlier SDK of Spin's knows nothing newer.
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+    earlier::add_to_linker(linker)?;
     spin::key_value::key_value::add_to_linker::<_, Host>(linker, |state| state)?;
     spin::postgres::postgres::add_to_linker::<_, Host>(linker, |state| state)?;
     spin::redis::redis::add_to_linker::<_, Host>(linker, |state| state)?;
@@ -110,6 +114,9 @@ mod tests {
             add_to_linker(&mut linker, set).unwrap();
             for (interface, function, there) in [
                 ("wasi:http/client@0.3.0", "send", true),
+                ("fermyon:spin/key-value@2.0.0", "[method]store.get", true),
+                ("fermyon:spin/sqlite@2.0.0", "[method]connection.execute", true),
+                ("fermyon:spin/variables@2.0.0", "get", true),
                 ("spin:sqlite/sqlite@3.1.0", "[method]connection.execute", true),
                 ("spin:postgres/postgres@4.2.0", "[method]connection.query", true),
                 ("marquee:booking/ledger@0.1.0", "apply", ours),

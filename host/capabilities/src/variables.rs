@@ -12,12 +12,17 @@ impl variables::Host for InstanceState {}
 
 impl<T: Send> variables::HostWithStore<T> for Host {
     async fn get(accessor: &Accessor<T, Self>, name: String) -> wasmtime::Result<Result<String, Error>> {
-        if let Err(reason) = check_name(&name) {
-            return Ok(Err(Error::InvalidName(format!("{name:?}: {reason}"))));
-        }
-        let value = accessor.with(|mut access| access.get().grants.variables.get(&name).map(Secret::expose).map(str::to_owned));
-        Ok(value.ok_or_else(|| Error::Undefined(format!("no variable named {name:?}"))))
+        Ok(accessor.with(|mut access| value(access.get(), &name)))
     }
+}
+
+/// A variable's value.
+pub(crate) fn value(state: &InstanceState, name: &str) -> Result<String, Error> {
+    if let Err(reason) = check_name(name) {
+        return Err(Error::InvalidName(format!("{name:?}: {reason}")));
+    }
+    let value = state.grants.variables.get(name).map(Secret::expose).map(str::to_owned);
+    value.ok_or_else(|| Error::Undefined(format!("no variable named {name:?}")))
 }
 
 /// Spin's rule for names.

@@ -4,9 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::LazyLock;
 
 use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_SECURITY_POLICY, EXPECT, FORWARDED, HOST, HeaderName, ORIGIN, PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION, REFERRER_POLICY, SERVER, STRICT_TRANSPORT_SECURITY, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
-    X_CONTENT_TYPE_OPTIONS,
+    AUTHORIZATION, CONNECTION, EXPECT, FORWARDED, HOST, HeaderName, ORIGIN, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SERVER,
+    STRICT_TRANSPORT_SECURITY, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Version, request};
@@ -253,49 +252,31 @@ pub(crate) fn origin(headers: &HeaderMap) -> Option<&HeaderValue> {
     headers.get(ORIGIN)
 }
 
-/// A page of ours may carry its own style and script, and talk to its own origin; nothing may frame it.
-const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; img-src 'self' data:; \
-     object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-);
-/// Anything else is no page: were a browser to show it as one, it could do nothing.
-const DATA_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
-
-/// Finishes an answer's headers. `secure`: it leaves over TLS.
+/// Finishes an answer's headers: what browsers are told stands there already where a component made it with the kit, and is filled in where the host
+/// itself did. `secure`: it leaves over TLS.
 pub(crate) fn finish(headers: &mut HeaderMap, request_id: HeaderValue, secure: bool) {
-    let (mut hops, mut policy, mut referrer, mut page) = (false, false, false, false);
-    for (name, value) in &*headers {
-        match name.as_str() {
+    let hop = |name: &HeaderName| {
+        matches!(
+            name.as_str(),
             "connection"
-            | "keep-alive"
-            | "proxy-connection"
-            | "proxy-authenticate"
-            | "proxy-authorization"
-            | "te"
-            | "trailer"
-            | "transfer-encoding"
-            | "upgrade"
-            | "server"
-            | "x-powered-by" => hops = true,
-            "content-security-policy" => policy = true,
-            "referrer-policy" => referrer = true,
-            "content-type" => page = value.as_bytes().get(..9).is_some_and(|start| start.eq_ignore_ascii_case(b"text/html")),
-            _ => {}
-        }
-    }
-    if hops {
+                | "keep-alive"
+                | "proxy-connection"
+                | "proxy-authenticate"
+                | "proxy-authorization"
+                | "te"
+                | "trailer"
+                | "transfer-encoding"
+                | "upgrade"
+                | "server"
+                | "x-powered-by"
+        )
+    };
+    if headers.keys().any(hop) {
         strip_hops(headers);
         headers.remove(SERVER);
         headers.remove("x-powered-by");
     }
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    // A component knows its own pages best.
-    if !policy {
-        headers.insert(CONTENT_SECURITY_POLICY, if page { PAGE_POLICY } else { DATA_POLICY });
-    }
-    if !referrer {
-        headers.insert(REFERRER_POLICY, HeaderValue::from_static("strict-origin-when-cross-origin"));
-    }
+    browser_policy::harden(headers);
     if secure {
         headers.insert(STRICT_TRANSPORT_SECURITY, HSTS.clone());
     }
@@ -468,16 +449,15 @@ mod tests {
         ]);
         finish(&mut map, HeaderValue::from_static("id"), true);
         assert!(map[STRICT_TRANSPORT_SECURITY].to_str().unwrap().starts_with("max-age=31536000"));
-        assert_eq!(map[X_CONTENT_TYPE_OPTIONS], "nosniff");
+        assert_eq!(map["x-content-type-options"], "nosniff");
         assert_eq!(map[X_REQUEST_ID], "id");
-        let policy = map[CONTENT_SECURITY_POLICY].to_str().unwrap();
-        assert!(policy.contains("frame-ancestors 'none'") && policy.contains("script-src 'self' 'unsafe-inline'"), "{policy}");
+        assert!(map["content-security-policy"].to_str().unwrap().contains("frame-ancestors 'none'"));
         for gone in ["server", "connection", "x-powered-by"] {
             assert!(!map.contains_key(gone), "{gone}");
         }
         let mut map = headers(&[("content-type", "application/json"), ("content-security-policy", "sandbox")]);
         finish(&mut map, HeaderValue::from_static("id"), false);
-        assert_eq!(map[CONTENT_SECURITY_POLICY], "sandbox");
+        assert_eq!(map["content-security-policy"], "sandbox");
         assert!(!map.contains_key(STRICT_TRANSPORT_SECURITY));
     }
 }

@@ -127,13 +127,6 @@ pub const CATCH_UP: Duration = Duration::from_secs(1);
 /// How long a read waits for what its reader has seen elsewhere before a region is asked: what an edge is behind another is on its way.
 pub const CATCH_UP_HERE: Duration = Duration::from_millis(100);
 
-// CORS ---------------------------------------------------------------------------------------------------------------
-
-/// Origins that may be configured.
-pub const ORIGINS: usize = 32;
-/// How long a browser may keep the answer to a preflight, in seconds.
-pub const PREFLIGHT_SECONDS: u32 = 600;
-
 // Replica and feed ---------------------------------------------------------------------------------------------------
 
 /// Events that a replica holds, of all regions.

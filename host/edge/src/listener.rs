@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use browser_policy::Cors;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
@@ -20,7 +21,6 @@ use crate::accept::accept;
 use crate::application::Traffic;
 use crate::certificate::Certificate;
 use crate::connection::{Connection, Patience};
-use crate::cors::Cors;
 use crate::headers::Client;
 use crate::homes::Homes;
 use crate::identity::Identity;

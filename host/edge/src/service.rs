@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use browser_policy::{Cors, Grant};
 use capabilities::edge::Refusal;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode, request};
@@ -15,7 +16,6 @@ use telemetry::{Metrics, RequestLabels, Role};
 use crate::application::{Components, Traffic, answer};
 use crate::body::{self, Body};
 use crate::connection::{Busy, Connection, Patience};
-use crate::cors::{Cors, Grant};
 use crate::headers::{self, Look, MARQUEE_SEEN, MARQUEE_STALE, X_REQUEST_ID};
 use crate::homes::Homes;
 use crate::identity::Identity;
@@ -67,7 +67,7 @@ impl<T: Traffic> Service<T> {
         let begun = match (refused, target) {
             (Some(problem), _) => Err(problem),
             (None, target) => match (self.cors.preflight(&parts.method, &parts.headers), target) {
-                (Some(response), _) => Ok(Begun::Answered(response)),
+                (Some(headers), _) => Ok(Begun::Answered(preflight(headers))),
                 (None, None) => Err(Problem::NotFound),
                 (None, Some(target)) => {
                     let client = headers::clean(&mut parts.headers, &look, connection, &self.clients.trusted_proxies);
@@ -286,6 +286,14 @@ fn refuse(parts: &request::Parts, body: &Incoming, look: &Look) -> Option<Proble
     } else {
         None
     }
+}
+
+/// The answer to a preflight.
+fn preflight(headers: HeaderMap) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    *response.headers_mut() = headers;
+    response
 }
 
 /// How a request begins that is not refused.

@@ -24,10 +24,6 @@ pub const PORT_TRIES: usize = 16;
 pub const WATCH_POLL: Duration = Duration::from_millis(200);
 /// Requests of the demo loader at once.
 pub const DEMO_AT_ONCE: usize = 12;
-/// Tries of one of its requests.
-pub const DEMO_TRIES: u32 = 5;
-/// Pause before a further try, times the number of tries so far.
-pub const DEMO_PAUSE: Duration = Duration::from_millis(200);
 /// Bytes of an answer that it reads.
 pub const DEMO_ANSWER_BYTES: usize = 1024 * 1024;
 

@@ -50,11 +50,12 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let address = config.listen.advertise.map_or_else(|| nodes.local_addr(), Ok)?.to_string();
     let accounts = config.accounts.as_ref().map_or(&config.region, |accounts| &accounts.name);
     let (path, file, checked) = (manifest_path(config.application.as_deref())?, config.variables.clone(), settings.clone());
-    let (own_address, url) = (nodes.local_addr()?, database.clone());
+    let (own_address, url, followed) = (nodes.local_addr()?, database.clone(), config.kafka.is_some());
     let set = [("region", config.region.clone()), ("accounts", accounts.clone()), (HostRoute::VARIABLE, host_secret()?)];
     let read = move || {
         let sources = set.iter().fold(variables(file.as_deref())?, |sources, (name, value)| sources.set(*name, value));
-        let manifest = Manifest::load(&path, &with_database(sources, &url))?;
+        let sources = serving::with_analytics(with_database(sources, &url), followed);
+        let manifest = Manifest::load(&path, &sources)?;
         sandbox::check(&manifest, &[own_address], &checked)?;
         Ok(manifest)
     };

@@ -71,6 +71,11 @@ pub fn with_database(sources: VariableSources, url: &str) -> VariableSources {
     sources.set("database", url).set("database_server", capabilities::postgres::grant(url).unwrap_or_default())
 }
 
+/// These variables with whether something follows events here, and counts them.
+pub fn with_analytics(sources: VariableSources, follows: bool) -> VariableSources {
+    sources.set("analytics", if follows { "on" } else { "off" })
+}
+
 /// What a node shows others, which must be that it is this one.
 pub fn certified(files: &config::Tls, node: &Identity) -> Result<Tls, Error> {
     let tls = Tls::load(&files.authority, &files.certificate, &files.key).map_err(|error| Error::Identity(error.to_string()))?;

@@ -11,7 +11,8 @@ use crate::error::Error;
 /// Settings from the environment.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// `MARQUEE_CORS_ORIGINS`: origins with commas between them, which may do more than read what is public. Default: none.
+    /// `MARQUEE_CORS_ORIGINS`, or else the components' variable `SPIN_VARIABLE_CORS_ORIGINS`, as under stock Spin: origins with commas between them,
+    /// which may do more than read what is public. Default: none.
     pub cors: Cors,
     /// What is believed about who asks. `MARQUEE_TRUSTED_PROXIES`: addresses and ranges (`10.0.0.0/8`) with commas between them, whose `X-Forwarded-For` is
     /// believed; default: none. `MARQUEE_PROXY_PROTOCOL=on`: those begin each connection with the PROXY protocol, version 1 or 2; default: `off`.
@@ -38,6 +39,7 @@ pub struct Settings {
 }
 
 const CORS: &str = "MARQUEE_CORS_ORIGINS";
+const CORS_VARIABLE: &str = "SPIN_VARIABLE_CORS_ORIGINS";
 const PROXIES: &str = "MARQUEE_TRUSTED_PROXIES";
 /// See [`Settings::sandbox_in_public`].
 pub const SANDBOX: &str = "MARQUEE_SANDBOX_IN_PUBLIC";
@@ -53,8 +55,9 @@ impl Settings {
     }
 
     pub(crate) fn of(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
-        let cors = Cors::parse(&variable(CORS).unwrap_or_default())
-            .map_err(|error| Error::Setting { name: CORS, reason: error.to_string() })?;
+        let (name, origins) =
+            [CORS, CORS_VARIABLE].into_iter().find_map(|name| Some((name, variable(name)?))).unwrap_or((CORS, String::new()));
+        let cors = Cors::parse(&origins).map_err(|error| Error::Setting { name, reason: error.to_string() })?;
         let networks = |name: &'static str, text: &str| {
             Networks::parse(text).map_err(|error| Error::Setting { name, reason: error.to_string() })
         };
@@ -108,6 +111,8 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         assert!(read(&[(CORS, "*")]).unwrap_err().to_string().starts_with(CORS));
+        assert!(read(&[(CORS_VARIABLE, "*")]).unwrap_err().to_string().starts_with(CORS_VARIABLE));
+        assert!(read(&[(CORS_VARIABLE, "*"), (CORS, "https://shop.example")]).is_ok());
         assert!(read(&[(PROXIES, "localhost")]).unwrap_err().to_string().starts_with(PROXIES));
         assert!(read(&[(UNCOUNTED, "10.0.0.1/8")]).unwrap_err().to_string().starts_with(UNCOUNTED));
         assert!(read(&[(ADMIN_TOKEN, "short")]).unwrap_err().to_string().starts_with(ADMIN_TOKEN));

@@ -23,7 +23,7 @@ use crate::region_side;
 use crate::roles::Roles;
 use crate::serving::{StopSignal, admin_listener, host_secret, leave, loader, manifest_path, until_ready, with_database};
 use crate::settings::Settings;
-use crate::{demo, edge_side, plain, ready, sandbox};
+use crate::{demo, edge_side, plain, ready, sandbox, serving};
 
 /// Packages of ours. An application that depends on one of them is the platform, or made for it.
 const OURS: [&str; 2] = ["marquee:booking", "marquee:edge"];
@@ -44,6 +44,8 @@ pub async fn run(arguments: cli::Up) -> Result<(), Error> {
     }
     // It is open to this machine alone.
     sources = sources.otherwise(sandbox::VARIABLE, "on");
+    // Composed, it runs as under stock Spin: nothing follows events.
+    sources = serving::with_analytics(sources, !arguments.composed);
     let (edges, checked) = (addresses.edges, settings.clone());
     let read = move || {
         let manifest = Manifest::load(&path, &sources)?;

@@ -63,7 +63,7 @@ pub enum ComposeError {
 }
 
 /// What a composed component may still import: what every Spin host offers.
-const OFFERED: [&str; 2] = ["wasi:", "spin:"];
+const OFFERED: [&str; 3] = ["wasi:", "spin:", "fermyon:spin/"];
 
 /// Composes a component with its dependencies. Nothing may be imported afterwards but WASI, Spin's interfaces and
 /// those of the packages in `native`, which the host brings. Takes CPU time: not for an async task.

@@ -18,6 +18,7 @@
 //! | [`manifest`] | `spin.toml`: read, checked, variables resolved |
 //! | [`routes`] | path to component, method and path to edge or region |
 //! | [`compose`] | a component and its dependencies made one |
+//! | `assets` | files that a component is to see, copied where they are no folder |
 //! | [`cache`] | compiled code on disk |
 //! | [`version`], [`application`], [`switch`] | the application: loaded, in a role, exchanged |
 //! | [`handler`] | requests into instances |
@@ -32,6 +33,7 @@
 //! - `unsafe` is used to load compiled code that only we can have written, and nowhere else but to ask who we are.
 
 pub mod application;
+mod assets;
 pub mod cache;
 pub mod compose;
 mod consumer;

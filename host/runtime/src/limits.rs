@@ -21,6 +21,10 @@ pub const POOL_KEEP_RESIDENT: usize = 256 * 1024;
 
 /// Bytes of a manifest or a variables file.
 pub const MANIFEST_BYTES: u64 = 1024 * 1024;
+/// Files that are copied for a component to see.
+pub const ASSET_FILES: usize = 10_000;
+/// Bytes of these.
+pub const ASSET_BYTES: u64 = 256 * 1024 * 1024;
 /// Bytes of a component's wasm.
 pub const WASM_BYTES: u64 = 64 * 1024 * 1024;
 

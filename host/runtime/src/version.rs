@@ -1,6 +1,7 @@
 //! An application, loaded: one immutable thing that a node can hold two of.
 
 use crate::application::HostRoute;
+use crate::assets;
 use crate::cache::{self, Cache, Origin};
 use crate::compose::{self, ComposeError, Part};
 use crate::engine::Engine;
@@ -15,8 +16,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
+use tempfile::TempDir;
 use wasmtime::component::{Component, InstancePre, Linker};
-use wasmtime_wasi_http::p3::bindings::ServicePre;
+use wasmtime_wasi_http::handler::ProxyPre;
+use wasmtime_wasi_http::{p2, p3};
 
 /// How our own interfaces are satisfied.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,6 +34,8 @@ pub enum Mode {
 const OURS: [&str; 5] = ["marquee:booking", "marquee:edge", "marquee:kafka", "marquee:mail", "marquee:passwords"];
 /// What a component that answers HTTP exports.
 const HTTP: &str = "wasi:http/handler@0.3.0";
+/// What it exports where it was built for WASI 0.2, in any of its versions.
+const HTTP_0_2: &str = "wasi:http/incoming-handler@0.2.0";
 /// What the component that decides about bookings exports.
 const LEDGER: &str = "marquee:booking/ledger@0.1.0";
 /// What the component that follows what has happened exports.
@@ -73,16 +78,37 @@ pub enum LoadError {
         /// What wasmtime says.
         reason: String,
     },
+    /// Files that it is to see cannot be shown to it.
+    #[error("component {component}: files: {reason}")]
+    Files {
+        /// The component.
+        component: String,
+        /// What is wrong with which.
+        reason: String,
+    },
     /// It imports what nothing here offers, or an interface of another shape.
-    #[error("component {component}: does not link: {reason}")]
+    #[error("component {component}: does not link: {reason}{}", hint(reason))]
     Link {
         /// The component.
         component: String,
         /// What wasmtime says.
         reason: String,
     },
+    /// Its bytes are a module that nobody has made a component of.
+    #[error(
+        "component {component}: {} is a core module, as cargo builds for wasm32-wasip1: build it for wasm32-wasip2, which makes a component",
+        path.display()
+    )]
+    Module {
+        /// The component.
+        component: String,
+        /// The file.
+        path: PathBuf,
+    },
     /// A trigger names it and it does not answer HTTP.
-    #[error("component {component}: a trigger names it, but it does not export {HTTP}")]
+    #[error(
+        "component {component}: a trigger names it, but it exports neither {HTTP} nor {HTTP_0_2}: rebuild it with spin-sdk 7"
+    )]
     NotAHandler {
         /// The component.
         component: String,
@@ -101,7 +127,7 @@ pub(crate) struct Loaded {
 
 /// What of a component this host calls.
 pub(crate) struct Exports {
-    pub(crate) http: Option<ServicePre<InstanceState>>,
+    pub(crate) http: Option<Arc<ProxyPre<InstanceState>>>,
     pub(crate) ledger: Option<LedgerComponentPre<InstanceState>>,
     pub(crate) consumer: Option<ConsumerComponentPre<InstanceState>>,
 }
@@ -114,6 +140,8 @@ pub struct Version {
     engine: Engine,
     manifest: Manifest,
     components: BTreeMap<String, Loaded>,
+    /// Files that components see, for as long as there is this.
+    _files: Vec<TempDir>,
 }
 
 impl Version {
@@ -190,6 +218,8 @@ impl Loader {
     /// # Errors
     /// See [`LoadError`].
     pub async fn load(self: &Arc<Self>, manifest: Manifest, mode: Mode) -> Result<Arc<Version>, LoadError> {
+        let staging = tokio::task::spawn_blocking(move || stage(manifest));
+        let (manifest, files) = staging.await.map_err(|error| LoadError::Linker(error.to_string()))??;
         let manifest = Arc::new(manifest);
         let wanted = manifest
             .components
@@ -219,7 +249,7 @@ impl Loader {
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
         let manifest = Arc::unwrap_or_clone(manifest);
         let id = id(&manifest, mode, &components, &self.key);
-        Ok(Arc::new(Version { id, mode, engine: self.engine.clone(), manifest, components }))
+        Ok(Arc::new(Version { id, mode, engine: self.engine.clone(), manifest, components, _files: files }))
     }
 
     fn component(&self, manifest: &Manifest, name: &str, mode: Mode) -> Result<(String, String, Component), LoadError> {
@@ -270,13 +300,55 @@ impl Loader {
     }
 }
 
+/// Copies what components are to see and cannot be shown as it is.
+fn stage(mut manifest: Manifest) -> Result<(Manifest, Vec<TempDir>), LoadError> {
+    let root = manifest.path.parent().unwrap_or_else(|| Path::new("")).to_owned();
+    let mut folders = Vec::new();
+    for (name, component) in &mut manifest.components {
+        let staged = assets::stage(&root, component);
+        folders.extend(staged.map_err(|reason| LoadError::Files { component: name.clone(), reason })?);
+    }
+    Ok((manifest, folders))
+}
+
 fn read(component: &str, path: &Path) -> Result<Vec<u8>, LoadError> {
     let unreadable = |reason: String| LoadError::Unreadable { component: component.to_owned(), path: path.to_owned(), reason };
     let length = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
     if length > limits::WASM_BYTES {
         return Err(unreadable(format!("larger than {} bytes", limits::WASM_BYTES)));
     }
-    std::fs::read(path).map_err(|error| unreadable(error.to_string()))
+    let wasm = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
+    if wasm.starts_with(MODULE) {
+        return Err(LoadError::Module { component: component.to_owned(), path: path.to_owned() });
+    }
+    Ok(wasm)
+}
+
+/// How the bytes of a core module begin: a component has another number in the second half.
+const MODULE: &[u8] = b"\0asm\x01\0\0\0";
+
+/// Packages that Spin offers and this host does not, and what to do without them.
+const MISSING: [(&str, &str); 9] = [
+    ("spin:mqtt", "this host has no MQTT"),
+    ("fermyon:spin/mqtt", "this host has no MQTT"),
+    ("spin:mysql", "this host has no MySQL: use Postgres or SQLite"),
+    ("fermyon:spin/mysql", "this host has no MySQL: use Postgres or SQLite"),
+    ("fermyon:spin/llm", "this host has no language models"),
+    ("wasi:keyvalue", "use spin:key-value, as spin-sdk 7 does"),
+    ("wasi:config", "use spin:variables, as spin-sdk 7 does"),
+    (
+        "fermyon:spin",
+        "of the earlier interfaces this host has key-value, sqlite and variables at 2.0.0: rebuild it with spin-sdk 7",
+    ),
+    ("spin:", "this host has the interfaces of spin-sdk 7: rebuild it with that"),
+];
+
+/// What to do about an import that is not here, by the text in which wasmtime names it.
+fn hint(reason: &str) -> String {
+    let named = |(package, hint): &(&str, &str)| reason.contains(&format!("`{package}")).then(|| format!("; {hint}"));
+    let draft = ["0.2.0-rc", "0.3.0-rc"].iter().any(|draft| reason.contains(draft));
+    let drafts = draft.then(|| "; it is built for a draft of WASI: rebuild it with spin-sdk 7".to_owned());
+    MISSING.iter().find_map(named).or(drafts).unwrap_or_default()
 }
 
 fn linker(engine: &Engine, mode: Mode) -> Result<Linker<InstanceState>, LoadError> {
@@ -293,7 +365,13 @@ fn link(linker: &Linker<InstanceState>, name: &str, component: &Component) -> Re
     let failed = |error: wasmtime::Error| LoadError::Link { component: name.to_owned(), reason: format!("{error:#}") };
     let pre: InstancePre<InstanceState> = linker.instantiate_pre(component).map_err(failed)?;
     let has = |interface: &str| component.get_export_index(None, interface).is_some();
-    let http = has(HTTP).then(|| ServicePre::new(pre.clone())).transpose().map_err(failed)?;
+    let http = if has(HTTP) {
+        Some(Arc::new(ProxyPre::P3(p3::bindings::ServicePre::new(pre.clone()).map_err(failed)?)))
+    } else if has(HTTP_0_2) {
+        Some(Arc::new(ProxyPre::P2(p2::bindings::ProxyPre::new(pre.clone()).map_err(failed)?)))
+    } else {
+        None
+    };
     let ledger = has(LEDGER).then(|| LedgerComponentPre::new(pre.clone())).transpose().map_err(failed)?;
     let consumer = has(CONSUMER).then(|| ConsumerComponentPre::new(pre)).transpose().map_err(failed)?;
     Ok(Exports { http, ledger, consumer })

@@ -2,7 +2,7 @@
 
 use wasmtime::component::{Accessor, FutureReader, Resource, StreamReader};
 
-use super::{Error, Store};
+use super::{Error, KeyValueStores, Store};
 use crate::{
     batches::Batches,
     state::{Host, InstanceState},
@@ -12,45 +12,56 @@ use crate::{
 /// The outer error traps the guest: only a fault of the host. The inner one is the guest's to handle.
 type Answer<T> = wasmtime::Result<Result<T, Error>>;
 
-impl key_value::Host for InstanceState {}
+impl InstanceState {
+    /// The role's stores, where this one is granted.
+    pub(crate) fn granted_stores(&self, label: &str) -> Result<KeyValueStores, Error> {
+        if !self.grants.key_value_stores.contains(label) {
+            return Err(Error::AccessDenied);
+        }
+        self.bindings.key_value.clone().ok_or(Error::NoSuchStore)
+    }
 
-impl key_value::HostStore for InstanceState {
-    async fn drop(&mut self, handle: Resource<Store>) -> wasmtime::Result<()> {
+    /// A handle on a store.
+    pub(crate) fn hold_store(&mut self, store: Store) -> Answer<Resource<Store>> {
+        if !self.open.key_value.add() {
+            return Ok(Err(Error::StoreTableFull));
+        }
+        Ok(Ok(self.table.push(store)?))
+    }
+
+    pub(crate) fn store(&self, handle: &Resource<Store>) -> wasmtime::Result<Store> {
+        Ok(self.table.get(handle)?.clone())
+    }
+
+    pub(crate) fn drop_store(&mut self, handle: Resource<Store>) -> wasmtime::Result<()> {
         self.table.delete(handle)?;
         self.open.key_value.remove();
         Ok(())
     }
 }
 
+impl key_value::Host for InstanceState {}
+
+impl key_value::HostStore for InstanceState {
+    async fn drop(&mut self, handle: Resource<Store>) -> wasmtime::Result<()> {
+        self.drop_store(handle)
+    }
+}
+
 fn store<T: 'static>(accessor: &Accessor<T, Host>, handle: &Resource<Store>) -> wasmtime::Result<Store> {
-    Ok(accessor.with(|mut access| access.get().table.get(handle).cloned())?)
+    accessor.with(|mut access| access.get().store(handle))
 }
 
 impl<T: Send + 'static> key_value::HostStoreWithStore<T> for Host {
     async fn open(accessor: &Accessor<T, Self>, label: String) -> Answer<Resource<Store>> {
-        let stores = accessor.with(|mut access| {
-            let state = access.get();
-            match (state.grants.key_value_stores.contains(&label), &state.bindings.key_value) {
-                (false, _) => Err(Error::AccessDenied),
-                (true, None) => Err(Error::NoSuchStore),
-                (true, Some(stores)) => Ok(stores.clone()),
-            }
-        });
-        let opened = match stores {
+        let opened = match accessor.with(|mut access| access.get().granted_stores(&label)) {
             Ok(stores) => stores.open(&label).await,
             Err(error) => Err(error),
         };
-        let store = match opened {
-            Ok(store) => store,
-            Err(error) => return Ok(Err(error)),
-        };
-        accessor.with(|mut access| {
-            let state = access.get();
-            if !state.open.key_value.add() {
-                return Ok(Err(Error::StoreTableFull));
-            }
-            Ok(Ok(state.table.push(store)?))
-        })
+        match opened {
+            Ok(store) => accessor.with(|mut access| access.get().hold_store(store)),
+            Err(error) => Ok(Err(error)),
+        }
     }
 
     async fn get(accessor: &Accessor<T, Self>, handle: Resource<Store>, key: String) -> Answer<Option<Vec<u8>>> {

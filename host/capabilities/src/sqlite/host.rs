@@ -13,7 +13,7 @@ type Answer<T> = wasmtime::Result<Result<T, Error>>;
 type Streamed = (Vec<String>, StreamReader<RowResult>, FutureReader<Result<(), Error>>);
 
 impl InstanceState {
-    fn open_sqlite(&mut self, label: &str) -> Answer<Resource<Connection>> {
+    pub(crate) fn open_sqlite(&mut self, label: &str) -> Answer<Resource<Connection>> {
         if !self.grants.sqlite_databases.contains(label) {
             return Ok(Err(Error::AccessDenied));
         }
@@ -28,8 +28,14 @@ impl InstanceState {
         Ok(Ok(self.table.push(connection)?))
     }
 
-    fn sqlite(&self, handle: &Resource<Connection>) -> wasmtime::Result<Connection> {
+    pub(crate) fn sqlite(&self, handle: &Resource<Connection>) -> wasmtime::Result<Connection> {
         Ok(self.table.get(handle)?.clone())
+    }
+
+    pub(crate) fn drop_sqlite(&mut self, handle: Resource<Connection>) -> wasmtime::Result<()> {
+        self.table.delete(handle)?;
+        self.open.sqlite.remove();
+        Ok(())
     }
 }
 
@@ -53,9 +59,7 @@ impl sqlite::HostConnection for InstanceState {
     }
 
     async fn drop(&mut self, handle: Resource<Connection>) -> wasmtime::Result<()> {
-        self.table.delete(handle)?;
-        self.open.sqlite.remove();
-        Ok(())
+        self.drop_sqlite(handle)
     }
 }
 

@@ -28,6 +28,7 @@ mod server;
 mod accounts;
 mod bad_input;
 mod bookings;
+mod browsers;
 mod concurrency;
 mod events;
 mod expiry;

@@ -1,4 +1,4 @@
-//! What only our host has: an admin listener, ticks that nobody outside may cause, security headers, a journal with positions, a worker.
+//! What only our host has: an admin listener, ticks that nobody outside may cause, a journal with positions, a worker.
 
 use crate::{
     SHARED,
@@ -40,17 +40,6 @@ async fn what_is_the_hosts_alone_is_not_there_for_anybody_else() {
             Client::new(&SHARED).send_unchecked(Method::POST, path, said, body).await.expect_problem(404, "not-found");
         }
     }
-}
-
-#[tokio::test]
-async fn answers_carry_security_headers() {
-    if !SHARED.form.is_native() {
-        eprintln!("skipped: in form {:?} the host in front sets none", SHARED.form);
-        return;
-    }
-    let answer = Client::new(&SHARED).get("/api/events").await;
-    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
-    assert!(answer.header("content-security-policy").is_some() && answer.header("referrer-policy").is_some());
 }
 
 #[tokio::test]

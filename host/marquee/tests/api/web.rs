@@ -1,6 +1,6 @@
 //! The pages, and the document that this suite holds every answer against.
 
-use crate::{SHARED, client::Client, openapi};
+use crate::{SHARED, client::Client, openapi, server::Form};
 use reqwest::Method;
 
 #[tokio::test]
@@ -12,6 +12,10 @@ async fn the_landing_page_and_the_reference_are_there() {
         assert!(page.header("content-type").unwrap().starts_with("text/html"), "{path}");
         assert!(String::from_utf8(page.bytes).unwrap().contains("<title>"), "{path}");
     }
+    // It claims what is so: stock Spin has no edges and no regions.
+    let home = client.send_unchecked(Method::GET, "/", &[("accept", "text/html")], None).await;
+    let claims = String::from_utf8(home.bytes).unwrap().contains("from the edge");
+    assert_eq!(claims, SHARED.form != Form::Spin);
     let page = client.send_unchecked(Method::GET, "/no/such/page", &[("accept", "text/html")], None).await;
     assert_eq!(page.status, 404);
 }

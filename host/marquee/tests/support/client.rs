@@ -46,6 +46,13 @@ impl Answer {
         self.json
     }
 
+    /// Fails unless it says how long it is: one that is sent in chunks is cut off where its connection closes.
+    fn expect_length(&self, method: &Method, path: &str) {
+        let bodiless = *method == Method::HEAD || matches!(self.status.as_u16(), 204 | 304);
+        let length = self.header("content-length").and_then(|length| length.parse().ok());
+        assert!(bodiless || length == Some(self.bytes.len()), "{method} {path}: {} of {length:?} bytes", self.bytes.len());
+    }
+
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
@@ -147,8 +154,9 @@ impl<'a> Client<'a> {
         if let Some(body) = body {
             request = request.body(body);
         }
-        let answer = self.read(request).await;
-        answer.unwrap_or_else(|error| panic!("{method} {path}: {error:?}"))
+        let answer = self.read(request).await.unwrap_or_else(|error| panic!("{method} {path}: {error:?}"));
+        answer.expect_length(&method, path);
+        answer
     }
 
     /// Sends it, keeps what it says was seen, and reads the whole answer.

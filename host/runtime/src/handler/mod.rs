@@ -25,8 +25,7 @@ use http_body::Body as _;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
-use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHandler, TrapOrPanicError};
-use wasmtime_wasi_http::p3::bindings::ServicePre;
+use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHandler, ProxyPre, TrapOrPanicError};
 use worker::Maker;
 
 /// One component in one role.
@@ -62,23 +61,27 @@ impl Ticket {
 }
 
 impl Handler {
-    pub(crate) fn new(template: Arc<Template>, pre: &ServicePre<InstanceState>, retired: &CancellationToken) -> Self {
+    pub(crate) fn new(template: Arc<Template>, pre: &Arc<ProxyPre<InstanceState>>, retired: &CancellationToken) -> Self {
+        // Built for WASI 0.2, a component expects an instance for each request, as other hosts give it, and can do one thing at a time.
+        let (concurrency, reuse) = match **pre {
+            ProxyPre::P2(_) => (1, 1),
+            ProxyPre::P3(_) => (template.tool.concurrency, template.tool.reuse),
+        };
         let counters = Arc::new(stats::Counters::default());
         let proxy = |concurrency: u32, reuse: u32| {
             ProxyHandler::new(Maker {
                 template: Arc::clone(&template),
-                pre: pre.clone(),
+                pre: Arc::clone(pre),
                 concurrency: concurrency as usize,
                 reuse: reuse as usize,
                 counters: Arc::clone(&counters),
                 retired: retired.clone(),
             })
         };
-        let tool = &template.tool;
         Self {
-            gate: Gate::new(tool.concurrency),
-            instances: proxy(tool.concurrency, tool.reuse),
-            alone: (tool.concurrency > 1).then(|| proxy(1, 1)),
+            gate: Gate::new(concurrency),
+            instances: proxy(concurrency, reuse),
+            alone: (concurrency > 1).then(|| proxy(1, 1)),
             counters,
         }
     }

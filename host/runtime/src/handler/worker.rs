@@ -16,13 +16,14 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use wasmtime::component::GuestTaskId;
 use wasmtime::{Store, StoreContextMut};
 use wasmtime_wasi_http::WasiHttpView as _;
-use wasmtime_wasi_http::handler::{HandlerState, Instance, Proxy, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus};
-use wasmtime_wasi_http::p3::bindings::ServicePre;
+use wasmtime_wasi_http::handler::{
+    HandlerState, Instance, Proxy, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
+};
 
 /// Makes a component's instances.
 pub(super) struct Maker {
     pub(super) template: Arc<Template>,
-    pub(super) pre: ServicePre<InstanceState>,
+    pub(super) pre: Arc<ProxyPre<InstanceState>>,
     /// Requests that share an instance at once, and that it answers in its life.
     pub(super) concurrency: usize,
     pub(super) reuse: usize,
@@ -35,7 +36,7 @@ impl Maker {
     pub(super) async fn make(&self) -> wasmtime::Result<(Store<InstanceState>, Proxy)> {
         let mut store = self.template.store();
         let proxy = instance::bounded(self.pre.instantiate_async(&mut store)).await?;
-        Ok((store, Proxy::P3(proxy)))
+        Ok((store, proxy))
     }
 }
 

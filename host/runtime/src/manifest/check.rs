@@ -4,12 +4,12 @@ use super::dependency::{Dependency, DependencyName};
 use super::error::{Fault, ManifestError};
 use super::tool::Tool;
 use super::variables::{Resolved, TemplateError, VariableSources, is_kebab_case, is_snake_case, resolve};
-use super::{Build, Component, Manifest, Variable, raw};
+use super::{Assets, Build, Component, Manifest, Variable, raw};
 use crate::routes::Routes;
 use capabilities::allowed_hosts::AllowedHosts;
 use capabilities::{Grants, Mount, Secret};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Component as Part, Path};
 use toml::Value;
 
 /// One component's routes and rules, as [`Routes::build`] takes them.
@@ -83,12 +83,16 @@ fn triggers(raw: &raw::Manifest, faults: &mut Vec<Fault>) -> Vec<Trigger> {
     let mut triggers = Vec::new();
     for (kind, entries) in &raw.trigger {
         if kind != "http" {
-            faults.push(Fault::new(format!("trigger.{kind}"), "only HTTP triggers run in this host", "remove it"));
+            let remedy = "remove it, or run the application in stock Spin";
+            faults.push(Fault::new(format!("trigger.{kind}"), "only HTTP triggers run in this host", remedy));
             continue;
         }
         for (index, entry) in entries.iter().enumerate() {
             let at = format!("trigger.http[{index}]");
-            triggers.extend(trigger(entry, &at, raw, faults));
+            match entry.clone().try_into::<raw::Trigger>() {
+                Ok(entry) => triggers.extend(trigger(&entry, &at, raw, faults)),
+                Err(error) => faults.push(Fault::new(at, error.message().trim(), "write route and component")),
+            }
         }
     }
     triggers
@@ -188,34 +192,60 @@ impl Context<'_> {
         }
         let triggered = self.triggers.iter().any(|trigger| trigger.component == name);
         let (tool, mut grants) = self.tool(&at, raw, triggered, faults);
-        grants.files = self.files(&at, raw, faults);
+        let (files, assets) = self.files(&at, raw, faults);
+        grants.files = files;
         Component {
             name: name.to_owned(),
             source,
             triggered,
             grants,
             dependencies: self.dependencies(name, raw, faults),
+            assets,
             build: raw.build.as_ref().and_then(|build| self.build(&at, build, faults)),
             tool,
         }
     }
 
-    /// Folders that the component may read. Spin knows single files by pattern, too: of those this host has none.
-    fn files(&self, at: &str, raw: &raw::Component, faults: &mut Vec<Fault>) -> Vec<Mount> {
-        let mut mounts = Vec::new();
+    /// Files that the component may read: folders and single files with a place of their own, others by pattern.
+    fn files(&self, at: &str, raw: &raw::Component, faults: &mut Vec<Fault>) -> (Vec<Mount>, Assets) {
+        let (mut mounts, mut assets) = (Vec::new(), Assets::default());
+        let mut pattern = |at: String, text: &str| match glob::Pattern::new(text) {
+            Ok(_) if Path::new(text).components().all(|part| matches!(part, Part::Normal(_) | Part::CurDir)) => {
+                Some(text.to_owned())
+            }
+            Ok(_) => {
+                faults.push(Fault::new(at, "leads out of the application's folder", "write a pattern relative to it"));
+                None
+            }
+            Err(error) => {
+                faults.push(Fault::new(at, format!("{text:?}: {error}"), "write a pattern, as in assets/**/*.css"));
+                None
+            }
+        };
+        for (index, text) in raw.exclude_files.iter().enumerate() {
+            assets.excluded.extend(pattern(format!("{at}.exclude_files[{index}]"), text));
+        }
+        let mut others = Vec::new();
         for (index, entry) in raw.files.iter().enumerate() {
+            let at = format!("{at}.files[{index}]");
+            match entry.as_str() {
+                Some(text) => assets.patterns.extend(pattern(at, text)),
+                None => others.push((at, entry)),
+            }
+        }
+        for (at, entry) in others {
             let member = |name: &str| entry.get(name).and_then(Value::as_str);
             match (member("source"), member("destination")) {
-                (Some(source), Some(destination)) if destination.starts_with('/') => {
+                (Some(source), Some(destination)) if destination.starts_with('/') && !destination.contains("..") => {
                     mounts.push(Mount { source: self.root.join(source), destination: destination.to_owned() });
                 }
                 _ => {
-                    let remedy = "write { source = \"a/folder\", destination = \"/as/seen\" }";
-                    faults.push(Fault::new(format!("{at}.files[{index}]"), "only folders are supported", remedy));
+                    let remedy = "write a pattern, or { source = \"a/folder\", destination = \"/as/seen\" }";
+                    faults.push(Fault::new(at, "names no files", remedy));
                 }
             }
         }
-        mounts
+        (mounts, assets)
     }
 
     /// The `tool.marquee` table, and what the component may use.

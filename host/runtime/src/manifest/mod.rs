@@ -60,6 +60,8 @@ pub struct Component {
     pub grants: Grants,
     /// What satisfies its imports.
     pub dependencies: Vec<Dependency>,
+    /// Files that it is to see, beside the folders among its grants.
+    pub assets: Assets,
     /// How it is built.
     pub build: Option<Build>,
     /// Its `tool.marquee` table; none where there is no such table.
@@ -72,6 +74,15 @@ impl Component {
     pub fn limits(&self) -> Tool {
         self.tool.clone().unwrap_or_default()
     }
+}
+
+/// Files by patterns, relative to the manifest's folder.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Assets {
+    /// Shown at the path that they have.
+    pub patterns: Vec<String>,
+    /// Not shown, whatever else names them.
+    pub excluded: Vec<String>,
 }
 
 /// How a component is built.

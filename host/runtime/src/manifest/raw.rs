@@ -15,7 +15,7 @@ pub(super) struct Manifest {
     #[serde(default)]
     pub variables: BTreeMap<String, Variable>,
     #[serde(default)]
-    pub trigger: BTreeMap<String, Vec<Trigger>>,
+    pub trigger: BTreeMap<String, Vec<Table>>,
     #[serde(default)]
     pub component: BTreeMap<String, Component>,
 }
@@ -76,8 +76,8 @@ pub(super) struct Component {
     pub environment: BTreeMap<String, String>,
     #[serde(default)]
     pub files: Vec<Value>,
-    #[serde(default, rename = "exclude_files")]
-    pub _exclude_files: Vec<String>,
+    #[serde(default)]
+    pub exclude_files: Vec<String>,
     #[serde(default)]
     pub allowed_http_hosts: Vec<String>,
     #[serde(default)]

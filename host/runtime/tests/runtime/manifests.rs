@@ -92,7 +92,11 @@ fn a_bad_manifest_says_where_what_and_what_to_do() {
             &["variables.token", "neither or both", "a secret stands in the manifest"],
         ),
         ("host = { default", "other = { required = true }\nhost = { default", &["variables.other", "set SPIN_VARIABLE_OTHER"]),
-        ("[[trigger.http]]\nroute = \"/health\"", "[[trigger.redis]]\nroute = \"/health\"", &["trigger.redis", "only HTTP"]),
+        (
+            "[[trigger.http]]\nroute = \"/health\"",
+            "[[trigger.redis]]\nchannel = \"orders\"",
+            &["trigger.redis", "only HTTP triggers run in this host"],
+        ),
         (
             "route = \"/health\"\ncomponent = \"api\"",
             "route = \"/health\"\ncomponent = \"ui\"",
@@ -115,9 +119,11 @@ fn a_bad_manifest_says_where_what_and_what_to_do() {
         ),
         (
             "environment =",
-            "files = [\"a\"]\nenvironment =",
-            &["component.api.files[0]", "only folders are supported", "destination"],
+            "files = [{ source = \"a\" }]\nenvironment =",
+            &["component.api.files[0]", "names no files", "destination"],
         ),
+        ("environment =", "files = [\"../a\"]\nenvironment =", &["component.api.files[0]", "out of the application's folder"]),
+        ("environment =", "exclude_files = [\"a***\"]\nenvironment =", &["component.api.exclude_files[0]", "write a pattern"]),
         ("environment =", "ai_models = [\"a\"]\nenvironment =", &["component.api.ai_models", "not supported"]),
         (
             "{{ host }}:5432",

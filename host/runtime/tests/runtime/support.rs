@@ -29,8 +29,9 @@ pub fn manifest(tool: &str) -> Manifest {
     manifest_of_version(tool, "first")
 }
 
-pub fn manifest_of_version(tool: &str, version: &str) -> Manifest {
-    let text = format!(
+/// This wasm file as the component `fixtures`, with more keys.
+pub fn manifest_text(source: &Path, more: &str) -> String {
+    format!(
         r#"
         spin_manifest_version = 2
         [application]
@@ -39,13 +40,15 @@ pub fn manifest_of_version(tool: &str, version: &str) -> Manifest {
         route = "/..."
         component = "fixtures"
         [component.fixtures]
-        source = {:?}
-        environment = {{ VERSION = {version:?} }}
-        [component.fixtures.tool.marquee]
-        {tool}
-        "#,
-        wasm("fixtures"),
-    );
+        source = {source:?}
+        {more}
+        "#
+    )
+}
+
+pub fn manifest_of_version(tool: &str, version: &str) -> Manifest {
+    let more = format!("environment = {{ VERSION = {version:?} }}\n[component.fixtures.tool.marquee]\n{tool}");
+    let text = manifest_text(&wasm("fixtures"), &more);
     Manifest::parse(&text, Path::new("spin.toml"), &VariableSources::new()).unwrap()
 }
 

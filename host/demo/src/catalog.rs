@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::random::Random;
-use super::words::{CITIES, City, KINDS, Kind};
+use crate::random::Random;
+use crate::words::{CITIES, City, KINDS, Kind};
 
 /// How many events.
 pub const EVENTS: usize = 300;

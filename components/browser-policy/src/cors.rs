@@ -5,9 +5,8 @@ use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
     ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
 };
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method};
 
-use crate::body::Body;
 use crate::limits::{ORIGINS, PREFLIGHT_SECONDS};
 
 /// Which origins may do more than read what is public.
@@ -72,16 +71,14 @@ impl Cors {
         if !credentials && (method == Method::GET || method == Method::HEAD) { Grant::Public } else { Grant::None }
     }
 
-    /// The answer to a preflight; none where the request is not one.
+    /// The headers of the answer to a preflight, which is 204; none where the request is not one.
     #[must_use]
-    pub fn preflight(&self, method: &Method, headers: &HeaderMap) -> Option<Response<Body>> {
+    pub fn preflight(&self, method: &Method, headers: &HeaderMap) -> Option<HeaderMap> {
         if method != Method::OPTIONS || !headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
             return None;
         }
         let origin = headers.get(ORIGIN)?;
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::NO_CONTENT;
-        let answer = response.headers_mut();
+        let mut answer = HeaderMap::new();
         answer.insert(VARY, HeaderValue::from_static("Origin, Access-Control-Request-Method"));
         let configured = self.origins.contains(origin);
         let (allowed, methods) = if configured {
@@ -99,25 +96,30 @@ impl Cors {
         answer.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
         answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, names);
         answer.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from(PREFLIGHT_SECONDS));
-        Some(response)
+        Some(answer)
     }
 
-    /// Says in an answer's headers who may read it; what a component said of it does not count.
+    /// Says in an answer's headers who may read it, unless they say so already.
     pub fn apply(&self, grant: Grant, headers: &mut HeaderMap) {
-        if !self.origins.is_empty() {
+        if !self.origins.is_empty() && !varies_by_origin(headers) {
             headers.append(VARY, HeaderValue::from_static("Origin"));
         }
+        if headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
+            return;
+        }
         let origin = match grant {
-            Grant::None => {
-                headers.remove(ACCESS_CONTROL_ALLOW_ORIGIN);
-                return;
-            }
+            Grant::None => return,
             Grant::Public => ANY,
             Grant::Origin(origin) => origin,
         };
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
     }
+}
+
+fn varies_by_origin(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(VARY).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).any(|name| name.trim().eq_ignore_ascii_case("origin"))
 }
 
 #[cfg(test)]
@@ -159,12 +161,31 @@ mod tests {
     fn preflights_say_what_is_allowed() {
         let cors = Cors::parse("https://a").unwrap();
         let ours = cors.preflight(&Method::OPTIONS, &headers("https://a", "POST")).unwrap();
-        assert_eq!(ours.headers()[ACCESS_CONTROL_ALLOW_ORIGIN], "https://a");
-        assert!(ours.headers()[ACCESS_CONTROL_ALLOW_METHODS].to_str().unwrap().contains("POST"));
+        assert_eq!(ours[ACCESS_CONTROL_ALLOW_ORIGIN], "https://a");
+        assert!(ours[ACCESS_CONTROL_ALLOW_METHODS].to_str().unwrap().contains("POST"));
         let other = cors.preflight(&Method::OPTIONS, &headers("https://b", "POST")).unwrap();
-        assert_eq!(other.headers()[ACCESS_CONTROL_ALLOW_METHODS], "GET, HEAD");
-        assert!(!other.headers()[ACCESS_CONTROL_ALLOW_HEADERS].to_str().unwrap().contains("Authorization"));
+        assert_eq!(other[ACCESS_CONTROL_ALLOW_METHODS], "GET, HEAD");
+        assert!(!other[ACCESS_CONTROL_ALLOW_HEADERS].to_str().unwrap().contains("Authorization"));
         assert!(cors.preflight(&Method::OPTIONS, &HeaderMap::new()).is_none());
         assert!(cors.preflight(&Method::GET, &headers("https://a", "GET")).is_none());
+    }
+
+    #[test]
+    fn what_an_answer_says_already_is_not_said_again() {
+        let ours = HeaderValue::from_static("https://a");
+        let cors = Cors::parse("https://a").unwrap();
+        let mut answer = HeaderMap::from_iter([(VARY, HeaderValue::from_static("accept"))]);
+        for _ in 0..2 {
+            cors.apply(Grant::Origin(ours.clone()), &mut answer);
+            assert_eq!(answer.get_all(VARY).iter().collect::<Vec<_>>(), ["accept", "Origin"]);
+            assert_eq!(answer.get_all(ACCESS_CONTROL_ALLOW_ORIGIN).iter().collect::<Vec<_>>(), ["https://a"]);
+        }
+        // Who made the answer has decided: an ordinary Spin application may, too.
+        let mut own = HeaderMap::from_iter([(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("https://own"))]);
+        cors.apply(Grant::Public, &mut own);
+        assert_eq!(own[ACCESS_CONTROL_ALLOW_ORIGIN], "https://own");
+        let mut private = HeaderMap::new();
+        Cors::default().apply(Grant::None, &mut private);
+        assert!(private.is_empty());
     }
 }

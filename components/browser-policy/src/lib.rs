@@ -1,0 +1,11 @@
+//! What browsers are told with an answer: who may read it ([`Cors`]), and what a page may do ([`harden`]).
+//!
+//! Components add it to their answers, so that they say the same in every host; our own host adds it to the answers that it makes itself.
+//! Both only fill in what an answer does not say yet: nothing is said twice, and who made an answer knows it best.
+
+mod cors;
+mod hardening;
+pub mod limits;
+
+pub use cors::{Cors, Error, Grant};
+pub use hardening::harden;
