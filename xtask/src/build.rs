@@ -29,6 +29,7 @@ pub const PURE: &[&str] = &[
     "password-hashing",
     "read-model",
     "receipt",
+    "vocabulary",
 ];
 
 /// The tests' profile: see the file.

@@ -9,19 +9,6 @@
     reason = "a test fails by panicking, and says what it measured"
 )]
 
-#[path = "support/client.rs"]
-#[allow(dead_code, reason = "shared with the API suite")]
-mod client;
-#[path = "support/fleet.rs"]
-#[allow(dead_code, reason = "shared with the API suite")]
-mod fleet;
-#[path = "support/openapi.rs"]
-#[allow(dead_code, reason = "shared with the API suite")]
-mod openapi;
-#[path = "support/server.rs"]
-#[allow(dead_code, reason = "shared with the API suite")]
-mod server;
-
 use client::{Client, OnSale, eventually, unique};
 use server::{Form, Server, fresh_folder};
 use std::{
@@ -32,6 +19,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
+use test_support::{client, fleet, server};
 
 /// Holds in flight at once, half of them at each edge.
 const WORKERS: usize = 8;
@@ -234,7 +222,7 @@ fn a_node_is_who_its_certificate_says() {
                 certificate = \"eu-1.pem\"\nkey = \"eu-1.key\"\n[[regions]]\nname = \"eu\"\nnodes = [\"127.0.0.1:1\"]\n";
     std::fs::write(&config, text).unwrap();
     let run = || {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_marquee")).args(["edge", "--config"]).arg(&config).output();
+        let output = std::process::Command::new(test_support::marquee()).args(["edge", "--config"]).arg(&config).output();
         let output = output.unwrap();
         let said = String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or_default().to_owned();
         (output.status.code(), said)

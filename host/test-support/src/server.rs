@@ -1,6 +1,6 @@
 //! A platform under test, in one of its forms; ended with the test process.
 
-use super::fleet::Fleet;
+use crate::{fleet::Fleet, marquee, root, temporary};
 use std::{
     collections::HashMap,
     io::{BufRead, BufReader},
@@ -76,14 +76,10 @@ extern "C" fn end_all() {
 
 /// An empty folder for this process, removed at the next build's clean.
 pub fn fresh_folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+    let folder = temporary().join(format!("{name}-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
     folder
-}
-
-pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
 impl Server {
@@ -99,7 +95,7 @@ impl Server {
         let mut command = match form {
             Form::Spin => return Self::start_spin(folder, &environment),
             Form::Fleet => return Self::start_fleet(folder, &environment),
-            Form::Up | Form::Postgres | Form::Composed => Command::new(env!("CARGO_BIN_EXE_marquee")),
+            Form::Up | Form::Postgres | Form::Composed => Command::new(marquee()),
         };
         command.args(["up", "--no-demo", "--port", "0", "--data"]).arg(&folder).args(arguments);
         match form {

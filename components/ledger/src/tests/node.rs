@@ -1,11 +1,12 @@
 //! A ledger on a real SQLite, its statements driven as [`ledger_engine`] drives them.
 
-use crate::read::{self, BookingRow, InventoryRow, LineRow};
+use crate::read::{self, InventoryRow, LineRow};
 use crate::statement::Statement;
 use crate::write;
-use kit::sql::Value;
+use kit::sql::table::Write;
+use kit::sql::{FromRow, RowReader, Value};
 use ledger_core::*;
-use ledger_engine::{Answer, Decided, HeldFromRow, KeyRow, PlacesRow, Plan, Read, RefundRow, decide};
+use ledger_engine::{Answer, Decided, Plan, Read, decide};
 use rusqlite::types::{ToSqlOutput, Value as Sql};
 use rusqlite::{Connection, Row, ToSql};
 use std::collections::BTreeMap;
@@ -74,22 +75,22 @@ impl Node {
     pub(super) fn load(&self, plan: &Plan<'_>, now: i64) -> Read {
         let mut read = Read::default();
         for (event, members) in &plan.events {
-            for row in self.all(Some(read::swap(event, members.len())), inventory_row) {
-                read.inventory(event, row.read(event).unwrap(), members.len());
+            for inventory in self.all(Some(read::swap(event, members.len())), row::<InventoryRow>) {
+                read.inventory(event, inventory.read(event).unwrap(), members.len());
             }
         }
         if read.is_empty() {
             return read;
         }
-        let lines = self.all(Some(read::lines_statement(&read.events())), line_row);
-        read.lines(lines.into_iter().map(Into::into).collect());
-        read.keys(self.all(read::keys_statement(plan), key_row)).unwrap();
-        let named = self.all(read::bookings_statement(plan), booking_row);
-        let overdue = self.all(Some(read::overdue_statement(&read.events(), now)), booking_row);
+        let lines = self.all(Some(read::lines_statement(&read.events())), row);
+        read.lines(lines.into_iter().map(|line: LineRow| line.into()).collect());
+        read.keys(self.all(read::keys_statement(plan), row)).unwrap();
+        let named = self.all(read::bookings_statement(plan), row);
+        let overdue = self.all(Some(read::overdue_statement(&read.events(), now)), row);
         read.bookings(read::records(named).unwrap(), read::records(overdue).unwrap(), now);
-        read.places(plan, self.all(read::places_statement(plan, now), places_row));
-        read.held_from(plan, self.all(read::held_from_statement(plan, now), held_from_row));
-        let refunds = self.all(read::refunds_statement(&read.payments(plan)), refund_row);
+        read.places(plan, self.all(read::places_statement(plan, now), row));
+        read.held_from(plan, self.all(read::held_from_statement(plan, now), row));
+        let refunds = self.all(read::refunds_statement(&read.payments(plan)), row);
         read.refunds(refunds);
         read
     }
@@ -111,8 +112,9 @@ impl Node {
     }
 
     pub(super) fn write(&self, decided: &Decided, now: i64) -> rusqlite::Result<()> {
-        for write in write::statements(&decided.batches, now).unwrap() {
-            assert_eq!(self.run(&write.statement)?, write.rows, "{}", write.statement.text);
+        for Write { text, parameters, rows } in write::statements(&decided.batches, now).unwrap() {
+            let statement = Statement { text, parameters };
+            assert_eq!(self.run(&statement)?, rows, "{}", statement.text);
         }
         Ok(())
     }
@@ -152,68 +154,18 @@ impl Node {
     }
 }
 
-fn inventory_row(row: &Row<'_>) -> rusqlite::Result<InventoryRow> {
-    Ok(InventoryRow {
-        version: row.get(0)?,
-        status: row.get(1)?,
-        revision: row.get(2)?,
-        currency: row.get(3)?,
-        sales_from: row.get(4)?,
-        sales_until: row.get(5)?,
-        refund_until: row.get(6)?,
-    })
-}
-
-fn line_row(row: &Row<'_>) -> rusqlite::Result<LineRow> {
-    Ok(LineRow {
-        event: row.get(0)?,
-        ticket_type: row.get(1)?,
-        ordinal: row.get(2)?,
-        price: row.get(3)?,
-        per_person_limit: row.get(4)?,
-        capacity: row.get(5)?,
-        held: row.get(6)?,
-        sold: row.get(7)?,
-    })
-}
-
-fn booking_row(row: &Row<'_>) -> rusqlite::Result<BookingRow> {
-    Ok(BookingRow {
-        id: row.get(0)?,
-        event: row.get(1)?,
-        person: row.get(2)?,
-        status: row.get(3)?,
-        expires_at: row.get(4)?,
-        extended: row.get(5)?,
-        total: row.get(6)?,
-        currency: row.get(7)?,
-        payment: row.get(8)?,
-        ticket_seed: row.get(9)?,
-        version: row.get(10)?,
-        created_at: row.get(11)?,
-        updated_at: row.get(12)?,
-        client: row.get(13)?,
-        refund_until: row.get(14)?,
-        ticket_type: row.get(15)?,
-        quantity: row.get(16)?,
-        unit_price: row.get(17)?,
-    })
-}
-
-fn key_row(row: &Row<'_>) -> rusqlite::Result<KeyRow> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
-}
-
-fn places_row(row: &Row<'_>) -> rusqlite::Result<PlacesRow> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
-}
-
-fn held_from_row(row: &Row<'_>) -> rusqlite::Result<HeldFromRow> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-}
-
-fn refund_row(row: &Row<'_>) -> rusqlite::Result<RefundRow> {
-    Ok((row.get(0)?, row.get(1)?))
+/// A row as the ledger reads it.
+pub(super) fn row<T: FromRow>(row: &Row<'_>) -> rusqlite::Result<T> {
+    let value = |at| {
+        Ok(match row.get(at)? {
+            Sql::Null => Value::Null,
+            Sql::Integer(number) => Value::Integer(number),
+            Sql::Text(text) => Value::Text(text),
+            other => panic!("{other:?}"),
+        })
+    };
+    let columns: rusqlite::Result<Vec<_>> = (0..row.as_ref().column_count()).map(value).collect();
+    Ok(T::from_row(&mut RowReader::new(columns?)).unwrap())
 }
 
 /// A migrated database in a file of its own, gone when this is.
@@ -252,15 +204,7 @@ fn client() -> Option<String> {
 }
 
 pub(super) fn command(subject: Subject, event: &str, action: Action) -> Command {
-    Command {
-        subject,
-        idempotency_key: unique("key"),
-        event_id: event.to_owned(),
-        deadline: i64::MAX,
-        trace: None,
-        client: client(),
-        action,
-    }
+    Command { client: client(), ..Command::new(subject, unique("key"), event, i64::MAX, action) }
 }
 
 pub(super) fn order(lines: &[(&str, u32)]) -> Action {
@@ -270,14 +214,9 @@ pub(super) fn order(lines: &[(&str, u32)]) -> Action {
 
 pub(super) fn sale(revision: u64, capacity: u32) -> Sale {
     let offer = |name: &str, price, capacity| Offer { ticket_type: name.to_owned(), price, capacity, per_person_limit: 4 };
-    Sale {
-        revision,
-        currency: "EUR".to_owned(),
-        sales_from: None,
-        sales_until: Some(START + 600 * MINUTE),
-        refund_until: Some(START + 600 * MINUTE),
-        offers: vec![offer("standard", 4500, capacity), offer("free", 0, 10)],
-    }
+    let offers = vec![offer("standard", 4500, capacity), offer("free", 0, 10)];
+    let ends = Some(START + 600 * MINUTE);
+    Sale { sales_until: ends, refund_until: ends, ..Sale::new(revision, "EUR", offers) }
 }
 
 pub(super) fn open(event: &str, capacity: u32) -> Command {

@@ -4,6 +4,7 @@ use super::node::{Database, MINUTE, SETTINGS, START, booking, command, confirm, 
 use crate::read;
 use crate::statement::Statement;
 use crate::write;
+use kit::sql::table::Write;
 use ledger_core::*;
 use ledger_engine::{Plan, Read, decide};
 
@@ -183,7 +184,8 @@ fn no_statement_reads_a_table_from_end_to_end() {
         read::refunds_statement(&read.payments(&plan)),
     ];
     let decided = decide(&commands, &plan, read, START, SETTINGS, |_| fresh());
-    let writes = write::statements(&decided.batches, START).unwrap().into_iter().map(|write| write.statement);
+    let writes = write::statements(&decided.batches, START).unwrap().into_iter();
+    let writes = writes.map(|Write { text, parameters, .. }| Statement { text, parameters });
     for statement in statements.into_iter().flatten().chain(writes) {
         let explained = Statement::new(format!("EXPLAIN QUERY PLAN {}", statement.text), statement.parameters);
         for step in node.all(Some(explained), |row| row.get::<_, String>(3)) {
