@@ -32,6 +32,7 @@ pub const PURE: &[&str] = &[
     "password-hashing",
     "read-model",
     "receipt",
+    "vocabulary",
 ];
 
 /// What automation needs, too: it is built before anything else, with the features that it wants by itself.

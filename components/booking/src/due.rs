@@ -33,15 +33,5 @@ pub async fn run(_: Request) -> Answer {
 }
 
 fn expire(event: String, deadline: i64) -> Command {
-    let (subject, idempotency_key) = (Subject::Platform, String::new());
-    Command {
-        subject,
-        idempotency_key,
-        event_id: event,
-        deadline,
-        trace: None,
-        token: None,
-        client: None,
-        action: Action::Expire,
-    }
+    Command::new(Subject::Platform, "", event, deadline, Action::Expire)
 }

@@ -5,6 +5,7 @@ use crate::{
     store::{self, Page, Stored},
     view::{self, View},
 };
+use kit::ledger::BookingStatus;
 use kit::{Answer, Problem, Request, Response, claims, id, query, sql};
 use serde::Serialize;
 
@@ -20,7 +21,8 @@ struct List {
 pub async fn mine(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
     let (page, cursor) = query::read(&request, |query| {
-        let page = Page { status: query.word("status", STATUSES).and_then(store::status), after: None, limit: query.limit() };
+        let page =
+            Page { status: query.word("status", STATUSES).and_then(BookingStatus::parse), after: None, limit: query.limit() };
         (page, query.text("cursor", limits::CURSOR_BYTES))
     })?;
     let after =

@@ -92,8 +92,8 @@ async fn with_items(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Stored>, Error> {
 
 fn stored(row: Row, items: &mut BTreeMap<String, Vec<BookingItem>>) -> Result<Stored, Error> {
     let items = items.remove(&row.id).unwrap_or_default();
-    let status =
-        status(&row.status).ok_or_else(|| Error::Other(format!("booking {}: unknown status {:?}", row.id, row.status)))?;
+    let status = BookingStatus::parse(&row.status)
+        .ok_or_else(|| Error::Other(format!("booking {}: unknown status {:?}", row.id, row.status)))?;
     Ok(Stored {
         ticket_seed: row.ticket_seed,
         booking: Booking {
@@ -107,18 +107,6 @@ fn stored(row: Row, items: &mut BTreeMap<String, Vec<BookingItem>>) -> Result<St
             version: row.version,
             created_at: row.created_at,
         },
-    })
-}
-
-/// A status by its name.
-pub fn status(name: &str) -> Option<BookingStatus> {
-    Some(match name {
-        "held" => BookingStatus::Held,
-        "paying" => BookingStatus::Paying,
-        "confirmed" => BookingStatus::Confirmed,
-        "cancelled" => BookingStatus::Cancelled,
-        "expired" => BookingStatus::Expired,
-        _ => return None,
     })
 }
 

@@ -1,7 +1,7 @@
 //! A booking as the API shows it.
 
 use kit::{
-    ledger::{Booking, BookingItem, BookingStatus, Money, status_name},
+    ledger::{Booking, BookingItem, BookingStatus, Money},
     tickets::Ticket,
     time,
 };
@@ -51,7 +51,7 @@ impl View {
         Self {
             id: booking.id.clone(),
             event_id: booking.event_id.clone(),
-            status: status_name(booking.status),
+            status: booking.status.as_str(),
             expires_at: booking.expires_at.filter(|_| open).map(time::format),
             items: booking.items.iter().map(|item| item_view(item, currency)).collect(),
             total: Amount::new(*amount, currency),

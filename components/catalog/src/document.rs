@@ -1,6 +1,5 @@
 //! Events as the API writes them.
 
-use kit::replica::{Event, EventStatus as ReplicaStatus};
 use kit::{Answer, Response, time};
 use read_model::{EventDoc, EventStatus, TicketType, Venue};
 use serde::Serialize;
@@ -64,41 +63,6 @@ pub fn answer(status: u16, doc: &EventDoc) -> Answer {
 /// A strong validator: a revision has one representation.
 pub fn etag(revision: u64) -> String {
     format!("\"{revision}\"")
-}
-
-/// An event as the replica gives it.
-pub fn from_replica(event: Event) -> EventDoc {
-    EventDoc {
-        id: event.id,
-        organiser_id: event.organiser_id,
-        status: match event.status {
-            ReplicaStatus::Draft => EventStatus::Draft,
-            ReplicaStatus::Published => EventStatus::Published,
-            ReplicaStatus::Cancelled => EventStatus::Cancelled,
-        },
-        revision: event.revision,
-        title: event.title,
-        description: event.description,
-        category: event.category,
-        venue: Venue { name: event.venue.name, city: event.venue.city, country: event.venue.country },
-        starts_at: event.starts_at,
-        ends_at: event.ends_at,
-        timezone: event.timezone,
-        currency: event.currency,
-        region: event.region,
-        refund_until: event.refund_until,
-        ticket_types: event
-            .ticket_types
-            .into_iter()
-            .map(|ticket| TicketType {
-                id: ticket.id,
-                name: ticket.name,
-                price: ticket.price,
-                capacity: ticket.capacity,
-                per_person_limit: ticket.per_person_limit,
-            })
-            .collect(),
-    }
 }
 
 #[cfg(test)]

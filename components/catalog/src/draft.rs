@@ -4,7 +4,7 @@ use kit::{
     Problem,
     problem::{self, Fault},
 };
-use read_model::{EventDoc, EventStatus, TicketType, Venue};
+use read_model::{EventDoc, EventStatus, TicketType};
 
 use crate::fields::{Fields, TicketFields};
 use crate::{codes, limits};
@@ -34,23 +34,7 @@ pub fn create(fields: Fields, region: &str, now: i64, mut new_id: impl FnMut() -
     if fields.region.as_deref().is_some_and(|wanted| wanted != region) {
         return Err(fault("/region", format!("is not a region that can be chosen here; this is {region}")));
     }
-    let blank = EventDoc {
-        id: new_id(),
-        organiser_id: String::new(),
-        status: EventStatus::Draft,
-        revision: 0,
-        title: String::new(),
-        description: String::new(),
-        category: String::new(),
-        venue: Venue { name: String::new(), city: String::new(), country: String::new() },
-        starts_at: 0,
-        ends_at: 0,
-        timezone: String::new(),
-        currency: String::new(),
-        region: region.to_owned(),
-        refund_until: None,
-        ticket_types: Vec::new(),
-    };
+    let blank = EventDoc { id: new_id(), region: region.to_owned(), ..EventDoc::default() };
     change(&blank, fields, now, new_id)
 }
 

@@ -1,5 +1,6 @@
 use super::*;
 use crate::fields::VenueFields;
+use read_model::Venue;
 
 /// 2027-03-01T19:00:00Z
 const STARTS: i64 = 1_803_927_600_000_000;

@@ -60,15 +60,9 @@ async fn cancel_bookings(event: &str, revision: u64, recorded: &str) -> Result<b
             return Ok(true);
         }
         let deadline = time::now() + kit::limits::COMMAND_MICROSECONDS;
-        let commands = bookings.into_iter().map(|booking| Command {
-            subject: Subject::Platform,
-            idempotency_key: format!("cancelled-event:{booking}"),
-            event_id: event.to_owned(),
-            deadline,
-            trace: None,
-            token: None,
-            client: None,
-            action: Action::Cancel(booking),
+        let commands = bookings.into_iter().map(|booking| {
+            let key = format!("cancelled-event:{booking}");
+            Command::new(Subject::Platform, key, event, deadline, Action::Cancel(booking))
         });
         for answer in ledger::apply(commands.collect()).await {
             match answer {

@@ -1,11 +1,11 @@
 //! The list and the event page, from the replica.
 
-use kit::replica::{self, Query, ReadError, SortKey};
+use kit::replica::{self, Facet, Query, ReadError, SortKey};
 use kit::{Answer, Request, Response, config, public, query, time};
-use read_model::{EventDoc, EventStatus, Facet};
+use read_model::EventStatus;
 use serde::{Serialize, Serializer};
 
-use crate::document::{Document, answer, etag, from_replica};
+use crate::document::{Document, answer, etag};
 use crate::{codes, conditions, due, limits};
 
 /// `GET /api/events/{id}`
@@ -13,7 +13,7 @@ pub async fn show(request: Request) -> Answer {
     let id = request.id("id")?;
     let (doc, as_of) = match replica::get_event(id.to_owned()).await {
         Err(ReadError::LeftOut) => public::event(id).await?,
-        view => view.map(|view| (from_replica(view.event), view.as_of))?,
+        view => view.map(|view| (view.event, view.as_of))?,
     };
     if doc.status == EventStatus::Cancelled {
         // Its bookings may still be being cancelled. An edge has no database and leaves that to the region.
@@ -59,13 +59,10 @@ pub async fn list(request: Request) -> Answer {
         query.currency = Some(config::get("default_currency").await?);
     }
     let page = replica::search(query).await?;
-    let facets =
-        |facets: Vec<replica::Facet>| facets.into_iter().map(|facet| Facet { value: facet.value, count: facet.count }).collect();
-    let docs: Vec<EventDoc> = page.items.into_iter().map(from_replica).collect();
     let list = List {
-        items: docs.iter().map(Document::in_list).collect(),
+        items: page.items.iter().map(Document::in_list).collect(),
         next_cursor: page.next_cursor,
-        facets: Facets { category: facets(page.categories), city: facets(page.cities) },
+        facets: Facets { category: page.categories, city: page.cities },
         as_of: time::format(page.as_of),
         incomplete: page.incomplete,
     };

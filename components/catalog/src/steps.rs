@@ -93,22 +93,16 @@ impl Step {
 
 /// What the ledger sells: from when it is opened until the event ends.
 fn sale(doc: &EventDoc) -> Sale {
+    let offers = doc.ticket_types.iter().map(|ticket| Offer {
+        ticket_type: ticket.id.clone(),
+        price: ticket.price,
+        capacity: ticket.capacity,
+        per_person_limit: ticket.per_person_limit,
+    });
     Sale {
-        revision: doc.revision,
-        currency: doc.currency.clone(),
-        sales_from: None,
         sales_until: Some(doc.ends_at),
         refund_until: doc.refund_until,
-        offers: doc
-            .ticket_types
-            .iter()
-            .map(|ticket| Offer {
-                ticket_type: ticket.id.clone(),
-                price: ticket.price,
-                capacity: ticket.capacity,
-                per_person_limit: ticket.per_person_limit,
-            })
-            .collect(),
+        ..Sale::new(doc.revision, doc.currency.as_str(), offers.collect())
     }
 }
 

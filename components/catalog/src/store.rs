@@ -1,8 +1,9 @@
 //! Events in SQL.
 
 use kit::params;
-use kit::sql::{self, Error, Tx, Value};
-use read_model::{EventDoc, EventStatus, TicketType, Venue};
+use kit::public::{EventRow, TicketRow};
+use kit::sql::{self, Error, FromRow, RowReader, Tx, Value};
+use read_model::EventDoc;
 
 /// An event as it is kept.
 pub struct Stored {
@@ -13,98 +14,39 @@ pub struct Stored {
     pub created_by: String,
 }
 
-kit::row! {
-    struct EventRow {
-        id: String,
-        organiser_id: String,
-        status: String,
-        revision: u64,
-        title: String,
-        description: String,
-        category: String,
-        venue_name: String,
-        city: String,
-        country: String,
-        starts_at: i64,
-        ends_at: i64,
-        timezone: String,
-        currency: String,
-        region: String,
-        refund_until: Option<i64>,
-        pending: Option<String>,
-        created_by: String,
-    }
-}
-
-kit::row! {
-    struct TicketRow {
-        id: String,
-        name: String,
-        price: i64,
-        capacity: u32,
-        per_person_limit: u32,
-    }
-}
-
 /// An event with its ticket types.
 pub async fn load(tx: &mut Tx, id: &str) -> Result<Option<Stored>, Error> {
-    let row: Option<EventRow> = tx
-        .one(
-            "SELECT id, organiser_id, status, revision, title, description, category, venue_name, city, country, \
-             starts_at, ends_at, timezone, currency, region, refund_until, pending, created_by FROM events WHERE id = $1",
-            params![id],
-        )
-        .await?;
-    let Some(row) = row else { return Ok(None) };
-    let tickets: Vec<TicketRow> = tx
-        .all(
-            "SELECT id, name, price, capacity, per_person_limit FROM ticket_types WHERE event_id = $1 ORDER BY ordinal",
-            params![id],
-        )
-        .await?;
-    let status = EventStatus::parse(&row.status).ok_or_else(|| Error::Other(format!("event status {}", row.status)))?;
-    let ticket_types = tickets
-        .into_iter()
-        .map(|ticket| TicketType {
-            id: ticket.id,
-            name: ticket.name,
-            price: ticket.price,
-            capacity: ticket.capacity,
-            per_person_limit: ticket.per_person_limit,
-        })
-        .collect();
-    let doc = EventDoc {
-        id: row.id,
-        organiser_id: row.organiser_id,
-        status,
-        revision: row.revision,
-        title: row.title,
-        description: row.description,
-        category: row.category,
-        venue: Venue { name: row.venue_name, city: row.city, country: row.country },
-        starts_at: row.starts_at,
-        ends_at: row.ends_at,
-        timezone: row.timezone,
-        currency: row.currency,
-        region: row.region,
-        refund_until: row.refund_until,
-        ticket_types,
-    };
-    Ok(Some(Stored { doc, pending: row.pending, created_by: row.created_by }))
+    let statement = format!("SELECT {}, pending, created_by FROM events WHERE id = $1", EventRow::COLUMNS.join(", "));
+    let Some(StoredRow { event, pending, created_by }) = tx.one(&statement, params![id]).await? else { return Ok(None) };
+    let statement = format!("SELECT {} FROM ticket_types WHERE event_id = $1 ORDER BY ordinal", TicketRow::COLUMNS.join(", "));
+    let tickets: Vec<TicketRow> = tx.all(&statement, params![id]).await?;
+    let unknown = format!("event status {}", event.status);
+    let doc = event.doc(tickets.into_iter().map(Into::into).collect()).ok_or(Error::Other(unknown))?;
+    Ok(Some(Stored { doc, pending, created_by }))
+}
+
+struct StoredRow {
+    event: EventRow,
+    pending: Option<String>,
+    created_by: String,
+}
+
+impl FromRow for StoredRow {
+    fn from_row(row: &mut RowReader) -> Result<Self, Error> {
+        Ok(Self { event: EventRow::from_row(row)?, pending: row.column()?, created_by: row.column()? })
+    }
 }
 
 /// A new event.
 pub async fn insert(tx: &mut Tx, doc: &EventDoc, created_by: &str) -> Result<(), Error> {
     let now = tx.now();
-    let mut parameters = columns(doc)?;
-    parameters.extend(params![Option::<String>::None, created_by, now, now, &doc.id]);
-    tx.execute(
-        "INSERT INTO events (organiser_id, status, revision, title, description, category, venue_name, city, country, starts_at, \
-         ends_at, timezone, currency, region, refund_until, pending, created_by, created_at, updated_at, id) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
-        parameters,
-    )
-    .await?;
+    let mut columns = columns(doc)?;
+    let new =
+        [("id", (&doc.id).into()), ("created_by", created_by.into()), ("created_at", now.into()), ("updated_at", now.into())];
+    columns.extend(new);
+    let (names, parameters): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
+    let statement = format!("INSERT INTO events ({}) VALUES {}", names.join(", "), sql::rows(1, names.len()));
+    tx.execute(&statement, parameters).await?;
     insert_tickets(tx, doc).await
 }
 
@@ -117,16 +59,13 @@ pub async fn update(
     then_pending: Option<&str>,
 ) -> Result<bool, Error> {
     let now = tx.now();
-    let mut parameters = columns(doc)?;
-    parameters.extend(params![then_pending, now, &doc.id, integer(revision)?, pending.unwrap_or_default()]);
-    let changed = tx
-        .execute(
-            "UPDATE events SET organiser_id = $1, status = $2, revision = $3, title = $4, description = $5, category = $6, \
-             venue_name = $7, city = $8, country = $9, starts_at = $10, ends_at = $11, timezone = $12, currency = $13, region = $14, \
-             refund_until = $15, pending = $16, updated_at = $17 WHERE id = $18 AND revision = $19 AND COALESCE(pending, '') = $20",
-            parameters,
-        )
-        .await?;
+    let mut columns = columns(doc)?;
+    columns.extend([("pending", then_pending.into()), ("updated_at", now.into())]);
+    let set: Vec<_> = columns.iter().zip(4..).map(|((name, _), at)| format!("{name} = ${at}")).collect();
+    let statement =
+        format!("UPDATE events SET {} WHERE id = $1 AND revision = $2 AND COALESCE(pending, '') = $3", set.join(", "));
+    let which = params![&doc.id, integer(revision)?, pending.unwrap_or_default()];
+    let changed = tx.execute(&statement, which.into_iter().chain(columns.into_iter().map(|(_, value)| value))).await?;
     if changed == 0 {
         return Ok(false);
     }
@@ -190,26 +129,25 @@ pub async fn live_bookings(tx: &mut Tx, event: &str, limit: usize) -> Result<Vec
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
-/// `$1` to `$15` of the statements above.
-fn columns(doc: &EventDoc) -> Result<Vec<Value>, Error> {
-    Ok(params![
-        &doc.organiser_id,
-        doc.status.as_str(),
-        integer(doc.revision)?,
-        &doc.title,
-        &doc.description,
-        &doc.category,
-        &doc.venue.name,
-        &doc.venue.city,
-        &doc.venue.country,
-        doc.starts_at,
-        doc.ends_at,
-        &doc.timezone,
-        &doc.currency,
-        &doc.region,
-        doc.refund_until,
-    ]
-    .into())
+/// What a change may change, by its column.
+fn columns(doc: &EventDoc) -> Result<Vec<(&'static str, Value)>, Error> {
+    Ok(vec![
+        ("organiser_id", (&doc.organiser_id).into()),
+        ("status", doc.status.as_str().into()),
+        ("revision", integer(doc.revision)?.into()),
+        ("title", (&doc.title).into()),
+        ("description", (&doc.description).into()),
+        ("category", (&doc.category).into()),
+        ("venue_name", (&doc.venue.name).into()),
+        ("city", (&doc.venue.city).into()),
+        ("country", (&doc.venue.country).into()),
+        ("starts_at", doc.starts_at.into()),
+        ("ends_at", doc.ends_at.into()),
+        ("timezone", (&doc.timezone).into()),
+        ("currency", (&doc.currency).into()),
+        ("region", (&doc.region).into()),
+        ("refund_until", doc.refund_until.into()),
+    ])
 }
 
 async fn insert_tickets(tx: &mut Tx, doc: &EventDoc) -> Result<(), Error> {

@@ -4,11 +4,11 @@ use crate::{id, limits, problem, problem::Problem, time};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
-use std::{
-    net::{IpAddr, Ipv6Addr, SocketAddr},
-    pin::Pin,
-};
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
 
 /// A request, its body read whole and its path and query decoded.
 #[derive(Debug)]
@@ -162,21 +162,15 @@ fn parse_query(query: &str) -> Result<Vec<(String, String)>, Problem> {
         .collect()
 }
 
-/// Decodes `%xx`, and `+` as a space where `form` says so; none where the result is not UTF-8.
+/// Decodes `%xx`, and `+` as a space where `form` says so; none where a `%` is not followed by two digits, which the library would let pass, or where
+/// the result is not UTF-8.
 pub(crate) fn percent_decode(text: &str, form: bool) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let (high, low) = (char::from(rest.next()?).to_digit(16)?, char::from(rest.next()?).to_digit(16)?);
-                u8::try_from(high * 16 + low).ok()?
-            }
-            b'+' if form => b' ',
-            other => other,
-        });
+    let digits = |at: usize| text.as_bytes().get(at + 1..at + 3).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+    if !text.match_indices('%').all(|(at, _)| digits(at)) {
+        return None;
     }
-    String::from_utf8(bytes).ok()
+    let text = if form { Cow::Owned(text.replace('+', " ")) } else { Cow::Borrowed(text) };
+    percent_decode_str(&text).decode_utf8().ok().map(Cow::into_owned)
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 //! The journal: what happened, written in the transaction that makes it so.
 
-use crate::{id, params, sql, sql::Tx};
+use crate::sql::table::{self, Column, Write};
+use crate::{id, sql, sql::Tx};
 use read_model::Fact;
 use serde::Serialize;
 use serde_json::Value as Json;
+use std::borrow::Cow;
+use std::mem::take;
 
 pub use read_model::journal::{BOOKING_EVENTS, CATALOG_EVENTS, FEED_ONLY, PAYMENT_EVENTS, Row, USER_EVENTS, facts};
 
@@ -51,13 +54,96 @@ pub async fn write_rows(tx: &mut Tx, rows: Vec<Row>) -> Result<(), sql::Error> {
     if rows.is_empty() {
         return Ok(());
     }
-    let count = rows.len();
-    let batch = begin(tx, count, facts(&rows)).await?;
-    let mut parameters = Vec::with_capacity(count * 8);
-    for (ordinal, Row { topic, kind, aggregate, version, payload, trace, fact: _ }) in (0i64..).zip(rows) {
-        parameters.extend(params![&batch, ordinal, topic, kind, aggregate, version, payload, trace]);
+    let now = tx.now();
+    let batch = BatchRow::of(id::unique(now), &rows);
+    let entries = rows.into_iter().enumerate().map(|(ordinal, row)| EntryRow::new(&batch.id, ordinal, row)).collect();
+    put(tx, batch, entries).await
+}
+
+/// A batch of entries, as its table has it.
+pub struct BatchRow {
+    /// Unique; they sort by time.
+    pub id: String,
+    /// How many.
+    pub entries: i64,
+    /// What is public of them.
+    pub facts: Option<String>,
+}
+
+impl BatchRow {
+    /// Of these rows.
+    pub fn of(id: String, rows: &[Row]) -> Self {
+        Self { id, entries: i64::try_from(rows.len()).unwrap_or(i64::MAX), facts: facts(rows) }
     }
-    insert(tx, count, parameters).await
+}
+
+impl table::Row for BatchRow {
+    const TABLE: &'static str = "journal_batches";
+
+    fn columns() -> Vec<Column<Self>> {
+        vec![
+            Column::text("id", |batch| Some(take(&mut batch.id))),
+            Column::now("at"),
+            Column::number("entries", |batch| Some(batch.entries)),
+            Column::text("facts", |batch| batch.facts.take()),
+        ]
+    }
+}
+
+/// An entry of a batch, as its table has it.
+pub struct EntryRow {
+    batch: String,
+    ordinal: i64,
+    topic: Option<Cow<'static, str>>,
+    kind: Cow<'static, str>,
+    aggregate: String,
+    version: i64,
+    payload: String,
+    trace: Option<String>,
+}
+
+impl EntryRow {
+    /// The entry at this place of the batch.
+    pub fn new(batch: &str, ordinal: usize, row: Row) -> Self {
+        let Row { topic, kind, aggregate, version, payload, trace, fact: _ } = row;
+        let ordinal = i64::try_from(ordinal).unwrap_or(i64::MAX);
+        Self {
+            batch: batch.to_owned(),
+            ordinal,
+            topic: topic.map(Into::into),
+            kind: kind.into(),
+            aggregate,
+            version,
+            payload,
+            trace,
+        }
+    }
+}
+
+impl table::Row for EntryRow {
+    const TABLE: &'static str = "journal";
+
+    fn columns() -> Vec<Column<Self>> {
+        vec![
+            Column::text("batch", |entry| Some(take(&mut entry.batch))),
+            Column::number("ordinal", |entry| Some(entry.ordinal)),
+            Column::text("topic", |entry| entry.topic.take().map(Cow::into_owned)),
+            Column::text("type", |entry| Some(take(&mut entry.kind).into_owned())),
+            Column::text("aggregate", |entry| Some(take(&mut entry.aggregate))),
+            Column::number("version", |entry| Some(entry.version)),
+            Column::text("payload", |entry| Some(take(&mut entry.payload))),
+            Column::text("trace", |entry| entry.trace.take()),
+        ]
+    }
+}
+
+async fn put(tx: &mut Tx, batch: BatchRow, entries: Vec<EntryRow>) -> Result<(), sql::Error> {
+    let now = tx.now();
+    let entries = entries.into_iter().map(|entry| ("", entry)).collect();
+    for Write { text, parameters, .. } in table::insert(vec![("", batch)], now).into_iter().chain(table::insert(entries, now)) {
+        tx.execute(&text, parameters).await?;
+    }
+    Ok(())
 }
 
 /// An event that is not the platform's own.
@@ -76,25 +162,18 @@ pub struct Custom<'a> {
 /// Writes such an event. Its version is 0: it is no state of its subject. Returns its id, as its record will have it.
 pub async fn write_custom(tx: &mut Tx, custom: &Custom<'_>) -> Result<String, sql::Error> {
     let Custom { topic, kind, subject, data } = *custom;
-    let batch = begin(tx, 1, None).await?;
-    let trace = tx.trace().map(str::to_owned);
-    insert(tx, 1, params![&batch, 0i64, topic, kind, subject, 0i64, data, trace].into()).await?;
-    Ok(format!("{batch}.0"))
-}
-
-/// A new batch of so many entries.
-async fn begin(tx: &mut Tx, count: usize, facts: Option<String>) -> Result<String, sql::Error> {
-    let now = tx.now();
-    let (batch, entries) = (id::unique(now), i64::try_from(count).unwrap_or(i64::MAX));
-    let parameters = params![&batch, now, entries, facts];
-    tx.execute("INSERT INTO journal_batches (id, at, entries, facts) VALUES ($1, $2, $3, $4)", parameters).await?;
-    Ok(batch)
-}
-
-async fn insert(tx: &mut Tx, count: usize, parameters: Vec<sql::Value>) -> Result<(), sql::Error> {
-    let statement = format!(
-        "INSERT INTO journal (batch, ordinal, topic, type, aggregate, version, payload, trace) VALUES {}",
-        sql::rows(count, 8)
-    );
-    tx.execute(&statement, parameters).await.map(drop)
+    let batch = BatchRow { id: id::unique(tx.now()), entries: 1, facts: None };
+    let entry = EntryRow {
+        batch: batch.id.clone(),
+        ordinal: 0,
+        topic: Some(topic.to_owned().into()),
+        kind: kind.to_owned().into(),
+        aggregate: subject.to_owned(),
+        version: 0,
+        payload: data.to_owned(),
+        trace: tx.trace().map(str::to_owned),
+    };
+    let id = format!("{}.0", batch.id);
+    put(tx, batch, vec![entry]).await?;
+    Ok(id)
 }

@@ -2,6 +2,8 @@
 //!
 //! Unknown fields, duplicate keys, wrong types and values out of range are faults. `null` counts as absent, but for
 //! [`Reader::nullable_instant`].
+//!
+//! A reader of our own, for serde and what is built on it stop at the first fault, and of a schema's validators none tells of a key that came twice.
 
 use crate::{Problem, Request, id, limits, problem, problem::Fault, text, time};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};

@@ -2,18 +2,19 @@
 
 use crate::{Request, claims, identity::Refusal, limits, problem, problem::Problem, time, trace};
 
-#[expect(missing_docs, reason = "generated; the WIT says it")]
 mod bindings {
     spin_sdk::wit_bindgen::generate!({
         path: "../../wit/marquee-booking",
         inline: "package marquee:kit-ledger; world ledger-user { import marquee:booking/ledger@0.1.0; }",
         world: "marquee:kit-ledger/ledger-user",
         runtime_path: "spin_sdk::wit_bindgen::rt",
+        with: { "marquee:booking/types@0.1.0": vocabulary::booking },
         generate_all,
     });
 }
 
-pub use bindings::marquee::booking::{ledger::apply, types::*};
+pub use bindings::marquee::booking::ledger::apply;
+pub use vocabulary::booking::*;
 
 /// What a command is part of, and where it comes from.
 #[derive(Debug, Clone, Default)]
@@ -68,16 +69,8 @@ async fn send(
     origin: Origin,
 ) -> Result<Receipt, Rejection> {
     let Origin { trace, client } = origin;
-    let command = Command {
-        subject,
-        idempotency_key: key,
-        event_id: event,
-        deadline: time::now() + limits::COMMAND_MICROSECONDS,
-        trace,
-        token,
-        client,
-        action,
-    };
+    let deadline = time::now() + limits::COMMAND_MICROSECONDS;
+    let command = Command { trace, token, client, ..Command::new(subject, key, event, deadline, action) };
     // One command has one answer; a ledger that gives none has not said what it did.
     apply(vec![command]).await.pop().unwrap_or(Err(Rejection::Unknown))
 }
@@ -128,7 +121,7 @@ impl From<Rejection> for Problem {
                 .with("retry-after", limits::HOLDS_RETRY_SECONDS.to_string())
             }
             Rejection::Expired => Self::new(problem::WRONG_STATE, "The hold has expired."),
-            Rejection::WrongState(status) => Self::new(problem::WRONG_STATE, format!("The booking is {}.", status_name(status))),
+            Rejection::WrongState(status) => Self::new(problem::WRONG_STATE, format!("The booking is {}.", status.as_str())),
             Rejection::NotCancellable(CancelRefusal::NoRefunds) => {
                 Self::new(problem::NOT_CANCELLABLE, "This event offers no refunds.")
             }
@@ -162,16 +155,5 @@ impl From<Rejection> for Problem {
                 "It may or may not have been done: send it again with the same Idempotency-Key.",
             ),
         }
-    }
-}
-
-/// A booking's status as the API has it.
-pub fn status_name(status: BookingStatus) -> &'static str {
-    match status {
-        BookingStatus::Held => "held",
-        BookingStatus::Paying => "paying",
-        BookingStatus::Confirmed => "confirmed",
-        BookingStatus::Cancelled => "cancelled",
-        BookingStatus::Expired => "expired",
     }
 }

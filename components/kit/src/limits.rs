@@ -30,6 +30,8 @@ pub const PAGE: RangeInclusive<i64> = 1..=100;
 pub const PAGE_DEFAULT: i64 = 20;
 /// How long a statement waits for another's lock on SQLite.
 pub const SQLITE_BUSY_MILLISECONDS: u32 = 30_000;
+/// Rows of one statement. Of the widest one it keeps the parameters well under SQLite's 32,766.
+pub const ROWS: usize = 500;
 /// Transactions tried again after losing a race for one idempotency key.
 pub const IDEMPOTENCY_ATTEMPTS: usize = 3;
 /// How long a ledger command may wait before it is dropped undecided, in microseconds. Shorter than what a request may take in `spin.toml`, so

@@ -31,35 +31,76 @@ impl Choice {
 }
 
 row! {
-    struct EventRow {
-        id: String,
-        organiser_id: String,
-        status: String,
-        revision: u64,
-        title: String,
-        description: String,
-        category: String,
-        venue_name: String,
-        city: String,
-        country: String,
-        starts_at: i64,
-        ends_at: i64,
-        timezone: String,
-        currency: String,
-        region: String,
-        refund_until: Option<i64>,
+    /// An event, as its table has it. An event's parts that the public sees stand here and nowhere else.
+    #[expect(missing_docs, reason = "as in `EventDoc`")]
+    pub struct EventRow {
+        pub id: String,
+        pub organiser_id: String,
+        pub status: String,
+        pub revision: u64,
+        pub title: String,
+        pub description: String,
+        pub category: String,
+        pub venue_name: String,
+        pub city: String,
+        pub country: String,
+        pub starts_at: i64,
+        pub ends_at: i64,
+        pub timezone: String,
+        pub currency: String,
+        pub region: String,
+        pub refund_until: Option<i64>,
     }
 }
 
 row! {
-    struct TicketRow {
-        event: String,
-        id: String,
-        name: String,
-        price: i64,
-        capacity: u32,
-        per_person_limit: u32,
+    /// A ticket type, as its table has it.
+    #[expect(missing_docs, reason = "as in `TicketType`")]
+    pub struct TicketRow {
+        pub event_id: String,
+        pub id: String,
+        pub name: String,
+        pub price: i64,
+        pub capacity: u32,
+        pub per_person_limit: u32,
     }
+}
+
+impl EventRow {
+    /// The event with these ticket types; none if its state is one that this version does not know.
+    #[must_use]
+    pub fn doc(self, ticket_types: Vec<TicketType>) -> Option<EventDoc> {
+        Some(EventDoc {
+            id: self.id,
+            organiser_id: self.organiser_id,
+            status: EventStatus::parse(&self.status)?,
+            revision: self.revision,
+            title: self.title,
+            description: self.description,
+            category: self.category,
+            venue: Venue { name: self.venue_name, city: self.city, country: self.country },
+            starts_at: self.starts_at,
+            ends_at: self.ends_at,
+            timezone: self.timezone,
+            currency: self.currency,
+            region: self.region,
+            refund_until: self.refund_until,
+            ticket_types,
+        })
+    }
+}
+
+impl From<TicketRow> for TicketType {
+    fn from(row: TicketRow) -> Self {
+        let TicketRow { event_id: _, id, name, price, capacity, per_person_limit } = row;
+        Self { id, name, price, capacity, per_person_limit }
+    }
+}
+
+/// Columns of the table `alias`, for a list.
+#[must_use]
+pub fn columns(alias: &str, names: &[&str]) -> String {
+    names.iter().map(|name| format!("{alias}.{name}")).collect::<Vec<_>>().join(", ")
 }
 
 row! {
@@ -93,14 +134,7 @@ pub async fn event(id: &str) -> Result<(EventDoc, i64), Problem> {
 pub async fn availability(id: &str) -> Result<replica::Availability, Problem> {
     let mut tx = sql::read().await?;
     let model = load(&mut tx, &Choice::one(id)).await?;
-    let view = model.availability(id, tx.now()).ok_or_else(Problem::not_found)?;
-    let lines = view.lines.into_iter().map(|line| replica::LineAvailability {
-        ticket_type: line.ticket_type,
-        capacity: line.capacity,
-        available: line.available,
-        on_sale: line.on_sale,
-    });
-    Ok(replica::Availability { event_id: view.event_id, version: view.version, lines: lines.collect(), as_of: tx.now() })
+    model.availability(id, tx.now()).ok_or_else(Problem::not_found)
 }
 
 /// Loads the chosen events with their inventory. One transaction: the parts fit together.
@@ -110,9 +144,8 @@ pub async fn load(tx: &mut Tx, choice: &Choice) -> Result<ReadModel, Error> {
     let events: Vec<EventRow> = tx
         .all(
             &format!(
-                "SELECT e.id, e.organiser_id, e.status, e.revision, e.title, e.description, e.category, e.venue_name, e.city, e.country, \
-                 e.starts_at, e.ends_at, e.timezone, e.currency, e.region, e.refund_until FROM events e WHERE {condition} \
-                 ORDER BY e.starts_at, e.id LIMIT {}",
+                "SELECT {} FROM events e WHERE {condition} ORDER BY e.starts_at, e.id LIMIT {}",
+                columns("e", EventRow::COLUMNS),
                 limits::PUBLIC_EVENTS
             ),
             parameters(),
@@ -121,8 +154,8 @@ pub async fn load(tx: &mut Tx, choice: &Choice) -> Result<ReadModel, Error> {
     let tickets: Vec<TicketRow> = tx
         .all(
             &format!(
-                "SELECT t.event_id, t.id, t.name, t.price, t.capacity, t.per_person_limit FROM ticket_types t \
-                 JOIN events e ON e.id = t.event_id WHERE {condition} ORDER BY t.ordinal"
+                "SELECT {} FROM ticket_types t JOIN events e ON e.id = t.event_id WHERE {condition} ORDER BY t.ordinal",
+                columns("t", TicketRow::COLUMNS)
             ),
             parameters(),
         )
@@ -176,13 +209,7 @@ fn assemble(
 ) -> ReadModel {
     let mut tickets_of: HashMap<String, Vec<TicketType>> = HashMap::new();
     for ticket in tickets {
-        tickets_of.entry(ticket.event).or_default().push(TicketType {
-            id: ticket.id,
-            name: ticket.name,
-            price: ticket.price,
-            capacity: ticket.capacity,
-            per_person_limit: ticket.per_person_limit,
-        });
+        tickets_of.entry(ticket.event_id.clone()).or_default().push(ticket.into());
     }
     let mut lines_of: HashMap<String, Vec<Line>> = HashMap::new();
     for line in lines {
@@ -197,26 +224,11 @@ fn assemble(
     }
     let mut model = ReadModel::default();
     for event in events {
-        // A state that this version does not know is not one to show.
-        let Some(status) = EventStatus::parse(&event.status) else { continue };
         let ticket_types = tickets_of.remove(&event.id).unwrap_or_default();
-        model.apply(Fact::Event(EventDoc {
-            id: event.id,
-            organiser_id: event.organiser_id,
-            status,
-            revision: event.revision,
-            title: event.title,
-            description: event.description,
-            category: event.category,
-            venue: Venue { name: event.venue_name, city: event.city, country: event.country },
-            starts_at: event.starts_at,
-            ends_at: event.ends_at,
-            timezone: event.timezone,
-            currency: event.currency,
-            region: event.region,
-            refund_until: event.refund_until,
-            ticket_types,
-        }));
+        // A state that this version does not know is not one to show.
+        if let Some(doc) = event.doc(ticket_types) {
+            model.apply(Fact::Event(doc));
+        }
     }
     for inventory in inventories {
         let lines = lines_of.remove(&inventory.event).unwrap_or_default();
@@ -267,7 +279,7 @@ mod tests {
         assemble(
             vec![event(status)],
             vec![TicketRow {
-                event: event_id.clone(),
+                event_id: event_id.clone(),
                 id: ticket.clone(),
                 name: "Standard".to_owned(),
                 price: 1,

@@ -10,12 +10,13 @@ mod bindings {
         inline: "package marquee:kit-replica; world replica-user { import marquee:edge/replica@0.1.0; }",
         world: "marquee:kit-replica/replica-user",
         runtime_path: "spin_sdk::wit_bindgen::rt",
+        with: { "marquee:edge/types@0.1.0": vocabulary::edge },
         generate_all,
     });
 }
 
 pub use bindings::marquee::edge::replica::{get_availability, get_event, search};
-pub use bindings::marquee::edge::types::*;
+pub use vocabulary::edge::*;
 
 impl From<ReadError> for Problem {
     fn from(error: ReadError) -> Self {

@@ -15,6 +15,7 @@
 mod limits;
 mod postgres;
 mod read;
+mod rows;
 mod statement;
 #[cfg(test)]
 mod tests;

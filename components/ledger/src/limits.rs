@@ -2,8 +2,6 @@
 
 use std::ops::RangeInclusive;
 
-/// Rows of one statement. Of the widest one it keeps the parameters well under SQLite's 32,766.
-pub const ROWS: usize = 500;
 /// What the settings of how many places may be held at a time may say.
 pub const PLACES: RangeInclusive<u32> = 1..=1_000_000_000;
 /// The same in hundredths of an event's places.

@@ -43,7 +43,7 @@ kit::row! {
         pub person: String,
         pub status: String,
         pub expires_at: Option<i64>,
-        pub extended: bool,
+        pub extended: i64,
         pub total: i64,
         pub currency: String,
         pub payment: Option<String>,
@@ -75,16 +75,29 @@ impl From<LineRow> for ledger_engine::LineRow {
     }
 }
 
-const BOOKING_COLUMNS: &str = "b.id, b.event, b.person, b.status, b.expires_at, b.extended, b.total, b.currency, b.payment, \
-    b.ticket_seed, b.version, b.created_at, b.updated_at, b.client, b.refund_until, i.ticket_type, i.quantity, i.unit_price";
+/// Columns of [`BookingRow`] that are its item's.
+const ITEM: [&str; 3] = ["ticket_type", "quantity", "unit_price"];
 
-/// Adds `commands` to an event's version and locks its row until the transaction ends. No row: it was never opened.
+/// The columns of [`BookingRow`]: of bookings `b` and their items `i`.
+pub fn booking_columns() -> String {
+    let column = |name: &&str| format!("{}.{name}", if ITEM.contains(name) { "i" } else { "b" });
+    BookingRow::COLUMNS.iter().map(column).collect::<Vec<_>>().join(", ")
+}
+
+/// Adds one parameter to the version of the event that another names, and locks its row until the transaction ends. No row: it was never opened.
+pub fn swap_statement(event: &str, by: &str) -> String {
+    let columns = InventoryRow::COLUMNS.join(", ");
+    format!("UPDATE inventory SET version = version + {by} WHERE event = {event} RETURNING {columns}")
+}
+
+/// Adds `commands` to an event's version: see [`swap_statement`].
 pub fn swap(event: &str, commands: usize) -> Statement {
-    Statement::new(
-        "UPDATE inventory SET version = version + $1 WHERE event = $2 \
-         RETURNING version, status, revision, currency, sales_from, sales_until, refund_until",
-        [bigint(commands as u64).into(), event.into()],
-    )
+    Statement::new(swap_statement("$2", "$1"), [bigint(commands as u64).into(), event.into()])
+}
+
+/// The lines of events.
+pub fn lines_of(events: &str) -> String {
+    format!("SELECT {} FROM inventory_lines WHERE event {events}", LineRow::COLUMNS.join(", "))
 }
 
 fn texts<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<Value> {
@@ -93,10 +106,7 @@ fn texts<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<Value> {
 
 /// The lines of these events.
 pub fn lines_statement(events: &[&str]) -> Statement {
-    let text = format!(
-        "SELECT event, ticket_type, ordinal, price, per_person_limit, capacity, held, sold FROM inventory_lines WHERE event IN ({})",
-        sql::list(1, events.len())
-    );
+    let text = lines_of(&format!("IN ({})", sql::list(1, events.len())));
     Statement::new(text, texts(events.iter().copied()))
 }
 
@@ -115,7 +125,8 @@ pub fn keys_statement(plan: &Plan<'_>) -> Option<Statement> {
 pub fn bookings_statement(plan: &Plan<'_>) -> Option<Statement> {
     let count = plan.bookings.len();
     let text = format!(
-        "SELECT {BOOKING_COLUMNS} FROM bookings b JOIN booking_items i ON i.booking = b.id WHERE b.id IN ({}) ORDER BY b.id, i.ordinal",
+        "SELECT {} FROM bookings b JOIN booking_items i ON i.booking = b.id WHERE b.id IN ({}) ORDER BY b.id, i.ordinal",
+        booking_columns(),
         sql::list(1, count)
     );
     (count > 0).then(|| Statement::new(text, texts(plan.bookings.iter().copied())))
@@ -124,12 +135,13 @@ pub fn bookings_statement(plan: &Plan<'_>) -> Option<Statement> {
 /// Overdue holds, those longest overdue first, an event's share not depending on how many another has.
 pub fn overdue_statement(events: &[&str], now: i64) -> Statement {
     let text = format!(
-        "SELECT {BOOKING_COLUMNS} FROM (\
+        "SELECT {} FROM (\
            SELECT * FROM (\
              SELECT *, ROW_NUMBER() OVER (PARTITION BY event ORDER BY expires_at, id) AS place FROM bookings \
              WHERE event IN ({}) AND status IN ('held', 'paying') AND expires_at <= $1\
            ) ranked ORDER BY place LIMIT $2\
          ) b JOIN booking_items i ON i.booking = b.id ORDER BY b.id, i.ordinal",
+        booking_columns(),
         sql::list(3, events.len())
     );
     let mut parameters = vec![now.into(), limits::OVERDUE.into()];
@@ -216,7 +228,7 @@ fn record(row: BookingRow, item: BookingItem) -> Result<Record, Error> {
             version: row.version,
             created_at: row.created_at,
         },
-        extended: row.extended,
+        extended: row.extended != 0,
         payment: row.payment,
         client: row.client,
         ticket_seed: row.ticket_seed,

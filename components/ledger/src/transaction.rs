@@ -2,9 +2,10 @@
 
 use crate::read::{self, BookingRow, InventoryRow, LineRow};
 use crate::statement::Statement;
-use crate::write::{self, Write};
+use crate::write;
 use crate::{down, failure};
 use kit::journal::Row;
+use kit::sql::table::Write;
 use kit::sql::{self, FromRow, Tx};
 use ledger_core::{Batch, Record};
 use ledger_engine::{Failure, HeldFromRow, Inventory, KeyRow, PlacesRow, Plan, RefundRow};
@@ -67,10 +68,10 @@ impl ledger_engine::Transaction for Transaction {
     }
 
     async fn write(&mut self, batches: &[Batch], journal: Vec<Row>) -> Result<(), Failure> {
-        for Write { statement, rows } in write::statements(batches, self.0.now()).map_err(failure)? {
-            let touched = self.0.execute(&statement.text, statement.parameters).await.map_err(failure)?;
+        for Write { text, parameters, rows } in write::statements(batches, self.0.now()).map_err(failure)? {
+            let touched = self.0.execute(&text, parameters).await.map_err(failure)?;
             if touched != rows {
-                return Err(Failure::Bad(format!("{touched} rows instead of {rows}: {}", statement.text)));
+                return Err(Failure::Bad(format!("{touched} rows instead of {rows}: {text}")));
             }
         }
         kit::journal::write_rows(&mut self.0, journal).await.map_err(failure)

@@ -161,7 +161,7 @@ pub fn not_payable(rejection: Rejection) -> Problem {
     match rejection {
         Rejection::Expired => Problem::new(problem::BOOKING_NOT_PAYABLE, "The hold has expired."),
         Rejection::WrongState(status) => {
-            Problem::new(problem::BOOKING_NOT_PAYABLE, format!("The booking is {}.", ledger::status_name(status)))
+            Problem::new(problem::BOOKING_NOT_PAYABLE, format!("The booking is {}.", status.as_str()))
         }
         Rejection::NotOnSale(_) => Problem::new(problem::BOOKING_NOT_PAYABLE, "The event was cancelled."),
         other => other.into(),

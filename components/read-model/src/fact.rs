@@ -1,6 +1,7 @@
 //! What the feed carries: the newest public state of one thing.
 
 use serde::{Deserialize, Serialize};
+pub use vocabulary::edge::{Event as EventDoc, EventStatus, TicketType, Venue};
 
 /// A public fact. In JSON: the fields of the variant beside `"kind": "event" | "availability" | "session_revoked" | "key"`.
 ///
@@ -30,98 +31,6 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<i64>,
     },
-}
-
-/// Where an event is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EventStatus {
-    /// Not public.
-    Draft,
-    /// On show.
-    Published,
-    /// Called off; still readable by id.
-    Cancelled,
-}
-
-impl EventStatus {
-    /// As it stands in JSON and SQL.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Draft => "draft",
-            Self::Published => "published",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    /// The inverse of [`Self::as_str`].
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Draft, Self::Published, Self::Cancelled].into_iter().find(|status| status.as_str() == text)
-    }
-}
-
-/// Where an event takes place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Venue {
-    /// As people call it.
-    pub name: String,
-    /// As people call it; what the `city` filter and facet go by.
-    pub city: String,
-    /// ISO 3166-1 alpha-2.
-    pub country: String,
-}
-
-/// A general-admission ticket type.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TicketType {
-    /// Unique over all events.
-    pub id: String,
-    /// For example `Standard`.
-    pub name: String,
-    /// Minor units of the event's currency.
-    pub price: i64,
-    /// Places there are in all.
-    pub capacity: u32,
-    /// Places one person may have at a time.
-    pub per_person_limit: u32,
-}
-
-/// An event as the public sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EventDoc {
-    /// `<region>_…`.
-    pub id: String,
-    /// Who puts it on.
-    pub organiser_id: String,
-    /// Draft ones are never in the read model.
-    pub status: EventStatus,
-    /// Grows with every change.
-    pub revision: u64,
-    /// One line.
-    pub title: String,
-    /// May be empty.
-    pub description: String,
-    /// A slug, for example `music`.
-    pub category: String,
-    /// Where.
-    pub venue: Venue,
-    /// Microseconds, UTC.
-    pub starts_at: i64,
-    /// Microseconds, UTC; after `starts_at`.
-    pub ends_at: i64,
-    /// IANA name of the venue's time zone.
-    pub timezone: String,
-    /// ISO 4217.
-    pub currency: String,
-    /// Home region.
-    pub region: String,
-    /// Until when a buyer may cancel for a refund; absent: never.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refund_until: Option<i64>,
-    /// In the organiser's order; at least one.
-    pub ticket_types: Vec<TicketType>,
 }
 
 /// What one ticket type has left.

@@ -26,7 +26,7 @@ pub use id::made_at;
 pub use limits::{
     ARCHIVED_AFTER, MAX_CURSOR_BYTES, MAX_FACETS, MAX_PAGE, MAX_QUERY_WORDS, MAX_SEEN_BYTES, MAX_SEEN_ENTRIES, MAX_TOKEN_BYTES,
 };
-pub use model::{AvailabilityView, Entry, LineView, ReadModel};
-pub use search::{Facet, Page, Query, SearchError, SortKey, search};
+pub use model::{Entry, ReadModel};
+pub use search::{Facet, Found, Query, SearchError, SortKey, search};
 pub use seen::{Seen, SeenKind, Stand, epoch_number};
 pub use text::{fold, key, keys, words};

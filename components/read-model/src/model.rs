@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use crate::fact::{Availability, EventDoc, EventStatus, Fact};
 use crate::limits::{EVENT_BYTES, HAYSTACK_BYTES, LINE_BYTES, MAX_TITLE_KEY_CHARS, ROOM};
-use crate::search::{Page, Query, SearchError, search};
+use crate::search::{Found, Query, SearchError, search};
 use crate::text::{fold, haystack};
+use vocabulary::edge;
 
 /// An event with what search needs to know of it, worked out once.
 #[derive(Debug, Clone)]
@@ -62,30 +63,6 @@ fn size(doc: &EventDoc) -> usize {
 fn inventory_size(availability: &Availability) -> usize {
     let lines = availability.lines.iter().map(|line| LINE_BYTES + line.ticket_type.len());
     LINE_BYTES + 2 * availability.event_id.len() + lines.sum::<usize>()
-}
-
-/// What one ticket type has left, as people ask for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LineView {
-    /// Ticket type's id.
-    pub ticket_type: String,
-    /// Places there are in all.
-    pub capacity: u32,
-    /// Places that are free.
-    pub available: u32,
-    /// Whether the sale is open now; `available` may still be 0.
-    pub on_sale: bool,
-}
-
-/// What an event has left to sell, as people ask for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AvailabilityView {
-    /// Whose inventory.
-    pub event_id: String,
-    /// Inventory version; 0 while none is known.
-    pub version: u64,
-    /// In the event's order of ticket types.
-    pub lines: Vec<LineView>,
 }
 
 /// Published and cancelled events and their inventory, each at the highest version that was applied.
@@ -240,27 +217,28 @@ impl ReadModel {
         self.events.get(id).map(|entry| &entry.doc)
     }
 
-    /// What an event has left at `now`; `None` for an event that is not known.
+    /// What an event has left at `now`, and as of then; `None` for an event that is not known.
     ///
     /// A ticket type whose inventory has not arrived yet has none left.
     #[must_use]
-    pub fn availability(&self, event_id: &str, now: i64) -> Option<AvailabilityView> {
+    pub fn availability(&self, event_id: &str, now: i64) -> Option<edge::Availability> {
         let doc = self.get(event_id)?;
         let inventory = self.inventory.get(event_id);
         let on_sale = doc.status == EventStatus::Published && inventory.is_some_and(|inventory| inventory.on_sale(now));
         let lines = doc.ticket_types.iter().map(|ticket| {
             let line = inventory.and_then(|inventory| inventory.lines.iter().find(|line| line.ticket_type == ticket.id));
-            LineView {
+            edge::LineAvailability {
                 ticket_type: ticket.id.clone(),
                 capacity: line.map_or(ticket.capacity, |line| line.capacity),
                 available: line.map_or(0, |line| line.available),
                 on_sale: on_sale && line.is_some(),
             }
         });
-        Some(AvailabilityView {
+        Some(edge::Availability {
             event_id: event_id.to_owned(),
             version: inventory.map_or(0, |inventory| inventory.version),
             lines: lines.collect(),
+            as_of: now,
         })
     }
 
@@ -268,7 +246,7 @@ impl ReadModel {
     ///
     /// # Errors
     /// [`SearchError::BadCursor`] if the cursor is not from a page of this order.
-    pub fn search(&self, query: &Query, now: i64) -> Result<Page, SearchError> {
+    pub fn search(&self, query: &Query, now: i64) -> Result<Found, SearchError> {
         search(self.events.values().map(|entry| self.beside_inventory(entry)), query, now)
     }
 
@@ -277,7 +255,7 @@ impl ReadModel {
     ///
     /// # Errors
     /// [`SearchError::BadCursor`] if the cursor is not from a page of this order.
-    pub fn search_among<'i>(&self, ids: impl Iterator<Item = &'i str>, query: &Query, now: i64) -> Result<Page, SearchError> {
+    pub fn search_among<'i>(&self, ids: impl Iterator<Item = &'i str>, query: &Query, now: i64) -> Result<Found, SearchError> {
         search(ids.filter_map(|id| self.events.get(id)).map(|entry| self.beside_inventory(entry)), query, now)
     }
 
@@ -322,7 +300,6 @@ pub(crate) mod tests {
             status: EventStatus::Published,
             revision: 2,
             title: format!("Night {id}"),
-            description: String::new(),
             category: "music".to_owned(),
             venue: Venue { name: "Blue Hall".to_owned(), city: "Colombo".to_owned(), country: "LK".to_owned() },
             starts_at: 1_000,
@@ -330,7 +307,6 @@ pub(crate) mod tests {
             timezone: "Asia/Colombo".to_owned(),
             currency: "EUR".to_owned(),
             region: "eu".to_owned(),
-            refund_until: None,
             ticket_types: vec![TicketType {
                 id: format!("{id}_t0"),
                 name: "Standard".to_owned(),
@@ -338,6 +314,7 @@ pub(crate) mod tests {
                 capacity: 10,
                 per_person_limit: 6,
             }],
+            ..EventDoc::default()
         }
     }
 

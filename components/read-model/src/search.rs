@@ -4,7 +4,8 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use vocabulary::edge::Page;
+pub use vocabulary::edge::{Facet, Query, SortKey};
 
 use crate::cursor::{Cursor, KeyRef};
 use crate::fact::{Availability, EventDoc, EventStatus};
@@ -12,72 +13,10 @@ use crate::limits::{MAX_FACETS, MAX_PAGE};
 use crate::model::Entry;
 use crate::text::{contains_word, fold, words};
 
-/// What a page is sorted by; the id breaks ties.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SortKey {
-    /// Soonest first.
-    #[default]
-    StartsAt,
-    /// Cheapest ticket first.
-    Price,
-    /// By folded title.
-    Title,
-}
-
-/// What to look for. The default asks for everything that is still to come.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Query {
-    /// Words that all must occur in title, description, venue or city; case and accents do not matter. A text without words finds nothing; one of
-    /// blanks is none.
-    pub text: Option<String>,
-    /// Case and accents do not matter.
-    pub category: Option<String>,
-    /// Case and accents do not matter.
-    pub city: Option<String>,
-    /// Events that start at or after this. With it, events that are over are found too.
-    pub starts_from: Option<i64>,
-    /// Events that start before this. Where this is past itself, events that are over are found too.
-    pub starts_to: Option<i64>,
-    /// ISO 4217: only events that are sold in it. Prices of one currency say nothing beside those of another, so who compares them names it.
-    pub currency: Option<String>,
-    /// Lower bound of the cheapest ticket, minor units, inclusive.
-    pub min_price: Option<i64>,
-    /// Upper bound of the cheapest ticket, minor units, inclusive.
-    pub max_price: Option<i64>,
-    /// true: something can be bought now; false: nothing can.
-    pub available: Option<bool>,
-    /// What to sort by.
-    pub sort: SortKey,
-    /// The other way round, ids too.
-    pub descending: bool,
-    /// Taken as 1 to [`MAX_PAGE`].
-    pub limit: u32,
-    /// As returned by the page before.
-    pub cursor: Option<String>,
-}
-
-impl Query {
-    /// Whether events that are over at `now` are asked for: only where the query's times say so.
-    #[must_use]
-    pub fn includes_past(&self, now: i64) -> bool {
-        self.starts_from.is_some() || self.starts_to.is_some_and(|to| to <= now)
-    }
-}
-
-/// How many matching events have a value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Facet {
-    /// As it stands in the events.
-    pub value: String,
-    /// 1 or more.
-    pub count: u32,
-}
-
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
-    /// In the order asked for.
+pub struct Found {
+    /// In the order asked for; shared, so that finding copies nothing.
     pub items: Vec<Arc<EventDoc>>,
     /// None: this is the last page.
     pub next_cursor: Option<String>,
@@ -85,6 +24,16 @@ pub struct Page {
     pub categories: Vec<Facet>,
     /// As `categories`.
     pub cities: Vec<Facet>,
+}
+
+impl Found {
+    /// The page to be handed out: as of then, and without what these regions sell.
+    #[must_use]
+    pub fn into_page(self, as_of: i64, incomplete: Vec<String>) -> Page {
+        let Self { items, next_cursor, categories, cities } = self;
+        let items = items.iter().map(|doc| doc.without_description()).collect();
+        Page { items, next_cursor, categories, cities, as_of, incomplete }
+    }
 }
 
 /// Why a search was not done.
@@ -103,7 +52,7 @@ pub fn search<'a>(
     entries: impl Iterator<Item = (&'a Entry, Option<&'a Availability>)>,
     query: &Query,
     now: i64,
-) -> Result<Page, SearchError> {
+) -> Result<Found, SearchError> {
     let after = match &query.cursor {
         Some(text) => Some(Cursor::parse(text, query.sort, query.descending).ok_or(SearchError::BadCursor)?),
         None => None,
@@ -140,7 +89,7 @@ pub fn search<'a>(
         Some(last) if more => Cursor::at(query.sort, query.descending, key_of(last, query.sort), &last.doc.id).render(),
         _ => None,
     };
-    Ok(Page {
+    Ok(Found {
         items: found.iter().map(|entry| Arc::clone(&entry.doc)).collect(),
         next_cursor,
         categories: most_frequent(categories),

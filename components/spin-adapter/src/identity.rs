@@ -5,8 +5,9 @@ use kit::sql::Tx;
 use kit::{Problem, params, router, sql};
 use std::sync::LazyLock;
 
+use vocabulary::edge::{Claims, Refusal};
+
 use crate::bindings::exports::marquee::edge::identity::Guest;
-use crate::bindings::exports::marquee::edge::types::{Claims, Refusal};
 use crate::{Adapter, limits};
 
 static VERIFIER: LazyLock<Verifier> = LazyLock::new(Verifier::default);
@@ -22,8 +23,8 @@ impl Guest for Adapter {
             return Err(Refusal::Invalid);
         };
         let key = PublicKey::parse(&public_key).ok_or(Refusal::Invalid)?;
-        let claims = VERIFIER.verify(&token, &key)?;
-        access_token::judge(claims.expires_at, kit::time::now())?;
+        let claims = VERIFIER.verify(&token, &key).map_err(refusal)?;
+        access_token::judge(claims.expires_at, kit::time::now()).map_err(refusal)?;
         if is_over(&mut tx, &claims.session).await? {
             return Err(Refusal::Revoked);
         }
@@ -32,12 +33,10 @@ impl Guest for Adapter {
     }
 }
 
-impl From<access_token::Refusal> for Refusal {
-    fn from(refusal: access_token::Refusal) -> Self {
-        match refusal {
-            access_token::Refusal::Invalid => Self::Invalid,
-            access_token::Refusal::Expired => Self::Expired,
-        }
+fn refusal(refusal: access_token::Refusal) -> Refusal {
+    match refusal {
+        access_token::Refusal::Invalid => Refusal::Invalid,
+        access_token::Refusal::Expired => Refusal::Expired,
     }
 }
 

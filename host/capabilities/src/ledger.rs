@@ -7,7 +7,7 @@ use crate::{
     booking::{Command, Receipt, Rejection},
     limits,
     state::{Host, InstanceState},
-    wit::own::marquee::booking::{ledger, types},
+    wit::own::marquee::booking::ledger,
 };
 
 /// Decides commands: in this process, or wherever the event's home region is.
@@ -19,7 +19,6 @@ pub trait Ledger: Send + Sync + 'static {
     fn apply(&self, commands: Vec<Command>) -> BoxFuture<'_, Vec<Result<Receipt, Rejection>>>;
 }
 
-impl types::Host for InstanceState {}
 impl ledger::Host for InstanceState {}
 
 impl<T: Send> ledger::HostWithStore<T> for Host {

@@ -74,13 +74,13 @@ pub use state::InstanceState;
 /// What the ledger is asked and answers: the types of `marquee:booking/types`, as WIT documents them.
 pub mod booking {
     #[doc(inline)]
-    pub use crate::wit::own::marquee::booking::types::*;
+    pub use vocabulary::booking::*;
 }
 
 /// The read model and who asks: the types of `marquee:edge/types`, as WIT documents them.
 pub mod edge {
     #[doc(inline)]
-    pub use crate::wit::own::marquee::edge::types::*;
+    pub use vocabulary::edge::*;
 }
 
 /// Calls the component `ledger`: instantiate it with [`LedgerComponentPre`](ledger_component::LedgerComponentPre),

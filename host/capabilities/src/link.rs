@@ -95,16 +95,7 @@ mod tests {
     }
 
     fn command(event_id: &str) -> Command {
-        Command {
-            subject: Subject::Platform,
-            idempotency_key: "key".into(),
-            event_id: event_id.into(),
-            deadline: i64::MAX,
-            trace: None,
-            token: None,
-            client: None,
-            action: Action::Expire,
-        }
+        Command::new(Subject::Platform, "key", event_id, i64::MAX, Action::Expire)
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::{
     edge::{Availability, EventView, Page, Query, ReadError},
     limits,
     state::{Host, InstanceState},
-    wit::own::marquee::edge::{replica, types},
+    wit::own::marquee::edge::replica,
 };
 
 /// Answers reads from a copy of what is public.
@@ -22,7 +22,6 @@ pub trait Replica: Send + Sync + 'static {
 
 const NONE_HERE: ReadError = ReadError::Unavailable(limits::RETRY_AFTER_MS);
 
-impl types::Host for InstanceState {}
 impl replica::Host for InstanceState {}
 
 impl<T: Send> replica::HostWithStore<T> for Host {

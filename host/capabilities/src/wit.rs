@@ -1,7 +1,34 @@
 //! The Rust side of every WIT package we own, and of Spin's.
 
-/// Our own interfaces. They travel between nodes as they are: a field or case added, left out or moved is another protocol
-/// (`fleet::wire::VERSION`).
+/// The types of an interface that has nothing else, as the crate `vocabulary` has them, beside what bindings expect of every interface.
+macro_rules! types {
+    ($module:ident of $interface:literal) => {
+        // `wit` is private; bindings want to be able to show what they use.
+        #[allow(dead_code, missing_docs, reason = "what bindings name, and call in one of their forms only")]
+        pub mod $module {
+            pub use vocabulary::$module::*;
+            use wasmtime::component::{HasData, Linker};
+
+            pub trait Host {}
+            impl<T: ?Sized> Host for T {}
+
+            pub trait HostWithStore<T>: HasData {}
+            impl<T, D: HasData> HostWithStore<T> for D {}
+
+            pub fn add_to_linker<T: 'static, D: HasData>(
+                linker: &mut Linker<T>,
+                _: fn(&mut T) -> D::Data<'_>,
+            ) -> wasmtime::Result<()> {
+                linker.instance($interface).map(drop)
+            }
+        }
+    };
+}
+
+types!(booking of "marquee:booking/types@0.1.0");
+types!(edge of "marquee:edge/types@0.1.0");
+
+/// Our own interfaces. Types of `marquee:booking` and `marquee:edge` are those of the crate `vocabulary`.
 #[allow(missing_docs, clippy::all)]
 pub(crate) mod own {
     wasmtime::component::bindgen!({
@@ -18,6 +45,7 @@ pub(crate) mod own {
             }
         ",
         world: "marquee:host/imports",
+        with: { "marquee:booking/types": crate::wit::booking, "marquee:edge/types": crate::wit::edge },
         additional_derives: [PartialEq, serde::Deserialize, serde::Serialize],
     });
 }
@@ -39,7 +67,7 @@ pub(crate) mod ledger_world {
             }
         ",
         world: "marquee:host/ledger-component",
-        with: { "marquee:booking/types": crate::wit::own::marquee::booking::types },
+        with: { "marquee:booking/types": crate::wit::booking },
     });
 }
 

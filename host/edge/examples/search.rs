@@ -102,7 +102,6 @@ fn event(number: usize, random: &mut Random, revision: u64) -> EventDoc {
         timezone: text("Asia/Colombo"),
         currency: text("EUR"),
         region: text("eu"),
-        refund_until: None,
         ticket_types: vec![TicketType {
             id: format!("eu_t{number:025}"),
             name: text("Standard"),
@@ -110,6 +109,7 @@ fn event(number: usize, random: &mut Random, revision: u64) -> EventDoc {
             capacity: 10,
             per_person_limit: 6,
         }],
+        ..EventDoc::default()
     }
 }
 
@@ -130,21 +130,7 @@ fn time<R>(mut work: impl FnMut() -> R) -> f64 {
 }
 
 fn search(replica: &Replica, text: &str) -> Result<wit::Page, wit::ReadError> {
-    let query = wit::Query {
-        text: Some(text.to_owned()),
-        category: None,
-        city: None,
-        starts_from: None,
-        starts_to: None,
-        currency: None,
-        min_price: None,
-        max_price: None,
-        available: None,
-        sort: wit::SortKey::StartsAt,
-        descending: false,
-        limit: 20,
-        cursor: None,
-    };
+    let query = wit::Query { text: Some(text.to_owned()), limit: 20, ..wit::Query::default() };
     futures::executor::block_on(replica.search(query))
 }
 

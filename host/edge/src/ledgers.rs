@@ -81,16 +81,8 @@ mod tests {
         let regions = [("eu".into(), Arc::clone(&eu) as Arc<dyn Ledger>), ("us".into(), Arc::clone(&us) as _)];
         let ledgers = Ledgers::new(Regions::new(regions));
         let ask = async |events: &[&str]| {
-            let command = |event: &&str| Command {
-                subject: Subject::Person("eu_p".to_owned()),
-                idempotency_key: "k".to_owned(),
-                event_id: (*event).to_owned(),
-                deadline: i64::MAX,
-                trace: None,
-                token: None,
-                client: None,
-                action: Action::Cancel("eu_b".to_owned()),
-            };
+            let person = || Subject::Person("eu_p".to_owned());
+            let command = |event: &&str| Command::new(person(), "k", *event, i64::MAX, Action::Cancel("eu_b".to_owned()));
             let answers = ledgers.apply(events.iter().map(command).collect()).await;
             answers
                 .into_iter()

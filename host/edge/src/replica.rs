@@ -8,7 +8,7 @@ use std::time::Duration;
 use capabilities::edge as wit;
 use futures::future::BoxFuture;
 use http::HeaderValue;
-use read_model::{EventDoc, EventStatus, Facet, Fact, ReadModel, SearchError, Seen, SortKey, Stand};
+use read_model::{Fact, ReadModel, SearchError, Seen, Stand};
 use tokio::sync::watch;
 
 use crate::clock;
@@ -367,34 +367,20 @@ impl Replica {
     fn find(&self, id: &str) -> Result<wit::EventView, wit::ReadError> {
         let as_of = self.as_of(id)?;
         let doc = self.read(|state| state.model.get(id).map(Arc::clone)).ok_or_else(|| self.absent(id))?;
-        Ok(wit::EventView { event: event(&doc, true), as_of })
+        Ok(wit::EventView { event: doc.as_ref().clone(), as_of })
     }
 
     fn page(&self, query: wit::Query) -> Result<wit::Page, wit::ReadError> {
-        let query = read_query(query);
         let (as_of, incomplete) = self.as_of_all()?;
-        let page = self.read(|state| state.lookup.search(&state.model, &query, clock::now()));
-        let page = page.map_err(|SearchError::BadCursor| wit::ReadError::BadCursor)?;
-        Ok(wit::Page {
-            items: page.items.iter().map(|doc| event(doc, false)).collect(),
-            next_cursor: page.next_cursor,
-            categories: page.categories.into_iter().map(facet).collect(),
-            cities: page.cities.into_iter().map(facet).collect(),
-            as_of,
-            incomplete,
-        })
+        let found = self.read(|state| state.lookup.search(&state.model, &query, clock::now()));
+        let found = found.map_err(|SearchError::BadCursor| wit::ReadError::BadCursor)?;
+        Ok(found.into_page(as_of, incomplete))
     }
 
     fn left(&self, event_id: &str) -> Result<wit::Availability, wit::ReadError> {
         let as_of = self.as_of(event_id)?;
         let view = self.read(|state| state.model.availability(event_id, clock::now())).ok_or_else(|| self.absent(event_id))?;
-        let lines = view.lines.into_iter().map(|line| wit::LineAvailability {
-            ticket_type: line.ticket_type,
-            capacity: line.capacity,
-            available: line.available,
-            on_sale: line.on_sale,
-        });
-        Ok(wit::Availability { event_id: view.event_id, version: view.version, lines: lines.collect(), as_of })
+        Ok(wit::Availability { as_of, ..view })
     }
 }
 
@@ -440,72 +426,11 @@ impl capabilities::replica::Replica for Replica {
     }
 }
 
-fn read_query(query: wit::Query) -> read_model::Query {
-    read_model::Query {
-        text: query.text,
-        category: query.category,
-        city: query.city,
-        starts_from: query.starts_from,
-        starts_to: query.starts_to,
-        currency: query.currency,
-        min_price: query.min_price,
-        max_price: query.max_price,
-        available: query.available,
-        sort: match query.sort {
-            wit::SortKey::StartsAt => SortKey::StartsAt,
-            wit::SortKey::Price => SortKey::Price,
-            wit::SortKey::Title => SortKey::Title,
-        },
-        descending: query.descending,
-        limit: query.limit,
-        cursor: query.cursor,
-    }
-}
-
-fn facet(facet: Facet) -> wit::Facet {
-    wit::Facet { value: facet.value, count: facet.count }
-}
-
-/// With its description, or without.
-fn event(doc: &EventDoc, whole: bool) -> wit::Event {
-    wit::Event {
-        id: doc.id.clone(),
-        organiser_id: doc.organiser_id.clone(),
-        status: match doc.status {
-            EventStatus::Draft => wit::EventStatus::Draft,
-            EventStatus::Published => wit::EventStatus::Published,
-            EventStatus::Cancelled => wit::EventStatus::Cancelled,
-        },
-        revision: doc.revision,
-        title: doc.title.clone(),
-        description: if whole { doc.description.clone() } else { String::new() },
-        category: doc.category.clone(),
-        venue: wit::Venue { name: doc.venue.name.clone(), city: doc.venue.city.clone(), country: doc.venue.country.clone() },
-        starts_at: doc.starts_at,
-        ends_at: doc.ends_at,
-        timezone: doc.timezone.clone(),
-        currency: doc.currency.clone(),
-        region: doc.region.clone(),
-        refund_until: doc.refund_until,
-        ticket_types: doc
-            .ticket_types
-            .iter()
-            .map(|ticket| wit::TicketType {
-                id: ticket.id.clone(),
-                name: ticket.name.clone(),
-                price: ticket.price,
-                capacity: ticket.capacity,
-                per_person_limit: ticket.per_person_limit,
-            })
-            .collect(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::{availability, event, everything};
-    use read_model::SeenKind;
+    use read_model::{EventDoc, SeenKind};
 
     fn left(replica: &Replica) -> (u64, u32) {
         let view = replica.left("eu_1").unwrap();

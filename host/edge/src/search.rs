@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use read_model::{EventDoc, Page, Query, ReadModel, SearchError};
+use read_model::{EventDoc, Found, Query, ReadModel, SearchError};
 
 use self::index::{Index, View};
 use crate::limits;
@@ -89,7 +89,7 @@ impl Lookup {
     }
 
     /// As [`ReadModel::search`].
-    pub fn search(&self, model: &ReadModel, query: &Query, now: i64) -> Result<Page, SearchError> {
+    pub fn search(&self, model: &ReadModel, query: &Query, now: i64) -> Result<Found, SearchError> {
         let words = query.text.as_deref().map(read_model::words).unwrap_or_default();
         match self.candidates(&words) {
             // Where most events may match, looking each up by its id costs more than going through them all.

@@ -11,7 +11,6 @@ pub(crate) fn event(id: &str, revision: u64) -> Fact {
         status: EventStatus::Published,
         revision,
         title: text("Night of Strings"),
-        description: text(""),
         category: text("music"),
         venue: Venue { name: text("Blue Hall"), city: text("Colombo"), country: text("LK") },
         starts_at: i64::MAX - 2,
@@ -19,7 +18,6 @@ pub(crate) fn event(id: &str, revision: u64) -> Fact {
         timezone: text("Asia/Colombo"),
         currency: text("EUR"),
         region: text("eu"),
-        refund_until: None,
         ticket_types: vec![TicketType {
             id: format!("{id}_t"),
             name: text("Standard"),
@@ -27,26 +25,13 @@ pub(crate) fn event(id: &str, revision: u64) -> Fact {
             capacity: 10,
             per_person_limit: 6,
         }],
+        ..EventDoc::default()
     })
 }
 
 /// Everything, one at a time.
 pub(crate) fn everything() -> wit::Query {
-    wit::Query {
-        text: None,
-        category: None,
-        city: None,
-        starts_from: None,
-        starts_to: None,
-        currency: None,
-        min_price: None,
-        max_price: None,
-        available: None,
-        sort: wit::SortKey::StartsAt,
-        descending: false,
-        limit: 1,
-        cursor: None,
-    }
+    wit::Query { limit: 1, ..wit::Query::default() }
 }
 
 pub(crate) fn availability(event_id: &str, version: u64, available: u32) -> Fact {

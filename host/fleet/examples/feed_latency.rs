@@ -122,28 +122,13 @@ fn hold(region: &str) -> Action {
 }
 
 fn command(region: &str, event: &str, subject: Subject, number: u64, action: &Action) -> Command {
-    Command {
-        subject,
-        idempotency_key: format!("{region}-{number}"),
-        event_id: event.to_owned(),
-        deadline: edge::now() + i64::try_from(LATEST.as_micros()).unwrap_or(i64::MAX) * 60,
-        trace: None,
-        token: None,
-        client: None,
-        action: action.clone(),
-    }
+    let deadline = edge::now() + i64::try_from(LATEST.as_micros()).unwrap_or(i64::MAX) * 60;
+    Command::new(subject, format!("{region}-{number}"), event, deadline, action.clone())
 }
 
 async fn open(buyer: &RemoteRegion, region: &str, event: &str) -> Outcome<()> {
     let offer = Offer { ticket_type: ticket(region), price: 4500, capacity: 10_000_000, per_person_limit: 1_000_000 };
-    let sale = Sale {
-        revision: 1,
-        currency: "EUR".to_owned(),
-        sales_from: None,
-        sales_until: None,
-        refund_until: None,
-        offers: vec![offer],
-    };
+    let sale = Sale::new(1, "EUR", vec![offer]);
     let opened = buyer.apply(vec![command(region, event, Subject::Platform, u64::MAX, &Action::Open(sale))]).await;
     opened.into_iter().next().ok_or("no answer")?.map_err(|rejection| format!("refused: {rejection:?}"))?;
     Ok(())

@@ -83,17 +83,11 @@ fn booked(command: Command) -> Result<Receipt, Rejection> {
 
 fn hold(caller: u64, n: u64, with_token: bool) -> Command {
     let person = format!("eu_user000000000000000000{caller:05}");
-    Command {
-        // As long as one of ours.
-        token: with_token.then(|| format!("{person}.{}", "x".repeat(400))),
-        subject: Subject::Person(person),
-        idempotency_key: format!("{caller:016x}-{n:016x}"),
-        event_id: "eu_event00000000000000000000000".to_owned(),
-        deadline: edge::now() + 10_000_000,
-        trace: None,
-        client: None,
-        action: Action::Hold(vec![OrderLine { ticket_type: "eu_ticket0000000000000000000000".to_owned(), quantity: 2 }]),
-    }
+    // As long as one of ours.
+    let token = with_token.then(|| format!("{person}.{}", "x".repeat(400)));
+    let hold = Action::Hold(vec![OrderLine { ticket_type: "eu_ticket0000000000000000000000".to_owned(), quantity: 2 }]);
+    let (key, event, deadline) = (format!("{caller:016x}-{n:016x}"), "eu_event00000000000000000000000", edge::now() + 10_000_000);
+    Command { token, ..Command::new(Subject::Person(person), key, event, deadline, hold) }
 }
 
 /// CPU time of this process, as the kernel counts it: in hundredths of a second.

@@ -5,13 +5,14 @@
 //! [`limits::BUS_TRIES`] times, is left out, and the log says so: a developer's machine has no topic for it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use capabilities::consumer_component::Disposition;
 use capabilities::kafka::{ConsumerRecord, Header};
-use jiff::Timestamp;
 use region::Database;
 use region::database::{Error, Row, Value};
+use streams::cloud_events::{HEADERS, Headers};
+use streams::journal;
+use streams::retry::{Retry, Verdict};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -119,9 +120,9 @@ impl Bus {
         let names = (0..limits::BUS_BATCHES).map(|number| format!("${}", number + 1)).collect::<Vec<_>>().join(",");
         let ids = batches.keys().chain(std::iter::repeat(last)).map(|id| Value::from(id.as_str()));
         let ids: Vec<Value> = ids.take(usize::try_from(limits::BUS_BATCHES).unwrap_or_default()).collect();
-        let mut records = Vec::new();
+        let (mut records, mut headers) = (Vec::new(), Headers::new(&self.region));
         for mut row in self.database.ask(&format!("{ROWS} ({names})"), &ids).await? {
-            let record = record(&mut row, &batches, &self.region)?;
+            let record = record(&mut row, &batches, &mut headers)?;
             records.push(Waiting { record, tries: 0, due: Instant::now() });
         }
         records.sort_by_key(|waiting| waiting.record.offset);
@@ -160,51 +161,57 @@ impl Bus {
     }
 }
 
+/// How often a record is tried, and after which pauses.
+const RETRY: Retry = Retry { pauses: limits::BUS_PAUSE, attempts: limits::BUS_TRIES };
+
 /// The record again, where it is to be tried again.
 fn judge(mut waiting: Waiting, disposition: Disposition) -> Option<Waiting> {
-    let reason = match disposition {
+    waiting.tries += 1;
+    let verdict = match disposition {
         Disposition::Done => return None,
-        Disposition::Retry(after) if waiting.tries + 1 < limits::BUS_TRIES => {
-            waiting.tries += 1;
-            let pause = Duration::from_millis(after.into()).max(limits::BUS_PAUSE.0 * 2u32.pow(waiting.tries.min(16)));
-            waiting.due = Instant::now() + pause.min(limits::BUS_PAUSE.1);
-            return Some(waiting);
-        }
-        Disposition::Retry(_) => "tried too often".to_owned(),
-        Disposition::Reject(reason) => reason,
+        Disposition::Retry(asked) => RETRY.verdict(waiting.tries, asked),
+        Disposition::Reject(reason) => Verdict::GivenUp(reason),
     };
-    tracing::error!(position = waiting.record.offset, topic = waiting.record.topic, reason, "a record is left out");
-    None
+    match verdict {
+        Verdict::Again(pause) => {
+            waiting.due = Instant::now() + pause;
+            Some(waiting)
+        }
+        Verdict::GivenUp(reason) => {
+            tracing::error!(position = waiting.record.offset, topic = waiting.record.topic, reason, "a record is left out");
+            None
+        }
+    }
 }
 
 /// A row of the journal as the relay would have written it to Kafka; `batches` says where its batch stands, and when it was written.
-fn record(row: &mut Row, batches: &BTreeMap<String, (i64, i64)>, region: &str) -> Result<ConsumerRecord, Error> {
+fn record(row: &mut Row, batches: &BTreeMap<String, (i64, i64)>, headers: &mut Headers) -> Result<ConsumerRecord, Error> {
     let (batch, ordinal) = (row.text()?, row.integer()?);
     let (first, at) = *batches.get(&batch).ok_or_else(|| Error::Row("of a batch that was not asked for".to_owned()))?;
-    let position = first + ordinal;
     let (topic, kind, aggregate) = (row.text()?, row.text()?, row.text()?);
     let (version, payload, trace) = (row.integer()?, row.text()?, row.maybe_text()?);
-    let time = Timestamp::from_microsecond(at).map_err(|error| Error::Row(error.to_string()))?;
-    let header = |key: &str, value: String| Header { key: key.to_owned(), value: value.into_bytes() };
-    let mut headers = vec![
-        header("content-type", "application/json".to_owned()),
-        header("ce_specversion", "1.0".to_owned()),
-        header("ce_id", format!("{batch}.{ordinal}")),
-        header("ce_source", format!("/regions/{region}")),
-        header("ce_type", kind),
-        header("ce_subject", aggregate.clone()),
-        header("ce_time", format!("{time:.6}")),
-        header("ce_aggregateversion", version.to_string()),
-        header("ce_position", position.to_string()),
-    ];
-    headers.extend(trace.map(|trace| header("traceparent", trace)));
+    let row = journal::Row {
+        position: first + ordinal,
+        at,
+        batch: &batch,
+        ordinal,
+        topic: Some(&topic),
+        kind: &kind,
+        aggregate: &aggregate,
+        version,
+        payload: &payload,
+        trace: trace.as_deref(),
+    };
+    let mut named = Vec::with_capacity(HEADERS);
+    headers.each(&row, false, |key, value| named.push(Header { key: key.to_owned(), value: value.as_bytes().to_vec() }));
+    let (position, timestamp) = (row.position, at.div_euclid(1_000));
     Ok(ConsumerRecord {
         topic,
         partition: 0,
         offset: position,
-        timestamp: time.as_millisecond(),
+        timestamp,
         key: aggregate.into_bytes(),
-        headers,
+        headers: named,
         value: Some(payload.into_bytes()),
     })
 }

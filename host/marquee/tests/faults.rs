@@ -9,19 +9,6 @@
     reason = "a test fails by panicking, and says what it measured"
 )]
 
-#[path = "support/client.rs"]
-#[allow(dead_code, reason = "shared with the API suite")]
-mod client;
-#[path = "support/fleet.rs"]
-#[allow(dead_code, reason = "shared with the API suite")]
-mod fleet;
-#[path = "support/openapi.rs"]
-#[allow(dead_code, reason = "shared with the API suite")]
-mod openapi;
-#[path = "support/server.rs"]
-#[allow(dead_code, reason = "shared with the API suite")]
-mod server;
-
 use client::{Client, OnSale, eventually, unique};
 use server::{Form, Server, fresh_folder};
 use std::{
@@ -32,6 +19,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
+use test_support::{client, fleet, server};
 
 /// Holds in flight at once, half of them at each edge.
 const WORKERS: usize = 8;
@@ -230,7 +218,7 @@ async fn a_node_takes_over_a_new_version_when_it_is_told_to_and_no_request_fails
     let folder = fresh_folder("versions");
     fleet::certificates(&folder, &["eu/eu-1", "edge-0"]);
     let copy = server::copy_of_the_application(&folder);
-    let with_copy = |text: String| text.replace(&format!("{:?}", server::root().join("spin.toml")), &format!("{copy:?}"));
+    let with_copy = |text: String| text.replace(&format!("{:?}", test_support::root().join("spin.toml")), &format!("{copy:?}"));
     let environment = vec![("SPIN_VARIABLE_DATABASE".to_owned(), server::empty_database(&folder))];
     let region = fleet::Node::start("region", &folder, "eu-1", &with_copy(fleet::region_config("eu-1")), environment);
     let nodes = [region.addresses[0].clone()];
@@ -282,7 +270,7 @@ fn a_node_is_who_its_certificate_says() {
                 certificate = \"eu-1.pem\"\nkey = \"eu-1.key\"\n[[regions]]\nname = \"eu\"\nnodes = [\"127.0.0.1:1\"]\n";
     std::fs::write(&config, text).unwrap();
     let run = || {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_marquee")).args(["edge", "--config"]).arg(&config).output();
+        let output = std::process::Command::new(test_support::marquee()).args(["edge", "--config"]).arg(&config).output();
         let output = output.unwrap();
         let said = String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or_default().to_owned();
         (output.status.code(), said)

@@ -9,31 +9,19 @@
     reason = "a test fails by panicking, and says what it skips"
 )]
 
-#[path = "support/client.rs"]
-#[allow(dead_code, reason = "shared with the API suite")]
-mod client;
-#[path = "support/fleet.rs"]
-#[allow(dead_code, reason = "shared with the API suite")]
-mod fleet;
-#[path = "support/openapi.rs"]
-#[allow(dead_code, reason = "shared with the API suite")]
-mod openapi;
-#[path = "support/server.rs"]
-#[allow(dead_code, reason = "shared with the API suite")]
-mod server;
-
 use client::{Client, OnSale, eventually, unique};
 use serde_json::json;
-use server::{Form, Server, copy_of_the_application, fresh_folder, root};
+use server::{Form, Server, copy_of_the_application, fresh_folder};
 use std::{
     path::Path,
     process::{Command, Output, Stdio},
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
+use test_support::{client, root, server};
 
 fn marquee(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_marquee")).args(arguments).current_dir(root()).stdin(Stdio::null()).output().unwrap()
+    Command::new(test_support::marquee()).args(arguments).current_dir(root()).stdin(Stdio::null()).output().unwrap()
 }
 
 /// The last line of what it said, which is the reason.
@@ -328,7 +316,7 @@ async fn a_new_version_takes_over_without_a_failed_request() {
 #[tokio::test]
 async fn the_first_start_has_a_catalog_to_look_at() {
     let folder = fresh_folder("demo");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_marquee"))
+    let mut child = Command::new(test_support::marquee())
         .args(["up", "--port", "0", "--data", folder.to_str().unwrap()])
         .current_dir(root())
         .stdin(Stdio::null())

@@ -9,23 +9,11 @@
     reason = "a test fails by panicking"
 )]
 
-#[path = "support/client.rs"]
-#[allow(dead_code, reason = "shared with the API suite")]
-mod client;
-#[path = "support/fleet.rs"]
-#[allow(dead_code, reason = "shared with the API suite")]
-mod fleet;
-#[path = "support/openapi.rs"]
-#[allow(dead_code, reason = "shared with the API suite")]
-mod openapi;
-#[path = "support/server.rs"]
-#[allow(dead_code, reason = "shared with the API suite")]
-mod server;
-
 use client::{Client, OnSale, event, eventually, unique};
 use reqwest::Method;
 use serde_json::{Value, json};
 use server::Server;
+use test_support::{client, fleet, server};
 
 const EU: usize = 0;
 const US: usize = 1;
@@ -209,7 +197,7 @@ async fn two_regions_sell_as_one() {
 
 /// What `marquee keys` says of the keys in this database.
 fn keys(server: &Server, database: &str, arguments: &[&str]) -> String {
-    let asked = std::process::Command::new(env!("CARGO_BIN_EXE_marquee"))
+    let asked = std::process::Command::new(test_support::marquee())
         .arg("keys")
         .args(arguments)
         .args(["--postgres", database, "--data"])

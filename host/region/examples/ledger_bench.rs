@@ -340,23 +340,10 @@ async fn ledger(url: &str) -> Outcome<LedgerInstance> {
 async fn batches(ledger: &mut LedgerInstance, size: usize, time: Duration) -> Outcome<(f64, f64)> {
     let (event, ticket) = (event(&format!("c{size}")), ticket(&format!("c{size}")));
     let offer = Offer { ticket_type: ticket.clone(), price: 4500, capacity: CAPACITY, per_person_limit: 1_000_000 };
-    let sale = Sale {
-        revision: 1,
-        currency: "EUR".into(),
-        sales_from: None,
-        sales_until: None,
-        refund_until: None,
-        offers: vec![offer],
-    };
+    let sale = Sale::new(1, "EUR", vec![offer]);
     let command = |subject, key: String, action| Command {
-        subject,
-        idempotency_key: key,
-        event_id: event.clone(),
-        deadline: i64::MAX,
-        trace: None,
-        token: None,
         client: Some("127.0.0.1".into()),
-        action,
+        ..Command::new(subject, key, event.as_str(), i64::MAX, action)
     };
     apply(ledger, vec![command(Subject::Platform, "open".into(), Action::Open(sale))]).await?;
     let hold = |number: usize| {

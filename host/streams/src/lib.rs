@@ -4,6 +4,7 @@
 //!   [`replay`] asks it to publish a range again.
 //! - [`consumer`] hands records to a [`Handler`] in batches, and commits what the handler is done with.
 //! - [`mirror`] is such a handler: it copies booking events to a RabbitMQ queue, for those who still read one.
+//! - [`cloud_events`] says what a row is called outside, [`retry`] when a record is tried again: of these, whoever has no Kafka makes use too.
 //! - [`producer`] writes single records; [`topics`] creates what is written to; [`Settings`] says where Kafka is.
 //!
 //! *Invariants:* nothing is lost: the relay's place moves only past what Kafka has acknowledged, a consumer's offset only past what is done
@@ -14,6 +15,7 @@
 
 mod breaker;
 mod client;
+pub mod cloud_events;
 pub mod consumer;
 pub mod journal;
 pub mod limits;
@@ -22,6 +24,7 @@ pub mod producer;
 mod record;
 pub mod relay;
 pub mod replay;
+pub mod retry;
 mod settings;
 pub mod topics;
 

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+use percent_encoding::percent_decode_str;
+
 /// What to do about a Postgres that speaks no TLS or whose certificate is not trusted.
 pub const POSTGRES_HINT: &str = "a server on another machine must show a certificate that is trusted: name who signed it with sslrootcert=FILE \
     in its address, or write sslmode=disable where nobody else is on the network";
@@ -52,23 +54,7 @@ pub fn root_certificate(url: &str) -> Option<String> {
     let (address, query) = url.split_once('?')?;
     address.starts_with("postgres").then_some(())?;
     let value = query.split('&').filter_map(|pair| pair.split_once('=')).find(|(name, _)| *name == "sslrootcert")?.1;
-    percent_decoded(value)
-}
-
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let (high, low) = (char::from(rest.next()?).to_digit(16)?, char::from(rest.next()?).to_digit(16)?);
-                u8::try_from(high * 16 + low).ok()?
-            }
-            b'+' => b' ',
-            other => other,
-        });
-    }
-    String::from_utf8(bytes).ok()
+    percent_decode_str(&value.replace('+', " ")).decode_utf8().ok().map(Cow::into_owned)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod migrate;
 pub mod postgres;
 mod row;
 mod sqlite;
+pub mod table;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod value;

@@ -9,7 +9,8 @@ pub struct RowReader {
 }
 
 impl RowReader {
-    pub(super) fn new(columns: Vec<Value>) -> Self {
+    /// Of these columns.
+    pub fn new(columns: Vec<Value>) -> Self {
         Self { columns: columns.into_iter(), number: 0 }
     }
 
@@ -114,6 +115,12 @@ macro_rules! row {
     ($(#[$meta:meta])* $vis:vis struct $name:ident { $($(#[$field_meta:meta])* $field_vis:vis $field:ident: $type:ty),+ $(,)? }) => {
         $(#[$meta])*
         $vis struct $name { $($(#[$field_meta])* $field_vis $field: $type),+ }
+
+        impl $name {
+            /// The columns, if its fields are called as they are.
+            #[allow(dead_code, reason = "some read what is computed")]
+            $vis const COLUMNS: &'static [&'static str] = &[$(stringify!($field)),+];
+        }
 
         impl $crate::sql::FromRow for $name {
             fn from_row(row: &mut $crate::sql::RowReader) -> Result<Self, $crate::sql::Error> {

@@ -234,15 +234,8 @@ fn command(plan: &Plan, rows: &Rows, asked: &[Command], now: Instant) -> Command
             return Command { deadline: now + plan.deadline, ..before };
         }
     };
-    Command {
-        subject,
-        idempotency_key: plan.key.map_or_else(|| format!("own-{}", asked.len()), |key| format!("key-{key}")),
-        event_id: EVENT.to_owned(),
-        deadline: now + plan.deadline,
-        trace: None,
-        client: Some(CLIENTS[plan.who].to_owned()),
-        action,
-    }
+    let key = plan.key.map_or_else(|| format!("own-{}", asked.len()), |key| format!("key-{key}"));
+    Command { client: Some(CLIENTS[plan.who].to_owned()), ..Command::new(subject, key, EVENT, now + plan.deadline, action) }
 }
 
 fn case() -> impl Strategy<Value = Case> {
@@ -324,6 +317,7 @@ fn kind(answer: &Result<Receipt, Rejection>) -> &'static str {
             Rejection::WrongState(_) => "wrong-state",
             Rejection::NotCancellable(_) => "not-cancellable",
             Rejection::Forbidden => "forbidden",
+            Rejection::Unauthenticated(_) => "unauthenticated",
             Rejection::CapacityTooLow(_) => "capacity-too-low",
             Rejection::StaleRevision(_) => "stale-revision",
             Rejection::KeyConflict => "key-conflict",

@@ -15,13 +15,11 @@ pub(super) type Answer = Result<Receipt, Rejection>;
 
 /// Ten standard places at 45.00, two on the balcony, five free ones; three each. Refunds for an hour, on sale for two.
 pub(super) fn sale(revision: u64) -> Sale {
+    let offers = vec![offer("standard", 4500, 10, 3), offer("balcony", 9000, 2, 3), offer("free", 0, 5, 3)];
     Sale {
-        revision,
-        currency: "EUR".to_owned(),
-        sales_from: None,
         sales_until: Some(START + 120 * MINUTE),
         refund_until: Some(START + 60 * MINUTE),
-        offers: vec![offer("standard", 4500, 10, 3), offer("balcony", 9000, 2, 3), offer("free", 0, 5, 3)],
+        ..Sale::new(revision, "EUR", offers)
     }
 }
 
@@ -38,15 +36,7 @@ impl World {
 
     pub(super) fn command(&mut self, subject: Subject, action: Action) -> Command {
         self.asked += 1;
-        Command {
-            subject,
-            idempotency_key: format!("key-{}", self.asked),
-            event_id: EVENT.to_owned(),
-            deadline: self.now + SECOND,
-            trace: None,
-            client: None,
-            action,
-        }
+        Command::new(subject, format!("key-{}", self.asked), EVENT, self.now + SECOND, action)
     }
 
     pub(super) fn ask(&mut self, subject: Subject, action: Action) -> Answer {

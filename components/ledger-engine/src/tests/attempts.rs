@@ -14,15 +14,7 @@ fn now<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn commands(count: usize) -> Vec<Command> {
-    let command = |number: usize| Command {
-        subject: Subject::Platform,
-        idempotency_key: number.to_string(),
-        event_id: "eu_e".to_owned(),
-        deadline: 0,
-        trace: None,
-        client: None,
-        action: Action::Expire,
-    };
+    let command = |number: usize| Command::new(Subject::Platform, number.to_string(), "eu_e", 0, Action::Expire);
     (0..count).map(command).collect()
 }
 

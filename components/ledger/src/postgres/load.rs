@@ -1,17 +1,16 @@
 //! An event, from its rows into memory.
 
 use super::{Session, json, one};
-use crate::read::{InventoryRow, LineRow};
+use crate::read::{self, InventoryRow, LineRow};
 use kit::sql::Error;
 use kit::sql::postgres::Parameter;
 use ledger_engine::bigint;
 use ledger_engine::{HoldRow, Inventory};
+use std::sync::LazyLock;
 
-const FENCE: &str = "UPDATE inventory SET version = version + $2 WHERE event = $1 \
-    RETURNING version, status, revision, currency, sales_from, sales_until, refund_until";
+static FENCE: LazyLock<String> = LazyLock::new(|| read::swap_statement("$1", "$2"));
 
-const LINES: &str =
-    "SELECT event, ticket_type, ordinal, price, per_person_limit, capacity, held, sold FROM inventory_lines WHERE event = $1";
+static LINES: LazyLock<String> = LazyLock::new(|| read::lines_of("= $1"));
 
 /// A page of live holds, in the order of their deadlines. The index `bookings_due` has them in it.
 const HOLDS: &str = "SELECT json_agg(json_build_array(b.id, b.person, b.expires_at, i.ticket_type, i.quantity, b.client) \
@@ -21,12 +20,12 @@ const HOLDS: &str = "SELECT json_agg(json_build_array(b.id, b.person, b.expires_
 
 impl Session {
     pub(super) async fn fenced(&self, event: &str, by: u64) -> Result<Option<Inventory>, Error> {
-        let rows: Vec<InventoryRow> = self.0.all(FENCE, vec![named(event), Parameter::Int64(bigint(by))]).await?;
+        let rows: Vec<InventoryRow> = self.0.all(&FENCE, vec![named(event), Parameter::Int64(bigint(by))]).await?;
         rows.into_iter().next().map(|row| row.read(event)).transpose()
     }
 
     pub(super) async fn lines_of(&self, event: &str) -> Result<Vec<ledger_engine::LineRow>, Error> {
-        let rows: Vec<LineRow> = self.0.all(LINES, vec![named(event)]).await?;
+        let rows: Vec<LineRow> = self.0.all(&LINES, vec![named(event)]).await?;
         Ok(rows.into_iter().map(Into::into).collect())
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Rows go over as arrays, one a column: of what was tried, that costs both sides least. Answers come as JSON, for there is little to answer.
 
+mod arrays;
 mod load;
 mod write;
 
@@ -12,6 +13,7 @@ use kit::sql::postgres::{self, Parameter};
 use ledger_engine::{Failure, HoldRow, Inventory, KeyRow, LineRow, PlacesRow, Plan, Reading, RefundRow, Write};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// Plans are made once, for any table size: with few rows in a table the planner would read all of it, and keep to that while it grows.
 const SETTINGS: &str = "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT, \
@@ -20,6 +22,9 @@ const SETTINGS: &str = "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)
 
 /// Ready to be asked.
 pub struct Session(postgres::Session);
+
+/// What a batch asks for by key.
+static READ: LazyLock<String> = LazyLock::new(|| include_str!("read.sql").replace("{booking columns}", &read::booking_columns()));
 
 type ReadingRow = (i64, Option<String>, Option<String>, Option<String>, Option<String>, Option<String>);
 
@@ -45,7 +50,7 @@ impl Session {
             texts(plan.payments.iter().copied()),
             texts(plan.confirmed.iter().copied()),
         ];
-        let rows: Vec<ReadingRow> = self.0.all(include_str!("read.sql"), parameters).await?;
+        let rows: Vec<ReadingRow> = self.0.all(&READ, parameters).await?;
         let (clock, versions, keys, bookings, bought, refunds) = one(rows)?;
         let (versions, keys): (BTreeMap<String, u64>, Vec<KeyRow>) = (json(versions)?, json(keys)?);
         let bookings: Vec<BookingRow> = json(bookings)?;
@@ -55,7 +60,7 @@ impl Session {
 
     async fn written(&self, now: i64, writes: Vec<Write<'_>>) -> Result<Vec<usize>, Error> {
         let parameters = write::parameters(now, writes)?;
-        let rows: Vec<(i64, i64)> = self.0.commit(include_str!("write.sql"), parameters).await?;
+        let rows: Vec<(i64, i64)> = self.0.commit(&write::STATEMENT, parameters).await?;
         Ok(rows.into_iter().filter_map(|(number, _)| usize::try_from(number).ok()).collect())
     }
 }

@@ -1,13 +1,13 @@
 -- Everything that a batch asks for by key, in one statement: one snapshot. Each row that it reads is of that snapshot, and so are the
 -- versions. Whoever changes one of these rows changes the event's version in the same transaction, so where the version here is the one in
--- memory, memory and rows are of one and the same moment: refusals and replays may be answered as of it.
+-- memory, memory and rows are of one and the same moment: refusals and replays may be answered as of it. What stands in braces is made of
+-- what a booking is read into (`read`).
 SELECT
   (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT,
   (SELECT json_object_agg(event, version)::TEXT FROM inventory WHERE event = ANY ($1::TEXT[])),
   (SELECT json_agg(json_build_array(i.scope, i.person, i.key, i.request_hash, i.outcome))::TEXT
     FROM unnest($2::TEXT[], $3::TEXT[], $4::TEXT[]) AS k (scope, person, key) JOIN idempotency i USING (scope, person, key)),
-  (SELECT json_agg(json_build_array(b.id, b.event, b.person, b.status, b.expires_at, b.extended <> 0, b.total, b.currency, b.payment,
-      b.ticket_seed, b.version, b.created_at, b.updated_at, b.client, b.refund_until, i.ticket_type, i.quantity, i.unit_price) ORDER BY b.id, i.ordinal)::TEXT
+  (SELECT json_agg(json_build_array({booking columns}) ORDER BY b.id, i.ordinal)::TEXT
     FROM bookings b JOIN booking_items i ON i.booking = b.id WHERE b.id = ANY ($5::TEXT[])),
   (SELECT json_agg(json_build_array(event, person, ticket_type, places, 0))::TEXT
     FROM (

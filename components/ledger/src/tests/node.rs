@@ -155,15 +155,7 @@ fn client() -> Option<String> {
 }
 
 pub(super) fn command(subject: Subject, event: &str, action: Action) -> Command {
-    Command {
-        subject,
-        idempotency_key: unique("key"),
-        event_id: event.to_owned(),
-        deadline: i64::MAX,
-        trace: None,
-        client: client(),
-        action,
-    }
+    Command { client: client(), ..Command::new(subject, unique("key"), event, i64::MAX, action) }
 }
 
 pub(super) fn order(lines: &[(&str, u32)]) -> Action {
@@ -173,14 +165,9 @@ pub(super) fn order(lines: &[(&str, u32)]) -> Action {
 
 pub(super) fn sale(revision: u64, capacity: u32) -> Sale {
     let offer = |name: &str, price, capacity| Offer { ticket_type: name.to_owned(), price, capacity, per_person_limit: 4 };
-    Sale {
-        revision,
-        currency: "EUR".to_owned(),
-        sales_from: None,
-        sales_until: Some(START + 600 * MINUTE),
-        refund_until: Some(START + 600 * MINUTE),
-        offers: vec![offer("standard", 4500, capacity), offer("free", 0, 10)],
-    }
+    let offers = vec![offer("standard", 4500, capacity), offer("free", 0, 10)];
+    let ends = Some(START + 600 * MINUTE);
+    Sale { sales_until: ends, refund_until: ends, ..Sale::new(revision, "EUR", offers) }
 }
 
 pub(super) fn open(event: &str, capacity: u32) -> Command {

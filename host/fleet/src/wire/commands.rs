@@ -103,8 +103,7 @@ pub(crate) mod examples {
     /// One of each.
     pub(crate) fn actions() -> Vec<Action> {
         let offers = vec![Offer { ticket_type: text("t"), price: 4500, capacity: 100, per_person_limit: 6 }];
-        let sale =
-            Sale { revision: 3, currency: text("EUR"), sales_from: None, sales_until: Some(9), refund_until: Some(-1), offers };
+        let sale = Sale { sales_until: Some(9), refund_until: Some(-1), ..Sale::new(3, "EUR", offers) };
         let paid = Money { amount: 9000, currency: text("EUR") };
         vec![
             Action::Open(sale.clone()),
@@ -124,14 +123,10 @@ pub(crate) mod examples {
         let subjects = [Subject::Person(text("u")), Subject::Steward(text("s")), Subject::Platform];
         let all = actions().into_iter().zip(subjects.into_iter().cycle()).enumerate();
         all.map(|(n, (action, subject))| Command {
-            subject,
-            idempotency_key: format!("k{n}"),
-            event_id: text("eu_e"),
-            deadline: 1_000_000,
             trace: (n % 2 == 0).then(|| text("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")),
             token: (n % 3 == 0).then(|| text("a.b.c")),
             client: (n % 2 == 1).then(|| text("192.0.2.1")),
-            action,
+            ..Command::new(subject, format!("k{n}"), "eu_e", 1_000_000, action)
         })
         .collect()
     }

@@ -122,16 +122,8 @@ impl Ledger for FakeLedger {
 
 /// What an edge may ask: a person's, with their token.
 pub fn command(event: &str, key: &str) -> Command {
-    Command {
-        subject: Subject::Person("eu_ada".to_owned()),
-        idempotency_key: key.to_owned(),
-        event_id: event.to_owned(),
-        deadline: edge::now() + 60_000_000,
-        trace: None,
-        token: Some("of eu_ada".to_owned()),
-        client: None,
-        action: Action::Cancel("eu_b".to_owned()),
-    }
+    let (ada, cancel) = (Subject::Person("eu_ada".to_owned()), Action::Cancel("eu_b".to_owned()));
+    Command { token: Some("of eu_ada".to_owned()), ..Command::new(ada, key, event, edge::now() + 60_000_000, cancel) }
 }
 
 /// Knows tokens that say whose they are: `of eu_ada`.

@@ -24,7 +24,7 @@ fn text(text: &str) -> String {
 /// One of each, with what takes none of them by itself.
 fn actions() -> Vec<Action> {
     let offers = vec![Offer { ticket_type: text("t"), price: 1, capacity: 100, per_person_limit: 6 }];
-    let sale = Sale { revision: 3, currency: text("EUR"), sales_from: None, sales_until: None, refund_until: None, offers };
+    let sale = Sale::new(3, "EUR", offers);
     let paid = Money { amount: 9000, currency: text("EUR") };
     vec![
         Action::Open(sale.clone()),

@@ -12,19 +12,6 @@
     reason = "a test fails by panicking, and says what it skips"
 )]
 
-#[path = "../support/client.rs"]
-#[allow(dead_code, reason = "shared with the tests of the platform")]
-mod client;
-#[path = "../support/fleet.rs"]
-#[allow(dead_code, reason = "shared with the tests of the platform")]
-mod fleet;
-#[path = "../support/openapi.rs"]
-#[allow(dead_code, reason = "shared with the tests of the platform")]
-mod openapi;
-#[path = "../support/server.rs"]
-#[allow(dead_code, reason = "shared with the tests of the platform")]
-mod server;
-
 mod accounts;
 mod bad_input;
 mod bookings;
@@ -41,6 +28,7 @@ mod web;
 
 use server::Server;
 use std::sync::LazyLock;
+use test_support::{client, openapi, server};
 
 const ADMIN_EMAIL: &str = "admin@example.com";
 const WEBHOOK_SECRET: &str = "a secret of the tests";

@@ -10,21 +10,9 @@
     reason = "a test fails by panicking, and says what it measured"
 )]
 
-#[path = "../support/client.rs"]
-#[allow(dead_code, reason = "shared with the API suite")]
-mod client;
-#[path = "../support/fleet.rs"]
-#[allow(dead_code, reason = "shared with the API suite")]
-mod fleet;
-#[path = "../support/openapi.rs"]
-#[allow(dead_code, reason = "shared with the API suite")]
-mod openapi;
 #[path = "../../../streams/tests/streams/private_kafka.rs"]
 #[allow(dead_code, reason = "shared with the tests of `streams`")]
 mod private_kafka;
-#[path = "../support/server.rs"]
-#[allow(dead_code, reason = "shared with the API suite")]
-mod server;
 
 mod accounts;
 mod faults;
@@ -32,3 +20,5 @@ mod mail;
 mod once;
 mod scene;
 mod topics;
+
+use test_support::{client, fleet, server};

@@ -3,11 +3,12 @@
 use crate::client::{Client, PASSWORD};
 use crate::fleet::Node;
 use crate::private_kafka::PrivateKafka;
-use crate::server::{Server, root};
+use crate::server::Server;
 use serde_json::json;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
+use test_support::root;
 
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(120);
@@ -72,7 +73,7 @@ impl Scene {
     /// `marquee audit` on its database.
     pub fn audit(&self) -> Output {
         let data: PathBuf = self.server.folder.join("audit");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_marquee"));
+        let mut command = Command::new(test_support::marquee());
         command.args(["audit", "--region", "eu", "--postgres", &self.database, "--data"]).arg(data).output().unwrap()
     }
 }

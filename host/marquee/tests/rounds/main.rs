@@ -13,9 +13,6 @@
 mod checker;
 #[cfg(test)]
 mod checker_tests;
-#[path = "../support/fleet.rs"]
-#[allow(dead_code, reason = "shared with the API suite")]
-mod fleet;
 mod history;
 mod kinds;
 mod link;
@@ -25,9 +22,6 @@ mod platform;
 mod postgres;
 mod random;
 mod report;
-#[path = "../support/server.rs"]
-#[allow(dead_code, reason = "shared with the API suite")]
-mod server;
 mod witness;
 
 use futures::StreamExt as _;
@@ -42,6 +36,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use test_support::{fleet, server};
 use witness::Database;
 
 /// Bookings that are accepted before a fault, at least and at most, and after it.

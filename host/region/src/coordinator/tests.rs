@@ -50,16 +50,7 @@ async fn scene(failures: Vec<Failure>) -> Scene {
 }
 
 fn command(event: &str, key: &str) -> Command {
-    Command {
-        subject: Subject::Platform,
-        idempotency_key: key.to_owned(),
-        event_id: event.to_owned(),
-        deadline: edge::now() + 60_000_000,
-        trace: None,
-        token: None,
-        client: None,
-        action: Action::Expire,
-    }
+    Command::new(Subject::Platform, key, event, edge::now() + 60_000_000, Action::Expire)
 }
 
 fn versions(answers: &[Answer]) -> Vec<u64> {

@@ -11,7 +11,6 @@ use runtime::Failure;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
-use super::convert;
 use super::postgres::{LedgerDatabase, Server, unique};
 use super::process::{Handle, Process, current};
 use super::world::World;
@@ -28,7 +27,7 @@ pub(super) struct SimulatedLedger {
     live: Option<Instance>,
 }
 
-type Batch = (u64, Vec<ledger_core::Command>, oneshot::Sender<Vec<Answer>>);
+type Batch = (u64, Vec<Command>, oneshot::Sender<Vec<Answer>>);
 
 /// Ends when it is dropped; what it has sent is on its way.
 struct Instance {
@@ -122,7 +121,6 @@ impl Decide for SimulatedLedger {
         if world.fault(5) {
             return Err(Failure::Instantiation("simulated".into()));
         }
-        let commands: Vec<_> = commands.into_iter().map(convert::command).collect();
         let number = server.check.begins(&commands);
         world.trace(|| format!("{}: call {number}: {}", current().map_or(String::new(), |it| it.name.clone()), told(&commands)));
         let (reply, replied) = oneshot::channel();
@@ -145,7 +143,7 @@ impl Decide for SimulatedLedger {
         let outcome = match outcome {
             Ok(Some(answers)) => {
                 world.trace(|| format!("call {number} answers {answers:?}"));
-                return Ok(answers.into_iter().map(convert::answer).collect());
+                return Ok(answers);
             }
             Ok(None) => Failure::Trapped("simulated".into()),
             Err(failure) => failure,
@@ -161,8 +159,7 @@ impl Decide for SimulatedLedger {
     }
 }
 
-fn told(commands: &[ledger_core::Command]) -> String {
-    let one =
-        |it: &ledger_core::Command| format!("{} {} {} {:?}", it.event_id, it.subject.scope(), it.idempotency_key, it.action);
+fn told(commands: &[Command]) -> String {
+    let one = |it: &Command| format!("{} {} {} {:?}", it.event_id, it.subject.scope(), it.idempotency_key, it.action);
     commands.iter().map(one).collect::<Vec<_>>().join("; ")
 }

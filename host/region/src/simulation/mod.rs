@@ -12,7 +12,6 @@
 
 pub(crate) mod bugs;
 mod check;
-mod convert;
 mod edge;
 mod ledger;
 mod network;

@@ -10,7 +10,6 @@ use read_model::{EventDoc, EventStatus, TicketType, Venue};
 use tokio::time::sleep;
 
 use super::check::{self, FLOWS, LOST, ONE_EFFECT, REFUSED};
-use super::convert;
 use super::edge::Edge;
 use super::network::Network;
 use super::postgres::Server;
@@ -56,19 +55,13 @@ fn tickets(event: &str) -> [(String, i64); 2] {
 
 /// What the database has an order under.
 fn stored_under(order: &Order) -> check::Key {
-    let scope = match &order.subject {
-        Subject::Person(id) => format!("person:{id}"),
-        Subject::Steward(id) => format!("steward:{id}"),
-        Subject::Platform => "platform".to_owned(),
-    };
-    (order.event.clone(), scope, order.key.clone())
+    (order.event.clone(), order.subject.scope(), order.key.clone())
 }
 
 /// What an event's sale is at a revision.
 fn sale(event: &str, revision: u64, capacity: u32, limit: u32) -> Sale {
     let offers = tickets(event).map(|(ticket_type, price)| Offer { ticket_type, price, capacity, per_person_limit: limit });
-    let refund_until = Some(i64::MAX);
-    Sale { revision, currency: "EUR".into(), sales_from: None, sales_until: None, refund_until, offers: offers.into() }
+    Sale { refund_until: Some(i64::MAX), ..Sale::new(revision, "EUR", offers.into()) }
 }
 
 fn doc(event: &str, revision: u64) -> EventDoc {
@@ -79,7 +72,6 @@ fn doc(event: &str, revision: u64) -> EventDoc {
         status: EventStatus::Published,
         revision,
         title: format!("Night {revision}"),
-        description: String::new(),
         category: "music".into(),
         venue: Venue { name: "Hall".into(), city: "Colombo".into(), country: "LK".into() },
         starts_at: i64::MAX - 2,
@@ -87,8 +79,8 @@ fn doc(event: &str, revision: u64) -> EventDoc {
         timezone: "Asia/Colombo".into(),
         currency: "EUR".into(),
         region: "eu".into(),
-        refund_until: None,
         ticket_types: tickets(event).map(ticket).into(),
+        ..EventDoc::default()
     }
 }
 
@@ -135,16 +127,12 @@ impl Workload {
     async fn ask(&self, number: usize, patience: Duration) -> Answer {
         let order = self.orders.lock().unwrap()[number].clone();
         let edge = &self.edges[self.world.index(self.edges.len())];
+        let deadline = self.world.now() + i64::try_from(patience.as_micros()).unwrap();
+        let (subject, action) = (order.subject.clone(), order.action.clone());
         let command = Command {
-            subject: order.subject.clone(),
-            idempotency_key: order.key.clone(),
-            event_id: order.event.clone(),
-            deadline: self.world.now() + i64::try_from(patience.as_micros()).unwrap(),
-            trace: None,
-            token: None,
             // Everybody asks from one of two networks.
             client: Some(format!("192.0.2.{}", number % 2)),
-            action: order.action.clone(),
+            ..Command::new(subject, order.key.as_str(), order.event.as_str(), deadline, action)
         };
         let restores = self.world.restores();
         let (answer, sent) = edge.apply(command).await;
@@ -281,16 +269,7 @@ impl Workload {
     /// Tells events that time has passed.
     pub(super) async fn tick(&self) {
         for number in 0..EVENTS {
-            let expire = Command {
-                subject: Subject::Platform,
-                idempotency_key: String::new(),
-                event_id: event(number),
-                deadline: self.world.now() + 2_000_000,
-                trace: None,
-                token: None,
-                client: None,
-                action: Action::Expire,
-            };
+            let expire = Command::new(Subject::Platform, "", event(number), self.world.now() + 2_000_000, Action::Expire);
             let edge = &self.edges[self.world.index(self.edges.len())];
             _ = edge.apply(expire).await;
         }
@@ -365,14 +344,13 @@ impl Workload {
     /// What the database has of each order.
     pub(super) fn orders_at_the_end(&self) {
         for order in &*self.orders.lock().unwrap() {
-            let action = convert::action(order.action.clone());
             let key = stored_under(order);
-            let hash = ledger_core::request_hash(&action).unwrap();
+            let hash = ledger_core::request_hash(&order.action).unwrap();
             let stored = check::stored(&self.server, &key).filter(|(known, _)| *known == hash);
             match (&order.accepted, stored) {
                 (Some(accepted), Some((_, outcome))) => {
                     let stored: ledger_core::Accepted = serde_json::from_str(&outcome).unwrap();
-                    if *accepted != (stored.version, convert::outcome(stored.outcome)) {
+                    if *accepted != (stored.version, stored.outcome) {
                         self.world.violated(ONE_EFFECT, format!("{key:?} was {accepted:?}, and {outcome} is stored"));
                     }
                 }

@@ -102,21 +102,12 @@ async fn application_on(address: &str, settings: Settings) -> Arc<Application> {
 const UNTRACED: &str = "SELECT COUNT(*) FROM journal WHERE type = 'booking.created' AND trace IS NULL";
 
 fn command(subject: Subject, key: String, action: Action) -> Command {
-    Command {
-        subject,
-        event_id: EVENT.into(),
-        deadline: DEADLINE,
-        trace: Some(key.clone()),
-        token: None,
-        client: None,
-        idempotency_key: key,
-        action,
-    }
+    Command { trace: Some(key.clone()), ..Command::new(subject, key, EVENT, DEADLINE, action) }
 }
 
 fn sale() -> Sale {
     let offer = Offer { ticket_type: TICKET.into(), price: 4500, capacity: CAPACITY, per_person_limit: 40 };
-    Sale { revision: 1, currency: "EUR".into(), sales_from: None, sales_until: None, refund_until: None, offers: vec![offer] }
+    Sale::new(1, "EUR", vec![offer])
 }
 
 fn hold(person: usize, key: usize) -> Command {

@@ -61,16 +61,7 @@ fn ticket(name: &str) -> String {
 
 fn command(subject: Subject, key: &str, event_name: &str, action: Action) -> Command {
     let trace = Some(format!("{key} on {event_name}"));
-    Command {
-        subject,
-        idempotency_key: key.into(),
-        event_id: event(event_name),
-        deadline: DEADLINE,
-        trace,
-        token: None,
-        client: None,
-        action,
-    }
+    Command { trace, ..Command::new(subject, key, event(event_name), DEADLINE, action) }
 }
 
 fn platform(key: &str, event_name: &str, action: Action) -> Command {
@@ -79,14 +70,7 @@ fn platform(key: &str, event_name: &str, action: Action) -> Command {
 
 fn sale(name: &str, revision: u64, capacity: u32, per_person_limit: u32) -> Sale {
     let offer = Offer { ticket_type: ticket(name), price: 4500, capacity, per_person_limit };
-    Sale {
-        revision,
-        currency: "EUR".into(),
-        sales_from: None,
-        sales_until: None,
-        refund_until: Some(DEADLINE),
-        offers: vec![offer],
-    }
+    Sale { refund_until: Some(DEADLINE), ..Sale::new(revision, "EUR", vec![offer]) }
 }
 
 fn open(name: &str, capacity: u32, per_person_limit: u32) -> Command {

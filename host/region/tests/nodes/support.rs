@@ -187,16 +187,7 @@ impl Node {
 }
 
 pub fn command(event: &str, key: &str) -> Command {
-    Command {
-        subject: Subject::Platform,
-        idempotency_key: key.to_owned(),
-        event_id: event.to_owned(),
-        deadline: 4_000_000_000_000_000,
-        trace: None,
-        token: None,
-        client: None,
-        action: Action::Expire,
-    }
+    Command::new(Subject::Platform, key, event, 4_000_000_000_000_000, Action::Expire)
 }
 
 /// Waits for something that other tasks bring about.

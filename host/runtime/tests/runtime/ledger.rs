@@ -6,16 +6,7 @@ use runtime::{Failure, LedgerInstance};
 use std::time::Duration;
 
 fn commands(keys: &[&str]) -> Vec<Command> {
-    let command = |key: &&str| Command {
-        subject: Subject::Platform,
-        idempotency_key: (*key).to_owned(),
-        event_id: "local_event".to_owned(),
-        deadline: 0,
-        trace: None,
-        token: None,
-        client: None,
-        action: Action::Expire,
-    };
+    let command = |key: &&str| Command::new(Subject::Platform, *key, "local_event", 0, Action::Expire);
     keys.iter().map(command).collect()
 }
 

@@ -1,7 +1,6 @@
 //! What becomes of records that were handled: done, tried again, or given up. No I/O.
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use super::attempt::Outcome;
 use super::dead::Doomed;
 use super::work::{Batch, State, Work};
 use crate::Disposition;
+use crate::retry::{Retry, Verdict, pause};
 
 /// How a record has fared so far. Only what happens while others succeed speaks against the record itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,7 +70,7 @@ impl Work {
                     again += 1;
                     *counts.entry((Arc::clone(&record.topic), "retry")).or_default() += 1;
                 }
-                Verdict::Doomed(reason) => judged.doomed.push(Doomed { record: Arc::clone(record), reason }),
+                Verdict::GivenUp(reason) => judged.doomed.push(Doomed { record: Arc::clone(record), reason }),
             }
         }
         self.waits += again;
@@ -92,38 +92,30 @@ impl Work {
     }
 }
 
-enum Verdict {
-    Again(Duration),
-    Doomed(String),
-}
-
 fn verdict(rules: &Rules, trial: &mut Trial, outcome: Outcome, done: u64, answered: u64) -> Verdict {
     let (seen_done, seen_answered) = trial.seen.unwrap_or_default();
     let others_were_done = done > seen_done;
     trial.seen = Some((done, answered));
     trial.tries = if others_were_done { 1 } else { trial.tries.saturating_add(1) };
     match outcome {
-        Outcome::Said(Disposition::Reject(reason)) => Verdict::Doomed(reason),
+        Outcome::Said(Disposition::Reject(reason)) => Verdict::GivenUp(reason),
         // It is judged where it is not done only.
         Outcome::Said(Disposition::Done) | Outcome::Untried => Verdict::Again(outage(rules, trial.tries)),
         Outcome::Said(Disposition::Retry(asked)) => {
             trial.alone = false;
-            let asked = Duration::from_millis(asked.into()).min(rules.retry.1);
             if !others_were_done {
+                let asked = Duration::from_millis(asked.into()).min(rules.retry.1);
                 return Verdict::Again(outage(rules, trial.tries).max(asked));
             }
             trial.strikes += 1;
-            if trial.strikes >= rules.attempts {
-                return Verdict::Doomed(format!("not done after {} tries", trial.strikes));
-            }
-            Verdict::Again(pause(rules.retry, trial.strikes).max(asked))
+            Retry { pauses: rules.retry, attempts: rules.attempts }.verdict(trial.strikes, asked)
         }
         Outcome::Failed(reason) => {
             trial.alone = true;
             if answered > seen_answered {
                 trial.failures += 1;
                 if trial.failures >= rules.alone {
-                    return Verdict::Doomed(format!("the handler failed with it {} times: {reason}", trial.failures));
+                    return Verdict::GivenUp(format!("the handler failed with it {} times: {reason}", trial.failures));
                 }
             }
             Verdict::Again(outage(rules, trial.tries))
@@ -133,13 +125,6 @@ fn verdict(rules: &Rules, trial: &mut Trial, outcome: Outcome, done: u64, answer
 
 fn outage(rules: &Rules, tries: u32) -> Duration {
     pause((rules.retry.0, rules.outage), tries)
-}
-
-/// The first pause doubles up to the longest; by up to a quarter longer or shorter, so that not everything comes again at once.
-fn pause((first, longest): (Duration, Duration), tries: u32) -> Duration {
-    let pause = first.saturating_mul(1 << tries.saturating_sub(1).min(20)).min(longest);
-    let random = f64::from(u32::try_from(RandomState::new().hash_one(tries) >> 32).unwrap_or_default()) / f64::from(u32::MAX);
-    pause.mul_f64(0.75 + random / 2.0)
 }
 
 #[cfg(test)]

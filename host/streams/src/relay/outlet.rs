@@ -11,8 +11,9 @@ use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
 use telemetry::Metrics;
 
-use super::row::Headers;
+use super::row::native;
 use super::window::{Page, Window};
+use crate::cloud_events::Headers;
 use crate::journal::Row;
 use crate::{client, limits};
 
@@ -93,7 +94,7 @@ impl Outlet {
             .key(row.aggregate)
             .payload(row.payload)
             .timestamp(row.at / 1_000)
-            .headers(headers.of(row, replayed));
+            .headers(native(headers, row, replayed));
         match self.producer.send(record) {
             Ok(()) => ControlFlow::Continue(bytes),
             Err((error, _)) => {

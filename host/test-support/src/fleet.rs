@@ -1,7 +1,10 @@
 //! A fleet on this machine: two nodes of the region `eu` on one Postgres, or one node of each of two regions, and two edges, each a process with a
 //! configuration of its own.
 
-use super::server::{remember, root, signal};
+use crate::{
+    marquee, root,
+    server::{remember, signal},
+};
 use std::{
     io::{BufRead, BufReader, Lines},
     path::{Path, PathBuf},
@@ -81,13 +84,13 @@ impl Fleet {
 
 /// Makes certificates with the command that people use.
 pub fn certificates(folder: &Path, nodes: &[&str]) {
-    let made = Command::new(env!("CARGO_BIN_EXE_marquee")).arg("certificates").arg(folder).args(nodes).output().unwrap();
+    let made = Command::new(marquee()).arg("certificates").arg(folder).args(nodes).output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
 }
 
 /// Revokes a node's certificates with the command that people use.
 pub fn revoke(folder: &Path, node: &str) {
-    let revoked = Command::new(env!("CARGO_BIN_EXE_marquee")).args(["certificates", "revoke"]).arg(folder).arg(node).output();
+    let revoked = Command::new(marquee()).args(["certificates", "revoke"]).arg(folder).arg(node).output();
     let revoked = revoked.unwrap();
     assert!(revoked.status.success(), "{}", String::from_utf8_lossy(&revoked.stderr));
 }
@@ -141,7 +144,7 @@ impl Node {
     /// Starts it; [`Self::until_ready`] must follow.
     pub fn launch(&mut self) {
         let log = self.log();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_marquee"))
+        let mut child = Command::new(marquee())
             .args([self.role, "--config"])
             .arg(&self.config)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))

@@ -1,6 +1,6 @@
 //! A platform under test, in one of its forms; ended with the test process.
 
-use super::fleet::Fleet;
+use crate::{fleet::Fleet, marquee, root, temporary};
 use std::{
     collections::HashMap,
     io::{BufRead, BufReader},
@@ -76,7 +76,7 @@ extern "C" fn end_all() {
 
 /// An empty folder for this process, removed at the next build's clean.
 pub fn fresh_folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+    let folder = temporary().join(format!("{name}-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
     folder
@@ -94,10 +94,6 @@ pub fn copy_of_the_application(folder: &Path) -> PathBuf {
     copy
 }
 
-pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
-}
-
 impl Server {
     /// Starts an empty platform of this run's form with these variables.
     pub fn start(name: &str, variables: &[(&str, &str)]) -> Self {
@@ -111,7 +107,7 @@ impl Server {
         let mut command = match form {
             Form::Spin => return Self::start_spin(folder, &environment),
             Form::Fleet => return Self::start_fleet(folder, &environment),
-            Form::Up | Form::Postgres | Form::Composed => Command::new(env!("CARGO_BIN_EXE_marquee")),
+            Form::Up | Form::Postgres | Form::Composed => Command::new(marquee()),
         };
         command.args(["up", "--no-demo", "--port", "0", "--data"]).arg(&folder).args(arguments);
         match form {
