@@ -21,6 +21,8 @@ pub mod journal;
 pub mod json;
 pub mod ledger;
 pub mod limits;
+#[cfg(feature = "testing")]
+pub mod manifest;
 pub mod network;
 pub mod problem;
 pub mod public;

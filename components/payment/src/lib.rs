@@ -46,3 +46,11 @@ async fn handle(mut request: spin_sdk::http::Request) -> impl spin_sdk::http::In
     }
     kit::serve(&ROUTES, request).await
 }
+
+#[cfg(test)]
+mod routes {
+    #[test]
+    fn the_manifest_has_a_row_for_each() {
+        kit::manifest::holds_the_routes_of("payment", &super::ROUTES, &[]);
+    }
+}

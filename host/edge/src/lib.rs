@@ -45,7 +45,7 @@ mod testing;
 mod tokens;
 
 pub use accept::accept;
-pub use application::{Components, Region, Traffic, answer};
+pub use application::{Components, Region, Traffic, answer, route};
 pub use body::{Body, known, received};
 pub use certificate::{Certificate, Error as CertificateError};
 pub use clock::now;
@@ -61,5 +61,5 @@ pub use networks::{Networks, NotNetworks};
 pub use problem::Problem;
 pub use regions::Regions;
 pub use replica::Replica;
-pub use runtime::RequestBody;
+pub use runtime::{Methods, RequestBody};
 pub use service::shown;
