@@ -29,7 +29,7 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
     Router::new()
         .post("/api/payments", pay::create)
         .host("/api/payments/due", due::run)
-        .post("/api/payments/webhooks/:provider", webhook::receive)
+        .post("/api/payments/webhooks/:provider/:region", webhook::receive)
         .get("/api/payments/sandbox/:id", provider::sandbox::page::show)
         .post("/api/payments/sandbox/:id", provider::sandbox::page::decide)
         .get("/api/payments/:id", show::one)
