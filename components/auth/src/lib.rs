@@ -63,3 +63,11 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
 async fn handle(request: Request) -> impl IntoResponse {
     kit::serve(&ROUTES, request).await
 }
+
+#[cfg(test)]
+mod routes {
+    #[test]
+    fn the_manifest_has_a_row_for_each() {
+        kit::manifest::holds_the_routes_of("auth", &super::ROUTES, &[]);
+    }
+}

@@ -23,6 +23,8 @@ pub mod json;
 pub mod ledger;
 pub mod limits;
 pub mod mail_token;
+#[cfg(feature = "testing")]
+pub mod manifest;
 pub mod network;
 pub mod problem;
 pub mod public;

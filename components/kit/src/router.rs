@@ -14,10 +14,18 @@ use std::{
 type Parameters = Vec<(&'static str, String)>;
 type Handler = Box<dyn Fn(Request) -> Pin<Box<dyn Future<Output = Answer>>> + Send + Sync>;
 
+struct Route {
+    method: Method,
+    pattern: &'static str,
+    /// Only the host may ask.
+    host: bool,
+    handler: Handler,
+}
+
 /// A component's routes. A `:name` segment matches any one segment; the first route that matches wins.
 #[derive(Default)]
 pub struct Router {
-    routes: Vec<(Method, &'static str, Handler)>,
+    routes: Vec<Route>,
 }
 
 impl Router {
@@ -27,11 +35,24 @@ impl Router {
     }
 
     /// Adds a route.
-    pub fn on<F>(mut self, method: Method, pattern: &'static str, handler: impl Fn(Request) -> F + Send + Sync + 'static) -> Self
+    pub fn on<F>(self, method: Method, pattern: &'static str, handler: impl Fn(Request) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Answer> + 'static,
     {
-        self.routes.push((method, pattern, Box::new(move |request| Box::pin(handler(request)))));
+        self.add(method, pattern, false, handler)
+    }
+
+    fn add<F>(
+        mut self,
+        method: Method,
+        pattern: &'static str,
+        host: bool,
+        handler: impl Fn(Request) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Answer> + 'static,
+    {
+        self.routes.push(Route { method, pattern, host, handler: Box::new(move |request| Box::pin(handler(request))) });
         self
     }
 
@@ -60,7 +81,7 @@ impl Router {
         pattern: &'static str,
         handler: impl Fn(Request) -> F + Send + Sync + Clone + 'static,
     ) -> Self {
-        self.post(pattern, move |request| {
+        self.add(Method::POST, pattern, true, move |request| {
             let handler = handler.clone();
             async move {
                 check_host(&request).await?;
@@ -78,10 +99,15 @@ impl Router {
         self.on(Method::PATCH, pattern, handler)
     }
 
+    /// Every route as the manifest names it, and whether only the host may ask for it.
+    pub fn rows(&self) -> impl Iterator<Item = (String, bool)> {
+        self.routes.iter().map(|route| (format!("{} {}", route.method, route.pattern), route.host))
+    }
+
     /// The handler for a method and path, with what the pattern's names matched.
     fn find(&self, method: &Method, path: &str) -> Result<(&Handler, Parameters), Problem> {
         let mut allowed = Vec::new();
-        for (allow, pattern, handler) in &self.routes {
+        for Route { method: allow, pattern, handler, .. } in &self.routes {
             let Some(parameters) = matches(pattern, path) else { continue };
             if allow == method {
                 return Ok((handler, parameters));

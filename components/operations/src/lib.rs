@@ -47,3 +47,11 @@ fn answers_here(region: &str, query: &mut Reader) {
         query.fault("region", NO_SUCH_REGION);
     }
 }
+
+#[cfg(test)]
+mod routes {
+    #[test]
+    fn the_manifest_has_a_row_for_each() {
+        kit::manifest::holds_the_routes_of("operations", &super::ROUTES, &[]);
+    }
+}

@@ -29,7 +29,7 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
     Router::new()
         .post("/api/payments", pay::create)
         .host("/api/payments/due", due::run)
-        .post("/api/payments/webhooks/:provider", webhook::receive)
+        .post("/api/payments/webhooks/:provider/:region", webhook::receive)
         .get("/api/payments/sandbox/:id", provider::sandbox::page::show)
         .post("/api/payments/sandbox/:id", provider::sandbox::page::decide)
         .get("/api/payments/:id", show::one)
@@ -45,4 +45,12 @@ async fn handle(mut request: spin_sdk::http::Request) -> impl spin_sdk::http::In
         request.headers_mut().insert(HOST, authority);
     }
     kit::serve(&ROUTES, request).await
+}
+
+#[cfg(test)]
+mod routes {
+    #[test]
+    fn the_manifest_has_a_row_for_each() {
+        kit::manifest::holds_the_routes_of("payment", &super::ROUTES, &[]);
+    }
 }

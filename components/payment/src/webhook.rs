@@ -10,9 +10,12 @@ use crate::{
 use kit::{Answer, Problem, Request, Response, config, params, sql, time};
 use serde_json::json;
 
-/// `POST /api/payments/webhooks/{provider}`
+/// `POST /api/payments/webhooks/{provider}/{region}`: the path says whose payment it is about, for providers nest their ids where no host finds them.
 pub async fn receive(request: Request) -> Answer {
     let provider = Provider::named(request.parameter("provider")).ok_or_else(Problem::not_found)?.or_not_found().await?;
+    if request.parameter("region") != config::region().await? {
+        return Err(Problem::not_found());
+    }
     let secret = config::optional(provider.webhook_secret()).await?.ok_or(WebhookError::Unsigned)?;
     if let Some(notice) = provider.notice(&request, &secret, time::now())? {
         remember(provider, &notice).await?;

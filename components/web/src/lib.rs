@@ -39,3 +39,12 @@ async fn handle(request: Request) -> impl IntoResponse {
     let asker = not_found::Asker::of(&request);
     asker.finish(kit::serve(&ROUTES, request).await)
 }
+
+#[cfg(test)]
+mod routes {
+    #[test]
+    fn the_manifest_has_a_row_for_each() {
+        // What no page is at: see `not_found`.
+        kit::manifest::holds_the_routes_of("web", &super::ROUTES, &["* /..."]);
+    }
+}

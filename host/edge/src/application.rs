@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use http::{Request, Response};
-use runtime::{Failure, RequestBody, Routes};
+use runtime::{Failure, RequestBody, Route, Routes};
 use telemetry::{FailureKind, Metrics};
 
 use crate::body::Body;
@@ -13,7 +13,7 @@ use crate::problem::Problem;
 
 /// One version of an application in this node's role.
 pub trait Components: Send + Sync + 'static {
-    /// Which component answers what.
+    /// Which component answers what, and how.
     fn routes(&self) -> &Routes;
     /// Has a component answer.
     fn handle(
@@ -57,6 +57,20 @@ pub trait Region: Send + Sync + 'static {
     fn handle(&self, request: Request<RequestBody>) -> BoxFuture<'_, Result<Response<Body>, Problem>>;
 }
 
+/// The route of a request, which travels with it: found by the edge of this process, or, where another node hands the request over, here. No other
+/// node is believed what a route is.
+///
+/// # Errors
+/// There is none.
+pub fn route<B>(routes: &Routes, request: &mut Request<B>) -> Result<Arc<Route>, Problem> {
+    if let Some(route) = request.extensions().get::<Arc<Route>>() {
+        return Ok(Arc::clone(route));
+    }
+    let route = Arc::clone(routes.find(request.method(), request.uri().path())?);
+    request.extensions_mut().insert(Arc::clone(&route));
+    Ok(route)
+}
+
 /// Has a component answer, and says what it is if it does not. `request_id` is for the log.
 pub async fn answer<C: Components>(
     components: &C,
@@ -89,4 +103,40 @@ pub async fn answer<C: Components>(
 fn retry_after(failure: &Failure) -> u32 {
     let seconds = failure.retry_after().map_or(RETRY_AFTER_SECONDS.into(), |wait| wait.as_secs().max(1));
     u32::try_from(seconds).unwrap_or(RETRY_AFTER_SECONDS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::Method;
+    use runtime::{Manifest, Methods, VariableSources};
+
+    #[test]
+    fn a_route_is_found_once_and_travels_with_its_request() {
+        let text = r#"
+spin_manifest_version = 2
+[application]
+name = "a"
+[[trigger.http]]
+route = "/login"
+component = "c"
+[component.c]
+source = "c.wasm"
+[component.c.tool.marquee.routes]
+"POST /login" = { runs = "accounts", rate = "attempts" }
+"#;
+        let manifest = Manifest::parse(text, std::path::Path::new("spin.toml"), &VariableSources::new()).unwrap();
+        let request = |method: Method, path: &str| Request::builder().method(method).uri(path).body(()).unwrap();
+        let mut login = request(Method::POST, "/login");
+        let found = route(&manifest.routes, &mut login).unwrap();
+        assert_eq!(found.to_string(), "POST /login");
+        // Another version has no such route: the one that it began with counts.
+        assert!(Arc::ptr_eq(&found, &route(&Routes::default(), &mut login).unwrap()));
+        let allowed = Methods::default().with(&Method::POST);
+        for (method, path, problem) in
+            [(Method::GET, "/login", Problem::MethodNotAllowed(allowed)), (Method::POST, "/nowhere", Problem::NotFound)]
+        {
+            assert_eq!(route(&manifest.routes, &mut request(method, path)).unwrap_err(), problem, "{path}");
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
-use runtime::{Home, RequestBody};
+use runtime::{By, RequestBody, Route, Runs};
 use tokio::sync::Semaphore;
 
 use crate::application::Region;
@@ -38,37 +38,45 @@ impl Homes {
         Self { regions: Regions::one(name, Arc::clone(&region)), accounts: region, looking }
     }
 
-    /// Has the region answer that a request is for. What names a region that there is not goes to the nearest, which says that it knows no
-    /// such thing.
-    pub(crate) async fn handle(&self, home: &Home, request: Request<RequestBody>) -> Result<Response<Body>, Problem> {
+    /// Has the region answer that a request is for: its route, which goes with it, says which. What names a region that there is not goes to the nearest,
+    /// which says that it knows no such thing.
+    pub(crate) async fn handle(&self, route: &Arc<Route>, mut request: Request<RequestBody>) -> Result<Response<Body>, Problem> {
         let Some(nearest) = self.regions.nearest() else { return Err(Problem::Internal) };
+        request.extensions_mut().insert(Arc::clone(route));
         if self.regions.len() == 1 {
             return nearest.handle(request).await;
         }
-        match home {
-            Home::Path => self.by_path(request.uri().path()).map_or(nearest, |(_, region)| region).handle(request).await,
-            Home::Accounts => self.accounts.handle(request).await,
-            Home::Every => lists::merged(&self.regions, request).await,
-            Home::Query(name) => {
+        let region = match (route.runs, &route.by) {
+            (Runs::Accounts, _) => &self.accounts,
+            (Runs::EveryRegion, _) => return lists::merged(&self.regions, request).await,
+            (_, None) => nearest,
+            (_, Some(By::Path(_))) => self.by_path(route, request.uri().path()).map_or(nearest, |(_, region)| region),
+            (_, Some(By::Query(name))) => {
                 let named = lists::parameter(request.uri().query().unwrap_or_default(), name);
-                named.and_then(|name| self.regions.named(name)).unwrap_or(nearest).handle(request).await
+                named.and_then(|name| self.regions.named(name)).unwrap_or(nearest)
             }
-            Home::Body(member) => {
+            (_, Some(By::Body(member))) => {
                 let Ok(_room) = self.looking.try_acquire() else {
                     return Err(Problem::Unavailable(limits::RETRY_AFTER_SECONDS));
                 };
                 let (parts, body) = request.into_parts();
                 // Who does not send all of it has asked nothing. It is within its limit already.
                 let body = body.collect().await.map_err(|_| Problem::Unavailable(limits::RETRY_AFTER_SECONDS))?.to_bytes();
-                let region = named(&body, member).and_then(|name| self.regions.named(&name).or_else(|| self.regions.of(&name)));
-                region.unwrap_or(nearest).handle(Request::from_parts(parts, body::known(body))).await
+                let region = named(&body, member).and_then(|name| self.region(&name)).map(|(_, region)| region);
+                return region.unwrap_or(nearest).handle(Request::from_parts(parts, body::known(body))).await;
             }
-        }
+        };
+        region.handle(request).await
     }
 
-    /// The region that the first id in a path names, and its name; none where no id does.
-    pub(crate) fn by_path(&self, path: &str) -> Option<(&Arc<str>, &Arc<dyn Region>)> {
-        path.split('/').find_map(|segment| self.regions.iter().find(|(name, _)| self.regions.is_of(segment, name)))
+    /// The region that a request's path names, and its name; none where it names none.
+    pub(crate) fn by_path(&self, route: &Route, path: &str) -> Option<(&Arc<str>, &Arc<dyn Region>)> {
+        self.region(route.named_in(path)?)
+    }
+
+    /// The region that is named so, or is the home of what has this id.
+    fn region(&self, named: &str) -> Option<(&Arc<str>, &Arc<dyn Region>)> {
+        self.regions.iter().find(|(name, _)| ***name == *named || self.regions.is_of(named, name))
     }
 
     /// Whether there is only one, of which everything is.
@@ -92,18 +100,22 @@ mod tests {
     use bytes::Bytes;
     use futures::future::BoxFuture;
     use http::StatusCode;
+    use runtime::{Manifest, Routes, VariableSources};
     use serde_json::json;
 
-    /// A region that says its name and what it was sent, or is not there.
+    /// A region that says its name, what it was sent and by which route, or is not there.
     struct Named(&'static str, Option<StatusCode>);
 
     impl Region for Named {
         fn handle(&self, request: Request<RequestBody>) -> BoxFuture<'_, Result<Response<Body>, Problem>> {
             Box::pin(async {
                 let status = self.1.ok_or(Problem::Unavailable(1))?;
+                let template = request.extensions().get::<Arc<Route>>().ok_or(Problem::Internal)?.template.clone();
+                let route = template.split('/').nth(1).unwrap();
                 let sent = request.into_body().collect().await.map_err(|_| Problem::Internal)?.to_bytes();
                 let item = json!({"id": format!("{}_1", self.0), "created_at": "2027-03-01T19:00:00Z"});
-                let answer = json!({"items": [item], "next_cursor": null, "sent": String::from_utf8_lossy(&sent)});
+                let answer =
+                    json!({"items": [item], "next_cursor": null, "sent": String::from_utf8_lossy(&sent), "route": route});
                 let mut response = Response::new(Body::full(Bytes::from(answer.to_string())));
                 *response.status_mut() = status;
                 Ok(response)
@@ -117,33 +129,64 @@ mod tests {
         Homes::new(Regions::new(regions), "us").unwrap()
     }
 
-    async fn ask(homes: &Homes, home: &Home, path: &str, body: &str) -> Result<serde_json::Value, Problem> {
-        let request = Request::post(path).body(body::known(Bytes::from(body.to_owned()))).unwrap();
-        let answer = homes.handle(home, request).await?.into_body().collect().await.unwrap().to_bytes();
-        Ok(serde_json::from_slice(&answer).unwrap())
+    /// The routes of an application that has one of every kind.
+    fn routes() -> Routes {
+        let text = r#"
+spin_manifest_version = 2
+[application]
+name = "a"
+[[trigger.http]]
+route = "/..."
+component = "c"
+[component.c]
+source = "c.wasm"
+[component.c.tool.marquee.routes]
+"POST /things/:id/cancel" = { runs = "region", by = { path = "id" } }
+"POST /told/:region" = { runs = "region", by = { path = "region" } }
+"POST /accounts/:id" = { runs = "accounts" }
+"POST /made" = { runs = "region", by = { body = "at" } }
+"POST /asked" = { runs = "region", by = { query = "at" } }
+"GET /shown/:id" = { runs = "edge", by = { path = "id" } }
+"GET /list" = { runs = "every-region" }
+"#;
+        let path = std::path::Path::new("spin.toml");
+        Manifest::parse(text, path, &VariableSources::new()).unwrap_or_else(|error| panic!("{error}")).routes
+    }
+
+    async fn ask(homes: &Homes, method: &str, path: &str, body: &str) -> Result<Response<Body>, Problem> {
+        let request = Request::builder().method(method).uri(path).body(body::known(Bytes::from(body.to_owned()))).unwrap();
+        homes.handle(routes().find(request.method(), request.uri().path()).unwrap(), request).await
+    }
+
+    async fn json(answer: Response<Body>) -> serde_json::Value {
+        serde_json::from_slice(&answer.into_body().collect().await.unwrap().to_bytes()).unwrap()
     }
 
     #[tokio::test]
     async fn requests_go_where_the_manifest_says() {
         let homes = homes(Some(StatusCode::OK), Some(StatusCode::OK));
-        let (member, parameter) = (Home::Body("at".into()), Home::Query("at".into()));
-        for (home, path, body, region) in [
-            (&Home::Path, "/api/bookings/us_1/cancel", "", "us_1"),
-            (&Home::Path, "/api/bookings/eu_1", "", "eu_1"),
-            (&Home::Path, "/api/bookings/ap_1", "", "eu_1"),
-            (&Home::Path, "/api/events", "", "eu_1"),
-            (&Home::Accounts, "/api/auth/eu_1", "", "us_1"),
-            (&member, "/api/events", r#"{"at": "us"}"#, "us_1"),
-            (&member, "/api/payments", r#"{"at": "us_7"}"#, "us_1"),
-            (&member, "/api/payments", r#"{"at": "mars"}"#, "eu_1"),
-            (&member, "/api/payments", r#"{"at": 7}"#, "eu_1"),
-            (&member, "/api/payments", "nonsense", "eu_1"),
-            (&parameter, "/api/audit?limit=1&at=us", "", "us_1"),
-            (&parameter, "/api/audit?at=mars&flag", "", "eu_1"),
-            (&parameter, "/api/audit", "", "eu_1"),
+        for (method, path, body, region) in [
+            ("POST", "/things/us_1/cancel", "", "us_1"),
+            ("POST", "/things/eu_1/cancel", "", "eu_1"),
+            ("POST", "/things/ap_1/cancel", "", "eu_1"),
+            // A body is not looked at where the path says it.
+            ("POST", "/told/us", r#"{"at": "eu"}"#, "us_1"),
+            ("POST", "/told/eu", r#"{"at": "us"}"#, "eu_1"),
+            ("POST", "/told/mars", "nonsense", "eu_1"),
+            ("POST", "/accounts/eu_1", "", "us_1"),
+            ("POST", "/made", r#"{"at": "us"}"#, "us_1"),
+            ("POST", "/made", r#"{"at": "us_7"}"#, "us_1"),
+            ("POST", "/made", r#"{"at": "mars"}"#, "eu_1"),
+            ("POST", "/made", r#"{"at": 7}"#, "eu_1"),
+            ("POST", "/made", "nonsense", "eu_1"),
+            ("POST", "/asked?limit=1&at=us", "", "us_1"),
+            ("POST", "/asked?at=mars&flag", "", "eu_1"),
+            ("POST", "/asked", "", "eu_1"),
+            ("GET", "/shown/us_1", "", "us_1"),
         ] {
-            let answer = ask(&homes, home, path, body).await.unwrap();
+            let answer = json(ask(&homes, method, path, body).await.unwrap()).await;
             assert_eq!((answer["items"][0]["id"].as_str(), answer["sent"].as_str()), (Some(region), Some(body)), "{path} {body}");
+            assert_eq!(answer["route"].as_str(), path.split(['?', '/']).nth(1), "its route goes with it");
         }
         assert!(Homes::new(Regions::one("eu", Arc::new(Named("eu", None)) as _), "us").is_none());
     }
@@ -156,14 +199,13 @@ mod tests {
             (ok, None, json!(["eu_1"]), json!(["us"])),
             (Some(StatusCode::SERVICE_UNAVAILABLE), ok, json!(["us_1"]), json!(["eu"])),
         ] {
-            let answer = ask(&homes(eu, us), &Home::Every, "/api/bookings", "").await.unwrap();
+            let answer = json(ask(&homes(eu, us), "GET", "/list", "").await.unwrap()).await;
             let ids: Vec<_> = answer["items"].as_array().unwrap().iter().map(|item| item["id"].clone()).collect();
             assert_eq!((json!(ids), &answer["incomplete"]), (items, &incomplete));
         }
-        assert_eq!(ask(&homes(None, None), &Home::Every, "/api/bookings", "").await, Err(Problem::Unavailable(1)));
+        assert_eq!(ask(&homes(None, None), "GET", "/list", "").await.err(), Some(Problem::Unavailable(1)));
         // What is wrong with the request all would say.
         let refusing = homes(Some(StatusCode::BAD_REQUEST), ok);
-        let request = Request::get("/api/bookings").body(runtime::empty()).unwrap();
-        assert_eq!(refusing.handle(&Home::Every, request).await.unwrap().status(), StatusCode::BAD_REQUEST);
+        assert_eq!(ask(&refusing, "GET", "/list", "").await.unwrap().status(), StatusCode::BAD_REQUEST);
     }
 }

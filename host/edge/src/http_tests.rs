@@ -39,12 +39,18 @@ route = "/fail/..."
 component = "fail"
 [component.echo]
 source = "echo.wasm"
-[component.echo.tool.marquee]
-region = ["POST /echo/region", "GET /echo/region"]
-tick = "/echo/due"
-token = ["POST /echo/private"]
+[component.echo.tool.marquee.routes]
+"GET /echo/:id" = { runs = "edge", by = { path = "id" } }
+"POST /echo/:id" = { runs = "edge" }
+"GET /echo/region" = { runs = "region", by = { query = "at" } }
+"POST /echo/region" = { runs = "region", by = { query = "at" } }
+"PUT /echo/region" = { runs = "edge" }
+"POST /echo/private" = { runs = "edge", token = true }
+"POST /echo/due" = { host = "tick" }
 [component.fail]
 source = "fail.wasm"
+[component.fail.tool.marquee.routes]
+"GET /fail/:how" = { runs = "edge" }
 "#;
 
 /// Answers with what it was asked, in JSON; waits where the path says so; fails where its name says so.
@@ -291,7 +297,7 @@ async fn a_component_answers_and_the_answer_is_finished() {
     let made = scene.ask("GET", "/echo/a", &[("x-request-id", "not sane")], "").await;
     assert_eq!(made.headers["x-request-id"].len(), 24);
     let text = String::from_utf8(scene.metrics.render().unwrap()).unwrap();
-    assert!(text.contains("http_route=\"/echo/...\"") && text.contains("http_server_active_requests{role=\"edge\"} 0"), "{text}");
+    assert!(text.contains("http_route=\"/echo/:id\"") && text.contains("http_server_active_requests{role=\"edge\"} 0"), "{text}");
 }
 
 #[tokio::test]
@@ -301,6 +307,11 @@ async fn problems_are_told_apart() {
         ("GET", "/nowhere", 404, "not-found"),
         ("POST", "/echo/due", 404, "not-found"),
         ("POST", "/echo/%64ue", 404, "not-found"),
+        ("GET", "/echo/due", 404, "not-found"),
+        ("GET", "/echo", 404, "not-found"),
+        ("GET", "/echo/a/b", 404, "not-found"),
+        ("PUT", "/echo/a", 405, "method-not-allowed"),
+        ("BREW", "/echo/a", 405, "method-not-allowed"),
         ("TRACE", "/echo/a", 405, "method-not-allowed"),
         ("GET", "/fail/trap", 502, "component-failed"),
         ("GET", "/fail/memory", 503, "component-failed"),
@@ -314,6 +325,33 @@ async fn problems_are_told_apart() {
     assert_eq!(scene.get("/fail/nothing").await.status, 204);
     let text = String::from_utf8(scene.metrics.render().unwrap()).unwrap();
     assert!(text.contains("marquee_wasm_failures_total{component=\"fail\",kind=\"trap\"} 1"), "{text}");
+}
+
+#[tokio::test]
+async fn a_method_that_is_not_answered_is_told_which_are() {
+    let scene = scene().await;
+    let allow = |answer: &Answer| answer.headers.get("allow").map(|allow| allow.to_str().unwrap().to_owned());
+    for (method, path, expected) in [
+        ("DELETE", "/echo/a", "GET, HEAD, POST"),
+        ("OPTIONS", "/echo/a", "GET, HEAD, POST"),
+        ("TRACE", "/echo/a", "GET, HEAD, POST"),
+        ("HEAD", "/echo/private", "POST"),
+        ("DELETE", "/echo/region", "GET, HEAD, POST, PUT"),
+    ] {
+        let answer = scene.ask(method, path, &[], "").await;
+        assert_eq!((answer.status, allow(&answer).as_deref()), (405, Some(expected)), "{method} {path}");
+    }
+    assert_eq!(allow(&scene.ask("DELETE", "/nowhere", &[], "").await), None);
+}
+
+#[tokio::test]
+async fn who_looks_for_what_is_not_there_is_counted() {
+    let rates = Rates { address: Quota { per_minute: 1, burst: 2 }, ..Rates::default() };
+    let scene = Set { rates, ..Set::attacked() }.scene().await;
+    assert_eq!(ask_from(1, &scene, "/nowhere").await.status, 404);
+    assert_eq!(ask_from(1, &scene, "/echo").await.status, 404);
+    assert_eq!(ask_from(1, &scene, "/nowhere").await.status, 429);
+    assert_eq!(ask_from(2, &scene, "/nowhere").await.status, 404);
 }
 
 #[tokio::test]

@@ -44,7 +44,7 @@ mod testing;
 mod tokens;
 
 pub use accept::accept;
-pub use application::{Components, Region, Traffic, answer};
+pub use application::{Components, Region, Traffic, answer, route};
 pub use body::{Body, known, received};
 pub use browser_policy::{Cors, Error as CorsError};
 pub use certificate::{Certificate, Error as CertificateError};
@@ -60,5 +60,5 @@ pub use networks::{Networks, NotNetworks};
 pub use problem::Problem;
 pub use regions::Regions;
 pub use replica::Replica;
-pub use runtime::RequestBody;
+pub use runtime::{Methods, RequestBody};
 pub use service::shown;

@@ -47,6 +47,8 @@ pub(crate) async fn merged(regions: &Regions<Arc<dyn Region>>, request: Request<
         *request.method_mut() = parts.method.clone();
         *request.uri_mut() = parts.uri.clone();
         *request.headers_mut() = parts.headers.clone();
+        // Its route, too.
+        *request.extensions_mut() = parts.extensions.clone();
         async move {
             let part = tokio::time::timeout(limits::LIST, part(region, request)).await.unwrap_or(Part::Missing);
             (name.to_string(), part)

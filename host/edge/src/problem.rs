@@ -6,6 +6,8 @@ use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 
+use runtime::{Methods, NoRoute};
+
 use crate::body::Body;
 
 /// A problem that the host finds.
@@ -19,8 +21,8 @@ pub enum Problem {
     TokenRevoked,
     /// 404: no route leads anywhere.
     NotFound,
-    /// 405: a method that nothing here answers (CONNECT, TRACE).
-    MethodNotAllowed,
+    /// 405: its path answers these methods only.
+    MethodNotAllowed(Methods),
     /// 408: its body did not come, or too slowly: see [`crate::limits::BODY_RATE`].
     TooSlow,
     /// 413: see [`crate::limits::BODY_BYTES`].
@@ -51,7 +53,7 @@ impl Problem {
             Self::NotOneHost => StatusCode::BAD_REQUEST,
             Self::Unauthenticated(_) | Self::TokenRevoked => StatusCode::UNAUTHORIZED,
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -76,7 +78,7 @@ impl Problem {
             Self::Unauthenticated(detail) => ("unauthenticated", "Not authenticated", detail),
             Self::TokenRevoked => ("token-revoked", "Token revoked", "The session of this token has ended."),
             Self::NotFound => ("not-found", "Not found", "Nothing answers this address."),
-            Self::MethodNotAllowed => ("method-not-allowed", "Method not allowed", "This method is not answered here."),
+            Self::MethodNotAllowed(_) => ("method-not-allowed", "Method not allowed", "This method is not answered here."),
             Self::TooSlow => {
                 ("request-timeout", "Request too slow", "Certainly not done: the body did not come, or came too slowly.")
             }
@@ -129,8 +131,10 @@ impl Problem {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match self {
-            Self::MethodNotAllowed => {
-                headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+            Self::MethodNotAllowed(allow) => {
+                if let Ok(allow) = HeaderValue::try_from(allow.to_string()) {
+                    headers.insert(ALLOW, allow);
+                }
             }
             Self::Unauthenticated(_) | Self::TokenRevoked => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -141,6 +145,15 @@ impl Problem {
             _ => {}
         }
         response
+    }
+}
+
+impl From<NoRoute> for Problem {
+    fn from(no_route: NoRoute) -> Self {
+        match no_route {
+            NoRoute::Path => Self::NotFound,
+            NoRoute::Method(allow) => Self::MethodNotAllowed(allow),
+        }
     }
 }
 
@@ -157,7 +170,7 @@ mod tests {
             Problem::Unauthenticated("A bearer token is required."),
             Problem::TokenRevoked,
             Problem::NotFound,
-            Problem::MethodNotAllowed,
+            Problem::MethodNotAllowed(Methods::ALL),
             Problem::TooSlow,
             Problem::TooLarge,
             Problem::HeadersTooLarge,

@@ -10,7 +10,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, request};
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
 use read_model::Seen;
-use runtime::{Place, RequestBody, Target};
+use runtime::{Methods, NoRoute, RequestBody, Route, Runs};
 use telemetry::{Metrics, RequestLabels, Role};
 
 use crate::application::{Components, Traffic, answer};
@@ -56,26 +56,26 @@ impl<T: Traffic> Service<T> {
         let request_id = headers::request_id(&parts.headers);
         let grant = self.cors.grant(&parts.method, headers::origin(&parts.headers), look.credentials);
         let (method, uri) = (parts.method.clone(), parts.uri.clone());
-        // The request is answered by this version, whatever is switched to meanwhile.
+        // The request is answered by this version, whatever is switched to meanwhile, and by this route.
         let version = self.traffic.current();
+        let route = version.routes().find(&method, uri.path());
+        let refused = refuse(&parts, &body, &look, route.err());
         // Who answers GET answers HEAD; the body is dropped when the answer is finished.
-        let asked = if method == Method::HEAD { Method::GET } else { method.clone() };
-        let target = version.routes().find(&asked, uri.path());
-        let refused = refuse(&parts, &body, &look);
-        parts.method = asked;
+        if method == Method::HEAD {
+            parts.method = Method::GET;
+        }
 
-        let begun = match (refused, target) {
+        let begun = match (refused, self.cors.preflight(&method, &parts.headers)) {
             (Some(problem), _) => Err(problem),
-            (None, target) => match (self.cors.preflight(&parts.method, &parts.headers), target) {
-                (Some(headers), _) => Ok(Begun::Answered(preflight(headers))),
-                (None, None) => Err(Problem::NotFound),
-                (None, Some(target)) => {
-                    let client = headers::clean(&mut parts.headers, &look, connection, &self.clients.trusted_proxies);
-                    parts.headers.insert(X_REQUEST_ID, request_id.clone());
-                    self.admit(networks(client, &self.clients.uncounted), target, &parts.headers, &look, &mut busy)
-                        .map(|()| Begun::Admitted(target))
-                }
-            },
+            (None, Some(headers)) => Ok(Begun::Answered(Box::new(preflight(headers)))),
+            (None, None) => {
+                let client = headers::clean(&mut parts.headers, &look, connection, &self.clients.trusted_proxies);
+                parts.headers.insert(X_REQUEST_ID, request_id.clone());
+                // Who looks for what is not there is counted as well.
+                let networks = networks(client, &self.clients.uncounted);
+                let admitted = self.admit(networks, route.is_ok_and(|route| route.token), &parts.headers, &look, &mut busy);
+                admitted.and_then(|()| route.map(Begun::Admitted).map_err(Problem::from))
+            }
         };
         let answered = match begun {
             // Nobody waits for a body that nobody wants.
@@ -83,12 +83,12 @@ impl<T: Traffic> Service<T> {
                 body::drain(body);
                 Err(problem)
             }
-            Ok(Begun::Answered(response)) => Ok(response),
+            Ok(Begun::Answered(response)) => Ok(*response),
             // Not before all of it is there is anything taken for it that others need.
-            Ok(Begun::Admitted(target)) => match body::whole(body, &self.patience).await {
+            Ok(Begun::Admitted(route)) => match body::whole(body, &self.patience).await {
                 Ok(body) => {
                     let request = Request::from_parts(parts, body::known(body));
-                    self.answer(&*version, target, request, &look, &request_id).await
+                    self.answer(&*version, route, request, &look, &request_id).await
                 }
                 Err((problem, rest)) => {
                     if matches!(problem, Problem::TooLarge) {
@@ -102,19 +102,19 @@ impl<T: Traffic> Service<T> {
         let mut response = answered.unwrap_or_else(|problem| problem.response(uri.path(), text(&request_id)));
         self.finish(&mut response, &method, grant, &request_id, connection.secure);
         let (status, took) = (response.status().as_u16(), started.elapsed());
-        let route = target.map_or(NO_ROUTE, |target| target.route);
+        let route = route.map_or(NO_ROUTE, |route| &route.template);
         self.metrics.request(RequestLabels { route, method: method.as_str(), status, role: Role::Edge }, took);
-        tracing::debug!(%method, path = uri.path(), status, request_id = text(&request_id), ?took, "answered");
+        tracing::debug!(%method, path = uri.path(), route, status, request_id = text(&request_id), ?took, "answered");
         drop(in_flight);
         response.body_mut().holding(busy);
         response
     }
 
-    /// Refuses who asks too often, has too much unfinished, or is nobody where somebody is wanted.
+    /// Refuses who asks too often, has too much unfinished, or has no valid token where one is needed.
     fn admit(
         &self,
         networks: [Option<Network>; 2],
-        target: Target<'_>,
+        needs_token: bool,
         headers: &HeaderMap,
         look: &Look,
         busy: &mut Busy,
@@ -138,7 +138,7 @@ impl<T: Traffic> Service<T> {
             Full::ForAll => Problem::Unavailable(limits::RETRY_AFTER_SECONDS),
         })?;
         busy.hold(place);
-        let Some(identity) = self.identity.as_ref().filter(|_| target.token || look.credentials) else { return Ok(()) };
+        let Some(identity) = self.identity.as_ref().filter(|_| needs_token || look.credentials) else { return Ok(()) };
         let claims = match headers::bearer(headers) {
             Ok(Some(token)) => identity.claims(token).map_err(refusal),
             Ok(_) => Err(Problem::Unauthenticated("A bearer token is required.")),
@@ -146,7 +146,7 @@ impl<T: Traffic> Service<T> {
         };
         match claims {
             Ok(claims) if networks.iter().any(Option::is_some) => take(Counted::User(claims.subject.into())),
-            Err(problem) if target.token => Err(problem),
+            Err(problem) if needs_token => Err(problem),
             _ => Ok(()),
         }
     }
@@ -155,29 +155,32 @@ impl<T: Traffic> Service<T> {
     async fn answer(
         &self,
         version: &T::Components,
-        target: Target<'_>,
+        route: &Arc<Route>,
         request: Request<RequestBody>,
         look: &Look,
         request_id: &HeaderValue,
     ) -> Result<Response<Body>, Problem> {
         let answering = async {
             let mut request = request;
-            let read = request.method() == Method::GET && target.place == Place::Edge;
+            let read = request.method() == Method::GET && route.runs == Runs::Edge;
             let replica = self.replica.as_ref().filter(|_| read);
             let seen = replica.filter(|_| look.seen).map(|_| seen(request.headers()));
             let mut stale = false;
-            match (&self.homes, target.place) {
-                (Some(homes), Place::Region) => return homes.handle(target.home, request).await,
-                (Some(homes), Place::Edge) if self.is_left_out(&request) => return homes.handle(target.home, request).await,
-                (Some(homes), Place::Edge) => {
+            match &self.homes {
+                Some(homes) if route.runs != Runs::Edge => return homes.handle(route, request).await,
+                Some(homes) if replica.is_some_and(|replica| is_left_out(replica, route, request.uri().path())) => {
+                    return homes.handle(route, request).await;
+                }
+                Some(homes) => {
                     if let Some((replica, seen)) = replica.zip(seen.as_ref()) {
                         let (parts, body) = request.into_parts();
-                        match standing(replica, homes, seen, parts.uri.path()).await {
+                        let region = homes.by_path(route, parts.uri.path()).map(|(name, _)| &**name);
+                        match standing(replica, homes, seen, region).await {
                             Standing::Current => {}
                             Standing::Stale => stale = true,
                             Standing::Behind => {
                                 let asked = Request::from_parts(parts.clone(), runtime::empty());
-                                let asked = homes.handle(target.home, asked).await;
+                                let asked = homes.handle(route, asked).await;
                                 // Without its region a reader has what is known here, and is told that it is old.
                                 let Err(Problem::Unavailable(_)) = asked else { return asked };
                                 stale = true;
@@ -186,21 +189,15 @@ impl<T: Traffic> Service<T> {
                         request = Request::from_parts(parts, body);
                     }
                 }
-                _ => {}
+                None => {}
             }
-            let mut answered = answer(version, target.component, request, &self.metrics, text(request_id)).await;
+            let mut answered = answer(version, &route.component, request, &self.metrics, text(request_id)).await;
             if let (Some(replica), Ok(response)) = (replica, &mut answered) {
                 shown(replica, seen, stale, response);
             }
             answered
         };
         tokio::time::timeout(limits::REQUEST, answering).await.unwrap_or(Err(Problem::TimedOut))
-    }
-
-    /// Whether a region is to be asked, because this node's replica leaves out what the path names.
-    fn is_left_out(&self, request: &Request<RequestBody>) -> bool {
-        let Some(replica) = self.replica.as_ref().filter(|_| request.method() == Method::GET) else { return false };
-        request.uri().path().split('/').filter(|segment| segment.contains('_')).any(|id| replica.may_have_left_out(id))
     }
 
     fn finish(&self, response: &mut Response<Body>, method: &Method, grant: Grant, request_id: &HeaderValue, secure: bool) {
@@ -215,6 +212,11 @@ impl<T: Traffic> Service<T> {
     }
 }
 
+/// Whether a region is to be asked, because this node's replica leaves out what the path names.
+fn is_left_out(replica: &Replica, route: &Route, path: &str) -> bool {
+    route.named_in(path).is_some_and(|id| replica.may_have_left_out(id))
+}
+
 /// How this node's replica stands to what a client has seen.
 enum Standing {
     /// It has all of it.
@@ -227,10 +229,10 @@ enum Standing {
 
 /// What is about no one region only this node can answer, where there are several: it waits a while until it has what the client has seen. Of one region it
 /// waits no longer than what comes by the feed takes, and not at all where none comes.
-async fn standing(replica: &Replica, homes: &Homes, seen: &Seen, path: &str) -> Standing {
-    let region = match homes.by_path(path) {
+async fn standing(replica: &Replica, homes: &Homes, seen: &Seen, region: Option<&str>) -> Standing {
+    let region = match region {
         _ if homes.only() => None,
-        Some((region, _)) => Some(&**region),
+        Some(region) => Some(region),
         None => {
             let current = replica.catch_up(seen, None, limits::CATCH_UP).await;
             return if current { Standing::Current } else { Standing::Stale };
@@ -274,13 +276,15 @@ pub fn shown(replica: &Replica, seen: Option<Seen>, stale: bool, response: &mut 
 }
 
 /// What can be refused without asking anybody.
-fn refuse(parts: &request::Parts, body: &Incoming, look: &Look) -> Option<Problem> {
+fn refuse(parts: &request::Parts, body: &Incoming, look: &Look, no_route: Option<NoRoute>) -> Option<Problem> {
     if look.too_large {
         Some(Problem::HeadersTooLarge)
     } else if !headers::names_one_host(parts) {
         Some(Problem::NotOneHost)
     } else if matches!(parts.method, Method::CONNECT | Method::TRACE) {
-        Some(Problem::MethodNotAllowed)
+        // No component is asked, not even one that answers every method.
+        let Some(NoRoute::Method(allow)) = no_route else { return Some(Problem::MethodNotAllowed(Methods::ALL)) };
+        Some(Problem::MethodNotAllowed(allow))
     } else if body.size_hint().lower() > limits::BODY_BYTES {
         Some(Problem::TooLarge)
     } else {
@@ -298,8 +302,8 @@ fn preflight(headers: HeaderMap) -> Response<Body> {
 
 /// How a request begins that is not refused.
 enum Begun<'a> {
-    Answered(Response<Body>),
-    Admitted(Target<'a>),
+    Answered(Box<Response<Body>>),
+    Admitted(&'a Arc<Route>),
 }
 
 /// What a token that is not good is to its bearer, in the same words as components'.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use capabilities::Bindings;
-use runtime::{Application, Probe, Switch, Unhealthy, Version};
+use http::Method;
+use runtime::{Application, Probe, Route, Switch, Unhealthy, Version};
 
 /// One role.
 #[derive(Clone)]
@@ -45,12 +46,14 @@ impl Roles {
     }
 }
 
-/// One read for each component: of its first route, as far as that is fixed.
+/// One read for each component: of the first route that answers GET, else of its first, as far as its path is fixed.
 fn probes(version: &Version) -> Vec<Probe> {
     let mut probes: Vec<Probe> = Vec::new();
-    for (route, component) in version.manifest().routes.iter() {
-        if probes.iter().all(|probe| probe.component != component) {
-            probes.push(Probe { component: component.to_owned(), path: fixed_part(route) });
+    let routes = || version.manifest().routes.iter();
+    let read = |route: &&Arc<Route>| route.method.as_ref().is_none_or(|method| method == Method::GET);
+    for route in routes().filter(read).chain(routes()) {
+        if probes.iter().all(|probe| probe.component != *route.component) {
+            probes.push(Probe { component: route.component.to_string(), path: fixed_part(&route.template) });
         }
     }
     probes

@@ -66,7 +66,7 @@ async fn without_a_provider_nothing_can_be_paid_and_what_is_set_holds() {
     let pay = json!({"booking_id": booking["id"], "method": {"type": "card", "token": "tok_ok"}});
     organiser.post_with(&unique("key"), "/api/payments", &pay).await.expect_problem(409, "payments-off");
     for (method, path) in [
-        (reqwest::Method::POST, "/api/payments/webhooks/sandbox".to_owned()),
+        (reqwest::Method::POST, "/api/payments/webhooks/sandbox/local".to_owned()),
         (reqwest::Method::GET, format!("/api/payments/sandbox/{}?secret=x", booking["id"].as_str().unwrap())),
         (reqwest::Method::POST, format!("/api/payments/sandbox/{}", booking["id"].as_str().unwrap())),
     ] {

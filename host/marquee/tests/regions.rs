@@ -141,6 +141,15 @@ async fn two_regions_sell_as_one() {
         }
     }
 
+    // A webhook goes to the region that its path names, whatever its body says: that one would believe it if it were signed.
+    for edge in &at {
+        for (region, status, slug) in [("eu", 401, "unauthenticated"), ("us", 401, "unauthenticated"), ("mars", 404, "not-found")]
+        {
+            let path = format!("/api/payments/webhooks/sandbox/{region}");
+            edge.post(&path, &json!({"data": {"payment": "us_1"}})).await.expect_problem(status, slug);
+        }
+    }
+
     // What names a region that there is not is not found.
     for path in ["/api/events/ap_1", "/api/bookings/ap_1", "/api/payments/ap_1"] {
         person.get(path).await.expect_problem(404, "not-found");

@@ -7,7 +7,7 @@ use edge::{Body, Components, Problem, Region, Replica, Traffic, answer};
 use futures::future::BoxFuture;
 use http::{HeaderMap, Method, Request, Response};
 use read_model::Seen;
-use runtime::{Place, RequestBody};
+use runtime::{RequestBody, Runs};
 use telemetry::{Metrics, RequestLabels, Role};
 
 use crate::limits;
@@ -28,23 +28,24 @@ impl<T: Traffic> Node<T> {
         Self { traffic, replica, wake, metrics }
     }
 
-    async fn answer(&self, request: Request<RequestBody>) -> Result<Response<Body>, Problem> {
+    async fn answer(&self, mut request: Request<RequestBody>) -> Result<Response<Body>, Problem> {
         let started = Instant::now();
         let _in_flight = self.metrics.enter(Role::Region);
         let method = request.method().clone();
         let components = self.traffic.current();
-        let Some(target) = components.routes().find(&method, request.uri().path()) else { return Err(Problem::NotFound) };
+        let route = edge::route(components.routes(), &mut request)?;
         // What has its place here reads the database itself; only what an edge could have answered reads the replica.
-        let read = method == Method::GET && target.place == Place::Edge;
+        let read = method == Method::GET && route.runs == Runs::Edge;
         let (seen, stale) = if read { self.catch_up(request.headers()).await } else { (None, false) };
         let request_id = request.headers().get("x-request-id").cloned();
         let request_id = request_id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
-        let mut answered = answer(&*components, target.component, request, &self.metrics, request_id).await;
+        let mut answered = answer(&*components, &route.component, request, &self.metrics, request_id).await;
         if let (true, Ok(response)) = (read, &mut answered) {
             edge::shown(&self.replica, seen, stale, response);
         }
         let status = answered.as_ref().map_or_else(|problem| problem.status(), Response::status);
-        let labels = RequestLabels { route: target.route, method: method.as_str(), status: status.as_u16(), role: Role::Region };
+        let labels =
+            RequestLabels { route: &route.template, method: method.as_str(), status: status.as_u16(), role: Role::Region };
         self.metrics.request(labels, started.elapsed());
         answered
     }

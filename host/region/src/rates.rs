@@ -12,7 +12,7 @@ use edge::rates::{Counted, Counters, Quota, Rates, networks};
 use edge::{Body, Identity, Networks, Problem, Region, Through, Traffic};
 use futures::future::BoxFuture;
 use http::{Request, Response};
-use runtime::RequestBody;
+use runtime::{Rate, RequestBody};
 use std::time::Duration;
 use telemetry::{Metrics, Role};
 
@@ -94,8 +94,8 @@ impl<T: Traffic> Limited<T> {
         Self { node, limiter, identity, traffic, metrics }
     }
 
-    async fn answer(&self, request: Request<RequestBody>) -> Result<Response<Body>, Problem> {
-        for counted in self.counted(&request).into_iter().flatten() {
+    async fn answer(&self, mut request: Request<RequestBody>) -> Result<Response<Body>, Problem> {
+        for counted in self.counted(&mut request).into_iter().flatten() {
             let kind = counted.kind();
             if let Err(wait) = self.limiter.take(counted).await {
                 self.metrics.rate_limited(Role::Region, kind);
@@ -106,19 +106,19 @@ impl<T: Traffic> Limited<T> {
     }
 
     /// What a request counts as. What came through no edge elsewhere, and from no other machine, comes from this node itself.
-    fn counted(&self, request: &Request<RequestBody>) -> [Option<Counted>; 4] {
+    fn counted(&self, request: &mut Request<RequestBody>) -> [Option<Counted>; 4] {
         use edge::Components as _;
         let client = edge::client(request.headers());
         let [one, site] = client.map_or([None, None], |client| networks(client, &self.limiter.uncounted));
-        let through = request.extensions().get::<Through>();
+        let through = request.extensions().get::<Through>().cloned();
         if one.is_none() && through.is_none() {
             return [const { None }; 4];
         }
         let application = self.traffic.current();
-        let target = application.routes().find(request.method(), request.uri().path());
-        let guessable = target.is_some_and(|target| target.attempts);
+        // Where there is no route nobody can guess anything; the node says so.
+        let guessable = edge::route(application.routes(), request).is_ok_and(|route| route.rate == Some(Rate::Attempts));
         let attempts = |network| guessable.then_some(Counted::Attempts(network));
-        let through = through.filter(|_| guessable).map(|Through(edge)| Counted::EdgeAttempts(edge.clone()));
+        let through = through.filter(|_| guessable).map(|Through(edge)| Counted::EdgeAttempts(edge));
         let user = edge::bearer(request.headers()).ok().flatten().and_then(|token| self.identity.user(token));
         [one.and_then(attempts), site.and_then(attempts), through, user.map(|user| Counted::User(user.into()))]
     }
@@ -180,9 +180,9 @@ route = "/read"
 component = "c"
 [component.c]
 source = "c.wasm"
-[component.c.tool.marquee]
-region = ["POST /login", "GET /read"]
-attempts = ["POST /login"]
+[component.c.tool.marquee.routes]
+"POST /login" = { runs = "accounts", rate = "attempts" }
+"GET /read" = { runs = "accounts" }
 "#;
 
     fn limited(rates: Rates) -> Limited<Current> {

@@ -40,11 +40,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn answer(application: Arc<Application>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
-    let Some(target) = application.routes().find(request.method(), request.uri().path()) else {
+    let Ok(route) = application.routes().find(request.method(), request.uri().path()) else {
         return Ok(plain(StatusCode::NOT_FOUND, "nothing here\n"));
     };
     let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
-    Ok(match application.handle(target.component, request).await {
+    Ok(match application.handle(&route.component, request).await {
         Ok(response) => response.map(Either::Left),
         Err(failure) => plain(failure.status(), failure.label()),
     })

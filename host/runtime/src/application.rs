@@ -7,7 +7,7 @@ use crate::instance::Template;
 use crate::ledger::LedgerInstance;
 use crate::limits;
 use crate::manifest::Component;
-use crate::routes::Routes;
+use crate::routes::{HostCall, Routes};
 use crate::version::Version;
 use capabilities::{Bindings, Secret};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
@@ -49,9 +49,9 @@ impl HostRoute {
         Self { component: component.to_owned(), path: path.to_owned(), secret }
     }
 
-    fn of(component: &Component, path: &str) -> Option<Self> {
+    fn of(component: &Component, path: &str) -> Self {
         let secret = component.grants.variables.get(Self::VARIABLE).map_or("", Secret::expose);
-        Some(Self::new(&component.name, path, secret))
+        Self::new(&component.name, path, secret)
     }
 
     /// A new secret for the variable: this process's own.
@@ -111,7 +111,7 @@ impl Application {
         &self.version
     }
 
-    /// Which component answers which path, and where.
+    /// Which component answers what, and how.
     #[must_use]
     pub fn routes(&self) -> &Routes {
         &self.version.manifest().routes
@@ -130,16 +130,20 @@ impl Application {
         }
     }
 
-    /// The components that want to be told that time passes, and the paths to post to.
+    /// The components that apply what has come due, and the paths to post to.
     pub fn ticks(&self) -> impl Iterator<Item = HostRoute> {
-        self.version.loaded().filter_map(|(component, _)| HostRoute::of(component, component.tool.as_ref()?.tick.as_deref()?))
+        self.internal(HostCall::Tick)
     }
 
     /// The component that keeps what another region says of accounts, and the path to post it to; none where no component does.
     #[must_use]
     pub fn mirror(&self) -> Option<HostRoute> {
-        let mut mirrors = self.version.loaded();
-        mirrors.find_map(|(component, _)| HostRoute::of(component, component.tool.as_ref()?.mirror.as_deref()?))
+        self.internal(HostCall::Mirror).next()
+    }
+
+    fn internal(&self, call: HostCall) -> impl Iterator<Item = HostRoute> {
+        let manifest = self.version.manifest();
+        manifest.routes.internal(call).filter_map(|(name, path)| Some(HostRoute::of(manifest.components.get(name)?, path)))
     }
 
     /// A driver for the component that exports `marquee:booking/ledger`; none where no component does, as when it is

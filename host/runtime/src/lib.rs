@@ -3,7 +3,7 @@
 //! # The way of a request
 //! `spin.toml` becomes a [`Manifest`]; a [`Loader`] reads, composes and compiles what it names into one immutable
 //! [`Version`]; a role gives it what it has to offer ([`capabilities::Bindings`]), which makes an [`Application`]; a
-//! [`Switch`] says which application gets the traffic. [`Routes`] say which component answers a path, and where; then
+//! [`Switch`] says which application gets the traffic. [`Routes`] say which component answers a method and a path, and where; then
 //! [`Application::handle`] has it answered by an instance, or says by a [`Failure`] why not.
 //!
 //! ```text
@@ -16,7 +16,7 @@
 //! |---|---|
 //! | [`engine`] | wasmtime's configuration, the thread that advances the epoch |
 //! | [`manifest`] | `spin.toml`: read, checked, variables resolved |
-//! | [`routes`] | path to component, method and path to edge or region |
+//! | [`routes`] | the table of routes: a method and a path to a component, and how it answers them |
 //! | [`compose`] | a component and its dependencies made one |
 //! | `assets` | files that a component is to see, copied where they are no folder |
 //! | [`cache`] | compiled code on disk |
@@ -57,6 +57,6 @@ pub use failure::Failure;
 pub use handler::{RequestBody, ResponseBody, Stats, empty};
 pub use ledger::LedgerInstance;
 pub use manifest::{Manifest, ManifestError, VariableSources};
-pub use routes::{Home, Place, Routes, Target};
+pub use routes::{By, HostCall, Methods, NoRoute, Rate, Route, Routes, Runs};
 pub use switch::Switch;
 pub use version::{LoadError, Loader, Mode, Version};

@@ -3,12 +3,14 @@
 //! It stays as it is: method, headers (the edge has cleaned them, and has said in them who asks), body. Its path gets a prefix, and the
 //! authority of its URI, which HTTP/2 needs for itself, stands in a header of ours.
 
-use edge::Problem;
+use edge::{Methods, Problem};
 use http::header::HOST;
 use http::{HeaderMap, HeaderValue, Uri, request, uri};
 
 use super::{AUTHORITY, FORWARD, PROBLEM, REFUSED};
 
+/// Which methods would be answered, as a number.
+const METHOD_NOT_ALLOWED: &str = "method-not-allowed";
 /// Problems that say when to come back.
 const UNAVAILABLE: &str = "unavailable";
 const RATE_LIMITED: &str = "rate-limited";
@@ -68,13 +70,13 @@ pub(crate) fn write_problem(problem: Problem) -> HeaderValue {
         Problem::TokenRevoked => "token-revoked",
         Problem::TooSlow => "too-slow",
         Problem::NotFound => "not-found",
-        Problem::MethodNotAllowed => "method-not-allowed",
+        Problem::MethodNotAllowed(allow) => return with_number(METHOD_NOT_ALLOWED, allow.bits().into()),
         Problem::TooLarge => "too-large",
         Problem::HeadersTooLarge => "headers-too-large",
         Problem::ComponentFailed => "component-failed",
         Problem::OutOfMemory => "out-of-memory",
-        Problem::Unavailable(seconds) => return with_seconds(UNAVAILABLE, seconds),
-        Problem::RateLimited(seconds) => return with_seconds(RATE_LIMITED, seconds),
+        Problem::Unavailable(seconds) => return with_number(UNAVAILABLE, seconds),
+        Problem::RateLimited(seconds) => return with_number(RATE_LIMITED, seconds),
         Problem::TimedOut => "timed-out",
         Problem::OutcomeUnknown => "outcome-unknown",
         Problem::Internal => "internal",
@@ -82,8 +84,8 @@ pub(crate) fn write_problem(problem: Problem) -> HeaderValue {
     HeaderValue::from_static(text)
 }
 
-fn with_seconds(name: &'static str, seconds: u32) -> HeaderValue {
-    HeaderValue::try_from(format!("{name} {seconds}")).unwrap_or(HeaderValue::from_static(name))
+fn with_number(name: &'static str, number: u32) -> HeaderValue {
+    HeaderValue::try_from(format!("{name} {number}")).unwrap_or(HeaderValue::from_static(name))
 }
 
 /// The same back; one that this node does not know is the fault of the other.
@@ -94,14 +96,14 @@ pub(crate) fn read_problem(value: &HeaderValue) -> Problem {
         "token-revoked" => Problem::TokenRevoked,
         "too-slow" => Problem::TooSlow,
         "not-found" => Problem::NotFound,
-        "method-not-allowed" => Problem::MethodNotAllowed,
         "too-large" => Problem::TooLarge,
         "headers-too-large" => Problem::HeadersTooLarge,
         "component-failed" => Problem::ComponentFailed,
         "out-of-memory" => Problem::OutOfMemory,
         "timed-out" => Problem::TimedOut,
         "outcome-unknown" => Problem::OutcomeUnknown,
-        text => match text.split_once(' ').and_then(|(name, seconds)| Some((name, seconds.parse().ok()?))) {
+        text => match text.split_once(' ').and_then(|(name, number)| Some((name, number.parse::<u32>().ok()?))) {
+            Some((METHOD_NOT_ALLOWED, bits)) => Problem::MethodNotAllowed(Methods::from_bits(u8::try_from(bits).unwrap_or(0))),
             Some((UNAVAILABLE, seconds)) => Problem::Unavailable(seconds),
             Some((RATE_LIMITED, seconds)) => Problem::RateLimited(seconds),
             _ => Problem::Internal,
@@ -135,7 +137,7 @@ mod tests {
             Problem::TokenRevoked,
             Problem::TooSlow,
             Problem::NotFound,
-            Problem::MethodNotAllowed,
+            Problem::MethodNotAllowed(Methods::default().with(&http::Method::GET)),
             Problem::TooLarge,
             Problem::HeadersTooLarge,
             Problem::ComponentFailed,

@@ -40,12 +40,9 @@ impl Visitors {
         Self { node, accounts, traffic }
     }
 
-    async fn answer(&self, request: Request<RequestBody>) -> Result<Response<Body>, Problem> {
-        let needs_roles = {
-            let application = self.traffic.current();
-            application.routes().find(request.method(), request.uri().path()).is_some_and(|target| target.roles)
-        };
-        if needs_roles
+    async fn answer(&self, mut request: Request<RequestBody>) -> Result<Response<Body>, Problem> {
+        let route = edge::route(self.traffic.current().routes(), &mut request)?;
+        if route.roles
             && let Some(questions) = questions(&request)
             && let Some(refusal) = self.meet(questions).await?
         {

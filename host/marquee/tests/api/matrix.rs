@@ -114,7 +114,10 @@ fn operation(id: &str, scene: &Scene) -> (Rule, String, Option<Value>) {
         "searchEvents" => (Rule::Everybody, path("/api/events"), None),
         "getEvent" => (Rule::Everybody, format!("/api/events/{event}"), None),
         "getAvailability" => (Rule::Everybody, format!("/api/events/{event}/availability"), None),
-        "receiveWebhook" => (Rule::Everybody, path("/api/payments/webhooks/sandbox"), nothing()),
+        "receiveWebhook" => {
+            let region = payment.split('_').next().unwrap();
+            (Rule::Everybody, format!("/api/payments/webhooks/sandbox/{region}"), nothing())
+        }
         "logout" => (Rule::Logout, path("/api/auth/logout"), Some(json!({"refresh_token": "x"}))),
         "me" => (Rule::Person, path("/api/auth/me"), None),
         "listOrganisers" => (Rule::Person, path("/api/organisers"), None),

@@ -169,9 +169,10 @@ async fn webhooks_are_believed_only_when_signed_and_fresh() {
     let body = json!({"id": unique("evt"), "type": "payment.completed", "payment_id": payment["id"]}).to_string();
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let provider = Client::new(&SHARED);
+    let region = payment["id"].as_str().unwrap().split('_').next().unwrap();
     let send = async |signature: &str| {
-        let headers = [("sandbox-signature", signature)];
-        provider.send(Method::POST, "/api/payments/webhooks/sandbox", &headers, Some(body.clone().into())).await
+        let (path, headers) = (format!("/api/payments/webhooks/sandbox/{region}"), [("sandbox-signature", signature)]);
+        provider.send(Method::POST, &path, &headers, Some(body.clone().into())).await
     };
     for forged in [
         String::new(),
@@ -188,10 +189,12 @@ async fn webhooks_are_believed_only_when_signed_and_fresh() {
     }
     until_completed(&buyer, &payment).await;
     assert_eq!(status_of(&buyer, &booking).await, "confirmed");
-    provider
-        .send(Method::POST, "/api/payments/webhooks/nobody", &[], Some(body.clone().into()))
-        .await
-        .expect_problem(404, "not-found");
+    // Another provider, and another region: there is nothing, however well it is signed.
+    for path in [format!("/api/payments/webhooks/nobody/{region}"), "/api/payments/webhooks/sandbox/mars".to_owned()] {
+        let signature = signed(WEBHOOK_SECRET, now, &body);
+        let headers = [("sandbox-signature", signature.as_str())];
+        provider.send(Method::POST, &path, &headers, Some(body.clone().into())).await.expect_problem(404, "not-found");
+    }
 }
 
 #[tokio::test]

@@ -4,20 +4,19 @@ use super::dependency::{Dependency, DependencyName};
 use super::error::{Fault, ManifestError};
 use super::tool::Tool;
 use super::variables::{Resolved, TemplateError, VariableSources, is_kebab_case, is_snake_case, resolve};
-use super::{Assets, Build, Component, Manifest, Variable, raw};
-use crate::routes::Routes;
+use super::{Assets, Build, Component, Manifest, Variable, raw, table};
 use capabilities::allowed_hosts::AllowedHosts;
 use capabilities::{Grants, Mount, Secret};
 use std::collections::BTreeMap;
 use std::path::{Component as Part, Path};
 use toml::Value;
 
-/// One component's routes and rules, as [`Routes::build`] takes them.
-struct Trigger {
-    at: String,
-    component: String,
+/// A trigger, as written.
+pub(super) struct Trigger {
+    pub(super) at: String,
+    pub(super) component: String,
     /// None: private.
-    route: Option<String>,
+    pub(super) route: Option<String>,
 }
 
 pub(super) fn check(
@@ -43,7 +42,7 @@ pub(super) fn check(
     let context = Context { raw: &raw, root, variables: &variables, triggers: &triggers };
     let components: BTreeMap<String, Component> =
         raw.component.iter().map(|(name, raw)| (name.clone(), context.component(name, raw, &mut faults))).collect();
-    let routes = routes(&components, &triggers, &mut faults);
+    let routes = table::routes(&triggers, &tables(&raw), &mut faults);
     if !faults.is_empty() {
         return Err(ManifestError::Invalid { path: path.to_owned(), faults });
     }
@@ -54,6 +53,15 @@ pub(super) fn check(
     let variables = variables.collect();
     let raw::Application { name, version, description, .. } = raw.application;
     Ok(Manifest { path: path.to_owned(), name, version, description, components, routes, digest, variables })
+}
+
+/// The routes' table of each component that has one.
+fn tables(raw: &raw::Manifest) -> BTreeMap<&str, &toml::Table> {
+    let tables = raw.component.iter().map(|(name, component)| {
+        let routes = component.tool.get("marquee").and_then(|tool| tool.get("routes"));
+        Some((name.as_str(), routes?.as_table()?))
+    });
+    tables.flatten().collect()
 }
 
 fn variables(raw: &BTreeMap<String, raw::Variable>, sources: &VariableSources, faults: &mut Vec<Fault>) -> Resolved {
@@ -128,36 +136,6 @@ fn trigger(entry: &raw::Trigger, at: &str, raw: &raw::Manifest, faults: &mut Vec
         return None;
     }
     Some(Trigger { at: at.to_owned(), component: component.clone(), route })
-}
-
-fn routes(components: &BTreeMap<String, Component>, triggers: &[Trigger], faults: &mut Vec<Fault>) -> Routes {
-    let mut routes = Routes::default();
-    for trigger in triggers {
-        let Some(route) = &trigger.route else { continue };
-        if let Err(problem) = routes.add(route, &trigger.component) {
-            faults.push(Fault::new(
-                format!("{}.route", trigger.at),
-                format!("{route:?}: {problem}"),
-                "every route leads to one component: change or remove it",
-            ));
-        }
-    }
-    for component in components.values() {
-        let Some(tool) = &component.tool else { continue };
-        routes.add_rules(&component.name, &tool.region, &tool.lists);
-        for (key, path) in [("tick", &tool.tick), ("mirror", &tool.mirror)] {
-            if let Some(path) = path
-                && !routes.add_hidden(&component.name, path)
-            {
-                faults.push(Fault::new(
-                    format!("component.{}.tool.marquee.{key}", component.name),
-                    format!("{path:?} is not under any route of {:?}", component.name),
-                    "choose a path that its routes lead to",
-                ));
-            }
-        }
-    }
-    routes
 }
 
 struct Context<'a> {

@@ -4,6 +4,7 @@ mod check;
 mod dependency;
 mod error;
 mod raw;
+mod table;
 mod tool;
 mod variables;
 
@@ -30,7 +31,7 @@ pub struct Manifest {
     pub description: String,
     /// Components by name.
     pub components: BTreeMap<String, Component>,
-    /// Which component answers which path, and where.
+    /// Which component answers what, and how.
     pub routes: Routes,
     /// SHA-256 of its text.
     pub(crate) digest: String,

@@ -114,24 +114,9 @@ pub(super) struct Build {
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Tool {
-    #[serde(default)]
-    pub region: Vec<String>,
-    #[serde(default)]
-    pub accounts: Vec<String>,
-    #[serde(default)]
-    pub every: Vec<String>,
-    #[serde(default)]
-    pub body: BTreeMap<String, String>,
-    #[serde(default)]
-    pub query: BTreeMap<String, String>,
-    #[serde(default)]
-    pub roles: Vec<String>,
-    #[serde(default)]
-    pub attempts: Vec<String>,
-    #[serde(default)]
-    pub token: Vec<String>,
-    pub tick: Option<String>,
-    pub mirror: Option<String>,
+    /// Read by itself, row by row, so that a fault names its row: see `table`.
+    #[serde(default, rename = "routes")]
+    pub _routes: Option<Table>,
     pub concurrency: Option<u32>,
     pub reuse: Option<u32>,
     pub memory_mib: Option<u32>,
@@ -155,4 +140,48 @@ pub(super) struct Dependency {
     pub component: String,
     pub export: Option<String>,
     pub inherit_configuration: Option<Value>,
+}
+
+/// A row of `[component.NAME.tool.marquee.routes]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table like { runs = \"edge\" }")]
+pub(super) struct Row {
+    pub runs: Option<Runs>,
+    pub by: Option<By>,
+    pub host: Option<HostCall>,
+    #[serde(default)]
+    pub roles: bool,
+    #[serde(default)]
+    pub token: bool,
+    pub rate: Option<Rate>,
+}
+
+#[derive(Clone, Copy, Deserialize, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Runs {
+    Edge,
+    Region,
+    Accounts,
+    EveryRegion,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table with one of path, body and query")]
+pub(super) struct By {
+    pub path: Option<String>,
+    pub body: Option<String>,
+    pub query: Option<String>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum HostCall {
+    Tick,
+    Mirror,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Rate {
+    Attempts,
 }

@@ -1,7 +1,9 @@
 //! Manifests, good and bad. Each bad one differs from a good one in one place.
 
 use crate::support::root;
-use runtime::{Manifest, ManifestError, VariableSources};
+use runtime::{HostCall, Manifest, ManifestError, Rate, Route, Routes, Runs, VariableSources};
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 const GOOD: &str = r#"
@@ -35,9 +37,13 @@ command = ["one", "two"]
 workdir = "api"
 watch = ["src/**/*.rs"]
 [component.api.tool.marquee]
-region = ["POST /api/orders/...", "* /api/auth/..."]
-tick = "/api/due"
 concurrency = 4
+[component.api.tool.marquee.routes]
+"GET /health" = { runs = "edge" }
+"GET /api/orders/:id" = { runs = "edge", by = { path = "id" } }
+"POST /api/orders" = { runs = "region", by = { body = "customer" }, token = true, roles = true }
+"POST /api/auth/:how" = { runs = "accounts", rate = "attempts" }
+"POST /api/due" = { host = "tick" }
 [component.stock]
 source = "stock.wasm"
 [component.stock.tool.marquee]
@@ -61,11 +67,13 @@ fn a_good_manifest_is_resolved() {
     let build = api.build.as_ref().unwrap();
     assert_eq!((build.commands.len(), build.folder.as_path()), (2, Path::new("shop/api")));
     assert!(api.dependencies[0].inherits && api.dependencies[0].component == "stock");
-    assert_eq!((api.limits().concurrency, api.limits().tick.as_deref()), (4, Some("/api/due")));
+    assert_eq!(api.limits().concurrency, 4);
     let stock = &manifest.components["stock"];
     assert!(!stock.triggered && stock.grants.variables["token"].expose() == "s3cret");
     assert!(!format!("{manifest:?}").contains("s3cret"), "values of variables are not shown");
-    assert_eq!(manifest.routes.iter().collect::<Vec<_>>(), [("/health", "api"), ("/api/...", "api")]);
+    let listed: Vec<_> = manifest.routes.iter().map(|route| route.to_string()).collect();
+    assert_eq!(listed, ["GET /api/orders/:id", "GET /health", "POST /api/auth/:how", "POST /api/orders"]);
+    assert_eq!(manifest.routes.internal(HostCall::Tick).collect::<Vec<_>>(), [("api", "/api/due")]);
 }
 
 #[test]
@@ -181,9 +189,6 @@ fn a_bad_manifest_says_where_what_and_what_to_do() {
             "sqlite_databases = [\"default\"]",
             &["component.api.tool.marquee", "grants are for dependencies only", "[component.api]"],
         ),
-        ("\"* /api/auth/...\"", "\"/api/auth\"", &["component.api.tool.marquee.region[1]", "no method and path"]),
-        ("tick = \"/api/due\"", "tick = \"/due\"", &["component.api.tool.marquee.tick", "not under any route"]),
-        ("tick = \"/api/due\"", "tick = \"/api/...\"", &["component.api.tool.marquee.tick", "not a plain path"]),
         ("command = [\"one\", \"two\"]", "command = 7", &["component.api.build.command", "not a command"]),
     ];
     for (from, to, expected) in cases {
@@ -230,26 +235,219 @@ fn a_host_that_is_not_set_grants_nothing() {
     assert!(hosts.allows("https", "a.example.com", None) && !hosts.allows("https", "example.org", None));
 }
 
-/// What the document says needs a token is refused without one before the body is read, and nothing else is.
+/// Rows of the table that are wrong: by what GOOD's are replaced, and what the message must hold. Each names the row.
 #[test]
-fn routes_need_a_token_where_the_document_says_so() {
-    let routes = Manifest::load(&root().join("spin.toml"), &VariableSources::new()).unwrap().routes;
-    let text = std::fs::read_to_string(root().join("components/web/openapi.json")).unwrap();
-    let document: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let mut operations = 0;
-    for (path, methods) in document["paths"].as_object().unwrap() {
-        let asked = path.replace(['{', '}'], "x");
-        for (method, operation) in
-            methods.as_object().unwrap().iter().filter(|(_, operation)| operation.get("responses").is_some())
-        {
-            let method: http::Method = method.to_uppercase().parse().unwrap();
-            // A session that has ended already is logged out of: the component says so.
-            let needs =
-                operation["operationId"] != "logout" && operation["security"].as_array().is_some_and(|all| !all.is_empty());
-            let target = routes.find(&method, &asked).unwrap_or_else(|| panic!("{method} {path} leads nowhere"));
-            assert_eq!(target.token, needs, "{method} {path}: `token` in spin.toml against `security` in openapi.json");
-            operations += 1;
+fn a_bad_table_of_routes_says_which_row_what_and_what_to_do() {
+    const ORDERS: &str = "\"POST /api/orders\" = { runs = \"region\", by = { body = \"customer\" }, token = true, roles = true }";
+    const SHOWN: &str = "\"GET /api/orders/:id\" = { runs = \"edge\", by = { path = \"id\" } }";
+    const DUE: &str = "\"POST /api/due\" = { host = \"tick\" }";
+    const POSTED_AT: &str = "component.api.tool.marquee.routes.\"POST /api/orders\"";
+    const SHOWN_AT: &str = "component.api.tool.marquee.routes.\"GET /api/orders/:id\"";
+    const DUE_AT: &str = "component.api.tool.marquee.routes.\"POST /api/due\"";
+    let edge = |row: &str| format!("{row:?} = {{ runs = \"edge\" }}");
+    let orders = |said: &str| format!("\"POST /api/orders\" = {{ {said} }}");
+    let more = |row: &str, others: &str| format!("{row}\n{others}");
+    let cases: Vec<(&str, String, &[&str])> = vec![
+        // Rows that no trigger leads to, and triggers that lead to no row.
+        (DUE, more(DUE, &edge("GET /shop")), &["routes.\"GET /shop\"", "no route leads there", "\"api\" has no trigger"]),
+        (DUE, "\"POST /due\" = { host = \"tick\" }".to_owned(), &["routes.\"POST /due\"", "no route leads there"]),
+        (DUE, more(DUE, &edge("GET /health/:part")), &["routes.\"GET /health/:part\"", "no route leads there"]),
+        (
+            "\"GET /health\" = { runs = \"edge\" }",
+            String::new(),
+            &["trigger.http[1].route", "\"/health\" leads to no row of \"api\""],
+        ),
+        (
+            "[component.stock.tool.marquee]",
+            "[component.stock.tool.marquee.routes]\n\"GET /api/stock\" = { runs = \"edge\" }\n[component.stock.tool.marquee]"
+                .to_owned(),
+            &[
+                "component.stock.tool.marquee.routes.\"GET /api/stock\"",
+                "by \"/api/...\" the path is \"api\"'s",
+                "move the row to \"api\"",
+            ],
+        ),
+        // Keys and values that there are not.
+        (
+            ORDERS,
+            orders("runs = \"edge\", tokn = true"),
+            &[POSTED_AT, "unknown field `tokn`, expected one of `runs`", "top of spin.toml"],
+        ),
+        (ORDERS, orders("runs = \"edgy\""), &[POSTED_AT, "unknown variant `edgy`, expected one of `edge`"]),
+        (ORDERS, orders("runs = \"accounts\", rate = \"tries\""), &[POSTED_AT, "unknown variant `tries`, expected `attempts`"]),
+        (ORDERS, orders("runs = \"edge\", token = \"yes\""), &[POSTED_AT, "expected a boolean"]),
+        (ORDERS, "\"POST /api/orders\" = \"edge\"".to_owned(), &[POSTED_AT, "expected a table like { runs ="]),
+        (ORDERS, orders("runs = \"region\", by = \"id\""), &[POSTED_AT, "expected a table with one of path, body and query"]),
+        (ORDERS, orders("runs = \"region\", by = { header = \"x\" }"), &[POSTED_AT, "unknown field `header`"]),
+        (
+            DUE,
+            "\"POST /api/due\" = { host = \"tock\" }".to_owned(),
+            &[DUE_AT, "unknown variant `tock`, expected `tick` or `mirror`"],
+        ),
+        (DUE, more(DUE, &edge("/api/x")), &["routes.\"/api/x\"", "not a method and a path"]),
+        (DUE, more(DUE, &edge("get /api/x")), &["routes.\"get /api/x\"", "\"get\" is not a method, in capitals"]),
+        (DUE, more(DUE, &edge("BREW /api/x")), &["routes.\"BREW /api/x\"", "\"BREW\" is not a method"]),
+        (DUE, more(DUE, &edge("HEAD /api/x")), &["routes.\"HEAD /api/x\"", "HEAD goes where GET goes"]),
+        (DUE, more(DUE, &edge("GET  /api/x")), &["routes.\"GET  /api/x\"", "a path begins with /"]),
+        (DUE, more(DUE, &edge("GET /api//x")), &["routes.\"GET /api//x\"", "an empty segment"]),
+        // Twice, and once so and once so.
+        (DUE, more(DUE, ORDERS), &["line", "duplicate key"]),
+        (
+            DUE,
+            more(DUE, &edge("GET /api/orders/:number")),
+            &["routes.\"GET /api/orders/:number\"", "what \"GET /api/orders/:id\" says"],
+        ),
+        (
+            DUE,
+            more(DUE, &edge("GET /api/orders/:id/")),
+            &["routes.\"GET /api/orders/:id/\"", "what \"GET /api/orders/:id\" says"],
+        ),
+        (DUE, more(DUE, &edge("* /api/orders")), &["routes.\"POST /api/orders\"", "what \"* /api/orders\" says"]),
+        (DUE, more(DUE, &edge("GET /api/due")), &[DUE_AT, "hidden from everybody, yet \"GET /api/due\" is not"]),
+        (
+            DUE,
+            more(DUE, "\"POST /api/then\" = { host = \"tick\" }"),
+            &["routes.\"POST /api/then\"", "a component has one such path, and this one has \"POST /api/due\""],
+        ),
+        // What contradicts itself.
+        (ORDERS, orders("token = true"), &[POSTED_AT, "it is not said where it runs"]),
+        (ORDERS, orders("runs = \"edge\", host = \"tick\""), &[POSTED_AT, "remove runs, or host"]),
+        (ORDERS, orders("runs = \"region\", token = true"), &[POSTED_AT, "it is not said in which region", "add by ="]),
+        (ORDERS, orders("runs = \"region\", by = { path = \"id\" }"), &[POSTED_AT, "its path has no :id"]),
+        (SHOWN, SHOWN.replace("\"id\"", "\"order\""), &[SHOWN_AT, "its path has no :order"]),
+        (SHOWN, SHOWN.replace("path = ", "query = "), &[SHOWN_AT, "by the path only"]),
+        (SHOWN, SHOWN.replace("GET", "PUT"), &["routes.\"PUT /api/orders/:id\"", "an edge asks a region for what it reads only"]),
+        (SHOWN, SHOWN.replace("edge", "region").replace("path", "body"), &[SHOWN_AT, "GET has no body"]),
+        (ORDERS, orders("runs = \"region\", by = { body = \"a\", query = \"b\" }"), &[POSTED_AT, "none or several"]),
+        (ORDERS, orders("runs = \"accounts\", by = { body = \"a\" }"), &[POSTED_AT, "known without by", "remove by"]),
+        (ORDERS, orders("runs = \"every-region\""), &[POSTED_AT, "only what is read is asked of every region"]),
+        (ORDERS, ORDERS.replace("token = true, ", ""), &[POSTED_AT, "no token says who that is", "add token = true"]),
+        (
+            ORDERS,
+            orders("runs = \"accounts\", token = true, roles = true"),
+            &[POSTED_AT, "only a region that may lack the accounts"],
+        ),
+        (ORDERS, orders("runs = \"edge\", rate = \"attempts\""), &[POSTED_AT, "attempts are counted by regions"]),
+        (DUE, DUE.replace("POST", "GET"), &["routes.\"GET /api/due\"", "the host posts to one plain path"]),
+        (DUE, DUE.replace("/api/due", "/api/:due"), &["routes.\"POST /api/:due\"", "the host posts to one plain path"]),
+        (DUE, DUE.replace("\"tick\"", "\"tick\", token = true"), &[DUE_AT, "nobody but the host asks here"]),
+    ];
+    for (from, to, expected) in cases {
+        assert!(GOOD.contains(from), "{from}");
+        let Err(error) = parse(&GOOD.replacen(from, &to, 1)) else { panic!("{to} passed") };
+        let message = error.to_string();
+        for part in expected {
+            assert!(message.contains(part), "{part:?} is not in {message:?}");
+        }
+        assert!(error.faults().len() <= 1, "{message}");
+    }
+}
+
+#[test]
+fn an_application_without_a_table_is_any_spin_application() {
+    let table = GOOD.find("[component.api.tool.marquee.routes]").unwrap();
+    let text = GOOD[..table].to_owned() + &GOOD[GOOD.find("[component.stock]").unwrap()..];
+    let routes = parse(&text).unwrap_or_else(|error| panic!("{error}")).routes;
+    assert_eq!(routes.iter().map(|route| route.to_string()).collect::<Vec<_>>(), ["* /api/...", "* /health"]);
+    assert_eq!(routes.find(&http::Method::DELETE, "/api/x").unwrap().runs, Runs::Edge);
+}
+
+/// The application's own routes.
+fn own() -> Routes {
+    let path = root().join("spin.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    Manifest::parse(&text, &path, &VariableSources::new()).unwrap_or_else(|error| panic!("{error}")).routes
+}
+
+/// The OpenAPI document, and each of its operations by the row of the table that it is.
+fn operations(document: &Value) -> BTreeMap<String, &Value> {
+    let paths = document["paths"].as_object().unwrap().iter();
+    let operations =
+        paths.flat_map(|(path, methods)| methods.as_object().unwrap().iter().map(move |(method, is)| (path, method, is)));
+    operations
+        .filter(|(_, _, operation)| operation.get("responses").is_some())
+        .map(|(path, method, operation)| {
+            (format!("{} {}", method.to_uppercase(), path.replace('{', ":").replace('}', "")), operation)
+        })
+        .collect()
+}
+
+fn document() -> Value {
+    serde_json::from_str(&std::fs::read_to_string(root().join("components/web/openapi.json")).unwrap()).unwrap()
+}
+
+/// What is answered and is no part of the API.
+const BESIDE_THE_API: &[&str] = &[
+    // Pages, and what they are made of.
+    "GET /",
+    "GET /docs",
+    "GET /problems",
+    "GET /problems/:slug",
+    "GET /assets/style.css",
+    "GET /assets/app.js",
+    "GET /favicon.svg",
+    "GET /robots.txt",
+    // What is not there.
+    "* /...",
+    // The page of the sandbox provider, where a buyer does what a payment requires.
+    "GET /api/payments/sandbox/:id",
+    "POST /api/payments/sandbox/:id",
+];
+
+#[test]
+fn the_table_has_what_the_document_has_and_nothing_unknown_beside() {
+    let (routes, document) = (own(), document());
+    let mut expected: Vec<String> =
+        operations(&document).into_keys().chain(BESIDE_THE_API.iter().map(|row| (*row).to_owned())).collect();
+    let mut listed: Vec<String> = routes.iter().map(|route| route.to_string()).collect();
+    expected.sort_unstable();
+    listed.sort_unstable();
+    assert_eq!(listed, expected, "left: the routes in spin.toml; right: openapi.json, and what is no part of the API");
+    let mut internal: Vec<_> = routes.internal(HostCall::Tick).chain(routes.internal(HostCall::Mirror)).collect();
+    internal.sort_unstable();
+    let hidden = [
+        ("auth", "/api/auth/due"),
+        ("auth", "/api/auth/mirror"),
+        ("booking", "/api/bookings/due"),
+        ("catalog", "/api/events/due"),
+        ("payment", "/api/payments/due"),
+    ];
+    assert_eq!(internal, hidden);
+}
+
+/// What the document says needs a token is refused without one before the body is read, and nothing else is; where it takes a password, tries are counted;
+/// and what names a region is something that the document knows.
+#[test]
+fn the_table_says_of_each_operation_what_the_document_says() {
+    let (routes, document) = (own(), document());
+    let resolve = |node: &Value| {
+        let reference = node.get("$ref").and_then(Value::as_str);
+        reference.map_or_else(|| node.clone(), |reference| document.pointer(&reference[1..]).unwrap().clone())
+    };
+    let mut counted = 0;
+    for (row, operation) in operations(&document) {
+        let route: &Route = routes.iter().find(|route| route.to_string() == row).unwrap_or_else(|| panic!("{row} has no row"));
+        // A session that has ended already is logged out of: the component says so.
+        let needs = operation["operationId"] != "logout" && operation["security"].as_array().is_some_and(|all| !all.is_empty());
+        assert_eq!(route.token, needs, "{row}: `token` in spin.toml against `security` in openapi.json");
+
+        let body = resolve(&operation["requestBody"]["content"]["application/json"]["schema"]);
+        let guessable = body["properties"].get("password").is_some();
+        assert_eq!(
+            route.rate == Some(Rate::Attempts),
+            guessable,
+            "{row}: `rate` in spin.toml against a password in openapi.json"
+        );
+        counted += usize::from(guessable);
+
+        let parameters = operation["parameters"].as_array().map_or_else(Vec::new, |all| all.iter().map(resolve).collect());
+        match &route.by {
+            Some(runtime::By::Body(member)) => assert!(body["properties"].get(&**member).is_some(), "{row}: no member {member}"),
+            Some(runtime::By::Query(name)) => {
+                assert!(parameters.iter().any(|it| it["in"] == "query" && it["name"] == **name), "{row}: no parameter {name}");
+            }
+            Some(runtime::By::Path(_)) | None => {}
         }
     }
-    assert!(operations > 20, "{operations} operations");
+    assert_eq!(counted, 2, "registration and login");
 }

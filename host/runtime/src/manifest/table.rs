@@ -1,0 +1,210 @@
+//! `[component.NAME.tool.marquee.routes]`: a row for each method and path that a component answers, with everything about it.
+//!
+//! The keys are the methods and paths themselves, so that TOML refuses one that comes twice, and a fault names its row.
+
+use super::check::Trigger;
+use super::error::Fault;
+use super::raw;
+use crate::routes::{By, HostCall, Pattern, Rate, Route, Routes, Runs, parse_method};
+use http::Method;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a row must look like.
+const SHAPE: &str = "write METHOD /path = { runs = … }, and by, roles, token and rate where they are needed, or { host = … }: see the top of spin.toml";
+
+/// The routes of an application. `tables` are its components' rows, as written.
+pub(super) fn routes(triggers: &[Trigger], tables: &BTreeMap<&str, &toml::Table>, faults: &mut Vec<Fault>) -> Routes {
+    let mut routes = Routes::default();
+    let mut public = Vec::new();
+    for trigger in triggers {
+        let Some(route) = &trigger.route else { continue };
+        match routes.add_trigger(route, &trigger.component) {
+            Ok(()) => public.push((trigger, route)),
+            Err(problem) => faults.push(Fault::new(
+                format!("{}.route", trigger.at),
+                format!("{route:?}: {problem}"),
+                "every route leads to one component: change or remove it",
+            )),
+        }
+    }
+    if tables.is_empty() {
+        let everything: Vec<_> = public.iter().map(|(trigger, route)| ((*route).clone(), trigger.component.clone())).collect();
+        routes.answer_everything(&everything);
+        return routes;
+    }
+    let (mut rows, mut unread) = (Vec::new(), BTreeSet::new());
+    for (component, table) in tables {
+        for (key, value) in *table {
+            let at = format!("component.{component}.tool.marquee.routes.{key:?}");
+            match Row::read(component, key, value) {
+                Ok(row) => rows.push((at, row)),
+                Err((problem, remedy)) => {
+                    unread.insert(*component);
+                    faults.push(Fault::new(at, problem, remedy));
+                }
+            }
+        }
+    }
+    // What only the host may ask for comes last: it is not to share its path.
+    rows.sort_by_key(|(_, row)| matches!(row.is, Is::Internal(_)));
+    let mut reached = BTreeSet::new();
+    for (at, row) in rows {
+        if let Err((problem, remedy)) = row.add(&mut routes, &mut reached) {
+            faults.push(Fault::new(at, problem, remedy));
+        }
+    }
+    for (trigger, route) in public.into_iter().filter(|(_, route)| !reached.contains(*route)) {
+        let component = trigger.component.as_str();
+        // A row that could not be read may be the one that is missing.
+        if !unread.contains(component) {
+            let remedy = format!("add a row to [component.{component}.tool.marquee.routes], or remove the trigger");
+            faults.push(Fault::new(
+                format!("{}.route", trigger.at),
+                format!("{route:?} leads to no row of {component:?}"),
+                remedy,
+            ));
+        }
+    }
+    routes
+}
+
+/// A row, read.
+struct Row {
+    component: String,
+    path: String,
+    pattern: Pattern,
+    is: Is,
+}
+
+enum Is {
+    Route(Box<Route>),
+    Internal(HostCall),
+}
+
+/// What is wrong with a row, and what to do.
+type Wrong = (String, String);
+
+fn wrong<T>(problem: impl Into<String>, remedy: impl Into<String>) -> Result<T, Wrong> {
+    Err((problem.into(), remedy.into()))
+}
+
+impl Row {
+    fn read(component: &str, key: &str, value: &toml::Value) -> Result<Self, Wrong> {
+        let Some((method, path)) = key.split_once(' ') else { return wrong("not a method and a path", SHAPE) };
+        let method = match method {
+            "*" => None,
+            name => {
+                let remedy =
+                    "write one of DELETE, GET (which HEAD goes with), OPTIONS, PATCH, POST and PUT, or * for every method";
+                Some(parse_method(name).or_else(|problem| wrong(problem, remedy))?)
+            }
+        };
+        let pattern = Pattern::parse(path).or_else(|problem| wrong(problem, "write a path as a trigger's route has it"))?;
+        let row: raw::Row = value.clone().try_into().or_else(|error: toml::de::Error| wrong(error.message().trim(), SHAPE))?;
+        let is = match (row.runs, row.host) {
+            (Some(runs), None) => {
+                let by = by(&row, runs, method.as_ref(), &pattern)?;
+                let (roles, token, rate) = (row.roles, row.token, row.rate.map(|raw::Rate::Attempts| Rate::Attempts));
+                consistent(&row, runs)?;
+                let (component, template) = (component.into(), path.to_owned());
+                let runs = match runs {
+                    raw::Runs::Edge => Runs::Edge,
+                    raw::Runs::Region => Runs::Region,
+                    raw::Runs::Accounts => Runs::Accounts,
+                    raw::Runs::EveryRegion => Runs::EveryRegion,
+                };
+                if runs == Runs::EveryRegion && method != Some(Method::GET) {
+                    return wrong("only what is read is asked of every region", "write GET, or name one region");
+                }
+                Is::Route(Box::new(Route { component, method, template, runs, by, roles, token, rate }))
+            }
+            (None, Some(call)) => {
+                if method != Some(Method::POST) || !pattern.is_literal() {
+                    return wrong("the host posts to one plain path", "write POST and a path without parameters or wildcards");
+                }
+                if row.by.is_some() || row.roles || row.token || row.rate.is_some() {
+                    return wrong("nobody but the host asks here", "remove what is said beside host");
+                }
+                Is::Internal(match call {
+                    raw::HostCall::Tick => HostCall::Tick,
+                    raw::HostCall::Mirror => HostCall::Mirror,
+                })
+            }
+            (None, None) => return wrong("it is not said where it runs", SHAPE),
+            (Some(_), Some(_)) => return wrong("what the host asks for runs in its region", "remove runs, or host"),
+        };
+        Ok(Self { component: component.to_owned(), path: path.to_owned(), pattern, is })
+    }
+
+    /// Adds it to the routes; its trigger is noted as one that leads to a row.
+    fn add(self, routes: &mut Routes, reached: &mut BTreeSet<String>) -> Result<(), Wrong> {
+        let Self { component, path, pattern, is } = self;
+        match routes.leading(&pattern) {
+            Some((trigger, leads_to)) if leads_to == component => _ = reached.insert(trigger.route.clone()),
+            Some((trigger, other)) => {
+                let problem = format!("no route leads there: by {:?} the path is {other:?}'s", trigger.route);
+                return wrong(problem, format!("move the row to {other:?}, or add a trigger for {component:?}"));
+            }
+            None => {
+                return wrong(
+                    format!("no route leads there: {component:?} has no trigger for this path"),
+                    "add a trigger, or remove the row",
+                );
+            }
+        }
+        let added = match is {
+            Is::Route(route) => routes.add(*route, &pattern),
+            Is::Internal(call) => routes.add_internal(call, &component, &path, &pattern),
+        };
+        added.or_else(|problem| wrong(problem, "remove one of the two"))
+    }
+}
+
+/// By what the region of a row is found.
+fn by(row: &raw::Row, runs: raw::Runs, method: Option<&Method>, pattern: &Pattern) -> Result<Option<By>, Wrong> {
+    let Some(by) = &row.by else {
+        return match runs {
+            raw::Runs::Region => wrong(
+                "it is not said in which region",
+                "add by = { path = \"id\" }, { body = \"member\" } or { query = \"name\" }",
+            ),
+            _ => Ok(None),
+        };
+    };
+    if !matches!(runs, raw::Runs::Region | raw::Runs::Edge) {
+        return wrong("it is known without by in which region it runs", "remove by, or write runs = \"region\"");
+    }
+    let read = method == Some(&Method::GET);
+    match by {
+        raw::By { path: Some(name), body: None, query: None } => match pattern.parameter(name) {
+            Some(_) if runs == raw::Runs::Edge && !read => {
+                wrong("an edge asks a region for what it reads only", "remove by, write GET, or write runs = \"region\"")
+            }
+            Some(index) => Ok(Some(By::Path(index))),
+            None => wrong(format!("its path has no :{name}"), "name a parameter of its path, without the colon"),
+        },
+        _ if runs == raw::Runs::Edge => {
+            wrong("an edge finds the region of what it reads by the path only", "write by = { path = … }, or runs = \"region\"")
+        }
+        raw::By { path: None, body: Some(_), query: None } if read => {
+            wrong("GET has no body", "write by = { path = … } or { query = … }")
+        }
+        raw::By { path: None, body: Some(member), query: None } => Ok(Some(By::Body(member.as_str().into()))),
+        raw::By { path: None, body: None, query: Some(name) } => Ok(Some(By::Query(name.as_str().into()))),
+        _ => wrong("by is none or several of path, body and query", "name the one thing that its region is found by"),
+    }
+}
+
+/// What is said beside `runs` must have an effect there.
+fn consistent(row: &raw::Row, runs: raw::Runs) -> Result<(), Wrong> {
+    if row.roles && !row.token {
+        return wrong("roles are the caller's, and no token says who that is", "add token = true, or remove roles");
+    }
+    if row.roles && runs != raw::Runs::Region {
+        return wrong("only a region that may lack the accounts asks for roles", "remove roles, or write runs = \"region\"");
+    }
+    if row.rate.is_some() && runs == raw::Runs::Edge {
+        return wrong("attempts are counted by regions, and this runs at the edge", "remove rate, or have a region run it");
+    }
+    Ok(())
+}
