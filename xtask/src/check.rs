@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 /// Checks everything; warnings are failures.
 pub fn run() -> Result<()> {
     step("checking the format", || step::run(&mut cargo(&["fmt", "--all", "--check"])))?;
+    step("holding spin.toml against the crates that it builds", spin_manifest::check)?;
     step("linting the host", || {
         step::run(&mut cargo(&["clippy", "--release", "--locked", "--all-targets", "--", "-D", "warnings"]))
     })?;
@@ -20,7 +21,6 @@ pub fn run() -> Result<()> {
         }
         step::run(command.args(["--", "-D", "warnings"]))
     })?;
-    step("holding spin.toml against the crates that it builds", spin_manifest::check)?;
     step("comparing the features of third-party crates", features)
 }
 
