@@ -20,6 +20,7 @@ pub fn run() -> Result<Option<String>> {
     if let Some(what) = &skipped {
         say(&format!("not checked: {what}"));
     }
+    step("holding spin.toml against the crates that it builds", spin_manifest::check)?;
     step("linting the host", || {
         tools::native_build()?;
         step::run(&mut cargo(&["clippy", "--release", "--locked", "--all-targets", "--", "-D", "warnings"]))
@@ -34,7 +35,6 @@ pub fn run() -> Result<Option<String>> {
         }
         Ok(())
     })?;
-    step("holding spin.toml against the crates that it builds", spin_manifest::check)?;
     step("comparing the features of third-party crates", features)?;
     Ok(skipped)
 }

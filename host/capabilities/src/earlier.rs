@@ -93,13 +93,14 @@ mod tests {
     use super::*;
     use crate::{Bindings, Grants, LinkSet, Secret, key_value::KeyValueStores, sqlite::SqliteDatabases};
 
-    /// Exports what it imports, so that a test can call it.
-    const PASSED_ON: &str = r#"(component
+    /// What a component of an earlier SDK imports.
+    const IMPORTS: &str = r#"
         (import "fermyon:spin/variables@2.0.0" (instance $variables
             (type $error (variant
                 (case "invalid-name" string) (case "undefined" string) (case "provider" string) (case "other" string)))
             (export "error" (type $e (eq $error)))
             (export "get" (func (param "name" string) (result (result string (error $e)))))))
+        (alias export $variables "error" (type $variable-error))
         (import "fermyon:spin/key-value@2.0.0" (instance $stores
             (export "store" (type $store (sub resource)))
             (type $error (variant (case "store-table-full") (case "no-such-store") (case "access-denied") (case "other" string)))
@@ -113,6 +114,8 @@ mod tests {
             (export "[method]store.exists"
                 (func (param "self" (borrow $store)) (param "key" string) (result (result bool (error $e)))))
             (export "[method]store.get-keys" (func (param "self" (borrow $store)) (result (result (list string) (error $e)))))))
+        (alias export $stores "store" (type $store))
+        (alias export $stores "error" (type $store-error))
         (import "fermyon:spin/sqlite@2.0.0" (instance $sqlite
             (export "connection" (type $connection (sub resource)))
             (type $error (variant (case "no-such-database") (case "access-denied") (case "invalid-connection") (case "database-full")
@@ -127,9 +130,109 @@ mod tests {
             (export "[static]connection.open" (func (param "database" string) (result (result (own $connection) (error $e)))))
             (export "[method]connection.execute" (func (param "self" (borrow $connection)) (param "statement" string)
                 (param "parameters" (list $v)) (result (result $q (error $e)))))))
-        (export "variables" (instance $variables))
-        (export "stores" (instance $stores))
-        (export "sqlite" (instance $sqlite)))"#;
+        (alias export $sqlite "connection" (type $connection))
+        (alias export $sqlite "error" (type $sqlite-error))
+        (alias export $sqlite "value" (type $value))
+        (alias export $sqlite "query-result" (type $rows))
+        (core module $lib
+            (memory (export "memory") 16)
+            (global $top (mut i32) (i32.const 4096))
+            (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+                (global.set $top (i32.and (i32.add (global.get $top) (i32.const 7)) (i32.const -8)))
+                (global.get $top)
+                (global.set $top (i32.add (global.get $top) (local.get 3)))))
+        (core instance $lib (instantiate $lib))"#;
+
+    /// Each of these functions, as it is exported: from where, its name, its type, how many numbers its parameters are, and whose method it is.
+    const FUNCTIONS: [(&str, &str, &str, usize, &str); 9] = [
+        ("variables", "get", r#"(param "name" string) (result (result string (error $variable-error)))"#, 2, ""),
+        ("stores", "[static]store.open", r#"(param "label" string) (result (result (own $store) (error $store-error)))"#, 2, ""),
+        (
+            "stores",
+            "[method]store.get",
+            r#"(param "of" (borrow $store)) (param "key" string) (result (result (option (list u8)) (error $store-error)))"#,
+            3,
+            "store",
+        ),
+        (
+            "stores",
+            "[method]store.set",
+            r#"(param "of" (borrow $store)) (param "key" string) (param "value" (list u8)) (result (result (error $store-error)))"#,
+            5,
+            "store",
+        ),
+        (
+            "stores",
+            "[method]store.delete",
+            r#"(param "of" (borrow $store)) (param "key" string) (result (result (error $store-error)))"#,
+            3,
+            "store",
+        ),
+        (
+            "stores",
+            "[method]store.exists",
+            r#"(param "of" (borrow $store)) (param "key" string) (result (result bool (error $store-error)))"#,
+            3,
+            "store",
+        ),
+        (
+            "stores",
+            "[method]store.get-keys",
+            r#"(param "of" (borrow $store)) (result (result (list string) (error $store-error)))"#,
+            1,
+            "store",
+        ),
+        (
+            "sqlite",
+            "[static]connection.open",
+            r#"(param "database" string) (result (result (own $connection) (error $sqlite-error)))"#,
+            2,
+            "",
+        ),
+        (
+            "sqlite",
+            "[method]connection.execute",
+            r#"(param "of" (borrow $connection)) (param "statement" string) (param "parameters" (list $value))
+               (result (result $rows (error $sqlite-error)))"#,
+            5,
+            "connection",
+        ),
+    ];
+
+    /// A component that passes on what it is called with, so that a test can call what it imports.
+    fn passing_on() -> Vec<u8> {
+        let (mut lowered, mut given, mut core, mut lifted) = (String::new(), String::new(), String::new(), String::new());
+        const WITH: &str = r#"(memory (core memory $lib "memory")) (realloc (core func $lib "realloc"))"#;
+        for (n, (instance, name, kind, parameters, resource)) in FUNCTIONS.into_iter().enumerate() {
+            lowered += &format!(
+                r#"(alias export ${instance} "{name}" (func $i{n})) (core func $l{n} (canon lower (func $i{n}) {WITH}))"#
+            );
+            given += &format!(r#"(export "f{n}" (func $l{n}))"#);
+            let numbers = " i32".repeat(parameters);
+            core += &format!(r#"(import "h" "f{n}" (func $f{n} (param{numbers} i32)))"#);
+            if !resource.is_empty() {
+                lowered += &format!("(core func $d{n} (canon resource.drop ${resource}))");
+                given += &format!(r#"(export "d{n}" (func $d{n}))"#);
+                core += &format!(r#"(import "h" "d{n}" (func $d{n} (param i32)))"#);
+            }
+            lifted +=
+                &format!(r#"(func $e{n} {kind} (canon lift (core func $main "e{n}") {WITH})) (export "f{n}" (func $e{n}))"#);
+        }
+        // The results are at 1024. What is borrowed is given back.
+        for (n, (.., parameters, resource)) in FUNCTIONS.into_iter().enumerate() {
+            let numbers = " i32".repeat(parameters);
+            let passed: String = (0..parameters).map(|nth| format!("(local.get {nth})")).collect();
+            let back = if resource.is_empty() { String::new() } else { format!("(call $d{n} (local.get 0))") };
+            core += &format!(
+                r#"(func (export "e{n}") (param{numbers}) (result i32) (call $f{n} {passed} (i32.const 1024)) {back} (i32.const 1024))"#
+            );
+        }
+        let text = format!(
+            r#"(component {IMPORTS} {lowered} (core module $main {core})
+               (core instance $main (instantiate $main (with "h" (instance {given})))) {lifted})"#
+        );
+        wat::parse_str(text).unwrap()
+    }
 
     struct Guest {
         store: Store<InstanceState>,
@@ -139,7 +242,7 @@ mod tests {
     impl Guest {
         async fn new(grants: Grants, bindings: &Bindings) -> Self {
             let engine = Engine::default();
-            let component = Component::new(&engine, wat::parse_str(PASSED_ON).unwrap()).unwrap();
+            let component = Component::new(&engine, passing_on()).unwrap();
             let mut linker = Linker::new(&engine);
             crate::add_to_linker(&mut linker, LinkSet::SpinOnly).unwrap();
             let state = InstanceState::new(&"test".into(), &Arc::new(grants), bindings, 1 << 20);
@@ -149,10 +252,9 @@ mod tests {
         }
 
         /// Calls a function, and gives what is in its result: what was asked for, or the error.
-        async fn call(&mut self, interface: &str, function: &str, parameters: &[Val]) -> Result<Option<Val>, String> {
-            let interface = self.instance.get_export_index(&mut self.store, None, interface).unwrap();
-            let function = self.instance.get_export_index(&mut self.store, Some(&interface), function).unwrap();
-            let function = self.instance.get_func(&mut self.store, function).unwrap();
+        async fn call(&mut self, interface: &str, name: &str, parameters: &[Val]) -> Result<Option<Val>, String> {
+            let number = FUNCTIONS.iter().position(|function| (function.0, function.1) == (interface, name)).unwrap();
+            let function = self.instance.get_func(&mut self.store, format!("f{number}")).unwrap();
             let mut results = [Val::Bool(false)];
             function.call_async(&mut self.store, parameters, &mut results).await.unwrap();
             let [Val::Result(result)] = results else { panic!("{results:?}") };

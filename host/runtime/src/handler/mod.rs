@@ -26,6 +26,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHandler, ProxyPre, TrapOrPanicError};
+use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 use worker::Maker;
 
 /// One component in one role.
@@ -139,6 +140,12 @@ async fn attempt(
     } else if let Some(error) = error.downcast_ref::<InstantiationError<Arc<Ticket>>>() {
         tracing::warn!(error = format!("{:#}", error.error), "an instance could not be made");
         Failure::Instantiation(reason(&error.error))
+    } else if instances.state().is_p2()
+        && !error.is::<ErrorCode>()
+        && let Some(fate) = ticket.fate.get()
+    {
+        // Without an answer, and without a word that it gives none: how the instance ended says why.
+        return Err(fate.end().await);
     } else {
         Failure::Faulted(reason(&error))
     };

@@ -33,6 +33,11 @@ pub(super) struct Maker {
 }
 
 impl Maker {
+    /// Whether instances are of WASI 0.2.
+    pub(super) fn is_p2(&self) -> bool {
+        matches!(*self.pre, ProxyPre::P2(_))
+    }
+
     pub(super) async fn make(&self) -> wasmtime::Result<(Store<InstanceState>, Proxy)> {
         let mut store = self.template.store();
         let proxy = instance::bounded(self.pre.instantiate_async(&mut store)).await?;
@@ -111,7 +116,9 @@ impl WorkerState for Worker {
 
     fn drop(&self, store: Store<InstanceState>, result: wasmtime::Result<()>) {
         self.counters.ended();
-        let Err(error) = result else { return };
+        let Err(error) = result else {
+            return self.fate.finish(Failure::Faulted("it returned without an answer".into()));
+        };
         let failure = if self.fate.expired() {
             Failure::TimedOut
         } else if store.data().memory_limit_hit() {
