@@ -7,7 +7,7 @@ use serde::Serialize;
 
 kit::row! {
     #[derive(Debug, Default, Clone, PartialEq)]
-    struct Figures {
+    struct EventAnalytics {
         views: Option<i64>,
         holds: i64,
         bookings: i64,
@@ -37,7 +37,7 @@ struct Money {
     currency: String,
 }
 
-/// Figures as the API shows them.
+/// EventAnalytics as the API shows them.
 #[derive(Debug, Serialize)]
 struct Shown {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,10 +97,10 @@ async fn read(tx: &mut Tx, event: &str, currency: &str) -> Result<Analytics, Err
     let sum = |column: &str| format!("CAST(COALESCE(SUM({column}), 0) AS BIGINT)");
     let sums: Vec<String> = ["holds", "bookings", "tickets", "cancelled", "revenue", "refunded"].map(sum).into();
     let all = format!("SELECT CAST(SUM(views) AS BIGINT), {} FROM analytics WHERE event = $1", sums.join(", "));
-    let totals: Figures = tx.one(&all, params![event]).await?.unwrap_or_default();
+    let totals: EventAnalytics = tx.one(&all, params![event]).await?.unwrap_or_default();
     let days = rows.into_iter().map(|row| {
         let Row { day, views, holds, bookings, tickets, cancelled, revenue, refunded } = row;
-        shown(Some(day), Figures { views, holds, bookings, tickets, cancelled, revenue, refunded }, currency)
+        shown(Some(day), EventAnalytics { views, holds, bookings, tickets, cancelled, revenue, refunded }, currency)
     });
     Ok(Analytics {
         event_id: event.to_owned(),
@@ -111,9 +111,9 @@ async fn read(tx: &mut Tx, event: &str, currency: &str) -> Result<Analytics, Err
     })
 }
 
-fn shown(day: Option<String>, figures: Figures, currency: &str) -> Shown {
+fn shown(day: Option<String>, figures: EventAnalytics, currency: &str) -> Shown {
     let money = |amount| Money { amount, currency: currency.to_owned() };
-    let Figures { views, holds, bookings, tickets, cancelled, revenue, refunded } = figures;
+    let EventAnalytics { views, holds, bookings, tickets, cancelled, revenue, refunded } = figures;
     // Four decimals; numbers of this size are exact.
     #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 of either")]
     let conversion = (holds > 0).then(|| (bookings as f64 / holds as f64 * 10_000.0).round() / 10_000.0);

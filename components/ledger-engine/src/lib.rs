@@ -15,10 +15,10 @@ mod attempts;
 pub mod bugs;
 mod cache;
 mod clock;
+mod fast_path;
 mod journal;
 pub mod limits;
 mod plan;
-mod quick;
 mod read;
 mod store;
 #[cfg(test)]
@@ -26,9 +26,9 @@ mod tests;
 mod transaction;
 
 pub use attempts::Failure;
+pub use fast_path::Memory;
 pub use journal::bigint;
 pub use plan::Plan;
-pub use quick::Memory;
 pub use read::Read;
 pub use store::{
     Database, HeldFromRow, HoldRow, Inventory, KeyRow, LineRow, PlacesRow, Reading, RefundRow, Session, Transaction, Write,
@@ -113,7 +113,7 @@ pub async fn apply<D: Database, H: Host>(
     let transact = async |commands: &[&Command], first: bool| {
         call.began = call.host.wall_clock();
         if first && context.cache {
-            return quick::run(database, memory, commands, &mut call).await;
+            return fast_path::run(database, memory, commands, &mut call).await;
         }
         memory.forget(commands);
         Ok(transaction::run(database, commands, &mut call).await?.into_iter().map(Some).collect())

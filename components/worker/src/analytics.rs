@@ -1,6 +1,6 @@
 //! Events' figures by day.
 
-use crate::effects::Figures;
+use crate::effects::EventAnalytics;
 use kit::params;
 use kit::sql::{self, Error, Tx};
 use kit::time;
@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 
 /// What many records add, by event and day. In order, so that two transactions take the rows in the same one.
 #[derive(Debug, Default)]
-pub struct Sums(BTreeMap<(String, String), Figures>);
+pub struct Sums(BTreeMap<(String, String), EventAnalytics>);
 
 impl Sums {
     /// Adds what was counted at this instant.
-    pub fn add(&mut self, event: &str, at: i64, figures: &Figures) {
+    pub fn add(&mut self, event: &str, at: i64, figures: &EventAnalytics) {
         self.0.entry((event.to_owned(), day(at))).or_default().add(figures);
     }
 
@@ -23,7 +23,7 @@ impl Sums {
         }
         let mut parameters = Vec::with_capacity(self.0.len() * 9);
         for ((event, day), figures) in &self.0 {
-            let Figures { holds, bookings, tickets, cancelled, revenue, refunded, currency } = figures;
+            let EventAnalytics { holds, bookings, tickets, cancelled, revenue, refunded, currency } = figures;
             parameters.extend(params![event, day, *holds, *bookings, *tickets, *cancelled, *revenue, *refunded, currency]);
         }
         let statement = format!(

@@ -1,7 +1,7 @@
 //! What a record leads to. Pure: the same record always leads to the same.
 
 use crate::limits;
-use crate::mail::{Needs, Schedule, Template, Wish};
+use crate::mail::{MailRequest, Needs, Schedule, Template};
 use crate::record::Record;
 use serde::Deserialize;
 
@@ -9,9 +9,9 @@ use serde::Deserialize;
 #[derive(Debug, Default, PartialEq)]
 pub struct Effects {
     /// Added to the figures of an event.
-    pub figures: Option<(String, Figures)>,
+    pub figures: Option<(String, EventAnalytics)>,
     /// Mail to be sent.
-    pub mail: Option<Wish>,
+    pub mail: Option<MailRequest>,
     /// An event whose day, time or place has changed: everybody who has tickets for it is told.
     pub moved: Option<Moved>,
     /// Who did it, where that is known.
@@ -33,7 +33,7 @@ pub struct Moved {
 
 /// What is counted of an event.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Figures {
+pub struct EventAnalytics {
     /// Bookings that began; a free one, which is confirmed at once, is both.
     pub holds: i64,
     /// Bookings that were confirmed.
@@ -50,7 +50,7 @@ pub struct Figures {
     pub currency: String,
 }
 
-impl Figures {
+impl EventAnalytics {
     /// Adds what was counted later.
     pub fn add(&mut self, later: &Self) {
         self.holds += later.holds;
@@ -136,20 +136,20 @@ pub fn of(record: &Record<'_>) -> Result<Effects, String> {
         "user.registered" => {
             let User { user_id, network } = payload(record)?;
             ids([&user_id])?;
-            let mail = Wish { template: Template::Welcome, recipient: user_id.clone(), needs: Needs::default() };
+            let mail = MailRequest { template: Template::Welcome, recipient: user_id.clone(), needs: Needs::default() };
             Effects { mail: Some(mail), actor: Some(user_id), network: network.and_then(known), ..Effects::default() }
         }
         "user.password-forgotten" => {
             let Forgotten { user_id, network } = payload(record)?;
             ids(&user_id)?;
-            let mail = |recipient| Wish { template: Template::PasswordForgotten, recipient, needs: Needs::default() };
+            let mail = |recipient| MailRequest { template: Template::PasswordForgotten, recipient, needs: Needs::default() };
             // Whoever asked need not be whose account it is.
             Effects { mail: user_id.map(mail), network: network.and_then(known), ..Effects::default() }
         }
         "user.password-changed" => {
             let User { user_id, network } = payload(record)?;
             ids([&user_id])?;
-            let mail = Wish { template: Template::PasswordChanged, recipient: user_id.clone(), needs: Needs::default() };
+            let mail = MailRequest { template: Template::PasswordChanged, recipient: user_id.clone(), needs: Needs::default() };
             Effects { mail: Some(mail), actor: Some(user_id), network: network.and_then(known), ..Effects::default() }
         }
         "user.login" | "user.logout" => {
@@ -191,7 +191,7 @@ fn booking(record: &Record<'_>, booking: Booking) -> Result<Effects, String> {
     currency(&booking.total.currency)?;
     amount(booking.total.amount)?;
     let confirmed = booking.status == "confirmed";
-    let mut figures = Figures { currency: booking.total.currency, ..Figures::default() };
+    let mut figures = EventAnalytics { currency: booking.total.currency, ..EventAnalytics::default() };
     let mut template = None;
     match record.kind {
         "booking.cancelled" => {
@@ -211,7 +211,7 @@ fn booking(record: &Record<'_>, booking: Booking) -> Result<Effects, String> {
     }
     let needs =
         Needs { booking: Some(booking.id), payment: booking.payment_id, reason: booking.cancelled_by, ..Needs::default() };
-    let mail = template.map(|template| Wish { template, recipient: booking.person.clone(), needs });
+    let mail = template.map(|template| MailRequest { template, recipient: booking.person.clone(), needs });
     // Later changes may be the payment's, the organiser's or time's.
     let actor = (record.kind == "booking.created").then_some(booking.person);
     Ok(Effects { figures: Some((booking.event_id, figures)), mail, actor, moved: None, network: None })
@@ -221,7 +221,7 @@ fn payment(record: &Record<'_>, payment: Payment) -> Result<Effects, String> {
     ids([&payment.payment_id, &payment.booking_id, &payment.event_id, &payment.user_id])?;
     currency(&payment.currency)?;
     amount(payment.amount)?;
-    let mut figures = Figures { currency: payment.currency.clone(), ..Figures::default() };
+    let mut figures = EventAnalytics { currency: payment.currency.clone(), ..EventAnalytics::default() };
     let mut told = None;
     match (record.kind, payment.refund_amount) {
         ("payment.completed", Some(refunded)) => {
@@ -232,7 +232,7 @@ fn payment(record: &Record<'_>, payment: Payment) -> Result<Effects, String> {
         ("payment.failed", _) => told = Some((Template::PaymentFailed, payment.amount)),
         _ => {}
     }
-    let mail = told.map(|(template, amount)| Wish {
+    let mail = told.map(|(template, amount)| MailRequest {
         template,
         recipient: payment.user_id.clone(),
         needs: Needs {

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::following::Following;
+use crate::following::RecordHandler;
 use crate::limits;
 
 /// Its row of `sequencer`.
@@ -26,7 +26,7 @@ const PLACE: &str = "worker";
 const BEGIN: &str = "INSERT INTO sequencer (name, position, epoch) \
     VALUES ($1, 0, COALESCE((SELECT MAX(epoch) FROM sequencer), '')) ON CONFLICT (name) DO NOTHING";
 
-/// Whole batches: the place is always a batch's end.
+/// AuditReport batches: the place is always a batch's end.
 const BATCHES: &str = "SELECT id, position, entries, at FROM journal_batches WHERE position > $1 ORDER BY position LIMIT $2";
 
 /// Their rows, by their names: for a join a database may read the whole journal.
@@ -37,7 +37,7 @@ const ROWS: &str =
 pub struct Bus {
     database: Database,
     region: String,
-    following: Following,
+    following: RecordHandler,
     positions: watch::Receiver<i64>,
 }
 
@@ -51,7 +51,7 @@ enum Found {
 }
 
 /// A record that is not done with.
-struct Waiting {
+struct PendingRecord {
     record: ConsumerRecord,
     tries: u32,
     due: Instant,
@@ -59,7 +59,7 @@ struct Waiting {
 
 impl Bus {
     /// A bus of this region's journal. `positions` tells when it has grown.
-    pub fn new(database: Database, region: String, following: Following, positions: watch::Receiver<i64>) -> Self {
+    pub fn new(database: Database, region: String, following: RecordHandler, positions: watch::Receiver<i64>) -> Self {
         Self { database, region, following, positions }
     }
 
@@ -123,7 +123,7 @@ impl Bus {
         let (mut records, mut headers) = (Vec::new(), Headers::new(&self.region));
         for mut row in self.database.ask(&format!("{ROWS} ({names})"), &ids).await? {
             let record = record(&mut row, &batches, &mut headers)?;
-            records.push(Waiting { record, tries: 0, due: Instant::now() });
+            records.push(PendingRecord { record, tries: 0, due: Instant::now() });
         }
         records.sort_by_key(|waiting| waiting.record.offset);
         self.done(records).await;
@@ -134,7 +134,7 @@ impl Bus {
     }
 
     /// Hands these records over until each is done with.
-    async fn done(&self, mut waiting: Vec<Waiting>) {
+    async fn done(&self, mut waiting: Vec<PendingRecord>) {
         while let Some(first) = waiting.iter().map(|waiting| waiting.due).min() {
             sleep_until(first).await;
             let (now, mut held) = (Instant::now(), BTreeSet::new());
@@ -146,13 +146,13 @@ impl Bus {
                 }
                 goes
             });
-            let batch: Vec<Waiting> = batch.into_iter().map(|(_, waiting)| waiting).collect();
+            let batch: Vec<PendingRecord> = batch.into_iter().map(|(_, waiting)| waiting).collect();
             let records = batch.iter().map(|waiting| waiting.record.clone()).collect();
             let dispositions = self.following.take(records).await.unwrap_or_else(|reason| {
                 tracing::warn!(reason, records = batch.len(), "records were not handled");
                 batch.iter().map(|_| Disposition::Retry(0)).collect()
             });
-            let mut left: Vec<Waiting> =
+            let mut left: Vec<PendingRecord> =
                 batch.into_iter().zip(dispositions).filter_map(|(waiting, disposition)| judge(waiting, disposition)).collect();
             left.extend(rest.into_iter().map(|(_, waiting)| waiting));
             left.sort_by_key(|waiting| waiting.record.offset);
@@ -165,7 +165,7 @@ impl Bus {
 const RETRY: Retry = Retry { pauses: limits::BUS_PAUSE, attempts: limits::BUS_TRIES };
 
 /// The record again, where it is to be tried again.
-fn judge(mut waiting: Waiting, disposition: Disposition) -> Option<Waiting> {
+fn judge(mut waiting: PendingRecord, disposition: Disposition) -> Option<PendingRecord> {
     waiting.tries += 1;
     let verdict = match disposition {
         Disposition::Done => return None,

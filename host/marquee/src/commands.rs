@@ -9,7 +9,7 @@ use region::{Database, MigrateError, migrate as apply};
 use runtime::{Manifest, VariableSources};
 use streams::journal::PostgresJournal;
 
-use crate::audit_log::{self, check::Whole};
+use crate::audit_log::{self, check::AuditReport};
 use crate::cli::{Certificates, Keys, Migrate, OtherCertificates, Storage};
 use crate::data_folder::DataFolder;
 use crate::error::Error;
@@ -74,7 +74,7 @@ pub async fn audit(storage: Storage, region: &str, seals: Option<PathBuf>) -> Re
             (audit_log::check::check(&database, &name, region, &seals).await?, name)
         }
     };
-    let (Whole { entries, hash, seals: fit, sealed, unknown }, name) = whole;
+    let (AuditReport { entries, hash, seals: fit, sealed, unknown }, name) = whole;
     say(&format!("{name}: {entries} entries of the audit log of {region}, all as they were written; the last is {hash}"))?;
     say(&match sealed {
         Some((sequence, at)) => {

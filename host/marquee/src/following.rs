@@ -12,12 +12,12 @@ use streams::{Handler, Outgoing, Record};
 use crate::limits;
 
 /// The component that takes records, of whatever version has the traffic. Several calls at once have an instance each.
-pub struct Following {
+pub struct RecordHandler {
     traffic: Arc<Switch>,
     idle: Mutex<Vec<(Arc<Application>, ConsumerInstance)>>,
 }
 
-impl Following {
+impl RecordHandler {
     /// The component of the version that has the traffic.
     pub fn new(traffic: Arc<Switch>) -> Self {
         Self { traffic, idle: Mutex::default() }
@@ -44,7 +44,7 @@ impl Following {
     }
 }
 
-impl Handler for Following {
+impl Handler for RecordHandler {
     fn handle(&self, records: Vec<Arc<Record>>) -> BoxFuture<'_, Result<Vec<streams::Disposition>, String>> {
         async move {
             let outcome = self.take(records.iter().map(|record| consumed(record)).collect()).await?;

@@ -13,18 +13,18 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::audit_log::Sealing;
+use crate::audit_log::SealerOptions;
 use crate::bus::Bus;
 use crate::error::Error;
-use crate::following::Following;
+use crate::following::RecordHandler;
 use crate::limits;
 use crate::serving::vital;
 
 /// What becomes of what happens.
 #[derive(Clone, Copy)]
-pub enum Publishing<'a> {
+pub enum EventDestination<'a> {
     /// It is followed in this process, which has the region to itself, and signs its audit log with what is in this folder.
-    Here(&'a Sealing),
+    Here(&'a SealerOptions),
     /// A relay publishes it, on one node of the region.
     Kafka(&'a Settings),
     /// The journal keeps it, for as long as it does.
@@ -49,7 +49,7 @@ pub struct Journal<'a> {
     pub traffic: &'a Arc<Switch>,
 }
 
-impl Publishing<'_> {
+impl EventDestination<'_> {
     /// Starts what it takes.
     pub fn start(
         self,
@@ -64,7 +64,7 @@ impl Publishing<'_> {
                 let sealer = sealing.sealer(database.clone(), region)?;
                 sealer.register(health);
                 tasks.spawn(sealer.run(stop.clone()));
-                let following = Following::new(Arc::clone(traffic));
+                let following = RecordHandler::new(Arc::clone(traffic));
                 let bus = Bus::new(database.clone(), region.to_owned(), following, given);
                 tasks.spawn(vital("the bus", stop.clone(), bus.run(stop.clone())));
                 return Ok(());

@@ -25,11 +25,11 @@ use crate::edge_node::client;
 use crate::error::Error;
 use crate::listeners::{admin_at, at};
 use crate::peers::FleetPeers;
-use crate::publishing::Publishing;
+use crate::publishing::EventDestination;
 use crate::region_side::{self, RegionSide};
 use crate::roles::Roles;
 use crate::serving::{
-    self, Beginning, StopSignal, admin_listener, certified, host_secret, loader, manifest_path, until_stopped, variables,
+    self, Startup, StopSignal, admin_listener, certified, host_secret, loader, manifest_path, until_stopped, variables,
     with_database,
 };
 use crate::settings::Settings;
@@ -66,7 +66,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
     let (background, end) = (TaskTracker::new(), CancellationToken::new());
     // Before anything else, so that operators are told what the node waits for.
-    let beginning = Beginning::register(&health);
+    let beginning = Startup::register(&health);
     background.spawn(admin_listener(admin, &settings.admin, &health, &metrics, end.clone()));
     if beginning.wait_for("Postgres", &mut stop, async || database_is_there(&database).await).await?.is_none() {
         end.cancel();
@@ -95,7 +95,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
             // As long as the journal may publish a record, and Kafka then keeps it.
             records: hours(config.retention.journal_days.saturating_add(published).saturating_add(1).saturating_mul(24)),
         },
-        publishing: config.kafka.as_ref().map_or(Publishing::Nowhere, Publishing::Kafka),
+        publishing: config.kafka.as_ref().map_or(EventDestination::Nowhere, EventDestination::Kafka),
         redis: redis.clone(),
         health: &health,
         metrics: &metrics,

@@ -11,18 +11,19 @@ use edge::{Follower, Identity, Region, Replica};
 use fleet::RemoteRegion;
 use region::coordinator::{self, Coordinator, Membership};
 use region::{
-    ComponentLedger, Database, Feed, KeptSnapshots, Limited, Limiter, Node, Retention, Revocations, Sequencer, Ticker, Upkeep,
+    ComponentLedger, Database, Feed, Limited, Limiter, Node, Retention, RetentionTask, Revocations, Sequencer, SnapshotCache,
+    Ticker,
 };
 use runtime::{Manifest, Switch, Version};
 use telemetry::{Health, Metrics};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::accounts::{Asking, Mirror, Telling, Visitors};
+use crate::accounts::{AccountsNode, ContactLookup, Mirror, Visitors};
 use crate::commands;
 use crate::data_folder::DataFolder;
 use crate::error::Error;
-use crate::publishing::{Journal, Publishing};
+use crate::publishing::{EventDestination, Journal};
 use crate::roles::Roles;
 use crate::serving::vital;
 
@@ -66,7 +67,7 @@ pub struct Options<'a> {
     pub base: Bindings,
     pub retention: Retention,
     /// What becomes of what happens.
-    pub publishing: Publishing<'a>,
+    pub publishing: EventDestination<'a>,
     /// What its nodes have in common beside the database.
     pub redis: Option<Connection>,
     pub health: &'a Health,
@@ -92,7 +93,7 @@ impl RegionSide {
         let sequencer = Sequencer::new(database.clone(), commits);
         let (wake, given, epoch) = (sequencer.wake(), sequencer.given(), sequencer.epoch());
         sequencer.register(health);
-        let kept = redis.map(|redis| KeptSnapshots::new(redis, region));
+        let kept = redis.map(|redis| SnapshotCache::new(redis, region));
         let feed = Arc::new(Feed::new(database.clone(), &sequencer).keeping(kept));
         let options = coordinator::Options {
             partitions: if postgres.is_some() { region::limits::PARTITIONS } else { region::limits::PARTITIONS_SQLITE },
@@ -128,7 +129,7 @@ impl RegionSide {
         tasks.spawn(remembering.run(followers.clone()));
         let journal = Journal { region, database: &database, url: postgres, given, epoch, runner, traffic: &switch };
         publishing.start(journal, (health, metrics), (&tasks, &writers))?;
-        tasks.spawn(Upkeep::new(database, retention, coordinator.runner()).run(writers.clone()));
+        tasks.spawn(RetentionTask::new(database, retention, coordinator.runner()).run(writers.clone()));
         let deciding = deciding.run(move || ComponentLedger::new(Arc::clone(&switch)), writers.clone());
         tasks.spawn(vital("the coordinator", writers.clone(), deciding));
         Ok(Self {
@@ -150,7 +151,7 @@ impl RegionSide {
         let mirror = Mirror::new(Arc::new(accounts.clone()), Arc::clone(&self.traffic), self.coordinator.runner());
         mirror.register(health);
         self.tasks.spawn(mirror.run(self.writers.clone()));
-        let asking = Asking::new(Arc::new(accounts.clone()), Arc::clone(&self.traffic), self.coordinator.runner());
+        let asking = ContactLookup::new(Arc::new(accounts.clone()), Arc::clone(&self.traffic), self.coordinator.runner());
         self.tasks.spawn(asking.run(self.writers.clone()));
         self.node = Arc::new(Visitors::new(Arc::clone(&self.node), Arc::new(accounts.clone()), Arc::clone(&self.traffic)));
     }
@@ -158,7 +159,7 @@ impl RegionSide {
     /// Has its node tell other regions' what they must know of the accounts, which are kept here.
     pub fn with_accounts(&mut self) {
         let (node, traffic, metrics) = (Arc::clone(&self.node), Arc::clone(&self.traffic), Arc::clone(&self.metrics));
-        self.node = Arc::new(Telling::new(node, traffic, metrics));
+        self.node = Arc::new(AccountsNode::new(node, traffic, metrics));
     }
 
     /// Has its node refuse who asks too often. Last: what is refused shall cost nothing.

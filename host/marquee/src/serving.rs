@@ -115,9 +115,9 @@ pub async fn until_ready(health: &Health) -> Result<(), Error> {
 }
 
 /// What a node waits for before it can begin, as its health says it.
-pub struct Beginning(watch::Sender<Option<String>>);
+pub struct Startup(watch::Sender<Option<String>>);
 
-impl Beginning {
+impl Startup {
     /// Registers the check: the node is not ready before it has [begun](Self::begun).
     pub fn register(health: &Health) -> Self {
         let beginning = Self(watch::Sender::new(Some("starting".to_owned())));

@@ -9,7 +9,7 @@ use telemetry::{Health, Metrics};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::audit_log::Sealing;
+use crate::audit_log::SealerOptions;
 use crate::cli;
 use crate::config::Breakers;
 use crate::data_folder::DataFolder;
@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::limits;
 use crate::listeners::{Addresses, Listeners};
 use crate::platform::Platform;
-use crate::publishing::Publishing;
+use crate::publishing::EventDestination;
 use crate::region_side;
 use crate::roles::Roles;
 use crate::serving::{StopSignal, admin_listener, host_secret, leave, loader, manifest_path, until_ready, with_database};
@@ -65,7 +65,7 @@ pub async fn run(arguments: cli::Up) -> Result<(), Error> {
     let (platform, edges) = if whole {
         let outbound_http = base.outbound_http.clone();
         let region = region_side::name(version.manifest());
-        let sealing = Sealing::new(&folder, &settings);
+        let sealing = SealerOptions::new(&folder, &settings);
         let options = region_side::Options {
             region: &region,
             version: &version,
@@ -73,7 +73,7 @@ pub async fn run(arguments: cli::Up) -> Result<(), Error> {
             folder: &folder,
             base,
             retention: Retention::default(),
-            publishing: Publishing::Here(&sealing),
+            publishing: EventDestination::Here(&sealing),
             redis: None,
             health: &health,
             metrics: &metrics,

@@ -14,18 +14,18 @@ use telemetry::{Health, Metrics};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::audit_log::Sealing;
+use crate::audit_log::SealerOptions;
 use crate::commands;
 use crate::config::WorkerNode;
 use crate::data_folder::DataFolder;
 use crate::deployment::Deployment;
 use crate::error::Error;
-use crate::following::{Following, Topics};
+use crate::following::{RecordHandler, Topics};
 use crate::listeners::admin_at;
 use crate::plain;
 use crate::roles::Roles;
 use crate::serving::{
-    self, Beginning, StopSignal, admin_listener, loader, manifest_path, until_stopped, variables, vital, with_database,
+    self, Startup, StopSignal, admin_listener, loader, manifest_path, until_stopped, variables, vital, with_database,
 };
 use crate::settings::Settings;
 
@@ -55,7 +55,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let version = loader.load(manifest, Mode::Native).await?;
     let mut roles = Roles::default();
     let (background, end) = (TaskTracker::new(), CancellationToken::new());
-    let beginning = Beginning::register(&health);
+    let beginning = Startup::register(&health);
     background.spawn(admin_listener(admin, &settings.admin, &health, &metrics, end.clone()));
     // As a region's node does, under the same lock: whoever is started first.
     let database = async || {
@@ -67,7 +67,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
         end.cancel();
         return Ok(());
     };
-    let sealer = Sealing::new(&folder, &settings).sealer(opened, &config.region)?;
+    let sealer = SealerOptions::new(&folder, &settings).sealer(opened, &config.region)?;
     sealer.register(&health);
     let topics = async || topics::create(&config.kafka).await.map_err(Error::from);
     if beginning.wait_for("Kafka", &mut stop, topics).await?.is_none() {
@@ -79,7 +79,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     metrics.breakers().add(producer.breaker());
     let bindings =
         Bindings { mailer: Some(mailer(&config, &folder, &metrics)?), producer: Some(Arc::new(Topics(producer))), ..base };
-    let following = Following::new(roles.add(&version, bindings));
+    let following = RecordHandler::new(roles.add(&version, bindings));
     // A component that cannot even be made is no reason to take records and give them back for ever.
     following.take(Vec::new()).await.map_err(Error::Worker)?;
     let consumer = |group: String, topics: &[&str], handler: Arc<dyn Handler>| {

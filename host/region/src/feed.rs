@@ -9,10 +9,10 @@ use futures::{StreamExt, TryStreamExt};
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use crate::database::{self, Database};
-use crate::kept::KeptSnapshots;
 use crate::limits;
 use crate::sequencer::{self, Kept, Published, Sequencer};
 use crate::snapshot;
+use crate::snapshot_cache::SnapshotCache;
 
 type Batches = BoxStream<'static, Result<Arc<Batch>, Error>>;
 
@@ -21,7 +21,7 @@ type Batches = BoxStream<'static, Result<Arc<Batch>, Error>>;
 pub struct Feed {
     database: Database,
     facts: broadcast::Sender<Published>,
-    kept: Option<KeptSnapshots>,
+    kept: Option<SnapshotCache>,
 }
 
 impl Feed {
@@ -33,7 +33,7 @@ impl Feed {
 
     /// The same, whose snapshots are kept there.
     #[must_use]
-    pub fn keeping(self, kept: Option<KeptSnapshots>) -> Self {
+    pub fn keeping(self, kept: Option<SnapshotCache>) -> Self {
         Self { kept, ..self }
     }
 

@@ -81,11 +81,11 @@ pub const RECORDS_BEYOND: Duration = Duration::from_secs(8 * 24 * 3600);
 /// The same, of all, unless a setting says otherwise.
 pub const RECORDS_KEPT: Duration = Duration::from_secs(15 * 24 * 3600);
 /// How often it is looked for rows that are too old.
-pub const UPKEEP: Duration = Duration::from_secs(60);
+pub const RETENTION_INTERVAL: Duration = Duration::from_secs(60);
 /// Rows of one deletion: few, so that nobody waits long for their locks, or for the one writer of SQLite.
-pub const UPKEEP_ROWS: i64 = 500;
+pub const RETENTION_ROWS: i64 = 500;
 /// Deletions in a row; the rest has the next time.
-pub const UPKEEP_BATCHES: usize = 2_000;
+pub const RETENTION_BATCHES: usize = 2_000;
 /// How long a node may be silent until its row goes, in microseconds.
 pub const NODE_FORGOTTEN: i64 = 60_000_000;
 
@@ -146,7 +146,7 @@ pub const TICK_BYTES: usize = 4_096;
 
 /// How long a statement of ours on SQLite waits for a lock.
 pub const SQLITE_BUSY_MS: u32 = 30_000;
-/// Connections to Postgres that the region itself keeps, for the sequencer, snapshots and upkeep. Leases have one more, and what listens
+/// Connections to Postgres that the region itself keeps, for the sequencer, snapshots and retention_task. Leases have one more, and what listens
 /// for other nodes another.
 pub const POSTGRES_CONNECTIONS: u32 = 4;
 /// How long to wait for one.

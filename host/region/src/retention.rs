@@ -1,4 +1,4 @@
-//! Upkeep: what is too old is deleted, a few rows at a time, by the node whose ticker runs.
+//! RetentionTask: what is too old is deleted, a few rows at a time, by the node whose ticker runs.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ impl Default for Retention {
 }
 
 /// Deletes what is older than it must be.
-pub struct Upkeep {
+pub struct RetentionTask {
     database: Database,
     retention: Retention,
     runner: Runner,
@@ -61,7 +61,7 @@ impl Kind {
     ];
 }
 
-impl Upkeep {
+impl RetentionTask {
     /// For this database; only the node of `runner` deletes.
     #[must_use]
     pub fn new(database: Database, retention: Retention, runner: Runner) -> Self {
@@ -74,7 +74,7 @@ impl Upkeep {
         Self { database, retention, runner }
     }
 
-    /// Looks every [`limits::UPKEEP`] until `stop`.
+    /// Looks every [`limits::RETENTION_INTERVAL`] until `stop`.
     pub async fn run(self, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => {}
@@ -84,7 +84,7 @@ impl Upkeep {
 
     async fn tidy_for_ever(&self) {
         loop {
-            sleep(limits::UPKEEP).await;
+            sleep(limits::RETENTION_INTERVAL).await;
             for kind in Kind::ALL {
                 if let Err(error) = self.tidy(kind).await {
                     tracing::warn!(%error, ?kind, "retention failed: old rows stay until the next run");
@@ -97,7 +97,7 @@ impl Upkeep {
     /// many rows went.
     async fn tidy(&self, kind: Kind) -> Result<u64, Error> {
         let mut all = 0;
-        for _ in 0..limits::UPKEEP_BATCHES {
+        for _ in 0..limits::RETENTION_BATCHES {
             if !self.runner.leads() {
                 break;
             }
@@ -123,7 +123,7 @@ impl Upkeep {
                 }
             };
             all += gone;
-            if gone < u64::try_from(limits::UPKEEP_ROWS).unwrap_or(0) {
+            if gone < u64::try_from(limits::RETENTION_ROWS).unwrap_or(0) {
                 break;
             }
             sleep(began.elapsed()).await;
@@ -142,7 +142,7 @@ async fn idempotency(database: &Database, age: Duration) -> Result<u64, Error> {
         database.clock(),
         database.clock()
     );
-    deleted(database.ask(&statement, &[microseconds(age).into(), limits::UPKEEP_ROWS.into()]).await?)
+    deleted(database.ask(&statement, &[microseconds(age).into(), limits::RETENTION_ROWS.into()]).await?)
 }
 
 /// Only from the beginning, so that what is kept has no gaps; and nothing that whoever keeps its place in `sequencer` has yet to see.
@@ -154,9 +154,9 @@ async fn journal(database: &Database, age: Duration) -> Result<u64, Error> {
     );
     let mut last = None;
     let mut rows = 0;
-    for mut row in database.ask(&statement, &[microseconds(age).into(), limits::UPKEEP_ROWS.into()]).await? {
+    for mut row in database.ask(&statement, &[microseconds(age).into(), limits::RETENTION_ROWS.into()]).await? {
         let (position, entries) = (row.integer()?, row.integer()?);
-        if row.integer()? == 0 || rows >= limits::UPKEEP_ROWS {
+        if row.integer()? == 0 || rows >= limits::RETENTION_ROWS {
             break;
         }
         rows += entries;
@@ -177,7 +177,7 @@ async fn oldest(database: &Database, age: Duration, table: &str, key: &str, at: 
         "DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {which} AND {at} < {} - $1 ORDER BY {at} LIMIT $2) RETURNING 1",
         database.clock()
     );
-    deleted(database.ask(&statement, &[microseconds(age).into(), limits::UPKEEP_ROWS.into()]).await?)
+    deleted(database.ask(&statement, &[microseconds(age).into(), limits::RETENTION_ROWS.into()]).await?)
 }
 
 async fn nodes(database: &Database) -> Result<u64, Error> {
@@ -197,12 +197,12 @@ mod tests {
 
     const HOUR: i64 = 3_600_000_000;
 
-    async fn upkeep(database: &Database) -> (Upkeep, i64) {
+    async fn retention_task(database: &Database) -> (RetentionTask, i64) {
         let mut transaction = database.begin(Purpose::Read).await.unwrap();
         let now = transaction.now().await.unwrap();
         transaction.commit().await.unwrap();
         (
-            Upkeep::new(
+            RetentionTask::new(
                 database.clone(),
                 Retention { idempotency: Duration::ZERO, journal: Duration::ZERO, records: Duration::ZERO },
                 Runner::always(),
@@ -237,16 +237,16 @@ mod tests {
     #[tokio::test]
     async fn keys_go_after_a_day_and_not_before() {
         for scratch in databases(true).await {
-            let (upkeep, now) = upkeep(&scratch.database).await;
+            let (retention_task, now) = retention_task(&scratch.database).await;
             // More than one deletion takes.
-            let old = limits::UPKEEP_ROWS + 7;
+            let old = limits::RETENTION_ROWS + 7;
             let ages = (0..old).map(|_| 24 * HOUR + 1).chain([23 * HOUR, 0]);
             for (key, age) in ages.enumerate() {
                 let statement = "INSERT INTO idempotency (scope, person, key, request_hash, outcome, created_at) VALUES ('s', 'p', $1, '', '', $2)";
                 let parameters = [key.to_string().as_str().into(), (now - age).into()];
                 scratch.database.ask(statement, &parameters).await.unwrap();
             }
-            assert_eq!(i64::try_from(upkeep.tidy(Kind::Idempotency).await.unwrap()).unwrap(), old);
+            assert_eq!(i64::try_from(retention_task.tidy(Kind::Idempotency).await.unwrap()).unwrap(), old);
             assert_eq!(numbers(&scratch.database, "SELECT created_at FROM idempotency ORDER BY 1").await, [now - 23 * HOUR, now]);
         }
     }
@@ -255,7 +255,7 @@ mod tests {
     async fn the_journal_goes_from_its_beginning_and_waits_for_its_readers() {
         for scratch in databases(true).await {
             let database = &scratch.database;
-            let (upkeep, now) = upkeep(database).await;
+            let (retention_task, now) = retention_task(database).await;
             for (position, entries, age) in [(1, 2, 9), (3, 2, 8), (5, 1, 0), (6, 1, 7), (7, 1, 0)] {
                 journal(database, position, Some(position), entries, now - age * HOUR).await;
             }
@@ -263,14 +263,14 @@ mod tests {
             cursor(database, "journal", 7).await;
             cursor(database, "a reader", 3).await;
             let kept = "SELECT COALESCE(position, -1) FROM positioned_journal ORDER BY batch, ordinal";
-            assert_eq!(upkeep.tidy(Kind::Journal).await.unwrap(), 2);
+            assert_eq!(retention_task.tidy(Kind::Journal).await.unwrap(), 2);
             assert_eq!(numbers(database, kept).await, [3, 4, 5, 6, 7, -1], "a reader has not seen all of the second batch");
             assert_eq!(sequencer::kept(database).await.unwrap().unwrap().oldest, Some(3), "what a feed can go on from");
             cursor(database, "a reader", 7).await;
-            assert_eq!(upkeep.tidy(Kind::Journal).await.unwrap(), 2);
+            assert_eq!(retention_task.tidy(Kind::Journal).await.unwrap(), 2);
             assert_eq!(numbers(database, kept).await, [5, 6, 7, -1], "the fourth batch is old, and the third before it is not");
             database.ask("UPDATE journal_batches SET at = 1", &[]).await.unwrap();
-            assert_eq!(upkeep.tidy(Kind::Journal).await.unwrap(), 3);
+            assert_eq!(retention_task.tidy(Kind::Journal).await.unwrap(), 3);
             assert_eq!(numbers(database, kept).await, [-1], "what has no position is nobody's past yet");
             assert_eq!(numbers(database, "SELECT COUNT(*) FROM journal_batches").await, [1]);
             assert_eq!(sequencer::kept(database).await.unwrap().unwrap().oldest, None);
@@ -281,7 +281,7 @@ mod tests {
     async fn what_was_handled_is_forgotten_once_it_cannot_come_again() {
         let kept = i64::try_from((limits::JOURNAL_LEAST + limits::RECORDS_BEYOND).as_micros()).unwrap();
         for scratch in databases(true).await {
-            let (upkeep, now) = upkeep(&scratch.database).await;
+            let (retention_task, now) = retention_task(&scratch.database).await;
             for (id, age) in [("old", kept + HOUR), ("new", kept - HOUR)] {
                 let statement = "INSERT INTO inbox (consumer, message_id, created_at) VALUES ('c', $1, $2)";
                 scratch.database.ask(statement, &[id.into(), (now - age).into()]).await.unwrap();
@@ -292,7 +292,7 @@ mod tests {
                     scratch.database.ask(statement, &[id.as_str().into(), state.into(), (now - age).into()]).await.unwrap();
                 }
             }
-            assert_eq!((upkeep.tidy(Kind::Inbox).await.unwrap(), upkeep.tidy(Kind::Mail).await.unwrap()), (1, 2));
+            assert_eq!((retention_task.tidy(Kind::Inbox).await.unwrap(), retention_task.tidy(Kind::Mail).await.unwrap()), (1, 2));
             let left = scratch.database.ask("SELECT message_id FROM inbox", &[]).await.unwrap().remove(0).text().unwrap();
             assert_eq!(left, "new");
             let due = "SELECT COUNT(*) FROM mail_log WHERE id = 'old due' OR id LIKE 'new %'";
@@ -303,7 +303,7 @@ mod tests {
     #[tokio::test]
     async fn sessions_of_people_who_never_come_back_are_deleted() {
         for scratch in databases(true).await {
-            let (upkeep, now) = upkeep(&scratch.database).await;
+            let (retention_task, now) = retention_task(&scratch.database).await;
             let user =
                 "INSERT INTO users (id, email, name, password_hash, version, created_at) VALUES ('u', 'e', 'n', 'h', 1, 1)";
             scratch.database.ask(user, &[]).await.unwrap();
@@ -321,12 +321,15 @@ mod tests {
                     "INSERT INTO mail_tokens (user_id, purpose, email, hash, expires_at) VALUES ('u', $1, 'e', 'h', $2)";
                 scratch.database.ask(statement, &[purpose.into(), expires_at.into()]).await.unwrap();
             }
-            assert_eq!(upkeep.tidy(Kind::MailTokens).await.unwrap(), 1);
+            assert_eq!(retention_task.tidy(Kind::MailTokens).await.unwrap(), 1);
             assert_eq!(
                 numbers(&scratch.database, "SELECT COUNT(*) FROM mail_tokens WHERE purpose = 'reset-password'").await,
                 [1]
             );
-            assert_eq!((upkeep.tidy(Kind::Sessions).await.unwrap(), upkeep.tidy(Kind::Attempts).await.unwrap()), (1, 1));
+            assert_eq!(
+                (retention_task.tidy(Kind::Sessions).await.unwrap(), retention_task.tidy(Kind::Attempts).await.unwrap()),
+                (1, 1)
+            );
             assert_eq!(numbers(&scratch.database, "SELECT COUNT(*) FROM sessions WHERE id <> 'gone'").await, [2]);
             assert_eq!(numbers(&scratch.database, "SELECT COUNT(*) FROM login_attempts WHERE account = 'new'").await, [1]);
         }
@@ -335,12 +338,12 @@ mod tests {
     #[tokio::test]
     async fn nodes_that_were_not_heard_of_for_long_are_forgotten() {
         for scratch in databases(true).await {
-            let (upkeep, now) = upkeep(&scratch.database).await;
+            let (retention_task, now) = retention_task(&scratch.database).await;
             for (name, age) in [("gone", limits::NODE_FORGOTTEN + 1), ("late", limits::NODE_FORGOTTEN / 2)] {
                 let statement = "INSERT INTO nodes (name, address, expires_at) VALUES ($1, '', $2)";
                 scratch.database.ask(statement, &[name.into(), (now - age).into()]).await.unwrap();
             }
-            assert_eq!(upkeep.tidy(Kind::Nodes).await.unwrap(), 1);
+            assert_eq!(retention_task.tidy(Kind::Nodes).await.unwrap(), 1);
             assert_eq!(scratch.database.ask("SELECT name FROM nodes", &[]).await.unwrap().remove(0).text().unwrap(), "late");
         }
     }

@@ -129,7 +129,7 @@ pub struct Venue {
 
 /// A mail that a record asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wish {
+pub struct MailRequest {
     /// What to write.
     pub template: Template,
     /// The user to write to.

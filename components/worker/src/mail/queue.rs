@@ -1,6 +1,6 @@
 //! The rows of `mail_log`: what is due, who is at it, and what became of it.
 
-use super::{Needs, Template, Wish};
+use super::{MailRequest, Needs, Template};
 use crate::effects::Moved;
 use crate::limits;
 use crate::record::Record;
@@ -47,10 +47,10 @@ fn id(record: &Record<'_>) -> String {
 }
 
 /// Writes down what these records ask for. What stands there already stays as it is.
-pub async fn add<'a>(tx: &mut Tx, wishes: impl Iterator<Item = (&'a Record<'a>, &'a Wish)>) -> Result<(), Error> {
+pub async fn add<'a>(tx: &mut Tx, wishes: impl Iterator<Item = (&'a Record<'a>, &'a MailRequest)>) -> Result<(), Error> {
     let now = tx.now();
     let mut parameters = Vec::new();
-    for (record, Wish { template, recipient, needs }) in wishes {
+    for (record, MailRequest { template, recipient, needs }) in wishes {
         let needs = serde_json::to_string(needs).map_err(|error| Error::Other(error.to_string()))?;
         parameters.extend(params![id(record), recipient, template.name(), needs, "due", 0i64, now, 0i64, now, now]);
     }

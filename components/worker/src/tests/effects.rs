@@ -1,7 +1,7 @@
 //! What records lead to, without a database.
 
 use super::world::{booking, payment, record};
-use crate::effects::{self, Figures};
+use crate::effects::{self, EventAnalytics};
 use crate::mail::Template;
 use crate::record;
 use crate::wit::kafka::ConsumerRecord;
@@ -9,33 +9,33 @@ use serde_json::json;
 
 #[test]
 fn figures_and_mail_follow_the_record() {
-    let eur = || Figures { currency: "EUR".into(), ..Figures::default() };
-    let cases: [(ConsumerRecord, Option<Figures>, Option<Template>); 11] = [
-        (booking("a", "booking.created", "eu_paid", "held", None), Some(Figures { holds: 1, ..eur() }), None),
+    let eur = || EventAnalytics { currency: "EUR".into(), ..EventAnalytics::default() };
+    let cases: [(ConsumerRecord, Option<EventAnalytics>, Option<Template>); 11] = [
+        (booking("a", "booking.created", "eu_paid", "held", None), Some(EventAnalytics { holds: 1, ..eur() }), None),
         (booking("a", "booking.updated", "eu_paid", "paying", None), Some(eur()), None),
         (
             booking("a", "booking.updated", "eu_paid", "confirmed", Some("eu_pay")),
-            Some(Figures { bookings: 1, tickets: 2, ..eur() }),
+            Some(EventAnalytics { bookings: 1, tickets: 2, ..eur() }),
             Some(Template::Confirmed),
         ),
         (
             booking("a", "booking.created", "eu_free", "confirmed", None),
-            Some(Figures { holds: 1, bookings: 1, tickets: 1, ..eur() }),
+            Some(EventAnalytics { holds: 1, bookings: 1, tickets: 1, ..eur() }),
             Some(Template::Confirmed),
         ),
         (booking("a", "booking.cancelled", "eu_paid", "cancelled", None), Some(eur()), Some(Template::Cancelled)),
         (
             booking("a", "booking.cancelled", "eu_paid", "cancelled", Some("eu_pay")),
-            Some(Figures { cancelled: 1, ..eur() }),
+            Some(EventAnalytics { cancelled: 1, ..eur() }),
             Some(Template::Cancelled),
         ),
         (
             booking("a", "booking.cancelled", "eu_free", "cancelled", None),
-            Some(Figures { cancelled: 1, ..eur() }),
+            Some(EventAnalytics { cancelled: 1, ..eur() }),
             Some(Template::Cancelled),
         ),
-        (payment("a", "payment.completed", None), Some(Figures { revenue: 9000, ..eur() }), None),
-        (payment("a", "payment.completed", Some(500)), Some(Figures { refunded: 500, ..eur() }), Some(Template::Refunded)),
+        (payment("a", "payment.completed", None), Some(EventAnalytics { revenue: 9000, ..eur() }), None),
+        (payment("a", "payment.completed", Some(500)), Some(EventAnalytics { refunded: 500, ..eur() }), Some(Template::Refunded)),
         (payment("a", "payment.failed", None), None, Some(Template::PaymentFailed)),
         (record("a", "event.cancelled", "eu_e", &json!({"id": "eu_e"})), None, None),
     ];

@@ -18,13 +18,13 @@ use super::keep;
 use crate::limits;
 
 /// Asks the region of the accounts, on the node that runs what a region runs once.
-pub struct Asking {
+pub struct ContactLookup {
     accounts: Arc<dyn Region>,
     traffic: Arc<Switch>,
     runner: Runner,
 }
 
-impl Asking {
+impl ContactLookup {
     /// Asks `accounts` for whom the component that has the traffic wants to know.
     pub fn new(accounts: Arc<dyn Region>, traffic: Arc<Switch>, runner: Runner) -> Self {
         Self { accounts, traffic, runner }
@@ -68,13 +68,13 @@ impl Asking {
 }
 
 /// A node of the region of the accounts, which tells other regions' nodes. Edges, and who is behind them, are told nothing.
-pub struct Telling {
+pub struct AccountsNode {
     node: Arc<dyn Region>,
     traffic: Arc<Switch>,
     metrics: Arc<Metrics>,
 }
 
-impl Telling {
+impl AccountsNode {
     /// `node` answers everything else.
     pub fn new(node: Arc<dyn Region>, traffic: Arc<Switch>, metrics: Arc<Metrics>) -> Self {
         Self { node, traffic, metrics }
@@ -95,7 +95,7 @@ impl Telling {
     }
 }
 
-impl Region for Telling {
+impl Region for AccountsNode {
     fn handle(&self, request: Request<RequestBody>) -> BoxFuture<'_, Result<Response<Body>, Problem>> {
         Box::pin(self.answer(request))
     }

@@ -27,7 +27,7 @@ pub struct Mirror {
 enum State {
     /// Another node's business.
     Elsewhere,
-    Following,
+    RecordHandler,
     Lost,
 }
 
@@ -42,7 +42,7 @@ impl Mirror {
         let state = self.state.subscribe();
         health.register("accounts-mirror", Needed::Information, move || match *state.borrow() {
             State::Elsewhere => Finding::up("another node follows the accounts"),
-            State::Following => Finding::up("follows the accounts"),
+            State::RecordHandler => Finding::up("follows the accounts"),
             State::Lost => Finding::degraded("the region of the accounts cannot be followed: revocations come late"),
         });
     }
@@ -111,7 +111,7 @@ impl Mirror {
             self.repeat(&batch.facts).await?;
             *at = batch.position.max(*at);
             *pause = edge::limits::FEED_RETRY.0;
-            self.state.send_if_modified(|state| std::mem::replace(state, State::Following) != State::Following);
+            self.state.send_if_modified(|state| std::mem::replace(state, State::RecordHandler) != State::RecordHandler);
         }
     }
 

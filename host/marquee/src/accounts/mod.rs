@@ -22,7 +22,7 @@ use http_body_util::{BodyExt as _, Limited};
 use runtime::Switch;
 use serde_json::Value;
 
-pub use addresses::{Asking, Telling};
+pub use addresses::{AccountsNode, ContactLookup};
 pub use mirror::Mirror;
 pub use visitors::Visitors;
 

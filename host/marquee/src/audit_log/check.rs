@@ -19,7 +19,7 @@ const SEALS: &str = "SELECT sequence, hash, at, key, signature FROM audit_seals 
 
 /// What was found of a log that is as it was written.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Whole {
+pub struct AuditReport {
     /// Its entries.
     pub entries: i64,
     /// The last one's hash.
@@ -33,7 +33,7 @@ pub struct Whole {
 }
 
 /// Holds the log against its hashes, its head, and what was signed of it. `folder` is where its keys and seals are.
-pub async fn check(database: &Database, name: &str, region: &str, folder: &Path) -> Result<Whole, Error> {
+pub async fn check(database: &Database, name: &str, region: &str, folder: &Path) -> Result<AuditReport, Error> {
     let failed = |error: DatabaseError| Error::Database { database: name.to_owned(), reason: error.to_string() };
     let broken = |at: i64, reason: String| Error::Audit { region: region.to_owned(), at, reason };
     let trusted = Trusted::read(folder)?;
@@ -94,7 +94,7 @@ pub async fn check(database: &Database, name: &str, region: &str, folder: &Path)
     let head = transaction.query(HEAD, &[region.into()]).await.map_err(failed)?;
     let head = head.into_iter().next().map(|mut row: Row| Ok((row.integer()?, row.text()?))).transpose().map_err(failed)?;
     chain.end(head.as_ref().map(|(sequence, hash)| (*sequence, hash.as_str()))).map_err(|error| broken_at(region, &error))?;
-    Ok(Whole { entries: chain.sequence(), hash: chain.hash().to_owned(), seals: fit, sealed, unknown })
+    Ok(AuditReport { entries: chain.sequence(), hash: chain.hash().to_owned(), seals: fit, sealed, unknown })
 }
 
 /// The seals in the database.

@@ -30,12 +30,12 @@ pub fn folder(data: &Path) -> PathBuf {
 }
 
 /// What a process that writes an audit log signs it with.
-pub struct Sealing {
+pub struct SealerOptions {
     folder: PathBuf,
     key: Option<PathBuf>,
 }
 
-impl Sealing {
+impl SealerOptions {
     /// In a data folder, and with the key that the environment names.
     pub fn new(folder: &DataFolder, settings: &Settings) -> Self {
         Self { folder: self::folder(folder.path()), key: settings.audit_key.clone() }

@@ -8,7 +8,7 @@ use capabilities::sqlite::SqliteDatabases;
 use region::Database;
 use region::database::Value;
 
-use super::check::{Whole, check};
+use super::check::{AuditReport, check};
 use super::rows;
 use super::sealer::{Sealer, Unsigned};
 use crate::error::Error;
@@ -103,7 +103,7 @@ impl Log {
         Sealer::open(self.database.clone(), "eu", &self.seals(), None).unwrap()
     }
 
-    async fn check(&self) -> Result<Whole, (i64, String)> {
+    async fn check(&self) -> Result<AuditReport, (i64, String)> {
         check(&self.database, "a database", "eu", &self.seals()).await.map_err(|error| match error {
             Error::Audit { at, reason, .. } => (at, reason),
             other => (0, other.to_string()),

@@ -1,6 +1,6 @@
 //! The threads on which partitions decide.
 //!
-//! Deciding is a region's one serial part and should wait for nobody, so it has threads of its own, beside those that answer requests: as
+//! DecidingSince is a region's one serial part and should wait for nobody, so it has threads of its own, beside those that answer requests: as
 //! many as there are cores, each for its part of the partitions. A partition that is idle is a future that nobody polls.
 
 use std::num::NonZero;

@@ -82,11 +82,11 @@ struct Inner {
 struct Slot {
     queue: mpsc::Sender<Waiting>,
     phase: watch::Sender<Phase>,
-    deciding: Deciding,
+    deciding: DecidingSince,
 }
 
 /// Since when a batch has been in flight; none: there is none.
-type Deciding = Arc<Mutex<Option<Instant>>>;
+type DecidingSince = Arc<Mutex<Option<Instant>>>;
 
 /// Whether this node is the one whose ticker runs. Cheap to clone.
 #[derive(Clone)]

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::phase::Phase;
 use super::summary::Summary;
-use super::{Answer, Decide, Deciding};
+use super::{Answer, Decide, DecidingSince};
 use crate::sequencer::Wake;
 use crate::{clock, limits};
 
@@ -33,7 +33,7 @@ pub(super) enum Reply {
 pub(super) struct Partition {
     pub(super) queue: mpsc::Receiver<Waiting>,
     pub(super) phase: watch::Sender<Phase>,
-    pub(super) deciding: Deciding,
+    pub(super) deciding: DecidingSince,
     /// The database's epoch.
     pub(super) epoch: Option<watch::Receiver<Arc<str>>>,
     /// Told when a queue has been emptied.

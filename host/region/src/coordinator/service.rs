@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::partition::Partition;
 use super::phase::{Phase, Term};
 use super::summary::Summary;
-use super::{Coordinator, Decide, Deciding, Inner, Peers, Slot, deciders};
+use super::{Coordinator, Decide, DecidingSince, Inner, Peers, Slot, deciders};
 use crate::database::{Database, Error};
 use crate::leases::{self, Leases};
 use crate::limits;
@@ -83,7 +83,7 @@ impl Options {
             .map(|_| {
                 let (sender, queue) = mpsc::channel(limits::QUEUE);
                 let phase = watch::Sender::new(first.clone());
-                let deciding = Deciding::default();
+                let deciding = DecidingSince::default();
                 let slot = Slot { queue: sender, phase: phase.clone(), deciding: Arc::clone(&deciding) };
                 let (drained, metrics, wake) = (Arc::clone(&drained), Arc::clone(&self.metrics), self.wake.clone());
                 let (epoch, refused) = (self.epoch.clone(), Arc::clone(&refused));

@@ -5,7 +5,7 @@ use edge::Networks;
 use edge::feed::{Snapshot, Source as _};
 use edge::rates::{Counted, Network, Quota, Rates};
 use read_model::Fact;
-use region::{Database, Feed, KeptSnapshots, Limiter, Sequencer, Wake, migrate};
+use region::{Database, Feed, Limiter, Sequencer, SnapshotCache, Wake, migrate};
 use tokio_util::sync::CancellationToken;
 
 use crate::private::{PASSWORD_ENCODED, Redis, Sentinels, text, until};
@@ -84,7 +84,7 @@ impl Scene {
         let database = Database::postgres(&url).await.unwrap();
         migrate(&database).await.unwrap();
         let (sequencer, stop) = (Sequencer::new(database.clone(), vec![]), CancellationToken::new());
-        let kept = KeptSnapshots::new(redis, "eu");
+        let kept = SnapshotCache::new(redis, "eu");
         let (feed, wake) = (Feed::new(database, &sequencer).keeping(Some(kept)), sequencer.wake());
         tokio::spawn(sequencer.run(stop.clone()));
         let scene = Self { admin: sqlx::PgPool::connect(&url).await.unwrap(), feed, wake, stop };

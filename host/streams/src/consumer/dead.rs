@@ -6,15 +6,15 @@ use crate::{Header, Outgoing, Producer, Record, limits, topics};
 
 /// A record that is given up.
 #[derive(Debug)]
-pub(super) struct Doomed {
+pub(super) struct DeadLetter {
     pub(super) record: Arc<Record>,
     pub(super) reason: String,
 }
 
 /// Writes dead letters, and returns which are written.
-pub(super) async fn bury(producer: &Producer, group: &str, doomed: &[Doomed]) -> Vec<bool> {
+pub(super) async fn bury(producer: &Producer, group: &str, doomed: &[DeadLetter]) -> Vec<bool> {
     let answers = producer.send(doomed.iter().map(letter).collect()).await;
-    let told = doomed.iter().zip(answers).map(|(Doomed { record, reason }, answer)| {
+    let told = doomed.iter().zip(answers).map(|(DeadLetter { record, reason }, answer)| {
         let (topic, partition, offset) = (&record.topic, record.partition, record.offset);
         match &answer {
             Ok(_) => tracing::warn!(group, %topic, partition, offset, reason, "a record went to the dead letters"),
@@ -25,8 +25,8 @@ pub(super) async fn bury(producer: &Producer, group: &str, doomed: &[Doomed]) ->
     told.collect()
 }
 
-fn letter(doomed: &Doomed) -> Outgoing {
-    let Doomed { record, reason } = doomed;
+fn letter(doomed: &DeadLetter) -> Outgoing {
+    let DeadLetter { record, reason } = doomed;
     let mut end = reason.len().min(limits::REASON_BYTES);
     while !reason.is_char_boundary(end) {
         end -= 1;

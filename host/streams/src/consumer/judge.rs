@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::Rules;
 use super::attempt::Outcome;
-use super::dead::Doomed;
+use super::dead::DeadLetter;
 use super::work::{Batch, State, Work};
 use crate::Disposition;
 use crate::retry::{Retry, Verdict, pause};
@@ -39,7 +39,7 @@ impl Trial {
 #[derive(Debug, Default)]
 pub(super) struct Judged {
     /// To the dead letters.
-    pub(super) doomed: Vec<Doomed>,
+    pub(super) doomed: Vec<DeadLetter>,
     /// How many records of which topic were done or are to be tried again.
     pub(super) counts: Vec<(Arc<str>, &'static str, u64)>,
 }
@@ -70,7 +70,7 @@ impl Work {
                     again += 1;
                     *counts.entry((Arc::clone(&record.topic), "retry")).or_default() += 1;
                 }
-                Verdict::GivenUp(reason) => judged.doomed.push(Doomed { record: Arc::clone(record), reason }),
+                Verdict::GivenUp(reason) => judged.doomed.push(DeadLetter { record: Arc::clone(record), reason }),
             }
         }
         self.waits += again;
@@ -79,7 +79,7 @@ impl Work {
     }
 
     /// A dead letter was written, or not: then its record is handled again.
-    pub(super) fn buried(&mut self, batch: &Batch, doomed: &Doomed, written: bool, now: Instant) {
+    pub(super) fn buried(&mut self, batch: &Batch, doomed: &DeadLetter, written: bool, now: Instant) {
         if written {
             self.finish(batch, &doomed.record);
         } else {

@@ -18,7 +18,7 @@ use crate::{limits, sequencer, snapshot};
 
 /// Where a region's nodes keep it. Cheap to clone.
 #[derive(Clone)]
-pub struct KeptSnapshots {
+pub struct SnapshotCache {
     redis: Connection,
     key: Arc<str>,
 }
@@ -38,7 +38,7 @@ struct Keeping<'a> {
     facts: Vec<&'a Fact>,
 }
 
-impl KeptSnapshots {
+impl SnapshotCache {
     /// Of the region of this name. What another version of this program has kept is left to it.
     #[must_use]
     pub fn new(redis: Connection, region: &str) -> Self {
