@@ -15,19 +15,19 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::audit_log::SealerOptions;
-use crate::commands;
+use crate::cli::commands;
 use crate::config::WorkerNode;
+use crate::config::settings::Settings;
 use crate::data_folder::DataFolder;
-use crate::deployment::Deployment;
 use crate::error::Error;
-use crate::following::{RecordHandler, Topics};
-use crate::listeners::admin_at;
-use crate::plain;
-use crate::roles::Roles;
-use crate::serving::{
+use crate::journal::record_handler::{RecordHandler, Topics};
+use crate::nodes::deployment::Deployment;
+use crate::nodes::listeners::admin_at;
+use crate::nodes::plain;
+use crate::nodes::roles::Roles;
+use crate::nodes::serving::{
     self, Startup, StopSignal, admin_listener, loader, manifest_path, until_stopped, variables, vital, with_database,
 };
-use crate::settings::Settings;
 
 /// The consumer group of a region's workers.
 const GROUP: &str = "marquee-worker";

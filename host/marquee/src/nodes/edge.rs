@@ -11,16 +11,16 @@ use telemetry::{BreakerOptions, Health, Metrics};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::config::settings::Settings;
 use crate::config::{self, EdgeNode};
 use crate::data_folder::DataFolder;
-use crate::deployment::Deployment;
-use crate::edge_side::{Behind, EdgeSide, Home};
 use crate::error::Error;
-use crate::listeners::{admin_at, at};
-use crate::roles::Roles;
-use crate::sandbox;
-use crate::serving::{self, StopSignal, admin_listener, certified, loader, manifest_path, until_stopped, variables};
-use crate::settings::Settings;
+use crate::nodes::deployment::Deployment;
+use crate::nodes::edge_side::{Behind, EdgeSide, Home};
+use crate::nodes::listeners::{admin_at, at};
+use crate::nodes::roles::Roles;
+use crate::nodes::sandbox;
+use crate::nodes::serving::{self, StopSignal, admin_listener, certified, loader, manifest_path, until_stopped, variables};
 
 /// Runs until it is told to stop.
 pub async fn run(file: &Path) -> Result<(), Error> {

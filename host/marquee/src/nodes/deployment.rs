@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
 use crate::limits::WATCH_POLL;
-use crate::roles::Roles;
+use crate::nodes::roles::Roles;
 
 /// Reads the manifest that is there now, with the variables as they are now, and refuses what must not run here.
 pub type Read = Box<dyn Fn() -> Result<Manifest, Error> + Send + Sync>;

@@ -17,23 +17,25 @@ use telemetry::{BreakerState, Finding, Health, Metrics, Needed};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::commands;
+use crate::cli::commands;
 use crate::config::RegionNode;
+use crate::config::settings::Settings;
 use crate::data_folder::DataFolder;
-use crate::deployment::Deployment;
-use crate::edge_node::client;
 use crate::error::Error;
-use crate::listeners::{admin_at, at};
-use crate::peers::FleetPeers;
-use crate::publishing::EventDestination;
-use crate::region_side::{self, RegionSide};
-use crate::roles::Roles;
-use crate::serving::{
+use crate::journal::destination::EventDestination;
+use crate::limits;
+use crate::nodes::deployment::Deployment;
+use crate::nodes::edge::client;
+use crate::nodes::listeners::{admin_at, at};
+use crate::nodes::peers::FleetPeers;
+use crate::nodes::plain;
+use crate::nodes::region_side::{self, RegionSide};
+use crate::nodes::roles::Roles;
+use crate::nodes::sandbox;
+use crate::nodes::serving::{
     self, Startup, StopSignal, admin_listener, certified, host_secret, loader, manifest_path, until_stopped, variables,
     with_database,
 };
-use crate::settings::Settings;
-use crate::{limits, plain, sandbox};
 
 /// Runs until it is told to stop.
 pub async fn run(file: &Path) -> Result<(), Error> {
