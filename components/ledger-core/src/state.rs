@@ -171,7 +171,10 @@ impl Line {
         i64::from(self.terms.capacity) - self.held - self.sold
     }
 
-    fn is_sound(&self) -> bool {
+    /// Nobody has fewer places than none, and no more are taken than there are. Asserted after reading and before writing: each finds what the
+    /// other let through.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
         self.held >= 0 && self.sold >= 0 && self.free() >= 0
     }
 }

@@ -48,6 +48,7 @@ impl Read {
     /// Their lines.
     pub fn lines(&mut self, rows: Vec<LineRow>) {
         for (event, ticket_type, line) in rows {
+            debug_assert!(line.is_sound(), "{event} {ticket_type} is read as {line:?}");
             if let Some((state, _)) = self.events.get_mut(&event) {
                 state.lines.insert(ticket_type, line);
             }

@@ -4,32 +4,14 @@
 
 mod accounts;
 mod audit_log;
-mod bus;
 mod cli;
-mod commands;
 mod config;
 mod data_folder;
 mod demo;
-mod deployment;
-mod edge_node;
-mod edge_side;
 mod error;
-mod following;
+mod journal;
 mod limits;
-mod listeners;
-mod peers;
-mod plain;
-mod platform;
-mod publishing;
-mod ready;
-mod region_node;
-mod region_side;
-mod roles;
-mod sandbox;
-mod serving;
-mod settings;
-mod up;
-mod worker_node;
+mod nodes;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -67,17 +49,17 @@ fn main() -> ExitCode {
 
 async fn run(command: Command) -> Result<(), Error> {
     match command {
-        Command::Up(up) => up::run(up).await,
-        Command::Region { config } => region_node::run(&config).await,
-        Command::Edge { config } => edge_node::run(&config).await,
-        Command::Worker { config } => worker_node::run(&config).await,
-        Command::Keys { action } => commands::keys(action).await,
-        Command::Audit { storage, region, seals } => commands::audit(storage, &region, seals).await,
-        Command::Replay { postgres, first, last } => commands::replay(postgres, first, last).await,
-        Command::Epoch { storage, new } => commands::epoch(storage, new).await,
-        Command::Certificates(certificates) => commands::certificates(&certificates),
-        Command::Migrate(migrate) => commands::migrate(migrate).await,
-        Command::Check { file } => commands::check(&file),
+        Command::Up(up) => nodes::up::run(up).await,
+        Command::Region { config } => nodes::region::run(&config).await,
+        Command::Edge { config } => nodes::edge::run(&config).await,
+        Command::Worker { config } => nodes::worker::run(&config).await,
+        Command::Keys { action } => cli::commands::keys(action).await,
+        Command::Audit { storage, region, seals } => cli::commands::audit(storage, &region, seals).await,
+        Command::Replay { postgres, first, last } => cli::commands::replay(postgres, first, last).await,
+        Command::Epoch { storage, new } => cli::commands::epoch(storage, new).await,
+        Command::Certificates(certificates) => cli::commands::certificates(&certificates),
+        Command::Migrate(migrate) => cli::commands::migrate(migrate).await,
+        Command::Check { file } => cli::commands::check(&file),
         Command::Version => say(&format!("marquee {}", env!("CARGO_PKG_VERSION"))),
     }
 }

@@ -19,9 +19,9 @@ use std::path::{Path, PathBuf};
 
 use region::Database;
 
+use crate::config::settings::Settings;
 use crate::data_folder::DataFolder;
 use crate::error::Error;
-use crate::settings::Settings;
 use sealer::Sealer;
 
 /// Where keys and seals are, in a node's data folder.

@@ -143,7 +143,7 @@ fn what_does_not_exist_is_found() {
     for right in [
         "Say `marquee up --port 9000`, `$marquee keys retire KID` or `target/release/marquee certificates --days=3 f a`.",
         "```\nexport A=b; env -u X $marquee edge --config f & $marquee region --config g   # marquee is\n```",
-        "`marquee`, `marquee/src/cli.rs` and marquee fly; `cargo xtask up --watch`; `marquee help`; `cargo test -p marquee --lib`",
+        "`marquee`, `marquee/src/cli/mod.rs` and marquee fly; `cargo xtask up --watch`; `marquee help`; `cargo test -p marquee --lib`",
     ] {
         assert_eq!(said(right), None, "{right}");
     }

@@ -33,8 +33,8 @@ use serde::Deserialize;
 use streams::Secret;
 
 use super::{Breakers, address, beside, database, read, region_name, wrong};
+use crate::config::settings::Settings;
 use crate::error::Error;
-use crate::settings::Settings;
 
 /// A worker.
 #[derive(Clone, Debug, Deserialize)]

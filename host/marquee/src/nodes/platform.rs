@@ -11,11 +11,11 @@ use telemetry::Metrics;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::edge_side::{Behind, EdgeSide, Home};
+use crate::config::settings::Settings;
 use crate::error::Error;
-use crate::region_side::{Options, RegionSide};
-use crate::roles::Roles;
-use crate::settings::Settings;
+use crate::nodes::edge_side::{Behind, EdgeSide, Home};
+use crate::nodes::region_side::{Options, RegionSide};
+use crate::nodes::roles::Roles;
 
 /// The names of the edges, for metrics and health.
 const EDGES: [&str; 2] = ["edge-0", "edge-1"];

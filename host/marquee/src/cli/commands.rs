@@ -11,10 +11,10 @@ use streams::journal::PostgresJournal;
 
 use crate::audit_log::{self, check::AuditReport};
 use crate::cli::{Certificates, Keys, Migrate, OtherCertificates, Storage};
+use crate::config::settings::Settings;
 use crate::data_folder::DataFolder;
 use crate::error::Error;
 use crate::say;
-use crate::settings::Settings;
 
 /// The label of the database that everything of the platform is in.
 pub const DATABASE: &str = "default";

@@ -16,11 +16,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::config;
+use crate::config::settings::Settings;
 use crate::data_folder::DataFolder;
 use crate::error::Error;
 use crate::limits;
 use crate::say;
-use crate::settings::Settings;
 
 /// Loads applications, with the cache of compiled code that the settings name.
 pub fn loader(settings: &Settings, folder: &DataFolder) -> Result<Arc<Loader>, Error> {

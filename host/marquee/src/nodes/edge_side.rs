@@ -12,10 +12,10 @@ use telemetry::{Health, Metrics};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::config::settings::Settings;
 use crate::error::Error;
-use crate::region_side::bindings;
-use crate::roles::Roles;
-use crate::settings::Settings;
+use crate::nodes::region_side::bindings;
+use crate::nodes::roles::Roles;
 
 /// A region as an edge needs it.
 pub struct Home {

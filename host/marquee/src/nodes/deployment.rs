@@ -7,21 +7,41 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use runtime::{Loader, Manifest, Mode, Version};
+use runtime::{Loader, Manifest, Mode, VariableSources, Version};
 use telemetry::{Finding, Health, Needed};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::config::settings::Settings;
 use crate::error::Error;
 use crate::limits::WATCH_POLL;
-use crate::roles::Roles;
+use crate::nodes::roles::Roles;
+use crate::nodes::sandbox;
+use crate::nodes::serving::{manifest_path, variables};
 
 /// Reads the manifest that is there now, with the variables as they are now, and refuses what must not run here.
 pub type Read = Box<dyn Fn() -> Result<Manifest, Error> + Send + Sync>;
+
+/// Reads a node's application: the manifest that its file names, with the file of variables that it names, and with what the node itself `sets`,
+/// which is stronger. `listeners` are where others may come.
+pub fn reader(
+    (application, file): (Option<&Path>, Option<PathBuf>),
+    sets: impl Fn(VariableSources) -> VariableSources + Send + Sync + 'static,
+    listeners: Vec<SocketAddr>,
+    settings: &Settings,
+) -> Result<Read, Error> {
+    let (path, settings) = (manifest_path(application)?, settings.clone());
+    Ok(Box::new(move || {
+        let manifest = Manifest::load(&path, &sets(variables(file.as_deref())?))?;
+        sandbox::check(&manifest, &listeners, &settings)?;
+        Ok(manifest)
+    }))
+}
 
 /// What runs here, and how what comes next is read.
 pub struct Deployment {

@@ -14,11 +14,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::audit_log::SealerOptions;
-use crate::bus::Bus;
 use crate::error::Error;
-use crate::following::RecordHandler;
+use crate::journal::bus::Bus;
+use crate::journal::record_handler::RecordHandler;
 use crate::limits;
-use crate::serving::vital;
+use crate::nodes::serving::vital;
 
 /// What becomes of what happens.
 #[derive(Clone, Copy)]

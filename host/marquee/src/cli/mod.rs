@@ -193,6 +193,7 @@ pub struct Migrate {
     pub storage: Storage,
 }
 
+pub mod commands;
 #[cfg(test)]
 mod documents;
 

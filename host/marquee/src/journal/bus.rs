@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::following::RecordHandler;
+use crate::journal::record_handler::RecordHandler;
 use crate::limits;
 
 /// Its row of `sequencer`.

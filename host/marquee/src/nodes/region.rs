@@ -12,28 +12,28 @@ use fleet::{Identity, Server, Tls, server};
 use futures::future::BoxFuture;
 use region::coordinator::{Answer, Coordinator, Membership, Shared};
 use region::{Limiter, Retention};
-use runtime::{HostRoute, Manifest, Mode};
+use runtime::{HostRoute, Mode, VariableSources};
 use telemetry::{BreakerState, Finding, Health, Metrics, Needed};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::commands;
+use crate::cli::commands;
 use crate::config::RegionNode;
+use crate::config::settings::Settings;
 use crate::data_folder::DataFolder;
-use crate::deployment::Deployment;
-use crate::edge_node::client;
 use crate::error::Error;
-use crate::listeners::{admin_at, at};
-use crate::peers::FleetPeers;
-use crate::publishing::EventDestination;
-use crate::region_side::{self, RegionSide};
-use crate::roles::Roles;
-use crate::serving::{
-    self, Startup, StopSignal, admin_listener, certified, host_secret, loader, manifest_path, until_stopped, variables,
-    with_database,
+use crate::journal::destination::EventDestination;
+use crate::limits;
+use crate::nodes::deployment::{self, Deployment};
+use crate::nodes::edge::client;
+use crate::nodes::listeners::{admin_at, at};
+use crate::nodes::peers::FleetPeers;
+use crate::nodes::plain;
+use crate::nodes::region_side::{self, RegionSide};
+use crate::nodes::roles::Roles;
+use crate::nodes::serving::{
+    self, Startup, StopSignal, admin_listener, certified, host_secret, loader, until_stopped, with_database,
 };
-use crate::settings::Settings;
-use crate::{limits, plain, sandbox};
 
 /// Runs until it is told to stop.
 pub async fn run(file: &Path) -> Result<(), Error> {
@@ -49,16 +49,14 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let ready = format!("ready  nodes {}  admin http://{}", nodes.local_addr()?, admin.local_addr()?);
     let address = config.listen.advertise.map_or_else(|| nodes.local_addr(), Ok)?.to_string();
     let accounts = config.accounts.as_ref().map_or(&config.region, |accounts| &accounts.name);
-    let (path, file, checked) = (manifest_path(config.application.as_deref())?, config.variables.clone(), settings.clone());
-    let (own_address, url, followed) = (nodes.local_addr()?, database.clone(), config.kafka.is_some());
-    let set = [("region", config.region.clone()), ("accounts", accounts.clone()), (HostRoute::VARIABLE, host_secret()?)];
-    let read = move || {
-        let sources = set.iter().fold(variables(file.as_deref())?, |sources, (name, value)| sources.set(*name, value));
-        let sources = serving::with_analytics(with_database(sources, &url), followed);
-        let manifest = Manifest::load(&path, &sources)?;
-        sandbox::check(&manifest, &[own_address], &checked)?;
-        Ok(manifest)
+    let (own, url, followed) = (config.region.clone(), database.clone(), config.kafka.is_some());
+    let (of_accounts, secret) = (accounts.clone(), host_secret()?);
+    let sets = move |sources: VariableSources| {
+        let sources = sources.set("region", &own).set("accounts", &of_accounts).set(HostRoute::VARIABLE, &secret);
+        serving::with_analytics(with_database(sources, &url), followed)
     };
+    let named = (config.application.as_deref(), config.variables.clone());
+    let read = deployment::reader(named, sets, vec![nodes.local_addr()?], &settings)?;
 
     let loader = loader(&settings, &folder)?;
     let version = loader.load(read()?, Mode::Native).await?;
@@ -122,7 +120,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     if let Some(mib) = config.replica_mib {
         side.bound_replica(mib << 20);
     }
-    let deployment = Deployment { loader, read: Box::new(read), mode: Mode::Native, roles, current: Arc::clone(&version) };
+    let deployment = Deployment { loader, read, mode: Mode::Native, roles, current: Arc::clone(&version) };
     deployment.register(&health);
     background.spawn(deployment.reload_on_hangup(end.clone()));
     beginning.begun();

@@ -27,7 +27,7 @@ pub fn bindings(
 ) -> Result<Bindings, Error> {
     let grants = || manifest.components.values().map(|component| &component.grants);
     let labels: BTreeSet<String> = grants().flat_map(|grants| grants.sqlite_databases.iter().cloned()).collect();
-    if labels.iter().any(|label| label != crate::commands::DATABASE) {
+    if labels.iter().any(|label| label != crate::cli::commands::DATABASE) {
         folder.folder("databases")?;
     }
     let files: BTreeMap<_, _> = labels.into_iter().map(|label| (label.clone(), folder.database(&label))).collect();

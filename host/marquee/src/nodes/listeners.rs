@@ -5,9 +5,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use tokio::net::{TcpListener, TcpSocket};
 
+use crate::config::settings::{ADMIN_TOKEN, Settings};
 use crate::error::Error;
 use crate::limits::{BACKLOG, PORT_TRIES};
-use crate::settings::{ADMIN_TOKEN, Settings};
 
 /// Bound, and not yet served: whoever connects waits.
 pub struct Listeners {

@@ -6,21 +6,20 @@ use std::sync::Arc;
 use capabilities::outbound_http::OutboundHttp;
 use fleet::client::{self, Client, Route};
 use fleet::{Identity, NodeAddress};
-use runtime::{Manifest, Mode};
+use runtime::{Mode, VariableSources};
 use telemetry::{BreakerOptions, Health, Metrics};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::config::settings::Settings;
 use crate::config::{self, EdgeNode};
 use crate::data_folder::DataFolder;
-use crate::deployment::Deployment;
-use crate::edge_side::{Behind, EdgeSide, Home};
 use crate::error::Error;
-use crate::listeners::{admin_at, at};
-use crate::roles::Roles;
-use crate::sandbox;
-use crate::serving::{self, StopSignal, admin_listener, certified, loader, manifest_path, until_stopped, variables};
-use crate::settings::Settings;
+use crate::nodes::deployment::{self, Deployment};
+use crate::nodes::edge_side::{Behind, EdgeSide, Home};
+use crate::nodes::listeners::{admin_at, at};
+use crate::nodes::roles::Roles;
+use crate::nodes::serving::{self, StopSignal, admin_listener, certified, loader, until_stopped};
 
 /// Runs until it is told to stop.
 pub async fn run(file: &Path) -> Result<(), Error> {
@@ -37,14 +36,10 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let ready = format!("ready  {}://{own_address}  admin http://{}", scheme(certificate.is_some()), admin.local_addr()?);
     // What is made here names no region of ours: an edge makes no ids.
     let (nearest, accounts) = (config.nearest(), config.accounts());
-    let (path, file, checked) = (manifest_path(config.application.as_deref())?, config.variables.clone(), settings.clone());
-    let set = [("region", nearest.to_owned()), ("accounts", accounts.to_owned())];
-    let read = move || {
-        let sources = set.iter().fold(variables(file.as_deref())?, |sources, (name, value)| sources.set(*name, value));
-        let manifest = Manifest::load(&path, &sources)?;
-        sandbox::check(&manifest, &[own_address], &checked)?;
-        Ok(manifest)
-    };
+    let (of_region, of_accounts) = (nearest.to_owned(), accounts.to_owned());
+    let sets = move |sources: VariableSources| sources.set("region", &of_region).set("accounts", &of_accounts);
+    let named = (config.application.as_deref(), config.variables.clone());
+    let read = deployment::reader(named, sets, vec![own_address], &settings)?;
 
     let loader = loader(&settings, &folder)?;
     let version = loader.load(read()?, Mode::Native).await?;
@@ -80,7 +75,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     if let Some(mib) = config.replica_mib {
         side.bound_replica(mib << 20);
     }
-    let deployment = Deployment { loader, read: Box::new(read), mode: Mode::Native, roles, current: version };
+    let deployment = Deployment { loader, read, mode: Mode::Native, roles, current: version };
     deployment.register(&health);
     background.spawn(deployment.reload_on_hangup(end.clone()));
     // Not before there is something to say: without checks a node would pass for ready.

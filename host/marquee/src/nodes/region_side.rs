@@ -20,12 +20,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::accounts::{AccountsNode, ContactLookup, Mirror, Visitors};
-use crate::commands;
+use crate::cli::commands;
 use crate::data_folder::DataFolder;
 use crate::error::Error;
-use crate::publishing::{EventDestination, Journal};
-use crate::roles::Roles;
-use crate::serving::vital;
+use crate::journal::destination::{EventDestination, Journal};
+use crate::nodes::roles::Roles;
+use crate::nodes::serving::vital;
 
 /// What its own replica is called, by metrics and health.
 const REPLICA: &str = "region";

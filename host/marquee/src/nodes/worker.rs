@@ -7,7 +7,7 @@ use std::sync::Arc;
 use capabilities::Bindings;
 use capabilities::mail::{FileMailer, Mailer, SmtpMailer};
 use capabilities::sqlite::SqliteDatabases;
-use runtime::{Manifest, Mode};
+use runtime::{Mode, VariableSources};
 use streams::consumer::{self, Rules};
 use streams::{Consumer, Handler, Mirror, mirror, topics};
 use telemetry::{Health, Metrics};
@@ -15,19 +15,17 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::audit_log::SealerOptions;
-use crate::commands;
+use crate::cli::commands;
 use crate::config::WorkerNode;
+use crate::config::settings::Settings;
 use crate::data_folder::DataFolder;
-use crate::deployment::Deployment;
 use crate::error::Error;
-use crate::following::{RecordHandler, Topics};
-use crate::listeners::admin_at;
-use crate::plain;
-use crate::roles::Roles;
-use crate::serving::{
-    self, Startup, StopSignal, admin_listener, loader, manifest_path, until_stopped, variables, vital, with_database,
-};
-use crate::settings::Settings;
+use crate::journal::record_handler::{RecordHandler, Topics};
+use crate::nodes::deployment::{self, Deployment};
+use crate::nodes::listeners::admin_at;
+use crate::nodes::plain;
+use crate::nodes::roles::Roles;
+use crate::nodes::serving::{self, Startup, StopSignal, admin_listener, loader, until_stopped, vital, with_database};
 
 /// The consumer group of a region's workers.
 const GROUP: &str = "marquee-worker";
@@ -42,12 +40,9 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let folder = DataFolder::open(&config.data)?;
     let admin = admin_at(config.listen.admin, &settings)?;
     let ready = format!("ready  worker {}  admin http://{}", config.name, admin.local_addr()?);
-    let (path, file) = (manifest_path(config.application.as_deref())?, config.variables.clone());
     let (region, url) = (config.region.clone(), database.clone());
-    let read = move || {
-        let sources = with_database(variables(file.as_deref())?.set("region", &region), &url);
-        Ok(Manifest::load(&path, &sources)?)
-    };
+    let sets = move |sources: VariableSources| with_database(sources.set("region", &region), &url);
+    let read = deployment::reader((config.application.as_deref(), config.variables.clone()), sets, Vec::new(), &settings)?;
     let manifest = read()?;
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
     let base = plain::bindings(&manifest, &folder, None, &config.breakers, &metrics)?;
@@ -111,7 +106,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
 
     // Until after the consumers have ended: what they have written last is signed, too.
     background.spawn(sealer.run(end.clone()));
-    let deployment = Deployment { loader, read: Box::new(read), mode: Mode::Native, roles, current: version };
+    let deployment = Deployment { loader, read, mode: Mode::Native, roles, current: version };
     deployment.register(&health);
     background.spawn(deployment.reload_on_hangup(end.clone()));
     beginning.begun();

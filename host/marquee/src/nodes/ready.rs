@@ -1,7 +1,7 @@
 //! What `up` prints when everything answers: where, and what to try.
 
 use crate::error::Error;
-use crate::listeners::Addresses;
+use crate::nodes::listeners::Addresses;
 use crate::say;
 
 /// Prints the line that programs wait for, and three commands for people.

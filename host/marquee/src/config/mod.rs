@@ -96,13 +96,14 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use streams::Secret;
 
+use crate::config::settings::Settings;
 use crate::error::Error;
 use crate::limits;
-use crate::settings::Settings;
 
 mod breakers;
 #[cfg(test)]
 mod documents;
+pub mod settings;
 mod worker;
 
 pub use breakers::Breakers;

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use capabilities::Secret;
 use runtime::Manifest;
 
+use crate::config::settings::{SANDBOX, Settings};
 use crate::error::Error;
-use crate::settings::{SANDBOX, Settings};
 
 /// The variable that turns it on.
 pub const VARIABLE: &str = "sandbox_payments";

@@ -1,0 +1,20 @@
+//! The kinds of node (`up`, a region's, an edge, a worker), and what they are wired from.
+//!
+//! A region's parts and an edge's parts are wired once each (`region_side`, `edge_side`); what every process that serves does alike is in
+//! `serving`, and the switch to another version of the application in `deployment`.
+
+pub mod deployment;
+pub mod edge;
+pub mod edge_side;
+pub mod listeners;
+pub mod peers;
+pub mod plain;
+pub mod platform;
+pub mod ready;
+pub mod region;
+pub mod region_side;
+pub mod roles;
+pub mod sandbox;
+pub mod serving;
+pub mod up;
+pub mod worker;
