@@ -48,32 +48,41 @@ struct Load {
     failed: u64,
 }
 
-/// `cargo xtask bench [coordinator|streams]`.
+/// What another build of this host is called in the results.
+const OTHER_BUILD: &str = "other build";
+
+/// `cargo xtask bench [coordinator|streams|--against FOLDER]`.
 pub fn command_line(arguments: &[String]) -> Result<()> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => run(),
+        [] => run(None),
+        ["--against", folder] => run(Some(&Path::new(folder).canonicalize().with_context(|| folder.to_owned())?)),
         ["coordinator"] => coordinator::run(),
         ["streams"] => streams::run(),
-        _ => bail!("usage: cargo xtask bench [coordinator|streams]"),
+        _ => bail!("usage: cargo xtask bench [coordinator|streams|--against FOLDER]"),
     }
 }
 
-/// Runs every comparison that this machine has the programs for.
-fn run() -> Result<()> {
+/// Runs every comparison that this machine has the programs for; and with what was built in another folder of this project, where one is named.
+fn run(against: Option<&Path>) -> Result<()> {
     build::components(&["fixtures"])?;
     build::all()?;
     let wrk = tools::program("wrk", "", &["wrk"])?;
     say(&machine()?);
     say(&format!("wrk with {CONNECTIONS} connections, {ROUNDS} turns of {SECONDS} s each, medians; the load shares the machine"));
-    hello(&wrk)?;
-    platform(&wrk)
+    hello(&wrk, against)?;
+    platform(&wrk, against)
 }
 
 /// The edge beside the bare engine and stock Spin, serving the same component.
-fn hello(wrk: &Path) -> Result<()> {
+fn hello(wrk: &Path, against: Option<&Path>) -> Result<()> {
     let manifest = "host/runtime/fixtures/spin.toml";
     let node = step("starting the hello application", || Node::start("bench-hello", &["--no-demo", "--manifest", manifest]))?;
     let mut subjects = vec![subject("marquee", format!("{}/hello", node.edges.first().context("no edge")?))];
+    let hello = ["--no-demo", "--manifest", manifest];
+    let other = against.map(|folder| Node::start_of(folder, "bench-hello-other", &hello, &[])).transpose()?;
+    if let Some(other) = &other {
+        subjects.push(subject(OTHER_BUILD, format!("{}/hello", other.edges.first().context("no edge")?)));
+    }
     let mut others = Vec::new();
     match tools::find("wasmtime", "") {
         Some(wasmtime) => {
@@ -97,16 +106,22 @@ fn hello(wrk: &Path) -> Result<()> {
             say(&format!("    marquee is {ratio:.2} x {name} (expected at least {wanted}): {verdict}"));
         }
     }
-    drop(others);
-    drop(node);
+    if let Some(ratio) = ratio(&subjects, "marquee", OTHER_BUILD) {
+        say(&format!("    hello: this build is {ratio:.3} x the other"));
+    }
+    drop((others, node, other));
     Ok(())
 }
 
 /// A catalog read and a hold, beside stock Spin running the same application.
-fn platform(wrk: &Path) -> Result<()> {
+fn platform(wrk: &Path, against: Option<&Path>) -> Result<()> {
     let node = step("starting the platform", || Node::start("bench", &["--no-demo"]))?;
     let ours = node.edges.first().context("no edge")?.clone();
     let mut bases = vec![("marquee", ours)];
+    let other = against.map(|folder| Node::start_of(folder, "bench-other", &["--no-demo"], &[])).transpose()?;
+    if let Some(other) = &other {
+        bases.push((OTHER_BUILD, other.edges.first().context("no edge")?.clone()));
+    }
     let spin = spin_up(Path::new("spin.toml"), "bench-spin")?;
     if let Some((_, port)) = &spin {
         bases.push(("spin up", format!("http://127.0.0.1:{port}")));
@@ -127,6 +142,9 @@ fn platform(wrk: &Path) -> Result<()> {
     for (what, subjects) in [("event page", &reads), ("hold", &holds)] {
         if let Some(ratio) = ratio(subjects, "marquee", "spin up") {
             say(&format!("    {what}: marquee is {ratio:.2} x spin up"));
+        }
+        if let Some(ratio) = ratio(subjects, "marquee", OTHER_BUILD) {
+            say(&format!("    {what}: this build is {ratio:.3} x the other"));
         }
     }
     Ok(())

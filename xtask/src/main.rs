@@ -46,6 +46,7 @@ const USAGE: &str = "cargo xtask COMMAND
                     nobody would send
                       --seconds N   for each (60)     --seed N
   bench             measure the edge, a catalog read and a hold beside what can be compared, in one run
+                      --against FOLDER   beside another build of this host as well: that of a checkout in which `build` was run
   attack [NAME]     bodies | bodies-of-holds | answers | connections | logins | places | seen: attacks on a fleet that is started for it, all of them or one, each beside
                     somebody who only wants to be served: as a table, before and during      --up   on `marquee up` instead
   simulate          the region under faults, each run determined by its seed: until one violates something

@@ -1,6 +1,6 @@
 //! A platform of one's own, for as long as it is needed.
 
-use crate::build;
+use crate::{build, step::root};
 use anyhow::{Context, Result, bail};
 use std::{
     io::{BufRead, BufReader},
@@ -28,8 +28,15 @@ impl Node {
 
     /// As [`start`](Self::start), with more in its environment.
     pub fn start_with(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Result<Self> {
-        let folder = PathBuf::from(format!("target/{name}-{}", std::process::id()));
-        let mut child = Command::new(build::MARQUEE)
+        Self::start_of(&root(), name, arguments, environment)
+    }
+
+    /// As [`start_with`](Self::start_with), of what was built in another folder.
+    pub fn start_of(project: &Path, name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Result<Self> {
+        let folder = root().join(format!("target/{name}-{}", std::process::id()));
+        let program = project.join(build::MARQUEE);
+        let mut child = Command::new(&program)
+            .current_dir(project)
             .args(["up", "--port", "0", "--data"])
             .arg(&folder)
             .args(arguments)
@@ -38,7 +45,7 @@ impl Node {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
-            .with_context(|| format!("cannot start {}", build::MARQUEE))?;
+            .with_context(|| format!("cannot start {}", program.display()))?;
         let stdout = child.stdout.take().context("no output")?;
         let mut node = Self { child, edges: Vec::new(), folder };
         let mut lines = BufReader::new(stdout).lines();
