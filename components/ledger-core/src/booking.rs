@@ -204,11 +204,7 @@ fn within_limits(draft: &Draft<'_>, person: &str, items: &[BookingItem]) -> Resu
 /// Whether so much more may be held, unpaid, by this person and from this network.
 fn within_hold_limits(draft: &Draft<'_>, person: &str, client: Option<&str>, items: &[BookingItem]) -> Result<(), Rejection> {
     let limits = &draft.settings.limits;
-    let lines = || draft.state.lines.values().map(|line| &line.terms);
-    let account = i64::from(lines().map(|terms| terms.per_person_limit).max().unwrap_or_default().max(limits.account));
-    let capacity: i64 = lines().map(|terms| i64::from(terms.capacity)).sum();
-    let share = capacity * i64::from(limits.address_percent) / 100;
-    let address = account.max(limits.address.into()).max(share);
+    let (account, address) = (limits.of_account(&draft.state), limits.of_address(&draft.state));
     let wanted: i64 = items.iter().map(|item| i64::from(item.quantity)).sum();
     let of_client = client.map(|client| (HoldScope::Address, address, draft.facts.held_from(client)));
     for (scope, places, held) in [Some((HoldScope::Account, account, draft.facts.held(person))), of_client].into_iter().flatten()

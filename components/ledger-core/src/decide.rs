@@ -36,6 +36,28 @@ pub struct HoldLimits {
 impl HoldLimits {
     /// As much as there is.
     pub const NONE: Self = Self { account: u32::MAX, address: u32::MAX, address_percent: 100 };
+
+    /// Places of an event that one person may hold.
+    pub(crate) fn of_account(&self, state: &State) -> i64 {
+        let most = state.lines.values().map(|line| line.terms.per_person_limit).max();
+        most.unwrap_or_default().max(self.account).into()
+    }
+
+    /// Places of an event that may be held from one network.
+    pub(crate) fn of_address(&self, state: &State) -> i64 {
+        let share = capacity(state) * i64::from(self.address_percent) / 100;
+        self.of_account(state).max(self.address.into()).max(share)
+    }
+
+    /// Whether what is held from one network can ever be too much: not where it may be all that there is.
+    #[must_use]
+    pub fn bind_networks(&self, state: &State) -> bool {
+        self.of_address(state) < capacity(state)
+    }
+}
+
+fn capacity(state: &State) -> i64 {
+    state.lines.values().map(|line| i64::from(line.terms.capacity)).sum()
 }
 
 /// What is found out for one command when it is decided, and new ids and secrets, used only where it needs them: nothing here is random.

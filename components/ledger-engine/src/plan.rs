@@ -22,6 +22,8 @@ pub struct Plan<'a> {
     pub payments: BTreeSet<&'a str>,
     /// Events whose overdue holds are to be tidied.
     pub sweeps: BTreeSet<&'a str>,
+    /// Events that may have another capacity before the last of their commands is decided.
+    pub resized: BTreeSet<&'a str>,
 }
 
 impl<'a> Plan<'a> {
@@ -48,12 +50,10 @@ impl<'a> Plan<'a> {
                     plan.confirmed.insert(&confirmation.booking);
                     plan.payments.insert(&confirmation.payment);
                 }
-                Action::Open(_)
-                | Action::Adjust(_)
-                | Action::Close(_)
-                | Action::BeginPayment(_)
-                | Action::EndPayment(_)
-                | Action::Cancel(_) => {}
+                Action::Open(_) | Action::Adjust(_) => {
+                    plan.resized.insert(event);
+                }
+                Action::Close(_) | Action::BeginPayment(_) | Action::EndPayment(_) | Action::Cancel(_) => {}
             }
             plan.keys.push((event, command.subject.scope(), &command.idempotency_key));
         }

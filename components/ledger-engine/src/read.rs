@@ -4,7 +4,7 @@ use crate::attempts::Failure;
 use crate::limits;
 use crate::plan::Plan;
 use crate::store::{HeldFromRow, Inventory, KeyRow, LineRow, PlacesRow, RefundRow};
-use ledger_core::{Accepted, Facts, Holds, Record, State, StoredKey};
+use ledger_core::{Accepted, Facts, HoldLimits, Holds, Record, State, StoredKey};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -105,6 +105,13 @@ impl Read {
                 facts.places.entry(person).or_default().insert(ticket_type, places);
             }
         }
+    }
+
+    /// After [`Self::lines`]: leaves out networks from which nobody can hold too much, for to count what is held takes the longer the more it is.
+    pub fn leave_out_unbound(&self, plan: &mut Plan<'_>, limits: &HoldLimits) {
+        let bound = |event: &str| self.events.get(event).is_none_or(|(state, _)| limits.bind_networks(state));
+        let Plan { clients, resized, .. } = plan;
+        clients.retain(|(event, _)| resized.contains(event) || bound(event));
     }
 
     /// What is held from the plan's networks.

@@ -16,9 +16,9 @@ pub async fn run<D: Database, H: Host>(
     call: &mut Call<'_, H>,
 ) -> Result<Vec<Answer>, Failure> {
     let mut tx = database.begin().await?;
-    let plan = Plan::new(commands);
-    let read = load(&mut tx, &plan).await?;
+    let mut plan = Plan::new(commands);
     let (now, settings) = (tx.now(), call.context.settings);
+    let read = load(&mut tx, &mut plan, &settings).await?;
     let decided = decide(commands, &plan, read, now, settings, |command| call.fresh(command, now));
     if decided.is_quiet() {
         if leaves_a_fence(call.context.cache) {
@@ -46,7 +46,7 @@ fn leaves_a_fence(quick: bool) -> bool {
 }
 
 /// Swaps the plan's events, and reads what it needs of them.
-async fn load(tx: &mut impl Transaction, plan: &Plan<'_>) -> Result<Read, Failure> {
+async fn load(tx: &mut impl Transaction, plan: &mut Plan<'_>, settings: &Settings) -> Result<Read, Failure> {
     let mut read = Read::default();
     for (event, members) in &plan.events {
         if let Some(inventory) = tx.swap(event, members.len()).await? {
@@ -59,6 +59,7 @@ async fn load(tx: &mut impl Transaction, plan: &Plan<'_>) -> Result<Read, Failur
     let now = tx.now();
     let lines = tx.lines(&read.events()).await?;
     read.lines(lines);
+    read.leave_out_unbound(plan, &settings.limits);
     let keys = tx.keys(plan).await?;
     read.keys(keys)?;
     let named = tx.bookings(plan).await?;

@@ -489,3 +489,17 @@ fn what_is_sold_out_is_so_for_an_address_that_holds_too_much_as_well() {
     }
     assert_eq!(hold(&mut world, "cy", 1), Err(Rejection::SoldOut(vec![shortage("standard", 0)])));
 }
+
+/// Nobody need count what is held from a network that may hold all there is.
+#[test]
+fn a_networks_limit_binds_where_there_is_more_than_it_may_hold() {
+    let limits = |address, address_percent| HoldLimits { account: 4, address, address_percent };
+    let of = |capacity: u32, limits: HoldLimits| {
+        let mut world = World::unopened();
+        let sale = Sale { offers: vec![offer("a", 4500, capacity, 3), offer("b", 0, capacity, 3)], ..sale(3) };
+        world.ask(Subject::Platform, Action::Open(sale)).unwrap();
+        limits.bind_networks(&world.rows.load(world.now, 0, &[]).0.unwrap())
+    };
+    assert!(of(100, limits(100, 10)) && of(51, limits(100, 99)) && of(3, limits(1, 1)));
+    assert!(!of(50, limits(100, 10)) && !of(100, limits(1, 100)) && !of(1_000_000, HoldLimits::NONE) && !of(2, limits(1, 1)));
+}
