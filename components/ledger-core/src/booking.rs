@@ -204,7 +204,7 @@ fn within_limits(draft: &Draft<'_>, person: &str, items: &[BookingItem]) -> Resu
 /// Whether so much more may be held, unpaid, by this person and from this network.
 fn within_hold_limits(draft: &Draft<'_>, person: &str, client: Option<&str>, items: &[BookingItem]) -> Result<(), Rejection> {
     let limits = &draft.settings.limits;
-    let (account, address) = (limits.of_account(&draft.state), limits.of_address(&draft.state));
+    let (account, address) = (limits.of_account(draft.state), limits.of_address(draft.state));
     let wanted: i64 = items.iter().map(|item| i64::from(item.quantity)).sum();
     let of_client = client.map(|client| (HoldScope::Address, address, draft.facts.held_from(client)));
     for (scope, places, held) in [Some((HoldScope::Account, account, draft.facts.held(person))), of_client].into_iter().flatten()
