@@ -2,6 +2,7 @@
 
 use crate::limits;
 use kit::sql::{Error, Tx};
+use kit::team::{self, Permission};
 use kit::{Answer, Problem, Request, Response, claims, config, params, query, sql, time};
 use serde::Serialize;
 
@@ -72,9 +73,7 @@ pub async fn show(request: Request) -> Answer {
     let mut tx = sql::read().await?;
     let event: Option<(String, String)> = tx.one("SELECT organiser_id, currency FROM events WHERE id = $1", params![id]).await?;
     let (organiser, currency) = event.ok_or_else(Problem::not_found)?;
-    if !claims::may_organise(&mut tx, &claims.subject, &organiser).await? {
-        return Err(Problem::refused(claims.subject, "You may not organise for this event's organiser."));
-    }
+    team::require(&mut tx, &claims.subject, &organiser, Permission::SeeOrders).await?;
     let analytics = match config::switch("analytics").await? {
         true => read(&mut tx, id, &currency).await?,
         false => unavailable(&tx, id),

@@ -1,6 +1,7 @@
 //! Creating, changing, publishing and cancelling events.
 
 use kit::sql::Tx;
+use kit::team::{self, Permission};
 use kit::{Answer, Problem, Request, Response, claims, config, id, idempotency, json, problem, seen::SeenKind, sql, trace};
 use read_model::{EventDoc, EventStatus};
 
@@ -128,9 +129,7 @@ async fn look(request: &Request, user: &str, event: &str, wish: &Wish) -> Result
     }
     let stored = store::load(&mut tx, event).await?.ok_or_else(Problem::not_found)?;
     let old = &stored.doc;
-    if !claims::may_organise(&mut tx, user, &old.organiser_id).await? {
-        return Err(Problem::refused(user, "You may not organise for this event's organiser."));
-    }
+    team::require(&mut tx, user, &old.organiser_id, Permission::EditEvents).await?;
     let pending = stored.pending.as_deref().map(Pending::parse).transpose()?;
     if matches!(pending, Some(Pending::Step(_))) {
         return Ok(Next::DriveOn);
@@ -191,11 +190,7 @@ async fn check_organiser(tx: &mut Tx, user: &str, organiser: &str) -> Result<(),
     if !store::has_organiser(tx, organiser).await? {
         return Err(Problem::not_found());
     }
-    if claims::may_organise(tx, user, organiser).await? {
-        Ok(())
-    } else {
-        Err(Problem::refused(user, "You may not organise for this organiser."))
-    }
+    team::require(tx, user, organiser, Permission::EditEvents).await
 }
 
 /// Refuses at once what the ledger would refuse too; it has the last word.

@@ -46,16 +46,3 @@ pub async fn roles(tx: &mut Tx, user: &str) -> Result<Vec<String>, Problem> {
     let rows: Vec<(String,)> = tx.all("SELECT role FROM user_roles WHERE user_id = $1 ORDER BY role", params![user]).await?;
     Ok(rows.into_iter().map(|(role,)| role).collect())
 }
-
-/// Whether a user may act for an organiser: as one of its members who has an organiser's role, or as an admin. Membership alone permits nothing: an
-/// admin who takes the role away takes it away for all of them.
-pub async fn may_organise(tx: &mut Tx, user: &str, organiser: &str) -> Result<bool, Problem> {
-    let row: Option<(i64,)> = tx
-        .one(
-            "SELECT 1 FROM organiser_members m JOIN user_roles r ON r.user_id = m.user_id AND r.role = 'organiser' \
-             WHERE m.organiser_id = $1 AND m.user_id = $2 UNION ALL SELECT 1 FROM user_roles WHERE user_id = $2 AND role = 'admin'",
-            params![organiser, user],
-        )
-        .await?;
-    Ok(row.is_some())
-}

@@ -35,6 +35,7 @@ pub mod router;
 pub mod security;
 pub mod seen;
 pub mod sql;
+pub mod team;
 pub mod text;
 pub mod tickets;
 pub mod time;

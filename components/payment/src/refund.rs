@@ -9,6 +9,7 @@ use crate::{
 use kit::{
     Answer, Problem, Request, Response, claims, json, params, problem,
     sql::{self, Error, Tx},
+    team::{self, Permission},
 };
 
 /// `POST /api/payments/{id}/refund`: `{"amount": 4500}`, or everything that is left.
@@ -76,7 +77,7 @@ async fn permitted(tx: &mut Tx, id: &str, person: &str) -> Result<Payment, Probl
     let payment = store::find(tx, id).await?.filter(|payment| payment.version > 0).ok_or_else(Problem::not_found)?;
     let organiser: Option<(String,)> = tx.one("SELECT organiser_id FROM events WHERE id = $1", params![&payment.event]).await?;
     let organiser = organiser.map_or(String::new(), |(organiser,)| organiser);
-    if claims::may_organise(tx, person, &organiser).await? {
+    if team::authority(tx, person, &organiser).await?.may(Permission::Refund) {
         Ok(payment)
     } else if payment.person == person {
         Err(Problem::refused(
