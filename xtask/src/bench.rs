@@ -9,7 +9,7 @@ mod streams;
 use crate::{
     build,
     node::{Node, stop},
-    step::{command, output, root, say, step},
+    step::{command, output, root, run as run_command, say, step},
     tools,
 };
 use anyhow::{Context, Result, bail};
@@ -51,14 +51,22 @@ struct Load {
 /// What another build of this host is called in the results.
 const OTHER_BUILD: &str = "other build";
 
-/// `cargo xtask bench [coordinator|streams|--against FOLDER]`.
+/// Benchmarks of parts, as `host/benches/Cargo.toml` names them.
+const PARTS: [&str; 9] = ["bindings", "feed_latency", "journal", "ledger", "search", "serve", "throughput", "tokens", "worker"];
+
+/// `cargo xtask bench [coordinator|streams|--against FOLDER|PART [ARGUMENTS]]`.
 pub fn command_line(arguments: &[String]) -> Result<()> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => run(None),
         ["--against", folder] => run(Some(&Path::new(folder).canonicalize().with_context(|| folder.to_owned())?)),
         ["coordinator"] => coordinator::run(),
         ["streams"] => streams::run(),
-        _ => bail!("usage: cargo xtask bench [coordinator|streams|--against FOLDER]"),
+        [part, ref arguments @ ..] if PARTS.contains(&part) => {
+            build::benches(&[part])?;
+            say(&machine()?);
+            run_command(&mut build::bench(part, arguments))
+        }
+        _ => bail!("usage: cargo xtask bench [coordinator|streams|--against FOLDER], or a part: {}", PARTS.join(", ")),
     }
 }
 

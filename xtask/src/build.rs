@@ -16,7 +16,23 @@ pub const MARQUEE: &str = "target/release/marquee";
 pub const HELD_PLACES: (&str, &str) = ("SPIN_VARIABLE_HELD_PLACES_PER_ADDRESS", "1000000");
 
 /// The host's crates.
-pub const HOST: &[&str] = &["capabilities", "edge", "fleet", "marquee", "region", "runtime", "streams", "telemetry"];
+pub const HOST: &[&str] = &[
+    "bindings",
+    "capabilities",
+    "contracts",
+    "edge",
+    "fleet",
+    "manifest",
+    "marquee",
+    "region",
+    "runtime",
+    "storage",
+    "streams",
+    "telemetry",
+];
+
+/// Benchmarks of the host's parts. Nothing but lints and [`bench`] builds them.
+pub const BENCHES: &str = "benches";
 
 /// Libraries that need neither wasm nor a server.
 pub const PURE: &[&str] = &[
@@ -41,7 +57,7 @@ pub const EARLY: &[&str] = &["demo"];
 /// The tests' profile: see the file.
 const CHECKED: &str = ".cargo/checked.toml";
 
-/// `cargo build` for the binary and examples of the host's crates, in the profile that is shipped.
+/// `cargo build` for the binary of the host's crates, in the profile that is shipped.
 pub fn host(arguments: &[&str]) -> Command {
     selected("build", HOST, arguments)
 }
@@ -49,6 +65,23 @@ pub fn host(arguments: &[&str]) -> Command {
 /// `cargo test` for these packages, with debug assertions and overflow checks.
 pub fn tests(packages: &[&str], arguments: &[&str]) -> Command {
     selected("test", packages, &[&["--config", CHECKED], arguments].concat())
+}
+
+/// `cargo bench` for one of the benchmarks, which is called with these arguments. It runs in the profile that is shipped.
+pub fn bench(name: &str, arguments: &[&str]) -> Command {
+    let mut command = cargo(&["bench", "--locked", "--package", BENCHES, "--bench", name, "--"]);
+    command.args(arguments);
+    command
+}
+
+/// Builds these benchmarks, so that no other step does.
+pub fn benches(names: &[&str]) -> Result<()> {
+    step("building what measures", || {
+        tools::native_build()?;
+        let mut command = cargo(&["bench", "--locked", "--package", BENCHES, "--no-run"]);
+        command.args(names.iter().flat_map(|name| ["--bench", name]));
+        run(&mut command)
+    })
 }
 
 fn selected(verb: &str, packages: &[&str], arguments: &[&str]) -> Command {
@@ -114,10 +147,10 @@ mod tests {
         let checked = read(CHECKED);
         let checked = checked["profile"]["release"]["package"].as_table().unwrap();
         let lock = read("Cargo.lock");
-        // Of the packages in the lock file, those without a source are ours.
+        // Of the packages in the lock file, those without a source are ours. Benchmarks have no tests.
         let ours = lock["package"].as_array().unwrap().iter().filter(|package| package.get("source").is_none());
         for name in ours.map(|package| package["name"].as_str().unwrap()) {
-            let elsewhere = ["xtask", "features", "fixtures", "bindings-fixture", "p2-fixture"].contains(&name);
+            let elsewhere = ["xtask", "features", BENCHES, "fixtures", "bindings-fixture", "p2-fixture"].contains(&name);
             assert!(elsewhere || checked.contains_key(name), "{name} is missing from {CHECKED}");
         }
     }

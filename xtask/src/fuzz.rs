@@ -12,7 +12,7 @@ const TARGETS: [(&str, &[&str]); 10] = [
     ("ids", &["kit"]),
     ("postgres", &["capabilities"]),
     ("queries", &["kit"]),
-    ("redis", &["capabilities"]),
+    ("redis", &["storage"]),
     ("seen", &["read-model"]),
     ("tokens", &["access-token"]),
     ("webhooks", &["payment"]),

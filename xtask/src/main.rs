@@ -53,6 +53,8 @@ const USAGE: &str = "cargo xtask COMMAND
                       --seeds N   how many (500)     --first N   from which on     --seed N   one, with its whole trace
   bench coordinator how many durable holds a second one hot event takes on Postgres, end to end and step by step
   bench streams     how fast what happens gets to Kafka and to who follows it, and reads through the Redis and Postgres bindings
+  bench PART        bindings | feed_latency | journal | ledger | search | serve | throughput | tokens | worker: one of the programs of
+                    host/benches by itself; on top of its file stands what it takes and prints
   services up       start private services for tests and for trying things: Postgres, Redis with Sentinels, Kafka, RabbitMQ, a mail sink.
                     In containers where Docker answers, else from packages; prints the variables that name them
                       --only postgres,redis   some of them      --packages, --docker   in that way, or fail

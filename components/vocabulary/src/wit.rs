@@ -12,13 +12,8 @@ macro_rules! records {
     ($($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $wit:literal $field:ident: $type:ty),+ $(,)? })+) => {$(
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-        #[cfg_attr(
-            feature = "host",
-            derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower),
-            component(record)
-        )]
         pub struct $name {
-            $($(#[$field_meta])* #[cfg_attr(feature = "host", component(name = $wit))] pub $field: $type),+
+            $($(#[$field_meta])* pub $field: $type),+
         }
     )+};
 }
@@ -29,13 +24,8 @@ macro_rules! variants {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
         #[serde(rename_all = "snake_case")]
-        #[cfg_attr(
-            feature = "host",
-            derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower),
-            component(variant)
-        )]
         pub enum $name {
-            $($(#[$case_meta])* #[cfg_attr(feature = "host", component(name = $wit))] $case $(($type))?),+
+            $($(#[$case_meta])* $case $(($type))?),+
         }
     )+};
 }
@@ -46,14 +36,9 @@ macro_rules! enums {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[serde(rename_all = "snake_case")]
-        #[cfg_attr(
-            feature = "host",
-            derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower),
-            component(enum)
-        )]
         #[repr(u8)]
         pub enum $name {
-            $($(#[$case_meta])* #[cfg_attr(feature = "host", component(name = $wit))] $case),+
+            $($(#[$case_meta])* $case),+
         }
 
         impl $name {

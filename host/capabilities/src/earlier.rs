@@ -3,9 +3,13 @@
 //! They say the same as the interfaces of today, by the same types, but that a guest waits in every call. So they are a few lines over what those do,
 //! and nothing is granted here that is not granted there. `spin:sqlite@3.0.0` is today's without what has been added since.
 
+use bindings::spin::{
+    key_value::key_value::Store,
+    sqlite::sqlite::{Connection, Value},
+};
 use wasmtime::component::{Linker, Resource, ResourceType};
 
-use crate::{key_value, sqlite, state::InstanceState, variables};
+use crate::{sqlite, state::InstanceState, variables};
 
 /// Adds these interfaces to `linker`.
 pub(crate) fn add_to_linker(linker: &mut Linker<InstanceState>) -> wasmtime::Result<()> {
@@ -15,9 +19,9 @@ pub(crate) fn add_to_linker(linker: &mut Linker<InstanceState>) -> wasmtime::Res
 }
 
 fn key_value(linker: &mut Linker<InstanceState>) -> wasmtime::Result<()> {
-    type Handle = Resource<key_value::Store>;
+    type Handle = Resource<Store>;
     let mut interface = linker.instance("fermyon:spin/key-value@2.0.0")?;
-    interface.resource("store", ResourceType::host::<key_value::Store>(), |mut store, handle| {
+    interface.resource("store", ResourceType::host::<Store>(), |mut store, handle| {
         store.data_mut().drop_store(Resource::new_own(handle))
     })?;
     interface.func_wrap_async("[static]store.open", |mut store, (label,): (String,)| {
@@ -56,9 +60,9 @@ fn key_value(linker: &mut Linker<InstanceState>) -> wasmtime::Result<()> {
 }
 
 fn sqlite(linker: &mut Linker<InstanceState>) -> wasmtime::Result<()> {
-    type Handle = Resource<sqlite::Connection>;
+    type Handle = Resource<Connection>;
     let mut interface = linker.instance("fermyon:spin/sqlite@2.0.0")?;
-    interface.resource("connection", ResourceType::host::<sqlite::Connection>(), |mut store, handle| {
+    interface.resource("connection", ResourceType::host::<Connection>(), |mut store, handle| {
         store.data_mut().drop_sqlite(Resource::new_own(handle))
     })?;
     interface.func_wrap("[static]connection.open", |mut store, (database,): (String,)| {
@@ -66,9 +70,9 @@ fn sqlite(linker: &mut Linker<InstanceState>) -> wasmtime::Result<()> {
     })?;
     interface.func_wrap_async(
         "[method]connection.execute",
-        |store, (handle, statement, parameters): (Handle, String, Vec<sqlite::Value>)| {
+        |store, (handle, statement, parameters): (Handle, String, Vec<Value>)| {
             let connection = store.data().sqlite(&handle);
-            Box::new(async move { Ok((connection?.execute(statement, parameters).await,)) })
+            Box::new(async move { Ok((sqlite::execute(&connection?, statement, parameters).await,)) })
         },
     )
 }
@@ -85,13 +89,15 @@ mod tests {
         sync::Arc,
     };
 
+    use manifest::{Grants, Secret};
+    use storage::sqlite::SqliteDatabases;
     use wasmtime::{
         Engine, Store,
         component::{Component, Linker, Val},
     };
 
     use super::*;
-    use crate::{Bindings, Grants, LinkSet, Secret, key_value::KeyValueStores, sqlite::SqliteDatabases};
+    use crate::{Bindings, LinkSet, key_value::KeyValueStores};
 
     /// What a component of an earlier SDK imports.
     const IMPORTS: &str = r#"

@@ -1,13 +1,13 @@
 //! `marquee:kafka/producer`: records for Kafka.
 
+pub use bindings::kafka::types::{ConsumerRecord, Error, Header, ProducerRecord, RecordMetadata};
+use bindings::kafka::{producer, types};
 use futures::future::BoxFuture;
 use wasmtime::component::Accessor;
 
-pub use crate::wit::own::marquee::kafka::types::{ConsumerRecord, Error, Header, ProducerRecord, RecordMetadata};
 use crate::{
     limits,
     state::{Host, InstanceState},
-    wit::own::marquee::kafka::{producer, types},
 };
 
 /// What became of one record.

@@ -1,11 +1,11 @@
 //! The assembly: one line an interface.
 
+use bindings::{booking, edge, kafka, mail, passwords, spin};
 use wasmtime::component::Linker;
 
 use crate::{
     earlier,
     state::{Host, InstanceState},
-    wit::{own::marquee, spin::spin},
 };
 
 /// Which interfaces a linker offers.
@@ -35,15 +35,15 @@ pub fn add_to_linker(linker: &mut Linker<InstanceState>, set: LinkSet) -> wasmti
     spin::sqlite::sqlite::add_to_linker::<_, Host>(linker, |state| state)?;
     spin::variables::variables::add_to_linker::<_, Host>(linker, |state| state)?;
     if set == LinkSet::All {
-        marquee::booking::types::add_to_linker::<_, Host>(linker, |state| state)?;
-        marquee::booking::ledger::add_to_linker::<_, Host>(linker, |state| state)?;
-        marquee::edge::types::add_to_linker::<_, Host>(linker, |state| state)?;
-        marquee::edge::replica::add_to_linker::<_, Host>(linker, |state| state)?;
-        marquee::edge::identity::add_to_linker::<_, Host>(linker, |state| state)?;
-        marquee::kafka::types::add_to_linker::<_, Host>(linker, |state| state)?;
-        marquee::kafka::producer::add_to_linker::<_, Host>(linker, |state| state)?;
-        marquee::mail::mailer::add_to_linker::<_, Host>(linker, |state| state)?;
-        marquee::passwords::hasher::add_to_linker::<_, Host>(linker, |state| state)?;
+        booking::types::add_to_linker::<_, Host>(linker, |state| state)?;
+        booking::ledger::add_to_linker::<_, Host>(linker, |state| state)?;
+        edge::types::add_to_linker::<_, Host>(linker, |state| state)?;
+        edge::replica::add_to_linker::<_, Host>(linker, |state| state)?;
+        edge::identity::add_to_linker::<_, Host>(linker, |state| state)?;
+        kafka::types::add_to_linker::<_, Host>(linker, |state| state)?;
+        kafka::producer::add_to_linker::<_, Host>(linker, |state| state)?;
+        mail::mailer::add_to_linker::<_, Host>(linker, |state| state)?;
+        passwords::hasher::add_to_linker::<_, Host>(linker, |state| state)?;
     }
     Ok(())
 }
@@ -52,32 +52,30 @@ pub fn add_to_linker(linker: &mut Linker<InstanceState>, set: LinkSet) -> wasmti
 mod tests {
     use std::{collections::BTreeSet, sync::Arc};
 
+    use bindings::{Twin as _, booking::types as booking, edge::types as edge};
+    use bindings::{
+        booking::ledger::HostWithStore as _,
+        edge::{identity::HostWithStore as _, replica::HostWithStore as _},
+        kafka::producer::HostWithStore as _,
+        spin::{
+            key_value::key_value::{self, HostStoreWithStore as KeyValue},
+            postgres::postgres::{self, HostConnectionWithStore as Postgres},
+            redis::redis::{self, HostConnectionWithStore as Redis},
+            sqlite::sqlite::{self, HostConnectionWithStore as Sqlite},
+            variables::variables::{Error as VariableError, HostWithStore as Variables},
+        },
+    };
+    use contracts::{Ledger, limits::LEDGER_COMMANDS};
     use futures::future::BoxFuture;
+    use manifest::{Grants, allowed_hosts::AllowedHosts};
+    use vocabulary::booking::{Action, Command, Receipt, Rejection, Subject};
     use wasmtime::{Engine, Store};
 
     use super::*;
     use crate::{
-        Bindings, Grants,
-        allowed_hosts::AllowedHosts,
-        booking::{Action, Command, Receipt, Rejection, Subject},
-        edge::{ReadError, Refusal},
+        Bindings,
         kafka::{self, Producer, ProducerRecord, RecordMetadata, Written},
-        key_value,
-        ledger::Ledger,
-        limits, postgres, redis, sqlite,
-        wit::{own, spin::spin as spin_wit},
-    };
-    use own::marquee::{
-        booking::ledger::HostWithStore as _,
-        edge::{identity::HostWithStore as _, replica::HostWithStore as _},
-        kafka::producer::HostWithStore as _,
-    };
-    use spin_wit::{
-        key_value::key_value::HostStoreWithStore as KeyValue,
-        postgres::postgres::HostConnectionWithStore as Postgres,
-        redis::redis::HostConnectionWithStore as Redis,
-        sqlite::sqlite::HostConnectionWithStore as Sqlite,
-        variables::variables::{Error as VariableError, HostWithStore as Variables},
+        limits,
     };
 
     fn everything_granted() -> Grants {
@@ -94,8 +92,8 @@ mod tests {
         Store::new(&Engine::default(), state)
     }
 
-    fn command(event_id: &str) -> Command {
-        Command::new(Subject::Platform, "key", event_id, i64::MAX, Action::Expire)
+    fn command(event_id: &str) -> booking::Command {
+        Command::new(Subject::Platform, "key", event_id, i64::MAX, Action::Expire).twin()
     }
 
     #[test]
@@ -140,9 +138,9 @@ mod tests {
             let redis = <Host as Redis<_>>::open(&host, address).await.unwrap();
             assert!(matches!(redis, Err(redis::Error::Other(_))));
             let applied = Host::apply(&host, vec![command("a"), command("b")]).await;
-            assert!(matches!(applied[..], [Err(Rejection::Unavailable(_)), Err(Rejection::Unavailable(_))]));
-            assert!(matches!(Host::get_event(&host, "a".into()).await, Err(ReadError::Unavailable(_))));
-            assert!(matches!(Host::verify(&host, "token".into()).await, Err(Refusal::Unavailable(_))));
+            assert!(matches!(applied[..], [Err(booking::Rejection::Unavailable(_)), Err(booking::Rejection::Unavailable(_))]));
+            assert!(matches!(Host::get_event(&host, "a".into()).await, Err(edge::ReadError::Unavailable(_))));
+            assert!(matches!(Host::verify(&host, "token".into()).await, Err(edge::Refusal::Unavailable(_))));
         });
         checks.await.unwrap();
     }
@@ -178,10 +176,11 @@ mod tests {
         let checks = store.run_concurrent(async |accessor| {
             let host = accessor.with_getter::<Host>(|state| state);
             let answers = Host::apply(&host, vec![command("a"), command("b")]).await;
+            let answers: Vec<Result<Receipt, Rejection>> = answers.twin();
             assert_eq!(answers, [Err(Rejection::Invalid("a".into())), Err(Rejection::Invalid("b".into()))]);
-            let too_many = Host::apply(&host, vec![command("a"); limits::LEDGER_COMMANDS + 1]).await;
-            assert_eq!(too_many.len(), limits::LEDGER_COMMANDS + 1);
-            assert!(too_many.iter().all(|answer| matches!(answer, Err(Rejection::Invalid(text)) if text != "a")));
+            let too_many = Host::apply(&host, vec![command("a"); LEDGER_COMMANDS + 1]).await;
+            assert_eq!(too_many.len(), LEDGER_COMMANDS + 1);
+            assert!(too_many.iter().all(|answer| matches!(answer, Err(booking::Rejection::Invalid(text)) if text != "a")));
         });
         checks.await.unwrap();
     }

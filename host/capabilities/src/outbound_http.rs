@@ -15,10 +15,11 @@ use http::{
     uri::{Authority, Scheme},
 };
 use http_body_util::BodyExt;
+use manifest::Grants;
 use telemetry::{Breaker, BreakerLine, BreakerOptions, Guards};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-use crate::{Grants, limits};
+use crate::limits;
 
 /// The name by which a component calls the application it is part of.
 const SELF: [&str; 2] = ["self", "self.alt"];
@@ -151,7 +152,7 @@ impl WasiHttpHooks for Hooks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::allowed_hosts::AllowedHosts;
+    use manifest::allowed_hosts::AllowedHosts;
 
     fn hooks(hosts: &[&str], client: Option<OutboundHttp>) -> Hooks {
         let grants = Grants { allowed_outbound_hosts: AllowedHosts::parse(hosts).unwrap(), ..Grants::default() };

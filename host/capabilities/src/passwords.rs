@@ -6,15 +6,14 @@
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
+use bindings::passwords::hasher;
+pub use bindings::passwords::hasher::Error;
 use tokio::sync::oneshot;
 use wasmtime::component::Accessor;
-
-pub use crate::wit::own::marquee::passwords::hasher::Error;
 
 use crate::{
     limits,
     state::{Host, InstanceState},
-    wit::own::marquee::passwords::hasher,
 };
 
 /// Hashes passwords. Cheap to clone; the threads end with the last clone.

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
+use manifest::{Grants, Mount};
 use wasmtime::{
     ResourceLimiter,
-    component::{HasData, ResourceTable},
+    component::{HasData, Resource, ResourceTable},
 };
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView, sockets::SocketAddrUse};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use crate::{Bindings, Grants, Mount, guest_log::GuestLog, limits, memory::MemoryLimiter, outbound_http::Hooks};
+use crate::{Bindings, guest_log::GuestLog, limits, memory::MemoryLimiter, outbound_http::Hooks};
 
 /// The store data of every component instance: what it was granted, what its role offers, and what it holds open.
 ///
@@ -17,7 +18,7 @@ use crate::{Bindings, Grants, Mount, guest_log::GuestLog, limits, memory::Memory
 pub struct InstanceState {
     pub(crate) grants: Arc<Grants>,
     pub(crate) bindings: Bindings,
-    pub(crate) table: ResourceTable,
+    table: ResourceTable,
     pub(crate) open: OpenHandles,
     wasi: WasiCtx,
     http: WasiHttpCtx,
@@ -88,6 +89,35 @@ impl InstanceState {
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         self.memory.used_bytes()
+    }
+}
+
+/// A resource of an interface. A guest's handle on one stands for a value of ours.
+pub(crate) trait Held: 'static {
+    /// What it stands for.
+    type Value: Send + 'static;
+}
+
+impl InstanceState {
+    /// A new handle, on this.
+    pub(crate) fn hold<R: Held>(&mut self, value: R::Value) -> wasmtime::Result<Resource<R>> {
+        Ok(Resource::new_own(self.table.push(value)?.rep()))
+    }
+
+    /// What a handle stands for.
+    pub(crate) fn held<R: Held>(&self, handle: &Resource<R>) -> wasmtime::Result<&R::Value> {
+        Ok(self.table.get(&Resource::new_borrow(handle.rep()))?)
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn held_mut<R: Held>(&mut self, handle: &Resource<R>) -> wasmtime::Result<&mut R::Value> {
+        Ok(self.table.get_mut(&Resource::new_borrow(handle.rep()))?)
+    }
+
+    /// Takes a handle back.
+    pub(crate) fn release<R: Held>(&mut self, handle: Resource<R>) -> wasmtime::Result<()> {
+        self.table.delete::<R::Value>(Resource::new_own(handle.rep()))?;
+        Ok(())
     }
 }
 

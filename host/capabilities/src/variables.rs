@@ -1,12 +1,10 @@
 //! `spin:variables/variables@3.0.0`: the component's own variables, as the manifest resolved them.
 
+use bindings::spin::variables::variables::{self, Error};
+use manifest::Secret;
 use wasmtime::component::Accessor;
 
-use crate::{
-    Secret,
-    state::{Host, InstanceState},
-    wit::spin::spin::variables::variables::{self, Error},
-};
+use crate::state::{Host, InstanceState};
 
 impl variables::Host for InstanceState {}
 

@@ -2,54 +2,16 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use contracts::{BoxError, Components, Failure, RequestBody};
 use futures::future::BoxFuture;
 use http::{Request, Response};
-use runtime::{Failure, RequestBody, Route, Routes};
+use manifest::{Route, Routes};
 use telemetry::{FailureKind, Metrics};
 
 use crate::body::Body;
 use crate::limits::RETRY_AFTER_SECONDS;
 use crate::problem::Problem;
-
-/// One version of an application in this node's role.
-pub trait Components: Send + Sync + 'static {
-    /// Which component answers what, and how.
-    fn routes(&self) -> &Routes;
-    /// Has a component answer.
-    fn handle(
-        &self,
-        component: &str,
-        request: Request<RequestBody>,
-    ) -> impl Future<Output = Result<Response<Body>, Failure>> + Send;
-}
-
-/// Says which version takes a request that comes now. It is answered by that one, whatever is switched to meanwhile.
-pub trait Traffic: Send + Sync + 'static {
-    /// See [`Components`].
-    type Components: Components;
-    /// The version that takes new requests.
-    fn current(&self) -> Arc<Self::Components>;
-}
-
-impl Components for runtime::Application {
-    fn routes(&self) -> &Routes {
-        Self::routes(self)
-    }
-
-    async fn handle(&self, component: &str, request: Request<RequestBody>) -> Result<Response<Body>, Failure> {
-        let (head, body) = Self::handle(self, component, request).await?.into_parts();
-        let body = Body::taken(body).await.map_err(|error| Failure::Faulted(format!("its answer broke off: {error}").into()))?;
-        Ok(Response::from_parts(head, body))
-    }
-}
-
-impl Traffic for runtime::Switch {
-    type Components = runtime::Application;
-
-    fn current(&self) -> Arc<runtime::Application> {
-        Self::current(self)
-    }
-}
 
 /// The region, as an edge reaches it.
 pub trait Region: Send + Sync + 'static {
@@ -79,7 +41,7 @@ pub async fn answer<C: Components>(
     metrics: &Metrics,
     request_id: &str,
 ) -> Result<Response<Body>, Problem> {
-    let failure = match components.handle(component, request).await {
+    let failure = match taken(components.handle(component, request).await).await {
         Ok(response) => return Ok(response),
         Err(failure) => failure,
     };
@@ -100,6 +62,16 @@ pub async fn answer<C: Components>(
     Err(problem)
 }
 
+/// An answer of which its client takes what was taken from the component before: see [`Body::taken`].
+async fn taken<B>(answered: Result<Response<B>, Failure>) -> Result<Response<Body>, Failure>
+where
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
+{
+    let (head, body) = answered?.into_parts();
+    let broken_off = |error| Failure::Faulted(format!("its answer broke off: {error}").into());
+    Ok(Response::from_parts(head, Body::taken(body).await.map_err(broken_off)?))
+}
+
 fn retry_after(failure: &Failure) -> u32 {
     let seconds = failure.retry_after().map_or(RETRY_AFTER_SECONDS.into(), |wait| wait.as_secs().max(1));
     u32::try_from(seconds).unwrap_or(RETRY_AFTER_SECONDS)
@@ -109,7 +81,7 @@ fn retry_after(failure: &Failure) -> u32 {
 mod tests {
     use super::*;
     use http::Method;
-    use runtime::{Manifest, Methods, VariableSources};
+    use manifest::{Manifest, Methods, VariableSources};
 
     #[test]
     fn a_route_is_found_once_and_travels_with_its_request() {

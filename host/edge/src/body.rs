@@ -8,12 +8,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use contracts::{BodyError, BoxError, RequestBody};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
-use runtime::RequestBody;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio::time::Instant;
-use wasmtime_wasi_http::Error;
 
 use crate::connection::{Busy, Patience};
 use crate::limits::{
@@ -26,7 +25,7 @@ use crate::problem::Problem;
 /// A request's body that is known.
 #[must_use]
 pub fn known(bytes: Bytes) -> RequestBody {
-    if bytes.is_empty() { runtime::empty() } else { Full::new(bytes).map_err(|never| match never {}).boxed_unsync() }
+    if bytes.is_empty() { contracts::empty() } else { Full::new(bytes).map_err(|never| match never {}).boxed_unsync() }
 }
 
 /// Room for bodies that are still coming, in bytes.
@@ -135,13 +134,13 @@ impl Body {
     ///
     /// # Errors
     /// Where the body breaks off before anything of the answer was sent.
-    pub async fn taken<B>(mut body: B) -> Result<Self, Error>
+    pub async fn taken<B>(mut body: B) -> Result<Self, BodyError>
     where
         B: HttpBody<Data = Bytes> + Unpin + Send + 'static,
-        B::Error: Into<Error>,
+        B::Error: Into<BoxError>,
     {
         let hint = body.size_hint();
-        let (first, over) = settle(&mut body).await.map_err(Into::into)?;
+        let (first, over) = settle(&mut body).await.map_err(BodyError::new)?;
         if over {
             return Ok(Self::full(joined(first)));
         }
@@ -206,7 +205,7 @@ type Until = Arc<Mutex<Option<Vec<Box<dyn Any + Send>>>>>;
 /// A body of which some waits here, and the rest is still being made.
 #[derive(Debug)]
 struct Coming {
-    pieces: mpsc::UnboundedReceiver<Result<Piece, Error>>,
+    pieces: mpsc::UnboundedReceiver<Result<Piece, BodyError>>,
     /// Bytes that may still be taken before the reader takes some.
     room: Arc<Semaphore>,
     until: Until,
@@ -225,7 +224,7 @@ impl Coming {
     fn of<B>(body: B, first: Vec<Frame<Bytes>>, hint: SizeHint) -> Self
     where
         B: HttpBody<Data = Bytes> + Unpin + Send + 'static,
-        B::Error: Into<Error>,
+        B::Error: Into<BoxError>,
     {
         let (sender, pieces) = mpsc::unbounded_channel();
         let (room, until): (_, Until) = (Arc::new(Semaphore::new(ANSWER_BYTES)), Arc::new(Mutex::new(Some(Vec::new()))));
@@ -239,10 +238,10 @@ impl Coming {
 }
 
 /// Takes a body, as far as there is room, until it ends or nobody wants it any more.
-async fn take<B>(mut body: B, first: Vec<Frame<Bytes>>, sender: mpsc::UnboundedSender<Result<Piece, Error>>, room: &Semaphore)
+async fn take<B>(mut body: B, first: Vec<Frame<Bytes>>, sender: mpsc::UnboundedSender<Result<Piece, BodyError>>, room: &Semaphore)
 where
     B: HttpBody<Data = Bytes> + Unpin + Send + 'static,
-    B::Error: Into<Error>,
+    B::Error: Into<BoxError>,
 {
     let mut first = first.into_iter();
     loop {
@@ -257,7 +256,7 @@ where
                     Some(Ok(frame)) => frame,
                     Some(Err(error)) => {
                         drop(body);
-                        _ = sender.send(Err(error.into()));
+                        _ = sender.send(Err(BodyError::new(error)));
                         return;
                     }
                     // Its reader sees the end when `sender` is gone, which is after the body.
@@ -284,9 +283,9 @@ where
 
 impl HttpBody for Coming {
     type Data = Bytes;
-    type Error = Error;
+    type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         Poll::Ready(match ready!(self.pieces.poll_recv(context)) {
             Some(Ok(piece)) => {
                 self.room.add_permits(piece.room);
@@ -311,9 +310,9 @@ impl HttpBody for Coming {
 
 impl HttpBody for Body {
     type Data = Bytes;
-    type Error = Error;
+    type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let polled = match &mut self.content {
             Content::Whole(body) => Pin::new(body).poll_frame(context).map_err(|never| match never {}),
             Content::Coming(body) => Pin::new(body).poll_frame(context),
@@ -351,7 +350,7 @@ mod tests {
 
     type Never = std::convert::Infallible;
 
-    fn pieces(count: usize, bytes: usize) -> impl HttpBody<Data = Bytes, Error = Error> + Unpin + Send + 'static {
+    fn pieces(count: usize, bytes: usize) -> impl HttpBody<Data = Bytes, Error = BodyError> + Unpin + Send + 'static {
         StreamBody::new(stream::iter((0..count).map(move |_| Ok(Frame::data(Bytes::from(vec![0; bytes]))))))
     }
 
@@ -470,9 +469,9 @@ mod tests {
 
     #[tokio::test]
     async fn one_that_breaks_off_is_an_error() {
-        let frames = || [Ok(Frame::data(Bytes::from(vec![0; SETTLED_BYTES + 1]))), Err(Error::ConnectionTerminated)].into_iter();
+        let frames = || [Ok(Frame::data(Bytes::from(vec![0; SETTLED_BYTES + 1]))), Err(BodyError::new("gone"))].into_iter();
         assert!(Body::taken(StreamBody::new(stream::iter(frames().skip(1)))).await.is_err());
         let begun = Body::taken(StreamBody::new(stream::iter(frames()))).await.unwrap();
-        assert!(matches!(begun.collect().await, Err(Error::ConnectionTerminated)));
+        assert_eq!(begun.collect().await.err().unwrap().to_string(), "gone");
     }
 }

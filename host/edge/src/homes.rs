@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use contracts::RequestBody;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
-use runtime::{By, RequestBody, Route, Runs};
+use manifest::{By, Route, Runs};
 use tokio::sync::Semaphore;
 
 use crate::application::Region;
@@ -100,7 +101,7 @@ mod tests {
     use bytes::Bytes;
     use futures::future::BoxFuture;
     use http::StatusCode;
-    use runtime::{Manifest, Routes, VariableSources};
+    use manifest::{Manifest, Routes, VariableSources};
     use serde_json::json;
 
     /// A region that says its name, what it was sent and by which route, or is not there.

@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use contracts::{Components, Failure, HostRoute, RequestBody, Traffic};
 use futures::future::BoxFuture;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use manifest::{HostCall, Manifest, Routes, VariableSources};
 use read_model::{Seen, SeenKind};
-use runtime::{Failure, Manifest, RequestBody, Routes, VariableSources};
 use serde_json::Value;
 use telemetry::Metrics;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -23,8 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::rates::{Quota, Rates};
 use crate::testing::{availability, event};
 use crate::{
-    Body, Certificate, Clients, Components, Cors, Edge, Homes, Identity, Networks, Options, Patience, Problem, Region, Replica,
-    Traffic, limits,
+    Body, Certificate, Clients, Cors, Edge, Homes, Identity, Networks, Options, Patience, Problem, Region, Replica, limits,
 };
 
 const MANIFEST: &str = r#"
@@ -86,6 +86,8 @@ fn status(code: u16) -> Response<Body> {
 }
 
 impl Components for Fake {
+    type Answer = Body;
+
     fn routes(&self) -> &Routes {
         &self.routes
     }
@@ -117,6 +119,10 @@ impl Components for Fake {
             (_, "/fail/overload") => Err(Failure::Overloaded),
             _ => Ok(status(204)),
         }
+    }
+
+    fn host_routes(&self, _: HostCall) -> Vec<HostRoute> {
+        Vec::new()
     }
 }
 

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use access_token::{PublicKey, Verifier};
-use capabilities::edge::{Claims, Refusal};
 use futures::future::BoxFuture;
 use read_model::Fact;
 use telemetry::{Finding, Health, Needed};
+use vocabulary::edge::{Claims, Refusal};
 
 use crate::clock;
 use crate::limits;
@@ -240,7 +240,7 @@ impl Known {
     }
 }
 
-impl capabilities::identity::Identity for Identity {
+impl contracts::Identity for Identity {
     fn verify(&self, token: String) -> BoxFuture<'_, Result<Claims, Refusal>> {
         Box::pin(std::future::ready(self.check(&token, clock::now())))
     }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use capabilities::booking::{Command, Receipt, Rejection};
-use capabilities::ledger::Ledger;
+use contracts::Ledger;
 use futures::future::{BoxFuture, join_all};
+use vocabulary::booking::{Command, Receipt, Rejection};
 
 use crate::regions::Regions;
 
@@ -61,8 +61,8 @@ impl Ledger for Ledgers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use capabilities::booking::{Action, Subject};
     use std::sync::Mutex;
+    use vocabulary::booking::{Action, Subject};
 
     /// Answers with its name and the event's.
     struct Named(&'static str, Mutex<Vec<usize>>);

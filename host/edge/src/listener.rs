@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use browser_policy::Cors;
+use contracts::Traffic;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
@@ -18,7 +19,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::accept::accept;
-use crate::application::Traffic;
 use crate::certificate::Certificate;
 use crate::connection::{Connection, Patience};
 use crate::headers::Client;

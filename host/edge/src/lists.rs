@@ -6,11 +6,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use contracts::RequestBody;
 use futures::future::join_all;
 use http::header::{CONTENT_LENGTH, HeaderMap};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
-use runtime::RequestBody;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -43,7 +43,7 @@ pub(crate) async fn merged(regions: &Regions<Arc<dyn Region>>, request: Request<
     let limit = size(request.uri().query().unwrap_or_default());
     let (parts, _) = request.into_parts();
     let asking = regions.iter().map(|(name, region)| {
-        let mut request = Request::new(runtime::empty());
+        let mut request = Request::new(contracts::empty());
         *request.method_mut() = parts.method.clone();
         *request.uri_mut() = parts.uri.clone();
         *request.headers_mut() = parts.headers.clone();

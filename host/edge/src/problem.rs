@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 
-use runtime::{Methods, NoRoute};
+use manifest::{Methods, NoRoute};
 
 use crate::body::Body;
 

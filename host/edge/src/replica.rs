@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use capabilities::edge as wit;
 use futures::future::BoxFuture;
 use http::HeaderValue;
 use read_model::{Fact, ReadModel, SearchError, Seen, Stand};
 use tokio::sync::watch;
+use vocabulary::edge as wit;
 
 use crate::clock;
 use crate::limits;
@@ -412,7 +412,7 @@ fn is_long_ago(id: &str, now: i64) -> bool {
     read_model::made_at(id).is_some_and(|made| made < now - read_model::ARCHIVED_AFTER)
 }
 
-impl capabilities::replica::Replica for Replica {
+impl contracts::Replica for Replica {
     fn get_event(&self, id: String) -> BoxFuture<'_, Result<wit::EventView, wit::ReadError>> {
         Box::pin(std::future::ready(self.find(&id)))
     }

@@ -4,16 +4,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use browser_policy::{Cors, Grant};
-use capabilities::edge::Refusal;
+use contracts::{Components, RequestBody, Traffic};
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode, request};
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
+use manifest::{Methods, NoRoute, Route, Runs};
 use read_model::Seen;
-use runtime::{Methods, NoRoute, RequestBody, Route, Runs};
 use telemetry::{Metrics, RequestLabels, Role};
+use vocabulary::edge::Refusal;
 
-use crate::application::{Components, Traffic, answer};
+use crate::application::answer;
 use crate::body::{self, Body};
 use crate::connection::{Busy, Connection, Patience};
 use crate::headers::{self, Look, MARQUEE_SEEN, MARQUEE_STALE, X_REQUEST_ID};
@@ -179,7 +180,7 @@ impl<T: Traffic> Service<T> {
                             Standing::Current => {}
                             Standing::Stale => stale = true,
                             Standing::Behind => {
-                                let asked = Request::from_parts(parts.clone(), runtime::empty());
+                                let asked = Request::from_parts(parts.clone(), contracts::empty());
                                 let asked = homes.handle(route, asked).await;
                                 // Without its region a reader has what is known here, and is told that it is old.
                                 let Err(Problem::Unavailable(_)) = asked else { return asked };

@@ -1,7 +1,7 @@
 //! What several tests need.
 
-use capabilities::edge as wit;
 use read_model::{Availability, EventDoc, EventStatus, Fact, Line, TicketType, Venue};
+use vocabulary::edge as wit;
 
 pub(crate) fn event(id: &str, revision: u64) -> Fact {
     let text = |text: &str| text.to_owned();

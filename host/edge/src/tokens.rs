@@ -2,8 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use capabilities::edge::Claims;
 use sha2::{Digest as _, Sha256};
+use vocabulary::edge::Claims;
 
 use crate::limits::TOKENS;
 use crate::recent::Recent;

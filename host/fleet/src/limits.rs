@@ -82,7 +82,7 @@ pub const NODES: usize = 64;
 /// Commands that wait to be sent to one region.
 pub const QUEUE: usize = 8_192;
 /// Commands of one request: as many as the interface takes.
-pub const COMMANDS: usize = capabilities::limits::LEDGER_COMMANDS;
+pub const COMMANDS: usize = contracts::limits::LEDGER_COMMANDS;
 /// Bytes of one command. Fifty offers of an `open` are a tenth of it.
 pub const COMMAND_BYTES: usize = 64 * 1024;
 /// Bytes of one request.

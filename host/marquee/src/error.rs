@@ -53,7 +53,7 @@ pub enum Error {
     NoManifest(PathBuf),
     /// The manifest is of no use.
     #[error(transparent)]
-    Manifest(#[from] runtime::ManifestError),
+    Manifest(#[from] manifest::ManifestError),
     /// What it names is of no use.
     #[error(transparent)]
     Load(#[from] runtime::LoadError),

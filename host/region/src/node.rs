@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use edge::{Body, Components, Problem, Region, Replica, Traffic, answer};
+use contracts::{Components as _, RequestBody, Traffic};
+use edge::{Body, Problem, Region, Replica, answer};
 use futures::future::BoxFuture;
 use http::{HeaderMap, Method, Request, Response};
+use manifest::Runs;
 use read_model::Seen;
-use runtime::{RequestBody, Runs};
 use telemetry::{Metrics, RequestLabels, Role};
 
 use crate::limits;

@@ -7,13 +7,14 @@
 
 use std::sync::Arc;
 
-use capabilities::redis::{Connection, Script};
+use contracts::{Components as _, RequestBody, Traffic};
 use edge::rates::{Counted, Counters, Quota, Rates, networks};
-use edge::{Body, Identity, Networks, Problem, Region, Through, Traffic};
+use edge::{Body, Identity, Networks, Problem, Region, Through};
 use futures::future::BoxFuture;
 use http::{Request, Response};
-use runtime::{Rate, RequestBody};
+use manifest::Rate;
 use std::time::Duration;
+use storage::redis::{Connection, Script};
 use telemetry::{Metrics, Role};
 
 use crate::limits;
@@ -107,7 +108,6 @@ impl<T: Traffic> Limited<T> {
 
     /// What a request counts as. What came through no edge elsewhere, and from no other machine, comes from this node itself.
     fn counted(&self, request: &mut Request<RequestBody>) -> [Option<Counted>; 4] {
-        use edge::Components as _;
         let client = edge::client(request.headers());
         let [one, site] = client.map_or([None, None], |client| networks(client, &self.limiter.uncounted));
         let through = request.extensions().get::<Through>().cloned();
@@ -133,19 +133,25 @@ impl<T: Traffic> Region for Limited<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use edge::Components;
-    use runtime::{Failure, Routes};
+    use contracts::{Components, Failure, HostRoute};
+    use manifest::{HostCall, Manifest, Routes, VariableSources};
 
     /// Two routes; at one of them something can be guessed.
     struct Fake(Routes);
 
     impl Components for Fake {
+        type Answer = Body;
+
         fn routes(&self) -> &Routes {
             &self.0
         }
 
         async fn handle(&self, _component: &str, _request: Request<RequestBody>) -> Result<Response<Body>, Failure> {
             Err(Failure::Overloaded)
+        }
+
+        fn host_routes(&self, _: HostCall) -> Vec<HostRoute> {
+            Vec::new()
         }
     }
 
@@ -186,8 +192,8 @@ source = "c.wasm"
 "#;
 
     fn limited(rates: Rates) -> Limited<Current> {
-        let sources = runtime::VariableSources::from_environment();
-        let manifest = runtime::Manifest::parse(MANIFEST, std::path::Path::new("spin.toml"), &sources).unwrap();
+        let sources = VariableSources::from_environment();
+        let manifest = Manifest::parse(MANIFEST, std::path::Path::new("spin.toml"), &sources).unwrap();
         let traffic = Arc::new(Current(Arc::new(Fake(manifest.routes))));
         let metrics = Arc::new(Metrics::new().unwrap());
         Limited::new(Arc::new(Answers), Limiter::new(rates, Networks::loopback(), None), Identity::new("eu"), traffic, metrics)
@@ -201,7 +207,7 @@ source = "c.wasm"
         if let Some(edge) = through {
             request = request.extension(Through(edge.into()));
         }
-        limited.handle(request.body(runtime::empty()).unwrap()).await.is_ok()
+        limited.handle(request.body(contracts::empty()).unwrap()).await.is_ok()
     }
 
     #[tokio::test]

@@ -6,11 +6,11 @@
 
 use std::sync::Arc;
 
-use capabilities::redis::{Connection, RedisParameter};
 use edge::feed::{Cursor, Error, Snapshot};
 use futures::TryStreamExt;
 use read_model::Fact;
 use serde::{Deserialize, Serialize};
+use storage::redis::{Connection, Parameter};
 
 use crate::database::Database;
 use crate::feed::{journal, position_to_reach, unavailable};
@@ -77,13 +77,12 @@ impl SnapshotCache {
         let facts = snapshot.facts.iter().filter(|fact| is_catalog(fact)).collect();
         let keeping = Keeping { epoch: &snapshot.epoch, position: snapshot.position, facts };
         let Ok(bytes) = serde_json::to_vec(&keeping) else { return };
-        if bytes.len() > capabilities::limits::RESULT_BYTES {
+        if bytes.len() > storage::limits::RESULT_BYTES {
             tracing::debug!(bytes = bytes.len(), "a snapshot is too long to be kept");
             return;
         }
-        let text = |text: &str| RedisParameter::Binary(text.as_bytes().to_vec());
-        let arguments =
-            vec![text(&self.key), RedisParameter::Binary(bytes), text("EX"), RedisParameter::Int64(limits::SNAPSHOT_KEPT)];
+        let text = |text: &str| Parameter::Binary(text.as_bytes().to_vec());
+        let arguments = vec![text(&self.key), Parameter::Binary(bytes), text("EX"), Parameter::Int64(limits::SNAPSHOT_KEPT)];
         let keeping = tokio::time::timeout(limits::SNAPSHOT_REDIS, self.redis.execute("SET", arguments)).await;
         if !matches!(keeping, Ok(Ok(_))) {
             tracing::debug!(?keeping, "a snapshot was not kept");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use capabilities::sqlite::SqliteDatabases;
+use storage::sqlite::SqliteDatabases;
 
 use crate::database::{Database, Purpose};
 use crate::migrate::migrate;

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use edge::{Components, Traffic};
+use contracts::{Components, HostRoute, Traffic};
 use http::StatusCode;
 use http_body_util::{BodyExt, Limited};
-use runtime::HostRoute;
+use manifest::HostCall;
 use serde::Deserialize;
 use telemetry::Metrics;
 use tokio::task::JoinHandle;
@@ -15,18 +15,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::coordinator::Runner;
 use crate::limits;
-
-/// An application some of whose components want to be told.
-pub trait Ticks: Components {
-    /// Components and the paths to post to.
-    fn ticks(&self) -> Vec<HostRoute>;
-}
-
-impl Ticks for runtime::Application {
-    fn ticks(&self) -> Vec<HostRoute> {
-        Self::ticks(self).collect()
-    }
-}
 
 /// Posts to the components of a region.
 pub struct Ticker<T> {
@@ -41,10 +29,7 @@ struct Done {
     done: u64,
 }
 
-impl<T: Traffic> Ticker<T>
-where
-    T::Components: Ticks,
-{
+impl<T: Traffic> Ticker<T> {
     /// A ticker for the version that has the traffic.
     #[must_use]
     pub fn new(traffic: Arc<T>, runner: Runner, metrics: Arc<Metrics>) -> Self {
@@ -69,7 +54,7 @@ where
                 continue;
             }
             let application = self.traffic.current();
-            let ticks = application.ticks();
+            let ticks = application.host_routes(HostCall::Tick);
             for route in ticks {
                 let component = route.component.clone();
                 if let Some(last) = running.get_mut(&component) {
@@ -108,7 +93,7 @@ where
 /// Ticks a component until it finds nothing more to do, within limits.
 async fn tick<C: Components>(application: Arc<C>, route: HostRoute) -> Result<(), String> {
     for _ in 0..limits::TICKS_IN_A_ROW {
-        let request = route.request(runtime::empty());
+        let request = route.request(contracts::empty());
         let response = application.handle(&route.component, request).await.map_err(|failure| failure.to_string())?;
         let status = response.status();
         let body = Limited::new(response.into_body(), limits::TICK_BYTES).collect().await.map_err(|error| error.to_string())?;
@@ -128,9 +113,10 @@ async fn tick<C: Components>(application: Arc<C>, route: HostRoute) -> Result<()
 mod tests {
     use super::*;
     use bytes::Bytes;
+    use contracts::{Failure, RequestBody};
     use edge::Body;
     use http::{Request, Response};
-    use runtime::{Failure, RequestBody, Routes};
+    use manifest::Routes;
     use std::sync::Mutex;
     use tokio::sync::Semaphore;
 
@@ -147,6 +133,8 @@ mod tests {
     struct Holder(Arc<Fake>, Semaphore);
 
     impl Components for Fake {
+        type Answer = Body;
+
         fn routes(&self) -> &Routes {
             &self.routes
         }
@@ -172,10 +160,9 @@ mod tests {
             };
             Ok(Response::new(Body::full(Bytes::from(format!("{{\"done\": {done}}}")))))
         }
-    }
 
-    impl Ticks for Fake {
-        fn ticks(&self) -> Vec<HostRoute> {
+        fn host_routes(&self, call: HostCall) -> Vec<HostRoute> {
+            assert_eq!(call, HostCall::Tick);
             vec![HostRoute::new("slow", "/slow/due", SECRET), HostRoute::new("quick", "/quick/due", SECRET)]
         }
     }

@@ -1,16 +1,15 @@
 //! A version of the application in one role: what the role offers its components, and their instances.
 
 use crate::consumer::ConsumerInstance;
-use crate::failure::Failure;
-use crate::handler::{Handler, RequestBody, ResponseBody, Stats, empty};
+use crate::handler::{Handler, ResponseBody, Stats};
 use crate::instance::Template;
 use crate::ledger::LedgerInstance;
 use crate::limits;
-use crate::manifest::Component;
-use crate::routes::{HostCall, Routes};
 use crate::version::Version;
-use capabilities::{Bindings, Secret};
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use capabilities::Bindings;
+use contracts::{Components, Failure, HostRoute, RequestBody, empty};
+use http::{Request, Response, StatusCode};
+use manifest::{Component, HostCall, Routes};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -22,63 +21,6 @@ pub struct Application {
     bindings: Bindings,
     handlers: BTreeMap<String, Handler>,
     _retire: DropGuard,
-}
-
-/// A path of a component's that only the host posts to.
-#[derive(Clone, Debug)]
-pub struct HostRoute {
-    /// The component.
-    pub component: String,
-    /// The path.
-    pub path: String,
-    /// What tells the component that it is its host who asks.
-    secret: HeaderValue,
-}
-
-impl HostRoute {
-    /// The header that carries the secret. A component that serves without our host in front of it cannot be asked by anybody who has no secret.
-    const SECRET: HeaderName = HeaderName::from_static("marquee-host");
-    /// The variable that holds it: see [`secret`](Self::secret).
-    pub const VARIABLE: &str = "host_secret";
-
-    /// A route; `secret` is the component's [variable](Self::VARIABLE).
-    #[must_use]
-    pub fn new(component: &str, path: &str, secret: &str) -> Self {
-        let mut secret = HeaderValue::from_str(secret).unwrap_or_else(|_| HeaderValue::from_static(""));
-        secret.set_sensitive(true);
-        Self { component: component.to_owned(), path: path.to_owned(), secret }
-    }
-
-    fn of(component: &Component, path: &str) -> Self {
-        let secret = component.grants.variables.get(Self::VARIABLE).map_or("", Secret::expose);
-        Self::new(&component.name, path, secret)
-    }
-
-    /// A new secret for the variable: this process's own.
-    ///
-    /// # Errors
-    /// The system has no randomness.
-    pub fn secret() -> Result<String, getrandom::Error> {
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes)?;
-        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-    }
-
-    /// A request to it.
-    #[must_use]
-    pub fn request(&self, body: RequestBody) -> Request<RequestBody> {
-        let mut request = Request::new(body);
-        *request.method_mut() = Method::POST;
-        // The target has a host, as every request has.
-        *request.uri_mut() = Uri::try_from(format!("http://localhost{}", self.path)).unwrap_or_default();
-        self.sign(&mut request);
-        request
-    }
-
-    /// Has a request say that it is the host's.
-    pub fn sign(&self, request: &mut Request<RequestBody>) {
-        request.headers_mut().insert(Self::SECRET, self.secret.clone());
-    }
 }
 
 /// A request that a version must answer before it gets traffic.
@@ -128,11 +70,6 @@ impl Application {
             Some(handler) => handler.handle(request).await,
             None => Err(Failure::NoComponent(component.into())),
         }
-    }
-
-    /// The components that apply what has come due, and the paths to post to.
-    pub fn ticks(&self) -> impl Iterator<Item = HostRoute> {
-        self.internal(HostCall::Tick)
     }
 
     /// The component that keeps what another region says of accounts, and the path to post it to; none where no component does.
@@ -203,6 +140,22 @@ impl Application {
             }
             Ok(Ok(_)) => Ok(()),
         }
+    }
+}
+
+impl Components for Application {
+    type Answer = ResponseBody;
+
+    fn routes(&self) -> &Routes {
+        Self::routes(self)
+    }
+
+    async fn handle(&self, component: &str, request: Request<RequestBody>) -> Result<Response<ResponseBody>, Failure> {
+        Self::handle(self, component, request).await
+    }
+
+    fn host_routes(&self, call: HostCall) -> Vec<HostRoute> {
+        self.internal(call).collect()
     }
 }
 

@@ -3,9 +3,8 @@
 //! A folder is shown as it is. Anything else is copied, as stock Spin does it, into one folder that the component sees as its root.
 
 use crate::limits;
-use crate::manifest::{Assets, Component};
-use capabilities::Mount;
 use glob::{MatchOptions, Pattern};
+use manifest::{Assets, Component, Mount};
 use std::io;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;

@@ -3,7 +3,7 @@
 //! A dependency's exports become the arguments of the component's imports. What the two still import (WASI, Spin's
 //! interfaces) stays imported, once; what the component exports, the whole exports.
 
-use crate::manifest::DependencyName;
+use manifest::DependencyName;
 use wac_graph::types::{ItemKind, Package, Type, Types, WorldId};
 use wac_graph::{CompositionGraph, EncodeOptions, NodeId};
 

@@ -1,11 +1,11 @@
 //! A long-lived instance of a component that takes Kafka's records.
 
 use crate::driven::{Driven, Export};
-use crate::failure::Failure;
 use crate::instance::Template;
+use bindings::consumer_component::{ConsumerComponent, ConsumerComponentPre, Disposition};
+use bindings::kafka::types::ConsumerRecord;
 use capabilities::InstanceState;
-use capabilities::consumer_component::{ConsumerComponent, ConsumerComponentPre, Disposition};
-use capabilities::kafka::ConsumerRecord;
+use contracts::Failure;
 use wasmtime::Store;
 use wasmtime::component::Accessor;
 

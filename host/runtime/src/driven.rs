@@ -1,9 +1,9 @@
 //! A long-lived instance of a component, driven by its host: one call at a time.
 
-use crate::failure::Failure;
 use crate::handler::reason;
 use crate::instance::{self, Template};
 use capabilities::InstanceState;
+use contracts::Failure;
 use std::future::poll_fn;
 use wasmtime::Store;
 use wasmtime::component::Accessor;

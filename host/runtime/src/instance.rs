@@ -2,8 +2,8 @@
 
 use crate::engine::Engine;
 use crate::limits;
-use crate::manifest::Tool;
-use capabilities::{Bindings, Grants, InstanceState};
+use capabilities::{Bindings, InstanceState};
+use manifest::{Grants, Tool};
 use std::sync::Arc;
 use wasmtime::Store;
 

@@ -1,11 +1,12 @@
 //! A long-lived instance of the component `ledger`.
 
 use crate::driven::{Driven, Export};
-use crate::failure::Failure;
 use crate::instance::Template;
+use bindings::Twin as _;
+use bindings::ledger_component::{LedgerComponent, LedgerComponentPre};
 use capabilities::InstanceState;
-use capabilities::booking::{Command, Receipt, Rejection};
-use capabilities::ledger_component::{LedgerComponent, LedgerComponentPre};
+use contracts::Failure;
+use vocabulary::booking::{Command, Receipt, Rejection};
 use wasmtime::Store;
 use wasmtime::component::Accessor;
 
@@ -30,7 +31,7 @@ impl Export for LedgerComponent {
     }
 
     async fn call(&self, accessor: &Accessor<InstanceState>, commands: Vec<Command>) -> wasmtime::Result<Answers> {
-        self.marquee_booking_ledger().call_apply(accessor, commands).await
+        Ok(self.marquee_booking_ledger().call_apply(accessor, commands.twin()).await?.twin())
     }
 }
 

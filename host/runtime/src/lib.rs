@@ -1,10 +1,10 @@
 //! How components run.
 //!
 //! # The way of a request
-//! `spin.toml` becomes a [`Manifest`]; a [`Loader`] reads, composes and compiles what it names into one immutable
+//! `spin.toml` becomes a [`Manifest`](manifest::Manifest); a [`Loader`] reads, composes and compiles what it names into one immutable
 //! [`Version`]; a role gives it what it has to offer ([`capabilities::Bindings`]), which makes an [`Application`]; a
-//! [`Switch`] says which application gets the traffic. [`Routes`] say which component answers a method and a path, and where; then
-//! [`Application::handle`] has it answered by an instance, or says by a [`Failure`] why not.
+//! [`Switch`] says which application gets the traffic. [`Routes`](manifest::Routes) say which component answers a method and a path, and where; then
+//! [`Application::handle`] has it answered by an instance, or says by a [`Failure`](contracts::Failure) why not.
 //!
 //! ```text
 //! Manifest ──Loader──> Version ──Bindings──> Application <── Switch <── requests
@@ -15,8 +15,6 @@
 //! | module | holds |
 //! |---|---|
 //! | [`engine`] | wasmtime's configuration, the thread that advances the epoch |
-//! | [`manifest`] | `spin.toml`: read, checked, variables resolved |
-//! | [`routes`] | the table of routes: a method and a path to a component, and how it answers them |
 //! | [`compose`] | a component and its dependencies made one |
 //! | `assets` | files that a component is to see, copied where they are no folder |
 //! | [`cache`] | compiled code on disk |
@@ -39,24 +37,19 @@ pub mod compose;
 mod consumer;
 mod driven;
 pub mod engine;
-mod failure;
 pub mod handler;
 mod instance;
 pub mod ledger;
 pub mod limits;
-pub mod manifest;
-pub mod routes;
 pub mod switch;
 pub mod version;
 
-pub use application::{Application, HostRoute, Probe, Unhealthy};
+pub use application::{Application, Probe, Unhealthy};
+pub use bindings::consumer_component::Disposition;
 pub use cache::Cache;
 pub use consumer::ConsumerInstance;
 pub use engine::{Allocation, Engine, EngineError};
-pub use failure::Failure;
-pub use handler::{RequestBody, ResponseBody, Stats, empty};
+pub use handler::{ResponseBody, Stats};
 pub use ledger::LedgerInstance;
-pub use manifest::{Manifest, ManifestError, VariableSources};
-pub use routes::{By, HostCall, Methods, NoRoute, Rate, Route, Routes, Runs};
 pub use switch::Switch;
 pub use version::{LoadError, Loader, Mode, Version};

@@ -19,23 +19,12 @@ pub const POOL_TABLE_ELEMENTS: usize = 20_000;
 /// Bytes of a slot that stay in memory between two instances, so that taking a used slot again costs no page faults.
 pub const POOL_KEEP_RESIDENT: usize = 256 * 1024;
 
-/// Bytes of a manifest or a variables file.
-pub const MANIFEST_BYTES: u64 = 1024 * 1024;
 /// Files that are copied for a component to see.
 pub const ASSET_FILES: usize = 10_000;
 /// Bytes of these.
 pub const ASSET_BYTES: u64 = 256 * 1024 * 1024;
 /// Bytes of a component's wasm.
 pub const WASM_BYTES: u64 = 64 * 1024 * 1024;
-
-/// Bounds and defaults of the `tool.marquee` table. A component that says nothing shares nothing: it may be anybody's code.
-pub const CONCURRENCY: (u32, u32, u32) = (1, 1, 64);
-/// Requests after which an instance is replaced: least, default, most.
-pub const REUSE: (u32, u32, u32) = (1, 1_000, 1_000_000);
-/// MiB of an instance's memory: least, default, most.
-pub const MEMORY_MIB: (u32, u32, u32) = (1, 64, 1_024);
-/// Milliseconds a request may take until its response begins: least, default, most.
-pub const TIMEOUT_MS: (u32, u32, u32) = (10, 10_000, 120_000);
 
 /// Requests of one component that are worked on at once, however many of them share an instance.
 pub const IN_FLIGHT: u32 = 512;
@@ -45,8 +34,6 @@ pub const INSTANCES: u32 = 32;
 pub const WAITING: usize = 1_024;
 /// How long a request may wait for its turn. Longer, and its sender had better ask again later.
 pub const WAIT: Duration = Duration::from_secs(2);
-/// What an overloaded component's `Retry-After` says.
-pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// How long making an instance may take, start function included.
 pub const INSTANTIATION: Duration = Duration::from_secs(5);

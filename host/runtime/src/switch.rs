@@ -1,6 +1,7 @@
 //! Which version gets the traffic, and how the next one comes to.
 
 use crate::application::{Application, Probe, Unhealthy};
+use contracts::Traffic;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Mutex;
 
@@ -40,5 +41,13 @@ impl Switch {
         drop(current);
         tracing::info!(version = id, "traffic goes to another version");
         Ok(before)
+    }
+}
+
+impl Traffic for Switch {
+    type Components = Application;
+
+    fn current(&self) -> Arc<Application> {
+        Self::current(self)
     }
 }

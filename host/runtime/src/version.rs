@@ -1,16 +1,16 @@
 //! An application, loaded: one immutable thing that a node can hold two of.
 
-use crate::application::HostRoute;
 use crate::assets;
 use crate::cache::{self, Cache, Origin};
 use crate::compose::{self, ComposeError, Part};
 use crate::engine::Engine;
 use crate::limits;
-use crate::manifest::{self, Manifest};
-use capabilities::consumer_component::ConsumerComponentPre;
-use capabilities::ledger_component::LedgerComponentPre;
+use bindings::consumer_component::ConsumerComponentPre;
+use bindings::ledger_component::LedgerComponentPre;
 use capabilities::{InstanceState, LinkSet};
+use contracts::HostRoute;
 use hmac::{Hmac, Mac as _};
+use manifest::Manifest;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -8,6 +8,7 @@ mod breaker;
 mod breakers;
 mod health;
 mod jitter;
+pub mod keepalive;
 pub mod limits;
 pub mod logs;
 mod metrics;

@@ -48,3 +48,14 @@ pub const ADMIN_HEADERS: usize = 64;
 pub const ADMIN_ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Least bytes of a token.
 pub const ADMIN_TOKEN_BYTES: usize = 16;
+
+// Connections that last ----------------------------------------------------------------------------------------------
+
+/// How long a connection is quiet until the system asks whether the other end is there; how often it asks again, and how often in all.
+pub const KEEPALIVE: Duration = Duration::from_secs(5);
+/// See [`KEEPALIVE`].
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
+/// See [`KEEPALIVE`].
+pub const KEEPALIVE_PROBES: u32 = 3;
+/// How long what was sent may go without being acknowledged until the connection is given up (`TCP_USER_TIMEOUT`).
+pub const UNACKNOWLEDGED: Duration = Duration::from_secs(6);

@@ -38,10 +38,10 @@ const GENERATOR: &str = "target/release/generator";
 /// Runs it all.
 pub fn run() -> Result<()> {
     build::all()?;
-    step("building the load generator and the ledger's own benchmark", || {
-        run_command(&mut cargo(&["build", "--release", "--locked", "--package", "generator"]))?;
-        run_command(&mut build::host(&["--example", "ledger_bench", "--example", "feed_latency"]))
+    step("building the load generator", || {
+        run_command(&mut cargo(&["build", "--release", "--locked", "--package", "generator"]))
     })?;
+    build::benches(&["ledger", "feed_latency"])?;
     say(&super::machine()?);
     let services = Services::start(&[Kind::Postgres])?;
     let transactions = beneath(&services.database("beneath")?)?;
@@ -60,7 +60,7 @@ pub fn run() -> Result<()> {
 fn feed() -> Result<()> {
     let fleet = step("starting two nodes of a region", || Fleet::start("bench-feed", 1))?;
     step(&format!("from the answer, which follows the commit, to each of {READERS} readers of the feed"), || {
-        let mut command = command("target/release/examples/feed_latency", &[]);
+        let mut command = build::bench("feed_latency", &[]);
         command.arg(fleet.certificates()).args([
             "probe",
             "eu",
@@ -79,7 +79,7 @@ fn feed() -> Result<()> {
 /// The ledger without HTTP. Gives the best figure of a transaction for each hold.
 fn beneath(url: &str) -> Result<f64> {
     step("beneath: a transaction for each hold, the bare SQL of a batch, the component", || {
-        let text = output(&mut command("target/release/examples/ledger_bench", &[url]))?;
+        let text = output(&mut build::bench("ledger", &[url]))?;
         let mut best = 0.0_f64;
         for line in text.lines() {
             say(&format!("    {line}"));

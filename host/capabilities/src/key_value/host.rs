@@ -1,16 +1,21 @@
 //! `spin:key-value/key-value@3.0.0`.
 
+use bindings::spin::key_value::key_value::{self, Store as Handle};
+use storage::batches::Batches;
 use wasmtime::component::{Accessor, FutureReader, Resource, StreamReader};
 
 use super::{Error, KeyValueStores, Store};
 use crate::{
-    batches::Batches,
-    state::{Host, InstanceState},
-    wit::spin::spin::key_value::key_value,
+    rows::Rows,
+    state::{Held, Host, InstanceState},
 };
 
 /// The outer error traps the guest: only a fault of the host. The inner one is the guest's to handle.
 type Answer<T> = wasmtime::Result<Result<T, Error>>;
+
+impl Held for Handle {
+    type Value = Store;
+}
 
 impl InstanceState {
     /// The role's stores, where this one is granted.
@@ -22,19 +27,19 @@ impl InstanceState {
     }
 
     /// A handle on a store.
-    pub(crate) fn hold_store(&mut self, store: Store) -> Answer<Resource<Store>> {
+    pub(crate) fn hold_store(&mut self, store: Store) -> Answer<Resource<Handle>> {
         if !self.open.key_value.add() {
             return Ok(Err(Error::StoreTableFull));
         }
-        Ok(Ok(self.table.push(store)?))
+        self.hold(store).map(Ok)
     }
 
-    pub(crate) fn store(&self, handle: &Resource<Store>) -> wasmtime::Result<Store> {
-        Ok(self.table.get(handle)?.clone())
+    pub(crate) fn store(&self, handle: &Resource<Handle>) -> wasmtime::Result<Store> {
+        self.held(handle).cloned()
     }
 
-    pub(crate) fn drop_store(&mut self, handle: Resource<Store>) -> wasmtime::Result<()> {
-        self.table.delete(handle)?;
+    pub(crate) fn drop_store(&mut self, handle: Resource<Handle>) -> wasmtime::Result<()> {
+        self.release(handle)?;
         self.open.key_value.remove();
         Ok(())
     }
@@ -43,17 +48,17 @@ impl InstanceState {
 impl key_value::Host for InstanceState {}
 
 impl key_value::HostStore for InstanceState {
-    async fn drop(&mut self, handle: Resource<Store>) -> wasmtime::Result<()> {
+    async fn drop(&mut self, handle: Resource<Handle>) -> wasmtime::Result<()> {
         self.drop_store(handle)
     }
 }
 
-fn store<T: 'static>(accessor: &Accessor<T, Host>, handle: &Resource<Store>) -> wasmtime::Result<Store> {
+fn store<T: 'static>(accessor: &Accessor<T, Host>, handle: &Resource<Handle>) -> wasmtime::Result<Store> {
     accessor.with(|mut access| access.get().store(handle))
 }
 
 impl<T: Send + 'static> key_value::HostStoreWithStore<T> for Host {
-    async fn open(accessor: &Accessor<T, Self>, label: String) -> Answer<Resource<Store>> {
+    async fn open(accessor: &Accessor<T, Self>, label: String) -> Answer<Resource<Handle>> {
         let opened = match accessor.with(|mut access| access.get().granted_stores(&label)) {
             Ok(stores) => stores.open(&label).await,
             Err(error) => Err(error),
@@ -64,32 +69,32 @@ impl<T: Send + 'static> key_value::HostStoreWithStore<T> for Host {
         }
     }
 
-    async fn get(accessor: &Accessor<T, Self>, handle: Resource<Store>, key: String) -> Answer<Option<Vec<u8>>> {
+    async fn get(accessor: &Accessor<T, Self>, handle: Resource<Handle>, key: String) -> Answer<Option<Vec<u8>>> {
         Ok(store(accessor, &handle)?.get(key).await)
     }
 
-    async fn set(accessor: &Accessor<T, Self>, handle: Resource<Store>, key: String, value: Vec<u8>) -> Answer<()> {
+    async fn set(accessor: &Accessor<T, Self>, handle: Resource<Handle>, key: String, value: Vec<u8>) -> Answer<()> {
         Ok(store(accessor, &handle)?.set(key, value).await)
     }
 
-    async fn delete(accessor: &Accessor<T, Self>, handle: Resource<Store>, key: String) -> Answer<()> {
+    async fn delete(accessor: &Accessor<T, Self>, handle: Resource<Handle>, key: String) -> Answer<()> {
         Ok(store(accessor, &handle)?.delete(key).await)
     }
 
-    async fn exists(accessor: &Accessor<T, Self>, handle: Resource<Store>, key: String) -> Answer<bool> {
+    async fn exists(accessor: &Accessor<T, Self>, handle: Resource<Handle>, key: String) -> Answer<bool> {
         Ok(store(accessor, &handle)?.exists(key).await)
     }
 
     async fn get_keys(
         accessor: &Accessor<T, Self>,
-        handle: Resource<Store>,
+        handle: Resource<Handle>,
     ) -> wasmtime::Result<(StreamReader<String>, FutureReader<Result<(), Error>>)> {
         let (keys, ending) = match store(accessor, &handle)?.keys().await {
             Ok(keys) => (keys, Ok(())),
             Err(error) => (Vec::new(), Err(error)),
         };
         accessor.with(|mut access| {
-            let keys = StreamReader::new(&mut access, Batches::all(keys))?;
+            let keys = StreamReader::new(&mut access, Rows::new(Batches::all(keys), |key| key))?;
             let ending = FutureReader::new(&mut access, async move { Ok::<_, wasmtime::Error>(ending) })?;
             Ok((keys, ending))
         })

@@ -8,14 +8,11 @@ use std::{
     sync::Arc,
 };
 
+pub use bindings::spin::key_value::key_value::Error;
+use storage::sqlite::{self, SqliteDatabases, Value};
 use tokio::sync::OnceCell;
 
-pub use crate::wit::spin::spin::key_value::key_value::Error;
-use crate::{
-    batches::too_long,
-    limits,
-    sqlite::{self, SqliteDatabases, Value},
-};
+use crate::limits;
 
 const DATABASE: &str = "key-value";
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS key_value (store TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, \
@@ -110,7 +107,7 @@ impl Store {
     /// All keys, in order.
     ///
     /// # Errors
-    /// Also where they are more than [`limits::RESULT_BYTES`] together.
+    /// Also where they are more than [`RESULT_BYTES`](storage::limits::RESULT_BYTES) together.
     pub async fn keys(&self) -> Result<Vec<String>, Error> {
         let rows = self.run("SELECT key FROM key_value WHERE store = ?1 ORDER BY key", vec![self.label()]).await?;
         let key = |value| match value {
@@ -135,8 +132,7 @@ impl Store {
 fn error(error: sqlite::Error) -> Error {
     match error {
         sqlite::Error::Io(text) => Error::Other(text),
-        sqlite::Error::DatabaseFull => Error::Other(too_long()),
-        sqlite::Error::NoSuchDatabase | sqlite::Error::AccessDenied | sqlite::Error::InvalidConnection => Error::NoSuchStore,
+        sqlite::Error::NoSuchDatabase => Error::NoSuchStore,
     }
 }
 

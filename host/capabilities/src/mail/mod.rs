@@ -5,17 +5,17 @@ mod files;
 mod mime;
 mod smtp;
 
+use bindings::mail::mailer;
+pub use bindings::mail::mailer::{Attachment, Error, Message};
 use futures::future::BoxFuture;
 use wasmtime::component::Accessor;
 
-pub use crate::wit::own::marquee::mail::mailer::{Attachment, Error, Message};
 pub use files::FileMailer;
 pub use smtp::{InvalidServer, SmtpMailer};
 
 use crate::{
     limits,
     state::{Host, InstanceState},
-    wit::own::marquee::mail::mailer,
 };
 
 /// Sends mail.

@@ -7,11 +7,12 @@ use sqlx::{
     ConnectOptions as _,
     postgres::{PgConnectOptions, PgSslMode},
 };
+use storage::percent;
 use telemetry::secured;
 use url::Url;
 
 use super::Error;
-use crate::{limits, percent};
+use crate::limits;
 
 /// An address that names one host over TCP.
 // No Debug: it carries a password.
@@ -105,10 +106,10 @@ impl Address {
                 ("statement_timeout", limits::POSTGRES_STATEMENT.as_millis().to_string()),
                 ("lock_timeout", limits::POSTGRES_LOCK.as_millis().to_string()),
                 // The server's end: it finds a client that is gone, and what that has locked is free again.
-                ("tcp_keepalives_idle", limits::KEEPALIVE.as_secs().to_string()),
-                ("tcp_keepalives_interval", limits::KEEPALIVE_INTERVAL.as_secs().to_string()),
-                ("tcp_keepalives_count", limits::KEEPALIVE_PROBES.to_string()),
-                ("tcp_user_timeout", limits::UNACKNOWLEDGED.as_millis().to_string()),
+                ("tcp_keepalives_idle", telemetry::limits::KEEPALIVE.as_secs().to_string()),
+                ("tcp_keepalives_interval", telemetry::limits::KEEPALIVE_INTERVAL.as_secs().to_string()),
+                ("tcp_keepalives_count", telemetry::limits::KEEPALIVE_PROBES.to_string()),
+                ("tcp_user_timeout", telemetry::limits::UNACKNOWLEDGED.as_millis().to_string()),
             ])
             .disable_statement_logging();
         let mode = self.ssl_mode.as_deref().and_then(|mode| PgSslMode::from_str(mode).ok());

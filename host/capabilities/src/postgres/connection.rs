@@ -10,6 +10,8 @@ use futures::{
     future::{BoxFuture, Either, select},
 };
 use sqlx::{Either as Item, Executor as _, Statement as _};
+use storage::batches::{Batcher, Batches, Ending, too_long};
+use storage::limits::{BATCHES_AHEAD, RESULT_BYTES};
 use tokio::{
     sync::{Mutex, OwnedMutexGuard, mpsc, oneshot},
     time::timeout,
@@ -24,10 +26,7 @@ use super::{
     pool::{Connected, Lease},
     probe,
 };
-use crate::{
-    batches::{Batcher, Batches, Ending, too_long},
-    limits,
-};
+use crate::limits;
 
 type Row = Vec<DbValue>;
 
@@ -129,7 +128,7 @@ struct Output {
 impl Output {
     async fn row(&mut self, row: Row) -> Result<(), Error> {
         let bytes = row_bytes(&row);
-        if bytes > limits::RESULT_BYTES {
+        if bytes > RESULT_BYTES {
             return Err(failed(too_long()));
         }
         match self.batcher.push(row, bytes) {
@@ -142,7 +141,7 @@ impl Output {
     async fn send(&mut self, batch: Vec<Row>) -> Result<(), Error> {
         let nobody_reads = || failed("nobody reads the rows any more".into());
         if let Some(first) = self.first.take() {
-            let (rest, more) = mpsc::channel(limits::BATCHES_AHEAD);
+            let (rest, more) = mpsc::channel(BATCHES_AHEAD);
             let (end, ending) = oneshot::channel();
             self.rest = Some((rest, end));
             let columns = self.columns.take().unwrap_or_default();
@@ -202,7 +201,7 @@ async fn run(
     reply: oneshot::Sender<Result<Progress, Error>>,
 ) {
     let effect = Effect::of(&statement);
-    let mut output = Output { columns: None, batcher: Batcher::new(), first: Some(reply), rest: None };
+    let mut output = Output { columns: None, batcher: Batcher::default(), first: Some(reply), rest: None };
     let outcome = step(&mut lease, &statement, parameters, &affected, &mut output).await;
     let outcome = match outcome {
         Ok(()) => {

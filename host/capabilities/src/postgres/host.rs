@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bindings::spin::postgres::postgres::{self, Connection as Handle, ConnectionBuilder as BuilderHandle};
+use manifest::Grants;
 use wasmtime::component::{Access, Accessor, FutureReader, Resource, StreamReader};
 
 use super::{
@@ -9,9 +11,8 @@ use super::{
     connection::{Started, lost},
 };
 use crate::{
-    Grants,
-    state::{Host, InstanceState},
-    wit::spin::spin::postgres::postgres,
+    rows::Rows,
+    state::{Held, Host, InstanceState},
 };
 
 /// The outer error traps the guest: only a fault of the host. The inner one is the guest's to handle.
@@ -20,9 +21,17 @@ type Streamed = (Vec<Column>, StreamReader<Vec<DbValue>>, FutureReader<Result<()
 
 /// What a guest says about a connection before it opens it.
 #[derive(Clone)]
-pub struct ConnectionBuilder {
+pub(crate) struct ConnectionBuilder {
     address: String,
     root_ca: Option<String>,
+}
+
+impl Held for Handle {
+    type Value = Connection;
+}
+
+impl Held for BuilderHandle {
+    type Value = ConnectionBuilder;
 }
 
 /// Everything that is needed to open a connection without the store.
@@ -49,9 +58,9 @@ impl InstanceState {
         Ok(Opening { pools: self.bindings.postgres.clone(), grants: Arc::clone(&self.grants), builder })
     }
 
-    fn postgres_opened(&mut self, outcome: Result<Connection, Error>) -> Answer<Resource<Connection>> {
+    fn postgres_opened(&mut self, outcome: Result<Connection, Error>) -> Answer<Resource<Handle>> {
         match outcome {
-            Ok(connection) => Ok(Ok(self.table.push(connection)?)),
+            Ok(connection) => self.hold(connection).map(Ok),
             Err(error) => {
                 self.open.postgres.remove();
                 Ok(Err(error))
@@ -59,28 +68,28 @@ impl InstanceState {
         }
     }
 
-    fn postgres(&self, handle: &Resource<Connection>) -> wasmtime::Result<Connection> {
-        Ok(self.table.get(handle)?.clone())
+    fn postgres(&self, handle: &Resource<Handle>) -> wasmtime::Result<Connection> {
+        self.held(handle).cloned()
     }
 }
 
 impl postgres::Host for InstanceState {}
 
 impl postgres::HostConnectionBuilder for InstanceState {
-    async fn new(&mut self, address: String) -> wasmtime::Result<Resource<ConnectionBuilder>> {
-        Ok(self.table.push(ConnectionBuilder { address, root_ca: None })?)
+    async fn new(&mut self, address: String) -> wasmtime::Result<Resource<BuilderHandle>> {
+        self.hold(ConnectionBuilder { address, root_ca: None })
     }
 
-    async fn set_ca_root(&mut self, handle: Resource<ConnectionBuilder>, certificate: String) -> Answer<()> {
+    async fn set_ca_root(&mut self, handle: Resource<BuilderHandle>, certificate: String) -> Answer<()> {
         if !certificate.contains("-----BEGIN CERTIFICATE-----") {
             return Ok(Err(Error::Other("invalid root certificate: it is not PEM".into())));
         }
-        self.table.get_mut(&handle)?.root_ca = Some(certificate);
+        self.held_mut(&handle)?.root_ca = Some(certificate);
         Ok(Ok(()))
     }
 
-    async fn build(&mut self, handle: Resource<ConnectionBuilder>) -> Answer<Resource<Connection>> {
-        let builder = self.table.get(&handle)?.clone();
+    async fn build(&mut self, handle: Resource<BuilderHandle>) -> Answer<Resource<Handle>> {
+        let builder = self.held(&handle)?.clone();
         let opening = match self.open_postgres(builder) {
             Ok(opening) => opening,
             Err(error) => return Ok(Err(error)),
@@ -89,21 +98,20 @@ impl postgres::HostConnectionBuilder for InstanceState {
         self.postgres_opened(outcome)
     }
 
-    async fn drop(&mut self, handle: Resource<ConnectionBuilder>) -> wasmtime::Result<()> {
-        self.table.delete(handle)?;
-        Ok(())
+    async fn drop(&mut self, handle: Resource<BuilderHandle>) -> wasmtime::Result<()> {
+        self.release(handle)
     }
 }
 
 impl<T: Send + 'static> postgres::HostConnectionBuilderWithStore<T> for Host {
-    async fn build_async(accessor: &Accessor<T, Self>, handle: Resource<ConnectionBuilder>) -> Answer<Resource<Connection>> {
-        let builder = accessor.with(|mut access| access.get().table.get(&handle).cloned())?;
+    async fn build_async(accessor: &Accessor<T, Self>, handle: Resource<BuilderHandle>) -> Answer<Resource<Handle>> {
+        let builder = accessor.with(|mut access| access.get().held(&handle).cloned())?;
         open(accessor, builder).await
     }
 }
 
 impl postgres::HostConnection for InstanceState {
-    async fn open(&mut self, address: String) -> Answer<Resource<Connection>> {
+    async fn open(&mut self, address: String) -> Answer<Resource<Handle>> {
         let opening = match self.open_postgres(ConnectionBuilder { address, root_ca: None }) {
             Ok(opening) => opening,
             Err(error) => return Ok(Err(error)),
@@ -112,34 +120,29 @@ impl postgres::HostConnection for InstanceState {
         self.postgres_opened(outcome)
     }
 
-    async fn query(
-        &mut self,
-        handle: Resource<Connection>,
-        statement: String,
-        parameters: Vec<ParameterValue>,
-    ) -> Answer<RowSet> {
+    async fn query(&mut self, handle: Resource<Handle>, statement: String, parameters: Vec<ParameterValue>) -> Answer<RowSet> {
         Ok(self.postgres(&handle)?.query(statement, parameters).await)
     }
 
-    async fn execute(&mut self, handle: Resource<Connection>, statement: String, parameters: Vec<ParameterValue>) -> Answer<u64> {
+    async fn execute(&mut self, handle: Resource<Handle>, statement: String, parameters: Vec<ParameterValue>) -> Answer<u64> {
         Ok(self.postgres(&handle)?.execute(statement, parameters).await)
     }
 
-    async fn drop(&mut self, handle: Resource<Connection>) -> wasmtime::Result<()> {
-        self.table.delete(handle)?;
+    async fn drop(&mut self, handle: Resource<Handle>) -> wasmtime::Result<()> {
+        self.release(handle)?;
         self.open.postgres.remove();
         Ok(())
     }
 }
 
 impl<T: Send + 'static> postgres::HostConnectionWithStore<T> for Host {
-    async fn open_async(accessor: &Accessor<T, Self>, address: String) -> Answer<Resource<Connection>> {
+    async fn open_async(accessor: &Accessor<T, Self>, address: String) -> Answer<Resource<Handle>> {
         open(accessor, ConnectionBuilder { address, root_ca: None }).await
     }
 
     async fn query_async(
         accessor: &Accessor<T, Self>,
-        handle: Resource<Connection>,
+        handle: Resource<Handle>,
         statement: String,
         parameters: Vec<ParameterValue>,
     ) -> Answer<Streamed> {
@@ -152,7 +155,7 @@ impl<T: Send + 'static> postgres::HostConnectionWithStore<T> for Host {
 
     async fn execute_async(
         accessor: &Accessor<T, Self>,
-        handle: Resource<Connection>,
+        handle: Resource<Handle>,
         statement: String,
         parameters: Vec<ParameterValue>,
     ) -> Answer<u64> {
@@ -161,7 +164,7 @@ impl<T: Send + 'static> postgres::HostConnectionWithStore<T> for Host {
     }
 }
 
-async fn open<T: Send + 'static>(accessor: &Accessor<T, Host>, builder: ConnectionBuilder) -> Answer<Resource<Connection>> {
+async fn open<T: Send + 'static>(accessor: &Accessor<T, Host>, builder: ConnectionBuilder) -> Answer<Resource<Handle>> {
     let opening = match accessor.with(|mut access| access.get().open_postgres(builder)) {
         Ok(opening) => opening,
         Err(error) => return Ok(Err(error)),
@@ -172,7 +175,7 @@ async fn open<T: Send + 'static>(accessor: &Accessor<T, Host>, builder: Connecti
 
 fn stream<T: 'static>(mut access: Access<'_, T, Host>, started: Started) -> wasmtime::Result<Streamed> {
     let Started { columns, rows, ending, .. } = started;
-    let rows = StreamReader::new(&mut access, rows)?;
+    let rows = StreamReader::new(&mut access, Rows::new(rows, |row| row))?;
     let ending = FutureReader::new(&mut access, async move { Ok::<_, wasmtime::Error>(ending.get(lost).await) })?;
     Ok((columns, rows, ending))
 }

@@ -32,16 +32,17 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-pub use crate::wit::spin::spin::postgres::postgres::{
+pub use address::grant;
+pub use bindings::spin::postgres::postgres::{
     Column, DbDataType, DbError, DbValue, Error, Interval, ParameterValue, QueryError, RangeBoundKind, RowSet,
 };
-pub use address::grant;
 pub use connection::Connection;
-pub use host::ConnectionBuilder;
 
+use manifest::allowed_hosts::AllowedHosts;
+use storage::Commits;
 use telemetry::{Breaker, BreakerLine, BreakerOptions, Guards};
 
-use crate::{Commits, allowed_hosts::AllowedHosts, limits};
+use crate::limits;
 use address::Address;
 use pool::Pool;
 

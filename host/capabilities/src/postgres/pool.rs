@@ -13,6 +13,7 @@ use sqlx::{
     ConnectOptions as _, Connection as _, Row as _,
     postgres::{PgConnectOptions, PgConnection},
 };
+use storage::Commits;
 use telemetry::Breaker;
 use tokio::{
     runtime::Handle,
@@ -26,7 +27,7 @@ use super::{
     error,
     probe::{Probe, Verdict},
 };
-use crate::{Commits, limits};
+use crate::limits;
 
 /// Connections with the same user, database and certificates.
 ///

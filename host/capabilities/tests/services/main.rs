@@ -1,22 +1,20 @@
-//! Postgres, Redis and mail, against real servers: those that `MARQUEE_TEST_POSTGRES_URL`, `MARQUEE_TEST_REDIS_URL` and `MARQUEE_TEST_SMTP`
-//! (which keeps mail in the Maildir `MARQUEE_TEST_MAILDIR`) name; and servers of Redis that a test starts itself and kills.
+//! Postgres and mail, against real servers: those that `MARQUEE_TEST_POSTGRES_URL` and `MARQUEE_TEST_SMTP` (which keeps mail in the Maildir
+//! `MARQUEE_TEST_MAILDIR`) name.
 //!
 //! Each test makes what it needs under a name of its own and removes it, so that they can run at once and again.
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod failover;
 mod mail;
 mod postgres;
 mod private;
-mod redis;
 
 use std::{
     env, process,
     sync::atomic::{AtomicU32, Ordering::Relaxed},
 };
 
-use capabilities::allowed_hosts::AllowedHosts;
+use manifest::allowed_hosts::AllowedHosts;
 
 /// The address in this variable.
 fn address(variable: &str) -> String {

@@ -1,11 +1,9 @@
 use std::time::Duration;
 
-use capabilities::{
-    allowed_hosts::AllowedHosts,
-    postgres::{
-        Connection, DbDataType, DbValue, Error, Interval, ParameterValue as P, PostgresPools, QueryError, RangeBoundKind,
-    },
+use capabilities::postgres::{
+    Connection, DbDataType, DbValue, Error, Interval, ParameterValue as P, PostgresPools, QueryError, RangeBoundKind,
 };
+use manifest::allowed_hosts::AllowedHosts;
 
 use crate::{address, anybody, unique};
 

@@ -4,11 +4,11 @@ use std::hash::{BuildHasher, RandomState};
 use super::*;
 use crate::replica::Replica;
 use crate::testing;
-use capabilities::edge as wit;
-use capabilities::replica::Replica as _;
+use contracts::Replica as _;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use read_model::{EventDoc, EventStatus, Fact};
+use vocabulary::edge as wit;
 
 /// Words that have beginnings in common, long ones that differ late, accents, and scripts with and without spaces.
 const WORDS: [&str; 18] = [

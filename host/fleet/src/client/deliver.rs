@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use capabilities::booking::Rejection;
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::time::Instant;
+use vocabulary::booking::Rejection;
 
 use super::Inner;
 use super::call::{self, Failure};

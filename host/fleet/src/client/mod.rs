@@ -11,8 +11,7 @@ mod revocations;
 
 use std::sync::Arc;
 
-use capabilities::booking::Command;
-use capabilities::ledger::Ledger;
+use contracts::Ledger;
 use edge::feed::{Cursor, Error as FeedError, Source, Subscription};
 use edge::{Body, Problem, Region, RequestBody};
 use futures::future::BoxFuture;
@@ -21,6 +20,7 @@ use telemetry::{BreakerLine, BreakerOptions, BreakerState, Guards, Health, Metri
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use vocabulary::booking::Command;
 
 use crate::identity::region_dns_name;
 use crate::tls::{self, Tls};

@@ -97,7 +97,7 @@ impl Connector {
         let connecting = async {
             let stream = TcpStream::connect(&node.address).await?;
             stream.set_nodelay(true)?;
-            capabilities::keepalive::keep(&stream)?;
+            telemetry::keepalive::keep(&stream)?;
             let (connector, name) = self.tls.connector(&self.region)?;
             let stream = connector.connect(name, stream).await?;
             let chain = stream.get_ref().1.peer_certificates().unwrap_or_default().to_vec();

@@ -5,9 +5,9 @@
 //! requests over whole (each is judged by its own token, as if it had come from anywhere), and ask for what a person may do by themselves,
 //! with that person's token. Another region's nodes may follow the feed and ask what people and the host may ask of the accounts.
 
-use capabilities::booking::{Action, Command, Rejection, Subject, TokenFault};
-use capabilities::edge::Refusal;
-use capabilities::identity::Identity as Verifier;
+use contracts::Identity as Verifier;
+use vocabulary::booking::{Action, Command, Rejection, Subject, TokenFault};
+use vocabulary::edge::Refusal;
 
 use crate::identity::{Identity, Role};
 use crate::wire;
@@ -120,9 +120,9 @@ pub(crate) async fn admit(peer: Peer, verifier: &dyn Verifier, mut command: Comm
 mod tests {
     use super::*;
     use crate::wire::commands::examples;
-    use capabilities::edge::Claims;
     use futures::FutureExt as _;
     use futures::future::BoxFuture;
+    use vocabulary::edge::Claims;
 
     const PEERS: [Peer; 3] = [Peer::Own, Peer::OtherRegion, Peer::Edge];
 

@@ -5,9 +5,8 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 
-use capabilities::booking::Command;
-use capabilities::identity::Identity as Verifier;
-use capabilities::ledger::Ledger;
+use contracts::Identity as Verifier;
+use contracts::Ledger;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use http::{Request, Response, StatusCode};
@@ -15,6 +14,7 @@ use http_body::Frame;
 use http_body_util::{BodyExt as _, Limited, StreamBody};
 use hyper::body::Incoming;
 use tokio::sync::OwnedSemaphorePermit;
+use vocabulary::booking::Command;
 
 use super::admission::{self, Peer};
 use super::routes::{Body, plain, refuse};

@@ -39,7 +39,7 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 
 async fn connection(node: Arc<Node>, stream: TcpStream, tls: Tls, stop: CancellationToken, drain: Duration) -> Result<(), Error> {
     stream.set_nodelay(true)?;
-    capabilities::keepalive::keep(&stream)?;
+    telemetry::keepalive::keep(&stream)?;
     let stream = tokio::time::timeout(limits::CONNECT, tls.acceptor().accept(stream)).await??;
     let chain = stream.get_ref().1.peer_certificates().unwrap_or_default().to_vec();
     // Its signature has been verified.

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use capabilities::identity::Identity as Verifier;
-use capabilities::ledger::Ledger;
+use contracts::Identity as Verifier;
+use contracts::Ledger;
 use edge::feed::Source;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;

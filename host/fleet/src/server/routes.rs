@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use capabilities::identity::Identity as Verifier;
-use capabilities::ledger::Ledger;
+use contracts::Identity as Verifier;
+use contracts::Ledger;
 use edge::feed::{Cursor, Error};
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;

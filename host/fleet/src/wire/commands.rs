@@ -4,7 +4,7 @@
 //! place and its answer, once or more. Answers come as they are given, so that a slow event holds up no other.
 
 use bytes::Bytes;
-use capabilities::booking::{Command, Receipt, Rejection};
+use vocabulary::booking::{Command, Receipt, Rejection};
 
 use super::frames;
 use crate::limits::{COMMAND_BYTES, COMMANDS};
@@ -91,7 +91,7 @@ pub(crate) fn read_answers(frame: &[u8]) -> Result<Vec<(u16, Answer)>, Error> {
 #[cfg(test)]
 pub(crate) mod examples {
     use super::{Answer, Command};
-    use capabilities::booking::{
+    use vocabulary::booking::{
         Action, Booking, BookingItem, BookingStatus, CancelRefusal, Confirmation, HoldLimit, HoldScope, Limit, Money, Offer,
         OrderLine, Outcome, Receipt, Rejection, Sale, SalePhase, Shortage, Subject, TokenFault,
     };

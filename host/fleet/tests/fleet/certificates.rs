@@ -111,7 +111,7 @@ async fn a_node_asks_only_nodes_of_the_region_that_it_means() {
 }
 
 async fn ask(asker: &Asker) -> bool {
-    use capabilities::ledger::Ledger as _;
+    use contracts::Ledger as _;
     asker.region.apply(vec![crate::fakes::command("e", "k")]).await.remove(0).is_ok()
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use capabilities::booking::Rejection;
-use capabilities::ledger::Ledger as _;
+use contracts::Ledger as _;
+use vocabulary::booking::Rejection;
 
 use crate::fakes::command;
 use crate::scene::Scene;

@@ -26,7 +26,7 @@ async fn a_node_that_stops_loses_no_request() {
                 let mut asked = 0;
                 while !over.load(Ordering::Relaxed) {
                     let key = format!("{caller}-{asked}");
-                    let answers = capabilities::ledger::Ledger::apply(&region, vec![command("e", &key)]).await;
+                    let answers = contracts::Ledger::apply(&region, vec![command("e", &key)]).await;
                     assert!(!answers[0].as_ref().expect(&key).replayed, "{key} was done at the first time");
                     let request = Request::post("/a").body(edge::known(Bytes::from_static(b"x"))).unwrap();
                     assert_eq!(region.handle(request).await.expect(&key).status(), 201);

@@ -5,10 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use capabilities::booking::{Action, Command, Outcome, Receipt, Rejection, Subject};
-use capabilities::edge::{Claims, Refusal};
-use capabilities::identity::Identity;
-use capabilities::ledger::Ledger;
+use contracts::Identity;
+use contracts::Ledger;
 use edge::feed::{Batch, Cursor, Error, Snapshot, Source, Subscription};
 use edge::{Body, Problem, Region, RequestBody};
 use futures::StreamExt as _;
@@ -17,6 +15,8 @@ use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use read_model::Fact;
 use tokio::sync::{Semaphore, broadcast};
+use vocabulary::booking::{Action, Command, Outcome, Receipt, Rejection, Subject};
+use vocabulary::edge::{Claims, Refusal};
 
 pub type Answer = Result<Receipt, Rejection>;
 

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 
 use bytes::Bytes;
+use contracts::BodyError;
 use edge::{Body, Problem, Region as _, RequestBody};
 use futures::StreamExt as _;
 use http::{Request, Response};
@@ -26,12 +27,10 @@ fn streamed(pieces: usize) -> RequestBody {
     StreamBody::new(futures::stream::iter(pieces)).map_err(|never| match never {}).boxed_unsync()
 }
 
-type BodyError = <RequestBody as http_body::Body>::Error;
-
 /// Breaks off after more than is kept to be sent again.
 fn broken_off() -> RequestBody {
     let pieces = (0..10).map(|n| match n {
-        9 => Err(BodyError::ConnectionTerminated),
+        9 => Err(BodyError::new("gone")),
         _ => Ok(Frame::data(Bytes::from(vec![b'x'; 16 * 1024]))),
     });
     StreamBody::new(futures::stream::iter(pieces)).boxed_unsync()

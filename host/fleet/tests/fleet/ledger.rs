@@ -2,11 +2,11 @@
 
 use std::sync::atomic::Ordering;
 
-use capabilities::booking::{Command, Rejection};
-use capabilities::ledger::Ledger as _;
+use contracts::Ledger as _;
 use fleet::client::Route;
 use fleet::limits;
 use telemetry::BreakerState;
+use vocabulary::booking::{Command, Rejection};
 
 use crate::fakes::command;
 use crate::scene::{Asker, Node, Scene};

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use capabilities::booking::{Command, Rejection};
+use vocabulary::booking::{Command, Rejection};
 
 use crate::fakes::command;
 use crate::scene::Scene;

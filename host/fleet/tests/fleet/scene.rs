@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use capabilities::booking::Command;
-use capabilities::ledger::Ledger as _;
+use contracts::Ledger as _;
 use fleet::client::{self, Route};
 use fleet::{Client, Identity, NodeAddress, RemoteRegion, Server, Tls, certificates, server};
 use telemetry::{BreakerState, Metrics};
@@ -14,6 +13,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use vocabulary::booking::Command;
 
 use crate::fakes::{Answer, Database, FakeLedger, FakeRegion, FakeSource, FakeVerifier};
 use crate::proxy::Proxy;

@@ -3,8 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use capabilities::booking::{Action, Command, Confirmation, Money, Offer, OrderLine, Rejection, Sale, Subject, TokenFault};
-use capabilities::ledger::Ledger as _;
+use contracts::Ledger as _;
 use edge::feed::Source as _;
 use fleet::client::Route;
 use fleet::{Identity, NodeAddress, Tls, certificates, tls};
@@ -13,6 +12,7 @@ use http::Request;
 use telemetry::BreakerState;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
+use vocabulary::booking::{Action, Command, Confirmation, Money, Offer, OrderLine, Rejection, Sale, Subject, TokenFault};
 
 use crate::fakes::{Database, FakeSource, command};
 use crate::scene::{Asker, Folder, Node, Scene, nodes};

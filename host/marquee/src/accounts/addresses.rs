@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use contracts::RequestBody;
 use edge::{Body, Problem, Region};
 use fleet::{Identity, Role};
 use futures::future::BoxFuture;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use region::Runner;
-use runtime::{RequestBody, Switch};
+use runtime::Switch;
 use serde_json::{Value, json};
 use telemetry::Metrics;
 use tokio_util::sync::CancellationToken;

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use contracts::RequestBody;
 use edge::{Body, Problem, Region};
 use futures::future::BoxFuture;
 use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
-use runtime::{RequestBody, Switch};
+use runtime::Switch;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -86,7 +87,7 @@ fn questions(request: &Request<RequestBody>) -> Option<[Request<RequestBody>; 2]
         if let Some(id) = request.headers().get("x-request-id") {
             question = question.header("x-request-id", id);
         }
-        question.body(runtime::empty()).ok()
+        question.body(contracts::empty()).ok()
     };
     Some([question(ME)?, question(ORGANISERS)?])
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 
 use audit::{Chain, Entry};
-use capabilities::sqlite::SqliteDatabases;
 use region::Database;
 use region::database::Value;
+use storage::sqlite::SqliteDatabases;
 
 use super::check::{AuditReport, check};
 use super::rows;

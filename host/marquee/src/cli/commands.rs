@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use capabilities::sqlite::SqliteDatabases;
 use fleet::Identity;
+use manifest::{Manifest, VariableSources};
 use region::keys::{self, State};
 use region::{Database, MigrateError, migrate as apply};
-use runtime::{Manifest, VariableSources};
+use storage::sqlite::SqliteDatabases;
 use streams::journal::PostgresJournal;
 
 use crate::audit_log::{self, check::AuditReport};

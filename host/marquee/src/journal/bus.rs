@@ -6,10 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use capabilities::consumer_component::Disposition;
 use capabilities::kafka::{ConsumerRecord, Header};
 use region::Database;
 use region::database::{Error, Row, Value};
+use runtime::Disposition;
 use streams::cloud_events::{HEADERS, Headers};
 use streams::journal;
 use streams::retry::{Retry, Verdict};

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use capabilities::consumer_component::Disposition;
 use capabilities::kafka::{ConsumerRecord, Error, Header, Producer, ProducerRecord, RecordMetadata, Written};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use runtime::Disposition;
 use runtime::{Application, ConsumerInstance, Switch};
 use streams::{Handler, Outgoing, Record};
 

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use runtime::{Loader, Manifest, Mode, VariableSources, Version};
+use manifest::{Manifest, VariableSources};
+use runtime::{Loader, Mode, Version};
 use telemetry::{Finding, Health, Needed};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;

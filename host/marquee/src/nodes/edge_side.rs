@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use capabilities::Bindings;
-use capabilities::ledger::Ledger;
 use capabilities::outbound_http::OutboundHttp;
+use contracts::Ledger;
 use edge::rates::Rates;
 use edge::{Certificate, Edge, Follower, Homes, Identity, Ledgers, Patience, Region, Regions, Replica};
 use runtime::{Switch, Version};

@@ -6,6 +6,7 @@
 pub mod deployment;
 pub mod edge;
 pub mod edge_side;
+pub mod ledger;
 pub mod listeners;
 pub mod peers;
 pub mod plain;

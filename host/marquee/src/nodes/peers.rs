@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use capabilities::booking::{Command, Rejection};
-use capabilities::ledger::Ledger;
+use contracts::Ledger;
 use fleet::client::{self, Route};
 use fleet::{Client, NodeAddress, RemoteRegion, Tls};
 use futures::future::BoxFuture;
@@ -12,6 +11,7 @@ use region::coordinator::{Answer, Peers};
 use telemetry::{BreakerOptions, Metrics};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use vocabulary::booking::{Command, Rejection};
 
 use crate::limits;
 

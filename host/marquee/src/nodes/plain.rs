@@ -7,9 +7,9 @@ use capabilities::Bindings;
 use capabilities::key_value::KeyValueStores;
 use capabilities::outbound_http::OutboundHttp;
 use capabilities::postgres::PostgresPools;
-use capabilities::redis::RedisConnections;
-use capabilities::sqlite::SqliteDatabases;
-use runtime::Manifest;
+use manifest::Manifest;
+use storage::redis::RedisConnections;
+use storage::sqlite::SqliteDatabases;
 use telemetry::{Metrics, secured};
 
 use crate::config::Breakers;

@@ -5,17 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use capabilities::Bindings;
-use capabilities::booking::Command;
-use capabilities::ledger::Ledger;
-use capabilities::redis::Connection;
+use contracts::HostRoute;
+use contracts::Ledger;
 use fleet::{Identity, Server, Tls, server};
 use futures::future::BoxFuture;
+use manifest::VariableSources;
 use region::coordinator::{Answer, Coordinator, Membership, Shared};
 use region::{Limiter, Retention};
-use runtime::{HostRoute, Mode, VariableSources};
+use runtime::Mode;
+use storage::redis::Connection;
 use telemetry::{BreakerState, Finding, Health, Metrics, Needed};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use vocabulary::booking::Command;
 
 use crate::cli::commands;
 use crate::config::RegionNode;
@@ -201,7 +203,7 @@ fn redis(config: &RegionNode, base: &Bindings, health: &Health) -> Result<Option
     };
     let invalid = |error| {
         let reason = match error {
-            capabilities::redis::Error::Other(reason) => reason,
+            storage::redis::Error::Other(reason) => reason,
             _ => format!("{:?} is no address of a Redis", telemetry::redact_url(url)),
         };
         Error::Setting { name: "redis", reason }

@@ -2,19 +2,18 @@
 
 use std::sync::Arc;
 
-use capabilities::ledger::Ledger;
+use capabilities::Bindings;
 use capabilities::mail::FileMailer;
 use capabilities::passwords::PasswordHasher;
-use capabilities::redis::Connection;
-use capabilities::{Bindings, Secret};
+use contracts::Ledger;
 use edge::{Follower, Identity, Region, Replica};
 use fleet::RemoteRegion;
+use manifest::Manifest;
+use manifest::Secret;
 use region::coordinator::{self, Coordinator, Membership};
-use region::{
-    ComponentLedger, Database, Feed, Limited, Limiter, Node, Retention, RetentionTask, Revocations, Sequencer, SnapshotCache,
-    Ticker,
-};
-use runtime::{Manifest, Switch, Version};
+use region::{Database, Feed, Limited, Limiter, Node, Retention, RetentionTask, Revocations, Sequencer, SnapshotCache, Ticker};
+use runtime::{Switch, Version};
+use storage::redis::Connection;
 use telemetry::{Health, Metrics};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -24,6 +23,7 @@ use crate::cli::commands;
 use crate::data_folder::DataFolder;
 use crate::error::Error;
 use crate::journal::destination::{EventDestination, Journal};
+use crate::nodes::ledger::ComponentLedger;
 use crate::nodes::roles::Roles;
 use crate::nodes::serving::vital;
 
@@ -83,7 +83,7 @@ impl RegionSide {
     ) -> Result<Self, Error> {
         let Options { region, version, postgres, folder, base, retention, publishing, redis, health, metrics } = options;
         let sqlite =
-            base.sqlite.clone().unwrap_or_else(|| capabilities::sqlite::SqliteDatabases::new(std::collections::BTreeMap::new()));
+            base.sqlite.clone().unwrap_or_else(|| storage::sqlite::SqliteDatabases::new(std::collections::BTreeMap::new()));
         let mut commits = vec![sqlite.commits().watch()];
         commits.extend(base.postgres.as_ref().map(|pools| pools.commits().watch()));
         let (database, name) = commands::open(postgres, sqlite, folder).await?;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use capabilities::Bindings;
 use http::Method;
-use runtime::{Application, Probe, Route, Switch, Unhealthy, Version};
+use manifest::Route;
+use runtime::{Application, Probe, Switch, Unhealthy, Version};
 
 /// One role.
 #[derive(Clone)]

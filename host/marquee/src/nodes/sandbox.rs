@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use capabilities::Secret;
-use runtime::Manifest;
+use manifest::Manifest;
+use manifest::Secret;
 
 use crate::config::settings::{SANDBOX, Settings};
 use crate::error::Error;
@@ -30,7 +30,7 @@ pub fn check(manifest: &Manifest, listeners: &[SocketAddr], settings: &Settings)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use runtime::VariableSources;
+    use manifest::VariableSources;
     use std::path::Path;
 
     #[test]

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use contracts::HostRoute;
 use fleet::{Identity, Tls};
 use futures::FutureExt as _;
-use runtime::{Cache, Engine, HostRoute, Loader, VariableSources};
+use manifest::VariableSources;
+use runtime::{Cache, Engine, Loader};
 use telemetry::admin::{self, Access, Sources};
 use telemetry::{Finding, Health, Metrics, Needed, State};
 use tokio::net::TcpListener;
@@ -262,7 +264,7 @@ impl StopSignal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use runtime::Manifest;
+    use manifest::Manifest;
 
     #[test]
     fn components_may_connect_to_the_configured_database_and_nowhere_else() {

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use contracts::HostRoute;
 use edge::{Edge, Region};
+use manifest::{Manifest, VariableSources};
 use region::Retention;
-use runtime::{HostRoute, Manifest, Mode, Switch, VariableSources};
+use runtime::{Mode, Switch};
 use telemetry::{Health, Metrics};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use capabilities::Bindings;
 use capabilities::mail::{FileMailer, Mailer, SmtpMailer};
-use capabilities::sqlite::SqliteDatabases;
-use runtime::{Mode, VariableSources};
+use manifest::VariableSources;
+use runtime::Mode;
+use storage::sqlite::SqliteDatabases;
 use streams::consumer::{self, Rules};
 use streams::{Consumer, Handler, Mirror, mirror, topics};
 use telemetry::{Health, Metrics};

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use capabilities::booking::{Command, Rejection};
-use capabilities::ledger::Ledger;
+use contracts::Ledger;
 use futures::future::{BoxFuture, join_all};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::{Instant, timeout_at};
+use vocabulary::booking::{Command, Rejection};
 
 use super::partition::{Reply, Waiting};
 use super::phase::Phase;

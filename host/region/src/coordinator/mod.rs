@@ -21,12 +21,12 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use capabilities::booking::{Command, Receipt, Rejection};
+use contracts::Failure;
 use futures::future::BoxFuture;
-use runtime::Failure;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use vocabulary::booking::{Command, Receipt, Rejection};
 
 pub(crate) use phase::{Phase, Term};
 pub(crate) use route::stable_hash;
@@ -60,7 +60,7 @@ pub trait Peers: Send + Sync + 'static {
 
 /// The coordinator as callers see it. Cheap to clone.
 ///
-/// Its [`apply`](capabilities::ledger::Ledger::apply) is for components and edges of this node.
+/// Its [`apply`](contracts::Ledger::apply) is for components and edges of this node.
 #[derive(Clone)]
 pub struct Coordinator(Arc<Inner>);
 

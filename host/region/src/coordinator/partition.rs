@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, PoisonError};
 
-use capabilities::booking::{Command, Rejection};
 use telemetry::Metrics;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use vocabulary::booking::{Command, Rejection};
 
 use super::phase::Phase;
 use super::summary::Summary;

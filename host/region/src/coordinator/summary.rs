@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use runtime::Failure;
+use contracts::Failure;
 use tokio::time::Instant;
 
 use crate::limits;

@@ -1,9 +1,9 @@
 use super::*;
-use capabilities::booking::{Action, Outcome, Subject};
-use capabilities::ledger::Ledger;
+use contracts::Ledger;
 use std::sync::Mutex;
 use std::time::Duration;
 use telemetry::Metrics;
+use vocabulary::booking::{Action, Outcome, Subject};
 
 use crate::limits;
 

@@ -13,8 +13,8 @@ pub use row::{Row, Value};
 
 use std::time::Duration;
 
-use capabilities::sqlite::SqliteDatabases;
 use migrations::Engine;
+use storage::sqlite::SqliteDatabases;
 
 #[cfg(test)]
 use crate::simulation::postgres as simulated;

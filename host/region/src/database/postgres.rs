@@ -5,12 +5,11 @@
 
 use std::time::Duration;
 
-use capabilities::limits as keep;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgListener, PgPool, PgPoolOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::{Column, Connection as _, Executor, Row as _, TypeInfo, ValueRef};
-use telemetry::secured;
+use telemetry::{limits as keep, secured};
 use tokio::time::timeout;
 
 use super::{Error, Purpose, Row, Value};

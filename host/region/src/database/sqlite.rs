@@ -1,6 +1,6 @@
 //! What only SQLite has.
 
-use capabilities::sqlite::{Connection, Error as EngineError, SqliteDatabases, Value as EngineValue};
+use storage::sqlite::{Connection, Error as EngineError, SqliteDatabases, Value as EngineValue};
 
 use super::{Error, Purpose, Row, Value};
 use crate::limits;

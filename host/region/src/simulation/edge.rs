@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use capabilities::booking::{Command, Rejection};
-use capabilities::edge::Availability;
-use capabilities::replica::Replica as _;
+use contracts::Replica as _;
 use edge::{Follower, Identity, Replica};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use vocabulary::booking::{Command, Rejection};
+use vocabulary::edge::Availability;
 
 use super::check::CONVERGE;
 use super::network::{FeedOverNetwork, Heard, Network};

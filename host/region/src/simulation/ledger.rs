@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use capabilities::booking::Command;
+use contracts::Failure;
 use ledger_core::{HoldLimits, Settings};
 use ledger_engine::{Answer, Context, Host, Memory};
-use runtime::Failure;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
+use vocabulary::booking::Command;
 
 use super::postgres::{LedgerDatabase, Server, unique};
 use super::process::{Handle, Process, current};

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use capabilities::booking::{Command, Rejection};
 use edge::feed::{Batch, Cursor, Error, Snapshot, Source, Subscription};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
+use vocabulary::booking::{Command, Rejection};
 
 use super::process::Process;
 use super::world::World;

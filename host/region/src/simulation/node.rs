@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use capabilities::ledger::Ledger;
+use contracts::Ledger;
 use edge::feed::{Cursor, Error, Source};
 use futures::StreamExt;
 use telemetry::Metrics;

@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use capabilities::booking::{
-    Action, Booking, BookingStatus, Command, Confirmation, Money, Offer, OrderLine, Outcome, Rejection, Sale, Subject,
-};
 use read_model::{EventDoc, EventStatus, TicketType, Venue};
 use tokio::time::sleep;
+use vocabulary::booking::{
+    Action, Booking, BookingStatus, Command, Confirmation, Money, Offer, OrderLine, Outcome, Rejection, Sale, Subject,
+};
 
 use super::check::{self, FLOWS, LOST, ONE_EFFECT, REFUSED};
 use super::edge::Edge;

@@ -1,11 +1,11 @@
 //! What a region's nodes have in common in Redis, and what becomes of it when Redis dies or falls back.
 
-use capabilities::redis::{Connection, RedisConnections};
 use edge::Networks;
 use edge::feed::{Snapshot, Source as _};
 use edge::rates::{Counted, Network, Quota, Rates};
 use read_model::Fact;
 use region::{Database, Feed, Limiter, Sequencer, SnapshotCache, Wake, migrate};
+use storage::redis::{Connection, RedisConnections};
 use tokio_util::sync::CancellationToken;
 
 use crate::private::{PASSWORD_ENCODED, Redis, Sentinels, text, until};
@@ -51,9 +51,9 @@ async fn nodes_count_as_one_and_each_by_itself_while_redis_is_away() {
     // Redis forgets by itself who has not asked for a while.
     let redis = RedisConnections::new().handle(&server.url()).unwrap();
     for key in redis.execute("KEYS", vec![text("marquee:rate:*")]).await.unwrap() {
-        let capabilities::redis::RedisResult::Binary(key) = key else { panic!("{key:?}") };
+        let storage::redis::Reply::Binary(key) = key else { panic!("{key:?}") };
         let left = redis.execute("PTTL", vec![text(&String::from_utf8(key).unwrap())]).await.unwrap();
-        assert!(matches!(left[..], [capabilities::redis::RedisResult::Int64(1..=240_000)]), "{left:?}");
+        assert!(matches!(left[..], [storage::redis::Reply::Int64(1..=240_000)]), "{left:?}");
     }
     server.kill();
     assert_eq!(
@@ -171,7 +171,7 @@ async fn what_redis_forgot_or_was_told_lets_nobody_in() {
         redis.execute("KEYS", vec![text("marquee:snapshot:*")]).await.ok().filter(|keys| !keys.is_empty())
     };
     let key = until("the replica has it", async || keys(&replica).await).await.remove(0);
-    let capabilities::redis::RedisResult::Binary(key) = key else { panic!("{key:?}") };
+    let storage::redis::Reply::Binary(key) = key else { panic!("{key:?}") };
     let key = String::from_utf8(key).unwrap();
     let kept = redis.get(key.clone()).await.unwrap().unwrap();
     assert!(!String::from_utf8_lossy(&kept).contains("k1"), "who may be let in is not kept there");

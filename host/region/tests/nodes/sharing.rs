@@ -1,6 +1,6 @@
-use capabilities::booking::Rejection;
-use capabilities::ledger::Ledger;
+use contracts::Ledger;
 use region::{Database, migrate};
+use vocabulary::booking::Rejection;
 
 use crate::support::{PARTITIONS, Region, command, empty_database, until, until_led};
 

@@ -1,11 +1,10 @@
 //! A region of nodes with pretended ledgers, and a network that is function calls.
 
-use capabilities::booking::{Action, Command, Outcome, Receipt, Rejection, Subject};
-use capabilities::ledger::Ledger;
+use contracts::Failure;
+use contracts::Ledger;
 use futures::future::BoxFuture;
 use region::coordinator::{Answer, Coordinator, Decide, Membership, Options, Peers, Shared};
 use region::{Database, migrate};
-use runtime::Failure;
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -15,6 +14,7 @@ use std::time::Duration;
 use telemetry::Metrics;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use vocabulary::booking::{Action, Command, Outcome, Receipt, Rejection, Subject};
 
 pub const PARTITIONS: usize = 16;
 

@@ -2,21 +2,26 @@
 
 use super::Ticket;
 use bytes::Bytes;
+use contracts::{BodyError, RequestBody};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt as _, Empty};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use wasmtime_wasi_http::WasiBody;
+use wasmtime_wasi_http::{Error, WasiBody};
 
-/// A request's body: any `http_body::Body` of `Bytes`, boxed. `body.map_err(wasmtime_wasi_http::Error::from).boxed_unsync()`
-/// makes one of hyper's.
-pub type RequestBody = WasiBody;
+/// A request's body, as instances read it.
+pub(super) fn readable(body: RequestBody) -> WasiBody {
+    if body.is_end_stream() { empty() } else { body.map_err(broken_off).boxed_unsync() }
+}
 
 /// No body.
-#[must_use]
-pub fn empty() -> RequestBody {
+pub(super) fn empty() -> WasiBody {
     Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
+
+fn broken_off(error: BodyError) -> Error {
+    Error::InternalError(Some(error.to_string()))
 }
 
 /// A response's body, as the guest sends it. While it lives the request counts as being worked on.
@@ -34,7 +39,7 @@ impl ResponseBody {
 impl Body for ResponseBody {
     type Data = Bytes;
     /// An instance that ends amid a body ends it with an error, too.
-    type Error = wasmtime_wasi_http::Error;
+    type Error = Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         Pin::new(&mut self.inner).poll_frame(cx)

@@ -5,8 +5,8 @@
 //! sees that. So each instance has a [`Fate`]: requests are tied to it when they enter the instance, and those that lose
 //! it wait there, for no longer than `drop` takes, to learn why.
 
-use crate::failure::Failure;
 use crate::limits;
+use contracts::Failure;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::sync::Notify;

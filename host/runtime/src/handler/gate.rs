@@ -1,7 +1,7 @@
 //! How many requests of one component are worked on, and how many may wait: `ProxyHandler` itself takes any number.
 
-use crate::failure::Failure;
 use crate::limits;
+use contracts::Failure;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};

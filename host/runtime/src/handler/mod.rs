@@ -10,13 +10,13 @@ mod gate;
 mod stats;
 mod worker;
 
-pub use body::{RequestBody, ResponseBody, empty};
+pub use body::ResponseBody;
 pub use stats::Stats;
 pub(crate) use worker::reason;
 
-use crate::failure::Failure;
 use crate::instance::Template;
 use capabilities::InstanceState;
+use contracts::{Failure, RequestBody};
 use fate::{End, Fate};
 use gate::Gate;
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -25,6 +25,7 @@ use http_body::Body as _;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
+use wasmtime_wasi_http::WasiBody;
 use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHandler, ProxyPre, TrapOrPanicError};
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 use worker::Maker;
@@ -87,8 +88,9 @@ impl Handler {
         }
     }
 
-    pub(crate) async fn handle(&self, mut request: Request<RequestBody>) -> Result<Response<ResponseBody>, Failure> {
+    pub(crate) async fn handle(&self, request: Request<RequestBody>) -> Result<Response<ResponseBody>, Failure> {
         let permit = self.gate.enter().await?;
+        let mut request = request.map(body::readable);
         name_host(&mut request);
         let again = self.alone.as_ref().and_then(|alone| Some((alone, copy(&request)?)));
         let ticket = Ticket::new(Slot::Own { _permit: permit });
@@ -123,9 +125,9 @@ impl Handler {
 
 async fn attempt(
     instances: &ProxyHandler<Maker>,
-    request: Request<RequestBody>,
+    request: Request<WasiBody>,
     ticket: &Arc<Ticket>,
-) -> Result<Response<RequestBody>, End> {
+) -> Result<Response<WasiBody>, End> {
     let error = match instances.handle(Arc::clone(ticket), request).await {
         Ok(response) => return Ok(response),
         Err(error) => error,
@@ -152,17 +154,17 @@ async fn attempt(
     Err(End { failure, shared: false })
 }
 
-fn respond(response: Response<RequestBody>, ticket: Arc<Ticket>) -> Response<ResponseBody> {
+fn respond(response: Response<WasiBody>, ticket: Arc<Ticket>) -> Response<ResponseBody> {
     response.map(|body| ResponseBody::new(body, ticket))
 }
 
 /// A request that may be sent twice, to be sent again: safe, and without a body.
-fn copy(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
+fn copy(request: &Request<WasiBody>) -> Option<Request<WasiBody>> {
     let safe = matches!(*request.method(), Method::GET | Method::HEAD);
     if !safe || !request.body().is_end_stream() {
         return None;
     }
-    let mut copy = Request::new(empty());
+    let mut copy = Request::new(body::empty());
     copy.method_mut().clone_from(request.method());
     copy.uri_mut().clone_from(request.uri());
     copy.headers_mut().clone_from(request.headers());
@@ -171,7 +173,7 @@ fn copy(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
 
 /// In wasi:http the host is part of the request's target, and the `Host` header is the host's own business: a guest never
 /// sees it. A request off the wire has it there only.
-fn name_host(request: &mut Request<RequestBody>) {
+fn name_host(request: &mut Request<WasiBody>) {
     if request.uri().authority().is_some() {
         return;
     }
@@ -199,7 +201,7 @@ mod tests {
             ("/a", None, "/a"),
         ];
         for (target, host, expected) in cases {
-            let mut request = Request::get(target).body(empty()).unwrap();
+            let mut request = Request::get(target).body(body::empty()).unwrap();
             if let Some(host) = host {
                 request.headers_mut().insert(header::HOST, host.parse().unwrap());
             }
@@ -210,13 +212,13 @@ mod tests {
 
     #[test]
     fn only_reads_without_a_body_are_sent_twice() {
-        let with = |method: Method, body: RequestBody| {
+        let with = |method: Method, body: WasiBody| {
             let mut request = Request::new(body);
             *request.method_mut() = method;
             copy(&request).is_some()
         };
         let full = || Full::new(bytes::Bytes::from_static(b"x")).map_err(|never| match never {}).boxed_unsync();
-        assert!(with(Method::GET, empty()) && with(Method::HEAD, empty()));
-        assert!(!with(Method::POST, empty()) && !with(Method::GET, full()));
+        assert!(with(Method::GET, body::empty()) && with(Method::HEAD, body::empty()));
+        assert!(!with(Method::POST, body::empty()) && !with(Method::GET, full()));
     }
 }

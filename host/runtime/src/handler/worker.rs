@@ -3,10 +3,10 @@
 use super::Ticket;
 use super::fate::Fate;
 use super::stats::Counters;
-use crate::failure::Failure;
 use crate::instance::{self, Template};
 use crate::limits;
 use capabilities::InstanceState;
+use contracts::Failure;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};

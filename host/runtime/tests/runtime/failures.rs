@@ -2,9 +2,10 @@
 
 use crate::support::{application, get, manifest, post, request, send, stats, until};
 use capabilities::Bindings;
+use contracts::Failure;
 use futures::future::join_all;
 use http::{Method, StatusCode};
-use runtime::{Allocation, Application, Cache, Engine, Failure, Loader, Mode};
+use runtime::{Allocation, Application, Cache, Engine, Loader, Mode};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

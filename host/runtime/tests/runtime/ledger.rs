@@ -1,9 +1,10 @@
 //! The long-lived ledger instance, driven with a ledger that misbehaves when asked to.
 
 use crate::support::application;
-use capabilities::booking::{Action, Command, Rejection, Subject};
-use runtime::{Failure, LedgerInstance};
+use contracts::Failure;
+use runtime::LedgerInstance;
 use std::time::Duration;
+use vocabulary::booking::{Action, Command, Rejection, Subject};
 
 fn commands(keys: &[&str]) -> Vec<Command> {
     let command = |key: &&str| Command::new(Subject::Platform, *key, "local_event", 0, Action::Expire);

@@ -7,7 +7,6 @@
 mod composition;
 mod failures;
 mod ledger;
-mod manifests;
 mod older;
 mod support;
 mod switching;

@@ -2,8 +2,10 @@
 
 use crate::support::{engine, get, loader, manifest_text, request, send, wasm};
 use capabilities::Bindings;
+use contracts::Failure;
 use http::{Method, StatusCode};
-use runtime::{Application, Failure, LoadError, Loader, Manifest, Mode, VariableSources};
+use manifest::{Manifest, VariableSources};
+use runtime::{Application, LoadError, Loader, Mode};
 use std::path::Path;
 use std::sync::Arc;
 

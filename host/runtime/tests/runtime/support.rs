@@ -2,9 +2,11 @@
 
 use bytes::Bytes;
 use capabilities::Bindings;
+use contracts::{Failure, RequestBody};
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
-use runtime::{Application, Cache, Engine, Failure, Loader, Manifest, Mode, RequestBody, VariableSources, Version};
+use manifest::{Manifest, VariableSources};
+use runtime::{Application, Cache, Engine, Loader, Mode, Version};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -74,7 +76,7 @@ pub async fn application(tool: &str) -> Arc<Application> {
 
 pub fn request(method: Method, target: &str, body: &'static str) -> Request<RequestBody> {
     let body = match body {
-        "" => runtime::empty(),
+        "" => contracts::empty(),
         text => Full::new(Bytes::from_static(text.as_bytes())).map_err(|never| match never {}).boxed_unsync(),
     };
     Request::builder().method(method).uri(target).header("host", "example.com").body(body).unwrap()

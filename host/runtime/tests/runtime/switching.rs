@@ -2,8 +2,9 @@
 
 use crate::support::{cache as compiled, engine, get, load, loader, manifest, manifest_of_version, stats, wasm};
 use capabilities::Bindings;
+use manifest::{Manifest, VariableSources};
 use runtime::cache::{self, Origin};
-use runtime::{Application, Cache, LoadError, Loader, Manifest, Mode, Probe, Switch, VariableSources};
+use runtime::{Application, Cache, LoadError, Loader, Mode, Probe, Switch};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -8,11 +8,12 @@ use lettre::{
         extension::ClientId,
     },
 };
+use storage::percent;
 use telemetry::secured;
 use url::{Host, Url};
 
 use super::InvalidServer;
-use crate::{mail::address, percent};
+use crate::mail::address;
 
 /// A mail server.
 // No Debug: it carries a password.

@@ -1,8 +1,0 @@
-//! Percent-encoding, in what addresses say.
-
-use std::borrow::Cow;
-
-/// Undoes percent-encoding; none where that is no UTF-8.
-pub(crate) fn decode(text: &str) -> Option<String> {
-    percent_encoding::percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned)
-}

@@ -1,0 +1,62 @@
+//! An application, as who serves it needs it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Empty};
+use manifest::{HostCall, Routes};
+
+use crate::{Failure, HostRoute};
+
+/// Any error.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a body broke off.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct BodyError(BoxError);
+
+impl BodyError {
+    /// For this reason.
+    pub fn new(reason: impl Into<BoxError>) -> Self {
+        Self(reason.into())
+    }
+}
+
+/// A request's body: any `http_body::Body` of `Bytes`, boxed.
+pub type RequestBody = UnsyncBoxBody<Bytes, BodyError>;
+
+/// No body.
+#[must_use]
+pub fn empty() -> RequestBody {
+    Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
+
+/// One version of an application in this node's role.
+pub trait Components: Send + Sync + 'static {
+    /// The body of an answer. An instance that ends amid a body ends it with an error.
+    type Answer: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static;
+
+    /// Which component answers what, and how.
+    fn routes(&self) -> &Routes;
+
+    /// Has a component answer.
+    fn handle(
+        &self,
+        component: &str,
+        request: Request<RequestBody>,
+    ) -> impl Future<Output = Result<Response<Self::Answer>, Failure>> + Send;
+
+    /// The paths of components that only the host may post to for this.
+    fn host_routes(&self, call: HostCall) -> Vec<HostRoute>;
+}
+
+/// Says which version takes a request that comes now. It is answered by that one, whatever is switched to meanwhile.
+pub trait Traffic: Send + Sync + 'static {
+    /// See [`Components`].
+    type Components: Components;
+    /// The version that takes new requests.
+    fn current(&self) -> Arc<Self::Components>;
+}
