@@ -36,6 +36,7 @@ pub fn run() -> Result<Option<String>> {
         Ok(())
     })?;
     step("comparing the features of third-party crates", features)?;
+    step("looking who is built after wasmtime", apart)?;
     Ok(skipped)
 }
 
@@ -74,6 +75,18 @@ fn features() -> Result<()> {
         if let Some(other) = own.difference(&all).next() {
             bail!(
                 "{name} alone would build {other}, with other features than all crates together: run `cargo hakari generate` (from cargo-hakari)"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Fails where wasmtime is among what a crate is built from that is to be apart from it.
+fn apart() -> Result<()> {
+    for name in build::APART {
+        if third_party(&[name], "normal,build,dev")?.iter().any(|other| other.starts_with("wasmtime ")) {
+            bail!(
+                "{name} is built from wasmtime: what it needs of components is for `contracts` to say (see host/ARCHITECTURE.md)"
             );
         }
     }

@@ -35,11 +35,19 @@ impl Batch {
         if command.trace.is_some() {
             decision.changes.journal.iter_mut().for_each(|entry| entry.trace.clone_from(&command.trace));
         }
+        let version = before.unwrap_or_default() + 1;
+        debug_assert!(
+            decision.changes.bookings.values().all(|write| write.record.booking.version == version)
+                && decision.changes.keys.iter().all(|write| write.accepted.version <= version),
+            "{}: a decision of version {version} writes another: {:?}",
+            self.event,
+            decision.changes
+        );
         self.facts.apply(&decision.changes, self.now);
         match &mut self.state {
             Some(state) => {
                 state.apply(&decision.changes);
-                state.version = before.unwrap_or_default() + 1;
+                state.version = version;
             }
             None => self.state = State::opened(&self.event, &decision.changes),
         }

@@ -51,6 +51,8 @@ impl Facts {
             let record = &write.record;
             let before = self.bookings.insert(record.booking.id.clone(), record.clone());
             if let Some(before) = &before {
+                let (known, written) = (before.booking.version, record.booking.version);
+                debug_assert!(known < written, "{}: version {written} is to replace {known}", record.booking.id);
                 self.count_held(before, now, -1);
             }
             self.count_held(record, now, 1);

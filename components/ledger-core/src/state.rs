@@ -199,6 +199,34 @@ pub struct Record {
 }
 
 impl Record {
+    /// A hold is unpaid and has a deadline, nothing else has one or knows its network, and the total is that of the items. Asserted before writing and
+    /// after reading, as of a [`Line`].
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        let Booking { status, expires_at, items, total, .. } = &self.booking;
+        let kept_until_a_deadline = if status.is_hold() {
+            expires_at.is_some() && self.payment.is_none()
+        } else {
+            expires_at.is_none() && self.client.is_none()
+        };
+        let sum: i64 = items.iter().map(|item| item.unit_price * i64::from(item.quantity)).sum();
+        kept_until_a_deadline && sum == total.amount
+    }
+
+    /// Whether a booking of this status may be written where one of that status was read, or none.
+    pub(crate) fn may_follow(&self, before: Option<BookingStatus>) -> bool {
+        use BookingStatus::{Cancelled, Confirmed, Expired, Held, Paying};
+        matches!(
+            (before, self.booking.status),
+            (None, Held | Confirmed)
+                | (Some(Held), Paying | Confirmed | Cancelled | Expired)
+                | (Some(Paying), Held | Confirmed | Cancelled | Expired)
+                // Money that came too late for the hold, and in time for the places.
+                | (Some(Expired), Confirmed)
+                | (Some(Confirmed), Cancelled)
+        )
+    }
+
     /// Whether its row says held or paying although the deadline has passed.
     #[must_use]
     pub fn is_overdue(&self, now: Instant) -> bool {

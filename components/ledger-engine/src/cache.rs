@@ -61,7 +61,11 @@ impl Cache {
     /// What a batch that is durable made of an event, at this time.
     pub fn fold(&mut self, state: State, changes: &Changes, now: i64, elapsed: Duration) {
         let known = match self.events.remove(&state.event) {
-            Some((Entry::Known(known), _)) => Some(known.holds),
+            Some((Entry::Known(known), _)) => {
+                let (before, after) = (known.state.version, state.version);
+                debug_assert!(before < after, "{} is written as version {after} over {before}", state.event);
+                Some(known.holds)
+            }
             _ => None,
         };
         // One that was opened by this batch had no holds before.

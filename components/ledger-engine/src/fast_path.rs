@@ -100,6 +100,7 @@ async fn attempt<D: Database, H: Host>(
         });
     }
     let written = write(session, now, writes, &loud).await?;
+    debug_assert!(written.is_subset(&loud), "{written:?} were written, of {loud:?}");
     for (number, batch) in decided.batches.into_iter().enumerate() {
         if written.contains(&number) {
             if let (Some(state), changes) = batch.into_parts() {

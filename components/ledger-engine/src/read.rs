@@ -19,6 +19,8 @@ pub struct Read {
 impl Read {
     /// An event's inventory; `commands`: by how much the swap raised the version.
     pub fn inventory(&mut self, event: &str, row: Inventory, commands: usize) {
+        // The pair of the swap, which has added as much.
+        debug_assert!(row.version >= commands as u64, "{event} is at version {} after {commands} more", row.version);
         let version = row.version.saturating_sub(commands as u64);
         let state = State { event: event.to_owned(), version, terms: row.terms, lines: BTreeMap::new() };
         self.events.insert(event.to_owned(), (state, Facts::default()));
@@ -72,6 +74,7 @@ impl Read {
     /// Named bookings, then overdue ones: some may be both.
     pub fn bookings(&mut self, named: Vec<Record>, overdue: Vec<Record>, now: i64) {
         for record in named.into_iter().chain(overdue) {
+            debug_assert!(record.is_sound(), "read: {record:?}");
             if record.booking.expires_at.is_some_and(|at| at <= now) {
                 self.overdue.insert(record.booking.id.clone());
             }

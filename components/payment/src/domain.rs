@@ -49,6 +49,16 @@ impl Status {
     pub fn named(name: &str) -> Option<Self> {
         Self::NAMES.iter().find(|(_, known)| *known == name).map(|(status, _)| *status)
     }
+
+    /// Whether a step may lead from this one to that. What was paid stays paid; what failed was paid after all, or stays so.
+    pub fn may_become(self, next: Self) -> bool {
+        match self {
+            Self::Pending => true,
+            Self::RequiresAction | Self::Processing => next != Self::Pending,
+            Self::Failed => matches!(next, Self::Failed | Self::Completed),
+            Self::Completed => next == Self::Completed,
+        }
+    }
 }
 
 /// What is kept of a payment beside its columns, as JSON. Never card data.
@@ -101,6 +111,16 @@ pub struct Payment {
 }
 
 impl Payment {
+    /// A failed one says why, and no other; no more goes back than came, and only of what came; what nobody outside knows of is still pending. Asserted
+    /// of what was read, and of what a step makes of it.
+    pub fn is_sound(&self) -> bool {
+        let paid = self.status == Status::Completed;
+        self.failure.is_some() == (self.status == Status::Failed)
+            && (paid || self.details.completed_at.is_none())
+            && (0..=if paid { self.amount } else { 0 }).contains(&self.refunded)
+            && (self.version > 0 || self.status == Status::Pending)
+    }
+
     /// Whether its time has come.
     pub fn is_due(&self, now: i64) -> bool {
         self.due_at.is_some_and(|due| due <= now)
@@ -175,8 +195,9 @@ pub enum Settlement {
 
 /// What a provider's answer means for a payment.
 pub fn settle(payment: &Payment, outcome: Outcome, now: i64) -> Settlement {
+    debug_assert!(payment.is_sound(), "about to be settled: {payment:?}");
     let no_sooner = |at: i64| at.max(now + limits::WAIT_FLOOR);
-    match (payment.status, outcome) {
+    let settlement = match (payment.status, outcome) {
         (Status::Completed, _) => Settlement::Close,
         (_, Outcome::Paid) => Settlement::Confirm,
         (Status::Failed, _) => Settlement::Close,
@@ -185,7 +206,15 @@ pub fn settle(payment: &Payment, outcome: Outcome, now: i64) -> Settlement {
         (_, Outcome::Processing { look_at }) => Settlement::Wait(Status::Processing, no_sooner(look_at)),
         (_, Outcome::NoAnswer) => Settlement::Wait(Status::Processing, now + limits::NO_ANSWER.max(wait(payment, now))),
         (status, Outcome::Unreachable) => Settlement::Wait(status, now + wait(payment, now)),
-    }
+    };
+    let permitted = match &settlement {
+        Settlement::Confirm => payment.status.may_become(Status::Completed),
+        Settlement::Fail(_) => payment.status.may_become(Status::Failed),
+        Settlement::Wait(status, _) => payment.status.may_become(*status),
+        Settlement::Close => true,
+    };
+    debug_assert!(permitted, "{payment:?} is settled by {settlement:?}");
+    settlement
 }
 
 /// How long to wait before a step is tried again: a quarter of the payment's age, within bounds.

@@ -17,7 +17,7 @@ fn payment(status: Status, version: i64, due_at: Option<i64>) -> Payment {
         status,
         provider: "sandbox".into(),
         details: Details { token: "tok_ok".into(), deadline: None, completed_at: None, trace: None, memo: Json::Null },
-        failure: None,
+        failure: (status == Status::Failed).then(|| "declined".to_owned()),
         refunded: 0,
         due_at,
         version,
@@ -49,6 +49,17 @@ fn statuses_keep_their_names() {
         assert_eq!((Status::named(name), status.name()), (Some(status), name));
     }
     assert_eq!(Status::named("paid"), None);
+}
+
+#[test]
+fn what_is_paid_stays_paid_and_what_failed_begins_no_more() {
+    let all = Status::NAMES.map(|(status, _)| status);
+    let after = |status: Status| all.into_iter().filter(|next| status.may_become(*next)).collect::<Vec<_>>();
+    assert_eq!(after(Status::Pending), all);
+    assert_eq!(after(Status::Processing), [Status::RequiresAction, Status::Processing, Status::Completed, Status::Failed]);
+    assert_eq!(after(Status::RequiresAction), after(Status::Processing));
+    assert_eq!(after(Status::Failed), [Status::Completed, Status::Failed]);
+    assert_eq!(after(Status::Completed), [Status::Completed]);
 }
 
 #[test]

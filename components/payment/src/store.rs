@@ -39,7 +39,7 @@ impl TryFrom<Row> for Payment {
         let broken = |what: String| Error::Other(format!("payment {}: {what}", row.id));
         let status = Status::named(&row.status).ok_or_else(|| broken(format!("unknown status {:?}", row.status)))?;
         let details = serde_json::from_str(&row.provider_state).map_err(|error| broken(format!("provider_state: {error}")))?;
-        Ok(Self {
+        let payment = Self {
             id: row.id,
             booking: row.booking,
             event: row.event,
@@ -54,7 +54,9 @@ impl TryFrom<Row> for Payment {
             due_at: row.due_at,
             version: row.version,
             created_at: row.created_at,
-        })
+        };
+        debug_assert!(payment.is_sound(), "read: {payment:?}");
+        Ok(payment)
     }
 }
 
@@ -134,6 +136,13 @@ pub struct Change<'a> {
 
 /// Makes a step, unless somebody else has made one since `payment` was read: then nothing is done, and the answer is false.
 pub async fn swap(tx: &mut Tx, payment: &Payment, change: Change<'_>) -> Result<bool, Error> {
+    debug_assert!(
+        payment.status.may_become(change.status),
+        "payment {} is to be {:?} after {:?}",
+        payment.id,
+        change.status,
+        payment.status
+    );
     let now = tx.now();
     let changed = tx
         .execute(

@@ -1,7 +1,8 @@
 //! What components and hosts say to each other: the types of `wit/marquee-booking` and `wit/marquee-edge`, once, for both sides.
 //!
-//! WIT says what each type means; here stands what it is in Rust and what can be told of it without anything else. Hosts have wasmtime lift and lower
-//! these types (feature `host`), components have wit-bindgen do so. Nobody converts between twins of a type, for there are none.
+//! WIT says what each type means; here stands what it is in Rust and what can be told of it without anything else. Components have wit-bindgen lift and
+//! lower these types. In the host wasmtime has types of its own, which only the crate `bindings` knows, and who calls components and is called by them:
+//! whoever else speaks of bookings and events does so without wasmtime.
 //!
 //! An optional field that is added here and in WIT is none everywhere but where somebody sets it: who makes a [`booking::Command`] or an
 //! [`edge::Event`] begins with its `new` or its default.

@@ -1,8 +1,7 @@
 //! How a type of WIT is written down in Rust.
 //!
-//! Each field and each case stands beside its name in WIT. With the feature `host` a type can be lifted and lowered by wasmtime. Components map their
-//! WIT to these types by wit-bindgen's `with`, so that it generates none of its own. A type that differs from its WIT does not compile in a component,
-//! and does not link in a host.
+//! Each field and each case stands beside its name in WIT. Components map their WIT to these types by wit-bindgen's `with`, so that it generates none of
+//! its own. A type that differs from its WIT does not compile in a component, nor in the host's crate `bindings`.
 //!
 //! Serde's form travels between nodes (in postcard, which goes by the order of fields and cases) and is stored in JSON (which goes by their names):
 //! a field that is left out, moved or renamed is another protocol (`fleet::wire::VERSION`) and another format.

@@ -4,6 +4,7 @@
 //! `http://127.0.0.1:3000/hello`, beside `wasmtime serve` with the same wasm.
 
 use capabilities::Bindings;
+use contracts::BodyError;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Either, Full};
 use hyper::body::{Bytes, Incoming};
@@ -43,7 +44,7 @@ async fn answer(application: Arc<Application>, request: Request<Incoming>) -> Re
     let Ok(route) = application.routes().find(request.method(), request.uri().path()) else {
         return Ok(plain(StatusCode::NOT_FOUND, "nothing here\n"));
     };
-    let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
+    let request = request.map(|body| body.map_err(BodyError::new).boxed_unsync());
     Ok(match application.handle(&route.component, request).await {
         Ok(response) => response.map(Either::Left),
         Err(failure) => plain(failure.status(), failure.label()),

@@ -180,6 +180,10 @@ impl Sequencer {
                         sure = Some(Instant::now());
                     }
                     let begins = published.as_ref().is_none_or(|published| published.counter.epoch != place.counter.epoch);
+                    debug_assert!(
+                        begins || published.as_ref().is_none_or(|published| published.counter.position <= place.counter.position),
+                        "{published:?} was published and {place:?} follows in the same epoch"
+                    );
                     let quiet = batch.is_none();
                     if begins {
                         self.begins(&place.counter, published.is_some());
@@ -300,6 +304,10 @@ async fn look(database: &Database, published: Option<&Place>, history: Option<Op
     let (batch, last) =
         read.map_or((None, known.and_then(|known| known.batch.clone())), |(batch, last)| (Some(batch), Some(last)));
     let position = batch.as_ref().map_or(after, |batch| batch.position);
+    debug_assert!(
+        !is_beyond(position, after.max(counter.position + entries)),
+        "{position} is read, {counter:?} and {entries} are given"
+    );
     let more = batches == limits::SEQUENCE_BATCHES || position < counter.position + entries;
     Ok(Look { place: Place { counter: Counter { position, ..counter }, batch: last }, batch, more })
 }
@@ -465,6 +473,15 @@ fn leaves_a_gap(position: i64, last: i64) -> bool {
         return false;
     }
     position != last + 1
+}
+
+/// Whether a position that was read back is one that nobody can have given while the counter was locked.
+fn is_beyond(position: i64, given: i64) -> bool {
+    #[cfg(test)]
+    if planted(Bug::SequencerUnlocked) {
+        return false;
+    }
+    position > given
 }
 
 /// With the id of the last batch.

@@ -291,6 +291,11 @@ fn renewed(phase: &watch::Sender<Phase>, held: Option<&(i64, Instant)>) {
 /// This node holds it.
 fn led(phase: &watch::Sender<Phase>, epoch: i64, term: Term, gives_up: bool) {
     phase.send_if_modified(|phase| {
+        // Renewals and claims have been noted before: see `renewed`.
+        debug_assert!(
+            !matches!(phase, Phase::Here { epoch: other, .. } | Phase::Draining { epoch: other, .. } if *other != epoch),
+            "held at epoch {epoch}, and acted by as {phase:?}"
+        );
         *phase = match phase {
             Phase::Here { .. } | Phase::Elsewhere(_) if gives_up => Phase::Draining { epoch, term },
             Phase::Elsewhere(_) => Phase::Here { epoch, term },

@@ -169,7 +169,9 @@ impl Store {
         );
         let parameters = [self.me(), self.address.as_str().into(), microseconds(length).into(), lease.into(), epoch.into()];
         let rows = self.ask(&statement, &parameters).await?;
-        rows.into_iter().next().map(|mut row| row.integer()).transpose()
+        let claimed = rows.into_iter().next().map(|mut row| row.integer()).transpose()?;
+        debug_assert!(claimed.is_none_or(|claimed| claimed == epoch + 1), "{lease} was claimed at {epoch} and is at {claimed:?}");
+        Ok(claimed)
     }
 
     /// Gives a lease up at once.

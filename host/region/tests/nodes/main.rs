@@ -11,8 +11,8 @@
 )]
 
 mod handover;
-#[path = "../../../capabilities/tests/services/private.rs"]
-#[allow(dead_code, reason = "shared with the tests of the capabilities")]
+#[path = "../../../storage/tests/services/private.rs"]
+#[allow(dead_code, reason = "shared with the tests of the storage")]
 mod private;
 mod redis;
 mod sharing;
