@@ -21,8 +21,8 @@
 //! | [`mail`] | `marquee:mail/mailer` | the trait [`mail::Mailer`] |
 //! | [`passwords`] | `marquee:passwords/hasher` | [`passwords::PasswordHasher`]: threads of its own |
 //!
-//! [`ledger_component`] and [`consumer_component`] go the other way: they call what the component `ledger`, and one that takes Kafka's records,
-//! export.
+//! [`ledger_component`], [`consumer_component`] and [`accounts_component`] go the other way: they call what the component `ledger`, one that takes
+//! Kafka's records, and the component `auth` export.
 //!
 //! # To add a capability
 //! 1. Its own module: what it offers as a type that is cheap to clone (or a trait, where edge and region bring their
@@ -94,4 +94,10 @@ pub mod ledger_component {
 pub mod consumer_component {
     pub use crate::wit::consumer_world::exports::marquee::kafka::consumer::Disposition;
     pub use crate::wit::consumer_world::{ConsumerComponent, ConsumerComponentIndices, ConsumerComponentPre};
+}
+
+/// Calls the component `auth` beside HTTP: functions of `marquee_accounts_directory()` and `marquee_accounts_mirror()`, inside `run_concurrent`.
+/// Their types are those of `vocabulary::accounts`.
+pub mod accounts_component {
+    pub use crate::wit::accounts_world::{AccountsComponent, AccountsComponentIndices, AccountsComponentPre};
 }

@@ -25,6 +25,7 @@ macro_rules! types {
     };
 }
 
+types!(accounts of "marquee:accounts/types@0.1.0");
 types!(booking of "marquee:booking/types@0.1.0");
 types!(edge of "marquee:edge/types@0.1.0");
 
@@ -54,6 +55,22 @@ pub(crate) mod own {
 #[allow(missing_docs, clippy::all)]
 pub(crate) mod spin {
     include!(concat!(env!("OUT_DIR"), "/spin.rs"));
+}
+
+#[allow(missing_docs, clippy::all)]
+pub(crate) mod accounts_world {
+    wasmtime::component::bindgen!({
+        path: "../../wit/marquee-accounts",
+        inline: "
+            package marquee:host;
+            world accounts-component {
+                export marquee:accounts/directory@0.1.0;
+                export marquee:accounts/mirror@0.1.0;
+            }
+        ",
+        world: "marquee:host/accounts-component",
+        with: { "marquee:accounts/types": crate::wit::accounts },
+    });
 }
 
 #[allow(missing_docs, clippy::all)]

@@ -23,6 +23,8 @@
 //! | [`version`], [`application`], [`switch`] | the application: loaded, in a role, exchanged |
 //! | [`handler`] | requests into instances |
 //! | [`ledger`], `consumer` | the long-lived instances of the component `ledger`, and of the one that takes Kafka's records; `driven` is what they share |
+//! | `accounts` | calls of the component `auth` beside HTTP |
+//! | `gate` | how many requests or calls of a component there may be |
 //!
 //! # Invariants
 //! - An instance ends with its own requests and takes nobody else's with it: a trap, a loop and exhausted memory are bounded
@@ -32,6 +34,7 @@
 //! - Values of variables are in no log, error or `Debug` output.
 //! - `unsafe` is used to load compiled code that only we can have written, and nowhere else but to ask who we are.
 
+mod accounts;
 pub mod application;
 mod assets;
 pub mod cache;
@@ -40,6 +43,7 @@ mod consumer;
 mod driven;
 pub mod engine;
 mod failure;
+mod gate;
 pub mod handler;
 mod instance;
 pub mod ledger;
@@ -49,6 +53,7 @@ pub mod routes;
 pub mod switch;
 pub mod version;
 
+pub use accounts::AccountsInstances;
 pub use application::{Application, HostRoute, Probe, Unhealthy};
 pub use cache::Cache;
 pub use consumer::ConsumerInstance;
@@ -57,6 +62,6 @@ pub use failure::Failure;
 pub use handler::{RequestBody, ResponseBody, Stats, empty};
 pub use ledger::LedgerInstance;
 pub use manifest::{Manifest, ManifestError, VariableSources};
-pub use routes::{By, HostCall, Methods, NoRoute, Rate, Route, Routes, Runs};
+pub use routes::{By, Methods, NoRoute, Rate, Route, Routes, Runs};
 pub use switch::Switch;
 pub use version::{LoadError, Loader, Mode, Version};

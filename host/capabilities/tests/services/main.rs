@@ -8,7 +8,6 @@
 mod failover;
 mod mail;
 mod postgres;
-mod private;
 mod redis;
 
 use std::{

@@ -11,9 +11,6 @@
 )]
 
 mod handover;
-#[path = "../../../capabilities/tests/services/private.rs"]
-#[allow(dead_code, reason = "shared with the tests of the capabilities")]
-mod private;
 mod redis;
 mod sharing;
 mod support;

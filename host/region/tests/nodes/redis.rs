@@ -1,17 +1,22 @@
 //! What a region's nodes have in common in Redis, and what becomes of it when Redis dies or falls back.
 
-use capabilities::redis::{Connection, RedisConnections};
+use capabilities::redis::{Connection, RedisConnections, RedisParameter};
 use edge::Networks;
 use edge::feed::{Snapshot, Source as _};
 use edge::rates::{Counted, Network, Quota, Rates};
 use read_model::Fact;
 use region::{Database, Feed, Limiter, Sequencer, SnapshotCache, Wake, migrate};
+use test_support::redis::{PASSWORD_ENCODED, Redis, Sentinels};
+use test_support::until;
 use tokio_util::sync::CancellationToken;
 
-use crate::private::{PASSWORD_ENCODED, Redis, Sentinels, text, until};
 use crate::support::empty_database;
 
 const BURST: usize = 4;
+
+fn text(text: &str) -> RedisParameter {
+    RedisParameter::Binary(text.as_bytes().to_vec())
+}
 
 /// A node's, with connections of its own.
 fn limiter(url: &str) -> Limiter {

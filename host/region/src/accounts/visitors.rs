@@ -9,9 +9,9 @@ use http_body_util::{BodyExt as _, Limited};
 use runtime::{RequestBody, Switch};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use vocabulary::accounts::{Membership, User, Visitor};
 
-use super::keep;
+use super::Accounts;
 use crate::limits;
 
 /// Nothing was done.
@@ -21,10 +21,10 @@ const ME: &str = "/api/auth/me";
 /// Whom they may organise for.
 const ORGANISERS: &str = "/api/organisers";
 
-/// A list of the API's.
+/// What [`ORGANISERS`] answers: there is one page.
 #[derive(Deserialize)]
-struct List {
-    items: Vec<Value>,
+struct Memberships {
+    items: Vec<Membership>,
 }
 
 /// A region's node that knows who its visitors are.
@@ -53,14 +53,16 @@ impl Visitors {
 
     /// Learns who the caller is; what the region of the accounts says instead, where it knows no such person.
     async fn meet(&self, [me, organisers]: [Request<RequestBody>; 2]) -> Result<Option<Response<Body>>, Problem> {
-        let (user, organisers) = tokio::try_join!(self.ask::<Value>(me), self.ask::<List>(organisers))?;
+        let (user, organisers) = tokio::try_join!(self.ask::<User>(me), self.ask::<Memberships>(organisers))?;
         let (user, organisers) = match (user, organisers) {
             (Ok(user), Ok(organisers)) => (user, organisers),
             (Err(refusal), _) | (_, Err(refusal)) => return Ok(Some(refusal)),
         };
-        let document = serde_json::json!({ "user": user, "organisers": organisers.items });
-        keep(&self.traffic, &document).await.map_err(|error| {
-            tracing::warn!(error, "could not store a visitor's roles");
+        let visitor = Visitor { user, organisers: organisers.items };
+        let accounts = Accounts::of(&self.traffic);
+        let put = async { accounts.component()?.put_visitor(visitor).await };
+        put.await.map_err(|error| {
+            tracing::warn!(%error, "could not store a visitor's roles");
             RETRY
         })?;
         Ok(None)
@@ -68,12 +70,12 @@ impl Visitors {
 
     /// Asks the region of the accounts. To ask has done nothing, and neither has anything else yet.
     async fn ask<T: DeserializeOwned>(&self, question: Request<RequestBody>) -> Result<Result<T, Response<Body>>, Problem> {
-        let asked = tokio::time::timeout(limits::MEET, self.accounts.handle(question)).await;
+        let asked = tokio::time::timeout(limits::ACCOUNTS_ANSWER, self.accounts.handle(question)).await;
         let response = asked.map_err(|_| RETRY)?.map_err(|_| RETRY)?;
         if response.status() != StatusCode::OK {
             return if response.status().is_server_error() { Err(RETRY) } else { Ok(Err(response)) };
         }
-        let body = Limited::new(response.into_body(), limits::MIRROR_BYTES).collect().await.map_err(|_| RETRY)?;
+        let body = Limited::new(response.into_body(), limits::VISITOR_BYTES).collect().await.map_err(|_| RETRY)?;
         serde_json::from_slice(&body.to_bytes()).map(Ok).map_err(|_| Problem::Internal)
     }
 }
