@@ -171,10 +171,10 @@ pub async fn repeat(tx: &mut sql::Tx, kid: &str, public: &str, until: Option<i64
 }
 
 /// These are all the keys that are trusted in the region of the accounts: others are forgotten here.
-pub async fn only(tx: &mut sql::Tx, kids: &[String]) -> Result<(), sql::Error> {
+pub async fn only(tx: &mut sql::Tx, kids: &[&str]) -> Result<(), sql::Error> {
     let now = tx.now();
     let rows: Vec<(String,)> = tx.all("SELECT kid FROM signing_keys", []).await?;
-    for (kid,) in rows.into_iter().filter(|(kid,)| !kids.contains(kid)) {
+    for (kid,) in rows.into_iter().filter(|(kid,)| !kids.contains(&kid.as_str())) {
         end(tx, &kid, now, journal::FEED_ONLY).await?;
         // Should that region ever speak of it again, as one that was restored may, then as of a new one.
         tx.execute("DELETE FROM signing_keys WHERE kid = $1", params![kid]).await?;
@@ -283,7 +283,7 @@ mod tests {
             write(async |tx| repeat(tx, "k1", "p", None).await.unwrap());
             write(async |tx| repeat(tx, "k1", "p", Some(NOW + 100)).await.unwrap());
             write(async |tx| repeat(tx, "k2", "p", None).await.unwrap());
-            write(async |tx| only(tx, &["k1".to_owned()]).await.unwrap());
+            write(async |tx| only(tx, &["k1"]).await.unwrap());
             let rows: Vec<(String, Option<i64>)> = database.all_rows("SELECT kid, ends_at FROM signing_keys ORDER BY kid");
             assert_eq!(rows, [("k1".to_owned(), Some(NOW))]);
             assert_eq!(facts(&database).len(), 4, "each change is told once");

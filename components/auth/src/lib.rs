@@ -1,12 +1,13 @@
 //! Accounts: register, log in, tokens, roles, organisers.
 //!
-//! Runs in the region that keeps the accounts; others only keep what they must know of them (`mirror`). Passwords are argon2id hashes,
-//! access tokens are EdDSA JWTs of 15 minutes that edges verify with public keys alone, and a session is a row whose refresh token changes
-//! with every use.
+//! Runs in the region that keeps the accounts; others only keep what they must know of them, which their hosts hand over by `marquee:accounts`
+//! (`mirror`). Passwords are argon2id hashes, access tokens are EdDSA JWTs of 15 minutes that edges verify with public keys alone, and a session
+//! is a row whose refresh token changes with every use.
 
 mod accounts;
 mod admin;
 mod attempts;
+mod directory;
 mod email;
 mod hasher;
 mod keys;
@@ -29,6 +30,7 @@ mod signing_key;
 mod suspension;
 mod verify;
 mod verify_email;
+mod wit;
 
 use kit::Router;
 use spin_sdk::{
@@ -50,7 +52,6 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
         .post("/api/auth/password/reset", reset::reset)
         .get("/api/auth/me", accounts::me)
         .host("/api/auth/due", setup::due)
-        .host("/api/auth/mirror", mirror::keep)
         .get("/api/organisers", organisers::mine)
         .post("/api/organisers", organisers::create)
         .post("/api/users/:id/roles", roles::set)

@@ -17,7 +17,7 @@ pub const REFRESH_TOKEN_BYTES: usize = 160;
 /// Characters of what is sent as a refresh token; beyond them it is not even looked at.
 pub const TOKEN_CHARACTERS: usize = 4096;
 /// Organisers that one person may be a member of.
-pub const ORGANISERS_PER_USER: i64 = 100;
+pub const ORGANISERS_PER_USER: i64 = vocabulary::limits::MEMBERSHIPS as i64;
 
 /// Wrong passwords for an account after which the next try has to wait.
 pub const FREE_ATTEMPTS: i64 = 9;
@@ -58,5 +58,3 @@ pub const ELSEWHERE_MILLISECONDS: u32 = 1_000;
 pub const KEYS: i64 = 16;
 /// How long a reader may keep the public keys, in seconds.
 pub const KEYS_MAX_AGE_SECONDS: u32 = 60;
-/// People whose address one region asks another for at once.
-pub const CONTACTS: usize = 100;

@@ -1,120 +1,38 @@
-//! `POST /api/auth/mirror`: what the region that keeps the accounts says, written down in another; and what it is asked for that. Only the host asks.
+//! `marquee:accounts/mirror`: what the region of the accounts says, written down in another. Only the host asks.
+//!
+//! What is there already stays as it is, so all of this may be repeated.
 
-use crate::{accounts, keys, limits, sessions};
-use kit::{Answer, Problem, Request, Response, config, params, sql};
-use read_model::Fact;
-use serde::{Deserialize, Serialize};
-use serde_json::json;
+use crate::{keys, sessions};
+use kit::{Problem, params, sql};
+use vocabulary::accounts::{Address, PublicKey, Revocation, Role, Visitor};
+use vocabulary::limits;
 
-/// One of these.
-#[derive(Deserialize)]
-struct Document {
-    /// Public keys, and sessions that were ended.
-    #[serde(default)]
-    facts: Vec<Fact>,
-    /// Ids of all the keys that there are: others have lost their trust.
-    only_keys: Option<Vec<String>>,
-    /// Somebody, as `GET /api/auth/me` there shows them.
-    user: Option<Visitor>,
-    /// Whom they may organise for, as `GET /api/organisers` there lists them.
-    #[serde(default)]
-    organisers: Vec<Organiser>,
-    /// Asks who is to get mail from here and cannot be written to.
-    #[serde(default)]
-    unknown: bool,
-    /// Asks how these people are written to; where the accounts are.
-    contacts_of: Option<Vec<String>>,
-    /// How people are written to.
-    #[serde(default)]
-    contacts: Vec<Contact>,
-}
-
-#[derive(Deserialize, Serialize)]
-struct Contact {
-    id: String,
-    email: String,
-    name: String,
-    /// Since when it is known that they read the address.
-    #[serde(default)]
-    verified_at: Option<i64>,
-}
-
-#[derive(Deserialize)]
-struct Visitor {
-    id: String,
-    name: String,
-    roles: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Organiser {
-    id: String,
-    name: String,
-}
-
-/// Writes it down; what is there already stays as it is.
-pub async fn keep(request: Request) -> Answer {
-    let document: Document = serde_json::from_slice(&request.body).map_err(|error| Problem::fault("", error.to_string()))?;
-    match (config::accounts_elsewhere().await?.is_some(), &document.contacts_of) {
-        (true, None) => {}
-        (false, Some(ids)) => return contacts_of(ids).await,
-        // Where the accounts are, nobody but `auth` itself says who may do what, and elsewhere nobody knows.
-        _ => return Err(Problem::not_found()),
-    }
+/// Adds revocations.
+pub async fn add_revocations(revocations: &[Revocation]) -> Result<(), Problem> {
     let mut tx = sql::write().await?;
-    for fact in &document.facts {
-        match fact {
-            Fact::Key { kid, public_key, until } => keys::repeat(&mut tx, kid, public_key, *until).await?,
-            Fact::SessionRevoked { session, until } => sessions::repeat(&mut tx, session, *until).await?,
-            Fact::Event(_) | Fact::Availability(_) => {}
-        }
+    for Revocation { session, until } in revocations {
+        sessions::repeat(&mut tx, session, *until).await?;
     }
-    if let Some(kids) = document.only_keys {
+    Ok(tx.commit().await?)
+}
+
+/// Adds keys and their ends. Where these are `all`, others have lost their trust.
+pub async fn add_keys(list: &[PublicKey], all: bool) -> Result<(), Problem> {
+    let mut tx = sql::write().await?;
+    for PublicKey { kid, public_key, until } in list {
+        keys::repeat(&mut tx, kid, public_key, *until).await?;
+    }
+    if all {
+        let kids: Vec<&str> = list.iter().map(|key| key.kid.as_str()).collect();
         keys::only(&mut tx, &kids).await?;
     }
-    if let Some(user) = &document.user {
-        meet(&mut tx, user, &document.organisers).await?;
-    }
-    for Contact { id, email, name, verified_at } in &document.contacts {
-        tx.execute(
-            "INSERT INTO users (id, email, name, password_hash, version, created_at, email_verified_at) VALUES ($1, $2, $3, '', 0, $4, $5) \
-             ON CONFLICT (id) DO UPDATE SET email = $2, name = $3, email_verified_at = $5",
-            params![id, email, name, tx.now(), *verified_at],
-        )
-        .await?;
-    }
-    let unknown = if document.unknown { unknown(&mut tx).await? } else { Vec::new() };
-    tx.commit().await?;
-    Response::json(200, &json!({ "unknown": unknown }))
-}
-
-/// Who is to get mail and has no address here, so many at most.
-async fn unknown(tx: &mut sql::Tx) -> Result<Vec<String>, sql::Error> {
-    let statement = "SELECT DISTINCT m.recipient FROM mail_log m LEFT JOIN users u ON u.id = m.recipient AND u.email <> u.id \
-                     WHERE m.state = 'due' AND u.id IS NULL ORDER BY m.recipient LIMIT $1";
-    let rows: Vec<(String,)> = tx.all(statement, params![i64::try_from(limits::CONTACTS).unwrap_or(i64::MAX)]).await?;
-    Ok(rows.into_iter().map(|(id,)| id).collect())
-}
-
-/// How these people are written to; who is not known is left out.
-async fn contacts_of(ids: &[String]) -> Answer {
-    let ids = ids.get(..limits::CONTACTS).unwrap_or(ids);
-    if ids.is_empty() {
-        return Response::json(200, &json!({ "contacts": [] }));
-    }
-    let mut tx = sql::read().await?;
-    let statement =
-        format!("SELECT id, email, name, email_verified_at FROM users WHERE email <> id AND id IN ({})", sql::list(1, ids.len()));
-    let rows: Vec<(String, String, String, Option<i64>)> = tx.all(&statement, ids.iter().map(sql::Value::from)).await?;
-    tx.rollback().await?;
-    let contact = |(id, email, name, verified_at)| Contact { id, email, name, verified_at };
-    let contacts: Vec<_> = rows.into_iter().map(contact).collect();
-    Response::json(200, &json!({ "contacts": contacts }))
+    Ok(tx.commit().await?)
 }
 
 /// A person's roles and organisers, as they are now: what is not listed was taken away. Nobody logs in here: of the account there is only what
 /// permits writes, the address once there is mail for it, and never its password.
-async fn meet(tx: &mut sql::Tx, user: &Visitor, organisers: &[Organiser]) -> Result<(), Problem> {
+pub async fn put_visitor(Visitor { user, organisers }: &Visitor) -> Result<(), Problem> {
+    let mut tx = sql::write().await?;
     let now = tx.now();
     // Also locks the row, so that two answers about one person do not mix.
     tx.execute(
@@ -124,8 +42,9 @@ async fn meet(tx: &mut sql::Tx, user: &Visitor, organisers: &[Organiser]) -> Res
     )
     .await?;
     tx.execute("DELETE FROM user_roles WHERE user_id = $1", params![&user.id]).await?;
-    for role in user.roles.iter().filter(|role| *role != accounts::USER) {
-        tx.execute("INSERT INTO user_roles (user_id, role) VALUES ($1, $2)", params![&user.id, role]).await?;
+    for role in user.roles.iter().filter(|role| **role != Role::User) {
+        let statement = "INSERT INTO user_roles (user_id, role) VALUES ($1, $2) ON CONFLICT (user_id, role) DO NOTHING";
+        tx.execute(statement, params![&user.id, role.as_str()]).await?;
     }
     tx.execute("DELETE FROM organiser_members WHERE user_id = $1", params![&user.id]).await?;
     for organiser in organisers {
@@ -134,8 +53,131 @@ async fn meet(tx: &mut sql::Tx, user: &Visitor, organisers: &[Organiser]) -> Res
             params![&organiser.id, &organiser.name, now],
         )
         .await?;
-        tx.execute("INSERT INTO organiser_members (organiser_id, user_id) VALUES ($1, $2)", params![&organiser.id, &user.id])
-            .await?;
+        tx.execute(
+            "INSERT INTO organiser_members (organiser_id, user_id, role) VALUES ($1, $2, $3)",
+            params![&organiser.id, &user.id, organiser.role.name()],
+        )
+        .await?;
     }
-    Ok(())
+    Ok(tx.commit().await?)
+}
+
+/// Who is to get mail and has no address here, so many at most.
+pub async fn missing_addresses() -> Result<Vec<String>, Problem> {
+    let mut tx = sql::read().await?;
+    let statement = "SELECT DISTINCT m.recipient FROM mail_log m LEFT JOIN users u ON u.id = m.recipient AND u.email <> u.id \
+                     WHERE m.state = 'due' AND u.id IS NULL ORDER BY m.recipient LIMIT $1";
+    let rows: Vec<(String,)> = tx.all(statement, params![i64::try_from(limits::ADDRESSES).unwrap_or(i64::MAX)]).await?;
+    tx.rollback().await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// How people are written to.
+pub async fn put_addresses(addresses: &[Address]) -> Result<(), Problem> {
+    let mut tx = sql::write().await?;
+    for Address { id, email, name, verified_at } in addresses {
+        tx.execute(
+            "INSERT INTO users (id, email, name, password_hash, version, created_at, email_verified_at) VALUES ($1, $2, $3, '', 0, $4, $5) \
+             ON CONFLICT (id) DO UPDATE SET email = $2, name = $3, email_verified_at = $5",
+            params![id, email, name, tx.now(), *verified_at],
+        )
+        .await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory;
+    use kit::sql::testing::{Database, ready};
+    use vocabulary::accounts::{Membership, TeamRole, User};
+
+    const NOW: i64 = 1_790_000_000_000_000;
+
+    fn visitor(roles: &[Role], organisers: &[(&str, TeamRole)]) -> Visitor {
+        let membership = |(id, role): &(&str, TeamRole)| Membership { id: (*id).into(), name: format!("Hall {id}"), role: *role };
+        Visitor {
+            user: User { id: "eu_u".into(), name: "Ada".into(), roles: roles.into() },
+            organisers: organisers.iter().map(membership).collect(),
+        }
+    }
+
+    #[test]
+    fn a_visitor_may_do_what_was_said_last() {
+        for database in Database::all() {
+            database.enter();
+            database.set_now(NOW);
+            for (roles, organisers, stored, members) in [
+                (&[Role::User][..], &[][..], "", ""),
+                (
+                    &[Role::User, Role::Organiser, Role::Admin],
+                    &[("eu_a", TeamRole::Owner), ("eu_b", TeamRole::Door)],
+                    "admin organiser",
+                    "eu_a:owner eu_b:door",
+                ),
+                (&[Role::User, Role::Organiser], &[("eu_b", TeamRole::Finance)], "organiser", "eu_b:finance"),
+                (&[Role::User], &[], "", ""),
+            ] {
+                ready(put_visitor(&visitor(roles, organisers))).unwrap();
+                let rows: Vec<(String,)> = database.all_rows("SELECT role FROM user_roles WHERE user_id = 'eu_u' ORDER BY role");
+                assert_eq!(rows.into_iter().map(|(role,)| role).collect::<Vec<_>>().join(" "), stored);
+                let rows: Vec<(String, String)> = database
+                    .all_rows("SELECT organiser_id, role FROM organiser_members WHERE user_id = 'eu_u' ORDER BY organiser_id");
+                let rows: Vec<_> = rows.into_iter().map(|(id, role)| format!("{id}:{role}")).collect();
+                assert_eq!(rows.join(" "), members);
+            }
+        }
+    }
+
+    #[test]
+    fn keys_and_revocations_are_told_once_and_other_keys_lose_their_trust() {
+        for database in Database::all() {
+            database.enter();
+            database.set_now(NOW);
+            let key = |kid: &str| PublicKey { kid: kid.into(), public_key: "p".into(), until: None };
+            let revocation = Revocation { session: "eu_s".into(), until: NOW + 1 };
+            for _ in 0..2 {
+                ready(add_revocations(std::slice::from_ref(&revocation))).unwrap();
+                ready(add_keys(&[key("k1"), key("k2")], false)).unwrap();
+            }
+            ready(add_keys(&[key("k2"), key("k3")], true)).unwrap();
+            let rows: Vec<(String,)> = database.all_rows("SELECT kid FROM signing_keys WHERE ends_at IS NULL ORDER BY kid");
+            assert_eq!(rows, [("k2".to_owned(),), ("k3".to_owned(),)]);
+            let rows: Vec<(String, i64)> = database.all_rows("SELECT session_id, ends_at FROM revocations");
+            assert_eq!(rows, [("eu_s".to_owned(), NOW + 1)]);
+            let told: Vec<(String,)> =
+                database.all_rows("SELECT facts FROM journal_batches WHERE facts LIKE '%session_revoked%'");
+            assert_eq!(told.len(), 1);
+        }
+    }
+
+    #[test]
+    fn whoever_is_to_get_mail_is_asked_for_until_their_address_is_here() {
+        for database in Database::all() {
+            database.enter();
+            database.set_now(NOW);
+            ready(put_visitor(&visitor(&[Role::User], &[]))).unwrap();
+            assert!(ready(missing_addresses()).unwrap().is_empty());
+            for (id, recipient, state) in
+                [("m1", "eu_u", "due"), ("m2", "eu_u", "due"), ("m3", "eu_v", "due"), ("m4", "eu_w", "sent")]
+            {
+                database.run(&format!(
+                    "INSERT INTO mail_log (id, recipient, template, needs, state, attempts, due_at, claimed_until, created_at, updated_at) \
+                     VALUES ('{id}', '{recipient}', 'welcome', '{{}}', '{state}', 0, 0, 0, 0, 0)"
+                ));
+            }
+            assert_eq!(ready(missing_addresses()).unwrap(), ["eu_u", "eu_v"]);
+            // Nobody is written to at what stands for an address until there is one.
+            assert!(ready(directory::addresses_of(&["eu_u".to_owned()])).unwrap().is_empty());
+            let address =
+                |verified_at| Address { id: "eu_u".into(), email: "ada@example.com".into(), name: "Ada L".into(), verified_at };
+            for verified_at in [None, Some(NOW)] {
+                ready(put_addresses(&[address(verified_at)])).unwrap();
+                let known = ready(directory::addresses_of(&["eu_u".to_owned(), "eu_x".to_owned()])).unwrap();
+                assert_eq!(known, [address(verified_at)]);
+            }
+            assert_eq!(ready(missing_addresses()).unwrap(), ["eu_v"]);
+        }
+    }
 }

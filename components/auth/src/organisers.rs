@@ -6,6 +6,7 @@ use crate::{
 };
 use kit::{Answer, Problem, Request, Response, claims, config, id, idempotency, json, params, problem, query, sql};
 use serde_json::json;
+use vocabulary::accounts::{Membership, TeamRole};
 
 /// Makes an organiser with the caller as its member, who may from then on create events for it.
 pub async fn create(request: Request) -> Answer {
@@ -45,19 +46,23 @@ pub async fn create(request: Request) -> Answer {
     .await
 }
 
-/// The organisers that the caller is a member of, by id. They are few: there is one page.
+/// The organisers that the caller is a member of, by id, and what they are there. They are few: there is one page.
 pub async fn mine(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
     query::read(&request, |_| ())?;
     let mut tx = sql::read().await?;
-    let rows: Vec<(String, String)> = tx
+    let rows: Vec<(String, String, String)> = tx
         .all(
-            "SELECT o.id, o.name FROM organiser_members m JOIN organisers o ON o.id = m.organiser_id WHERE m.user_id = $1 \
+            "SELECT o.id, o.name, m.role FROM organiser_members m JOIN organisers o ON o.id = m.organiser_id WHERE m.user_id = $1 \
              ORDER BY o.id LIMIT $2",
             params![&claims.subject, limits::ORGANISERS_PER_USER],
         )
         .await?;
     tx.rollback().await?;
-    let items: Vec<_> = rows.into_iter().map(|(id, name)| json!({ "id": id, "name": name })).collect();
+    let membership = |(id, name, role): (String, String, String)| {
+        let role = TeamRole::named(&role).ok_or_else(|| Problem::internal(format_args!("{role} is no role of a team")))?;
+        Ok(Membership { id, name, role })
+    };
+    let items = rows.into_iter().map(membership).collect::<Result<Vec<_>, Problem>>()?;
     accounts::private(200, &json!({ "items": items, "next_cursor": null }))
 }

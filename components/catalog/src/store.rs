@@ -1,9 +1,9 @@
 //! Events in SQL.
 
 use kit::params;
-use kit::public::{EventRow, TicketRow};
 use kit::sql::{self, Error, FromRow, RowReader, Tx, Value};
 use read_model::EventDoc;
+use read_model::rows::{EventRow, TicketRow};
 
 /// An event as it is kept.
 pub struct Stored {

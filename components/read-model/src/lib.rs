@@ -4,6 +4,8 @@
 //! inventory, applied by version and never backwards, and answers get, search and availability. [`Seen`] is what a client has seen
 //! already, so that a reader which is behind it can tell.
 //!
+//! [`rows`] says which columns of the tables are public, and what becomes of them.
+//!
 //! [`bearer`] reads the `Authorization` header for everybody, so that host and components see the same token in it.
 //!
 //! Pure: no I/O, no clock; callers pass `now`. Instants are microseconds since the Unix epoch, UTC; money is in minor units.
@@ -16,6 +18,7 @@ mod id;
 pub mod journal;
 mod limits;
 mod model;
+pub mod rows;
 mod search;
 mod seen;
 mod text;

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use contracts::Identity as Verifier;
 use contracts::Ledger;
 use edge::feed::{self, Cursor, Source, Subscription};
-use edge::{Body, Problem, Region, RequestBody};
+use edge::{Accounts, Body, Problem, Region, RequestBody};
 use fleet::client::{self, Route};
 use fleet::{Client, Identity, NodeAddress, Server, Tls, certificates, server};
 use futures::future::BoxFuture;
@@ -22,6 +22,7 @@ use http::{Request, Response};
 use telemetry::Metrics;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use vocabulary::accounts;
 use vocabulary::booking::{
     Action, Booking, BookingItem, BookingStatus, Command, Money, OrderLine, Outcome, Receipt, Rejection, Subject,
 };
@@ -52,6 +53,12 @@ impl Verifier for AtOnce {
 impl Region for AtOnce {
     fn handle(&self, _request: Request<RequestBody>) -> BoxFuture<'_, Result<Response<Body>, Problem>> {
         Box::pin(std::future::ready(Err(Problem::NotFound)))
+    }
+}
+
+impl Accounts for AtOnce {
+    fn addresses_of(&self, _users: Vec<String>) -> BoxFuture<'_, Result<Vec<accounts::Address>, accounts::Error>> {
+        Box::pin(std::future::ready(Err(accounts::Error::NotHere)))
     }
 }
 
@@ -119,6 +126,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         decide: Arc::clone(&made_up) as _,
         verifier: Arc::clone(&made_up) as _,
         region: Arc::clone(&made_up) as _,
+        accounts: Arc::clone(&made_up) as _,
         feed: Arc::clone(&made_up) as _,
         ready: Arc::new(|| true),
         drain: fleet::limits::DRAIN,

@@ -42,6 +42,21 @@ mod spins {
 }
 
 #[allow(missing_docs, clippy::all)]
+mod accounts_world {
+    wasmtime::component::bindgen!({
+        path: "../../wit/marquee-accounts",
+        inline: "
+            package marquee:host;
+            world accounts-component {
+                export marquee:accounts/directory@0.1.0;
+                export marquee:accounts/mirror@0.1.0;
+            }
+        ",
+        world: "marquee:host/accounts-component",
+    });
+}
+
+#[allow(missing_docs, clippy::all)]
 mod ledger_world {
     wasmtime::component::bindgen!({
         path: "../../wit/marquee-booking",
@@ -83,4 +98,14 @@ pub mod ledger_component {
 pub mod consumer_component {
     pub use crate::consumer_world::exports::marquee::kafka::consumer::Disposition;
     pub use crate::consumer_world::{ConsumerComponent, ConsumerComponentIndices, ConsumerComponentPre};
+}
+
+/// Calls the component `auth` beside HTTP: functions of `marquee_accounts_directory()` and `marquee_accounts_mirror()`, inside `run_concurrent`.
+pub mod accounts_component {
+    pub use crate::accounts_world::{AccountsComponent, AccountsComponentIndices, AccountsComponentPre};
+}
+
+/// The types of `marquee:accounts`.
+pub mod accounts {
+    pub use crate::accounts_world::marquee::accounts::types;
 }

@@ -16,7 +16,7 @@ macro_rules! same {
     )+};
 }
 
-same!(bool, i64, u32, u64, String);
+same!((), bool, i64, u32, u64, String);
 
 impl<A: Twin<B>, B> Twin<Option<B>> for Option<A> {
     fn twin(self) -> Option<B> {
@@ -94,6 +94,18 @@ twins! { booking:
     SalePhase [NotYet, Over, Closed]
     TokenFault [Invalid, Expired, Revoked]
     CancelRefusal [NoRefunds, TooLate]
+}
+
+twins! { accounts:
+    PublicKey { kid, public_key, until }
+    Revocation { session, until }
+    User { id, name, roles }
+    Membership { id, name, role }
+    Visitor { user, organisers }
+    Address { id, email, name, verified_at }
+    Role [User, Organiser, Admin]
+    TeamRole [Owner, Manager, Finance, Door]
+    Error [NotHere, TooLong(items), Failed(reason)]
 }
 
 twins! { edge:

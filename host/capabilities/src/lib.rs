@@ -21,6 +21,9 @@
 //! | [`mail`] | `marquee:mail/mailer` | the trait [`mail::Mailer`] |
 //! | [`passwords`] | `marquee:passwords/hasher` | [`passwords::PasswordHasher`]: threads of its own |
 //!
+//! [`ledger_component`], [`consumer_component`] and [`accounts_component`] of the crate `bindings` go the other way: they call what the component
+//! `ledger`, one that takes Kafka's records, and the component `auth` export.
+//!
 //! # To add a capability
 //! 1. Its WIT in the crate `bindings`: one line.
 //! 2. Its own module: what it offers as a type that is cheap to clone (or a trait, where edge and region bring their

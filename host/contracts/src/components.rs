@@ -6,9 +6,9 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Empty};
-use manifest::{HostCall, Routes};
+use manifest::Routes;
 
-use crate::{Failure, HostRoute};
+use crate::{AccountsComponent, Failure, HostRoute};
 
 /// Any error.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -49,8 +49,13 @@ pub trait Components: Send + Sync + 'static {
         request: Request<RequestBody>,
     ) -> impl Future<Output = Result<Response<Self::Answer>, Failure>> + Send;
 
-    /// The paths of components that only the host may post to for this.
-    fn host_routes(&self, call: HostCall) -> Vec<HostRoute>;
+    /// The components that apply what has come due, and the paths to post to.
+    fn ticks(&self) -> Vec<HostRoute>;
+
+    /// The component that exports `marquee:accounts`; none where no component does.
+    fn accounts(&self) -> Option<&dyn AccountsComponent> {
+        None
+    }
 }
 
 /// Says which version takes a request that comes now. It is answered by that one, whatever is switched to meanwhile.

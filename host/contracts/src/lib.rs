@@ -8,6 +8,7 @@
 //! - Traits and data: no I/O, no task, no state.
 //! - Nothing here knows how components run, so neither does who needs no more than this.
 
+mod accounts;
 mod components;
 mod failure;
 mod host_route;
@@ -16,6 +17,7 @@ mod ledger;
 pub mod limits;
 mod replica;
 
+pub use accounts::{AccountsAnswer, AccountsComponent};
 pub use components::{BodyError, BoxError, Components, RequestBody, Traffic, empty};
 pub use failure::Failure;
 pub use host_route::HostRoute;

@@ -12,7 +12,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use manifest::{HostCall, Manifest, Routes, VariableSources};
+use manifest::{Manifest, Routes, VariableSources};
 use read_model::{Seen, SeenKind};
 use serde_json::Value;
 use telemetry::Metrics;
@@ -121,7 +121,7 @@ impl Components for Fake {
         }
     }
 
-    fn host_routes(&self, _: HostCall) -> Vec<HostRoute> {
+    fn ticks(&self) -> Vec<HostRoute> {
         Vec::new()
     }
 }

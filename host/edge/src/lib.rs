@@ -12,6 +12,7 @@
 //! - What this node knows of an event never goes backwards.
 
 mod accept;
+mod accounts;
 mod application;
 mod body;
 mod certificate;
@@ -44,6 +45,7 @@ mod testing;
 mod tokens;
 
 pub use accept::accept;
+pub use accounts::Accounts;
 pub use application::{Region, answer, route};
 pub use body::{Body, known, received};
 pub use browser_policy::{Cors, Error as CorsError};

@@ -1,8 +1,9 @@
 //! How nodes reach each other: HTTP/2 over TLS 1.3, where both sides show who they are.
 //!
 //! An edge knows its region as three traits: [`edge::Region`] (have a request answered), [`edge::feed::Source`] (what is public, and what
-//! changes) and [`contracts::Ledger`] (have commands decided). [`RemoteRegion`] is all three of them, on the edge's side
-//! of the network; [`Server`] serves whatever implements them, on the region's. What crosses is in `wire`; who may, in [`tls`].
+//! changes) and [`contracts::Ledger`] (have commands decided); regions ask the one of the accounts by a fourth, [`edge::Accounts`].
+//! [`RemoteRegion`] is all of them, on the asking side of the network; [`Server`] serves whatever implements them, on the region's. What crosses is
+//! in `wire`; who may, in [`tls`].
 //!
 //! # Invariants
 //! - Who shows no certificate of the fleet's authority that names a node gets in nowhere.

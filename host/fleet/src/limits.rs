@@ -117,6 +117,13 @@ pub const FORWARD_TRIES: usize = 3;
 /// How long until an answer begins. The edge's own limit is as long, and comes first.
 pub const FORWARD_ANSWER: Duration = Duration::from_secs(30);
 
+// Addresses ----------------------------------------------------------------------------------------------------------
+
+/// Bytes of a question and of an answer: each address has less than a kilobyte.
+pub const ADDRESSES_BYTES: usize = 128 * 1024;
+/// How long until an answer begins, and how long it may take. Who asks asks again soon.
+pub const ADDRESSES_ANSWER: Duration = Duration::from_secs(5);
+
 // Feed ---------------------------------------------------------------------------------------------------------------
 
 /// Bytes after which a piece of a snapshot ends.

@@ -177,7 +177,6 @@ pub(super) struct By {
 #[serde(rename_all = "kebab-case")]
 pub(super) enum HostCall {
     Tick,
-    Mirror,
 }
 
 #[derive(Clone, Copy, Deserialize)]

@@ -5,7 +5,7 @@
 use super::check::Trigger;
 use super::error::Fault;
 use super::raw;
-use crate::routes::{By, HostCall, Pattern, Rate, Route, Routes, Runs, parse_method};
+use crate::routes::{By, Pattern, Rate, Route, Routes, Runs, parse_method};
 use http::Method;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,7 +46,7 @@ pub(super) fn routes(triggers: &[Trigger], tables: &BTreeMap<&str, &toml::Table>
         }
     }
     // What only the host may ask for comes last: it is not to share its path.
-    rows.sort_by_key(|(_, row)| matches!(row.is, Is::Internal(_)));
+    rows.sort_by_key(|(_, row)| matches!(row.is, Is::Tick));
     let mut reached = BTreeSet::new();
     for (at, row) in rows {
         if let Err((problem, remedy)) = row.add(&mut routes, &mut reached) {
@@ -78,7 +78,7 @@ struct Row {
 
 enum Is {
     Route(Box<Route>),
-    Internal(HostCall),
+    Tick,
 }
 
 /// What is wrong with a row, and what to do.
@@ -118,17 +118,14 @@ impl Row {
                 }
                 Is::Route(Box::new(Route { component, method, template, runs, by, roles, token, rate }))
             }
-            (None, Some(call)) => {
+            (None, Some(raw::HostCall::Tick)) => {
                 if method != Some(Method::POST) || !pattern.is_literal() {
                     return wrong("the host posts to one plain path", "write POST and a path without parameters or wildcards");
                 }
                 if row.by.is_some() || row.roles || row.token || row.rate.is_some() {
                     return wrong("nobody but the host asks here", "remove what is said beside host");
                 }
-                Is::Internal(match call {
-                    raw::HostCall::Tick => HostCall::Tick,
-                    raw::HostCall::Mirror => HostCall::Mirror,
-                })
+                Is::Tick
             }
             (None, None) => return wrong("it is not said where it runs", SHAPE),
             (Some(_), Some(_)) => return wrong("what the host asks for runs in its region", "remove runs, or host"),
@@ -154,7 +151,7 @@ impl Row {
         }
         let added = match is {
             Is::Route(route) => routes.add(*route, &pattern),
-            Is::Internal(call) => routes.add_internal(call, &component, &path, &pattern),
+            Is::Tick => routes.add_tick(&component, &path, &pattern),
         };
         added.or_else(|problem| wrong(problem, "remove one of the two"))
     }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
-use manifest::{By, HostCall, Manifest, ManifestError, Rate, Route, Routes, Runs, VariableSources};
+use manifest::{By, Manifest, ManifestError, Rate, Route, Routes, Runs, VariableSources};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -79,7 +79,7 @@ fn a_good_manifest_is_resolved() {
     assert!(!format!("{manifest:?}").contains("s3cret"), "values of variables are not shown");
     let listed: Vec<_> = manifest.routes.iter().map(|route| route.to_string()).collect();
     assert_eq!(listed, ["GET /api/orders/:id", "GET /health", "POST /api/auth/:how", "POST /api/orders"]);
-    assert_eq!(manifest.routes.internal(HostCall::Tick).collect::<Vec<_>>(), [("api", "/api/due")]);
+    assert_eq!(manifest.routes.ticks().collect::<Vec<_>>(), [("api", "/api/due")]);
 }
 
 #[test]
@@ -285,11 +285,7 @@ fn a_bad_table_of_routes_says_which_row_what_and_what_to_do() {
         (ORDERS, "\"POST /api/orders\" = \"edge\"".to_owned(), &[POSTED_AT, "expected a table like { runs ="]),
         (ORDERS, orders("runs = \"region\", by = \"id\""), &[POSTED_AT, "expected a table with one of path, body and query"]),
         (ORDERS, orders("runs = \"region\", by = { header = \"x\" }"), &[POSTED_AT, "unknown field `header`"]),
-        (
-            DUE,
-            "\"POST /api/due\" = { host = \"tock\" }".to_owned(),
-            &[DUE_AT, "unknown variant `tock`, expected `tick` or `mirror`"],
-        ),
+        (DUE, "\"POST /api/due\" = { host = \"tock\" }".to_owned(), &[DUE_AT, "unknown variant `tock`, expected `tick`"]),
         (DUE, more(DUE, &edge("/api/x")), &["routes.\"/api/x\"", "not a method and a path"]),
         (DUE, more(DUE, &edge("get /api/x")), &["routes.\"get /api/x\"", "\"get\" is not a method, in capitals"]),
         (DUE, more(DUE, &edge("BREW /api/x")), &["routes.\"BREW /api/x\"", "\"BREW\" is not a method"]),
@@ -409,16 +405,15 @@ fn the_table_has_what_the_document_has_and_nothing_unknown_beside() {
     expected.sort_unstable();
     listed.sort_unstable();
     assert_eq!(listed, expected, "left: the routes in spin.toml; right: openapi.json, and what is no part of the API");
-    let mut internal: Vec<_> = routes.internal(HostCall::Tick).chain(routes.internal(HostCall::Mirror)).collect();
-    internal.sort_unstable();
+    let mut ticks: Vec<_> = routes.ticks().collect();
+    ticks.sort_unstable();
     let hidden = [
         ("auth", "/api/auth/due"),
-        ("auth", "/api/auth/mirror"),
         ("booking", "/api/bookings/due"),
         ("catalog", "/api/events/due"),
         ("payment", "/api/payments/due"),
     ];
-    assert_eq!(internal, hidden);
+    assert_eq!(ticks, hidden);
 }
 
 /// What the document says needs a token is refused without one before the body is read, and nothing else is; where it takes a password, tries are counted;

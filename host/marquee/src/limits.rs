@@ -52,15 +52,6 @@ pub const AUDIT_LAST_SEAL: Duration = Duration::from_secs(2);
 /// Rows of the audit log that are read together.
 pub const AUDIT_ROWS: i64 = 5_000;
 
-// Accounts of another region -----------------------------------------------------------------------------------------
-
-/// How long it may take to ask the region of the accounts who somebody is.
-pub const MEET: Duration = Duration::from_secs(5);
-/// Bytes of what is known of somebody, and of what the component that keeps it answers.
-pub const MIRROR_BYTES: usize = 128 * 1024;
-/// Keys and revocations that are written down at once; each has at most some 150 bytes.
-pub const MIRROR_FACTS: usize = 500;
-
 // Configuration files ------------------------------------------------------------------------------------------------
 
 /// Bytes of a region's name.
@@ -79,8 +70,6 @@ pub const PEERS_LOOK: Duration = Duration::from_secs(1);
 pub const IDEMPOTENCY_HOURS: std::ops::RangeInclusive<u32> = 24..=24 * 30;
 /// Days for which the journal is kept, where nobody says otherwise.
 pub const JOURNAL_DAYS: u32 = 7;
-/// How often it is looked whether anybody's address is missing, where another region keeps the accounts.
-pub const ADDRESSES: Duration = Duration::from_secs(1);
 /// Failures in a row after which a circuit breaker may be set to open.
 pub const BREAKER_FAILURES: std::ops::RangeInclusive<u32> = 1..=1_000;
 /// How long it may be set to stay open.

@@ -2,7 +2,6 @@
 //!
 //! A command fails with exit code 1 and the reason as its last line on stderr; wrong usage is 2.
 
-mod accounts;
 mod audit_log;
 mod cli;
 mod config;

@@ -43,6 +43,12 @@ fn ids(list: &Value) -> Vec<String> {
     list["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
 }
 
+/// A connection to a region's database.
+async fn connect(server: &Server, region: usize) -> sqlx::PgConnection {
+    let url = server.fleet().regions[region].database();
+    <sqlx::PgConnection as sqlx::Connection>::connect(&url).await.unwrap()
+}
+
 /// Ends or starts nodes, which takes a while.
 async fn aside(server: &Server, work: impl FnOnce(&mut fleet::Fleet) + Send) {
     std::thread::scope(|scope| scope.spawn(|| work(&mut server.fleet())).join().unwrap());
@@ -61,6 +67,17 @@ async fn two_regions_sell_as_one() {
     organiser.post("/api/events", &event(&id, json!({"region": "mars"}))).await.expect_problem(400, "invalid-request");
     let other = Client::register(&server).await;
     other.post("/api/events", &event(&id, json!({"region": "us"}))).await.expect_problem(403, "forbidden");
+    // What somebody is in a team holds in every region, from the next write on.
+    let [mut accounts, mut us] = [connect(&server, EU).await, connect(&server, US).await];
+    for (role, status) in [("owner", 201), ("door", 403), ("manager", 201), ("owner", 201)] {
+        let change = sqlx::query("UPDATE organiser_members SET role = $1 WHERE user_id = $2").bind(role).bind(&organiser.user);
+        change.execute(&mut accounts).await.unwrap();
+        assert_eq!(organiser.get("/api/organisers").await.expect(200)["items"][0]["role"], role);
+        organiser.post("/api/events", &event(&id, json!({"region": "us"}))).await.expect(status);
+        let there = sqlx::query_scalar("SELECT role FROM organiser_members WHERE user_id = $1").bind(&organiser.user);
+        let there: String = there.fetch_one(&mut us).await.unwrap();
+        assert_eq!(there, role);
+    }
 
     let person = Client::register(&server).await;
     let at = [person.elsewhere().elsewhere(), person.elsewhere()];
@@ -110,8 +127,6 @@ async fn two_regions_sell_as_one() {
     // Who bought in one region can be written to from there, though the account is another's.
     let mail = "INSERT INTO mail_log (id, recipient, template, needs, state, attempts, due_at, claimed_until, created_at, updated_at) \
                 VALUES ('m', $1, 'welcome', '{}', 'due', 0, 0, 0, 0, 0)";
-    let url = server.fleet().regions[US].database();
-    let mut us = <sqlx::PgConnection as sqlx::Connection>::connect(&url).await.unwrap();
     sqlx::query(mail).bind(&person.user).execute(&mut us).await.unwrap();
     let address = async || {
         let row: Option<String> =
@@ -121,8 +136,6 @@ async fn two_regions_sell_as_one() {
     eventually("the address is known there", address, |it| it.as_ref().is_some_and(|email| email.contains('@'))).await;
 
     // Each region has an audit log and a journal of its own; an admin asks for either at any edge.
-    let url = server.fleet().regions[EU].database();
-    let mut accounts = <sqlx::PgConnection as sqlx::Connection>::connect(&url).await.unwrap();
     let role = "INSERT INTO user_roles (user_id, role) VALUES ($1, 'admin')";
     sqlx::query(role).bind(&organiser.user).execute(&mut accounts).await.unwrap();
     for (edge, nearest) in [(&organiser, "eu"), (&organiser.elsewhere(), "us")] {
@@ -180,6 +193,7 @@ async fn two_regions_sell_as_one() {
     let tokens = person.post("/api/auth/register", &account).await.expect(201);
     person.take_tokens(&tokens);
     let booking = booked(&person, &shows[US]).await;
+    let url = server.fleet().regions[EU].database();
     let kid = keys(&server, &url, &["list"])
         .lines()
         .find(|line| line.ends_with("in use"))

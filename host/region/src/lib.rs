@@ -3,6 +3,7 @@
 //! [`Coordinator`] queues commands and has the component `ledger` decide them in batches; `leases` say which node does so for which events. [`Sequencer`] numbers what they and all others have
 //! written to the journal, and [`Feed`] hands on what is public of it to edges, and to the region's own replica. [`Ticker`] tells
 //! components that time has passed. [`Node`] answers what edges hand over, and [`Limited`] refuses who asks too often.
+//! [`accounts`] has what a region must know of accounts that another keeps.
 //!
 //! # Invariants
 //! - Business decisions are the components'. What is here moves, numbers and schedules.
@@ -10,6 +11,7 @@
 //! - The commands of one event are decided in the order in which they came; one batch a partition is in flight.
 //! - A caller hears `unavailable` only where certainly nothing was done, else `unknown`.
 
+pub mod accounts;
 mod clock;
 pub mod coordinator;
 pub mod database;

@@ -133,6 +133,15 @@ pub const SNAPSHOT_KEPT: i64 = 600;
 /// token may be forged.
 pub const CATCH_UP: Duration = Duration::from_secs(1);
 
+// Accounts of another region -----------------------------------------------------------------------------------------
+
+/// How long the region of the accounts may take to say who somebody is, or how people are written to.
+pub const ACCOUNTS_ANSWER: Duration = Duration::from_secs(5);
+/// Bytes of what it says of somebody.
+pub const VISITOR_BYTES: usize = 128 * 1024;
+/// How often it is looked whether anybody's address is missing.
+pub const ADDRESSES_LOOK: Duration = Duration::from_secs(1);
+
 // Ticker -------------------------------------------------------------------------------------------------------------
 
 /// How often components are told that time has passed.

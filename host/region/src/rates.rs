@@ -134,7 +134,7 @@ impl<T: Traffic> Region for Limited<T> {
 mod tests {
     use super::*;
     use contracts::{Components, Failure, HostRoute};
-    use manifest::{HostCall, Manifest, Routes, VariableSources};
+    use manifest::{Manifest, Routes, VariableSources};
 
     /// Two routes; at one of them something can be guessed.
     struct Fake(Routes);
@@ -150,7 +150,7 @@ mod tests {
             Err(Failure::Overloaded)
         }
 
-        fn host_routes(&self, _: HostCall) -> Vec<HostRoute> {
+        fn ticks(&self) -> Vec<HostRoute> {
             Vec::new()
         }
     }

@@ -1,12 +1,10 @@
 //! Everything that is public, read in one transaction with the position that it stands for.
 
-use std::collections::HashMap;
-use std::hash::Hash;
-
 use edge::feed::Snapshot;
-use read_model::{Availability, EventDoc, EventStatus, Fact, Line, TicketType, Venue};
+use read_model::Fact;
+use read_model::rows::{EventRow, InventoryRow, LineRow, Overdue, TicketRow, columns, lines_by_event, tickets_by_event};
 
-use crate::database::{Database, Error, Purpose, Transaction};
+use crate::database::{Database, Error, Purpose, Row, Transaction};
 use crate::limits;
 use crate::sequencer;
 
@@ -49,8 +47,7 @@ async fn keys(transaction: &mut Transaction, now: i64) -> Result<Vec<Fact>, Erro
             &[now.into(), bound(edge::limits::KEYS)],
         )
         .await?;
-    let key =
-        |mut row: crate::database::Row| Ok(Fact::Key { kid: row.text()?, public_key: row.text()?, until: row.maybe_integer()? });
+    let key = |mut row: Row| Ok(Fact::Key { kid: row.text()?, public_key: row.text()?, until: row.maybe_integer()? });
     rows.into_iter().map(key).collect()
 }
 
@@ -72,100 +69,69 @@ async fn revocations(transaction: &mut Transaction, now: i64) -> Result<Vec<Fact
     rows.into_iter().map(|mut row| Ok(Fact::SessionRevoked { session: row.text()?, until: row.integer()? })).collect()
 }
 
-/// Those that did not end before `since`.
+/// Those that did not end before `since`. A state that this version does not know is not one to show.
 async fn events(transaction: &mut Transaction, since: i64) -> Result<Vec<Fact>, Error> {
     let tickets = transaction
         .query(
-            "SELECT t.event_id, t.id, t.name, t.price, t.capacity, t.per_person_limit FROM ticket_types t \
-             JOIN events e ON e.id = t.event_id WHERE e.status <> 'draft' AND e.ends_at >= $1 ORDER BY t.event_id, t.ordinal",
+            &format!(
+                "SELECT {} FROM ticket_types t JOIN events e ON e.id = t.event_id \
+                 WHERE e.status <> 'draft' AND e.ends_at >= $1 ORDER BY t.event_id, t.ordinal",
+                columns("t", TicketRow::COLUMNS)
+            ),
             &[since.into()],
         )
         .await?;
-    let mut tickets_of = grouped(tickets.into_iter().map(|mut row| {
-        let event = row.text()?;
-        let ticket = TicketType {
-            id: row.text()?,
-            name: row.text()?,
-            price: row.integer()?,
-            capacity: row.count()?,
-            per_person_limit: row.count()?,
-        };
-        Ok((event, ticket))
-    }))?;
+    let tickets = tickets.into_iter().map(|mut row| TicketRow::take(&mut row)).collect::<Result<Vec<_>, _>>()?;
+    let mut tickets_of = tickets_by_event(tickets);
     let rows = transaction
         .query(
-            "SELECT id, organiser_id, status, revision, title, description, category, venue_name, city, country, starts_at, ends_at, \
-             timezone, currency, region, refund_until FROM events WHERE status <> 'draft' AND ends_at >= $1 ORDER BY ends_at LIMIT $2",
+            &format!(
+                "SELECT {} FROM events WHERE status <> 'draft' AND ends_at >= $1 ORDER BY ends_at LIMIT $2",
+                EventRow::COLUMNS.join(", ")
+            ),
             &[since.into(), bound(limits::SNAPSHOT_EVENTS)],
         )
         .await?;
-    rows.into_iter()
-        .map(|mut row| {
-            let (id, organiser_id, status) = (row.text()?, row.text()?, row.text()?);
-            let ticket_types = tickets_of.remove(&id).unwrap_or_default();
-            Ok(Fact::Event(EventDoc {
-                id,
-                organiser_id,
-                status: EventStatus::parse(&status).ok_or_else(|| Error::Row(format!("an event that is {status}")))?,
-                revision: row.count()?,
-                title: row.text()?,
-                description: row.text()?,
-                category: row.text()?,
-                venue: Venue { name: row.text()?, city: row.text()?, country: row.text()? },
-                starts_at: row.integer()?,
-                ends_at: row.integer()?,
-                timezone: row.text()?,
-                currency: row.text()?,
-                region: row.text()?,
-                refund_until: row.maybe_integer()?,
-                ticket_types,
-            }))
-        })
-        .collect()
+    let fact = |mut row: Row| {
+        let event = EventRow::take(&mut row)?;
+        let ticket_types = tickets_of.remove(&event.id).unwrap_or_default();
+        Ok(event.doc(ticket_types).map(Fact::Event))
+    };
+    rows.into_iter().map(fact).filter_map(Result::transpose).collect()
 }
 
 async fn inventories(transaction: &mut Transaction, now: i64) -> Result<Vec<Fact>, Error> {
     let (overdue, since) = (overdue(transaction, now).await?, now - read_model::ARCHIVED_AFTER);
     let lines = transaction
         .query(
-            "SELECT event, ticket_type, capacity, held + sold FROM inventory_lines \
-             WHERE event IN (SELECT id FROM events WHERE ends_at >= $1) ORDER BY event, ordinal",
+            &format!(
+                "SELECT {} FROM inventory_lines WHERE event IN (SELECT id FROM events WHERE ends_at >= $1) ORDER BY event, ordinal",
+                LineRow::COLUMNS.join(", ")
+            ),
             &[since.into()],
         )
         .await?;
-    let mut lines_of = grouped(lines.into_iter().map(|mut row| {
-        let (event, ticket_type) = (row.text()?, row.text()?);
-        let (capacity, taken) = (row.integer()?, row.integer()?);
-        let key = (event, ticket_type);
-        let free = (capacity - taken + overdue.get(&key).copied().unwrap_or(0)).clamp(0, capacity.max(0));
-        let (event, ticket_type) = key;
-        let count = |number: i64| u32::try_from(number).map_err(|_| Error::Row(format!("{number} places")));
-        Ok((event, Line { ticket_type, capacity: count(capacity)?, available: count(free)? }))
-    }))?;
+    let lines = lines.into_iter().map(|mut row| LineRow::take(&mut row)).collect::<Result<Vec<_>, _>>()?;
+    let mut lines_of = lines_by_event(lines, &overdue);
     let rows = transaction
         .query(
-            "SELECT event, version, status, sales_from, sales_until FROM inventory WHERE event IN (SELECT id FROM events WHERE ends_at >= $1)",
+            &format!(
+                "SELECT {} FROM inventory WHERE event IN (SELECT id FROM events WHERE ends_at >= $1)",
+                InventoryRow::COLUMNS.join(", ")
+            ),
             &[since.into()],
         )
         .await?;
-    rows.into_iter()
-        .map(|mut row| {
-            let event_id = row.text()?;
-            let lines = lines_of.remove(&event_id).unwrap_or_default();
-            Ok(Fact::Availability(Availability {
-                event_id,
-                version: row.count()?,
-                open: row.text()? == "open",
-                sales_from: row.maybe_integer()?,
-                sales_until: row.maybe_integer()?,
-                lines,
-            }))
-        })
-        .collect()
+    let fact = |mut row: Row| {
+        let inventory = InventoryRow::take(&mut row)?;
+        let lines = lines_of.remove(&inventory.event).unwrap_or_default();
+        Ok(Fact::Availability(inventory.availability(lines)))
+    };
+    rows.into_iter().map(fact).collect()
 }
 
 /// Places by event and ticket type whose hold has run out without anybody having tidied it: they are free.
-async fn overdue(transaction: &mut Transaction, now: i64) -> Result<HashMap<(String, String), i64>, Error> {
+async fn overdue(transaction: &mut Transaction, now: i64) -> Result<Overdue, Error> {
     let rows = transaction
         .query(
             "SELECT b.event, i.ticket_type, CAST(SUM(i.quantity) AS BIGINT) FROM bookings b JOIN booking_items i ON i.booking = b.id \
@@ -174,15 +140,6 @@ async fn overdue(transaction: &mut Transaction, now: i64) -> Result<HashMap<(Str
         )
         .await?;
     rows.into_iter().map(|mut row| Ok(((row.text()?, row.text()?), row.integer()?))).collect()
-}
-
-fn grouped<K: Eq + Hash, V>(pairs: impl Iterator<Item = Result<(K, V), Error>>) -> Result<HashMap<K, Vec<V>>, Error> {
-    let mut groups: HashMap<K, Vec<V>> = HashMap::new();
-    for pair in pairs {
-        let (key, value) = pair?;
-        groups.entry(key).or_default().push(value);
-    }
-    Ok(groups)
 }
 
 fn bound(limit: usize) -> crate::database::Value {

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use contracts::{Components, HostRoute, Traffic};
 use http::StatusCode;
 use http_body_util::{BodyExt, Limited};
-use manifest::HostCall;
 use serde::Deserialize;
 use telemetry::Metrics;
 use tokio::task::JoinHandle;
@@ -54,7 +53,7 @@ impl<T: Traffic> Ticker<T> {
                 continue;
             }
             let application = self.traffic.current();
-            let ticks = application.host_routes(HostCall::Tick);
+            let ticks = application.ticks();
             for route in ticks {
                 let component = route.component.clone();
                 if let Some(last) = running.get_mut(&component) {
@@ -161,8 +160,7 @@ mod tests {
             Ok(Response::new(Body::full(Bytes::from(format!("{{\"done\": {done}}}")))))
         }
 
-        fn host_routes(&self, call: HostCall) -> Vec<HostRoute> {
-            assert_eq!(call, HostCall::Tick);
+        fn ticks(&self) -> Vec<HostRoute> {
             vec![HostRoute::new("slow", "/slow/due", SECRET), HostRoute::new("quick", "/quick/due", SECRET)]
         }
     }

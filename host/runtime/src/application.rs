@@ -1,5 +1,6 @@
 //! A version of the application in one role: what the role offers its components, and their instances.
 
+use crate::accounts::AccountsInstances;
 use crate::consumer::ConsumerInstance;
 use crate::handler::{Handler, ResponseBody, Stats};
 use crate::instance::Template;
@@ -7,9 +8,9 @@ use crate::ledger::LedgerInstance;
 use crate::limits;
 use crate::version::Version;
 use capabilities::Bindings;
-use contracts::{Components, Failure, HostRoute, RequestBody, empty};
+use contracts::{AccountsComponent, Components, Failure, HostRoute, RequestBody, empty};
 use http::{Request, Response, StatusCode};
-use manifest::{Component, HostCall, Routes};
+use manifest::{Component, Routes};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -20,6 +21,7 @@ pub struct Application {
     version: Arc<Version>,
     bindings: Bindings,
     handlers: BTreeMap<String, Handler>,
+    accounts: Option<AccountsInstances>,
     _retire: DropGuard,
 }
 
@@ -37,14 +39,17 @@ impl Application {
     #[must_use]
     pub fn new(version: Arc<Version>, bindings: Bindings) -> Arc<Self> {
         let retired = CancellationToken::new();
-        let mut handlers = BTreeMap::new();
+        let (mut handlers, mut accounts) = (BTreeMap::new(), None);
         for (component, loaded) in version.loaded() {
             if let Some(pre) = &loaded.exports.http {
                 let template = Arc::new(template(&version, component, &bindings));
                 handlers.insert(component.name.clone(), Handler::new(template, pre, &retired));
             }
+            if let Some(pre) = &loaded.exports.accounts {
+                accounts = Some(AccountsInstances::new(template(&version, component, &bindings), pre.clone()));
+            }
         }
-        Arc::new(Self { version, bindings, handlers, _retire: retired.drop_guard() })
+        Arc::new(Self { version, bindings, handlers, accounts, _retire: retired.drop_guard() })
     }
 
     /// The version.
@@ -72,15 +77,10 @@ impl Application {
         }
     }
 
-    /// The component that keeps what another region says of accounts, and the path to post it to; none where no component does.
-    #[must_use]
-    pub fn mirror(&self) -> Option<HostRoute> {
-        self.internal(HostCall::Mirror).next()
-    }
-
-    fn internal(&self, call: HostCall) -> impl Iterator<Item = HostRoute> {
+    /// The components that apply what has come due, and the paths to post to.
+    pub fn ticks(&self) -> impl Iterator<Item = HostRoute> {
         let manifest = self.version.manifest();
-        manifest.routes.internal(call).filter_map(|(name, path)| Some(HostRoute::of(manifest.components.get(name)?, path)))
+        manifest.routes.ticks().filter_map(|(name, path)| Some(HostRoute::of(manifest.components.get(name)?, path)))
     }
 
     /// A driver for the component that exports `marquee:booking/ledger`; none where no component does, as when it is
@@ -102,6 +102,12 @@ impl Application {
         })
     }
 
+    /// The component that exports `marquee:accounts`; none where no component does.
+    #[must_use]
+    pub fn accounts(&self) -> Option<&AccountsInstances> {
+        self.accounts.as_ref()
+    }
+
     /// Requests and instances of every component that answers HTTP.
     pub fn stats(&self) -> impl Iterator<Item = (&str, Stats)> {
         self.handlers.iter().map(|(name, handler)| (name.as_str(), handler.stats()))
@@ -121,6 +127,9 @@ impl Application {
         }
         if let Some(consumer) = self.consumer() {
             consumer.check().await.map_err(|failure| unhealthy("consumer", failure.to_string()))?;
+        }
+        if let Some(accounts) = &self.accounts {
+            accounts.check().await.map_err(|failure| unhealthy("accounts", failure.to_string()))?;
         }
         for probe in probes {
             self.probe(probe).await.map_err(|reason| unhealthy(&probe.component, reason))?;
@@ -154,8 +163,12 @@ impl Components for Application {
         Self::handle(self, component, request).await
     }
 
-    fn host_routes(&self, call: HostCall) -> Vec<HostRoute> {
-        self.internal(call).collect()
+    fn ticks(&self) -> Vec<HostRoute> {
+        Self::ticks(self).collect()
+    }
+
+    fn accounts(&self) -> Option<&dyn AccountsComponent> {
+        Self::accounts(self).map(|instances| instances as &dyn AccountsComponent)
     }
 }
 

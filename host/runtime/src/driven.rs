@@ -4,7 +4,6 @@ use crate::handler::reason;
 use crate::instance::{self, Template};
 use capabilities::InstanceState;
 use contracts::Failure;
-use std::future::poll_fn;
 use wasmtime::Store;
 use wasmtime::component::Accessor;
 
@@ -61,24 +60,7 @@ impl<E: Export> Driven<E> {
         };
         let expected = items.len();
         let Live { store, export, .. } = &mut live;
-        let mut answers = None;
-        let call = store.run_concurrent(async |accessor| {
-            answers = Some(export.call(accessor, items).await?);
-            // What the guest still tidies up, nobody would drive any further before the next call.
-            poll_fn(|cx| accessor.poll_no_interesting_tasks(cx)).await;
-            wasmtime::error::Ok(())
-        });
-        // Around the event loop and not inside it: a busy guest blocks that.
-        let ended = tokio::time::timeout(self.template.tool.timeout, call).await;
-        let failure = match ended {
-            Ok(Ok(Ok(()))) => None,
-            Ok(Ok(Err(error)) | Err(error)) => {
-                tracing::warn!(component = %self.template.name, error = ?error, "an instance has ended");
-                let out_of_memory = live.store.data().memory_limit_hit();
-                Some(if out_of_memory { Failure::OutOfMemory } else { Failure::Trapped(reason(&error)) })
-            }
-            Err(_) => Some(Failure::TimedOut),
-        };
+        let (answers, failure) = instance::call(&self.template, store, async |accessor| export.call(accessor, items).await).await;
         match (answers, failure) {
             (Some(answers), failure) if answers.len() == expected => {
                 live.calls += 1;

@@ -1,11 +1,15 @@
 //! What instances of one component are made from.
 
 use crate::engine::Engine;
+use crate::handler::reason;
 use crate::limits;
 use capabilities::{Bindings, InstanceState};
+use contracts::Failure;
 use manifest::{Grants, Tool};
+use std::future::poll_fn;
 use std::sync::Arc;
 use wasmtime::Store;
+use wasmtime::component::Accessor;
 
 /// Everything but the compiled code that goes into an instance: one for each component and role.
 pub(crate) struct Template {
@@ -38,4 +42,31 @@ pub(crate) async fn bounded<T>(making: impl Future<Output = wasmtime::Result<T>>
         Ok(made) => made,
         Err(_) => Err(wasmtime::format_err!("not ready after {:?}", limits::INSTANTIATION)),
     }
+}
+
+/// Has an instance answer a call of its host's, within its component's time: what it answers, and why it is of no use any more, if so.
+pub(crate) async fn call<T>(
+    template: &Template,
+    store: &mut Store<InstanceState>,
+    ask: impl AsyncFnOnce(&Accessor<InstanceState>) -> wasmtime::Result<T>,
+) -> (Option<T>, Option<Failure>) {
+    let mut answer = None;
+    let call = store.run_concurrent(async |accessor| {
+        answer = Some(ask(accessor).await?);
+        // What the guest still tidies up, nobody would drive any further before the next call.
+        poll_fn(|cx| accessor.poll_no_interesting_tasks(cx)).await;
+        wasmtime::error::Ok(())
+    });
+    // Around the event loop and not inside it: a busy guest blocks that.
+    let ended = tokio::time::timeout(template.tool.timeout, call).await;
+    let failure = match ended {
+        Ok(Ok(Ok(()))) => None,
+        Ok(Ok(Err(error)) | Err(error)) => {
+            tracing::warn!(component = %template.name, error = ?error, "an instance has ended");
+            let out_of_memory = store.data().memory_limit_hit();
+            Some(if out_of_memory { Failure::OutOfMemory } else { Failure::Trapped(reason(&error)) })
+        }
+        Err(_) => Some(Failure::TimedOut),
+    };
+    (answer, failure)
 }

@@ -21,6 +21,8 @@
 //! | [`version`], [`application`], [`switch`] | the application: loaded, in a role, exchanged |
 //! | [`handler`] | requests into instances |
 //! | [`ledger`], `consumer` | the long-lived instances of the component `ledger`, and of the one that takes Kafka's records; `driven` is what they share |
+//! | `accounts` | calls of the component `auth` beside HTTP |
+//! | `gate` | how many requests or calls of a component there may be |
 //!
 //! # Invariants
 //! - An instance ends with its own requests and takes nobody else's with it: a trap, a loop and exhausted memory are bounded
@@ -30,6 +32,7 @@
 //! - Values of variables are in no log, error or `Debug` output.
 //! - `unsafe` is used to load compiled code that only we can have written, and nowhere else but to ask who we are.
 
+mod accounts;
 pub mod application;
 mod assets;
 pub mod cache;
@@ -37,6 +40,7 @@ pub mod compose;
 mod consumer;
 mod driven;
 pub mod engine;
+mod gate;
 pub mod handler;
 mod instance;
 pub mod ledger;
@@ -44,6 +48,7 @@ pub mod limits;
 pub mod switch;
 pub mod version;
 
+pub use accounts::AccountsInstances;
 pub use application::{Application, Probe, Unhealthy};
 pub use bindings::consumer_component::Disposition;
 pub use cache::Cache;

@@ -5,6 +5,7 @@ use crate::cache::{self, Cache, Origin};
 use crate::compose::{self, ComposeError, Part};
 use crate::engine::Engine;
 use crate::limits;
+use bindings::accounts_component::AccountsComponentPre;
 use bindings::consumer_component::ConsumerComponentPre;
 use bindings::ledger_component::LedgerComponentPre;
 use capabilities::{InstanceState, LinkSet};
@@ -40,6 +41,8 @@ const HTTP_0_2: &str = "wasi:http/incoming-handler@0.2.0";
 const LEDGER: &str = "marquee:booking/ledger@0.1.0";
 /// What the component that follows what has happened exports.
 const CONSUMER: &str = "marquee:kafka/consumer@0.1.0";
+/// What the component that keeps accounts exports, beside `marquee:accounts/directory` of the same version.
+const ACCOUNTS: &str = "marquee:accounts/mirror@0.1.0";
 
 /// Why an application cannot be loaded. Each names the component.
 #[derive(Debug, thiserror::Error)]
@@ -130,6 +133,7 @@ pub(crate) struct Exports {
     pub(crate) http: Option<Arc<ProxyPre<InstanceState>>>,
     pub(crate) ledger: Option<LedgerComponentPre<InstanceState>>,
     pub(crate) consumer: Option<ConsumerComponentPre<InstanceState>>,
+    pub(crate) accounts: Option<AccountsComponentPre<InstanceState>>,
 }
 
 /// An application as it was loaded: its manifest, and its components' digests and compiled code. Never changes; roles
@@ -373,8 +377,9 @@ fn link(linker: &Linker<InstanceState>, name: &str, component: &Component) -> Re
         None
     };
     let ledger = has(LEDGER).then(|| LedgerComponentPre::new(pre.clone())).transpose().map_err(failed)?;
-    let consumer = has(CONSUMER).then(|| ConsumerComponentPre::new(pre)).transpose().map_err(failed)?;
-    Ok(Exports { http, ledger, consumer })
+    let consumer = has(CONSUMER).then(|| ConsumerComponentPre::new(pre.clone())).transpose().map_err(failed)?;
+    let accounts = has(ACCOUNTS).then(|| AccountsComponentPre::new(pre)).transpose().map_err(failed)?;
+    Ok(Exports { http, ledger, consumer, accounts })
 }
 
 fn id(manifest: &Manifest, mode: Mode, components: &BTreeMap<String, Loaded>, key: &[u8]) -> String {

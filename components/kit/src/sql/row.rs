@@ -1,6 +1,7 @@
 //! Rows into structs.
 
 use super::{Error, Value};
+use read_model::rows::{Columns, EventRow, InventoryRow, LineRow, TicketRow};
 
 /// Reads a row's columns, in order.
 pub struct RowReader {
@@ -100,6 +101,39 @@ macro_rules! tuples {
 }
 
 tuples! { A; A B; A B C; A B C D; A B C D E; A B C D E F; A B C D E F G; A B C D E F G H; }
+
+impl Columns for RowReader {
+    type Error = Error;
+
+    fn text(&mut self) -> Result<String, Error> {
+        self.column()
+    }
+
+    fn integer(&mut self) -> Result<i64, Error> {
+        self.column()
+    }
+
+    fn maybe_integer(&mut self) -> Result<Option<i64>, Error> {
+        self.column()
+    }
+
+    fn count<N: TryFrom<i64>>(&mut self) -> Result<N, Error> {
+        let number: i64 = self.column()?;
+        N::try_from(number).map_err(|_| Error::Other(format!("column {} does not fit: {number}", self.number)))
+    }
+}
+
+macro_rules! public_rows {
+    ($($name:ident)+) => {
+        $(impl FromRow for $name {
+            fn from_row(row: &mut RowReader) -> Result<Self, Error> {
+                Self::take(row)
+            }
+        })+
+    };
+}
+
+public_rows! { EventRow TicketRow InventoryRow LineRow }
 
 /// A struct that a row is read into, its fields in the order of the columns.
 ///

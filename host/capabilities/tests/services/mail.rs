@@ -2,16 +2,13 @@ use std::{path::Path, time::Duration};
 
 use capabilities::mail::{Attachment, Error, Mailer as _, Message, SmtpMailer};
 use telemetry::{BreakerOptions, BreakerState};
+use test_support::{free_port, until};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     net::TcpListener,
 };
 
-use crate::{
-    address,
-    private::{free_port, until},
-    unique,
-};
+use crate::{address, unique};
 
 fn message(id: String) -> Message {
     Message {

@@ -7,7 +7,6 @@
 
 mod mail;
 mod postgres;
-mod private;
 
 use std::{
     env, process,

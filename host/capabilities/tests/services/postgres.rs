@@ -291,7 +291,7 @@ impl Way {
     async fn to(address: &str) -> Self {
         let mut url = url::Url::parse(address).unwrap();
         let server = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
-        let port = crate::private::free_port();
+        let port = test_support::free_port();
         url.set_host(Some("127.0.0.1")).unwrap();
         url.set_port(Some(port)).unwrap();
         let mut way = Self { address: url.into(), port, server, going: tokio::task::JoinSet::new() };
@@ -338,7 +338,7 @@ async fn a_server_that_is_lost_is_left_alone_and_used_again_when_it_is_back() {
     way.cut().await;
     assert!(run(&connection, "SELECT 1").await.is_err(), "the statement under way is lost");
     drop(connection);
-    crate::private::until("it is left alone", async || match pools.open(&way.address, None, &anybody()).await {
+    test_support::until("it is left alone", async || match pools.open(&way.address, None, &anybody()).await {
         Err(Error::ConnectionFailed(text)) if text.contains("circuit breaker is open") => Some(()),
         _ => None,
     })
@@ -346,7 +346,7 @@ async fn a_server_that_is_lost_is_left_alone_and_used_again_when_it_is_back() {
     assert!(!pools.lines()[0].name.contains("password"), "{:?}", pools.lines());
     way.open().await;
     let connection =
-        crate::private::until("it is used again", async || pools.open(&way.address, None, &anybody()).await.ok()).await;
+        test_support::until("it is used again", async || pools.open(&way.address, None, &anybody()).await.ok()).await;
     assert_eq!(rows(&connection, &format!("SELECT a FROM {}", server.table), vec![]).await.len(), 1);
     assert_eq!(pools.lines()[0].state, BreakerState::Closed);
     server.remove().await;

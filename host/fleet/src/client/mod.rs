@@ -1,5 +1,6 @@
 //! A region, as another node reaches it over the network.
 
+mod addresses;
 mod call;
 mod deliver;
 mod feed;
@@ -13,13 +14,14 @@ use std::sync::Arc;
 
 use contracts::Ledger;
 use edge::feed::{Cursor, Error as FeedError, Source, Subscription};
-use edge::{Body, Problem, Region, RequestBody};
+use edge::{Accounts, Body, Problem, Region, RequestBody};
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use telemetry::{BreakerLine, BreakerOptions, BreakerState, Guards, Health, Metrics, Needed, State};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use vocabulary::accounts;
 use vocabulary::booking::Command;
 
 use crate::identity::region_dns_name;
@@ -90,7 +92,7 @@ pub struct Client {
     queue: mpsc::Receiver<Group>,
 }
 
-/// A region's nodes, as one that answers: its ledger, its feed, and requests that are forwarded. Cheap to clone.
+/// A region's nodes, as one that answers: its ledger, its feed, requests that are forwarded, and addresses. Cheap to clone.
 #[derive(Clone)]
 pub struct RemoteRegion(Arc<Inner>);
 
@@ -227,6 +229,12 @@ impl Ledger for RemoteRegion {
 impl Region for RemoteRegion {
     fn handle(&self, request: Request<RequestBody>) -> BoxFuture<'_, Result<Response<Body>, Problem>> {
         Box::pin(forward::forward(&self.0, request))
+    }
+}
+
+impl Accounts for RemoteRegion {
+    fn addresses_of(&self, users: Vec<String>) -> BoxFuture<'_, Result<Vec<accounts::Address>, accounts::Error>> {
+        Box::pin(addresses::ask(&self.0, users))
     }
 }
 

@@ -3,7 +3,8 @@
 //! Nodes of a region are one: they share a database, and hand each other what is asked of any of them. Everybody else is outside. An edge stands
 //! close to people and one of many will be stolen, so its certificate says no more than that it is an edge: it may follow the public feed, hand
 //! requests over whole (each is judged by its own token, as if it had come from anywhere), and ask for what a person may do by themselves,
-//! with that person's token. Another region's nodes may follow the feed and ask what people and the host may ask of the accounts.
+//! with that person's token. Another region's nodes may follow the feed, ask what people may ask, and how
+//! users are written to.
 
 use contracts::Identity as Verifier;
 use vocabulary::booking::{Action, Command, Rejection, Subject, TokenFault};
@@ -38,6 +39,8 @@ pub(crate) enum Path {
     Ledger,
     /// Commands, to be decided here or not at all.
     Decide,
+    /// How users are written to.
+    Addresses,
 }
 
 /// What it takes for a command to be decided.
@@ -66,9 +69,10 @@ impl Peer {
         match (path, self) {
             (Path::Status | Path::Revocations | Path::Feed, Self::Own | Self::OtherRegion | Self::Edge)
             | (Path::Forward, Self::OtherRegion | Self::Edge)
+            | (Path::Addresses, Self::OtherRegion)
             | (Path::Ledger, Self::Own | Self::Edge)
             | (Path::Decide, Self::Own) => true,
-            (Path::Forward | Path::Ledger | Path::Decide, _) => false,
+            (Path::Forward | Path::Ledger | Path::Decide | Path::Addresses, _) => false,
         }
     }
 
@@ -91,6 +95,7 @@ impl Path {
             (&http::Method::GET, wire::FEED) => Some(Self::Feed),
             (&http::Method::POST, wire::LEDGER) => Some(Self::Ledger),
             (&http::Method::POST, wire::DECIDE) => Some(Self::Decide),
+            (&http::Method::POST, wire::ADDRESSES) => Some(Self::Addresses),
             (_, path) if wire::forward::is_one(path) => Some(Self::Forward),
             _ => None,
         }
@@ -145,10 +150,12 @@ mod tests {
             ("GET", "/node/v3/feed", Some(Path::Feed), [true, true, true]),
             ("POST", "/node/v3/ledger", Some(Path::Ledger), [true, false, true]),
             ("POST", "/node/v3/decide", Some(Path::Decide), [true, false, false]),
+            ("POST", "/node/v3/addresses", Some(Path::Addresses), [false, true, false]),
             ("GET", "/node/v3/forward/api/auth/me", Some(Path::Forward), [false, true, true]),
             ("POST", "/node/v3/forward/api/bookings", Some(Path::Forward), [false, true, true]),
             ("GET", "/node/v3/ledger", None, [false; 3]),
             ("POST", "/node/v3/feed", None, [false; 3]),
+            ("GET", "/node/v3/addresses", None, [false; 3]),
             ("POST", "/node/v3/decide/", None, [false; 3]),
             ("POST", "/node/v2/ledger", None, [false; 3]),
             ("GET", "/api/events", None, [false; 3]),

@@ -1,5 +1,6 @@
 //! A region's node, as others reach it.
 
+mod addresses;
 mod admission;
 mod feeds;
 mod forward;
@@ -40,6 +41,8 @@ pub struct Options {
     /// Answers requests that edges hand over. Whose each is, by its certificate, is an extension of the request: an [`Identity`](crate::Identity);
     /// and where that is an edge, the [`edge::Through`] that it came through.
     pub region: Arc<dyn edge::Region>,
+    /// Says how users are written to, for nodes of other regions.
+    pub accounts: Arc<dyn edge::Accounts>,
     /// What is public.
     pub feed: Arc<dyn Source>,
     /// Whether it can answer: until it can, it says that it does not serve, and nobody asks it for anything.
@@ -66,7 +69,7 @@ impl Server {
     /// # Errors
     /// Where the certificate is not of a region's node.
     pub fn new(options: Options) -> Result<Self, NotARegion> {
-        let Options { tls, ledger, decide, verifier, region, feed, ready, drain } = options;
+        let Options { tls, ledger, decide, verifier, region, accounts, feed, ready, drain } = options;
         let identity = tls.identity();
         let (Role::Region, Some(name)) = (identity.role(), identity.region()) else {
             return Err(NotARegion(identity.to_string()));
@@ -79,6 +82,7 @@ impl Server {
             decide,
             verifier,
             region,
+            accounts,
             feeds: Arc::new(Feeds::new(feed)),
             requests: Arc::new(tokio::sync::Semaphore::new(limits::REQUESTS)),
             lists: Arc::new(tokio::sync::Semaphore::new(limits::REVOCATIONS_READ)),

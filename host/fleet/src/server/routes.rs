@@ -31,6 +31,7 @@ pub(super) struct Node {
     pub(super) decide: Arc<dyn Ledger>,
     pub(super) verifier: Arc<dyn Verifier>,
     pub(super) region: Arc<dyn edge::Region>,
+    pub(super) accounts: Arc<dyn edge::Accounts>,
     pub(super) feeds: Arc<Feeds>,
     pub(super) requests: Arc<Semaphore>,
     /// Lists of revoked certificates that are being read.
@@ -53,11 +54,12 @@ impl Node {
             Path::Revocations => return super::revocations::answer(&self.tls, &self.lists, request, &self.stop).await,
             _ if !self.serves() => return refuse(Refusal::Stopping),
             Path::Feed => return self.feed(request.uri().query().unwrap_or_default()).await,
-            Path::Ledger | Path::Decide | Path::Forward => {}
+            Path::Ledger | Path::Decide | Path::Forward | Path::Addresses => {}
         }
         match path {
             Path::Decide => self.commands(&self.decide, (who, peer), request).await,
             Path::Ledger => self.commands(&self.ledger, (who, peer), request).await,
+            Path::Addresses => super::addresses::answer(&self.accounts, peer, request, || self.permit()).await,
             _ => super::forward::answer(&self.region, peer, request, || self.permit()).await,
         }
     }

@@ -7,14 +7,17 @@ use bytes::Bytes;
 use edge::feed::{Batch, Error, Snapshot};
 use http::{HeaderValue, Request};
 use read_model::Fact;
+use vocabulary::accounts::Address;
 
+use super::addresses;
 use super::commands::{self, examples};
 use super::frames::{Frames, frame};
 use super::{feed, forward};
 use crate::limits::COMMANDS;
 use crate::revocations::{self, Lists};
 
-/// A request with one of each action, a frame with one of each answer, one of each kind that a feed has, and a list of revoked certificates.
+/// A request with one of each action, a frame with one of each answer, one of each kind that a feed has, a list of revoked
+/// certificates, and addresses.
 fn messages() -> Vec<Vec<u8>> {
     let encoded: Vec<Bytes> = examples::commands().iter().map(|command| commands::encode(command).unwrap()).collect();
     let answers: Vec<_> = (0..).zip(examples::given()).collect();
@@ -28,7 +31,10 @@ fn messages() -> Vec<Vec<u8>> {
     let list = frame(|into| into.extend(b"\x30\x03\x02\x01\x01"));
     let frames = snapshot.into_iter().chain(rest).map(|frame| frame.to_vec());
     let calls = [commands::request(7, encoded.iter()).to_vec(), commands::answers(&answers).unwrap().to_vec(), list.to_vec()];
-    frames.chain(calls).collect()
+    let address =
+        Address { id: "eu_u".to_owned(), email: "a@example.com".to_owned(), name: "A".to_owned(), verified_at: Some(7) };
+    let asked = [addresses::request(&["eu_u".to_owned()]).to_vec(), addresses::answer(&[address]).to_vec()];
+    frames.chain(calls).chain(asked).collect()
 }
 
 /// Every frame that there is in these bytes, however they come.
@@ -71,6 +77,13 @@ fn fuzz_wire() {
                 assert_eq!(commands::read_answers(&again[4..]), Ok(answers));
             }
             drop(feed::read(frame));
+        }
+        if let Ok(users) = addresses::read_request(bytes) {
+            assert!(users.len() <= vocabulary::limits::ADDRESSES);
+            assert_eq!(addresses::read_request(&addresses::request(&users)), Ok(users));
+        }
+        if let Ok(list) = addresses::read_answer(bytes) {
+            assert_eq!(addresses::read_answer(&addresses::answer(&list)), Ok(list));
         }
         if let Ok(value) = HeaderValue::from_bytes(bytes) {
             let problem = forward::read_problem(&value);

@@ -3,8 +3,9 @@
 //! Commands and their answers are [postcard](https://postcard.jamesmunns.com/wire-format): ten thousand a second are to cost little, its format is
 //! written down and stable, and wasmtime brings it anyway. It is as strict as it is compact: both ends must have the same types, so
 //! their version is in the path, and `commands` has a test that notices when they change. Facts of the feed are JSON, as the
-//! journal has them: they are few, encoded once for all readers, and a node that meets a fact it does not know can go on.
+//! journal has them: they are few, encoded once for all readers, and a node that meets a fact it does not know can go on. Addresses are JSON, too.
 
+pub(crate) mod addresses;
 pub(crate) mod commands;
 pub(crate) mod feed;
 pub(crate) mod forward;
@@ -28,6 +29,8 @@ pub const FORWARD: &str = "/node/v3/forward";
 pub const FEED: &str = "/node/v3/feed";
 /// Lists of revoked certificates, both ways: see the module `revocations`.
 pub const REVOCATIONS: &str = "/node/v3/revocations";
+/// Nodes of other regions: how users are written to, where the accounts are kept.
+pub const ADDRESSES: &str = "/node/v3/addresses";
 /// How a node is: [`Status`], in JSON.
 pub const STATUS: &str = "/node/v3/status";
 

@@ -138,6 +138,7 @@ async fn what_does_not_fit_together_is_said_at_once() {
         decide: ledger,
         verifier: Arc::new(crate::fakes::FakeVerifier),
         region: crate::fakes::FakeRegion::new("x"),
+        accounts: crate::fakes::FakeAccounts::new("x"),
         feed: source,
         ready: Arc::new(|| true),
         drain: fleet::limits::DRAIN,

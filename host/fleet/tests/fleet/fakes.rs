@@ -8,13 +8,14 @@ use bytes::Bytes;
 use contracts::Identity;
 use contracts::Ledger;
 use edge::feed::{Batch, Cursor, Error, Snapshot, Source, Subscription};
-use edge::{Body, Problem, Region, RequestBody};
+use edge::{Accounts, Body, Problem, Region, RequestBody};
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use read_model::Fact;
 use tokio::sync::{Semaphore, broadcast};
+use vocabulary::accounts;
 use vocabulary::booking::{Action, Command, Outcome, Receipt, Rejection, Subject};
 use vocabulary::edge::{Claims, Refusal};
 
@@ -192,6 +193,32 @@ impl FakeRegion {
 impl Region for FakeRegion {
     fn handle(&self, request: Request<RequestBody>) -> BoxFuture<'_, Result<Response<Body>, Problem>> {
         Box::pin(self.answer(request))
+    }
+}
+
+/// Knows an address for everybody, which names the node; where `nobody` is asked for, the accounts are elsewhere, and `broken` fails.
+pub struct FakeAccounts(String);
+
+impl FakeAccounts {
+    pub fn new(name: &str) -> Arc<Self> {
+        Arc::new(Self(name.to_owned()))
+    }
+}
+
+impl Accounts for FakeAccounts {
+    fn addresses_of(&self, users: Vec<String>) -> BoxFuture<'_, Result<Vec<accounts::Address>, accounts::Error>> {
+        let address = |id: String| accounts::Address {
+            email: format!("{id}@{}.example", self.0),
+            name: "Ada".to_owned(),
+            verified_at: None,
+            id,
+        };
+        let answer = match users.first().map(String::as_str) {
+            Some("nobody") => Err(accounts::Error::NotHere),
+            Some("broken") => Err(accounts::Error::Failed("the database is away".to_owned())),
+            _ => Ok(users.into_iter().map(address).collect()),
+        };
+        Box::pin(std::future::ready(answer))
     }
 }
 

@@ -9,6 +9,7 @@
     reason = "a test fails by panicking, and says its seed"
 )]
 
+mod addresses;
 mod breaker;
 mod certificates;
 mod chaos;

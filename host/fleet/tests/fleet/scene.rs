@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use vocabulary::booking::Command;
 
-use crate::fakes::{Answer, Database, FakeLedger, FakeRegion, FakeSource, FakeVerifier};
+use crate::fakes::{Answer, Database, FakeAccounts, FakeLedger, FakeRegion, FakeSource, FakeVerifier};
 use crate::proxy::Proxy;
 
 /// Certificates of one authority.
@@ -81,6 +81,7 @@ impl Node {
             decide: Arc::clone(&decide) as _,
             verifier: Arc::new(FakeVerifier),
             region: Arc::clone(&region) as _,
+            accounts: FakeAccounts::new(&name),
             feed: Arc::clone(source) as _,
             ready: Arc::new(move || is_ready.load(Ordering::Relaxed)),
             drain: Duration::from_secs(20),

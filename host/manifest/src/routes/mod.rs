@@ -47,15 +47,6 @@ pub enum Rate {
     Attempts,
 }
 
-/// A request of the host's own, which nobody else may make.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum HostCall {
-    /// Applies what has come due: the region's ticker asks.
-    Tick,
-    /// Takes what another region says of accounts: a region's node asks.
-    Mirror,
-}
-
 /// An entry of the table: a method and a path, and all that is said of them.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Route {
@@ -113,7 +104,7 @@ pub struct Routes {
     tables: Vec<Table>,
     /// Every entry, as they stand in the manifest.
     all: Vec<Arc<Route>>,
-    internal: Vec<Internal>,
+    ticks: Vec<Tick>,
 }
 
 /// Where a trigger leads.
@@ -135,10 +126,9 @@ struct Table {
 #[derive(Clone, Debug, Default)]
 struct Resource(Vec<Arc<Route>>);
 
-/// A path that only the host may post to.
+/// A path that only the host may post to: the component then applies what has come due.
 #[derive(Clone, Debug)]
-struct Internal {
-    call: HostCall,
+struct Tick {
     component: Arc<str>,
     path: String,
     normal: Vec<String>,
@@ -153,7 +143,7 @@ impl Routes {
         let trigger = self.triggers.find(path).ok_or(NoRoute::Path)?;
         let table = self.tables.get(trigger.table).ok_or(NoRoute::Path)?;
         let resource = table.paths.find(path).ok_or(NoRoute::Path)?;
-        if self.is_internal(path) { Err(NoRoute::Path) } else { resource.find(method) }
+        if self.is_tick(path) { Err(NoRoute::Path) } else { resource.find(method) }
     }
 
     /// Every entry.
@@ -161,9 +151,9 @@ impl Routes {
         self.all.iter()
     }
 
-    /// The paths that only the host may post to for this, each with its component.
-    pub fn internal(&self, call: HostCall) -> impl Iterator<Item = (&str, &str)> {
-        self.internal.iter().filter(move |internal| internal.call == call).map(|internal| (&*internal.component, &*internal.path))
+    /// The components that apply what has come due, each with the path that only the host may post to.
+    pub fn ticks(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.ticks.iter().map(|tick| (&*tick.component, &*tick.path))
     }
 
     /// Has a trigger's paths lead to a component.
@@ -206,18 +196,16 @@ impl Routes {
     }
 
     /// Adds a path that only the host may post to. After all other entries.
-    pub(crate) fn add_internal(&mut self, call: HostCall, component: &str, path: &str, pattern: &Pattern) -> Result<(), String> {
+    pub(crate) fn add_tick(&mut self, component: &str, path: &str, pattern: &Pattern) -> Result<(), String> {
         let Some(table) = self.tables.iter_mut().find(|table| &*table.component == component) else { return Ok(()) };
         let resource = table.paths.slot(pattern).get_or_insert_default();
         if let Some(other) = resource.0.first() {
             return Err(format!("is hidden from everybody, yet {:?} is not", other.to_string()));
         }
-        let normal = normal(path);
-        let mut others = self.internal.iter().filter(|internal| &*internal.component == component);
-        if let Some(other) = others.find(|internal| internal.call == call || internal.normal == normal) {
+        if let Some(other) = self.ticks.iter().find(|tick| &*tick.component == component) {
             return Err(format!("a component has one such path, and this one has \"POST {}\"", other.path));
         }
-        self.internal.push(Internal { call, component: component.into(), path: path.to_owned(), normal });
+        self.ticks.push(Tick { component: component.into(), path: path.to_owned(), normal: normal(path) });
         Ok(())
     }
 
@@ -241,13 +229,13 @@ impl Routes {
     }
 
     /// A component may read a path more generously than we do: escapes, doubled slashes and dots must not open the door.
-    fn is_internal(&self, path: &str) -> bool {
-        if self.internal.is_empty() || !(path.contains(['%', '.']) || path.contains("//")) {
+    fn is_tick(&self, path: &str) -> bool {
+        if self.ticks.is_empty() || !(path.contains(['%', '.']) || path.contains("//")) {
             // Spelled as it is, its entry hides it.
             return false;
         }
         let path = normal(path);
-        self.internal.iter().any(|internal| internal.normal == path)
+        self.ticks.iter().any(|tick| tick.normal == path)
     }
 }
 
@@ -379,8 +367,8 @@ mod tests {
         assert!(create.roles && create.token && create.rate.is_none());
         let publish = routes.find(&Method::POST, "/api/events/eu_7/publish").unwrap();
         assert_eq!((publish.named_in("//api/events/eu_7/publish"), publish.roles, publish.token), (Some("eu_7"), false, true));
-        assert_eq!(routes.internal(HostCall::Tick).collect::<Vec<_>>(), [("catalog", "/api/events/due")]);
-        assert_eq!((routes.iter().count(), routes.internal(HostCall::Mirror).count()), (7, 0));
+        assert_eq!(routes.ticks().collect::<Vec<_>>(), [("catalog", "/api/events/due")]);
+        assert_eq!(routes.iter().count(), 7);
     }
 
     #[test]

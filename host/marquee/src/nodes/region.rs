@@ -115,8 +115,6 @@ pub async fn run(file: &Path) -> Result<(), Error> {
         client.register(&health);
         side.with_accounts_of(&client.handle(), &health);
         background.spawn(client.run(end.clone()));
-    } else {
-        side.with_accounts();
     }
     side.limit(Limiter::new(config.rates, settings.clients.uncounted.clone(), redis));
     if let Some(mib) = config.replica_mib {
@@ -153,6 +151,7 @@ fn serve(tls: Tls, listener: tokio::net::TcpListener, side: &RegionSide, end: &C
         decide: Arc::new(Here(Arc::clone(&side.coordinator))),
         verifier: Arc::new(side.identity.clone()),
         region: Arc::clone(&side.node),
+        accounts: side.accounts(),
         feed: Arc::clone(&side.feed) as _,
         ready: side.ready(),
         drain: fleet::limits::DRAIN,

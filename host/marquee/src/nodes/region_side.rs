@@ -10,6 +10,7 @@ use edge::{Follower, Identity, Region, Replica};
 use fleet::RemoteRegion;
 use manifest::Manifest;
 use manifest::Secret;
+use region::accounts::{AddressLookup, Directory, Mirror, Visitors};
 use region::coordinator::{self, Coordinator, Membership};
 use region::{Database, Feed, Limited, Limiter, Node, Retention, RetentionTask, Revocations, Sequencer, SnapshotCache, Ticker};
 use runtime::{Switch, Version};
@@ -18,7 +19,6 @@ use telemetry::{Health, Metrics};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::accounts::{AccountsNode, ContactLookup, Mirror, Visitors};
 use crate::cli::commands;
 use crate::data_folder::DataFolder;
 use crate::error::Error;
@@ -151,15 +151,14 @@ impl RegionSide {
         let mirror = Mirror::new(Arc::new(accounts.clone()), Arc::clone(&self.traffic), self.coordinator.runner());
         mirror.register(health);
         self.tasks.spawn(mirror.run(self.writers.clone()));
-        let asking = ContactLookup::new(Arc::new(accounts.clone()), Arc::clone(&self.traffic), self.coordinator.runner());
+        let asking = AddressLookup::new(Arc::new(accounts.clone()), Arc::clone(&self.traffic), self.coordinator.runner());
         self.tasks.spawn(asking.run(self.writers.clone()));
         self.node = Arc::new(Visitors::new(Arc::clone(&self.node), Arc::new(accounts.clone()), Arc::clone(&self.traffic)));
     }
 
-    /// Has its node tell other regions' what they must know of the accounts, which are kept here.
-    pub fn with_accounts(&mut self) {
-        let (node, traffic, metrics) = (Arc::clone(&self.node), Arc::clone(&self.traffic), Arc::clone(&self.metrics));
-        self.node = Arc::new(AccountsNode::new(node, traffic, metrics));
+    /// What it tells other regions of accounts.
+    pub fn accounts(&self) -> Arc<dyn edge::Accounts> {
+        Arc::new(Directory::new(Arc::clone(&self.traffic)))
     }
 
     /// Has its node refuse who asks too often. Last: what is refused shall cost nothing.

@@ -158,7 +158,7 @@ async fn an_organiser_may_organise_at_once() {
     let me = person.get("/api/auth/me").await.expect(200);
     assert_eq!(me["roles"], json!(["user", "organiser"]));
     let mine = person.get("/api/organisers").await.expect(200);
-    assert_eq!(mine, json!({"items": [{"id": organiser, "name": "Blue Hall"}], "next_cursor": null}));
+    assert_eq!(mine, json!({"items": [{"id": organiser, "name": "Blue Hall", "role": "owner"}], "next_cursor": null}));
     let nobodys = Client::register(&SHARED).await.get("/api/organisers").await.expect(200);
     assert_eq!(nobodys["items"], json!([]));
 }

@@ -1,7 +1,7 @@
 //! What has arrived in the mail sink, a Maildir.
 
-use crate::scene::variable;
 use std::path::Path;
+use test_support::variable;
 
 /// A mail as it arrived, its lines not folded.
 pub struct Mail(String);

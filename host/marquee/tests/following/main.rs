@@ -10,10 +10,6 @@
     reason = "a test fails by panicking, and says what it measured"
 )]
 
-#[path = "../../../streams/tests/streams/private_kafka.rs"]
-#[allow(dead_code, reason = "shared with the tests of `streams`")]
-mod private_kafka;
-
 mod accounts;
 mod faults;
 mod mail;

@@ -1,13 +1,14 @@
 //! One booking, and everything that follows it.
 
 use crate::client::{Client, OnSale, PASSWORD, event, eventually, unique};
-use crate::scene::{Scene, person, until, variable};
+use crate::scene::{Scene, person, until};
 use crate::{mail, topics};
 use futures::StreamExt as _;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions};
 use lapin::types::FieldTable;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use test_support::variable;
 
 /// What has come to the queue by now, by type, of this booking.
 async fn mirrored(queue: &str, booking: &str, count: usize) -> Vec<(String, Value)> {

@@ -2,24 +2,19 @@
 
 use crate::client::{Client, PASSWORD};
 use crate::fleet::Node;
-use crate::private_kafka::PrivateKafka;
 use crate::server::Server;
 use serde_json::json;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
-use test_support::root;
+use test_support::kafka::Kafka;
+use test_support::{root, variable};
 
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(120);
 const ADMIN: &str = "root@example.com";
 /// The worker's file of variables.
 pub const VARIABLES: &str = "worker-variables.toml";
-
-pub fn variable(name: &str) -> String {
-    let value = std::env::var(name).ok().filter(|value| !value.is_empty());
-    value.unwrap_or_else(|| panic!("{name} is not set: `cargo xtask services up` starts what it is to name, and prints it"))
-}
 
 /// Waits for something to be so.
 pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
@@ -32,7 +27,7 @@ pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
 
 pub struct Scene {
     pub server: Server,
-    pub kafka: PrivateKafka,
+    pub kafka: Kafka,
     pub worker: Node,
     pub database: String,
     /// The RabbitMQ queue that its worker mirrors to.
@@ -41,7 +36,7 @@ pub struct Scene {
 
 impl Scene {
     pub async fn start(name: &str) -> Self {
-        let kafka = PrivateKafka::start().await;
+        let kafka = Kafka::start().await;
         let section = format!("[kafka]\nbrokers = [{:?}]\npartitions = 4\n", kafka.broker());
         let admin = [("admin_email", ADMIN), ("admin_password", PASSWORD)];
         let (server, database) = Server::start_fleet_with(name, &admin, &section);

@@ -1,5 +1,7 @@
 //! Values and rows.
 
+use read_model::rows::Columns;
+
 use super::Error;
 
 /// A parameter, or a column of a row.
@@ -85,5 +87,25 @@ impl Row {
             Value::Null => Ok(None),
             Value::Integer(_) => Err(Error::Row("a number instead of a text".to_owned())),
         }
+    }
+}
+
+impl Columns for Row {
+    type Error = Error;
+
+    fn text(&mut self) -> Result<String, Error> {
+        Self::text(self)
+    }
+
+    fn integer(&mut self) -> Result<i64, Error> {
+        Self::integer(self)
+    }
+
+    fn maybe_integer(&mut self) -> Result<Option<i64>, Error> {
+        Self::maybe_integer(self)
+    }
+
+    fn count<N: TryFrom<i64>>(&mut self) -> Result<N, Error> {
+        Self::count(self)
     }
 }

@@ -11,9 +11,6 @@
 )]
 
 mod handover;
-#[path = "../../../storage/tests/services/private.rs"]
-#[allow(dead_code, reason = "shared with the tests of the storage")]
-mod private;
 mod redis;
 mod sharing;
 mod support;

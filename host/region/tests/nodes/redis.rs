@@ -5,13 +5,18 @@ use edge::feed::{Snapshot, Source as _};
 use edge::rates::{Counted, Network, Quota, Rates};
 use read_model::Fact;
 use region::{Database, Feed, Limiter, Sequencer, SnapshotCache, Wake, migrate};
-use storage::redis::{Connection, RedisConnections};
+use storage::redis::{Connection, RedisConnections, Parameter};
+use test_support::redis::{PASSWORD_ENCODED, Redis, Sentinels};
+use test_support::until;
 use tokio_util::sync::CancellationToken;
 
-use crate::private::{PASSWORD_ENCODED, Redis, Sentinels, text, until};
 use crate::support::empty_database;
 
 const BURST: usize = 4;
+
+fn text(text: &str) -> Parameter {
+    Parameter::Binary(text.as_bytes().to_vec())
+}
 
 /// A node's, with connections of its own.
 fn limiter(url: &str) -> Limiter {

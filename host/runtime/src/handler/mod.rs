@@ -1,12 +1,11 @@
 //! Requests into instances.
 //!
 //! wasmtime's `ProxyHandler` keeps a component's instances and hands each request to one that takes it, making another
-//! where none does. Around it stand: a `gate`, so that only so many requests are in it; the instance's `fate`, so that a
+//! where none does. Around it stand: a [`Gate`], so that only so many requests are in it (it takes any number); the instance's `fate`, so that a
 //! request that lost its instance knows why; and a second try, by itself, for a read that died beside another's trap.
 
 mod body;
 mod fate;
-mod gate;
 mod stats;
 mod worker;
 
@@ -14,11 +13,11 @@ pub use body::ResponseBody;
 pub use stats::Stats;
 pub(crate) use worker::reason;
 
+use crate::gate::Gate;
 use crate::instance::Template;
 use capabilities::InstanceState;
 use contracts::{Failure, RequestBody};
 use fate::{End, Fate};
-use gate::Gate;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Method, Request, Response, Uri, header};
 use http_body::Body as _;

@@ -2,8 +2,7 @@
 
 use crate::support::{cache, engine, loader, root};
 use capabilities::Bindings;
-use contracts::Components as _;
-use manifest::{HostCall, Manifest, VariableSources};
+use manifest::{Manifest, VariableSources};
 use runtime::cache::digest;
 use runtime::compose::{Part, compose};
 use runtime::{Application, Engine, Mode};
@@ -46,6 +45,6 @@ async fn the_application_loads_and_instantiates_in_both_modes() {
         let application = Application::new(version, Bindings::default());
         application.check(&[]).await.unwrap_or_else(|error| panic!("{mode:?}: {error}"));
         assert_eq!(application.ledger().is_some(), mode == Mode::Native);
-        assert!(application.host_routes(HostCall::Tick).len() >= 4);
+        assert!(application.ticks().count() >= 4);
     }
 }

@@ -4,6 +4,7 @@
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
+mod accounts;
 mod composition;
 mod failures;
 mod ledger;

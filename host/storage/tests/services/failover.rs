@@ -2,13 +2,28 @@
 
 use std::{process::Command, time::Duration};
 
-use storage::redis::{Error, RedisConnections};
+use storage::redis::{Connection, Error, RedisConnections, Parameter, Reply};
 use telemetry::{BreakerOptions, BreakerState, Guards as _};
-
-use crate::{
-    anybody,
-    private::{PASSWORD, PASSWORD_ENCODED, Redis, Sentinels, free_port, role, text, until},
+use test_support::{
+    free_port,
+    redis::{PASSWORD, PASSWORD_ENCODED, Redis, Sentinels},
+    until,
 };
+
+use crate::anybody;
+
+fn text(text: &str) -> Parameter {
+    Parameter::Binary(text.as_bytes().to_vec())
+}
+
+/// The role of the node behind a connection.
+async fn role(connection: &Connection) -> Option<String> {
+    let answer = connection.execute("ROLE", vec![]).await.ok()?;
+    match answer.into_iter().next()? {
+        Reply::Binary(role) => String::from_utf8(role).ok(),
+        _ => None,
+    }
+}
 
 fn state(connections: &RedisConnections) -> BreakerState {
     connections.lines()[0].state

@@ -5,7 +5,6 @@
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod failover;
-mod private;
 mod redis;
 
 use std::{

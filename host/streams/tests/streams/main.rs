@@ -10,7 +10,6 @@
 mod consumer;
 mod handlers;
 mod mirror;
-mod private_kafka;
 mod proxy;
 mod relay;
 mod scene;

@@ -7,10 +7,11 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, ConnectionProperties};
 use streams::mirror::{self, Mirror, Options};
 use streams::{Handler, Header, Outgoing, Producer, Secret};
+use test_support::variable;
 
 use crate::handlers::{consume, rules};
 use crate::proxy::Proxy;
-use crate::scene::{Topic, unique, until, variable};
+use crate::scene::{Topic, unique, until};
 
 pub struct Queue {
     channel: Channel,

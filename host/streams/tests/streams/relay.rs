@@ -10,11 +10,11 @@ use streams::journal::{PostgresJournal, Replay, Row, Sink, Standing};
 use streams::relay::{Handle, Options, Relay};
 use streams::{Error, Journal, replay};
 use telemetry::{Health, State};
+use test_support::kafka::Kafka;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::private_kafka::PrivateKafka;
 use crate::proxy::Proxy;
 use crate::scene::{AT, Database, Topic, by_key, numbers, until};
 
@@ -133,7 +133,7 @@ async fn until_complete(topic: &Topic, mut count: usize, rows: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kafka_that_stops_and_comes_back_gets_every_row() {
-    let mut kafka = PrivateKafka::start().await;
+    let mut kafka = Kafka::start().await;
     let (topic, database) = (Topic::on(&kafka.broker()).await, Database::create().await);
     let running = relay(&topic, &database);
     let health = Health::default();

@@ -16,15 +16,11 @@ use sqlx::PgPool;
 use streams::journal::PostgresJournal;
 use streams::{Settings, topics};
 use telemetry::Metrics;
+use test_support::variable;
 
 /// Longer than anything here takes.
 pub const LONG: Duration = Duration::from_secs(90);
 pub const PARTITIONS: i32 = 4;
-
-pub fn variable(name: &str) -> String {
-    let value = std::env::var(name).ok().filter(|value| !value.is_empty());
-    value.unwrap_or_else(|| panic!("{name} is not set: `cargo xtask services up` starts what it is to name, and prints it"))
-}
 
 pub fn unique(kind: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);

@@ -7,12 +7,13 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use streams::mirror::{Mirror, Options};
 use streams::{Error, Handler, Mechanism, Producer, Protocol, Secret, Settings, topics};
+use test_support::kafka::{Kafka, PASSWORD, USER};
+use test_support::variable;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::handlers::{consume, rules};
 use crate::mirror::{Queue, record};
-use crate::private_kafka::{PASSWORD, PrivateKafka, USER};
-use crate::scene::{PARTITIONS, Topic, unique, until, variable};
+use crate::scene::{PARTITIONS, Topic, unique, until};
 
 /// Of a server at 127.0.0.1, and of the authority that signed it; PEM.
 struct Certificate {
@@ -39,7 +40,7 @@ impl Certificate {
 #[tokio::test(flavor = "multi_thread")]
 async fn kafka_takes_who_has_the_password_and_is_believed_by_its_certificate() {
     let certificate = Certificate::new();
-    let kafka = PrivateKafka::with(Some(&format!("{}{}", certificate.key, certificate.chain))).await;
+    let kafka = Kafka::with(Some(&format!("{}{}", certificate.key, certificate.chain))).await;
     let mut authority = tempfile::NamedTempFile::new().unwrap();
     authority.write_all(certificate.authority.as_bytes()).unwrap();
     let settings = |mechanism, password: &str| Settings {

@@ -286,7 +286,7 @@ fn snapshot(tables: &Tables, statement: &str, p: &[Value]) -> Rows {
         });
         let some = overdue.filter(|(_, _, places)| *places > 0);
         some.map(|(event, name, places)| vec![event.as_str().into(), name.as_str().into(), places.into()]).collect()
-    } else if is("SELECT event, ticket_type, capacity, held + sold") {
+    } else if is("SELECT event, ticket_type, capacity, held, sold") {
         let mut lines: Vec<_> = tables
             .events
             .iter()
@@ -294,8 +294,8 @@ fn snapshot(tables: &Tables, statement: &str, p: &[Value]) -> Rows {
             .collect();
         lines.sort_by_key(|(event, _, line)| (*event, line.terms.ordinal));
         let row = |(event, name, line): (&String, &String, &ledger_core::Line)| {
-            let (capacity, taken) = (i64::from(line.terms.capacity), line.held + line.sold);
-            vec![event.as_str().into(), name.as_str().into(), capacity.into(), taken.into()]
+            let capacity = i64::from(line.terms.capacity);
+            vec![event.as_str().into(), name.as_str().into(), capacity.into(), line.held.into(), line.sold.into()]
         };
         lines.into_iter().map(row).collect()
     } else if is("SELECT event, version, status") {

@@ -3,22 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use contracts::Traffic;
 use edge::feed::{self, Cursor, Source, Subscription};
 use futures::StreamExt as _;
 use read_model::Fact;
-use region::Runner;
-use runtime::Switch;
 use telemetry::{Finding, Health, Needed};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use vocabulary::accounts::{Error, PublicKey, Revocation};
+use vocabulary::limits::{KEYS, REVOCATIONS};
 
-use super::keep;
-use crate::limits;
+use super::Accounts;
+use crate::coordinator::Runner;
 
 /// Follows the feed of the region that keeps the accounts.
-pub struct Mirror {
+pub struct Mirror<T> {
     source: Arc<dyn Source>,
-    traffic: Arc<Switch>,
+    traffic: Arc<T>,
     runner: Runner,
     state: watch::Sender<State>,
 }
@@ -27,13 +28,13 @@ pub struct Mirror {
 enum State {
     /// Another node's business.
     Elsewhere,
-    RecordHandler,
+    Connected,
     Lost,
 }
 
-impl Mirror {
+impl<T: Traffic> Mirror<T> {
     /// Follows `source`, and has the component that has the traffic keep what it says.
-    pub fn new(source: Arc<dyn Source>, traffic: Arc<Switch>, runner: Runner) -> Self {
+    pub fn new(source: Arc<dyn Source>, traffic: Arc<T>, runner: Runner) -> Self {
         Self { source, traffic, runner, state: watch::Sender::new(State::Elsewhere) }
     }
 
@@ -42,7 +43,7 @@ impl Mirror {
         let state = self.state.subscribe();
         health.register("accounts-mirror", Needed::Information, move || match *state.borrow() {
             State::Elsewhere => Finding::up("another node follows the accounts"),
-            State::RecordHandler => Finding::up("follows the accounts"),
+            State::Connected => Finding::up("follows the accounts"),
             State::Lost => Finding::degraded("the region of the accounts cannot be followed: revocations come late"),
         });
     }
@@ -87,13 +88,7 @@ impl Mirror {
             opened => opened.map_err(|error| error.to_string())?,
         };
         if let Some(snapshot) = snapshot {
-            self.repeat(&snapshot.facts).await?;
-            // Keys that are no longer there are no longer good.
-            let kids = snapshot.facts.iter().filter_map(|fact| match fact {
-                Fact::Key { kid, .. } => Some(kid),
-                _ => None,
-            });
-            keep(&self.traffic, &serde_json::json!({ "only_keys": kids.collect::<Vec<_>>() })).await?;
+            self.repeat(&snapshot.facts, Scope::Everything).await.map_err(|error| error.to_string())?;
             *cursor = Some(Cursor { epoch: snapshot.epoch, position: snapshot.position });
         }
         loop {
@@ -108,23 +103,50 @@ impl Mirror {
                 *cursor = None;
                 return Err(missing);
             }
-            self.repeat(&batch.facts).await?;
+            self.repeat(&batch.facts, Scope::Changes).await.map_err(|error| error.to_string())?;
             *at = batch.position.max(*at);
             *pause = edge::limits::FEED_RETRY.0;
-            self.state.send_if_modified(|state| std::mem::replace(state, State::RecordHandler) != State::RecordHandler);
+            self.state.send_if_modified(|state| std::mem::replace(state, State::Connected) != State::Connected);
         }
     }
 
-    /// Revocations first: who has the keys shall have what was revoked as well.
-    async fn repeat(&self, facts: &[Fact]) -> Result<(), String> {
-        let revoked = facts.iter().filter(|fact| matches!(fact, Fact::SessionRevoked { .. }));
-        let keys = facts.iter().filter(|fact| matches!(fact, Fact::Key { .. }));
-        let ours: Vec<&Fact> = revoked.chain(keys).collect();
-        for facts in ours.chunks(limits::MIRROR_FACTS) {
-            keep(&self.traffic, &serde_json::json!({ "facts": facts })).await?;
+    /// Revocations first: who has the keys shall have what was revoked as well. Keys that are no longer there are no longer good.
+    async fn repeat(&self, facts: &[Fact], scope: Scope) -> Result<(), Error> {
+        let (mut revocations, mut keys) = (Vec::new(), Vec::new());
+        for fact in facts {
+            match fact {
+                Fact::SessionRevoked { session, until } => {
+                    revocations.push(Revocation { session: session.clone(), until: *until })
+                }
+                Fact::Key { kid, public_key, until } => {
+                    keys.push(PublicKey { kid: kid.clone(), public_key: public_key.clone(), until: *until });
+                }
+                Fact::Event(_) | Fact::Availability(_) => {}
+            }
         }
-        Ok(())
+        let accounts = Accounts::of(&*self.traffic);
+        for revocations in revocations.chunks(REVOCATIONS) {
+            accounts.component()?.add_revocations(revocations.to_vec()).await?;
+        }
+        match scope {
+            Scope::Everything => accounts.component()?.replace_keys(keys).await,
+            Scope::Changes => {
+                for keys in keys.chunks(KEYS) {
+                    accounts.component()?.add_keys(keys.to_vec()).await?;
+                }
+                Ok(())
+            }
+        }
     }
+}
+
+/// What facts are of.
+#[derive(Clone, Copy)]
+enum Scope {
+    /// All that is known there.
+    Everything,
+    /// What has changed.
+    Changes,
 }
 
 /// Returns when this is no longer the node.

@@ -1,4 +1,4 @@
-//! How many requests of one component are worked on, and how many may wait: `ProxyHandler` itself takes any number.
+//! How many requests or calls of one component are worked on, and how many may wait.
 
 use crate::limits;
 use contracts::Failure;
@@ -6,20 +6,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-pub(super) struct Gate {
+pub(crate) struct Gate {
     capacity: usize,
     slots: Arc<Semaphore>,
     waiting: AtomicUsize,
 }
 
 impl Gate {
-    pub(super) fn new(concurrency: u32) -> Self {
+    pub(crate) fn new(concurrency: u32) -> Self {
         let capacity = concurrency.saturating_mul(limits::INSTANCES).min(limits::IN_FLIGHT) as usize;
         Self { capacity, slots: Arc::new(Semaphore::new(capacity)), waiting: AtomicUsize::new(0) }
     }
 
     /// A slot, now or after a bounded wait in a bounded queue, first come first served.
-    pub(super) async fn enter(&self) -> Result<OwnedSemaphorePermit, Failure> {
+    pub(crate) async fn enter(&self) -> Result<OwnedSemaphorePermit, Failure> {
         if let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
             return Ok(slot);
         }
@@ -29,11 +29,11 @@ impl Gate {
         slot.ok().and_then(Result::ok).ok_or(Failure::Overloaded)
     }
 
-    pub(super) fn in_flight(&self) -> usize {
+    pub(crate) fn in_flight(&self) -> usize {
         self.capacity.saturating_sub(self.slots.available_permits())
     }
 
-    pub(super) fn waiting(&self) -> usize {
+    pub(crate) fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
     }
 }

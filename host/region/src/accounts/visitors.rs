@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
-use contracts::RequestBody;
+use contracts::{Components as _, RequestBody, Traffic};
 use edge::{Body, Problem, Region};
 use futures::future::BoxFuture;
 use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
-use runtime::Switch;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use vocabulary::accounts::{Membership, User, Visitor};
 
-use super::keep;
+use super::Accounts;
 use crate::limits;
 
 /// Nothing was done.
@@ -22,22 +21,22 @@ const ME: &str = "/api/auth/me";
 /// Whom they may organise for.
 const ORGANISERS: &str = "/api/organisers";
 
-/// A list of the API's.
+/// What [`ORGANISERS`] answers: there is one page.
 #[derive(Deserialize)]
-struct List {
-    items: Vec<Value>,
+struct Memberships {
+    items: Vec<Membership>,
 }
 
 /// A region's node that knows who its visitors are.
-pub struct Visitors {
+pub struct Visitors<T> {
     node: Arc<dyn Region>,
     accounts: Arc<dyn Region>,
-    traffic: Arc<Switch>,
+    traffic: Arc<T>,
 }
 
-impl Visitors {
+impl<T: Traffic> Visitors<T> {
     /// Before `node` answers what needs roles, `accounts` is asked for them.
-    pub fn new(node: Arc<dyn Region>, accounts: Arc<dyn Region>, traffic: Arc<Switch>) -> Self {
+    pub fn new(node: Arc<dyn Region>, accounts: Arc<dyn Region>, traffic: Arc<T>) -> Self {
         Self { node, accounts, traffic }
     }
 
@@ -54,27 +53,29 @@ impl Visitors {
 
     /// Learns who the caller is; what the region of the accounts says instead, where it knows no such person.
     async fn meet(&self, [me, organisers]: [Request<RequestBody>; 2]) -> Result<Option<Response<Body>>, Problem> {
-        let (user, organisers) = tokio::try_join!(self.ask::<Value>(me), self.ask::<List>(organisers))?;
+        let (user, organisers) = tokio::try_join!(self.ask::<User>(me), self.ask::<Memberships>(organisers))?;
         let (user, organisers) = match (user, organisers) {
             (Ok(user), Ok(organisers)) => (user, organisers),
             (Err(refusal), _) | (_, Err(refusal)) => return Ok(Some(refusal)),
         };
-        let document = serde_json::json!({ "user": user, "organisers": organisers.items });
-        keep(&self.traffic, &document).await.map_err(|error| {
-            tracing::warn!(error, "could not store a visitor's roles");
+        let visitor = Visitor { user, organisers: organisers.items };
+        let accounts = Accounts::of(&*self.traffic);
+        let put = async { accounts.component()?.put_visitor(visitor).await };
+        put.await.map_err(|error| {
+            tracing::warn!(%error, "could not store a visitor's roles");
             RETRY
         })?;
         Ok(None)
     }
 
     /// Asks the region of the accounts. To ask has done nothing, and neither has anything else yet.
-    async fn ask<T: DeserializeOwned>(&self, question: Request<RequestBody>) -> Result<Result<T, Response<Body>>, Problem> {
-        let asked = tokio::time::timeout(limits::MEET, self.accounts.handle(question)).await;
+    async fn ask<A: DeserializeOwned>(&self, question: Request<RequestBody>) -> Result<Result<A, Response<Body>>, Problem> {
+        let asked = tokio::time::timeout(limits::ACCOUNTS_ANSWER, self.accounts.handle(question)).await;
         let response = asked.map_err(|_| RETRY)?.map_err(|_| RETRY)?;
         if response.status() != StatusCode::OK {
             return if response.status().is_server_error() { Err(RETRY) } else { Ok(Err(response)) };
         }
-        let body = Limited::new(response.into_body(), limits::MIRROR_BYTES).collect().await.map_err(|_| RETRY)?;
+        let body = Limited::new(response.into_body(), limits::VISITOR_BYTES).collect().await.map_err(|_| RETRY)?;
         serde_json::from_slice(&body.to_bytes()).map(Ok).map_err(|_| Problem::Internal)
     }
 }
@@ -92,7 +93,7 @@ fn questions(request: &Request<RequestBody>) -> Option<[Request<RequestBody>; 2]
     Some([question(ME)?, question(ORGANISERS)?])
 }
 
-impl Region for Visitors {
+impl<T: Traffic> Region for Visitors<T> {
     fn handle(&self, request: Request<RequestBody>) -> BoxFuture<'_, Result<Response<Body>, Problem>> {
         Box::pin(self.answer(request))
     }

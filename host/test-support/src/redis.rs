@@ -1,22 +1,18 @@
-//! Servers of a test's own, which it may kill.
+//! A Redis of a test's own, or several, which it may kill.
 
 use std::{
-    net::{Ipv4Addr, TcpListener},
+    collections::HashMap,
     path::Path,
     process::{Child, Command, Stdio},
-    time::Duration,
 };
 
-use storage::redis::{Connection, Parameter, RedisConnections};
+use redis::{Client, FromRedisValue, cmd};
 use tempfile::TempDir;
 
-/// A port that was free a moment ago.
-pub fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
-}
+use crate::{free_port, until};
 
 /// What `MARQUEE_TEST_REDIS_BIN` names, else what is on the path.
-pub fn redis_program() -> String {
+fn redis_program() -> String {
     let program = std::env::var("MARQUEE_TEST_REDIS_BIN").unwrap_or_else(|_| "redis-server".to_owned());
     let there = Command::new(&program).arg("--version").stdout(Stdio::null()).status().is_ok();
     assert!(
@@ -31,8 +27,8 @@ struct Process(Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        _ = self.0.kill();
+        _ = self.0.wait();
     }
 }
 
@@ -72,14 +68,17 @@ impl Redis {
 
     async fn answers(&self) {
         let password = self.arguments.iter().skip_while(|argument| *argument != "--requirepass").nth(1);
-        let password = password.map_or(String::new(), |password| password.replace('@', "%40").replace('/', "%2F"));
-        let url = format!("redis://:{password}@127.0.0.1:{}", self.port);
-        until("Redis answers", async || {
-            let Ok(connection) = RedisConnections::new().handle(&url) else { return None };
-            connection.execute("PING", vec![]).await.ok()
-        })
-        .await;
+        let user = password.map_or(String::new(), |password| format!(":{}@", password.replace('@', "%40").replace('/', "%2F")));
+        let url = format!("redis://{user}127.0.0.1:{}", self.port);
+        until("Redis answers", async || ask::<String>(&url, &["PING"]).await).await;
     }
+}
+
+/// What the server at this address answers to a command; none where it does not, or an error.
+async fn ask<T: FromRedisValue>(url: &str, command: &[&str]) -> Option<T> {
+    let mut connection = Client::open(url).unwrap().get_multiplexed_async_connection().await.ok()?;
+    let (name, arguments) = command.split_first().unwrap();
+    cmd(name).arg(arguments).query_async(&mut connection).await.ok()
 }
 
 fn run(program: &str, folder: &Path, port: u16, arguments: &[String]) -> Process {
@@ -132,10 +131,9 @@ impl Sentinels {
         let sentinels = Self { primary, replica, ports, _processes: processes, _folder: folder };
         for port in sentinels.ports {
             until("Sentinels know the replica and each other", async || {
-                let sentinel = RedisConnections::new().handle(&format!("redis://127.0.0.1:{port}")).ok()?;
-                let said = sentinel.execute("SENTINEL", vec![text("MASTER"), text("shop")]).await.ok()?;
-                let said = format!("{said:?}");
-                let has = |name: &str, number: &str| said.contains(&format!("{:?}, {:?}", binary(name), binary(number)));
+                let url = format!("redis://127.0.0.1:{port}");
+                let primary: HashMap<String, String> = ask(&url, &["SENTINEL", "MASTER", "shop"]).await?;
+                let has = |name: &str, number: &str| primary.get(name).is_some_and(|value| value == number);
                 (has("num-slaves", "1") && has("num-other-sentinels", "2")).then_some(())
             })
             .await;
@@ -147,35 +145,5 @@ impl Sentinels {
     pub fn url(&self) -> String {
         let [a, b, c] = self.ports;
         format!("redis-sentinel://:{PASSWORD_ENCODED}@127.0.0.1:{a},127.0.0.1:{b},127.0.0.1:{c}/shop")
-    }
-}
-
-pub fn text(text: &str) -> Parameter {
-    Parameter::Binary(text.as_bytes().to_vec())
-}
-
-fn binary(text: &str) -> storage::redis::Reply {
-    storage::redis::Reply::Binary(text.as_bytes().to_vec())
-}
-
-/// Asks again and again until there is an answer; for so long that only what never comes fails.
-pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
-    let asking = async {
-        loop {
-            if let Some(answer) = ask().await {
-                return answer;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), asking).await.unwrap_or_else(|_| panic!("in vain: {what}"))
-}
-
-/// The role of the node behind a connection.
-pub async fn role(connection: &Connection) -> Option<String> {
-    let said = connection.execute("ROLE", vec![]).await.ok()?;
-    match said.into_iter().next()? {
-        storage::redis::Reply::Binary(role) => String::from_utf8(role).ok(),
-        _ => None,
     }
 }

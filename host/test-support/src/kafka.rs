@@ -1,4 +1,4 @@
-//! A Kafka that a test may stop.
+//! A Kafka of a test's own, which it may stop.
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -7,13 +7,13 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
-use crate::scene::{until, variable};
+use crate::{until, variable};
 
 /// Who may use the secure listener.
 pub const USER: &str = "marquee";
 pub const PASSWORD: &str = "correct-horse";
 
-pub struct PrivateKafka {
+pub struct Kafka {
     folder: tempfile::TempDir,
     port: u16,
     /// Where it takes nobody without a password, over TLS.
@@ -21,7 +21,7 @@ pub struct PrivateKafka {
     server: Option<Child>,
 }
 
-impl PrivateKafka {
+impl Kafka {
     pub async fn start() -> Self {
         Self::with(None).await
     }
@@ -99,7 +99,11 @@ impl PrivateKafka {
             let broker = broker.clone();
             let asking = tokio::task::spawn_blocking(move || {
                 let client: BaseConsumer = ClientConfig::new().set("bootstrap.servers", broker).create().unwrap();
-                client.fetch_metadata(None, Duration::from_secs(1)).is_ok_and(|metadata| !metadata.brokers().is_empty())
+                client
+                    .fetch_metadata(None, Duration::from_secs(1))
+                    .ok()
+                    .filter(|metadata| !metadata.brokers().is_empty())
+                    .map(drop)
             });
             asking.await.unwrap()
         })
@@ -107,7 +111,7 @@ impl PrivateKafka {
     }
 }
 
-impl Drop for PrivateKafka {
+impl Drop for Kafka {
     fn drop(&mut self) {
         self.stop();
     }

@@ -1,0 +1,26 @@
+//! `marquee:accounts`, as the component `auth` exports it.
+
+use futures::future::BoxFuture;
+use vocabulary::accounts::{Address, Error, PublicKey, Revocation, Visitor};
+
+/// What comes of a call.
+pub type AccountsAnswer<'a, T> = BoxFuture<'a, Result<T, Error>>;
+
+/// Calls of a component that exports `marquee:accounts`: each function is the one of that name in WIT, and its error is WIT's; where a call failed in
+/// another way that is [`Error::Failed`].
+pub trait AccountsComponent: Send + Sync {
+    /// How these users are written to; in the region of the accounts.
+    fn addresses_of(&self, users: Vec<String>) -> AccountsAnswer<'_, Vec<Address>>;
+    /// Adds revocations.
+    fn add_revocations(&self, revocations: Vec<Revocation>) -> AccountsAnswer<'_, ()>;
+    /// Adds keys, and when they end.
+    fn add_keys(&self, keys: Vec<PublicKey>) -> AccountsAnswer<'_, ()>;
+    /// The same, of all the keys that there are.
+    fn replace_keys(&self, keys: Vec<PublicKey>) -> AccountsAnswer<'_, ()>;
+    /// Replaces what a visitor may do.
+    fn put_visitor(&self, visitor: Visitor) -> AccountsAnswer<'_, ()>;
+    /// Who is to get mail and has no address here.
+    fn missing_addresses(&self) -> AccountsAnswer<'_, Vec<String>>;
+    /// Replaces addresses.
+    fn put_addresses(&self, addresses: Vec<Address>) -> AccountsAnswer<'_, ()>;
+}

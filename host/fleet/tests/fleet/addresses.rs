@@ -1,0 +1,52 @@
+//! Users' addresses: for nodes of other regions, and for nobody else.
+
+use edge::Accounts as _;
+use fleet::client::Route;
+use telemetry::BreakerState;
+use vocabulary::accounts::{Address, Error};
+use vocabulary::limits::ADDRESSES;
+
+use crate::scene::{Asker, Node, Scene};
+
+async fn ask(asker: &Asker, users: &[&str]) -> Result<Vec<Address>, Error> {
+    asker.region.addresses_of(users.iter().map(|id| (*id).to_owned()).collect()).await
+}
+
+async fn asker(scene: &Scene, name: &str) -> Asker {
+    let asker = Asker::new(scene.folder.tls(name), "eu", scene.nodes.iter().map(Node::address).collect(), Route::Ledger);
+    for node in &scene.nodes {
+        asker.until(&node.name, |state| state == BreakerState::Closed).await;
+    }
+    asker
+}
+
+#[tokio::test]
+async fn another_regions_nodes_hear_them_and_nobody_else() {
+    let scene = Scene::new(1).await;
+    let us = asker(&scene, "us-1").await;
+    let known = ask(&us, &["eu_a", "eu_b"]).await.unwrap();
+    let emails: Vec<_> = known.iter().map(|address| address.email.as_str()).collect();
+    assert_eq!(emails, ["eu_a@eu-1.example", "eu_b@eu-1.example"]);
+    assert_eq!(ask(&us, &["nobody"]).await, Err(Error::NotHere));
+    assert_eq!(ask(&us, &["broken"]).await, Err(Error::Failed("eu-1: refused".to_owned())));
+    let many = vec!["eu_a"; ADDRESSES + 1];
+    assert_eq!(ask(&us, &many[1..]).await.map(|known| known.len()), Ok(ADDRESSES));
+    assert!(matches!(ask(&us, &many).await, Err(Error::Failed(reason)) if reason.contains("400")));
+    for name in ["edge-0", "eu-2"] {
+        let refused = ask(&asker(&scene, name).await, &["eu_a"]).await;
+        assert!(matches!(refused, Err(Error::Failed(ref reason)) if reason.contains("403")), "{name}: {refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn where_one_node_is_away_another_is_asked() {
+    let scene = Scene::new(2).await;
+    let us = asker(&scene, "us-1").await;
+    scene.nodes[0].wire.cut();
+    for _ in 0..4 {
+        let known = ask(&us, &["eu_a"]).await.unwrap();
+        assert_eq!(known[0].email, format!("eu_a@{}.example", scene.nodes[1].name));
+    }
+    scene.nodes[1].wire.cut();
+    assert!(matches!(ask(&us, &["eu_a"]).await, Err(Error::Failed(_))));
+}

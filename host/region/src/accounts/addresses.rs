@@ -1,0 +1,70 @@
+//! Addresses of people whose account another region keeps: asked for when there is mail for them.
+
+use std::sync::Arc;
+
+use contracts::Traffic;
+use futures::future::BoxFuture;
+use tokio_util::sync::CancellationToken;
+use vocabulary::accounts::{Address, Error};
+
+use super::Accounts;
+use crate::coordinator::Runner;
+use crate::limits;
+
+/// Asks the region of the accounts, on the node that runs what a region runs once.
+pub struct AddressLookup<T> {
+    accounts: Arc<dyn edge::Accounts>,
+    traffic: Arc<T>,
+    runner: Runner,
+}
+
+impl<T: Traffic> AddressLookup<T> {
+    /// Asks `accounts` for whom the component that has the traffic wants to know.
+    pub fn new(accounts: Arc<dyn edge::Accounts>, traffic: Arc<T>, runner: Runner) -> Self {
+        Self { accounts, traffic, runner }
+    }
+
+    /// Asks every now and then until `stop`.
+    pub async fn run(self, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(limits::ADDRESSES_LOOK) => {}
+            }
+            if self.runner.leads()
+                && let Err(error) = self.look_up().await
+            {
+                tracing::debug!(%error, "addresses are asked for again");
+            }
+        }
+    }
+
+    async fn look_up(&self) -> Result<(), Error> {
+        let here = Accounts::of(&*self.traffic);
+        let missing = here.component()?.missing_addresses().await?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let asked = tokio::time::timeout(limits::ACCOUNTS_ANSWER, self.accounts.addresses_of(missing)).await;
+        let addresses = asked.map_err(|_| Error::Failed("it took too long".to_owned()))??;
+        here.component()?.put_addresses(addresses).await
+    }
+}
+
+/// The accounts of this region, for others.
+pub struct Directory<T> {
+    traffic: Arc<T>,
+}
+
+impl<T: Traffic> Directory<T> {
+    /// Asks the component that has the traffic, which refuses where another region keeps the accounts.
+    pub fn new(traffic: Arc<T>) -> Self {
+        Self { traffic }
+    }
+}
+
+impl<T: Traffic> edge::Accounts for Directory<T> {
+    fn addresses_of(&self, users: Vec<String>) -> BoxFuture<'_, Result<Vec<Address>, Error>> {
+        Box::pin(async { Accounts::of(&*self.traffic).component()?.addresses_of(users).await })
+    }
+}
