@@ -8,12 +8,12 @@ use crate::{Problem, limits, params, replica, row};
 use read_model::{ARCHIVED_AFTER, Availability, EventDoc, EventStatus, Fact, Line, Query, ReadModel, TicketType, Venue};
 
 /// Which events to load. Its text is ours; what people sent goes into its parameters.
-pub struct Choice {
+pub struct EventFilter {
     condition: &'static str,
     parameters: Vec<Value>,
 }
 
-impl Choice {
+impl EventFilter {
     /// One event.
     pub fn one(id: &str) -> Self {
         Self { condition: "e.id = $1 AND e.status <> 'draft'", parameters: params![id].into() }
@@ -125,7 +125,7 @@ row! {
 /// A public event that the replica leaves out, and when it was so.
 pub async fn event(id: &str) -> Result<(EventDoc, i64), Problem> {
     let mut tx = sql::read().await?;
-    let model = load(&mut tx, &Choice::one(id)).await?;
+    let model = load(&mut tx, &EventFilter::one(id)).await?;
     let doc = model.get(id).ok_or_else(Problem::not_found)?;
     Ok((EventDoc::clone(doc), tx.now()))
 }
@@ -133,12 +133,12 @@ pub async fn event(id: &str) -> Result<(EventDoc, i64), Problem> {
 /// What such an event has left.
 pub async fn availability(id: &str) -> Result<replica::Availability, Problem> {
     let mut tx = sql::read().await?;
-    let model = load(&mut tx, &Choice::one(id)).await?;
+    let model = load(&mut tx, &EventFilter::one(id)).await?;
     model.availability(id, tx.now()).ok_or_else(Problem::not_found)
 }
 
 /// Loads the chosen events with their inventory. One transaction: the parts fit together.
-pub async fn load(tx: &mut Tx, choice: &Choice) -> Result<ReadModel, Error> {
+pub async fn load(tx: &mut Tx, choice: &EventFilter) -> Result<ReadModel, Error> {
     let condition = choice.condition;
     let parameters = || choice.parameters.iter().cloned();
     let events: Vec<EventRow> = tx
@@ -182,7 +182,7 @@ pub async fn load(tx: &mut Tx, choice: &Choice) -> Result<ReadModel, Error> {
     Ok(assemble(events, tickets, inventories, lines, &overdue))
 }
 
-/// Places by event and ticket type whose hold has run out without anybody having tidied it: they are free.
+/// Places by event and ticket type whose hold has expired and is not tidied yet: they are free.
 async fn overdue(tx: &mut Tx) -> Result<HashMap<(String, String), i64>, Error> {
     let now = tx.now();
     // Summed here: a GROUP BY would have SQLite walk all bookings in the group's order instead of the due ones.
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn overdue_holds_are_free() {
+    fn overdue_holds_count_as_available() {
         for (capacity, taken, overdue, available) in
             [(10, 0, 0, 10), (10, 10, 0, 0), (10, 10, 3, 3), (10, 2, 9, 10), (10, 12, 0, 0)]
         {
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_public_is_there() {
+    fn only_public_facts_are_loaded() {
         assert!(model("published", 10, 0, 0).get("eu_1").is_some());
         assert!(!model("cancelled", 10, 0, 0).availability("eu_1", 0).unwrap().lines[0].on_sale);
         assert!(model("draft", 10, 0, 0).is_empty());
@@ -317,8 +317,8 @@ mod tests {
     }
 
     #[test]
-    fn the_past_is_loaded_only_when_asked_for() {
-        let least_end = |query: &Query| Choice::search(query, 500).parameters[2].clone();
+    fn past_events_are_loaded_only_on_request() {
+        let least_end = |query: &Query| EventFilter::search(query, 500).parameters[2].clone();
         assert_eq!(least_end(&Query::default()), Value::Integer(500));
         assert_eq!(least_end(&Query { starts_from: Some(1), ..Query::default() }), Value::Integer(500 - ARCHIVED_AFTER));
     }

@@ -141,7 +141,7 @@ mod tests {
 
     /// Who may do what, as the documents say it.
     #[test]
-    fn roles_permit_what_the_table_says() {
+    fn roles_permit_as_documented() {
         use Permission as P;
         for (permission, may) in [
             (P::SeeEvents, "owner manager finance door"),
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn names_lead_back() {
+    fn role_names_round_trip() {
         assert!(TeamRole::ALL.into_iter().all(|role| TeamRole::named(role.name()) == Some(role)));
         assert_eq!(TeamRole::named("admin"), None, "an admin is no member");
     }

@@ -87,7 +87,7 @@ pub enum RefundReason {
 }
 
 impl RefundReason {
-    /// As it stands in SQL.
+    /// As written in SQL.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -134,14 +134,14 @@ pub enum EntryKind {
 pub enum CancelledBy {
     /// Its owner.
     Buyer,
-    /// The organiser, an admin or the platform, while the event goes on.
+    /// The organiser, an admin or the platform; the event itself is not cancelled.
     Organiser,
     /// Nobody in particular: the whole event was cancelled.
     Event,
 }
 
 impl CancelledBy {
-    /// As it stands in the journal.
+    /// As written in the journal.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -152,7 +152,7 @@ impl CancelledBy {
     }
 }
 
-/// Something to be told.
+/// A journal entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// What happened.

@@ -13,6 +13,6 @@ mod random;
 mod tests;
 mod words;
 
-pub use api::{Answer, Api, Ask};
-pub use load::{Loaded, Options, load};
+pub use api::{Answer, Api, ApiRequest};
+pub use load::{LoadReport, Options, load};
 pub use random::password;

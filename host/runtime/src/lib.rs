@@ -20,10 +20,10 @@
 //! | [`cache`] | compiled code on disk |
 //! | [`version`], [`application`], [`switch`] | the application: loaded, in a role, exchanged |
 //! | [`handler`] | requests into instances |
-//! | [`ledger`], `consumer` | the long-lived instances of the component `ledger`, and of the one that takes Kafka's records; `driven` is what they share |
+//! | [`ledger`], `consumer` | the long-lived instances of the component `ledger`, and of the one that takes Kafka's records; `reused` is what they share |
 //!
 //! # Invariants
-//! - An instance ends with its own requests and takes nobody else's with it: a trap, a loop and exhausted memory are bounded
+//! - An instance ends with its own requests and no others: a trap, a loop and exhausted memory are bounded
 //!   to it and told apart.
 //! - Every queue, wait and instance has a limit, and they all stand in [`limits`].
 //! - A version never changes, and one that has not been checked gets no traffic.
@@ -35,12 +35,12 @@ mod assets;
 pub mod cache;
 pub mod compose;
 mod consumer;
-mod driven;
 pub mod engine;
 pub mod handler;
 mod instance;
 pub mod ledger;
 pub mod limits;
+mod reused;
 pub mod switch;
 pub mod version;
 

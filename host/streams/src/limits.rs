@@ -25,7 +25,7 @@ pub const ADMIN: Duration = Duration::from_secs(15);
 pub const RECONNECT_MS: (u32, u32) = (50, 1_000);
 /// How long a question to Kafka for its metadata may take.
 pub const METADATA: Duration = Duration::from_secs(2);
-/// How long to wait for word of why nobody answered.
+/// How long to wait for the reason why no broker answered.
 pub const REASON: Duration = Duration::from_millis(100);
 /// Bytes of a record's key, headers and value. Kafka's own limit for a batch is a little more.
 pub const RECORD_BYTES: usize = 900_000;
@@ -55,7 +55,7 @@ pub const READ_ROWS: usize = 16_384;
 pub const WINDOW_ROWS: usize = 65_536;
 /// Their bytes.
 pub const WINDOW_BYTES: usize = 64 * 1024 * 1024;
-/// How often to look for rows that nobody spoke of.
+/// How often to poll for rows without a notification.
 pub const RELAY_POLL: Duration = Duration::from_millis(20);
 /// Least time between two writes of the relay's place: after a crash, rows of so long come twice.
 pub const CURSOR_EVERY: Duration = Duration::from_millis(100);
@@ -111,7 +111,7 @@ pub const POLL: Duration = Duration::from_millis(20);
 pub const COMMIT_EVERY: Duration = Duration::from_millis(200);
 /// How long one call of the handler may take.
 pub const HANDLE: Duration = Duration::from_secs(60);
-/// How often a handler with nothing to do is told of the time.
+/// How often an idle handler is ticked.
 pub const TICK: Duration = Duration::from_secs(1);
 /// How long what is in flight may take when partitions are given up or the consumer stops; what is not done then comes again elsewhere.
 pub const GIVE_UP: Duration = Duration::from_secs(10);

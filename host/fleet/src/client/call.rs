@@ -20,7 +20,7 @@ pub(super) type Sender = SendRequest<OutBody>;
 /// Why there is no answer.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// It certainly never reached anybody.
+    /// It certainly never reached a node.
     NotSent,
     /// The node did nothing, and said so.
     Refused(Refusal),

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::call::{self, Failure, Sender};
-use crate::tls::{self, Shown, Tls};
+use crate::tls::{self, PeerCertificates, Tls};
 use crate::wire::{Refusal, STATUS, Status};
 use crate::{NodeAddress, limits};
 use bytes::Bytes;
@@ -34,7 +34,7 @@ pub(super) struct Links {
     /// What this node has shown for them.
     own: Arc<[CertificateDer<'static>]>,
     /// What that one has.
-    shown: Shown,
+    shown: PeerCertificates,
 }
 
 /// Makes connections to a region's nodes.
@@ -93,7 +93,7 @@ impl Connector {
         self.tls.current().chain != links.own || (look && !self.tls.believes(&links.shown, limits::RENEW_BEFORE))
     }
 
-    async fn connect(&self, node: &Arc<Node>) -> Result<(Sender, Shown), Error> {
+    async fn connect(&self, node: &Arc<Node>) -> Result<(Sender, PeerCertificates), Error> {
         let connecting = async {
             let stream = TcpStream::connect(&node.address).await?;
             stream.set_nodelay(true)?;
@@ -111,7 +111,7 @@ impl Connector {
                 .keep_alive_timeout(limits::PING_ANSWER)
                 .keep_alive_while_idle(true);
             let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
-            Ok::<_, Error>((sender, connection, Shown::Server(chain, self.region.clone())))
+            Ok::<_, Error>((sender, connection, PeerCertificates::Server(chain, self.region.clone())))
         };
         let (sender, connection, shown) = tokio::time::timeout(limits::CONNECT, connecting).await??;
         let (node, tls, server) = (Arc::clone(node), self.tls.clone(), shown.clone());

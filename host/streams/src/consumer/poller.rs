@@ -17,7 +17,7 @@ use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
 use tokio::sync::oneshot;
 
 use super::{Options, Shared};
-use crate::record::Place;
+use crate::record::TopicPartition;
 use crate::{Error, Record, client, limits};
 
 pub(super) struct Poller {
@@ -146,7 +146,7 @@ fn poll(client: &Client, shared: &Shared, stop: &AtomicBool) {
     give_up(client, shared, None);
 }
 
-fn set_paused(client: &Client, places: &[Place], paused: bool) {
+fn set_paused(client: &Client, places: &[TopicPartition], paused: bool) {
     if places.is_empty() {
         return;
     }
@@ -158,7 +158,7 @@ fn set_paused(client: &Client, places: &[Place], paused: bool) {
     }
 }
 
-fn commit(client: &Client, shared: &Shared, offsets: &[(Place, i64)], mode: CommitMode) {
+fn commit(client: &Client, shared: &Shared, offsets: &[(TopicPartition, i64)], mode: CommitMode) {
     if offsets.is_empty() {
         return;
     }
@@ -169,7 +169,7 @@ fn commit(client: &Client, shared: &Shared, offsets: &[(Place, i64)], mode: Comm
     }
 }
 
-fn list<'a>(places: impl Iterator<Item = (&'a Place, Offset)>) -> TopicPartitionList {
+fn list<'a>(places: impl Iterator<Item = (&'a TopicPartition, Offset)>) -> TopicPartitionList {
     let mut list = TopicPartitionList::new();
     for (place, offset) in places {
         if let Err(error) = list.add_partition_offset(&place.topic, place.partition, offset) {
@@ -179,12 +179,15 @@ fn list<'a>(places: impl Iterator<Item = (&'a Place, Offset)>) -> TopicPartition
     list
 }
 
-fn places(list: &TopicPartitionList) -> Vec<Place> {
-    list.elements().iter().map(|element| Place { topic: element.topic().into(), partition: element.partition() }).collect()
+fn places(list: &TopicPartitionList) -> Vec<TopicPartition> {
+    list.elements()
+        .iter()
+        .map(|element| TopicPartition { topic: element.topic().into(), partition: element.partition() })
+        .collect()
 }
 
 /// Waits, for so long, until nothing of these partitions is in flight, commits what is done, and forgets the rest: somebody else will get it.
-fn give_up(client: &Client, shared: &Shared, places: Option<&[Place]>) {
+fn give_up(client: &Client, shared: &Shared, places: Option<&[TopicPartition]>) {
     let until = Instant::now() + limits::GIVE_UP;
     let mut work = shared.work();
     work.leave(places);
@@ -205,7 +208,7 @@ fn give_up(client: &Client, shared: &Shared, places: Option<&[Place]>) {
         commit(client, shared, &offsets, CommitMode::Sync);
     }
     let mut work = shared.work();
-    let all: Vec<Place> = places.map_or_else(|| work.partitions.keys().cloned().collect(), <[Place]>::to_vec);
+    let all: Vec<TopicPartition> = places.map_or_else(|| work.partitions.keys().cloned().collect(), <[TopicPartition]>::to_vec);
     all.iter().for_each(|place| work.remove(place));
 }
 
