@@ -1,4 +1,4 @@
-//! `cargo xtask seed`: the demo catalog into any platform that runs, stock Spin included, through the API that everybody uses.
+//! `cargo xtask seed`: the demo catalog into any platform that runs, stock Spin included, through the public API.
 
 use crate::{
     step::{command, say},

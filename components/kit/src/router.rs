@@ -221,7 +221,7 @@ where
             }
             if let Some(user) = problem.refused.take() {
                 let request_id = &request_id;
-                refusal::note(refusal::Refused { user, method: &method, path, client, request_id }).await;
+                refusal::note(refusal::RefusedRequest { user, method: &method, path, client, request_id }).await;
             }
             problem.into_response(path, &request_id)
         }

@@ -21,7 +21,7 @@ pub struct Changes {
     pub keys: Vec<KeyWrite>,
     /// Refunds that become due.
     pub refunds: Vec<Refund>,
-    /// What is to be told, in order.
+    /// Journal entries, in order.
     pub journal: Vec<Entry>,
 }
 
@@ -106,7 +106,7 @@ impl RefundReason {
 pub struct Refund {
     /// Its id.
     pub id: String,
-    /// The payment that is given back.
+    /// The refunded payment.
     pub payment: String,
     /// What it was for.
     pub booking: String,
@@ -125,7 +125,7 @@ pub enum EntryKind {
     Created,
     /// Its state or deadline changed.
     Updated,
-    /// It was given back.
+    /// It was cancelled.
     Cancelled,
 }
 
@@ -159,7 +159,7 @@ pub struct Entry {
     pub kind: EntryKind,
     /// The booking as it was left.
     pub booking: Booking,
-    /// The payment that confirmed it, once one has; also after it was given back.
+    /// The payment that confirmed it, once one has; also after it was cancelled.
     pub payment: Option<String>,
     /// Of one that was cancelled: by whom.
     pub cancelled_by: Option<CancelledBy>,

@@ -70,7 +70,7 @@ impl<'a> Draft<'a> {
         self.write(record, kind, None)
     }
 
-    /// As [`Self::put`], of one that was given back.
+    /// As [`Self::put`], of a cancelled one.
     pub(crate) fn put_cancelled(&mut self, record: Record, by: CancelledBy) -> Booking {
         self.write(record, EntryKind::Cancelled, Some(by))
     }

@@ -69,7 +69,7 @@ pub(crate) fn adjust(draft: &mut Draft<'_>, sale: &Sale) -> Result<Outcome, Reje
     Ok(Outcome::Sale(sale.revision))
 }
 
-/// Ends the sale for good. What is held may still be given back, and what was paid refunded; nothing is confirmed any more.
+/// Ends the sale for good. Holds may still be cancelled, and payments refunded; nothing is confirmed any more.
 pub(crate) fn close(draft: &mut Draft<'_>, revision: u64) -> Result<Outcome, Rejection> {
     not_stale(draft, revision)?;
     let terms = Terms { status: SaleStatus::Closed, revision, ..draft.state.terms.clone() };

@@ -53,7 +53,7 @@ impl PendingCommands {
 
 /// Has every command decided by `transact`, all in one transaction where that can be: one answer per command, in order.
 ///
-/// `transact` gets whether this is the first attempt. Where it gives none for an answer, nothing was done: somebody else wrote the event.
+/// `transact` gets whether this is the first attempt. Where it gives no answer, nothing was done: another ledger wrote the event.
 /// A transaction that fails for what it contains is cut in half, so that one bad command costs itself only.
 pub async fn run(
     commands: &[Command],

@@ -31,7 +31,7 @@ impl<S> Default for Memory<S> {
 }
 
 impl<S> Memory<S> {
-    /// Forgets the events of these commands: somebody else may write them, or has.
+    /// Drops the cached events of these commands: another ledger may write them, or has.
     pub(crate) fn forget(&mut self, commands: &[&Command]) {
         commands.iter().for_each(|command| self.cache.forget(&command.event_id));
     }

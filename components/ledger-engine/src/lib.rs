@@ -48,7 +48,7 @@ pub struct Context {
     pub region: String,
     /// How long holds last.
     pub settings: Settings,
-    /// Whether state is kept in memory between calls. Only where there is one call at a time.
+    /// Whether state is cached in memory between calls. Only where there is one call at a time.
     pub cache: bool,
 }
 

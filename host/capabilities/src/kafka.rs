@@ -10,7 +10,7 @@ use crate::{
     state::{Host, InstanceState},
 };
 
-/// What became of one record.
+/// The result of writing one record.
 pub type WriteResult = Result<RecordMetadata, Error>;
 
 /// Writes records.

@@ -79,7 +79,7 @@ impl Certificate {
             .with_protocol_versions(rustls::ALL_VERSIONS)?
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(CertificateResolver(Arc::clone(&inner))));
-        // HTTP/2 for who asks for that.
+        // HTTP/2 for clients that offer it.
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Self { inner, acceptor: TlsAcceptor::from(Arc::new(config)) })
     }
@@ -115,7 +115,7 @@ impl Certificate {
                         tracing::info!(file = %self.inner.certificate.display(), "the public listener has a new certificate");
                     }
                 }
-                // Once: amid a renewal the files may not fit for a moment, and somebody may leave them so.
+                // Logged once: during a renewal the files may mismatch for a moment, and they may stay so.
                 Ok(Err(error)) if !std::mem::replace(&mut failed, true) => {
                     tracing::warn!(%error, "could not load the changed certificate files: the old certificate stays in use");
                 }

@@ -43,7 +43,7 @@ pub enum Error {
     /// This reader was too slow: what it has missed is no longer at hand. It may resume from its cursor.
     #[error("too slow: what was missed is no longer at hand")]
     Lagged,
-    /// The cursor is of another epoch, or older than what is kept: only a snapshot helps.
+    /// The cursor is of another epoch, or older than the journal: only a snapshot helps.
     #[error("the entries after the cursor were deleted")]
     Gone,
     /// The other end stopped.

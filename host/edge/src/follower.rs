@@ -38,7 +38,7 @@ enum Error {
     Identity(#[from] identity::CapacityError),
 }
 
-/// How far a follower has come, whatever became of its cursor since.
+/// How far a follower has come, even if its cursor was dropped since.
 #[derive(Default)]
 struct FollowerProgress {
     cursor: Option<Cursor>,
@@ -71,7 +71,7 @@ impl Follower {
     }
 
     /// Registers what can be said about it. A node is ready once it has a snapshot; of several regions it goes without those that cannot be
-    /// had by then, and says so. It is degraded when it is stale.
+    /// had by then, and is marked stale; its health check is then degraded.
     pub fn register(&self, health: &Health, metrics: &Metrics) {
         let (region, replica, started) = (Arc::clone(&self.region), self.replica.clone(), Instant::now());
         health.register(format!("{}-replica-{region}", self.node), Needed::Ready, move || match replica.age(&region) {

@@ -1,4 +1,4 @@
-//! Headers on their way in and out: what is only between two hops, what only we may say, and what browsers are to be told.
+//! Request and response headers: hop-by-hop ones, those that only we may set, and those that instruct browsers.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::LazyLock;
@@ -27,7 +27,7 @@ const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host")
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-/// As in Spin: who asks, with the port.
+/// As in Spin: the client's address and port.
 const SPIN_CLIENT_ADDR: HeaderName = HeaderName::from_static("spin-client-addr");
 /// The value for a client whose address is unknown.
 const UNKNOWN: HeaderValue = HeaderValue::from_static("unknown");
@@ -122,7 +122,7 @@ pub(crate) fn names_one_host(request: &request::Parts) -> bool {
 /// Makes a request's headers fit to be seen by a component: hop-by-hop ones are removed, and what they say about the client is what
 /// we know and not what anybody says, unless the peer is a proxy that is trusted to say it.
 ///
-/// Who the client is is returned. As few are added as can be: a guest copies each header into its memory, whether it looks at it or not. Who asks stands in
+/// Returns the client. As few are added as can be: a guest copies each header into its memory, whether it looks at it or not. Who asks stands in
 /// `spin-client-addr` only, and `X-Forwarded-Proto` says `https` or is not there.
 pub(crate) fn clean(headers: &mut HeaderMap, summary: &HeaderSummary, connection: &Connection, trusted: &Networks) -> Client {
     let peer = connection.peer.ip();
@@ -158,7 +158,7 @@ pub(crate) fn clean(headers: &mut HeaderMap, summary: &HeaderSummary, connection
 }
 
 /// Makes the headers of a request that another node hands over fit to be seen by a component: of what only a host may say, a node may repeat whom it has
-/// seen as its client and whether they came by TLS, each in the one form that it has. Nothing of this may decide about anything but how often somebody asks
+/// seen as its client and whether they came by TLS, each in the one form that it has. This may only be used to limit how often a client asks
 /// and how links are written, because a stolen edge may say whatever it likes.
 pub fn handed_over(headers: &mut HeaderMap) {
     let client = client_socket(headers);
@@ -252,7 +252,7 @@ pub(crate) fn origin(headers: &HeaderMap) -> Option<&HeaderValue> {
     headers.get(ORIGIN)
 }
 
-/// Finishes an answer's headers: what browsers are told stands there already where a component made it with the kit, and is filled in where the host
+/// Finishes an answer's headers: a component that uses the kit has set those for browsers already; they are added where the host
 /// itself did. `secure`: it leaves over TLS.
 pub(crate) fn finish(headers: &mut HeaderMap, request_id: HeaderValue, secure: bool) {
     let hop = |name: &HeaderName| {

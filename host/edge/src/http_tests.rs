@@ -54,7 +54,7 @@ source = "fail.wasm"
 "GET /fail/:how" = { runs = "edge" }
 "#;
 
-/// Answers with what it was asked, in JSON; waits where the path says so; fails where its name says so.
+/// Answers with the request, in JSON; waits or fails where the path asks for it.
 struct FakeComponents {
     routes: Routes,
     gate: Semaphore,
@@ -802,7 +802,7 @@ async fn a_read_older_than_the_seen_token_is_marked_stale() {
     };
     let mut seen = Seen::parse(&token);
     assert_eq!(again(&seen).await, (None, seen.clone()), "what it was shown is here");
-    // It was shown more elsewhere, without a word about the event that it looks at.
+    // It was shown a newer state elsewhere, which did not concern this event.
     seen.stood("eu", (3, 9), |_| true);
     let (stale, kept) = again(&seen).await;
     assert_eq!((stale.as_deref(), kept.stand("eu")), (Some("true"), Some((3, 9))), "it keeps what it has seen");

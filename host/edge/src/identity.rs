@@ -13,7 +13,7 @@ use crate::clock;
 use crate::limits;
 use crate::tokens::{self, Tokens, Verified};
 
-/// Public keys from the feed of the region that keeps the accounts, and no other's: a key speaks for everybody. Revoked sessions from the feeds of all
+/// Public keys from the feed of the region that keeps the accounts, and no other's: a key can sign for every user. Revoked sessions from the feeds of all
 /// regions that a node follows, since each repeats what that one says, and to refuse is safe. Cheap to clone; clones are one.
 #[derive(Clone)]
 pub struct Identity(Arc<Inner>);
@@ -30,7 +30,7 @@ struct Inner {
 struct TrustState {
     /// A snapshot of the accounts has been there: before that, a session that is not known to be revoked may well be.
     complete: bool,
-    /// By id. A key that has ended stays, so that it does not come back by what was said of it earlier; until another needs its place.
+    /// By id. An expired key stays, so that an older fact does not restore it, until another needs its place.
     keys: HashMap<String, Key>,
     /// Grows with every change of the keys: what was verified with others is verified again.
     keys_changed: u64,

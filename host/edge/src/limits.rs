@@ -94,11 +94,11 @@ pub const SEND_RATE: u64 = 8 * 1024;
 
 /// What an address may ask by default: a house or an office full of people on one sale.
 pub const ADDRESS_RATE: Quota = Quota { per_minute: 6_000, burst: 600 };
-/// What a user may ask: somebody who reloads as fast as they can, and a page that asks for several things at once.
+/// A user's rate: enough for a person who reloads constantly, and a page that sends several requests at once.
 pub const USER_RATE: Quota = Quota { per_minute: 600, burst: 100 };
 /// How often an address may try what can be guessed.
 pub const ATTEMPTS_RATE: Quota = Quota { per_minute: 30, burst: 30 };
-/// How often everybody behind one edge together may, counted in the region: more logins than hashing lets through, and no unlimited guessing from an edge
+/// The rate of all clients behind one edge together, counted in the region: more logins than hashing lets through, and no unlimited guessing from an edge
 /// that was stolen.
 pub const EDGE_ATTEMPTS_RATE: Quota = Quota { per_minute: 1_200, burst: 1_200 };
 /// Requests a minute that a setting may permit.
@@ -155,7 +155,7 @@ pub const FEED_BEHIND: Duration = Duration::from_secs(10);
 pub const FEED_OPEN: Duration = Duration::from_secs(60);
 /// How often a feed says that there is nothing new.
 pub const FEED_HEARTBEAT: Duration = Duration::from_millis(250);
-/// A replica older than this is stale, and health says so.
+/// A replica older than this is stale, and its health check degraded.
 pub const STALE: Duration = Duration::from_secs(2);
 /// Words of a query that are looked up in the text index.
 pub const INDEX_WORDS: usize = 16;

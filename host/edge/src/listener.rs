@@ -42,13 +42,13 @@ pub struct Options<T> {
     pub replica: Option<Replica>,
     /// Who users are, to count their requests and to refuse those without a valid token.
     pub identity: Option<Identity>,
-    /// How often somebody may ask.
+    /// The rate limits.
     pub rates: Rates,
     /// Where requests are counted.
     pub metrics: Arc<Metrics>,
     /// Which origins may do more than read what is public.
     pub cors: Cors,
-    /// What is believed about who asks.
+    /// Which statements about a request's client are trusted.
     pub clients: Clients,
     /// The certificate of a listener that speaks TLS; none: it speaks in the clear.
     pub certificate: Option<Certificate>,
@@ -58,7 +58,7 @@ pub struct Options<T> {
     pub drain: Duration,
 }
 
-/// What is believed about who asks.
+/// Which statements about a request's client are trusted.
 #[derive(Clone, Debug)]
 pub struct Clients {
     /// Proxies that say truly, in `X-Forwarded-For` and `-Proto`, who their client is. None by default.

@@ -1,7 +1,7 @@
 //! A list that every region has a part of, as one.
 //!
 //! Each region answers `{"items": […], "next_cursor": …}`, newest first: by `created_at`, then by `id`. A cursor says behind which item a page begins,
-//! as `MICROSECONDS.ID`, in all of them alike: so the cursor of a merged page is that of its last item, and each region goes on from there.
+//! as `MICROSECONDS.ID`, in all of them alike: so the cursor of a merged page is that of its last item, and each region continues from there.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! How often somebody may ask: the generic cell rate algorithm (GCRA, ITU-T I.371).
+//! Rate limits: the generic cell rate algorithm (GCRA, ITU-T I.371).
 //!
 //! For each key one instant is stored, the theoretical arrival time (GCRA): when as many requests as were let through would have come, had they come
 //! at the permitted rate. A request moves it on by one interval, and is refused where that puts it further ahead of now than a burst may be. So
@@ -18,7 +18,7 @@ use crate::headers::Client;
 use crate::limits;
 use crate::networks::Networks;
 
-/// A rate, and how far above it somebody may be for a moment.
+/// A rate and its burst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Quota {
@@ -38,7 +38,7 @@ pub struct Rates {
     pub user: Quota,
     /// To an address, at what a password or a secret can be guessed (`attempts` in the manifest).
     pub attempts: Quota,
-    /// To everybody behind one edge together, at the same: an edge that was stolen may give any address for its client's.
+    /// All clients behind one edge together, for guessable secrets: a stolen edge may forge client addresses.
     pub edge_attempts: Quota,
 }
 
@@ -96,7 +96,7 @@ pub enum Network {
     Address(Ipv4Addr),
     /// The /64 of an IPv6 address: a client has a whole one.
     Subnet(Ipv6Addr),
-    /// Its /48: a site has a whole one, and so may somebody who means no good.
+    /// Its /48: a site has a whole one, and so may an attacker.
     Site(Ipv6Addr),
     /// All clients of unknown address.
     Unknown,
@@ -354,7 +354,7 @@ mod tests {
         // Those for whom there was no room shared theirs, and nobody had a burst to themselves.
         let more = (1_000..101_000).filter(|n| counters.take_at(of(*n), QUOTA, now).is_ok()).count();
         assert!(more < 1_000, "{more} of 100000 again");
-        // Other kinds are counted as ever, and once the time has passed so is everybody.
+        // Other kinds are counted as before, and after the time so are all.
         assert!(counters.take_at(somebody(), QUOTA, now).is_ok());
         let later = now + Duration::from_secs(60);
         for n in 0..64 {
@@ -386,7 +386,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whenever they come, and however often they are refused: no more than the burst and the rate permit, and who waits as told gets in.
+        /// Whenever they come, and however often they are refused: no more than the burst and the rate permit, and a client that waits as asked is let in.
         #[test]
         fn the_rate_is_never_exceeded(pauses in proptest::collection::vec(0_u64..3_000, 1..200), per_minute in 1_u32..6_000, burst in 1_u32..20) {
             let (counters, quota) = (Counters::default(), Quota { per_minute, burst });

@@ -145,7 +145,7 @@ impl Replica {
         if self.make_room(&mut state, now) {
             self.note_short(&mut state);
         }
-        // Under the lock: who is shown one of these is told no earlier position.
+        // Under the lock: a reader of one of these gets no earlier position.
         self.current(region, |known| known.max(position));
     }
 
@@ -472,7 +472,7 @@ mod tests {
         assert_eq!((replica.position("eu"), replica.events()), (20, 1));
     }
 
-    /// What a node has no room for it says so of, and leaves to the region.
+    /// Events beyond a node's memory are known to be left out, and are read from the region.
     #[test]
     fn the_replica_stays_within_its_memory_limit() {
         let replica = Replica::bounded(["eu"], 100_000);
@@ -495,7 +495,7 @@ mod tests {
         assert!(matches!(replica.left(&gone), Err(wit::ReadError::LeftOut)));
         let page = replica.page(wit::Query { limit: 100, ..everything() }).unwrap();
         assert_eq!((page.items.len(), page.incomplete), (replica.events(), vec!["eu".to_owned()]));
-        // Who has seen more of it than there is here is not kept waiting for what never comes.
+        // A reader who has seen more does not wait for what never comes.
         let mut seen = Seen::default();
         seen.note(SeenKind::Event, &gone, 9);
         assert!(replica.has(&seen, None));

@@ -1,12 +1,12 @@
 //! Full-text search: an index in memory, by tantivy, over the texts of the replica's events.
 //!
 //! The index narrows, the read model decides: the index says which events may have a query's words, and [`ReadModel::search_among`]
-//! looks at those alone, with the same eyes as at all of them. So answers are the same with the index and without it, here and in hosts
+//! filters those alone, by the same rules as a full scan. So answers are the same with the index and without it, here and in hosts
 //! that have none, and the index need not be up to date: what has changed since its last commit is noted, and looked at in any case. A
 //! change is found from the moment that the model has it, while a commit, which takes milliseconds, is for many changes. What an event
 //! has left to sell is in no text and costs the index nothing.
 //!
-//! Where the library fails, every text is read, health says so, and the index is built anew after a while.
+//! Where the library fails, every text is scanned, the health check reports it, and the index is rebuilt after a while.
 
 mod index;
 #[cfg(test)]
@@ -75,7 +75,7 @@ enum Error {
 }
 
 impl Lookup {
-    /// To be told of every event that changes or goes.
+    /// Must be called for every event that changes or is removed.
     pub fn note(&mut self, id: &str) {
         self.noted += 1;
         self.changed.insert(id.to_owned(), self.noted);

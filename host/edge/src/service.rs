@@ -111,7 +111,7 @@ impl<T: Traffic> Service<T> {
         response
     }
 
-    /// Refuses who asks too often, has too much unfinished, or has no valid token where one is needed.
+    /// Refuses requests beyond a rate or the open-request limit, or without a valid token where one is needed.
     fn admit(
         &self,
         networks: [Option<Network>; 2],

@@ -1,4 +1,4 @@
-//! How much of what everybody shares one client may have at once: connections, and requests that are not finished.
+//! Limits per client of shared resources: connections, and requests in progress.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -100,7 +100,7 @@ mod tests {
         let other = slots.take(of("192.0.2.2")).unwrap();
         drop(one);
         let again = slots.take(of("192.0.2.1")).unwrap();
-        // This machine's own have no limit but everybody's.
+        // Clients on this machine have only the global limit.
         let own: Vec<_> = (0..8).map(|_| slots.take(of("127.0.0.1")).unwrap()).collect();
         assert!(slots.crowded());
         assert_eq!(slots.take(of("192.0.2.3")).unwrap_err(), NoSlot::ForAll);

@@ -202,7 +202,7 @@ fn revocation_list(issued: &[IssuedCertificate]) -> Result<CertificateRevocation
     let number = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos().to_be_bytes();
     Ok(CertificateRevocationListParams {
         this_update: date_time_ymd(1970, 1, 1) + Duration::from_secs(now()),
-        // It holds until there is a newer one: nobody looks at this.
+        // It holds until there is a newer one: this field is not checked.
         next_update: date_time_ymd(1970, 1, 1) + Duration::from_secs(now()) + lifetime(limits::AUTHORITY_DAYS),
         crl_number: SerialNumber::from_slice(&number),
         issuing_distribution_point: None,

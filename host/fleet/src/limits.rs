@@ -65,7 +65,7 @@ pub const REVOCATIONS_PAUSE: Duration = Duration::from_millis(500);
 
 // Breaker ------------------------------------------------------------------------------------------------------------
 
-/// When a node is left alone, and for how long, where no setting says so.
+/// The default breaker of a node.
 pub const BREAKER: BreakerOptions =
     BreakerOptions { failures: 3, open: Duration::from_millis(50), longest: Duration::from_millis(900) };
 /// How long a node has to say how it is.
@@ -125,9 +125,9 @@ pub const PIECE_BYTES: usize = 128 * 1024;
 pub const FRAME_BYTES: usize = 64 * 1024 * 1024;
 /// Facts of a snapshot, of all kinds.
 pub const SNAPSHOT_FACTS: usize = 2 * edge::limits::EVENTS + edge::limits::REVOKED_SESSIONS + edge::limits::KEYS;
-/// How long a snapshot is given to who asks after it was read: nodes that come together share it.
+/// How long a snapshot is reused after it was read: nodes that connect together share it.
 pub const SNAPSHOT_SHARED: Duration = Duration::from_secs(1);
-/// Batches whose encoded form is kept for other readers.
+/// Batches whose encoded form is cached for other readers.
 pub const ENCODED: usize = 256;
 /// Bytes of all of them.
 pub const ENCODED_BYTES: usize = 32 * 1024 * 1024;

@@ -167,7 +167,7 @@ impl Material {
             .with_client_cert_verifier(Arc::clone(&clients) as Arc<dyn ClientCertVerifier>)
             .with_single_cert(chain.to_vec(), key.clone_key())?;
         server.alpn_protocols = vec![ALPN.to_vec()];
-        // Connections live long. So each shows its certificate, and none goes on from what another has shown.
+        // Connections live long. So each presents its certificate, without session resumption.
         server.session_storage = Arc::new(NoServerSessionStorage {});
         server.send_tls13_tickets = 0;
         Ok(Self { roots, chain, key, lists, servers, clients, server: Arc::new(server) })
@@ -320,7 +320,7 @@ impl Tls {
         Ok(())
     }
 
-    /// Takes in lists of revoked certificates that somebody has brought: those that an authority has signed and that are newer.
+    /// Takes revocation lists from a peer: those that an authority has signed and that are newer.
     pub(crate) fn take<'a>(&self, lists: impl Iterator<Item = &'a [u8]> + Clone) {
         // Nearly always there is nothing newer, and a read in progress is not waited for.
         if self.with(&self.current(), lists.clone()).is_none() {

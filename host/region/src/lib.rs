@@ -1,8 +1,8 @@
 //! A region: everything that needs its database.
 //!
 //! [`Coordinator`] queues commands and has the component `ledger` decide them in batches; `leases` say which node does so for which events. [`Sequencer`] numbers what they and all others have
-//! written to the journal, and [`Feed`] hands on what is public of it to edges, and to the region's own replica. [`Ticker`] tells
-//! components that time has passed. [`Node`] answers what edges hand over, and [`RateLimited`] refuses who asks too often.
+//! written to the journal, and [`Feed`] publishes its facts to edges, and to the region's own replica. [`Ticker`] signals
+//! components that time has passed. [`Node`] answers what edges hand over, and [`RateLimited`] refuses clients that ask too often.
 //!
 //! # Invariants
 //! - Business decisions are the components'. What is here moves, numbers and schedules.

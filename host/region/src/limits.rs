@@ -17,13 +17,13 @@ pub const PARTITIONS_SQLITE: usize = 1;
 pub const PARTITIONS_MAX: usize = 256;
 /// Commands that may wait in one queue. At 10,000 a second it is emptied in less than half of one.
 pub const QUEUE: usize = 4_096;
-/// Commands that callers may wait for at once, whatever becomes of them: queued here, handed on, or about to move.
+/// Commands that callers may wait for at once: queued here, handed on, or about to move.
 pub const WAITING: usize = 4 * QUEUE;
 /// Commands in one batch: as many as the interface takes.
 pub const BATCH: usize = 256;
 /// `retry_after` of an answer when a queue is full or the ledger is unreachable, in milliseconds.
 pub const RETRY_MS: u32 = 200;
-/// How often it is said how many batches could not be decided.
+/// How often the number of undecided batches is logged.
 pub const SUMMARY: Duration = Duration::from_secs(10);
 /// Pause after the ledger could not be made, so as not to try without a break.
 pub const LEDGER_PAUSE: Duration = Duration::from_millis(100);
@@ -47,9 +47,9 @@ pub const LEASE_MARGIN: Duration = Duration::from_millis(250);
 pub const LEASE_DISTANCES: u32 = 6;
 /// How long a lease lasts at most, however long answers take.
 pub const LEASE_LONGEST: Duration = Duration::from_secs(8);
-/// A database whose answers take longer than this is too far away for leases to be held reliably: the log says so.
+/// A database whose answers take longer than this is too far away for leases to be held reliably: a warning is logged.
 pub const DISTANCE: Duration = Duration::from_secs(1);
-/// How often the log says so.
+/// How often that warning is logged.
 pub const DISTANCE_SAID: Duration = Duration::from_secs(60);
 /// How long an answer to a statement about leases is waited for before its connection is given up: the first time, and at most, where one after the
 /// other fails.
@@ -63,7 +63,7 @@ pub const RUNNER_LOOK: Duration = Duration::from_millis(250);
 pub const LEASE_RETRY: Duration = Duration::from_millis(100);
 /// Least time between two rounds, however often other nodes tell of changes.
 pub const LEASE_PACE: Duration = Duration::from_millis(5);
-/// Rounds have failed for so long: health says so.
+/// How long rounds may fail before the health check is down.
 pub const LEASE_STUCK: Duration = LEASE;
 /// Bytes of a node's name, of which its logs and the leases tell.
 pub const NODE_NAME_BYTES: usize = 64;
@@ -105,7 +105,7 @@ pub const SEQUENCE_PATIENCE: (Duration, Duration) = (Duration::from_secs(2), Dur
 pub const HISTORY_LOOK: Duration = Duration::from_secs(1);
 /// Batches that the feed keeps in memory for slow readers; who is slower reads the journal from where it was.
 pub const FEED_BATCHES: usize = 1_024;
-/// Numbering has failed for so long: health says so.
+/// How long numbering may fail before the health check is down.
 pub const SEQUENCE_STUCK: Duration = Duration::from_secs(5);
 /// Revocations that are written down in one transaction.
 pub const REVOCATIONS: usize = 200;
@@ -122,7 +122,7 @@ pub const ATTEMPTS_KEPT: Duration = Duration::from_secs(86_400);
 
 /// How long Redis may take to count a request; then it is counted here.
 pub const REDIS: Duration = Duration::from_millis(50);
-/// How long Redis may take to give or take a snapshot; then it is read from SQL, or not kept.
+/// How long Redis may take to read or write a snapshot; then it is read from SQL, or not cached.
 pub const SNAPSHOT_REDIS: Duration = Duration::from_secs(2);
 /// How long Redis keeps a snapshot, in seconds. Where the journal grows fast it is of no use sooner: see [`RESUME_ROWS`].
 pub const SNAPSHOT_KEPT: i64 = 600;

@@ -1,8 +1,8 @@
-//! The sequencer: gives committed journal entries their positions, gapless and for ever, and hands on what is public of them.
+//! The sequencer: assigns gapless, permanent positions to committed journal entries, and publishes their public facts.
 //!
 //! Entries become visible in no particular order, so a reader that goes by insertion id would miss some. Any number of
-//! sequencers may run: a transaction first locks the counter's row; a new statement then numbers what has no number yet, looks
-//! at that again while it does, and the counter advances in the same transaction. A sequencer that has waited for the lock finds everything numbered.
+//! sequencers may run: a transaction first locks the counter's row; a new statement then numbers what has no number yet, and checks
+//! that again while it does; the counter advances in the same transaction. A sequencer that has waited for the lock finds everything numbered.
 //!
 //! Numbers are given to batches, which know how many entries they have: one small row is changed, however much was written at once. To change
 //! each entry would cost the database more than to decide and write a booking does.
@@ -11,7 +11,7 @@
 //! Positions are of one history of the database, which the counter's epoch names. A history ends with a restore, or with the promotion of a replica
 //! that lacked commits: what followed a position is then something else. Every sequencer notices that, and begins a new epoch: by the server itself
 //! ([`Database::history`], which the epoch's name ends with), by a counter that is behind what this node has published, by another batch where this node
-//! has seen one, or by an epoch that is older than one that it knows. What it publishes says of which epoch it is.
+//! has seen one, or by an epoch that is older than one that it knows. Published batches name their epoch.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -85,7 +85,7 @@ struct ScanResult {
 pub struct SequencerWaker(Arc<Notify>);
 
 impl SequencerWaker {
-    /// Has it look at once, or again once it has finished the look that it is at.
+    /// Triggers a scan at once, or another one after the scan in progress.
     pub fn now(&self) {
         self.0.notify_one();
     }
@@ -219,7 +219,7 @@ impl Sequencer {
                     if pause == first || pause == longest {
                         tracing::warn!(%error, for_s = since.elapsed().as_secs(), "the journal could not be numbered");
                     }
-                    // Whatever is on the way there, nothing more is asked through it; and who answers next may be another server. One that is only
+                    // The connection may be dead, so it is replaced; and the next one may reach another server. One that is only
                     // slow is given more time.
                     patience = (patience * 2).min(limits::SEQUENCE_PATIENCE.1);
                     database = self.database.apart(patience);
@@ -359,7 +359,7 @@ pub async fn begin_epoch(database: &Database) -> Result<String, Error> {
     Ok(epoch.to_string())
 }
 
-/// The epoch, and the last position of it that was given; none before the first look.
+/// The epoch, and its last assigned position; none before the first scan.
 ///
 /// # Errors
 /// Where the database fails.

@@ -46,7 +46,7 @@ impl ClientContext for LastError {
 
     fn error(&self, error: KafkaError, reason: &str) {
         self::error(&error, reason);
-        // This one is said after the others, and sums them up.
+        // This one is reported after the others, and sums them up.
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
             *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
         }

@@ -52,7 +52,7 @@ pub enum Error {
     /// The journal's database.
     #[error("the journal: {0}")]
     Database(#[from] sqlx::Error),
-    /// What is asked for makes no sense.
+    /// The request is invalid.
     #[error("{0}")]
     Refused(String),
 }

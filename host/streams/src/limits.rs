@@ -63,12 +63,12 @@ pub const CURSOR_EVERY: Duration = Duration::from_millis(100);
 pub const STANDING_EVERY: Duration = Duration::from_secs(1);
 /// Pauses after the journal could not be read or written: the first, and the longest.
 pub const JOURNAL_RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(900));
-/// When Kafka is left alone, and for how long, where no setting says so. What failed was a stream of records and not one of them.
+/// The default breaker of Kafka. A failure is that of the stream, not of one record.
 pub const KAFKA_BREAKER: BreakerOptions =
     BreakerOptions { failures: 1, open: Duration::from_millis(100), longest: Duration::from_millis(900) };
 /// How long the relay waits for acknowledgements when it stops.
 pub const RELAY_STOP: Duration = Duration::from_secs(2);
-/// The oldest unpublished row is older: health says so.
+/// Age of the oldest unpublished row beyond which the health check is degraded.
 pub const RELAY_LATE: Duration = Duration::from_secs(10);
 /// How often to look for a range that is to be published again.
 pub const REPLAY_LOOK: Duration = Duration::from_secs(1);

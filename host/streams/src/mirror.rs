@@ -2,7 +2,7 @@
 //!
 //! A [`RabbitMqMirror`] is a [`Handler`] for a [`Consumer`](crate::Consumer) with a group of its own ([`group`]), so that it and other consumers do not delay each other. Each record
 //! becomes a persistent message in a durable queue, and is done once the broker has confirmed it. While RabbitMQ is unreachable records stay in Kafka, for as long
-//! as that keeps them, and are tried again every 5 s or sooner; health says so, and nothing else is affected. A record whose confirmation was lost is in the
+//! as that keeps them, and are retried every 5 s or sooner; the health check reports it, and nothing else is affected. A record whose confirmation was lost is in the
 //! queue twice, with the same message id.
 //!
 //! | message | record |

@@ -66,7 +66,7 @@ impl Record {
     }
 }
 
-/// What became of a record.
+/// The outcome of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Disposition {
     /// Done with; its offset may be committed.

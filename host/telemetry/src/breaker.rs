@@ -89,7 +89,7 @@ struct Phase {
     trying: bool,
     /// How long it will be open the next time.
     next: Duration,
-    /// How long it was open the last time that this was said.
+    /// How long it was open when that was last logged.
     said: Duration,
 }
 
@@ -235,7 +235,7 @@ impl Inner {
         let pause = jittered(phase.next);
         phase.until = Some(now + pause);
         phase.trying = false;
-        // In a long outage it opens every second: once it is open for as long as it ever is, that is said no more.
+        // In a long outage it opens every second: once it is open for the longest pause, that is no longer logged.
         if phase.next < self.options.longest || phase.said < self.options.longest {
             tracing::warn!(breaker = &*self.name, for_ms = pause.as_millis(), "a circuit breaker opens");
         }

@@ -78,7 +78,7 @@ impl RunningAttack {
     pub fn end(self) -> String {
         self.stop.store(true, Ordering::Relaxed);
         for thread in self.threads {
-            // One that panicked has attacked no more, and said so.
+            // A panic is printed, and ends that thread's attack.
             let _ = thread.join();
         }
         let (got, refused) = (self.got.load(Ordering::Relaxed), self.refused.load(Ordering::Relaxed));

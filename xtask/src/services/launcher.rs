@@ -114,7 +114,7 @@ impl Launcher {
         Err(error)
     }
 
-    /// Starts a service. Once more, on other ports, where a program of it ends early: somebody may have taken a port between its choice and its use,
+    /// Starts a service. Once more, on other ports, where a program of it ends early: another process may have taken a port between its choice and its use,
     /// which each program tells in another way, and some in none.
     pub fn attempt(&self, kind: Kind, start: impl Fn() -> Result<Environment>) -> Result<()> {
         let mut left = ATTEMPTS;
@@ -145,7 +145,7 @@ impl Launcher {
         }
         let mut child = command.spawn().with_context(|| format!("cannot start {}", command.get_program().to_string_lossy()))?;
         let process = Process::started(service, name, format!("127.0.0.1:{port}"), child.id(), log);
-        // When it ends, somebody must take note for the kernel to forget it.
+        // It must be waited for once it ends, or it stays a zombie.
         std::thread::spawn(move || child.wait());
         self.record(process.clone())?;
         Ok(process)
@@ -181,7 +181,7 @@ impl Launcher {
         }
     }
 
-    /// An error where somebody wants this to stop.
+    /// An error after Ctrl-C or TERM.
     pub fn go_on(&self) -> Result<()> {
         if self.stop.load(Ordering::SeqCst) { Err(anyhow!("given up")) } else { Ok(()) }
     }
@@ -212,7 +212,7 @@ impl Launcher {
 
 /// Free ports, all different.
 pub fn free_ports<const COUNT: usize>() -> Result<[u16; COUNT]> {
-    // All are held before any is given back.
+    // All are bound before any is released.
     let mut held = Vec::with_capacity(COUNT);
     let mut ports = [0; COUNT];
     for port in &mut ports {

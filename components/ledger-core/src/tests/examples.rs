@@ -263,7 +263,7 @@ fn late_payments_respect_the_persons_limit() {
         world.ask(Subject::Platform, Action::BeginPayment(ids[ids.len() - 1].clone())).unwrap();
         world.now += HOLD;
     }
-    // Rows say paying, or expired where somebody has tidied: that makes no difference.
+    // Rows say paying, or expired once tidied: that makes no difference.
     for sweep in [false, true] {
         let mut world = World { rows: world.rows.clone(), now: world.now, asked: world.asked };
         if sweep {
@@ -440,7 +440,7 @@ fn one_network_cannot_hold_a_whole_event_with_many_accounts() {
     assert_eq!(world.rows.available("standard", world.now), 270);
     hold(&mut world, "somebody", "192.0.2.2").unwrap();
 
-    // What is bought, given back or expired is not held any more.
+    // Bought, cancelled and expired places are not held any more.
     let first = booking(answers[0].clone()).id;
     booking(world.pay(&first, "p"));
     hold(&mut world, "ada", "192.0.2.1").unwrap();

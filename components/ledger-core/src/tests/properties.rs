@@ -137,7 +137,7 @@ fn run(case: &Case, seen: &mut BTreeMap<&'static str, usize>) {
     }
 }
 
-/// What one command alone is told fits what the tables said before and say after.
+/// A single command's answer fits the tables before and after it.
 fn check_answer(before: &Rows, after: &Rows, now: Instant, command: &Command, answer: &Result<Receipt, Rejection>) {
     match answer {
         Err(Rejection::SoldOut(shortages)) => {

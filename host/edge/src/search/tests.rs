@@ -142,7 +142,7 @@ fn the_index_finds_what_a_scan_finds() {
     }
 }
 
-/// A model with its lookup and indexer, kept as the replica keeps them.
+/// A model with its lookup and indexer, maintained as the replica does.
 #[derive(Default)]
 struct SearchableModel {
     model: ReadModel,
@@ -259,7 +259,7 @@ fn replaced_texts_leave_the_index() {
     assert!(most < 300, "{most} documents for 100 events");
 }
 
-/// The node goes on without it, says so, and does not try again at once.
+/// The node works without it, reports it, and does not retry at once.
 #[test]
 fn a_failed_index_is_reported() {
     let mut searchable = SearchableModel::default();

@@ -22,7 +22,7 @@ pub(super) type Sender = SendRequest<OutBody>;
 pub(super) enum Failure {
     /// It certainly never reached a node.
     NotSent,
-    /// The node did nothing, and said so.
+    /// The node answered that it did nothing.
     Refused(Refusal),
     /// It may have been done.
     Lost(String),

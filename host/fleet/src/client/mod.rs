@@ -58,7 +58,7 @@ pub struct Options {
     pub nodes: Vec<NodeAddress>,
     /// What commands are sent as.
     pub route: Route,
-    /// When a node is left alone, and for how long: usually [`limits::BREAKER`].
+    /// The options of a node's circuit breaker: usually [`limits::BREAKER`].
     pub breaker: BreakerOptions,
     /// Where requests are counted.
     pub metrics: Arc<Metrics>,

@@ -1,6 +1,6 @@
 //! One node of a region: its connections, and the circuit breaker before them.
 //!
-//! A node is kept connected in the background. Who has something to send finds its connections or finds none, and never waits for one to be
+//! A node is kept connected in the background. A sender finds its connections or none, and never waits for one to be
 //! made: a dead node costs nothing. The breaker is closed while there are connections; it opens when they are lost, or when
 //! requests fail in a row; half open, the node is asked how it is, and only if it answers it gets requests again.
 
@@ -131,7 +131,7 @@ impl Connector {
         Ok((sender, shown))
     }
 
-    /// Connects to a node that is well. Not before it has said so is it certain that it believes who we are: in TLS 1.3 a client hears only
+    /// Connects to a node that is well. Only its answer proves that it accepts our certificate: in TLS 1.3 a client learns only
     /// then that it was refused.
     async fn links(&self, node: &Arc<Node>) -> Result<Links, Error> {
         let own = Arc::clone(&self.tls.current().chain);
@@ -236,7 +236,7 @@ impl Node {
                     while let Some(newer) = self.stay(links, connector, &changed, stop).await {
                         links = Arc::new(newer);
                     }
-                    // One that says it is well and then answers nothing is left alone for longer each time.
+                    // A node that reports itself ready and then answers nothing gets a longer pause each time.
                     if self.answered.load(Ordering::Relaxed) {
                         pause = first;
                     }
@@ -303,7 +303,7 @@ impl Node {
     }
 }
 
-/// How often connections are looked at, beside being told.
+/// How often connections are checked, besides on notification.
 const LOOK: Duration = Duration::from_millis(250);
 
 impl From<tls::Error> for Error {

@@ -21,7 +21,7 @@ use crate::wire::feed;
 pub(super) struct Feeds {
     source: Arc<dyn Source>,
     readers: Arc<Semaphore>,
-    /// The last snapshot, for as long as somebody is still reading it.
+    /// The last snapshot, for as long as a reader has it.
     snapshot: tokio::sync::Mutex<Option<(Instant, Weak<Snapshot>)>>,
     encoded: Mutex<EncodedBatches>,
 }

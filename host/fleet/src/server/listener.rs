@@ -57,7 +57,7 @@ async fn connection(node: Arc<Node>, stream: TcpStream, tls: Tls, stop: Cancella
             done = serving.as_mut() => return Ok(done?),
             () = stop.cancelled() => {}
         }
-        // It says so (GOAWAY), and takes what was sent before that was heard.
+        // It sends GOAWAY, and takes what was sent before the peer received it.
         serving.as_mut().graceful_shutdown();
         tokio::time::timeout(drain, serving).await??;
         Ok(())

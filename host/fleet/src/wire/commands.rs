@@ -9,7 +9,7 @@ use vocabulary::booking::{Command, Receipt, Rejection};
 use super::frames;
 use crate::limits::{COMMAND_BYTES, COMMANDS};
 
-/// What the ledger says to one command.
+/// The ledger's answer to one command.
 pub(crate) type Answer = Result<Receipt, Rejection>;
 
 /// What came is not what it must be.

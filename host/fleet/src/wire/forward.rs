@@ -1,6 +1,6 @@
 //! A whole request on its way to the region, and what comes back.
 //!
-//! It stays as it is: method, headers (the edge has cleaned them, and has said in them who asks), body. Its path gets a prefix, and the
+//! It stays as it is: method, headers (the edge has cleaned them, and named the client in them), body. Its path gets a prefix, and the
 //! authority of its URI, which HTTP/2 needs for itself, stands in a header of ours.
 
 use edge::{Methods, Problem};

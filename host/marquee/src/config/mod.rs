@@ -138,7 +138,7 @@ pub struct RegionNode {
     pub kafka: Option<streams::Settings>,
     /// Where its nodes count together; none: each counts by itself.
     pub redis: Option<Redis>,
-    /// How often somebody may ask.
+    /// The rate limits.
     #[serde(default)]
     pub rates: Rates,
     /// When something outside is left alone.
@@ -190,7 +190,7 @@ pub struct EdgeNode {
     pub regions: Vec<Region>,
     /// The one of them that keeps the accounts; none: the first.
     pub accounts: Option<String>,
-    /// How often somebody may ask.
+    /// The rate limits.
     #[serde(default)]
     pub rates: Rates,
     /// When something outside is left alone.

@@ -14,7 +14,7 @@ pub struct Settings {
     /// `MARQUEE_CORS_ORIGINS`, or else the components' variable `SPIN_VARIABLE_CORS_ORIGINS`, as under stock Spin: origins with commas between them,
     /// which may do more than read what is public. Default: none.
     pub cors: Cors,
-    /// What is believed about who asks. `MARQUEE_TRUSTED_PROXIES`: addresses and ranges (`10.0.0.0/8`) with commas between them, whose `X-Forwarded-For` is
+    /// Which statements about a request's client are trusted. `MARQUEE_TRUSTED_PROXIES`: addresses and ranges (`10.0.0.0/8`) with commas between them, whose `X-Forwarded-For` is
     /// believed; default: none. `MARQUEE_PROXY_PROTOCOL=on`: those begin each connection with the PROXY protocol, version 1 or 2; default: `off`.
     /// `MARQUEE_UNCOUNTED`: addresses and ranges of which nothing is counted or limited, or `none`; default: this machine's own.
     pub clients: Clients,

@@ -1,7 +1,7 @@
 //! The coordinator: commands queue by event, and whatever has queued while a batch was being decided is the next one.
 //!
 //! A partition has one queue, one ledger and one batch in flight, so the commands of one event are decided in the order in which they
-//! came. A full queue refuses at once: to wait in it would only make everybody late.
+//! came. A full queue refuses at once: waiting would only delay every command.
 //!
 //! In a region with several nodes each leads some partitions, by lease (the module `leases`), and hands commands for the others on to
 //! those who lead them. No lease is part of any proof that nothing is oversold: the ledger's version swap is. Two nodes that both believe
@@ -36,7 +36,7 @@ use partition::QueuedCommand;
 
 use crate::limits;
 
-/// What the ledger says to one command.
+/// The ledger's answer to one command.
 pub type Answer = Result<Receipt, Rejection>;
 
 /// Decides batches of commands, one after the other: the component `ledger`, as one partition has it.
@@ -44,10 +44,10 @@ pub trait Decide: Send + 'static {
     /// One answer for each command, in order.
     ///
     /// # Errors
-    /// After one of which [`Failure::certainly_not_begun`] says so, nothing was done; after any other it may have been.
+    /// If [`Failure::certainly_not_begun`], nothing was done; after any other failure it may have been.
     fn decide(&mut self, commands: Vec<Command>) -> impl Future<Output = Result<Vec<Answer>, Failure>>;
 
-    /// Somebody else may have decided meanwhile: drops what is remembered.
+    /// Drops cached state: another node may have decided meanwhile.
     fn forget(&mut self);
 }
 
@@ -106,7 +106,7 @@ impl Runner {
         self.0.borrow().leads().is_some()
     }
 
-    /// Whether it is now, as something that can be waited for; told a little late where a lease runs out. Ends with `self`'s coordinator.
+    /// Whether it is now, as a watch; it changes a little late when a lease expires. Ends with `self`'s coordinator.
     pub async fn tell(mut self, told: watch::Sender<bool>, stop: CancellationToken) {
         loop {
             let leads = self.leads();

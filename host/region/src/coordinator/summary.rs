@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::limits;
 
-/// Counts them. The first is said at once, the others now and then, and at the end how many there were.
+/// Counts failed batches. The first is logged at once, the others periodically, and at the end their total.
 #[derive(Default)]
 pub(super) struct Summary(Mutex<Option<FailureCounts>>);
 
@@ -26,7 +26,7 @@ impl Summary {
         self.count(commands, &failure.to_string(), what);
     }
 
-    /// Returns whether it was said.
+    /// Returns whether it was logged.
     fn count(&self, commands: usize, error: &str, what: &'static str) -> bool {
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();

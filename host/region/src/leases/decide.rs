@@ -1,7 +1,7 @@
-//! What a node does about leases, from what it sees. No I/O, no clock.
+//! Which leases a node claims and gives up, given what it has read. No I/O, no clock.
 //!
-//! Every node decides for itself by the same rule: no node leads more than the fair share, ⌈partitions ÷ live nodes⌉. Who has less takes what is
-//! free; who has more gives the excess up, for somebody else then has less. All shares together are no fewer than the partitions, so
+//! Every node decides for itself by the same rule: no node leads more than the fair share, ⌈partitions ÷ live nodes⌉. A node with less takes what is
+//! free; one with more gives the excess up, for another then has less. All shares together are no fewer than the partitions, so
 //! nothing stays free; and a share that is not exceeded is never touched, so nothing moves that need not.
 
 use std::collections::BTreeSet;
@@ -21,7 +21,7 @@ pub(crate) struct Lease {
     pub(crate) expires_at: i64,
 }
 
-/// One look at the database.
+/// The leases and members, read at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct View {
     /// The database's clock, in microseconds.
@@ -33,7 +33,7 @@ pub(crate) struct View {
 
 /// Whether a node wants to lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Membership {
+pub(crate) enum NodeIntent {
     /// To lead its share.
     Member,
     /// To lead nothing any more.
@@ -43,24 +43,24 @@ pub(crate) enum Membership {
 /// What to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Plan {
-    /// Names, with the epochs at which they were seen free: who claims them swaps that for the next one.
+    /// Names, with the epochs at which they were seen free: claiming swaps that for the next one.
     pub(crate) claim: Vec<(String, i64)>,
-    /// Names of leases of one's own that are to be given up as soon as their queues are empty.
+    /// Names of this node's leases that are to be given up as soon as their queues are empty.
     pub(crate) give_up: Vec<String>,
 }
 
 impl View {
-    /// Who holds a lease now.
+    /// The current holder of a lease.
     pub(crate) fn holder(&self, lease: &Lease) -> Option<String> {
         (!lease.owner.is_empty() && lease.expires_at > self.now).then(|| lease.owner.clone())
     }
 }
 
 /// Decides for the node `me`, which is already about to give up the leases `leaving`.
-pub(crate) fn decide(me: &str, view: &View, membership: Membership, leaving: &BTreeSet<String>) -> Plan {
+pub(crate) fn decide(me: &str, view: &View, intent: NodeIntent, leaving: &BTreeSet<String>) -> Plan {
     let mine = |lease: &&Lease| view.holder(lease).as_deref() == Some(me) && !leaving.contains(&lease.name);
     let free = |lease: &&Lease| view.holder(lease).is_none() && !leaving.contains(&lease.name);
-    if membership == Membership::Leaving {
+    if intent == NodeIntent::Leaving {
         let give_up = view.leases.iter().filter(mine).map(|lease| lease.name.clone()).collect();
         return Plan { claim: Vec::new(), give_up };
     }

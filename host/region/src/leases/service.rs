@@ -10,32 +10,32 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::decide::{Membership, RUNNER, decide};
+use super::decide::{NodeIntent, RUNNER, decide};
 use super::store::{CHANNEL, Store, partition};
 use crate::coordinator::{Coordinator, Phase, Term};
 use crate::database::{Database, Error, Listener};
 use crate::{clock, limits};
 
-/// A node's part in who leads what.
+/// A node's participation in the leases.
 pub(crate) struct Leases {
     store: Store,
     listener: Option<Listener>,
     state: State,
 }
 
-/// How the rounds go. Cheap to clone.
+/// The rounds' health. Cheap to clone.
 #[derive(Clone, Default)]
 pub(crate) struct State(Arc<Mutex<RoundHealth>>);
 
 #[derive(Clone, Copy, Default)]
 enum RoundHealth {
     #[default]
-    NotYet,
-    Well,
+    Unknown,
+    Healthy,
     FailingSince(Instant),
 }
 
-/// What a lease is held by: its epoch, and until when it may be counted on.
+/// Held leases by name: the epoch, and until when it is certain.
 type HeldLeases = BTreeMap<String, (i64, Instant)>;
 
 /// The phase of each lease here, by name.
@@ -45,19 +45,19 @@ impl State {
     /// How long rounds have been failing; none where not one has ended yet.
     pub(crate) fn failing_for(&self) -> Option<Duration> {
         match *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            RoundHealth::NotYet => None,
-            RoundHealth::Well => Some(Duration::ZERO),
+            RoundHealth::Unknown => None,
+            RoundHealth::Healthy => Some(Duration::ZERO),
             RoundHealth::FailingSince(since) => Some(since.elapsed()),
         }
     }
 
-    /// Returns whether it is news.
+    /// Returns whether it has changed.
     fn set(&self, well: bool) -> bool {
         let mut health = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let next = match *health {
             RoundHealth::FailingSince(_) if !well => return false,
-            RoundHealth::Well if well => return false,
-            _ if well => RoundHealth::Well,
+            RoundHealth::Healthy if well => return false,
+            _ if well => RoundHealth::Healthy,
             _ => RoundHealth::FailingSince(Instant::now()),
         };
         let news = !well || matches!(*health, RoundHealth::FailingSince(_));
@@ -107,8 +107,8 @@ impl Leases {
                     return;
                 }
             }
-            let membership = if leaving.is_cancelled() { Membership::Leaving } else { Membership::Member };
-            if membership == Membership::Leaving {
+            let intent = if leaving.is_cancelled() { NodeIntent::Leaving } else { NodeIntent::Member };
+            if intent == NodeIntent::Leaving {
                 let leaves_by = *leaves_by.get_or_insert_with(|| Instant::now() + limits::DRAIN);
                 if Instant::now() >= leaves_by && !left.is_cancelled() {
                     tracing::warn!("some leases could not be handed over in time and expire instead");
@@ -116,14 +116,14 @@ impl Leases {
                     left.cancel();
                 }
             }
-            let pause = match self.round(&slots, coordinator, membership).await {
+            let pause = match self.round(&slots, coordinator, intent).await {
                 Ok(round) => {
                     self.store.well();
                     said_distance = self.say_distance(said_distance);
                     if self.state.set(true) {
                         tracing::info!("leases are renewed again");
                     }
-                    if membership == Membership::Leaving && !round.holds {
+                    if intent == NodeIntent::Leaving && !round.holds {
                         left.cancel();
                     }
                     if round.again { limits::LEASE_PACE } else { limits::LEASE_ROUND }
@@ -143,8 +143,8 @@ impl Leases {
                 () = sleep(pause) => {}
                 () = told.notified() => sleep(limits::LEASE_PACE).await,
                 () = drained.notified() => {}
-                () = leaving.cancelled(), if membership == Membership::Member => {}
-                () = stop.cancelled(), if membership == Membership::Member || left.is_cancelled() => {}
+                () = leaving.cancelled(), if intent == NodeIntent::Member => {}
+                () = stop.cancelled(), if intent == NodeIntent::Member || left.is_cancelled() => {}
             }
         }
     }
@@ -164,15 +164,10 @@ impl Leases {
     }
 
     /// Renews, looks, decides, claims and gives up.
-    async fn round(
-        &self,
-        slots: &LeaseSlots<'_>,
-        coordinator: &Coordinator,
-        membership: Membership,
-    ) -> Result<RoundOutcome, Error> {
-        match membership {
-            Membership::Member => self.store.join(self.store.length()).await?,
-            Membership::Leaving => self.store.leave().await?,
+    async fn round(&self, slots: &LeaseSlots<'_>, coordinator: &Coordinator, intent: NodeIntent) -> Result<RoundOutcome, Error> {
+        match intent {
+            NodeIntent::Member => self.store.join(self.store.length()).await?,
+            NodeIntent::Leaving => self.store.leave().await?,
         }
         let (sent, length) = (Instant::now(), self.store.length());
         // Until then it may be counted on.
@@ -212,7 +207,7 @@ impl Leases {
                 round.changed = true;
             }
         }
-        let plan = decide(self.store.name(), &view, membership, &leaving);
+        let plan = decide(self.store.name(), &view, intent, &leaving);
         for (name, epoch) in plan.claim {
             let (sent, length) = (Instant::now(), self.store.length());
             if let Some(epoch) = self.store.claim(&name, epoch, length).await? {
@@ -265,7 +260,7 @@ fn life() -> u64 {
     RandomState::new().hash_one(())
 }
 
-/// What a round brought.
+/// The outcome of a round.
 #[derive(Default)]
 struct RoundOutcome {
     /// This node holds something.

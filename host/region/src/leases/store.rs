@@ -39,7 +39,7 @@ impl Store {
         Self { source, database, name, address, distance: Distance::default(), patience, fresh: AtomicBool::new(true) }
     }
 
-    /// How long a lease lasts that is asked for now: longer where the database is far away, for word of its renewal takes its time, too.
+    /// How long a lease lasts that is asked for now: longer where the database is far away, for a renewal's answer takes its time, too.
     pub(crate) fn length(&self) -> Duration {
         (limits::LEASE + self.distance.answer() * limits::LEASE_DISTANCES).min(limits::LEASE_LONGEST)
     }
@@ -62,7 +62,7 @@ impl Store {
         &self.address
     }
 
-    /// After a failure: whatever is on the way there, nothing more is asked through it.
+    /// After a failure: reconnects, because the old connection may be dead.
     pub(crate) fn reconnect(&mut self) {
         self.database = self.source.apart(limits::LEASE_LONGEST);
         self.fresh = AtomicBool::new(true);

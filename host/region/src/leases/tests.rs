@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::decide::{Lease, Membership, Plan, RUNNER, View, decide};
+use super::decide::{Lease, NodeIntent, Plan, RUNNER, View, decide};
 use super::store::{Store, partition};
 use crate::database::microseconds;
 use crate::limits;
@@ -25,7 +25,7 @@ fn view(owners: &[&str], runner: &str, nodes: &[&str]) -> View {
 }
 
 fn decided(me: &str, view: &View) -> Plan {
-    decide(me, view, Membership::Member, &BTreeSet::new())
+    decide(me, view, NodeIntent::Member, &BTreeSet::new())
 }
 
 fn claims(plan: &Plan) -> BTreeSet<&str> {
@@ -62,7 +62,7 @@ fn a_node_gives_up_only_its_excess() {
     assert_eq!(decided("a", &all).give_up, [partition(3), partition(4)], "and not the runner's");
     // Two are on their way already.
     let leaving = [partition(3), partition(4)].into();
-    assert_eq!(decide("a", &all, Membership::Member, &leaving), Plan::default());
+    assert_eq!(decide("a", &all, NodeIntent::Member, &leaving), Plan::default());
     // A node that is alone keeps all.
     assert_eq!(decided("a", &view(&["a"; 5], "a", &["a"])), Plan::default());
 }
@@ -70,7 +70,7 @@ fn a_node_gives_up_only_its_excess() {
 #[test]
 fn a_leaving_node_gives_up_everything_and_takes_nothing() {
     let view = view(&["a", "", "b"], "a", &["b"]);
-    let plan = decide("a", &view, Membership::Leaving, &BTreeSet::new());
+    let plan = decide("a", &view, NodeIntent::Leaving, &BTreeSet::new());
     assert_eq!(plan, Plan { claim: vec![], give_up: vec![partition(0), RUNNER.to_owned()] });
 }
 

@@ -45,7 +45,7 @@ pub(super) struct BatchOutcome {
 }
 
 impl PartitionQueues {
-    /// Says for each record of a batch what becomes of it. Those that are doomed stay in flight until they are [`PartitionQueues::buried`].
+    /// Decides the outcome of each record of a batch. Doomed ones stay in flight until they are [`PartitionQueues::buried`].
     pub(super) fn judge(&mut self, batch: &Batch, outcomes: Vec<Outcome>, now: Instant) -> BatchOutcome {
         let mut judged = BatchOutcome::default();
         let mut counts: BTreeMap<(Arc<str>, &'static str), u64> = BTreeMap::new();
@@ -184,7 +184,7 @@ mod tests {
         for (offset, key) in [(0, "a"), (1, "b"), (2, "a"), (3, "c"), (4, "")] {
             push(&mut work, offset, key);
         }
-        // The second `a` is not in the first batch, whatever becomes of the first.
+        // The second `a` is not in the first batch, whatever the outcome of the first.
         assert_eq!(round(&mut work, now, |offset| if offset == 0 { RETRY } else { DONE }).0, [0, 1, 3, 4]);
         assert_eq!(committed(&mut work), Some(0));
         assert_eq!(round(&mut work, now, |_| DONE).0, [0; 0]);

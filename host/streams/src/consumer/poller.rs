@@ -1,4 +1,4 @@
-//! The thread that takes records from Kafka, commits offsets, and gives partitions up when the group says so.
+//! The thread that polls Kafka, commits offsets, and releases partitions that the group revokes.
 //!
 //! A thread and no task: a partition is given up within a call of the client, which has to wait there for what is in flight.
 
@@ -153,7 +153,7 @@ fn set_paused(client: &Client, places: &[TopicPartition], paused: bool) {
     let list = list(places.iter().map(|place| (place, Offset::Invalid)));
     let outcome = if paused { client.pause(&list) } else { client.resume(&list) };
     if let Err(error) = outcome {
-        // It was given up meanwhile.
+        // It was revoked meanwhile.
         tracing::debug!(%error, paused, "partitions could not be paused or resumed");
     }
 }
@@ -254,7 +254,7 @@ impl ConsumerContext for Context {
             Rebalance::Assign(list) => {
                 let places = places(list);
                 tracing::debug!(group = self.0.group, ?places, "partitions were given to this consumer");
-                // A partition that was paused when it was given up is still paused for the client when it comes back.
+                // The client still pauses a partition that was paused when it was revoked and is assigned again.
                 set_paused(base_consumer, &places, false);
                 let mut work = self.0.work();
                 places.into_iter().for_each(|place| work.assign(place));

@@ -38,7 +38,7 @@ pub struct Row<'a> {
 /// The end of the journal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct JournalHead {
-    /// The last position that was given.
+    /// The last assigned position.
     pub last: i64,
     /// How old the first row is that is not published yet, in microseconds by the database's clock.
     pub oldest: Option<i64>,

@@ -20,7 +20,7 @@ use crate::{Error, limits};
 
 /// The relay's place in table `sequencer`.
 const RELAY: &str = "kafka";
-/// The last position that was given.
+/// The last assigned position.
 const COUNTER: &str = "journal";
 
 /// The first batch that has a row at `$1` or after it. What is before may be deleted already.

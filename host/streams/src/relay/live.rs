@@ -1,4 +1,4 @@
-//! What is new: read, sent, and the relay's place kept.
+//! New rows: read, sent, and the relay's position stored.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -107,7 +107,7 @@ impl Round<'_> {
                 Err(error) => pause.after(&error).await,
             }
         }
-        // What is under way is waited for, and the place kept, by the one that keeps it.
+        // The task that stores the position waits for what is in flight, and stores it.
         while window.rows() > 0 && window.failure().is_none() {
             _ = changes.changed().await;
         }

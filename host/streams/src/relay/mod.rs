@@ -45,7 +45,7 @@ pub struct Options {
 pub struct RelayWaker(Arc<Notify>);
 
 impl RelayWaker {
-    /// Has it look at once, or again once it has finished the look that it is at.
+    /// Triggers a scan at once, or another one after the scan in progress.
     pub fn now(&self) {
         self.0.notify_one();
     }

@@ -18,7 +18,7 @@ enum ReplayError {
 }
 
 impl Round<'_> {
-    /// Publishes again what is asked for, one range after the other, until `stopping`. Fails with the window.
+    /// Publishes requested replays, one range after the other, until `stopping`. Fails with the window.
     pub(super) async fn replay(&self, mut stopping: watch::Receiver<bool>) -> Result<(), String> {
         let mut pause = RetryPause::new();
         loop {

@@ -1,6 +1,6 @@
 //! Who may use the admin listener.
 //!
-//! With the token: every client. Without: this machine, as long as it is asked for by an address or a name of its own. A page that somebody looks at here reaches the
+//! With the token: every client. Without: this machine, as long as the request names an address or a name of its own. A page in a local browser reaches the
 //! listener too, by a name that leads here (DNS rebinding) or by sending a form; so the `Host` must be this machine's, and what changes something must come from a page of
 //! the listener's own, or from a program that says so. On an address that others can reach only the probes work without the token.
 
@@ -134,7 +134,7 @@ fn own_host(headers: &HeaderMap) -> Option<&str> {
     host.to_str().ok().filter(|_| own)
 }
 
-/// Whether it comes from a page of this host's, or says so.
+/// Whether the request comes from a page of this host, or from no page.
 fn is_of(headers: &HeaderMap, host: &str) -> bool {
     let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
     origin.and_then(|origin| origin.strip_prefix("http://")).is_some_and(|origin| origin.eq_ignore_ascii_case(host))
