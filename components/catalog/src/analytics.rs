@@ -38,7 +38,7 @@ struct Money {
     currency: String,
 }
 
-/// EventAnalytics as the API shows them.
+/// Analytics as the API shows them.
 #[derive(Debug, Serialize)]
 struct AnalyticsView {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -110,9 +110,9 @@ async fn read(tx: &mut Tx, event: &str, currency: &str) -> Result<Analytics, Err
     })
 }
 
-fn shown(day: Option<String>, figures: EventAnalytics, currency: &str) -> AnalyticsView {
+fn shown(day: Option<String>, analytics: EventAnalytics, currency: &str) -> AnalyticsView {
     let money = |amount| Money { amount, currency: currency.to_owned() };
-    let EventAnalytics { views, holds, bookings, tickets, cancelled, revenue, refunded } = figures;
+    let EventAnalytics { views, holds, bookings, tickets, cancelled, revenue, refunded } = analytics;
     // Four decimals; numbers of this size are exact.
     #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 of either")]
     let conversion = (holds > 0).then(|| (bookings as f64 / holds as f64 * 10_000.0).round() / 10_000.0);

@@ -135,7 +135,7 @@ fn within(quotas: &Quotas, used: &QuotaUsage, added: &QuotaChange, owner: QuotaO
         (used.text, added.text, quotas.text, "characters in drafts and in events that are not over yet", "shorten descriptions"),
     ] {
         if added > 0 && used + added > quota {
-            let detail = format!("{whose} may have {quota} {what}, and has {used}: {remedy}, or ask who runs this for more.");
+            let detail = format!("{owner} may have {quota} {what}, and has {used}: {remedy}, or ask who runs this for more.");
             return Err(Problem::new(problem::QUOTA_EXCEEDED, detail));
         }
     }

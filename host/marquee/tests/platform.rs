@@ -97,9 +97,9 @@ async fn a_booking_has_its_effects_in_up_mode_too() {
     let booking = organiser.post_with(&unique("key"), "/api/bookings", &show.order(2)).await.expect(201);
     let booking = booking["id"].as_str().unwrap();
     let path = format!("/api/events/{}/analytics", show.id);
-    let figures =
-        eventually("figures", async || organiser.get(&path).await.expect(200), |it| it["totals"]["bookings"] == 1).await;
-    assert_eq!(figures["totals"]["tickets"], 2);
+    let analytics =
+        eventually("analytics", async || organiser.get(&path).await.expect(200), |it| it["totals"]["bookings"] == 1).await;
+    assert_eq!(analytics["totals"]["tickets"], 2);
     let mails = async || {
         let files = std::fs::read_dir(folder.join("mail")).into_iter().flatten();
         let texts: Vec<String> = files.filter_map(|file| std::fs::read_to_string(file.unwrap().path()).ok()).collect();

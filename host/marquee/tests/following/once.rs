@@ -116,11 +116,11 @@ async fn a_booking_reaches_kafka_mail_analytics_audit_log_and_rabbitmq() {
 
     // Figures, for who organises the event and for nobody else.
     let path = format!("/api/events/{}/analytics", show.id);
-    let figures =
-        eventually("figures", async || organiser.get(&path).await.expect(200), |it| it["totals"]["bookings"] == 1).await;
-    assert_eq!(figures["totals"]["tickets"], 2);
-    assert_eq!(figures["totals"]["revenue"], json!({"amount": 9000, "currency": "EUR"}));
-    assert_eq!((&figures["totals"]["holds"], &figures["totals"]["conversion"]), (&json!(1), &json!(1.0)));
+    let analytics =
+        eventually("analytics", async || organiser.get(&path).await.expect(200), |it| it["totals"]["bookings"] == 1).await;
+    assert_eq!(analytics["totals"]["tickets"], 2);
+    assert_eq!(analytics["totals"]["revenue"], json!({"amount": 9000, "currency": "EUR"}));
+    assert_eq!((&analytics["totals"]["holds"], &analytics["totals"]["conversion"]), (&json!(1), &json!(1.0)));
     buyer.get(&path).await.expect_problem(403, "forbidden");
 
     // RabbitMQ.
