@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 /// is refused for the victim's own haste.
 const ASKED: usize = 150;
 const PAUSE: Duration = Duration::from_millis(100);
-/// How long an attack goes on before its victim is measured, and the longest that is waited for the victim's requests.
+/// How long an attack runs before its victim is measured, and the longest that is waited for the victim's requests.
 const BEGIN: Duration = Duration::from_secs(2);
 const MEASURE: Duration = Duration::from_secs(40);
 
@@ -60,8 +60,8 @@ pub fn run(arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// What the victim felt.
-struct Felt {
+/// The victim's latency, and how many of its requests were served.
+struct VictimLatency {
     p50: f64,
     p99: f64,
     served: usize,
@@ -70,8 +70,8 @@ struct Felt {
 struct Row {
     name: &'static str,
     victim: &'static str,
-    before: Felt,
-    during: Felt,
+    before: VictimLatency,
+    during: VictimLatency,
     outcome: String,
 }
 
@@ -84,7 +84,7 @@ fn measured(attack: &'static Attack, target: &Target) -> Result<Row> {
     Ok(Row { name: attack.name, victim: attack.victim.what(), before, during, outcome })
 }
 
-fn felt(victim: &Victim, target: &Target) -> Result<Felt> {
+fn felt(victim: &Victim, target: &Target) -> Result<VictimLatency> {
     let (mut times, mut served) = (Vec::with_capacity(ASKED), 0);
     let until = Instant::now() + MEASURE;
     while times.len() < ASKED && Instant::now() < until {
@@ -96,14 +96,14 @@ fn felt(victim: &Victim, target: &Target) -> Result<Felt> {
     ensure!(!times.is_empty(), "nothing was asked");
     times.sort_by(f64::total_cmp);
     let at = |share: usize| times.get((times.len() * share / 100).min(times.len() - 1)).copied().unwrap_or_default();
-    Ok(Felt { p50: at(50), p99: at(99), served: served * 100 / times.len() })
+    Ok(VictimLatency { p50: at(50), p99: at(99), served: served * 100 / times.len() })
 }
 
 fn table(rows: &[Row]) {
     print("| attack | who is asked | before: p50, p99, served | during: p50, p99, served | what became of the attack |");
     print("|---|---|---|---|---|");
     for Row { name, victim, before, during, outcome } in rows {
-        let felt = |felt: &Felt| format!("{:.1} ms, {:.1} ms, {} %", felt.p50, felt.p99, felt.served);
+        let felt = |felt: &VictimLatency| format!("{:.1} ms, {:.1} ms, {} %", felt.p50, felt.p99, felt.served);
         print(&format!("| {name} | {victim} | {} | {} | {outcome} |", felt(before), felt(during)));
     }
 }

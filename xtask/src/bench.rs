@@ -97,7 +97,7 @@ fn hello(wrk: &Path, against: Option<&Path>) -> Result<()> {
             let port = free_port()?;
             let wasm = "target/wasm32-wasip2/wasm/fixtures.wasm";
             let arguments = ["serve", "-Sp3,cli", "-Wcomponent-model-async", "--addr", &format!("127.0.0.1:{port}"), wasm];
-            others.push(Other::start(command(wasmtime, &arguments), port)?);
+            others.push(OtherServer::start(command(wasmtime, &arguments), port)?);
             subjects.push(subject("wasmtime serve", format!("http://127.0.0.1:{port}/hello")));
         }
         None => say("left out: `wasmtime` is not on the PATH (cargo install wasmtime-cli@48.0.8)"),
@@ -241,9 +241,9 @@ fn ratio(subjects: &[Subject], one: &str, other: &str) -> Option<f64> {
 }
 
 /// Another server, ended when dropped.
-struct Other(Child);
+struct OtherServer(Child);
 
-impl Other {
+impl OtherServer {
     fn start(mut command: Command, port: u16) -> Result<Self> {
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         let other = Self(child);
@@ -256,13 +256,13 @@ impl Other {
     }
 }
 
-impl Drop for Other {
+impl Drop for OtherServer {
     fn drop(&mut self) {
         stop(&mut self.0);
     }
 }
 
-fn spin_up(manifest: &Path, name: &str) -> Result<Option<(Other, u16)>> {
+fn spin_up(manifest: &Path, name: &str) -> Result<Option<(OtherServer, u16)>> {
     let spin = match tools::spin() {
         Ok(spin) => spin,
         Err(why) => {
@@ -279,14 +279,14 @@ fn spin_up(manifest: &Path, name: &str) -> Result<Option<(Other, u16)>> {
         .arg("--state-dir")
         .arg(state)
         .env(build::HELD_PLACES.0, build::HELD_PLACES.1);
-    Ok(Some((Other::start(command, port)?, port)))
+    Ok(Some((OtherServer::start(command, port)?, port)))
 }
 
 fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-/// What this ran on: figures mean nothing without it.
+/// The machine that this ran on: results mean nothing without it.
 fn machine() -> Result<String> {
     let information = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let field = |name: &str| {

@@ -9,7 +9,7 @@ use crate::{
 use anyhow::{Result, bail};
 use std::{collections::BTreeSet, process::Command};
 
-/// What is said where the database of vulnerabilities is out of reach.
+/// The message where the vulnerability database is unreachable.
 const UNKNOWN: &str = "known vulnerabilities of dependencies: the RustSec database cannot be fetched here (`cargo deny check advisories` where it can)";
 
 /// Checks everything; warnings are failures. Gives what could not be checked here, and why.

@@ -7,7 +7,7 @@ use crate::{
 };
 use anyhow::{Context, Result, bail};
 
-/// How many rounds where nobody says otherwise: each kind of fault four times.
+/// Rounds by default: each kind of fault four times.
 const ROUNDS: &str = "60";
 
 const USAGE: &str = "cargo xtask faults [--rounds 60] [--seed N] [--only PART-OF-A-FAULT'S-NAME]";

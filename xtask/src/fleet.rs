@@ -88,7 +88,7 @@ impl Fleet {
         let name = format!("partition-{}", partition(event, leases.len() as u64));
         let address = leases.iter().find(|row| row.first() == Some(&name)).and_then(|row| row.get(1)).context("no such lease")?;
         let leads = self.nodes.iter().find(|node| node.addresses.first() == Some(address));
-        Ok(leads.with_context(|| format!("nobody leads {name}"))?.child.id())
+        Ok(leads.with_context(|| format!("{name} has no leader"))?.child.id())
     }
 
     /// Rows of a query, as text.

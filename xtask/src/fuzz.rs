@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz [TARGET]`: what reads input from outside is given what nobody would send, for as long as it is told.
+//! `cargo xtask fuzz [TARGET]`: feeds mutated input to everything that parses input from outside, for a given time.
 //!
 //! Each target is a test of its crate (see `components/fuzz`), which `cargo xtask test` runs as well, for a moment.
 
@@ -19,7 +19,7 @@ const TARGETS: [(&str, &[&str]); 10] = [
     ("wire", &["fleet"]),
 ];
 
-/// Seconds for each target's crate, where nobody says otherwise.
+/// Seconds for each target's crate, by default.
 const SECONDS: &str = "60";
 
 /// Runs the targets whose names contain the word, or all of them.

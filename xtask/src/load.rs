@@ -16,7 +16,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-/// Where `marquee up` listens if nobody says otherwise.
+/// Where `marquee up` listens by default.
 const DEFAULT: [&str; 2] = ["http://127.0.0.1:8080", "http://127.0.0.1:8081"];
 
 /// Scenarios against a running platform, and those that have a fleet started for them.

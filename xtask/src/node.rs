@@ -85,7 +85,7 @@ pub fn stop(child: &mut Child) {
     let _ = child.wait();
 }
 
-/// Removes a folder of ours. That it is gone already, or stays, hurts nobody.
+/// Removes a folder of ours. That it is gone already, or stays, is harmless.
 pub fn discard(folder: &Path) {
     let _ = std::fs::remove_dir_all(folder);
 }

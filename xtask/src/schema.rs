@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::{path::Path, process::Stdio};
 
-/// Cases by command, where nobody says how many.
+/// Cases by command, by default.
 const CASES: u32 = 20_000;
 /// Cases in the test run.
 const CASES_OF_TESTS: u32 = 2_000;
@@ -211,7 +211,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_report_is_read_and_judged() {
+    fn a_report_is_parsed_and_evaluated() {
         let report = json!({
             "test_cases": {"generated": 2100},
             "failures": [

@@ -1,11 +1,11 @@
-//! `cargo xtask seed`: the demo catalog into any platform that runs, stock Spin included, through the API that everybody uses.
+//! `cargo xtask seed`: the demo catalog into any platform that runs, stock Spin included, through the public API.
 
 use crate::{
     step::{command, say},
     tools,
 };
 use anyhow::{Context, Result, anyhow, bail};
-use demo::{Answer, Api, Ask, Options};
+use demo::{Answer, Api, ApiRequest, Options};
 use serde_json::Value;
 use std::{
     io::Write as _,
@@ -24,7 +24,7 @@ const PASSWORD: &str = "SPIN_VARIABLE_ADMIN_PASSWORD";
 /// Seconds that an answer may take, and bytes that it may have.
 const ANSWER_SECONDS: &str = "60";
 const ANSWER_BYTES: &str = "4194304";
-/// Events after which progress is told.
+/// Events after which progress is printed.
 const TOLD: usize = 25;
 
 /// Loads the catalog. What is there already stays as it is.
@@ -61,7 +61,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     say(&format!("loading the demo catalog into {} as {email}", platform.url));
     let loading = demo::load(&platform, &options);
     let loaded = futures::executor::block_on(loading).map_err(|error| {
-        anyhow!("{error}\nWhat is loaded stays. Once that is mended, the same command goes on where this one stopped.")
+        anyhow!("{error}\nWhat is loaded stays. Once that is mended, the same command continues where this one stopped.")
     })?;
     say(&format!("{} events are there, {} of them new; {} new bookings", loaded.events, loaded.new, loaded.bookings));
     if loaded.unpaid {
@@ -79,7 +79,7 @@ struct Platform {
 }
 
 impl Api for Platform {
-    async fn ask(&self, ask: Ask<'_>) -> Result<Answer, String> {
+    async fn ask(&self, ask: ApiRequest<'_>) -> Result<Answer, String> {
         send(&self.curl, &config(&self.url, &ask)).map_err(|error| format!("{error:#}"))
     }
 
@@ -94,8 +94,8 @@ impl Api for Platform {
     }
 }
 
-/// What curl is told.
-fn config(url: &str, ask: &Ask<'_>) -> String {
+/// curl's configuration.
+fn config(url: &str, ask: &ApiRequest<'_>) -> String {
     let mut lines = vec![("url", format!("{url}{}", ask.path))];
     // To this machine no proxy leads.
     let here =
@@ -149,9 +149,9 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn what_is_asked_reaches_curl_as_it_is() {
+    fn requests_reach_curl_unchanged() {
         let body = json!({"title": "\"Salt\" \\ Sea"});
-        let ask = Ask { path: "/api/events", token: Some("t.o.k"), key: Some("demo-1"), body: Some(&body) };
+        let ask = ApiRequest { path: "/api/events", token: Some("t.o.k"), key: Some("demo-1"), body: Some(&body) };
         let expected = "url = \"https://a.example/api/events\"\nheader = \"Authorization: Bearer t.o.k\"\nheader = \"Idempotency-Key: demo-1\"\n\
                         header = \"Content-Type: application/json\"\n\
                         data-raw = \"{\\\"title\\\":\\\"\\\\\\\"Salt\\\\\\\" \\\\\\\\ Sea\\\"}\"\n";
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_read() {
+    fn an_answer_is_parsed() {
         let read = answer("HTTP/1.1 100 Continue\r\n\r\nHTTP/2 503 \r\nRetry-After: 7\r\n\r\n{\"a\": 1}").unwrap();
         assert_eq!((read.status, read.retry_after, read.body), (503, Some(7), json!({"a": 1})));
         let read = answer("HTTP/1.1 204 No Content\r\ndate: x\r\n\r\n").unwrap();

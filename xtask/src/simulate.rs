@@ -7,7 +7,7 @@ use crate::{
 use anyhow::{Context, Result, bail};
 
 /// The test that runs seeds.
-const TEST: &str = "simulation::tests::no_seed_violates_anything";
+const TEST: &str = "simulation::tests::no_seed_violates_an_invariant";
 
 /// Runs as many seeds as `--seeds` says from `--first` on, or with its whole trace the one that `--seed` names.
 pub fn run(arguments: &[String]) -> Result<()> {

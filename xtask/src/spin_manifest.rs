@@ -116,8 +116,8 @@ fn inputs(folder: &Path) -> Result<BTreeSet<PathBuf>> {
                 let text = std::fs::read_to_string(&path)?;
                 for named in named(&text).with_context(|| path.display().to_string())? {
                     let input = match named {
-                        Named::FromSource(text) => lexical(&here.join(text)),
-                        Named::FromCrate(text) => lexical(&folder.join(text)),
+                        BuildInput::FromSource(text) => lexical(&here.join(text)),
+                        BuildInput::FromCrate(text) => lexical(&folder.join(text)),
                     };
                     inputs.insert(input);
                 }
@@ -128,27 +128,27 @@ fn inputs(folder: &Path) -> Result<BTreeSet<PathBuf>> {
 }
 
 #[derive(Debug, PartialEq)]
-enum Named<'a> {
+enum BuildInput<'a> {
     FromSource(&'a str),
     FromCrate(&'a str),
 }
 
 /// What a source names.
-fn named(source: &str) -> Result<Vec<Named<'_>>> {
+fn named(source: &str) -> Result<Vec<BuildInput<'_>>> {
     let mut found = Vec::new();
     for marker in INCLUDES {
         for rest in source.split(marker).skip(1) {
             let quoted = rest.strip_prefix("concat!(").unwrap_or(rest).strip_prefix('"').and_then(|rest| rest.split_once('"'));
             let (path, _) =
                 quoted.with_context(|| format!("{marker}…) names no text: what `spin watch` is to look at is not known"))?;
-            found.push(Named::FromSource(path));
+            found.push(BuildInput::FromSource(path));
         }
     }
     for marker in READS {
         for rest in source.split(marker).skip(1) {
             let list = if marker.contains('[') { rest.split_once(']').map_or(rest, |(list, _)| list) } else { rest };
             let paths = list.split('"').step_by(2).take(if marker.contains('[') { usize::MAX } else { 1 });
-            found.extend(paths.filter(|path| path.starts_with("../")).map(Named::FromCrate));
+            found.extend(paths.filter(|path| path.starts_with("../")).map(BuildInput::FromCrate));
         }
     }
     Ok(found)
@@ -173,7 +173,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn what_is_built_in_is_found_in_sources() {
+    fn embedded_files_are_found_in_sources() {
         let source = r#"
             const A: &str = include_str!("../a.sql");
             const B: &[u8] = include_bytes!(concat!("../b/", "c.bin"));
@@ -185,12 +185,12 @@ mod tests {
             println!("cargo::rerun-if-changed=build.rs");
         "#;
         let expected = [
-            Named::FromSource("../a.sql"),
-            Named::FromSource("../b/"),
-            Named::FromCrate("../../wit/shop"),
-            Named::FromCrate("../../wit/one"),
-            Named::FromCrate("../../wit/two"),
-            Named::FromCrate("../d.txt"),
+            BuildInput::FromSource("../a.sql"),
+            BuildInput::FromSource("../b/"),
+            BuildInput::FromCrate("../../wit/shop"),
+            BuildInput::FromCrate("../../wit/one"),
+            BuildInput::FromCrate("../../wit/two"),
+            BuildInput::FromCrate("../d.txt"),
         ];
         assert_eq!(named(source).unwrap(), expected);
         assert!(named("include_str!(env!(\"OUT_DIR\"))").is_err());
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crate_is_built_from_what_it_depends_on_but_not_from_what_its_tests_do() {
+    fn build_inputs_exclude_dev_dependencies() {
         let package = |name: &str| json!({"id": name, "name": name, "manifest_path": format!("/w/{name}/Cargo.toml")});
         let on = |name: &str, kind: Json| json!({"pkg": name, "dep_kinds": [{"kind": kind}]});
         let metadata = json!({

@@ -29,7 +29,7 @@ pub fn print(line: &str) {
 }
 
 /// A step that is done.
-struct Done {
+struct FinishedStep {
     what: String,
     seconds: f64,
     tests: Tests,
@@ -43,9 +43,9 @@ struct Tests {
 }
 
 /// The steps done so far, and the tests of the one that is running.
-static DONE: Mutex<(Vec<Done>, Tests)> = Mutex::new((Vec::new(), Tests { passed: 0, skipped: 0 }));
+static DONE: Mutex<(Vec<FinishedStep>, Tests)> = Mutex::new((Vec::new(), Tests { passed: 0, skipped: 0 }));
 
-fn done() -> MutexGuard<'static, (Vec<Done>, Tests)> {
+fn done() -> MutexGuard<'static, (Vec<FinishedStep>, Tests)> {
     DONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -58,7 +58,7 @@ pub fn step<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     say(&format!("==> {what}: done in {seconds:.0} s"));
     let mut done = done();
     let tests = std::mem::take(&mut done.1);
-    done.0.push(Done { what: what.to_owned(), seconds, tests });
+    done.0.push(FinishedStep { what: what.to_owned(), seconds, tests });
     Ok(value)
 }
 
@@ -168,7 +168,7 @@ fn shown(command: &Command) -> String {
     words.join(" ")
 }
 
-/// Writes a file that nobody else on this machine may read, whatever the umask.
+/// Writes a file that only this user may read, whatever the umask.
 pub fn write_private(file: &Path, text: &str) -> Result<()> {
     use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _, os::unix::fs::PermissionsExt as _};
     let write = || {

@@ -203,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn java_says_its_version_in_several_ways() {
+    fn java_versions_are_parsed() {
         assert_eq!(java_version("openjdk 17.0.15 2025-04-15\nOpenJDK Runtime Environment"), Some(17));
         assert_eq!(java_version("java 21 2023-09-19 LTS"), Some(21));
         assert_eq!(java_version("openjdk 25-ea 2025-09-16"), Some(25));

@@ -15,7 +15,7 @@ pub const TYPE: &str = "at+jwt";
 /// Why a token is not good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// Malformed, forged, not an access token of ours, or one that nobody here would have issued.
+    /// Malformed, forged, not an access token of ours, or one that was never issued here.
     Invalid,
     /// It was good once.
     Expired,
@@ -100,7 +100,7 @@ impl Verifier {
 }
 
 /// Checks what changes with time. One that ends later than any that could have been issued by `now` was not issued yet: else a lifetime would
-/// bind nobody who may choose when it begins.
+/// not bind a signer who may choose when it begins.
 ///
 /// # Errors
 /// Why it is not good at `now`, microseconds.
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_token_speaks_and_ends_to_the_microsecond() {
+    fn a_valid_token_expires_to_the_microsecond() {
         let token = sign(&header(), &claims());
         assert_eq!(key_id(&token).as_deref(), Some("k1"));
         let end = NOW + 900 * SECOND;
@@ -183,7 +183,7 @@ mod tests {
         for seconds in [longest + 1, 86_400, i64::MAX - NOW / SECOND, 0, -1] {
             assert_eq!(check(&lasting(seconds), PUBLIC, NOW - 10 * SECOND), Err(Refusal::Invalid), "{seconds}");
         }
-        // Whoever may choose when it begins may not choose when it ends either.
+        // A signer who chooses when it begins may not choose when it ends.
         let later = |seconds: i64| {
             let mut claims = with("iat", json!(NOW / SECOND + seconds));
             claims["exp"] = json!(NOW / SECOND + seconds + 900);
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn others_are_refused() {
+    fn invalid_tokens_are_refused() {
         let good = sign(&header(), &claims());
         let (signed, signature) = good.rsplit_once('.').unwrap();
         let (head, body) = signed.split_once('.').unwrap();
@@ -236,7 +236,7 @@ mod tests {
         let none = "eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0Iiwia2lkIjoiazEifQ";
         let (verifier, key) = (Verifier::default(), PublicKey::parse(PUBLIC).unwrap());
         fuzz::text(&[&good, &other, &format!("{none}.{rest}"), head, "a.b.c"], |text| {
-            // Nobody makes a good token out of others, in any way of writing it.
+            // No combination or re-encoding of good tokens is a good one.
             let known = key_id(text);
             match verifier.verify(text, &key) {
                 Ok(claims) => assert!((text == good || text == other) && known.is_some(), "{text}: {claims:?}"),

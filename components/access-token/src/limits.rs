@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 pub const LIFETIME_SECONDS: i64 = 900;
 /// How far two clocks may be apart, in seconds.
 pub const LEEWAY_SECONDS: i64 = 60;
-/// How long a key is trusted after it has signed for the last time, in microseconds: until its last token has ended, whoever's clock says so.
+/// How long a key is trusted after it has signed for the last time, in microseconds: until its last token has expired, by any node's clock.
 pub const KEY_MICROSECONDS: i64 = (LIFETIME_SECONDS + LEEWAY_SECONDS) * 1_000_000;
 /// Length of a token in bytes.
 pub const TOKEN_BYTES: usize = 4_096;

@@ -1,4 +1,4 @@
-//! The audit log's hash chain. No I/O: the worker makes links with it, and whoever checks the log reads rows in and gets the first that is broken.
+//! The audit log's hash chain. No I/O: the worker makes links with it, and a check of the log feeds it rows and gets the first that is broken.
 //!
 //! Each row's hash is the SHA-256 of the hash before it and of the row's own text, so that no row can be changed, left out or put in without
 //! changing the hash of every row after it. There is one chain a region; its last link stands beside it (`audit_heads`), so that rows
@@ -72,7 +72,7 @@ pub enum Broken {
         /// The one that does.
         found: i64,
     },
-    /// A row does not go on from the one before it.
+    /// A row does not continue from the one before it.
     #[error("row {0} does not go on from the row before it")]
     Previous(i64),
     /// A row is not what it was when it was written.
@@ -133,7 +133,7 @@ impl Chain {
         &self.hash
     }
 
-    /// The row that goes on from here.
+    /// The row that continues from here.
     pub fn append(&mut self, entry: Entry) -> Row {
         let sequence = self.sequence + 1;
         let hash = link(&self.region, sequence, &entry, &self.hash);
@@ -142,7 +142,7 @@ impl Chain {
         Row { sequence, entry, previous, hash }
     }
 
-    /// Whether this row goes on from here. Rows are given in order.
+    /// Whether this row continues from here. Rows are given in order.
     ///
     /// # Errors
     /// Says what is wrong with it; the chain then stays where it was.
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_chain_is_found_whole() {
+    fn an_intact_chain_verifies() {
         assert_eq!(check(|_| ()), Ok(()));
         assert_eq!(verify("eu", &[], None).map(drop), Ok(()));
         let (rows, whole) = chain(3);
@@ -267,7 +267,7 @@ mod tests {
             (|rows| rows.truncate(7), 8),
             (|rows| rows.clear(), 1),
             (|rows| rows.swap(5, 6), 6),
-            // Whoever changes a row and makes its hash anew breaks the next.
+            // Changing a row and its hash breaks the next.
             (
                 |rows| {
                     rows[2].entry.kind = "booking.cancelled".into();
@@ -275,7 +275,7 @@ mod tests {
                 },
                 4,
             ),
-            // And whoever makes all of them anew does not have the head.
+            // And with all of them rewritten the head differs.
             (
                 |rows| {
                     let mut forged = Chain::new("eu");
@@ -290,13 +290,13 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_is_one_regions() {
+    fn a_chain_belongs_to_one_region() {
         let (rows, whole) = chain(2);
         assert_eq!(verify("us", &rows, Some((2, whole.hash()))), Err(Broken::Changed(1)));
     }
 
     #[test]
-    fn hashes_stay_as_they_are() {
+    fn hashes_are_stable() {
         // Rows are kept for years: the rule may not change. Each is sha256 of "64:00…0,2:eu,1:1,7:batch.0,15:booking.created,5:eu_b0,4:eu_u,1:0,64:…,".
         let (rows, _) = chain(1);
         let text = format!("64:{GENESIS},2:eu,1:1,7:batch.0,15:booking.created,5:eu_b0,4:eu_u,1:0,64:{},", digest(b"0"));

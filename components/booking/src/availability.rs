@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tag_changes_with_what_is_left() {
+    fn the_entity_tag_changes_with_availability() {
         let tag = etag(&availability(3, 5));
         assert!(tag.starts_with("W/\"3-"), "{tag}");
         assert_eq!(tag, etag(&Availability { as_of: 9, ..availability(3, 5) }));

@@ -2,7 +2,7 @@
 
 use crate::{
     limits,
-    store::{self, Page, Stored},
+    store::{self, Page, StoredBooking},
     view::{self, View},
 };
 use kit::ledger::BookingStatus;
@@ -42,7 +42,7 @@ pub async fn mine(request: Request) -> Answer {
 }
 
 /// Says where the next page begins: behind this booking.
-fn cursor_after(last: &Stored) -> String {
+fn cursor_after(last: &StoredBooking) -> String {
     format!("{}.{}", last.booking.created_at, last.booking.id)
 }
 
@@ -58,7 +58,7 @@ mod tests {
     use super::parse;
 
     #[test]
-    fn cursors_are_ours_or_refused() {
+    fn foreign_cursors_are_refused() {
         assert_eq!(parse("17.eu_b"), Some((17, "eu_b".to_owned())));
         for nonsense in
             ["", "17", "17.", ".eu_b", "-1.eu_b", "x.eu_b", "17.eu_B", "17.eu_b.c", "+17.eu_b", "99999999999999999999.eu_b"]

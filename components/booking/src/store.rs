@@ -27,15 +27,15 @@ const COLUMNS: &str = "id, event, person, status, expires_at, total, currency, t
 
 /// A booking, and the secret that its tickets come from.
 #[derive(Debug, Clone)]
-pub struct Stored {
+pub struct StoredBooking {
     /// As its row says: an overdue hold is still held here.
     pub booking: Booking,
-    /// Never shown to anybody.
+    /// Never shown.
     pub ticket_seed: String,
 }
 
 /// A person's booking; none where there is none of this id, or it is somebody else's.
-pub async fn find(tx: &mut Tx, id: &str, person: &str) -> Result<Option<Stored>, Error> {
+pub async fn find(tx: &mut Tx, id: &str, person: &str) -> Result<Option<StoredBooking>, Error> {
     let statement = format!("SELECT {COLUMNS} FROM bookings WHERE id = $1 AND person = $2");
     let rows = tx.all(&statement, params![id, person]).await?;
     Ok(with_items(tx, rows).await?.pop())
@@ -53,7 +53,7 @@ pub struct Page {
 }
 
 /// A person's bookings, the newest first.
-pub async fn page(tx: &mut Tx, person: &str, page: &Page) -> Result<Vec<Stored>, Error> {
+pub async fn page(tx: &mut Tx, person: &str, page: &Page) -> Result<Vec<StoredBooking>, Error> {
     let (created_at, id) = page.after.clone().unwrap_or((i64::MAX, String::new()));
     let (condition, now) = match page.status {
         None => ("", None),
@@ -74,7 +74,7 @@ pub async fn page(tx: &mut Tx, person: &str, page: &Page) -> Result<Vec<Stored>,
     with_items(tx, rows).await
 }
 
-async fn with_items(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Stored>, Error> {
+async fn with_items(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<StoredBooking>, Error> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
@@ -90,11 +90,11 @@ async fn with_items(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Stored>, Error> {
     rows.into_iter().map(|row| stored(row, &mut by_booking)).collect()
 }
 
-fn stored(row: Row, items: &mut BTreeMap<String, Vec<BookingItem>>) -> Result<Stored, Error> {
+fn stored(row: Row, items: &mut BTreeMap<String, Vec<BookingItem>>) -> Result<StoredBooking, Error> {
     let items = items.remove(&row.id).unwrap_or_default();
     let status = BookingStatus::parse(&row.status)
         .ok_or_else(|| Error::Other(format!("booking {}: unknown status {:?}", row.id, row.status)))?;
-    Ok(Stored {
+    Ok(StoredBooking {
         ticket_seed: row.ticket_seed,
         booking: Booking {
             id: row.id,

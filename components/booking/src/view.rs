@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_over_has_no_deadline() {
+    fn a_finished_booking_has_no_deadline() {
         for status in [BookingStatus::Confirmed, BookingStatus::Cancelled, BookingStatus::Expired] {
             assert!(!json(&booking(status, Some(1))).contains("expires_at"), "{status:?}");
         }

@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn anybody_reads_what_is_public_and_nothing_else() {
+    fn any_origin_may_read_public_data_only() {
         let (other, ours) = (HeaderValue::from_static("https://b"), HeaderValue::from_static("https://a"));
         let cors = Cors::parse("https://a").unwrap();
         for (method, origin, credentials, grant) in [
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn preflights_say_what_is_allowed() {
+    fn preflights_list_what_is_allowed() {
         let cors = Cors::parse("https://a").unwrap();
         let ours = cors.preflight(&Method::OPTIONS, &headers("https://a", "POST")).unwrap();
         assert_eq!(ours[ACCESS_CONTROL_ALLOW_ORIGIN], "https://a");
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_answer_says_already_is_not_said_again() {
+    fn existing_cors_headers_are_not_duplicated() {
         let ours = HeaderValue::from_static("https://a");
         let cors = Cors::parse("https://a").unwrap();
         let mut answer = HeaderMap::from_iter([(VARY, HeaderValue::from_static("accept"))]);

@@ -38,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_may_do_more_than_data() {
+    fn pages_have_a_wider_policy_than_data() {
         let page = hardened(&[("content-type", "Text/HTML; charset=utf-8")]);
         let policy = page[CONTENT_SECURITY_POLICY].to_str().unwrap();
         assert!(policy.contains("frame-ancestors 'none'") && policy.contains("script-src 'self' 'unsafe-inline'"), "{policy}");
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_already_stays_as_it_is() {
+    fn existing_headers_are_not_replaced() {
         let own =
             [("content-security-policy", "sandbox"), ("referrer-policy", "same-origin"), ("x-content-type-options", "nosniff")];
         let mut headers = hardened(&own);

@@ -1,4 +1,4 @@
-//! An event's figures, for those who organise it.
+//! An event's analytics, for those who organise it.
 
 use crate::limits;
 use kit::sql::{Error, Tx};
@@ -38,9 +38,9 @@ struct Money {
     currency: String,
 }
 
-/// EventAnalytics as the API shows them.
+/// Analytics as the API shows them.
 #[derive(Debug, Serialize)]
-struct Shown {
+struct AnalyticsView {
     #[serde(skip_serializing_if = "Option::is_none")]
     day: Option<String>,
     views: Option<i64>,
@@ -50,19 +50,19 @@ struct Shown {
     cancelled: i64,
     revenue: Money,
     refunded: Money,
-    /// Bookings for each hold; none where nobody held anything.
+    /// Bookings for each hold; none where there were no holds.
     conversion: Option<f64>,
 }
 
-/// An event's figures: by day, and over all of its time.
+/// An event's analytics: by day, and in total.
 #[derive(Debug, Serialize)]
 pub struct Analytics {
     event_id: String,
     as_of: String,
     /// Whether anything counts here. Where nothing does, zeros would say that nothing was sold.
     available: bool,
-    days: Vec<Shown>,
-    totals: Option<Shown>,
+    days: Vec<AnalyticsView>,
+    totals: Option<AnalyticsView>,
 }
 
 /// `GET /api/events/{id}/analytics`
@@ -110,13 +110,23 @@ async fn read(tx: &mut Tx, event: &str, currency: &str) -> Result<Analytics, Err
     })
 }
 
-fn shown(day: Option<String>, figures: EventAnalytics, currency: &str) -> Shown {
+fn shown(day: Option<String>, analytics: EventAnalytics, currency: &str) -> AnalyticsView {
     let money = |amount| Money { amount, currency: currency.to_owned() };
-    let EventAnalytics { views, holds, bookings, tickets, cancelled, revenue, refunded } = figures;
+    let EventAnalytics { views, holds, bookings, tickets, cancelled, revenue, refunded } = analytics;
     // Four decimals; numbers of this size are exact.
     #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53 of either")]
     let conversion = (holds > 0).then(|| (bookings as f64 / holds as f64 * 10_000.0).round() / 10_000.0);
-    Shown { day, views, holds, bookings, tickets, cancelled, revenue: money(revenue), refunded: money(refunded), conversion }
+    AnalyticsView {
+        day,
+        views,
+        holds,
+        bookings,
+        tickets,
+        cancelled,
+        revenue: money(revenue),
+        refunded: money(refunded),
+        conversion,
+    }
 }
 
 #[cfg(test)]
@@ -126,7 +136,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn figures_are_shown_by_day_and_in_all() {
+    fn analytics_are_shown_by_day_and_in_total() {
         for database in Database::all() {
             database.enter();
             database.set_now(1_800_000_000_000_000);

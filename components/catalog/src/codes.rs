@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn knows_codes() {
+    fn known_codes_are_accepted() {
         type Check = fn(&str) -> bool;
         for (check, good, bad) in [
             (
@@ -95,7 +95,7 @@ mod tests {
 
     /// A hundred euros can be asked for in every currency, and a slip of the keyboard is noticed in each.
     #[test]
-    fn a_price_is_bound_by_what_it_is_worth() {
+    fn a_price_is_bounded_by_its_value() {
         for (code, hundred_euros) in [
             ("EUR", 10_000),
             ("JPY", 17_000),

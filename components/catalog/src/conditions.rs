@@ -1,4 +1,4 @@
-//! Conditional requests (RFC 9110, section 13): nobody's change is lost, and nothing is sent twice.
+//! Conditional requests (RFC 9110, section 13): no update is lost, and nothing is sent twice.
 
 use kit::{Problem, Request, problem};
 
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_are_searched() {
+    fn list_conditions_select_matching_events() {
         for (list, strongly, weakly) in [
             ("\"7\"", true, true),
             ("\"6\", \"7\"", true, true),

@@ -4,7 +4,7 @@ use kit::{Answer, Response, time};
 use read_model::{EventDoc, EventStatus, TicketType, Venue};
 use serde::Serialize;
 
-/// An event in an answer: the same bytes for the same revision, whoever renders it.
+/// An event in an answer: the same bytes for the same revision, at every renderer.
 #[derive(Serialize)]
 pub struct Document<'a> {
     id: &'a str,
@@ -49,7 +49,7 @@ impl<'a> From<&'a EventDoc> for Document<'a> {
 }
 
 impl<'a> Document<'a> {
-    /// As it stands in lists: without its description.
+    /// As in lists: without its description.
     pub fn in_list(doc: &'a EventDoc) -> Self {
         Self { description: None, ..Self::from(doc) }
     }
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stands_as_in_the_api() {
+    fn the_document_has_the_form_of_the_api() {
         let doc = crate::draft::tests::event();
         let json = serde_json::to_string(&Document::from(&doc)).unwrap();
         assert_eq!(

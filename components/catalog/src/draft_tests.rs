@@ -61,7 +61,7 @@ fn pointers(result: Result<EventDoc, Refusal>) -> Vec<String> {
 }
 
 #[test]
-fn a_draft_is_what_was_asked_for() {
+fn a_draft_has_the_requested_fields() {
     let doc = event();
     assert_eq!((doc.status, doc.revision, doc.region.as_str(), doc.organiser_id.as_str()), (EventStatus::Draft, 1, "eu", "eu_o"));
     assert_eq!(doc.ticket_types[0].per_person_limit, 6);
@@ -136,7 +136,7 @@ fn changes_by_state() {
 }
 
 #[test]
-fn a_change_changes_what_it_names() {
+fn a_change_affects_only_the_named_fields() {
     let old = published();
     let fields = Fields {
         title: Some("Morning of Strings".to_owned()),
@@ -165,7 +165,7 @@ fn a_change_changes_what_it_names() {
 }
 
 #[test]
-fn an_event_goes_one_way() {
+fn an_event_never_returns_to_an_earlier_state() {
     let (draft, shown) = (event(), published());
     assert_eq!((shown.status, shown.revision), (EventStatus::Published, draft.revision + 1));
     assert_eq!(publish(&shown, NOW).unwrap(), shown);

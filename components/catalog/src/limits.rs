@@ -39,7 +39,7 @@ pub const CURSOR: RangeInclusive<usize> = 1..=read_model::MAX_CURSOR_BYTES;
 /// How far ahead of now an event may be: a hundred years, in microseconds.
 pub const AHEAD: i64 = 100 * 366 * 86_400 * 1_000_000;
 
-/// Days whose figures are shown; totals are of all days.
+/// Days whose analytics are shown; totals are of all days.
 pub const DAYS: i64 = 400;
 
 /// Bookings of a cancelled event that are cancelled in one call of the ledger.

@@ -1,6 +1,6 @@
 //! How much an account and an organiser may have in the catalog.
 //!
-//! What is published is in the memory of every edge, for everybody to read, until it is over: so it is bounded by who wrote it. Whoever needs more
+//! What is published is in the memory of every edge, for everybody to read, until it is over: so it is bounded per author. An organiser who needs more
 //! has the setting raised; admins have no bounds.
 
 use kit::sql::{Error, Tx};
@@ -19,7 +19,7 @@ struct Quotas {
 kit::row! {
     /// What there is already.
     #[derive(Debug, PartialEq, Eq)]
-    struct Used {
+    struct QuotaUsage {
         drafts: i64,
         /// Published or cancelled, and not over.
         events: i64,
@@ -30,14 +30,14 @@ kit::row! {
 
 /// Whose it is counted as.
 #[derive(Clone, Copy)]
-enum Whose<'a> {
+enum QuotaOwner<'a> {
     Organiser(&'a str),
     Account(&'a str),
 }
 
 /// What a change adds.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Added {
+struct QuotaChange {
     drafts: i64,
     events: i64,
     text: i64,
@@ -63,25 +63,27 @@ pub async fn check(tx: &mut Tx, old: Option<&EventDoc>, new: &EventDoc, created_
         events: number("quota_events").await?,
         text: number("quota_text").await?,
     };
-    for (whose, added) in [(Whose::Organiser(&new.organiser_id), of_organiser), (Whose::Account(created_by), of_account)] {
+    for (owner, added) in
+        [(QuotaOwner::Organiser(&new.organiser_id), of_organiser), (QuotaOwner::Account(created_by), of_account)]
+    {
         if !added.is_nothing() {
-            let used = used(tx, whose).await?;
-            within(&quotas, &used, &added, whose)?;
+            let used = used(tx, owner).await?;
+            within(&quotas, &used, &added, owner)?;
         }
     }
     Ok(())
 }
 
-impl Added {
+impl QuotaChange {
     fn is_nothing(&self) -> bool {
         self.drafts <= 0 && self.events <= 0 && self.text <= 0
     }
 }
 
-fn added(old: Option<&EventDoc>, new: &EventDoc) -> Added {
+fn added(old: Option<&EventDoc>, new: &EventDoc) -> QuotaChange {
     let is_draft = |doc: &EventDoc| i64::from(doc.status == EventStatus::Draft);
     let before = |of: fn(&EventDoc) -> i64| old.map_or(0, of);
-    Added {
+    QuotaChange {
         drafts: is_draft(new) - before(|doc| i64::from(doc.status == EventStatus::Draft)),
         // A draft can always be cancelled, which puts it on show as such; but see `within`.
         events: i64::from(new.status == EventStatus::Published) - before(|doc| i64::from(doc.status != EventStatus::Draft)),
@@ -97,10 +99,10 @@ fn text(doc: &EventDoc) -> i64 {
     i64::try_from(characters).unwrap_or(i64::MAX)
 }
 
-async fn used(tx: &mut Tx, whose: Whose<'_>) -> Result<Used, Error> {
-    let (column, id) = match whose {
-        Whose::Organiser(id) => ("organiser_id", id),
-        Whose::Account(id) => ("created_by", id),
+async fn used(tx: &mut Tx, owner: QuotaOwner<'_>) -> Result<QuotaUsage, Error> {
+    let (column, id) = match owner {
+        QuotaOwner::Organiser(id) => ("organiser_id", id),
+        QuotaOwner::Account(id) => ("created_by", id),
     };
     let now = tx.now();
     let text = format!(
@@ -111,13 +113,13 @@ async fn used(tx: &mut Tx, whose: Whose<'_>) -> Result<Used, Error> {
          FROM events e WHERE e.{column} = $1 AND (e.status = 'draft' OR e.ends_at > $2)",
         each = limits::TICKET_TEXT
     );
-    Ok(tx.one(&text, params![id, now]).await?.unwrap_or(Used { drafts: 0, events: 0, text: 0 }))
+    Ok(tx.one(&text, params![id, now]).await?.unwrap_or(QuotaUsage { drafts: 0, events: 0, text: 0 }))
 }
 
-fn within(quotas: &Quotas, used: &Used, added: &Added, whose: Whose<'_>) -> Result<(), Problem> {
-    let whose = match whose {
-        Whose::Organiser(_) => "This organiser",
-        Whose::Account(_) => "The account that made this event",
+fn within(quotas: &Quotas, used: &QuotaUsage, added: &QuotaChange, owner: QuotaOwner<'_>) -> Result<(), Problem> {
+    let owner = match owner {
+        QuotaOwner::Organiser(_) => "This organiser",
+        QuotaOwner::Account(_) => "The account that made this event",
     };
     // Who may publish no more gets no more drafts either.
     let is_new = added.drafts > 0;
@@ -133,7 +135,7 @@ fn within(quotas: &Quotas, used: &Used, added: &Added, whose: Whose<'_>) -> Resu
         (used.text, added.text, quotas.text, "characters in drafts and in events that are not over yet", "shorten descriptions"),
     ] {
         if added > 0 && used + added > quota {
-            let detail = format!("{whose} may have {quota} {what}, and has {used}: {remedy}, or ask who runs this for more.");
+            let detail = format!("{owner} may have {quota} {what}, and has {used}: {remedy}, or ask who runs this for more.");
             return Err(Problem::new(problem::QUOTA_EXCEEDED, detail));
         }
     }
@@ -155,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_publisher_of_thousands_is_told_to_stop() {
+    fn a_publisher_beyond_the_quota_is_refused() {
         for database in Database::all() {
             database.enter();
             database.set_now(event().starts_at - 1);
@@ -175,26 +177,36 @@ mod tests {
                     store::insert(&mut tx, doc, by).await.unwrap();
                 }
                 let one = text(&draft);
-                let organiser = used(&mut tx, Whose::Organiser("o")).await.unwrap();
-                assert_eq!(organiser, Used { drafts: 1, events: 1, text: 2 * one });
-                let account = used(&mut tx, Whose::Account("u")).await.unwrap();
-                assert_eq!(account, Used { drafts: 1, events: 2, text: 3 * one }, "whoever it sells for");
+                let organiser = used(&mut tx, QuotaOwner::Organiser("o")).await.unwrap();
+                assert_eq!(organiser, QuotaUsage { drafts: 1, events: 1, text: 2 * one });
+                let account = used(&mut tx, QuotaOwner::Account("u")).await.unwrap();
+                assert_eq!(account, QuotaUsage { drafts: 1, events: 2, text: 3 * one }, "whoever it sells for");
 
                 let published = EventDoc { status: EventStatus::Published, ..draft.clone() };
-                assert_eq!(added(Some(&draft), &published), Added { drafts: -1, events: 1, text: 0 });
-                assert_eq!(added(None, &draft), Added { drafts: 1, events: 0, text: one });
+                assert_eq!(added(Some(&draft), &published), QuotaChange { drafts: -1, events: 1, text: 0 });
+                assert_eq!(added(None, &draft), QuotaChange { drafts: 1, events: 0, text: one });
                 let longer = EventDoc { description: "x".repeat(1_000), ..shown.clone() };
-                for (used, added, whose, refused) in [
-                    (&organiser, added(Some(&draft), &published), Whose::Organiser("o"), None),
-                    (&account, added(Some(&draft), &published), Whose::Account("u"), Some("not over yet")),
-                    (&account, added(None, &draft), Whose::Account("u"), Some("not over yet")),
-                    (&organiser, added(None, &draft), Whose::Organiser("o"), None),
-                    (&organiser, added(Some(&shown), &longer), Whose::Organiser("o"), Some("characters")),
+                for (used, added, owner, refused) in [
+                    (&organiser, added(Some(&draft), &published), QuotaOwner::Organiser("o"), None),
+                    (&account, added(Some(&draft), &published), QuotaOwner::Account("u"), Some("not over yet")),
+                    (&account, added(None, &draft), QuotaOwner::Account("u"), Some("not over yet")),
+                    (&organiser, added(None, &draft), QuotaOwner::Organiser("o"), None),
+                    (&organiser, added(Some(&shown), &longer), QuotaOwner::Organiser("o"), Some("characters")),
                     // What makes it less is always possible.
-                    (&Used { drafts: 9, events: 9, text: 9_999 }, added(Some(&draft), &off), Whose::Organiser("o"), None),
-                    (&Used { drafts: 9, events: 9, text: 9_999 }, added(Some(&longer), &shown), Whose::Organiser("o"), None),
+                    (
+                        &QuotaUsage { drafts: 9, events: 9, text: 9_999 },
+                        added(Some(&draft), &off),
+                        QuotaOwner::Organiser("o"),
+                        None,
+                    ),
+                    (
+                        &QuotaUsage { drafts: 9, events: 9, text: 9_999 },
+                        added(Some(&longer), &shown),
+                        QuotaOwner::Organiser("o"),
+                        None,
+                    ),
                 ] {
-                    let problem = within(&quotas, used, &added, whose).err();
+                    let problem = within(&quotas, used, &added, owner).err();
                     assert_eq!(problem.is_some(), refused.is_some(), "{added:?}");
                     if let Some((problem, part)) = problem.zip(refused) {
                         assert!(problem.kind.slug == "quota-exceeded" && problem.detail.contains(part), "{}", problem.detail);

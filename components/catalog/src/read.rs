@@ -111,7 +111,7 @@ mod tests {
 
     /// What edges have no room for, or is long over, is answered from the tables: published and cancelled events, and never drafts.
     #[test]
-    fn what_replicas_leave_out_is_read_from_the_database() {
+    fn events_left_out_of_replicas_are_read_from_the_database() {
         use kit::sql::testing::{Database, ready};
         for database in Database::all() {
             database.enter();

@@ -1,7 +1,7 @@
 //! Steps that catalog and ledger take together.
 //!
 //! The ledger goes first: what it has not opened cannot be shown as on sale, and what it has not closed cannot be shown as
-//! cancelled. The step is recorded in `events.pending` before the ledger hears of it and finished after, so that whoever finds it
+//! cancelled. The step is recorded in `events.pending` before the ledger gets it and finished after, so that the next request that finds it
 //! there (the next write, a tick) can take it to its end. Both halves may be done twice: the ledger knows the step by its key,
 //! `<action>:<event>:<revision>`, and the event is written only where that step is still pending.
 //!
@@ -18,7 +18,7 @@ use crate::document::{Document, answer};
 use crate::limits;
 use crate::store;
 
-/// What stands in `events.pending`.
+/// The content of `events.pending`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "pending", rename_all = "snake_case")]
 #[expect(clippy::large_enum_variant, reason = "one at a time, on its way to and from a row")]
@@ -106,7 +106,7 @@ fn sale(doc: &EventDoc) -> Sale {
     }
 }
 
-/// Takes a recorded step to its end; gives the answer to whoever wanted it.
+/// Takes a recorded step to its end; returns the answer for its request.
 pub async fn take(step: &Step, recorded: &str) -> Result<Response, Problem> {
     let (key, action) = step.command();
     match ledger::decide(Subject::Steward(step.by.clone()), key, step.doc.id.clone(), action, step.trace.clone()).await {
@@ -216,7 +216,7 @@ pub async fn record(tx: &mut Tx, doc: &EventDoc, kind: &'static str, by: &str) -
     record_change(tx, None, doc, kind, by).await
 }
 
-/// As [`record`], of an event that was `before`: where people hold tickets for it, when and where it was is told with it.
+/// As [`record`], of an event that was `before`: where people hold tickets for it, its previous time and place are published with it.
 async fn record_change(
     tx: &mut Tx,
     before: Option<&EventDoc>,
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn when_and_where_an_event_was_is_told_once_it_is_elsewhere() {
+    fn a_rescheduled_event_names_its_previous_time_and_place() {
         let before = publish(&event(), 0).unwrap();
         let mut after = before.clone();
         after.title = "Another title".to_owned();

@@ -6,7 +6,7 @@ use read_model::EventDoc;
 use read_model::rows::{EventRow, TicketRow};
 
 /// An event as it is kept.
-pub struct Stored {
+pub struct StoredEvent {
     pub doc: EventDoc,
     /// A step that is not finished: [`crate::steps::Pending`] as JSON.
     pub pending: Option<String>,
@@ -15,14 +15,14 @@ pub struct Stored {
 }
 
 /// An event with its ticket types.
-pub async fn load(tx: &mut Tx, id: &str) -> Result<Option<Stored>, Error> {
+pub async fn load(tx: &mut Tx, id: &str) -> Result<Option<StoredEvent>, Error> {
     let statement = format!("SELECT {}, pending, created_by FROM events WHERE id = $1", EventRow::COLUMNS.join(", "));
     let Some(StoredRow { event, pending, created_by }) = tx.one(&statement, params![id]).await? else { return Ok(None) };
     let statement = format!("SELECT {} FROM ticket_types WHERE event_id = $1 ORDER BY ordinal", TicketRow::COLUMNS.join(", "));
     let tickets: Vec<TicketRow> = tx.all(&statement, params![id]).await?;
     let unknown = format!("event status {}", event.status);
     let doc = event.doc(tickets.into_iter().map(Into::into).collect()).ok_or(Error::Other(unknown))?;
-    Ok(Some(Stored { doc, pending, created_by }))
+    Ok(Some(StoredEvent { doc, pending, created_by }))
 }
 
 struct StoredRow {

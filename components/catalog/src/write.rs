@@ -32,30 +32,30 @@ pub async fn change(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
     conditions::require_if_match(&request)?;
     let fields = json::read(&request, |body| fields::read(body, false))?;
-    apply(&request, claims.subject, &Wish::Change(fields)).await
+    apply(&request, claims.subject, &EventCommand::Change(fields)).await
 }
 
 /// `POST /api/events/{id}/publish`
 pub async fn publish(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
     json::read_optional(&request, |_| ())?;
-    apply(&request, claims.subject, &Wish::Publish).await
+    apply(&request, claims.subject, &EventCommand::Publish).await
 }
 
 /// `POST /api/events/{id}/cancel`
 pub async fn cancel(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
     json::read_optional(&request, |_| ())?;
-    apply(&request, claims.subject, &Wish::Cancel).await
+    apply(&request, claims.subject, &EventCommand::Cancel).await
 }
 
-enum Wish {
+enum EventCommand {
     Change(Fields),
     Publish,
     Cancel,
 }
 
-impl Wish {
+impl EventCommand {
     /// The event as it is wanted.
     fn of(&self, old: &EventDoc, now: i64) -> Result<EventDoc, Problem> {
         Ok(match self {
@@ -77,7 +77,7 @@ impl Wish {
 }
 
 /// What one look at the event led to.
-enum Next {
+enum NextStep {
     Answer(Response),
     /// The answer, but the event has something pending that is not in its way.
     AnswerAndDriveOn(Response),
@@ -89,35 +89,35 @@ enum Next {
     Again,
 }
 
-async fn apply(request: &Request, user: String, wish: &Wish) -> Answer {
+async fn apply(request: &Request, user: String, command: &EventCommand) -> Answer {
     let event = request.id("id")?;
     for _ in 0..limits::ROUNDS {
-        match look(request, &user, event, wish).await? {
-            Next::Answer(response) => return Ok(response),
-            Next::AnswerAndDriveOn(response) => {
+        match look(request, &user, event, command).await? {
+            NextStep::Answer(response) => return Ok(response),
+            NextStep::AnswerAndDriveOn(response) => {
                 due::drive_on_later(event).await;
                 return Ok(response);
             }
-            Next::Take(step, recorded) => {
+            NextStep::Take(step, recorded) => {
                 let response = steps::take(&step, &recorded).await?;
                 if step.kind == Kind::Close {
                     due::drive_on_later(event).await;
                 }
                 return Ok(response);
             }
-            Next::DriveOn => match due::drive_on(event).await {
-                // The ledger has refused it, and it is gone: what that says is for whoever wanted it.
+            NextStep::DriveOn => match due::drive_on(event).await {
+                // The ledger has refused it, and it is gone: what that says is for the request that wanted it.
                 Err(problem) if problem.kind.status >= 500 => return Err(problem),
                 Ok(_) | Err(_) => {}
             },
-            Next::Again => {}
+            NextStep::Again => {}
         }
     }
     Err(Problem::unavailable("Others are changing this event.", limits::RETRY_MILLISECONDS))
 }
 
 /// One transaction: answers, writes, or records the step to take.
-async fn look(request: &Request, user: &str, event: &str, wish: &Wish) -> Result<Next, Problem> {
+async fn look(request: &Request, user: &str, event: &str, command: &EventCommand) -> Result<NextStep, Problem> {
     let key = idempotency::key(request)?;
     let fingerprint = idempotency::fingerprint(request);
     let mut tx = sql::write().await?;
@@ -125,17 +125,17 @@ async fn look(request: &Request, user: &str, event: &str, wish: &Wish) -> Result
     if let Some(key) = key
         && let Some(kept) = idempotency::find(&mut tx, SCOPE, user, key, &fingerprint).await?
     {
-        return Ok(Next::Answer(kept));
+        return Ok(NextStep::Answer(kept));
     }
     let stored = store::load(&mut tx, event).await?.ok_or_else(Problem::not_found)?;
     let old = &stored.doc;
     team::require(&mut tx, user, &old.organiser_id, Permission::EditEvents).await?;
     let pending = stored.pending.as_deref().map(Pending::parse).transpose()?;
     if matches!(pending, Some(Pending::Step(_))) {
-        return Ok(Next::DriveOn);
+        return Ok(NextStep::DriveOn);
     }
     conditions::if_match(request, old.revision)?;
-    let new = wish.of(old, tx.now())?;
+    let new = command.of(old, tx.now())?;
     if new.organiser_id != old.organiser_id {
         check_organiser(&mut tx, user, &new.organiser_id).await?;
     }
@@ -143,7 +143,7 @@ async fn look(request: &Request, user: &str, event: &str, wish: &Wish) -> Result
 
     let key = key.map(|key| Key { key: key.to_owned(), fingerprint });
     if new != *old
-        && let Some(kind) = wish.step(old)
+        && let Some(kind) = command.step(old)
     {
         if kind == Kind::Adjust {
             check_capacity(&mut tx, &new).await?;
@@ -152,10 +152,10 @@ async fn look(request: &Request, user: &str, event: &str, wish: &Wish) -> Result
         let step = Step { kind, doc: new, by: user.to_owned(), key, seen, trace: trace::parent(request) };
         let recorded = Pending::Step(step.clone()).render()?;
         if !store::set_pending(&mut tx, event, old.revision, None, Some(&recorded)).await? {
-            return Ok(Next::Again);
+            return Ok(NextStep::Again);
         }
         tx.commit().await?;
-        return Ok(Next::Take(Box::new(step), recorded));
+        return Ok(NextStep::Take(Box::new(step), recorded));
     }
 
     let mut response = answer(200, &new)?;
@@ -165,7 +165,7 @@ async fn look(request: &Request, user: &str, event: &str, wish: &Wish) -> Result
     if new != *old {
         // Without a step: a draft, with nothing pending.
         if !store::update(&mut tx, &new, old.revision, None, None).await? {
-            return Ok(Next::Again);
+            return Ok(NextStep::Again);
         }
         let kind = if new.status == EventStatus::Cancelled { "event.cancelled" } else { "event.updated" };
         steps::record(&mut tx, &new, kind, user).await?;
@@ -174,14 +174,14 @@ async fn look(request: &Request, user: &str, event: &str, wish: &Wish) -> Result
         match idempotency::keep(&mut tx, SCOPE, user, &key.key, &key.fingerprint, &response).await {
             Ok(()) => {}
             // The same request, at the same time: its answer is there now.
-            Err(sql::Error::Unique(_) | sql::Error::Busy) => return Ok(Next::Again),
+            Err(sql::Error::Unique(_) | sql::Error::Busy) => return Ok(NextStep::Again),
             Err(error) => return Err(error.into()),
         }
     }
     tx.commit().await?;
     Ok(match pending {
-        Some(_) => Next::AnswerAndDriveOn(response),
-        None => Next::Answer(response),
+        Some(_) => NextStep::AnswerAndDriveOn(response),
+        None => NextStep::Answer(response),
     })
 }
 

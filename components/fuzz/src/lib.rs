@@ -157,7 +157,7 @@ mod tests {
     use std::cell::Cell;
 
     #[test]
-    fn good_inputs_come_as_they_are_and_spoiled() {
+    fn inputs_are_tried_intact_and_mutated() {
         let (good, near, empty, far) = (Cell::new(0), Cell::new(0), Cell::new(0), Cell::new(0));
         super::text(&["a good input"], |input| {
             let count = match input {
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "MARQUEE_FUZZ_SEED=0")]
-    fn what_is_found_is_told_with_its_seed() {
+    fn failures_are_reported_with_their_seed() {
         super::text(&["a good input"], |input| assert!(!input.starts_with("a bad")));
         super::text(&["a good input"], |input| assert!(input.len() < 5));
     }

@@ -87,7 +87,7 @@ impl Randomness {
     }
 }
 
-/// Random bytes from the host. A host without randomness is not one to go on with, so failing there traps.
+/// Random bytes from the host. Without randomness nothing is safe to do, so a failure traps.
 pub fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     fill(&mut bytes);
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn no_random_byte_is_given_twice() {
+    fn random_bytes_are_never_reused() {
         let mut randomness = Randomness::new(40);
         let all: std::collections::BTreeSet<[u8; 16]> = (0..100).map(|_| randomness.take()).collect();
         assert_eq!(all.len(), 100);
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_do_not_run_together() {
+    fn hash_parts_are_delimited() {
         assert_ne!(sha256(&[b"ab", b"c"]), sha256(&[b"a", b"bc"]));
     }
 }

@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_household_is_one_client() {
+    fn an_ipv6_network_is_one_client() {
         for (sent, client) in [
             (Some("203.0.113.7:443"), "203.0.113.7"),
             (Some("[::ffff:203.0.113.7]:443"), "203.0.113.7"),
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_id_is_kept_only_if_it_is_sane() {
+    fn only_valid_request_ids_are_reused() {
         for (sent, kept) in [("abc-123_X", true), ("", false), ("a b", false), ("x\"y", false), (&*"a".repeat(65), false)] {
             let mut headers = HeaderMap::new();
             headers.insert("x-request-id", HeaderValue::from_str(sent).unwrap());

@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_sort_by_time_and_name_their_home() {
+    fn ids_sort_by_time_and_name_their_region() {
         let (early, late) = (unique(1_000_000), unique(2_000_000_000_000));
         assert!(early < late);
         assert_eq!(early.len(), 26);
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_no_id() {
+    fn malformed_ids_are_refused() {
         for text in ["", "_", "eu", "EU_abc", "eu_A", "eu_a/b", "eu_a b", "é_a", "../x_y", &format!("eu_{}", "a".repeat(80))] {
             assert!(!valid(text), "{text}");
         }

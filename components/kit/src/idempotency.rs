@@ -26,7 +26,7 @@ pub fn fingerprint(request: &Request) -> String {
 
 /// An answer as it is kept.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct StoredResponse {
     status: u16,
     headers: Vec<(String, String)>,
     body: String,
@@ -78,7 +78,7 @@ pub async fn find(tx: &mut Tx, scope: &str, person: &str, key: &str, fingerprint
     if hash != fingerprint {
         return Err(Problem::new(problem::IDEMPOTENCY_CONFLICT, "This Idempotency-Key was used for another request."));
     }
-    let kept: Kept = serde_json::from_str(&outcome)
+    let kept: StoredResponse = serde_json::from_str(&outcome)
         .map_err(|error| Problem::internal(format_args!("a kept answer does not parse: {error}")))?;
     let mut response = Response { status: kept.status, headers: Vec::new(), body: kept.body.into() };
     for (name, value) in kept.headers {
@@ -98,7 +98,7 @@ pub async fn keep(
     fingerprint: &str,
     response: &Response,
 ) -> Result<(), sql::Error> {
-    let kept = Kept {
+    let kept = StoredResponse {
         status: response.status,
         headers: response
             .headers

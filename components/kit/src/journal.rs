@@ -148,7 +148,7 @@ async fn put(tx: &mut Tx, batch: BatchRow, entries: Vec<EntryRow>) -> Result<(),
 
 /// An event that is not the platform's own.
 #[derive(Debug)]
-pub struct Custom<'a> {
+pub struct CustomEvent<'a> {
     /// A topic that there is.
     pub topic: &'a str,
     /// None of the platform's own types.
@@ -160,8 +160,8 @@ pub struct Custom<'a> {
 }
 
 /// Writes such an event. Its version is 0: it is no state of its subject. Returns its id, as its record will have it.
-pub async fn write_custom(tx: &mut Tx, custom: &Custom<'_>) -> Result<String, sql::Error> {
-    let Custom { topic, kind, subject, data } = *custom;
+pub async fn write_custom(tx: &mut Tx, custom: &CustomEvent<'_>) -> Result<String, sql::Error> {
+    let CustomEvent { topic, kind, subject, data } = *custom;
     let batch = BatchRow { id: id::unique(tx.now()), entries: 1, facts: None };
     let entry = EntryRow {
         batch: batch.id.clone(),

@@ -51,7 +51,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
         Ok(Json::Fraction)
     }
     fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Json, E> {
-        // Postgres cannot keep this character in TEXT, so nobody may send it.
+        // Postgres cannot store this character in TEXT, so it is refused.
         if value.contains('\0') {
             return Err(E::custom("the character U+0000 is not accepted"));
         }
@@ -76,7 +76,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
 /// Reads a request's JSON object with `shape`, and refuses it with all its faults if there are any.
 ///
 /// `shape` reads every field there may be; what it does not read is unknown. Where a value is at fault its reader gives a
-/// stand-in, which nobody sees, since the whole is refused.
+/// placeholder, which is never used, since the whole is refused.
 pub fn read<T>(request: &Request, shape: impl FnOnce(&mut Reader) -> T) -> Result<T, Problem> {
     if let Some(kind) = request.header("content-type")
         && !kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
@@ -194,7 +194,7 @@ impl<'a> Reader<'a> {
         self.members.iter().any(|(key, _)| key == name)
     }
 
-    /// Where this object stands in the body, as a JSON Pointer.
+    /// This object's place in the body, as a JSON Pointer.
     pub fn pointer(&self) -> &str {
         &self.pointer
     }
@@ -291,7 +291,7 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// As [`Self::optional_integer`], required; the range's start stands in.
+    /// As [`Self::optional_integer`], required; the range's start is the placeholder.
     pub fn integer(&mut self, name: &'static str, range: RangeInclusive<i64>) -> i64 {
         let start = *range.start();
         let value = self.optional_integer(name, range);
@@ -482,7 +482,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_is_had_as_it_was_sent() {
+    fn a_raw_member_is_returned_unchanged() {
         let text = r#" { "a" : [1, {"data": 2}] , "d\u0061ta" :{"n": 1.50, "s": "},\"", "big": 123456789012345678901234567890}, "z": "" } "#;
         assert_eq!(member(text, "data"), Some(r#"{"n": 1.50, "s": "},\"", "big": 123456789012345678901234567890}"#));
         assert_eq!((member(text, "a"), member(text, "z"), member(text, "n")), (Some(r#"[1, {"data": 2}]"#), Some("\"\""), None));

@@ -14,9 +14,9 @@ pub const IDEMPOTENCY_KEY_BYTES: RangeInclusive<usize> = 1..=200;
 pub const REQUEST_ID_BYTES: RangeInclusive<usize> = 1..=64;
 /// Bytes of an id.
 pub const ID_BYTES: RangeInclusive<usize> = 1..=64;
-/// Characters of a path that the audit log is told of.
+/// Characters of a path that are written to the audit log.
 pub const REFUSED_PATH_CHARACTERS: usize = 200;
-/// Faults named in one problem; more than these help nobody.
+/// Faults named in one problem; more would not help.
 pub const FAULTS: usize = 32;
 /// After how many seconds to ask again where too much is held already: holds last minutes.
 pub const HOLDS_RETRY_SECONDS: u32 = 30;

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_good_for_its_purpose_until_it_ends_or_a_newer_one_comes() {
+    fn a_mail_token_is_valid_for_its_purpose_until_it_expires_or_is_replaced() {
         for database in Database::all() {
             database.enter();
             database.set_now(NOW);
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_nobodys() {
+    fn malformed_mail_tokens_are_refused() {
         for database in Database::all() {
             database.enter();
             let token = issued(Purpose::VerifyEmail);

@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_told_no_more_exactly_than_its_network() {
+    fn addresses_are_truncated_to_their_network() {
         for (client, network) in [
             ("192.0.2.77:4711", Some("192.0.2.0/24")),
             ("[2001:db8:1:2:3:4:5:6]:4711", Some("2001:db8:1::/48")),

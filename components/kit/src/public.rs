@@ -7,12 +7,12 @@ use read_model::rows::{EventRow, InventoryRow, LineRow, Overdue, TicketRow, colu
 use read_model::{ARCHIVED_AFTER, EventDoc, Fact, Query, ReadModel};
 
 /// Which events to load. Its text is ours; what people sent goes into its parameters.
-pub struct Choice {
+pub struct EventFilter {
     condition: &'static str,
     parameters: Vec<Value>,
 }
 
-impl Choice {
+impl EventFilter {
     /// One event.
     pub fn one(id: &str) -> Self {
         Self { condition: "e.id = $1 AND e.status <> 'draft'", parameters: params![id].into() }
@@ -32,7 +32,7 @@ impl Choice {
 /// A public event that the replica leaves out, and when it was so.
 pub async fn event(id: &str) -> Result<(EventDoc, i64), Problem> {
     let mut tx = sql::read().await?;
-    let model = load(&mut tx, &Choice::one(id)).await?;
+    let model = load(&mut tx, &EventFilter::one(id)).await?;
     let doc = model.get(id).ok_or_else(Problem::not_found)?;
     Ok((EventDoc::clone(doc), tx.now()))
 }
@@ -40,12 +40,12 @@ pub async fn event(id: &str) -> Result<(EventDoc, i64), Problem> {
 /// What such an event has left.
 pub async fn availability(id: &str) -> Result<replica::Availability, Problem> {
     let mut tx = sql::read().await?;
-    let model = load(&mut tx, &Choice::one(id)).await?;
+    let model = load(&mut tx, &EventFilter::one(id)).await?;
     model.availability(id, tx.now()).ok_or_else(Problem::not_found)
 }
 
 /// Loads the chosen events with their inventory. One transaction: the parts fit together.
-pub async fn load(tx: &mut Tx, choice: &Choice) -> Result<ReadModel, Error> {
+pub async fn load(tx: &mut Tx, choice: &EventFilter) -> Result<ReadModel, Error> {
     let condition = choice.condition;
     let parameters = || choice.parameters.iter().cloned();
     let events: Vec<EventRow> = tx
@@ -89,7 +89,7 @@ pub async fn load(tx: &mut Tx, choice: &Choice) -> Result<ReadModel, Error> {
     Ok(assemble(events, tickets, inventories, lines, &overdue))
 }
 
-/// Places by event and ticket type whose hold has run out without anybody having tidied it: they are free.
+/// Places by event and ticket type whose hold has expired and is not tidied yet: they are free.
 async fn overdue(tx: &mut Tx) -> Result<Overdue, Error> {
     let now = tx.now();
     // Summed here: a GROUP BY would have SQLite walk all bookings in the group's order instead of the due ones.
@@ -195,8 +195,8 @@ mod tests {
     }
 
     #[test]
-    fn the_past_is_loaded_only_when_asked_for() {
-        let least_end = |query: &Query| Choice::search(query, 500).parameters[2].clone();
+    fn past_events_are_loaded_only_on_request() {
+        let least_end = |query: &Query| EventFilter::search(query, 500).parameters[2].clone();
         assert_eq!(least_end(&Query::default()), Value::Integer(500));
         assert_eq!(least_end(&Query { starts_from: Some(1), ..Query::default() }), Value::Integer(500 - ARCHIVED_AFTER));
     }

@@ -12,7 +12,7 @@ use http::{HeaderValue, Method};
 const MINUTE: i64 = 60 * SECOND;
 
 /// Who was refused, and what they asked for.
-pub(crate) struct Refused<'a> {
+pub(crate) struct RefusedRequest<'a> {
     pub(crate) user: String,
     pub(crate) method: &'a Method,
     pub(crate) path: &'a str,
@@ -20,9 +20,9 @@ pub(crate) struct Refused<'a> {
     pub(crate) request_id: &'a str,
 }
 
-/// Writes it down: the same once a minute, for whoever is refused may ask as often as they like. The refusal stands whether or not that works.
-pub(crate) async fn note(refused: Refused<'_>) {
-    let Refused { user, method, path, client, request_id } = refused;
+/// Writes it down: the same once a minute, for a refused client may ask as often as it likes. The refusal is answered whether or not that works.
+pub(crate) async fn note(refused: RefusedRequest<'_>) {
+    let RefusedRequest { user, method, path, client, request_id } = refused;
     let shown: String = path.chars().take(limits::REFUSED_PATH_CHARACTERS).collect();
     let entry = Entry {
         topic: journal::USER_EVENTS,

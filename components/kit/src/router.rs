@@ -75,7 +75,7 @@ impl Router {
     }
 
     /// Adds a POST route that only the host may ask for: to everybody else it is not there. The host says who it is with a secret of this process's
-    /// (the variable `host_secret`); where it has none, as under stock Spin, nobody asks.
+    /// (the variable `host_secret`); where it has none, as under stock Spin, it is never called.
     pub fn host<F: Future<Output = Answer> + 'static>(
         self,
         pattern: &'static str,
@@ -151,7 +151,7 @@ impl Router {
     }
 }
 
-/// Reads what nobody wants, up to [`limits::UNREAD_BYTES`]: else the connection may close on a client that is still writing, and that never sees
+/// Drains an unused body, up to [`limits::UNREAD_BYTES`]: else the connection may close on a client that is still writing, and that never sees
 /// why.
 async fn skip<B: http_body::Body<Data = Bytes>>(mut body: Pin<&mut B>) {
     let mut left = limits::UNREAD_BYTES;
@@ -221,7 +221,7 @@ where
             }
             if let Some(user) = problem.refused.take() {
                 let request_id = &request_id;
-                refusal::note(refusal::Refused { user, method: &method, path, client, request_id }).await;
+                refusal::note(refusal::RefusedRequest { user, method: &method, path, client, request_id }).await;
             }
             problem.into_response(path, &request_id)
         }
@@ -238,7 +238,7 @@ where
 }
 
 fn finish(mut response: Response, request_id: String) -> Response {
-    // What nobody has thought about is kept by nobody.
+    // Not cached by default.
     if !response.headers.iter().any(|(name, _)| *name == "cache-control") {
         response = response.header("cache-control", "no-store");
     }
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wrong_method_is_told_the_right_ones() {
+    fn a_wrong_method_gets_405_with_allow() {
         let router = Router::new().get("/a", nothing).post("/a", nothing).get("/b", nothing);
         let problem = router.find(&Method::DELETE, "/a").err().unwrap();
         assert_eq!(problem.kind.status, 405);
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn every_answer_says_how_long_it_is() {
+    fn every_answer_has_a_content_length() {
         for (method, path, status) in [
             (Method::GET, "/show/page", 200),
             (Method::GET, "/show/json", 200),
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_is_read_to_its_end_unless_it_waits_for_a_word() {
+    fn a_refused_body_is_drained_unless_the_client_expects_continue() {
         let (most, enough) = (limits::UNREAD_BYTES / PIECE, limits::BODY_BYTES / PIECE);
         for (method, path, headers, sent, status, taken) in [
             (Method::POST, "/take", &[][..], enough, 200, enough),
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn every_answer_tells_browsers_what_they_may_do() {
+    fn every_answer_has_hardening_headers() {
         let (any, shop, token) = (("origin", "https://any.example"), ("origin", "https://shop.example"), ("authorization", "x"));
         for (method, path, headers, status, allowed) in [
             (Method::GET, "/show/page", &[any][..], 200, Some("*")),

@@ -10,7 +10,7 @@ use crate::{
 };
 use serde_json::Value as Json;
 
-/// What the types of the platform's own events begin with. Nobody else's may.
+/// Prefix of the platform's own event types, reserved for them.
 pub const OWN: [&str; 11] =
     ["access", "account", "booking", "event", "events", "inventory", "key", "organiser", "payment", "session", "user"];
 
@@ -45,14 +45,14 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_says_who_did_what_and_from_where() {
+    fn an_entry_names_actor_action_and_client() {
         let entry = entry(PUBLISHED, "b.0", "eu_root", &from("192.0.2.9:1"), serde_json::json!({"type": "a.b"}));
         assert_eq!((entry.topic, entry.kind, entry.aggregate.as_str()), (USER_EVENTS, "events.published", "b.0"));
         assert_eq!(entry.payload, serde_json::json!({"type": "a.b", "actor": "eu_root", "network": "192.0.2.0/24"}));
     }
 
     #[test]
-    fn own_types_are_known_by_how_they_begin() {
+    fn platform_types_are_recognised_by_their_prefix() {
         assert!(is_own("payment.completed") && is_own(PUBLISHED) && is_own("key.ended"));
         assert!(!is_own("com.example.poster") && !is_own("user") && !is_own("users.import") && !is_own(""));
     }

@@ -109,7 +109,7 @@ mod tests {
 
     /// Who may do what, as the documents say it.
     #[test]
-    fn roles_permit_what_the_table_says() {
+    fn roles_permit_as_documented() {
         use Permission as P;
         for (permission, may) in [
             (P::SeeEvents, "owner manager finance door"),

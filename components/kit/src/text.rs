@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_show_nothing_are_refused() {
+    fn invisible_names_are_refused() {
         for text in [
             "",
             " ",
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_cleaned_of_what_cannot_be_seen() {
+    fn invisible_characters_are_removed_from_names() {
         for (text, cleaned) in [
             ("Night of Strings", "Night of Strings"),
             ("  Blue \u{A0} Hall\u{3000}", "Blue Hall"),

@@ -39,7 +39,7 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn every_place_has_a_code_of_its_own() {
+    fn every_ticket_has_its_own_code() {
         let all = tickets("seed", [("standing", 3), ("seated", 2)]);
         let types: Vec<_> = all.iter().map(|ticket| ticket.ticket_type_id.as_str()).collect();
         assert_eq!(types, ["standing", "standing", "standing", "seated", "seated"]);

@@ -1,4 +1,4 @@
-//! W3C Trace Context: what a request is part of, written beside what is told of it.
+//! W3C Trace Context: the trace of a request, written to its journal entries.
 
 use crate::Request;
 
@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_has_the_shape_is_taken() {
+    fn only_valid_trace_parents_are_accepted() {
         let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         assert!(valid(good));
         for bad in [

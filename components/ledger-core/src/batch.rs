@@ -1,7 +1,7 @@
 //! A row of commands on one event, decided one after the other.
 
 use crate::changes::Changes;
-use crate::decide::{Fresh, Settings, decide};
+use crate::decide::{CommandInputs, Settings, decide};
 use crate::facts::Facts;
 use crate::state::{LineView, State};
 use crate::types::{Command, Instant, Receipt, Rejection};
@@ -29,7 +29,7 @@ impl Batch {
     }
 
     /// Decides the next command.
-    pub fn decide(&mut self, command: &Command, fresh: Fresh) -> Result<Receipt, Rejection> {
+    pub fn decide(&mut self, command: &Command, fresh: CommandInputs) -> Result<Receipt, Rejection> {
         let before = self.state.as_ref().map(|state| state.version);
         let mut decision = decide(self.state.as_ref(), &self.facts, self.now, &self.settings, command, fresh);
         if command.trace.is_some() {

@@ -1,8 +1,8 @@
 //! hold, begin-payment, end-payment, confirm, cancel: what happens to one booking.
 
 use crate::changes::{CancelledBy, EntryKind, Refund, RefundReason};
-use crate::decide::Fresh;
-use crate::draft::{Draft, NoRoom, Shift};
+use crate::decide::CommandInputs;
+use crate::draft::{CapacityMove, CapacityShortage, Draft};
 use crate::limits;
 use crate::state::{Record, SaleStatus};
 use crate::types::{
@@ -12,7 +12,12 @@ use crate::types::{
 use std::collections::BTreeMap;
 
 /// Takes places: until a deadline, or for good where they are free of charge.
-pub(crate) fn hold(draft: &mut Draft<'_>, command: &Command, lines: &[OrderLine], fresh: Fresh) -> Result<Outcome, Rejection> {
+pub(crate) fn hold(
+    draft: &mut Draft<'_>,
+    command: &Command,
+    lines: &[OrderLine],
+    fresh: CommandInputs,
+) -> Result<Outcome, Rejection> {
     let Subject::Person(person) = &command.subject else {
         return Err(Rejection::Forbidden);
     };
@@ -25,23 +30,23 @@ pub(crate) fn hold(draft: &mut Draft<'_>, command: &Command, lines: &[OrderLine]
     if amount > 0
         && let Err(rejection) = within_hold_limits(draft, person, command.client.as_deref(), &items)
     {
-        // What is there for nobody is sold out, whoever asks. Tried on a draft of its own: a refusal changes nothing.
+        // Sold out comes before any limit of the buyer. Tried on a draft of its own: a refusal changes nothing.
         let mut tried = Draft::new(draft.state, draft.facts, draft.now, draft.settings);
         return Err(match make_room(&mut tried, &items) {
-            Err(NoRoom::Missing(missing)) => sold_out(missing, &items),
-            Ok(()) | Err(NoRoom::Untidy) => rejection,
+            Err(CapacityShortage::Missing(missing)) => sold_out(missing, &items),
+            Ok(()) | Err(CapacityShortage::Untidy) => rejection,
         });
     }
     make_room(draft, &items).map_err(|no_room| match no_room {
-        NoRoom::Untidy => Rejection::Unavailable(limits::RETRY_MILLISECONDS),
-        NoRoom::Missing(missing) => sold_out(missing, &items),
+        CapacityShortage::Untidy => Rejection::Unavailable(limits::RETRY_MILLISECONDS),
+        CapacityShortage::Missing(missing) => sold_out(missing, &items),
     })?;
 
     let (status, expires_at, shift) = if amount == 0 {
-        (BookingStatus::Confirmed, None, Shift::Sell)
+        (BookingStatus::Confirmed, None, CapacityMove::Sell)
     } else {
         let deadline = draft.now + draft.settings.hold;
-        (BookingStatus::Held, Some(deadline), Shift::Hold)
+        (BookingStatus::Held, Some(deadline), CapacityMove::Hold)
     };
     draft.shift(&items, shift);
     let booking = Booking {
@@ -113,7 +118,7 @@ pub(crate) fn confirm(draft: &mut Draft<'_>, confirmation: &Confirmation, refund
         return Err(Rejection::Invalid(text));
     }
     let payment = &confirmation.payment;
-    // By what the row says: an overdue hold whose places nobody needed still has them.
+    // By what the row says: an overdue hold whose places were not needed still has them.
     let shift = match record.booking.status {
         BookingStatus::Confirmed if record.payment.as_ref() == Some(payment) => {
             return Ok(Outcome::Booking(record.booking));
@@ -123,15 +128,15 @@ pub(crate) fn confirm(draft: &mut Draft<'_>, confirmation: &Confirmation, refund
             return Ok(late(draft, record, payment, RefundReason::EventCancelled, refund));
         }
         BookingStatus::Cancelled => return Ok(late(draft, record, payment, RefundReason::BookingCancelled, refund)),
-        // Beyond its deadline it counts for nobody's limit any more, so what its owner has taken since comes first.
+        // Past its deadline it no longer counts for a limit, so what its owner has taken since comes first.
         _ if !record.counts(draft.now) && within_limits(draft, &record.booking.person, &record.booking.items).is_err() => {
             return Ok(late(draft, record, payment, RefundReason::OverLimit, refund));
         }
-        BookingStatus::Held | BookingStatus::Paying => Shift::Settle,
+        BookingStatus::Held | BookingStatus::Paying => CapacityMove::Settle,
         BookingStatus::Expired => match make_room(draft, &record.booking.items) {
-            Ok(()) => Shift::Sell,
-            Err(NoRoom::Missing(_)) => return Ok(late(draft, record, payment, RefundReason::SoldOut, refund)),
-            Err(NoRoom::Untidy) => return Err(Rejection::Unavailable(limits::RETRY_MILLISECONDS)),
+            Ok(()) => CapacityMove::Sell,
+            Err(CapacityShortage::Missing(_)) => return Ok(late(draft, record, payment, RefundReason::SoldOut, refund)),
+            Err(CapacityShortage::Untidy) => return Err(Rejection::Unavailable(limits::RETRY_MILLISECONDS)),
         },
     };
     draft.shift(&record.booking.items, shift);
@@ -144,12 +149,12 @@ pub(crate) fn confirm(draft: &mut Draft<'_>, confirmation: &Confirmation, refund
 pub(crate) fn cancel(draft: &mut Draft<'_>, subject: &Subject, id: &str, refund: String) -> Result<Outcome, Rejection> {
     let mut record = find(draft, subject, id)?;
     let shift = match record.status(draft.now) {
-        BookingStatus::Held | BookingStatus::Paying => Shift::Release,
+        BookingStatus::Held | BookingStatus::Paying => CapacityMove::Release,
         BookingStatus::Confirmed => {
             if matches!(subject, Subject::Person(_)) {
                 cancellable_by_buyer(draft, &record).map_err(Rejection::NotCancellable)?;
             }
-            Shift::Return
+            CapacityMove::Return
         }
         status => return Err(Rejection::WrongState(status)),
     };
@@ -217,7 +222,7 @@ fn within_hold_limits(draft: &Draft<'_>, person: &str, client: Option<&str>, ite
     Ok(())
 }
 
-fn make_room(draft: &mut Draft<'_>, items: &[BookingItem]) -> Result<(), NoRoom> {
+fn make_room(draft: &mut Draft<'_>, items: &[BookingItem]) -> Result<(), CapacityShortage> {
     let missing = items.iter().map(|item| {
         let places = i64::from(item.quantity) - draft.free(&item.ticket_type);
         (item.ticket_type.clone(), places)
@@ -255,7 +260,7 @@ fn late(draft: &mut Draft<'_>, record: Record, payment: &str, reason: RefundReas
     Outcome::RefundDue(record.booking)
 }
 
-/// Makes due what of a payment is neither refunded nor due already: a confirmation that is told twice is paid back once.
+/// Makes due what of a payment is neither refunded nor due already: a repeated confirmation is refunded once.
 fn give_back(draft: &mut Draft<'_>, record: &Record, payment: &str, reason: RefundReason, id: String) {
     let total = &record.booking.total;
     let amount = total.amount - draft.facts.refunded.get(payment).copied().unwrap_or_default();

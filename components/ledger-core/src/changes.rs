@@ -21,7 +21,7 @@ pub struct Changes {
     pub keys: Vec<KeyWrite>,
     /// Refunds that become due.
     pub refunds: Vec<Refund>,
-    /// What is to be told, in order.
+    /// Journal entries, in order.
     pub journal: Vec<Entry>,
 }
 
@@ -87,7 +87,7 @@ pub enum RefundReason {
 }
 
 impl RefundReason {
-    /// As it stands in SQL.
+    /// As written in SQL.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -106,7 +106,7 @@ impl RefundReason {
 pub struct Refund {
     /// Its id.
     pub id: String,
-    /// The payment that is given back.
+    /// The refunded payment.
     pub payment: String,
     /// What it was for.
     pub booking: String,
@@ -125,7 +125,7 @@ pub enum EntryKind {
     Created,
     /// Its state or deadline changed.
     Updated,
-    /// It was given back.
+    /// It was cancelled.
     Cancelled,
 }
 
@@ -134,14 +134,14 @@ pub enum EntryKind {
 pub enum CancelledBy {
     /// Its owner.
     Buyer,
-    /// The organiser, an admin or the platform, while the event goes on.
+    /// The organiser, an admin or the platform; the event itself is not cancelled.
     Organiser,
     /// Nobody in particular: the whole event was cancelled.
     Event,
 }
 
 impl CancelledBy {
-    /// As it stands in the journal.
+    /// As written in the journal.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -152,14 +152,14 @@ impl CancelledBy {
     }
 }
 
-/// Something to be told.
+/// A journal entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// What happened.
     pub kind: EntryKind,
     /// The booking as it was left.
     pub booking: Booking,
-    /// The payment that confirmed it, once one has; also after it was given back.
+    /// The payment that confirmed it, once one has; also after it was cancelled.
     pub payment: Option<String>,
     /// Of one that was cancelled: by whom.
     pub cancelled_by: Option<CancelledBy>,

@@ -62,7 +62,7 @@ fn capacity(state: &State) -> i64 {
 
 /// What is found out for one command when it is decided, and new ids and secrets, used only where it needs them: nothing here is random.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fresh {
+pub struct CommandInputs {
     /// Whether its deadline has passed, by the clock that it was set by: that of a node, which may be hours from the one that holds run out by.
     pub late: bool,
     /// A booking's id.
@@ -96,7 +96,7 @@ pub fn decide(
     now: Instant,
     settings: &Settings,
     command: &Command,
-    fresh: Fresh,
+    fresh: CommandInputs,
 ) -> Decision {
     if let Err(rejection) = validate(command) {
         return Decision::rejected(rejection);

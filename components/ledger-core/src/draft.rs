@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 /// Where places of an item go to or come from.
 #[derive(Clone, Copy)]
-pub(crate) enum Shift {
+pub(crate) enum CapacityMove {
     /// Free to held.
     Hold,
     /// Held to free.
@@ -22,7 +22,7 @@ pub(crate) enum Shift {
     Return,
 }
 
-impl Shift {
+impl CapacityMove {
     const fn signs(self) -> (i64, i64) {
         match self {
             Self::Hold => (1, 0),
@@ -35,7 +35,7 @@ impl Shift {
 }
 
 /// Why there was no room to be made.
-pub(crate) enum NoRoom {
+pub(crate) enum CapacityShortage {
     /// Places that are missing, by ticket type, with every overdue hold counted as free.
     Missing(BTreeMap<String, i64>),
     /// There are more overdue holds than were read. Those that were have been tidied, so that trying again gets further.
@@ -65,12 +65,12 @@ impl<'a> Draft<'a> {
         self.changes
     }
 
-    /// Writes a booking as of now, tells of it, and gives it as its owner sees it.
+    /// Writes a booking as of now with its journal entry, and returns it as its owner sees it.
     pub(crate) fn put(&mut self, record: Record, kind: EntryKind) -> Booking {
         self.write(record, kind, None)
     }
 
-    /// As [`Self::put`], of one that was given back.
+    /// As [`Self::put`], of a cancelled one.
     pub(crate) fn put_cancelled(&mut self, record: Record, by: CancelledBy) -> Booking {
         self.write(record, EntryKind::Cancelled, Some(by))
     }
@@ -94,7 +94,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Moves the places of a booking.
-    pub(crate) fn shift(&mut self, items: &[BookingItem], shift: Shift) {
+    pub(crate) fn shift(&mut self, items: &[BookingItem], shift: CapacityMove) {
         let (held, sold) = shift.signs();
         for item in items {
             let Some(line) = self.state.lines.get(&item.ticket_type) else {
@@ -120,7 +120,7 @@ impl<'a> Draft<'a> {
 
     /// Makes places free by tidying overdue holds, the longest overdue first and no more of them than it takes. `missing` says how many places
     /// are short, by ticket type.
-    pub(crate) fn make_room(&mut self, mut missing: BTreeMap<String, i64>) -> Result<(), NoRoom> {
+    pub(crate) fn make_room(&mut self, mut missing: BTreeMap<String, i64>) -> Result<(), CapacityShortage> {
         missing.retain(|_, places| *places > 0);
         if missing.is_empty() {
             return Ok(());
@@ -146,9 +146,9 @@ impl<'a> Draft<'a> {
         }
         if self.facts.more_overdue {
             overdue.into_iter().for_each(|record| self.lapse(record));
-            Err(NoRoom::Untidy)
+            Err(CapacityShortage::Untidy)
         } else {
-            Err(NoRoom::Missing(missing))
+            Err(CapacityShortage::Missing(missing))
         }
     }
 
@@ -167,7 +167,7 @@ impl<'a> Draft<'a> {
         debug_assert!(record.is_overdue(self.now));
         let mut record = record.clone();
         record.booking.status = BookingStatus::Expired;
-        self.shift(&record.booking.items, Shift::Release);
+        self.shift(&record.booking.items, CapacityMove::Release);
         self.put(record, EntryKind::Updated);
     }
 }

@@ -111,7 +111,7 @@ impl Facts {
         }
     }
 
-    // A person who was not looked up is left alone: a count that begins in the middle would be wrong, and nobody asks for it.
+    // A person who was not looked up is skipped: a count that begins in the middle would be wrong, and is not needed.
     fn count(&mut self, record: &Record, sign: i64) {
         let Some(types) = self.places.get_mut(&record.booking.person) else {
             return;

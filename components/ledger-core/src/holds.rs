@@ -26,7 +26,7 @@ pub struct Holds {
     from: HashMap<Rc<str>, i64>,
     /// Places of overdue holds, by ticket type.
     overdue_places: BTreeMap<Rc<str>, i64>,
-    /// Ticket types, so that each stands in memory once.
+    /// Ticket types, so that each is in memory once.
     ticket_types: BTreeSet<Rc<str>>,
 }
 

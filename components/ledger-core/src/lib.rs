@@ -32,7 +32,7 @@ pub use batch::Batch;
 pub use changes::{
     BookingWrite, CancelledBy, Changes, Entry, EntryKind, InventoryWrite, KeyWrite, LineWrite, Refund, RefundReason,
 };
-pub use decide::{Decision, Fresh, HoldLimits, Settings, decide, request_hash};
+pub use decide::{CommandInputs, Decision, HoldLimits, Settings, decide, request_hash};
 pub use facts::{Facts, StoredKey};
 pub use holds::Holds;
 pub use state::{Line, LineTerms, LineView, Record, SaleStatus, State, Terms};

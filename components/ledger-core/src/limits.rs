@@ -8,7 +8,7 @@ pub const ID_BYTES: RangeInclusive<usize> = 1..=200;
 pub const KEY_BYTES: RangeInclusive<usize> = 1..=200;
 /// Ticket types of one event.
 pub const OFFERS: RangeInclusive<usize> = 1..=50;
-/// Lines of one order; a ticket type stands in it once.
+/// Lines of one order; a ticket type is in it once.
 pub const ORDER_LINES: RangeInclusive<usize> = 1..=50;
 /// A price, in minor units. With [`QUANTITY`] and [`ORDER_LINES`] it keeps every total far inside an `i64`.
 pub const PRICE: RangeInclusive<i64> = 0..=1_000_000_000_000;

@@ -1,7 +1,7 @@
 //! open, adjust, close: what the catalog decides about an event's sale.
 
 use crate::changes::{Changes, InventoryWrite, LineWrite};
-use crate::draft::{Draft, NoRoom};
+use crate::draft::{CapacityShortage, Draft};
 use crate::limits;
 use crate::state::{LineTerms, SaleStatus, Terms};
 use crate::types::{Outcome, Rejection, Sale, SalePhase, Shortage};
@@ -46,8 +46,8 @@ pub(crate) fn adjust(draft: &mut Draft<'_>, sale: &Sale) -> Result<Outcome, Reje
         missing.insert(ticket_type.clone(), line.held + line.sold - i64::from(offer.capacity));
     }
     draft.make_room(missing).map_err(|no_room| match no_room {
-        NoRoom::Untidy => Rejection::Unavailable(limits::RETRY_MILLISECONDS),
-        NoRoom::Missing(missing) => too_low(missing, &offers),
+        CapacityShortage::Untidy => Rejection::Unavailable(limits::RETRY_MILLISECONDS),
+        CapacityShortage::Missing(missing) => too_low(missing, &offers),
     })?;
     let after = terms(sale);
     if after != *before {
@@ -69,7 +69,7 @@ pub(crate) fn adjust(draft: &mut Draft<'_>, sale: &Sale) -> Result<Outcome, Reje
     Ok(Outcome::Sale(sale.revision))
 }
 
-/// Ends the sale for good. What is held may still be given back, and what was paid refunded; nothing is confirmed any more.
+/// Ends the sale for good. Holds may still be cancelled, and payments refunded; nothing is confirmed any more.
 pub(crate) fn close(draft: &mut Draft<'_>, revision: u64) -> Result<Outcome, Rejection> {
     not_stale(draft, revision)?;
     let terms = Terms { status: SaleStatus::Closed, revision, ..draft.state.terms.clone() };

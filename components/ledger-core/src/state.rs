@@ -1,4 +1,4 @@
-//! One event's inventory, and a booking as it is kept.
+//! One event's inventory, and a booking as it is stored.
 
 use crate::changes::Changes;
 use crate::facts::Facts;
@@ -15,7 +15,7 @@ pub enum SaleStatus {
 }
 
 impl SaleStatus {
-    /// As it stands in SQL.
+    /// As written in SQL.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -179,7 +179,7 @@ impl Line {
     }
 }
 
-/// A booking as it is kept: what its owner sees, and what only the ledger does.
+/// A booking as it is stored: what its owner sees, and what only the ledger does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// What its owner sees.

@@ -1,9 +1,9 @@
-//! What the ledger is asked and what it answers, and what is kept of an answer.
+//! The ledger's commands and answers, and the stored form of an answer.
 
 use serde::{Deserialize, Serialize};
 pub use vocabulary::booking::*;
 
-/// What is kept of an accepted decision, for its key to be answered alike again. Its JSON is stored: renaming a field changes what rows already
+/// The stored form of an accepted decision, replayed for its key. Its JSON is stored: renaming a field changes what rows already
 /// written mean.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accepted {

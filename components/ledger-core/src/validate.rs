@@ -78,7 +78,7 @@ fn revision(revision: u64) -> Result<(), String> {
     within("revision", revision, &(0..=i64::MAX.unsigned_abs()))
 }
 
-// Control characters stand in no id or key of ours, and Postgres takes no NUL in a text.
+// No id or key of ours has control characters, and Postgres takes no NUL in a text.
 fn text(name: &str, text: &str, bytes: &RangeInclusive<usize>) -> Result<(), String> {
     if !bytes.contains(&text.len()) {
         Err(format!("{name}: not {} to {} bytes", bytes.start(), bytes.end()))
@@ -97,7 +97,7 @@ fn unique<'a>(name: &str, ticket_types: impl Iterator<Item = &'a str>) -> Result
     let mut seen = BTreeSet::new();
     for ticket_type in ticket_types {
         if !seen.insert(ticket_type) {
-            return Err(format!("{name}: {ticket_type} stands twice"));
+            return Err(format!("{name}: {ticket_type} is listed twice"));
         }
     }
     Ok(())

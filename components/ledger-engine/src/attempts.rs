@@ -33,14 +33,14 @@ impl fmt::Display for Failure {
 }
 
 /// Commands that still want an answer, by their places.
-struct Work {
+struct PendingCommands {
     places: Vec<usize>,
     tries: u32,
     /// A commit of them may have been done.
     doubt: bool,
 }
 
-impl Work {
+impl PendingCommands {
     fn again(self) -> Self {
         Self { tries: self.tries + 1, ..self }
     }
@@ -53,7 +53,7 @@ impl Work {
 
 /// Has every command decided by `transact`, all in one transaction where that can be: one answer per command, in order.
 ///
-/// `transact` is told whether this is the first try of all. Where it gives none for an answer, nothing was done: somebody else wrote the event.
+/// `transact` gets whether this is the first attempt. Where it gives no answer, nothing was done: another ledger wrote the event.
 /// A transaction that fails for what it contains is cut in half, so that one bad command costs itself only.
 pub async fn run(
     commands: &[Command],
@@ -61,7 +61,7 @@ pub async fn run(
     log: impl Fn(&str),
 ) -> Vec<Answer> {
     let mut answers: Vec<Option<Answer>> = commands.iter().map(|_| None).collect();
-    let mut queue = vec![Work { places: (0..commands.len()).collect(), tries: 1, doubt: false }];
+    let mut queue = vec![PendingCommands { places: (0..commands.len()).collect(), tries: 1, doubt: false }];
     let mut left = limits::TRANSACTIONS;
     let mut set = |place: usize, answer: Answer| {
         if let Some(slot) = answers.get_mut(place) {
@@ -92,7 +92,7 @@ pub async fn run(
                         None => set(*place, work.given_up()),
                     }
                 }
-                queue.push(Work { places: lost, ..work }.again());
+                queue.push(PendingCommands { places: lost, ..work }.again());
                 continue;
             }
             Err(failure) => failure,
@@ -104,7 +104,7 @@ pub async fn run(
             Failure::Down(_) if once_more && work.doubt => queue.push(work.again()),
             Failure::Race(_) | Failure::Bad(_) if members.len() > 1 => {
                 let (earlier, later) = work.places.split_at(work.places.len() / 2);
-                let half = |places: &[usize]| Work { places: places.to_vec(), tries: 1, doubt: work.doubt };
+                let half = |places: &[usize]| PendingCommands { places: places.to_vec(), tries: 1, doubt: work.doubt };
                 queue.push(half(later));
                 queue.push(half(earlier));
             }

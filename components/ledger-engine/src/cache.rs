@@ -13,7 +13,7 @@ pub struct Event {
 
 enum Entry {
     Known(Box<Event>),
-    /// It has more holds than are kept: not worth another try before then, by the host's clock.
+    /// It has more holds than are cached: not worth another try before then, by the host's clock.
     TooLarge(Duration),
 }
 
@@ -26,22 +26,22 @@ pub struct Cache {
 }
 
 /// What there is of an event.
-pub enum Known<'a> {
-    Yes(&'a mut Event),
-    No,
+pub enum CacheLookup<'a> {
+    Hit(&'a mut Event),
+    Miss,
     TooLarge,
 }
 
 impl Cache {
-    pub fn get(&mut self, event: &str, elapsed: Duration) -> Known<'_> {
+    pub fn get(&mut self, event: &str, elapsed: Duration) -> CacheLookup<'_> {
         self.uses += 1;
         match self.events.get_mut(event) {
             Some((Entry::Known(known), used)) => {
                 *used = self.uses;
-                Known::Yes(known)
+                CacheLookup::Hit(known)
             }
-            Some((Entry::TooLarge(until), _)) if elapsed < *until => Known::TooLarge,
-            Some(_) | None => Known::No,
+            Some((Entry::TooLarge(until), _)) if elapsed < *until => CacheLookup::TooLarge,
+            Some(_) | None => CacheLookup::Miss,
         }
     }
 
@@ -126,11 +126,11 @@ mod tests {
     }
 
     fn known(cache: &mut Cache, event: &str) -> bool {
-        matches!(cache.get(event, Duration::ZERO), Known::Yes(_))
+        matches!(cache.get(event, Duration::ZERO), CacheLookup::Hit(_))
     }
 
     #[test]
-    fn who_was_not_used_for_longest_is_forgotten_first() {
+    fn the_least_recently_used_event_is_evicted_first() {
         let mut cache = Cache::default();
         for number in 0..limits::EVENTS {
             cache.insert(state(&number.to_string()), Holds::default(), Duration::ZERO);
@@ -141,14 +141,14 @@ mod tests {
     }
 
     #[test]
-    fn holds_are_bounded_for_all_and_for_one() {
+    fn cached_holds_are_bounded_in_total_and_per_event() {
         let mut cache = Cache::default();
         cache.insert(state("a"), holds(limits::HOLDS / 2 + 1), Duration::ZERO);
         cache.insert(state("b"), holds(limits::HOLDS / 2), Duration::ZERO);
         assert!(!known(&mut cache, "a") && known(&mut cache, "b"));
         cache.insert(state("c"), holds(limits::HOLDS + 1), Duration::ZERO);
-        assert!(matches!(cache.get("c", Duration::ZERO), Known::TooLarge));
+        assert!(matches!(cache.get("c", Duration::ZERO), CacheLookup::TooLarge));
         cache.forget("c");
-        assert!(matches!(cache.get("c", Duration::ZERO), Known::No));
+        assert!(matches!(cache.get("c", Duration::ZERO), CacheLookup::Miss));
     }
 }

@@ -16,7 +16,7 @@ impl Clock {
         Self { database, read: host.elapsed() }
     }
 
-    /// What it says by now; after a pause only what it said, so that whoever goes by it finds it behind and reads it again.
+    /// What it says by now; after a pause only what it said, so that a caller finds it behind and reads it again.
     pub fn now(&self, host: &impl Host) -> i64 {
         #[cfg(feature = "bugs")]
         if crate::bugs::planted(crate::bugs::Bug::NodeClock) {

@@ -1,4 +1,4 @@
-//! The quick way: what an event has to sell stands in memory, one statement reads the rest by key, and one writes.
+//! The fast path: an event's inventory is cached in memory, one statement reads the rest by key, and one writes.
 //!
 //! Only where the host has one call at a time in this instance. Safety rests on versions alone, not on that: memory knows an event as of a version
 //! that this ledger made; the reading says whether that is still the version, as of the snapshot that keys and bookings were read in; the writing
@@ -7,18 +7,18 @@
 use crate::attempts::Failure;
 #[cfg(feature = "bugs")]
 use crate::bugs::{Bug, planted};
-use crate::cache::{Cache, Known};
+use crate::cache::{Cache, CacheLookup};
 use crate::clock::Clock;
 use crate::plan::Plan;
-use crate::read::Read;
-use crate::store::{Database, Reading, Session, Write};
-use crate::transaction::{self, Decided};
+use crate::read::PlanState;
+use crate::store::{Database, KeyedReads, Session, Write};
+use crate::transaction::{self, PlanDecision};
 use crate::{Answer, Call, Host, journal, limits};
 use ledger_core::{Changes, Command, Holds, KeyWrite, Rejection, State};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// What is kept between batches.
+/// What is cached between batches.
 pub struct Memory<S> {
     session: Option<(S, Clock)>,
     cache: Cache,
@@ -31,7 +31,7 @@ impl<S> Default for Memory<S> {
 }
 
 impl<S> Memory<S> {
-    /// Forgets the events of these commands: somebody else may write them, or has.
+    /// Drops the cached events of these commands: another ledger may write them, or has.
     pub(crate) fn forget(&mut self, commands: &[&Command]) {
         commands.iter().for_each(|command| self.cache.forget(&command.event_id));
     }
@@ -169,10 +169,10 @@ async fn load<S: Session>(
     let events: Vec<&str> = plan.events.keys().copied().collect();
     for event in events {
         match cache.get(event, host.elapsed()) {
-            Known::Yes(_) => {}
-            Known::TooLarge => plan.leave_out(event),
-            Known::No if left == 0 => plan.leave_out(event),
-            Known::No => {
+            CacheLookup::Hit(_) => {}
+            CacheLookup::TooLarge => plan.leave_out(event),
+            CacheLookup::Miss if left == 0 => plan.leave_out(event),
+            CacheLookup::Miss => {
                 left -= 1;
                 if let Some((state, holds)) = loaded(session, event, clock.now(host)).await? {
                     cache.insert(state, holds, host.elapsed());
@@ -183,17 +183,17 @@ async fn load<S: Session>(
     Ok(())
 }
 
-/// Loads an event, as of a version that nobody else knows; none where it was never opened. The fence comes first: a batch that was sent before, by
+/// Loads an event, as of a version that no other ledger knows; none where it was never opened. The fence comes first: a batch that was sent before, by
 /// whomever, and has not been committed by then, never will be. The rest is read after it, in statements of their own: whoever changes something in
 /// between swaps the version, and the batch that this is for reads that again together with its keys.
 async fn loaded<S: Session>(session: &S, event: &str, now: i64) -> Result<Option<(State, Holds)>, Failure> {
     let Some(inventory) = session.fence(event, fence()).await? else { return Ok(None) };
-    let mut read = Read::default();
+    let mut read = PlanState::default();
     read.inventory(event, inventory, 0);
     read.lines(session.lines(event).await?);
     let mut holds = Holds::new(now);
     let mut after = (0, String::new());
-    // One more than are kept says that there are too many.
+    // One more than the limit says that there are too many.
     while holds.len() <= limits::HOLDS {
         let rows = session.holds(event, (after.0, &after.1), limits::HOLDS_PAGE).await?;
         let Some(last) = rows.last() else { break };
@@ -223,7 +223,7 @@ async fn decide<S: Session, H: Host>(
     plan: &mut Plan<'_>,
     commands: &[&Command],
     call: &mut Call<'_, H>,
-) -> Result<(Decided, i64), Failure> {
+) -> Result<(PlanDecision, i64), Failure> {
     // Events whose overdue holds have to be read as well.
     let mut untidy: BTreeSet<String> = plan.sweeps.iter().map(|event| (*event).to_owned()).collect();
     let mut reads = 0;
@@ -259,12 +259,12 @@ async fn decide<S: Session, H: Host>(
 fn advance(clock: &Clock, cache: &mut Cache, plan: &Plan<'_>, host: &impl Host) -> i64 {
     let (mut now, elapsed) = (clock.now(host), host.elapsed());
     for event in plan.events.keys() {
-        if let Known::Yes(known) = cache.get(event, elapsed) {
+        if let CacheLookup::Hit(known) = cache.get(event, elapsed) {
             now = now.max(known.holds.now());
         }
     }
     for event in plan.events.keys() {
-        if let Known::Yes(known) = cache.get(event, elapsed) {
+        if let CacheLookup::Hit(known) = cache.get(event, elapsed) {
             known.holds.advance(now);
         }
     }
@@ -276,7 +276,7 @@ fn overdue(cache: &mut Cache, events: &BTreeSet<String>, elapsed: Duration) -> V
     let share = usize::try_from(limits::OVERDUE).unwrap_or_default() / events.len().max(1);
     let mut ids = Vec::new();
     for event in events {
-        if let Known::Yes(known) = cache.get(event, elapsed) {
+        if let CacheLookup::Hit(known) = cache.get(event, elapsed) {
             ids.extend(known.holds.overdue().take(share).map(str::to_owned));
         }
     }
@@ -284,16 +284,16 @@ fn overdue(cache: &mut Cache, events: &BTreeSet<String>, elapsed: Duration) -> V
 }
 
 /// What is in memory and what was read, of those events of which both are of the same version.
-fn join(cache: &mut Cache, plan: &mut Plan<'_>, reading: Reading, now: i64, elapsed: Duration) -> Result<Read, Failure> {
-    let mut read = Read::default();
+fn join(cache: &mut Cache, plan: &mut Plan<'_>, reading: KeyedReads, now: i64, elapsed: Duration) -> Result<PlanState, Failure> {
+    let mut read = PlanState::default();
     let events: Vec<&str> = plan.events.keys().copied().collect();
     for event in &events {
         let version = reading.versions.get(*event);
         match cache.get(event, elapsed) {
-            Known::Yes(known) if is_current(known.state.version, version) => read.known(known.state.clone()),
+            CacheLookup::Hit(known) if is_current(known.state.version, version) => read.known(known.state.clone()),
             // It was never opened, and is not in the snapshot either.
-            Known::No if version.is_none() => {}
-            Known::Yes(_) | Known::No | Known::TooLarge => {
+            CacheLookup::Miss if version.is_none() => {}
+            CacheLookup::Hit(_) | CacheLookup::Miss | CacheLookup::TooLarge => {
                 cache.forget(event);
                 plan.leave_out(event);
             }
@@ -304,7 +304,7 @@ fn join(cache: &mut Cache, plan: &mut Plan<'_>, reading: Reading, now: i64, elap
     read.places(plan, reading.bought);
     read.refunds(reading.refunds);
     for event in events {
-        if let Known::Yes(known) = cache.get(event, elapsed) {
+        if let CacheLookup::Hit(known) = cache.get(event, elapsed) {
             read.holds(plan, event, &known.holds);
         }
     }

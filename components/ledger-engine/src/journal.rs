@@ -1,4 +1,4 @@
-//! What is told of what changed.
+//! The journal's payloads.
 
 use crate::attempts::Failure;
 use jiff::Timestamp;
@@ -163,7 +163,7 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     #[test]
-    fn a_booking_is_told_as_the_api_shows_it() {
+    fn a_booking_payload_has_the_form_of_the_api() {
         let booking = Booking {
             id: "eu_b".to_owned(),
             event_id: "eu_e".to_owned(),

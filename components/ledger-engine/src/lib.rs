@@ -1,7 +1,7 @@
 //! How the ledger works on a database, apart from SQL and from where it runs: plain code over the traits [`Database`] and [`Host`], which the
 //! component `ledger` implements on its host's interfaces, and the simulation on a Postgres of its own making.
 //!
-//! [`apply`] validates commands, and has them decided in one transaction (`transaction`), or from [`Memory`] (`quick`); `attempts` says what
+//! [`apply`] validates commands, and has them decided in one transaction (`transaction`), or from [`Memory`] (`fast_path`); `attempts` says what
 //! is done where that fails.
 //!
 //! Invariants:
@@ -29,13 +29,13 @@ pub use attempts::Failure;
 pub use fast_path::Memory;
 pub use journal::bigint;
 pub use plan::Plan;
-pub use read::Read;
+pub use read::PlanState;
 pub use store::{
-    Database, HeldFromRow, HoldRow, Inventory, KeyRow, LineRow, PlacesRow, Reading, RefundRow, Session, Transaction, Write,
+    Database, HeldFromRow, HoldRow, Inventory, KeyRow, KeyedReads, LineRow, PlacesRow, RefundRow, Session, Transaction, Write,
 };
-pub use transaction::{Decided, decide};
+pub use transaction::{PlanDecision, decide};
 
-use ledger_core::{Action, Command, Fresh, Receipt, Rejection, Settings};
+use ledger_core::{Action, Command, CommandInputs, Receipt, Rejection, Settings};
 use std::time::Duration;
 
 /// What one command is answered.
@@ -48,11 +48,11 @@ pub struct Context {
     pub region: String,
     /// How long holds last.
     pub settings: Settings,
-    /// Whether state is kept in memory between calls. Only where there is one call at a time.
+    /// Whether state is cached in memory between calls. Only where there is one call at a time.
     pub cache: bool,
 }
 
-/// What a ledger has of whoever runs it, the database aside.
+/// What the host provides to a ledger, the database aside.
 pub trait Host {
     /// The time since some moment that stays the same, by a clock that never goes backwards.
     fn elapsed(&self) -> Duration;
@@ -60,7 +60,7 @@ pub trait Host {
     fn unique(&mut self, now: i64) -> String;
     /// 256 random bits.
     fn secret(&mut self) -> String;
-    /// Tells whoever runs this.
+    /// Logs to the host.
     fn log(text: &str);
     /// This node's own idea of the time, in microseconds since the Unix epoch: what commands' deadlines are set by.
     fn wall_clock(&self) -> i64;
@@ -76,9 +76,9 @@ struct Call<'a, H> {
 
 impl<H: Host> Call<'_, H> {
     /// Whether a command is late, and the ids and secrets that it may need, made at this time.
-    fn fresh(&mut self, command: &Command, now: i64) -> Fresh {
+    fn fresh(&mut self, command: &Command, now: i64) -> CommandInputs {
         let late = command.deadline <= self.began;
-        let mut fresh = Fresh { late, booking: String::new(), ticket_seed: String::new(), refund: String::new() };
+        let mut fresh = CommandInputs { late, booking: String::new(), ticket_seed: String::new(), refund: String::new() };
         let new_id = |host: &mut H| format!("{}_{}", self.context.region, host.unique(now));
         match command.action {
             Action::Hold(_) => {

@@ -11,9 +11,9 @@ pub const TRANSACTIONS: u32 = 64;
 /// After how many milliseconds a command that was not done may be tried again.
 pub const RETRY_MILLISECONDS: u32 = 500;
 
-/// Events kept in memory.
+/// Events cached in memory.
 pub const EVENTS: usize = 1000;
-/// Live holds kept in memory, of one event and of all. A hold takes some 200 bytes at most.
+/// Live holds cached in memory, of one event and of all. A hold takes some 200 bytes at most.
 pub const HOLDS: usize = 300_000;
 /// Seconds until an event that had more holds than that is looked at again.
 pub const TOO_LARGE_SECONDS: u64 = 30;

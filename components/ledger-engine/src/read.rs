@@ -10,13 +10,13 @@ use std::rc::Rc;
 
 /// What is known of the events that are open, filled row by row.
 #[derive(Debug, Default)]
-pub struct Read {
+pub struct PlanState {
     events: BTreeMap<String, (State, Facts)>,
     payments: BTreeSet<String>,
     overdue: BTreeSet<String>,
 }
 
-impl Read {
+impl PlanState {
     /// An event's inventory; `commands`: by how much the swap raised the version.
     pub fn inventory(&mut self, event: &str, row: Inventory, commands: usize) {
         // The pair of the swap, which has added as much.

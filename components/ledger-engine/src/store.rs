@@ -30,7 +30,7 @@ pub type HoldRow = (String, String, i64, String, u32, Option<String>);
 
 /// What was read by key, all of it of one moment.
 #[derive(Debug, Default)]
-pub struct Reading {
+pub struct KeyedReads {
     /// The database's clock.
     pub clock: i64,
     /// Of the events that are open.
@@ -57,9 +57,9 @@ pub struct Write<'a> {
     pub keys: &'a [KeyWrite],
     /// By how much the version grows.
     pub commands: usize,
-    /// What is told of it.
+    /// Its journal entries.
     pub journal: Vec<Row>,
-    /// The id of what is told of it: what is told of one event gets its positions together.
+    /// The id of its journal batch: entries of one event get consecutive positions.
     pub journal_batch: String,
 }
 
@@ -77,7 +77,7 @@ pub trait Database {
     fn begin(&self) -> impl Future<Output = Result<Self::Transaction, Failure>>;
 }
 
-/// The quick way's statements. Each is a transaction of its own, at READ COMMITTED.
+/// The fast path's statements. Each is a transaction of its own, at READ COMMITTED.
 pub trait Session {
     /// Adds to an event's version and locks its row for as long as that takes; none where it was never opened.
     fn fence(&self, event: &str, by: u64) -> impl Future<Output = Result<Option<Inventory>, Failure>>;
@@ -89,7 +89,7 @@ pub trait Session {
     fn holds(&self, event: &str, after: (i64, &str), limit: i64) -> impl Future<Output = Result<Vec<HoldRow>, Failure>>;
 
     /// What the plan needs, these further bookings, and the versions of its events: all in one snapshot.
-    fn read(&self, plan: &Plan<'_>, bookings: Vec<String>) -> impl Future<Output = Result<Reading, Failure>>;
+    fn read(&self, plan: &Plan<'_>, bookings: Vec<String>) -> impl Future<Output = Result<KeyedReads, Failure>>;
 
     /// Writes these at this time, all or nothing. Gives the numbers of the events that were written: one whose version was not the one that was
     /// decided on any more is left out, with everything that belongs to it.
@@ -128,7 +128,7 @@ pub trait Transaction {
     /// Refunds of these payments.
     fn refunds(&mut self, payments: &[&str]) -> impl Future<Output = Result<Vec<RefundRow>, Failure>>;
 
-    /// Writes what these batches change and what is told of it, at [`Self::now`]; an event that is opened must not be there.
+    /// Writes what these batches change and their journal entries, at [`Self::now`]; an event that is opened must not be there.
     fn write(&mut self, batches: &[Batch], journal: Vec<Row>) -> impl Future<Output = Result<(), Failure>>;
 
     /// Makes it durable. After [`Failure::Doubt`] it may or may not be.

@@ -2,10 +2,10 @@
 
 use crate::attempts::Failure;
 use crate::plan::Plan;
-use crate::read::Read;
+use crate::read::PlanState;
 use crate::store::{Database, Transaction};
 use crate::{Answer, Call, Host, journal};
-use ledger_core::{Batch, Command, Fresh, Rejection, Settings};
+use ledger_core::{Batch, Command, CommandInputs, Rejection, Settings};
 use read_model::journal::Row;
 
 /// Decides commands in one transaction. Answers are durable: nothing is answered before the commit, and refusals rest on rows that were locked
@@ -22,7 +22,7 @@ pub async fn run<D: Database, H: Host>(
     let decided = decide(commands, &plan, read, now, settings, |command| call.fresh(command, now));
     if decided.is_quiet() {
         if leaves_a_fence(call.context.cache) {
-            // A batch that was sent on the quick way and lost may still arrive, for it locks nothing before it does. What is answered here rests on
+            // A batch that was sent on the fast path and lost may still arrive, for it locks nothing before it does. What is answered here rests on
             // its not having been done, so from here on it cannot be: the swap stays.
             tx.commit().await?;
         } else {
@@ -36,7 +36,7 @@ pub async fn run<D: Database, H: Host>(
     Ok(decided.answers)
 }
 
-/// Whether the swaps of a transaction that writes nothing else are to last: only the quick way leaves behind what they keep out.
+/// Whether the swaps of a transaction that writes nothing else are to last: only the fast path leaves behind what they keep out.
 fn leaves_a_fence(quick: bool) -> bool {
     #[cfg(feature = "bugs")]
     if crate::bugs::planted(crate::bugs::Bug::NoFenceAfterDoubt) {
@@ -46,8 +46,8 @@ fn leaves_a_fence(quick: bool) -> bool {
 }
 
 /// Swaps the plan's events, and reads what it needs of them.
-async fn load(tx: &mut impl Transaction, plan: &mut Plan<'_>, settings: &Settings) -> Result<Read, Failure> {
-    let mut read = Read::default();
+async fn load(tx: &mut impl Transaction, plan: &mut Plan<'_>, settings: &Settings) -> Result<PlanState, Failure> {
+    let mut read = PlanState::default();
     for (event, members) in &plan.events {
         if let Some(inventory) = tx.swap(event, members.len()).await? {
             read.inventory(event, inventory, members.len());
@@ -76,14 +76,14 @@ async fn load(tx: &mut impl Transaction, plan: &mut Plan<'_>, settings: &Setting
 
 /// Answers, and per event what makes them true.
 #[derive(Debug)]
-pub struct Decided {
+pub struct PlanDecision {
     /// One for each command, in order.
     pub answers: Vec<Answer>,
     /// One for each event of the plan.
     pub batches: Vec<Batch>,
 }
 
-impl Decided {
+impl PlanDecision {
     /// Whether there is nothing to write.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
@@ -105,11 +105,11 @@ impl Decided {
 pub fn decide(
     commands: &[&Command],
     plan: &Plan<'_>,
-    mut read: Read,
+    mut read: PlanState,
     now: i64,
     settings: Settings,
-    mut fresh: impl FnMut(&Command) -> Fresh,
-) -> Decided {
+    mut fresh: impl FnMut(&Command) -> CommandInputs,
+) -> PlanDecision {
     let mut answers: Vec<Answer> = commands.iter().map(|_| Err(Rejection::Unknown)).collect();
     let mut batches = Vec::with_capacity(plan.events.len());
     for (event, members) in &plan.events {
@@ -122,5 +122,5 @@ pub fn decide(
         }
         batches.push(batch);
     }
-    Decided { answers, batches }
+    PlanDecision { answers, batches }
 }

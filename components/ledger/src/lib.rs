@@ -4,7 +4,7 @@
 //! `apply` is one transaction on one connection (`transaction`):
 //!
 //! 1. swap the version of each event, in the order of event ids. The swap is the fence: on Postgres it takes the row's lock, on SQLite the
-//!    transaction has the file's already. Whoever else believes to be the event's only writer waits there, and reads what this one wrote;
+//!    transaction has the file's already. Another ledger that believes to be the event's only writer waits there, and reads what this one wrote;
 //! 2. read what the commands need, by key;
 //! 3. decide, in memory;
 //! 4. write it all, journal included, and commit. Where nothing changes the transaction is rolled back, the swap with it.

@@ -133,9 +133,9 @@ impl Row for Key<'_> {
 }
 
 /// A refund that becomes due at once.
-pub struct Due<'a>(&'a Refund);
+pub struct DueRefund<'a>(&'a Refund);
 
-impl Row for Due<'_> {
+impl Row for DueRefund<'_> {
     const TABLE: &'static str = "refunds";
 
     fn columns() -> Vec<Column<Self>> {
@@ -156,7 +156,7 @@ impl Row for Due<'_> {
 }
 
 /// What batches write, table by table; each row with what its event is called by.
-pub struct Written<'a, E> {
+pub struct BatchRows<'a, E> {
     /// Inventories of events that are new.
     pub opened: Vec<(E, Inventory<'a>)>,
     /// Inventories whose terms change.
@@ -174,10 +174,10 @@ pub struct Written<'a, E> {
     /// Keys.
     pub keys: Vec<(E, Key<'a>)>,
     /// Refunds.
-    pub refunds: Vec<(E, Due<'a>)>,
+    pub refunds: Vec<(E, DueRefund<'a>)>,
 }
 
-impl<E> Default for Written<'_, E> {
+impl<E> Default for BatchRows<'_, E> {
     fn default() -> Self {
         Self {
             opened: Vec::new(),
@@ -193,7 +193,7 @@ impl<E> Default for Written<'_, E> {
     }
 }
 
-impl<'a, E: Copy> Written<'a, E> {
+impl<'a, E: Copy> BatchRows<'a, E> {
     /// Adds what an event's batch changes: `state` is the inventory after it.
     pub fn add(&mut self, of: E, state: &State, changes: &'a Changes, keys: &'a [KeyWrite]) -> Result<(), Error> {
         if let Some(inventory) = &changes.inventory {
@@ -217,7 +217,7 @@ impl<'a, E: Copy> Written<'a, E> {
         for key in keys {
             self.keys.push((of, Key::new(key)?));
         }
-        self.refunds.extend(changes.refunds.iter().map(|refund| (of, Due(refund))));
+        self.refunds.extend(changes.refunds.iter().map(|refund| (of, DueRefund(refund))));
         Ok(())
     }
 }

@@ -97,7 +97,7 @@ mod tests {
     use super::parse;
 
     #[test]
-    fn cursors_are_ours_or_refused() {
+    fn foreign_cursors_are_refused() {
         assert_eq!(parse("17"), Some(17));
         for nonsense in ["", "0", "07", "-1", "+1", "x", "1.5", "99999999999999999999"] {
             assert_eq!(parse(nonsense), None, "{nonsense}");

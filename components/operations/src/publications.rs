@@ -1,7 +1,7 @@
 //! Events of others: an admin puts them into the journal, and they go the way that everything goes, in order and to be replayed.
 
 use crate::{NO_SUCH_REGION, admins_only, limits};
-use kit::journal::{self, BOOKING_EVENTS, CATALOG_EVENTS, Custom, PAYMENT_EVENTS, USER_EVENTS};
+use kit::journal::{self, BOOKING_EVENTS, CATALOG_EVENTS, CustomEvent, PAYMENT_EVENTS, USER_EVENTS};
 use kit::sql::Tx;
 use kit::{Answer, Problem, Request, Response, claims, config, hash, idempotency, json, security, time};
 use serde::Serialize;
@@ -48,7 +48,7 @@ pub async fn publish(request: Request) -> Answer {
     }
     idempotency::once(&request, "publications", &claims.subject, async |tx: &mut Tx| {
         admins_only(tx, &claims.subject).await?;
-        let custom = Custom { topic, kind: &kind, subject: &subject, data };
+        let custom = CustomEvent { topic, kind: &kind, subject: &subject, data };
         let id = journal::write_custom(tx, &custom).await?;
         let said =
             serde_json::json!({"topic": topic, "type": kind, "subject": subject, "digest": hash::sha256(&[data.as_bytes()])});
@@ -60,7 +60,7 @@ pub async fn publish(request: Request) -> Answer {
     .await
 }
 
-/// Words of lower-case letters, digits and hyphens with dots between them, and none of the platform's own: whoever follows a topic must know whose word a
+/// Words of lower-case letters, digits and hyphens with dots between them, and none of the platform's own: a consumer of a topic must know the origin of a
 /// record is.
 fn check_type(kind: &str) -> Result<(), String> {
     let word = |word: &str| {
@@ -81,7 +81,7 @@ mod tests {
     use super::check_type;
 
     #[test]
-    fn nobody_speaks_in_the_platforms_name() {
+    fn custom_events_cannot_use_platform_types() {
         for good in ["com.example.poster", "promo.launched", "a.b", "x-1.y-2.z3", "users.import"] {
             assert_eq!(check_type(good), Ok(()), "{good}");
         }

@@ -61,7 +61,7 @@ pub async fn replay(request: Request) -> Answer {
 /// Writes a replay down.
 ///
 /// # Errors
-/// Where the journal has not come so far, nobody publishes it, or too many are open.
+/// Where the journal has not reached the range, it is not published, or too many replays are open.
 pub async fn open(tx: &mut Tx, id: String, first: i64, last: i64, by: &str) -> Result<Replay, Problem> {
     let newest = position(tx, "journal").await?.unwrap_or_default();
     if last > newest {

@@ -19,7 +19,7 @@ macro_rules! asked {
 }
 
 #[test]
-fn a_range_is_written_down_for_the_relay() {
+fn a_replay_is_stored_for_the_relay() {
     for database in Database::all() {
         database.enter();
         database.set_now(1_800_000_000_000_000);
@@ -44,7 +44,7 @@ fn a_range_is_written_down_for_the_relay() {
 }
 
 #[test]
-fn not_too_many_replays_are_open() {
+fn open_replays_are_limited() {
     for database in Database::all() {
         database.enter();
         database.run("INSERT INTO sequencer (name, position, epoch) VALUES ('journal', 5, 'e')");

@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hash_knows_its_password_and_names_its_parameters() {
+    fn a_hash_verifies_its_password_and_names_its_parameters() {
         let stored = hash("correct horse battery", &[7; 16]).unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
         assert!(verify("correct horse battery", Some(&stored)).unwrap());
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_has_no_password_and_costs_the_same() {
+    fn an_unknown_account_costs_the_same_hashing() {
         let nobody = PasswordHash::new(NOBODY).unwrap();
         let somebody = hash("correct horse battery", &[7; 16]).unwrap();
         let somebody = PasswordHash::new(&somebody).unwrap();

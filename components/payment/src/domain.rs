@@ -1,7 +1,7 @@
 //! A payment's life, without the outside world: what to do next, and what an answer means.
 //!
-//! A payment is written down before anybody is asked (version 0), and every step is one swap of its version. Each step may be done
-//! again by anybody after a crash: the ledger and the provider know its key, so a repeated step has the same outcome.
+//! A payment is recorded before the ledger or provider is asked (version 0), and every step is one swap of its version. Each step may be done
+//! again by any driver after a crash: the ledger and the provider know its key, so a repeated step has the same outcome.
 //!
 //! ```text
 //!            ledger begins      provider says
@@ -16,7 +16,7 @@ use kit::ledger::{Outcome as Decided, Receipt, Rejection};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-/// As it stands in SQL.
+/// As written in SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     /// Accepted; the provider's answer is not known yet.
@@ -104,7 +104,7 @@ pub struct Payment {
     pub refunded: i64,
     /// When to look at it again.
     pub due_at: Option<i64>,
-    /// 0: accepted, and the ledger not asked yet or its answer not written down; nobody outside knows of it.
+    /// 0: accepted, and the ledger not asked yet or its answer not recorded; not visible outside.
     pub version: i64,
     /// When it was accepted.
     pub created_at: i64,
@@ -132,7 +132,7 @@ impl Payment {
 pub enum Driver {
     /// The request that wants to know how its payment went: it does not wait for a due time before the provider was asked.
     Owner,
-    /// Whoever comes by.
+    /// Any other request, or the tick.
     Passer,
 }
 
@@ -224,7 +224,7 @@ pub fn wait(payment: &Payment, now: i64) -> i64 {
 
 /// What the ledger's answer to `begin-payment` leads to.
 #[derive(Debug)]
-pub enum Begun {
+pub enum BeginOutcome {
     /// The hold is the payment's, until then.
     Until(Option<i64>),
     /// It is not: nothing was done, and nothing will be.
@@ -233,20 +233,20 @@ pub enum Begun {
     Unknown,
 }
 
-/// Reads the ledger's answer to `begin-payment`; `first` says that nobody has asked before. Who has may have been told yes and died of it, and
+/// Reads the ledger's answer to `begin-payment`; `first` says that this is the first call. An earlier caller may have got a yes and crashed, and
 /// that nothing is done now says nothing of then.
-pub fn after_begin(answer: Result<Receipt, Rejection>, first: bool) -> Begun {
+pub fn after_begin(answer: Result<Receipt, Rejection>, first: bool) -> BeginOutcome {
     match answer {
-        Ok(receipt) => Begun::Until(kit::ledger::booking(receipt).and_then(|booking| booking.expires_at)),
-        Err(Rejection::Unknown) => Begun::Unknown,
-        Err(Rejection::Unavailable(_)) if !first => Begun::Unknown,
-        Err(rejection) => Begun::Refused(rejection),
+        Ok(receipt) => BeginOutcome::Until(kit::ledger::booking(receipt).and_then(|booking| booking.expires_at)),
+        Err(Rejection::Unknown) => BeginOutcome::Unknown,
+        Err(Rejection::Unavailable(_)) if !first => BeginOutcome::Unknown,
+        Err(rejection) => BeginOutcome::Refused(rejection),
     }
 }
 
 /// What the ledger's answer to `confirm` leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Confirmed {
+pub enum ConfirmOutcome {
     /// The payment is complete. Where it came too late, the ledger has written the refund.
     Complete,
     /// The ledger will never take this money: it is complete, and the whole of it goes back.
@@ -256,14 +256,14 @@ pub enum Confirmed {
 }
 
 /// Reads the ledger's answer to `confirm`. No answer of the ledger's may make money disappear.
-pub fn after_confirm(answer: &Result<Receipt, Rejection>) -> Confirmed {
+pub fn after_confirm(answer: &Result<Receipt, Rejection>) -> ConfirmOutcome {
     match answer {
         Ok(receipt) => match receipt.outcome {
-            Decided::Booking(_) | Decided::RefundDue(_) => Confirmed::Complete,
-            Decided::Sale(_) | Decided::Swept(_) => Confirmed::GiveBack,
+            Decided::Booking(_) | Decided::RefundDue(_) => ConfirmOutcome::Complete,
+            Decided::Sale(_) | Decided::Swept(_) => ConfirmOutcome::GiveBack,
         },
-        Err(Rejection::Unavailable(_) | Rejection::Unknown) => Confirmed::AskAgain,
-        Err(_) => Confirmed::GiveBack,
+        Err(Rejection::Unavailable(_) | Rejection::Unknown) => ConfirmOutcome::AskAgain,
+        Err(_) => ConfirmOutcome::GiveBack,
     }
 }
 

@@ -63,7 +63,7 @@ fn what_is_paid_stays_paid_and_what_failed_begins_no_more() {
 }
 
 #[test]
-fn the_next_step() {
+fn the_next_step_follows_from_the_state() {
     use Driver::{Owner, Passer};
     let (past, future) = (Some(NOW), Some(NOW + 1));
     for (status, version, due, driver, step) in [
@@ -75,7 +75,7 @@ fn the_next_step() {
         (Status::Pending, 1, future, Owner, Step::Start),
         (Status::Pending, 1, future, Passer, Step::Rest),
         (Status::Pending, 1, past, Passer, Step::Start),
-        // The provider works on it: nobody is in a hurry.
+        // The provider works on it: there is no hurry.
         (Status::Processing, 2, future, Owner, Step::Rest),
         (Status::Processing, 2, past, Passer, Step::LookUp),
         (Status::RequiresAction, 2, future, Owner, Step::Rest),
@@ -90,7 +90,7 @@ fn the_next_step() {
 }
 
 #[test]
-fn what_a_provider_says() {
+fn provider_answers_map_to_outcomes() {
     let later = NOW + 5 * SECOND;
     let soon = NOW + limits::WAIT_FLOOR;
     for (status, outcome, settlement) in [
@@ -115,33 +115,33 @@ fn what_a_provider_says() {
 }
 
 #[test]
-fn what_the_ledger_says_to_a_payment_that_begins() {
+fn ledger_answers_to_begin_payment_map_to_outcomes() {
     let begun = after_begin(receipt(Decided::Booking(booking(Some(7)))), true);
-    assert!(matches!(begun, Begun::Until(Some(7))), "{begun:?}");
-    assert!(matches!(after_begin(Err(Rejection::Unknown), true), Begun::Unknown));
-    assert!(matches!(after_begin(Err(Rejection::Unavailable(10)), false), Begun::Unknown));
+    assert!(matches!(begun, BeginOutcome::Until(Some(7))), "{begun:?}");
+    assert!(matches!(after_begin(Err(Rejection::Unknown), true), BeginOutcome::Unknown));
+    assert!(matches!(after_begin(Err(Rejection::Unavailable(10)), false), BeginOutcome::Unknown));
     for rejection in [Rejection::Expired, Rejection::WrongState(BookingStatus::Confirmed), Rejection::Unavailable(10)] {
-        assert!(matches!(after_begin(Err(rejection), true), Begun::Refused(_)));
+        assert!(matches!(after_begin(Err(rejection), true), BeginOutcome::Refused(_)));
     }
 }
 
 #[test]
-fn money_is_kept_or_given_back_but_never_forgotten() {
+fn every_charge_is_either_confirmed_or_refunded() {
     for (answer, confirmed) in [
-        (receipt(Decided::Booking(booking(None))), Confirmed::Complete),
-        (receipt(Decided::RefundDue(booking(None))), Confirmed::Complete),
-        (Err(Rejection::Unavailable(5)), Confirmed::AskAgain),
-        (Err(Rejection::Unknown), Confirmed::AskAgain),
-        (Err(Rejection::UnknownBooking), Confirmed::GiveBack),
-        (Err(Rejection::Invalid("amount".into())), Confirmed::GiveBack),
-        (Err(Rejection::WrongState(BookingStatus::Cancelled)), Confirmed::GiveBack),
+        (receipt(Decided::Booking(booking(None))), ConfirmOutcome::Complete),
+        (receipt(Decided::RefundDue(booking(None))), ConfirmOutcome::Complete),
+        (Err(Rejection::Unavailable(5)), ConfirmOutcome::AskAgain),
+        (Err(Rejection::Unknown), ConfirmOutcome::AskAgain),
+        (Err(Rejection::UnknownBooking), ConfirmOutcome::GiveBack),
+        (Err(Rejection::Invalid("amount".into())), ConfirmOutcome::GiveBack),
+        (Err(Rejection::WrongState(BookingStatus::Cancelled)), ConfirmOutcome::GiveBack),
     ] {
         assert_eq!(after_confirm(&answer), confirmed, "{answer:?}");
     }
 }
 
 #[test]
-fn a_hold_is_given_back_until_the_ledger_has_heard() {
+fn releasing_a_hold_is_retried_until_the_ledger_answers() {
     assert!(hold_is_back(&receipt(Decided::Booking(booking(None)))));
     assert!(hold_is_back(&Err(Rejection::Expired)));
     assert!(!hold_is_back(&Err(Rejection::Unavailable(5))));
@@ -149,7 +149,7 @@ fn a_hold_is_given_back_until_the_ledger_has_heard() {
 }
 
 #[test]
-fn waits_grow_and_end_somewhere() {
+fn waits_grow_up_to_a_limit() {
     let mut old = payment(Status::Processing, 1, None);
     assert_eq!(wait(&old, NOW), SECOND);
     assert_eq!(wait(&old, NOW + 60 * SECOND), 15 * SECOND);
@@ -161,7 +161,7 @@ fn waits_grow_and_end_somewhere() {
 }
 
 #[test]
-fn a_booking_that_waits_for_no_payment_any_more_says_why() {
+fn a_booking_no_longer_payable_names_the_reason() {
     for (booking, expires_at, sale, code) in [
         ("paying", Some(NOW + 1), "open", None),
         ("held", Some(NOW + 1), "open", None),

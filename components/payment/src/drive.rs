@@ -4,7 +4,7 @@
 //! once: the ledger and the provider know the keys, and of two who write only one's swap finds the version it read.
 
 use crate::{
-    domain::{self, Begun, Confirmed, Driver, Payment, Settlement, Status, Step},
+    domain::{self, BeginOutcome, ConfirmOutcome, Driver, Payment, Settlement, Status, Step},
     intent, limits,
     provider::{Charge, Provider, Reply, Verdict},
     refunds,
@@ -17,7 +17,7 @@ use kit::{
 };
 
 /// What became of a payment that was driven.
-pub enum Driven {
+pub enum DriveOutcome {
     /// It stands like this.
     Payment(Box<Payment>),
     /// The ledger refused it before it began: it is gone, and nothing was done.
@@ -27,19 +27,19 @@ pub enum Driven {
 }
 
 /// Makes the steps that are to be made now.
-pub async fn drive(id: &str, driver: Driver) -> Result<Driven, Problem> {
+pub async fn drive(id: &str, driver: Driver) -> Result<DriveOutcome, Problem> {
     steps(id, driver, false).await
 }
 
 /// As [`drive`], by the request that has just made the payment.
-pub async fn drive_new(id: &str) -> Result<Driven, Problem> {
+pub async fn drive_new(id: &str) -> Result<DriveOutcome, Problem> {
     steps(id, Driver::Owner, true).await
 }
 
-async fn steps(id: &str, mut driver: Driver, mut first: bool) -> Result<Driven, Problem> {
+async fn steps(id: &str, mut driver: Driver, mut first: bool) -> Result<DriveOutcome, Problem> {
     for _ in 0..limits::STEPS {
         let (found, now) = read(id).await?;
-        let Some(payment) = found else { return Ok(Driven::Gone) };
+        let Some(payment) = found else { return Ok(DriveOutcome::Gone) };
         // What is due is asked about first: a buyer may have paid before the booking went.
         if payment.status == Status::RequiresAction
             && !payment.is_due(now)
@@ -50,10 +50,10 @@ async fn steps(id: &str, mut driver: Driver, mut first: bool) -> Result<Driven, 
             continue;
         }
         match domain::next_step(&payment, now, driver) {
-            Step::Rest => return Ok(Driven::Payment(Box::new(payment))),
+            Step::Rest => return Ok(DriveOutcome::Payment(Box::new(payment))),
             Step::Begin => {
                 if let Some(refusal) = begin(&payment, std::mem::take(&mut first)).await? {
-                    return Ok(Driven::Withdrawn(refusal));
+                    return Ok(DriveOutcome::Withdrawn(refusal));
                 }
             }
             Step::Start => {
@@ -69,7 +69,7 @@ async fn steps(id: &str, mut driver: Driver, mut first: bool) -> Result<Driven, 
         }
     }
     // Others are driving it too; how it stands is as good an answer as any.
-    Ok(read(id).await?.0.map_or(Driven::Gone, |payment| Driven::Payment(Box::new(payment))))
+    Ok(read(id).await?.0.map_or(DriveOutcome::Gone, |payment| DriveOutcome::Payment(Box::new(payment))))
 }
 
 async fn read(id: &str) -> Result<(Option<Payment>, i64), Problem> {
@@ -114,14 +114,14 @@ async fn decide(payment: &Payment, step: &str, action: Action) -> Result<Receipt
 /// Asks the ledger for the hold, for the first time or again; gives the refusal where it was refused, for which the payment is withdrawn.
 async fn begin(payment: &Payment, first: bool) -> Result<Option<Problem>, Problem> {
     match domain::after_begin(decide(payment, "begin", Action::BeginPayment(payment.booking.clone())).await, first) {
-        Begun::Until(deadline) => {
+        BeginOutcome::Until(deadline) => {
             let mut tx = sql::write().await?;
             let details = domain::Details { deadline, ..payment.details.clone() };
             let change = Change {
                 status: Status::Pending,
                 details: &details,
                 failure: None,
-                // The provider is asked next. Should this be the last that happens here, others go on from then.
+                // The provider is asked next. If this process ends here, another driver continues from then.
                 due_at: Some(tx.now() + limits::OWN_TIME),
                 told: Some("payment.initiated"),
             };
@@ -132,7 +132,7 @@ async fn begin(payment: &Payment, first: bool) -> Result<Option<Problem>, Proble
             let gone = store::find(&mut tx, &payment.id).await?.is_none();
             tx.rollback().await?;
             if gone {
-                // Another driver was told no and took it back, so this one's yes must not keep the booking waiting.
+                // Another driver got a refusal and took it back, so this one's yes must not keep the booking waiting.
                 let answer = decide(payment, "end", Action::EndPayment(payment.booking.clone())).await;
                 if !domain::hold_is_back(&answer) {
                     kit::router::log(&format!("payment {}: its booking stays paying until its deadline", payment.id));
@@ -141,10 +141,10 @@ async fn begin(payment: &Payment, first: bool) -> Result<Option<Problem>, Proble
             }
             Ok(None)
         }
-        Begun::Refused(rejection) => {
+        BeginOutcome::Refused(rejection) => {
             let mut tx = sql::write().await?;
             if !store::withdraw(&mut tx, &payment.id).await? {
-                // Another driver was told yes.
+                // Another driver got a yes.
                 tx.rollback().await?;
                 return Ok(None);
             }
@@ -152,7 +152,7 @@ async fn begin(payment: &Payment, first: bool) -> Result<Option<Problem>, Proble
             tx.commit().await?;
             Ok(Some(not_payable(rejection)))
         }
-        Begun::Unknown => Err(Rejection::Unknown.into()),
+        BeginOutcome::Unknown => Err(Rejection::Unknown.into()),
     }
 }
 
@@ -186,7 +186,7 @@ async fn confirm(payment: &Payment, details: domain::Details) -> Result<(), Prob
     let confirmation = Confirmation { booking: payment.booking.clone(), payment: payment.id.clone(), paid };
     let answer = decide(payment, "confirm", Action::Confirm(confirmation)).await;
     let confirmed = domain::after_confirm(&answer);
-    if confirmed == Confirmed::AskAgain {
+    if confirmed == ConfirmOutcome::AskAgain {
         return ask_again(payment, &details).await;
     }
     let mut tx = sql::write().await?;
@@ -199,7 +199,7 @@ async fn confirm(payment: &Payment, details: domain::Details) -> Result<(), Prob
     }
     // What was sold is written down as it is called now.
     ::receipt::record(&mut tx, &payment.id, &payment.booking).await?;
-    if confirmed == Confirmed::GiveBack {
+    if confirmed == ConfirmOutcome::GiveBack {
         kit::router::log(&format!("payment {} goes back, the ledger does not take it: {answer:?}", payment.id));
         refunds::owe(&mut tx, payment, payment.amount, refunds::LATE).await?;
     }

@@ -1,5 +1,5 @@
 //! Which payment or refund an `Idempotency-Key` has made. It is written down with the thing itself, before its outcome is known; the
-//! answer follows under a scope of its own ([`kit::idempotency`]). A retry between the two goes on with the same thing.
+//! answer follows under a scope of its own ([`kit::idempotency`]). A retry between the two continues with the same payment or refund.
 
 use kit::{
     Answer, Problem, Request, Response, idempotency, params, problem, sql,
@@ -19,7 +19,7 @@ pub const PAYMENT: Scope = Scope { intent: "payment-intents", answer: "payments"
 pub const REFUND: Scope = Scope { intent: "refund-intents", answer: "refunds" };
 
 /// A request under its key.
-pub struct Keyed<'a> {
+pub struct KeyedRequest<'a> {
     /// What kind of write it is.
     pub scope: Scope,
     /// Who asks.
@@ -31,7 +31,7 @@ pub struct Keyed<'a> {
 }
 
 /// What is known under a key.
-pub enum Known {
+pub enum IntentState {
     /// Nothing.
     Nothing,
     /// What it has made; its outcome is not written down yet.
@@ -40,22 +40,22 @@ pub enum Known {
     Answered(Response),
 }
 
-impl<'a> Keyed<'a> {
+impl<'a> KeyedRequest<'a> {
     /// The request's key, which it must have.
     pub fn new(request: &'a Request, scope: Scope, person: &'a str) -> Result<Self, Problem> {
         Ok(Self { scope, person, key: idempotency::required(request)?, fingerprint: idempotency::fingerprint(request) })
     }
 
     /// What is known under the key; a conflict where it was another request's.
-    pub async fn find(&self, tx: &mut Tx) -> Result<Known, Problem> {
+    pub async fn find(&self, tx: &mut Tx) -> Result<IntentState, Problem> {
         if let Some(answer) = idempotency::find(tx, self.scope.answer, self.person, self.key, &self.fingerprint).await? {
-            return Ok(Known::Answered(answer));
+            return Ok(IntentState::Answered(answer));
         }
         let statement = "SELECT request_hash, outcome FROM idempotency WHERE scope = $1 AND person = $2 AND key = $3";
         let found: Option<(String, String)> = tx.one(statement, params![self.scope.intent, self.person, self.key]).await?;
         match found {
-            None => Ok(Known::Nothing),
-            Some((hash, made)) if hash == self.fingerprint => Ok(Known::Made(made)),
+            None => Ok(IntentState::Nothing),
+            Some((hash, made)) if hash == self.fingerprint => Ok(IntentState::Made(made)),
             Some(_) => Err(Problem::new(problem::IDEMPOTENCY_CONFLICT, "This Idempotency-Key was used for another request.")),
         }
     }
@@ -101,7 +101,7 @@ pub async fn forget(tx: &mut Tx, scope: Scope, person: &str, id: &str) -> Result
     tx.execute(statement, params![scope.intent, person, id]).await.map(drop)
 }
 
-/// After something was accepted, "certainly not done" would be untrue: a retry with the same key goes on where this stopped.
+/// After something was accepted, "certainly not done" would be untrue: a retry with the same key continues where this stopped.
 pub fn unsettled(mut problem: Problem) -> Problem {
     if problem.kind.status == problem::UNAVAILABLE.status {
         let detail = "It was accepted, and its outcome is not known yet: send it again with the same Idempotency-Key.";

@@ -1,7 +1,7 @@
 //! Payments, receipts and refunds.
 //!
 //! Money follows the ledger: a payment takes a hold from it before a provider is asked, and tells it when the money is there. How a
-//! payment gets from step to step, whatever is killed in between, stands in `domain` and `drive`.
+//! payment gets from step to step, whatever is killed in between, is in `domain` and `drive`.
 
 mod domain;
 mod drive;

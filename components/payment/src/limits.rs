@@ -11,7 +11,7 @@ pub const REFUND: RangeInclusive<i64> = 1..=500_000_000_000_000_000;
 pub const STEPS: usize = 8;
 /// Times that a write looks again after losing a race.
 pub const ATTEMPTS: usize = 4;
-/// How long the request that accepted a payment has it for itself, before whoever comes by may drive it on.
+/// How long the request that accepted a payment has it for itself, before other drivers may continue it.
 pub const OWN_TIME: i64 = 10 * SECOND;
 /// The shortest and longest wait before a payment is looked at again. It grows with the payment's age.
 pub const WAIT: RangeInclusive<i64> = SECOND..=5 * 60 * SECOND;
@@ -25,7 +25,7 @@ pub const REFUND_WAIT: RangeInclusive<i64> = 2 * SECOND..=3600 * SECOND;
 pub const DUE: i64 = 50;
 /// After this long the due route leaves the rest to the next call.
 pub const DUE_TIME: i64 = 8 * SECOND;
-/// Refunds of one payment that are shown; nobody asks for so many.
+/// Refunds of one payment that are shown; more than occur in practice.
 pub const REFUNDS_SHOWN: i64 = 1_000;
 /// Refunds of one payment that a read of it moves on.
 pub const REFUNDS_OF_ONE: i64 = 10;

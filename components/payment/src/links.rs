@@ -23,7 +23,7 @@ mod tests {
     use super::requested;
 
     #[test]
-    fn links_lead_back_to_where_the_request_came() {
+    fn links_use_the_requests_origin() {
         for (host, scheme, base) in [
             (Some("127.0.0.1:8080"), None, "http://127.0.0.1:8080"),
             (Some("tickets.example"), Some("https"), "https://tickets.example"),

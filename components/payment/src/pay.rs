@@ -2,11 +2,11 @@
 
 use crate::{
     domain::{Details, Driver, Payment, Status},
-    drive::{self, Driven},
-    intent::{self, Keyed, Known},
+    drive::{self, DriveOutcome},
+    intent::{self, IntentState, KeyedRequest},
     limits, links,
     provider::Provider,
-    refunds::{self, Returned},
+    refunds::{self, RefundEntry},
     store,
     view::View,
 };
@@ -27,29 +27,29 @@ struct Order {
 /// `POST /api/payments`
 pub async fn create(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
-    let keyed = Keyed::new(&request, intent::PAYMENT, &claims.subject)?;
+    let keyed = KeyedRequest::new(&request, intent::PAYMENT, &claims.subject)?;
     let order = read(&request)?;
     if !Provider::DEFAULT.is_on().await? {
         return Err(Problem::new(problem::PAYMENTS_OFF, "No payment provider is configured here."));
     }
     let base = links::base(&request).await?;
     let driven = match accept(&keyed, &order).await? {
-        Accepted::Answered(answer) => return Ok(answer),
-        Accepted::New(id) => drive::drive_new(&id).await,
-        Accepted::Made(id) => drive::drive(&id, Driver::Owner).await,
+        AcceptedIntent::Answered(answer) => return Ok(answer),
+        AcceptedIntent::New(id) => drive::drive_new(&id).await,
+        AcceptedIntent::Made(id) => drive::drive(&id, Driver::Owner).await,
     };
     match driven.map_err(intent::unsettled)? {
-        Driven::Payment(payment) => {
+        DriveOutcome::Payment(payment) => {
             // Whatever fails from here on, something was done.
             let returned = returned(&payment).await.map_err(intent::unsettled)?;
             keyed.answer(answer(&request, &payment, returned, &base)?).await.map_err(intent::unsettled)
         }
-        Driven::Withdrawn(problem) => Err(problem),
-        Driven::Gone => Err(Problem::unavailable("The payment could not begin. Nothing was done.", 1000)),
+        DriveOutcome::Withdrawn(problem) => Err(problem),
+        DriveOutcome::Gone => Err(Problem::unavailable("The payment could not begin. Nothing was done.", 1000)),
     }
 }
 
-async fn returned(payment: &Payment) -> Result<Vec<Returned>, Problem> {
+async fn returned(payment: &Payment) -> Result<Vec<RefundEntry>, Problem> {
     let mut tx = sql::read().await?;
     let returned = refunds::of(&mut tx, &payment.id).await?;
     tx.rollback().await?;
@@ -71,24 +71,24 @@ fn read(request: &Request) -> Result<Order, Problem> {
     })
 }
 
-enum Accepted {
+enum AcceptedIntent {
     /// The key has its answer.
     Answered(Response),
-    /// The key's payment, which nobody knew before.
+    /// The key's payment, just recorded.
     New(String),
     /// The key's payment, from an earlier try.
     Made(String),
 }
 
 /// Writes the payment down, unless its key has been used.
-async fn accept(keyed: &Keyed<'_>, order: &Order) -> Result<Accepted, Problem> {
+async fn accept(keyed: &KeyedRequest<'_>, order: &Order) -> Result<AcceptedIntent, Problem> {
     let mut last = Problem::unavailable("Too many payments at once.", 1000);
     for _ in 0..limits::ATTEMPTS {
         let mut tx = sql::write().await?;
         match keyed.find(&mut tx).await? {
-            Known::Answered(answer) => return Ok(Accepted::Answered(answer)),
-            Known::Made(id) => return Ok(Accepted::Made(id)),
-            Known::Nothing => {}
+            IntentState::Answered(answer) => return Ok(AcceptedIntent::Answered(answer)),
+            IntentState::Made(id) => return Ok(AcceptedIntent::Made(id)),
+            IntentState::Nothing => {}
         }
         let payment = new_payment(&mut tx, keyed.person, order).await?;
         if let Some(open) = store::open(&mut tx, &order.booking).await? {
@@ -98,14 +98,14 @@ async fn accept(keyed: &Keyed<'_>, order: &Order) -> Result<Accepted, Problem> {
             if !due {
                 return Err(last);
             }
-            // It may be over by now, and nobody has looked.
+            // It may have ended since the last check.
             drive::drive(&open.id, Driver::Passer).await?;
             continue;
         }
         match write(&mut tx, keyed, &payment).await {
             Ok(()) => {
                 tx.commit().await?;
-                return Ok(Accepted::New(payment.id));
+                return Ok(AcceptedIntent::New(payment.id));
             }
             // On Postgres another request may have come between the look and the insert: look again.
             Err(Error::Unique(_) | Error::Busy) => tx.rollback().await?,
@@ -115,7 +115,7 @@ async fn accept(keyed: &Keyed<'_>, order: &Order) -> Result<Accepted, Problem> {
     Err(last)
 }
 
-async fn write(tx: &mut Tx, keyed: &Keyed<'_>, payment: &Payment) -> Result<(), Error> {
+async fn write(tx: &mut Tx, keyed: &KeyedRequest<'_>, payment: &Payment) -> Result<(), Error> {
     keyed.make(tx, &payment.id).await?;
     store::insert(tx, payment).await
 }
@@ -162,7 +162,7 @@ async fn new_payment(tx: &mut Tx, person: &str, order: &Order) -> Result<Payment
     })
 }
 
-fn answer(request: &Request, payment: &Payment, returned: Vec<Returned>, base: &str) -> Answer {
+fn answer(request: &Request, payment: &Payment, returned: Vec<RefundEntry>, base: &str) -> Answer {
     if payment.status == Status::Failed {
         let why = reasons::failure(payment.failure.as_deref().unwrap_or_default());
         return Ok(Problem::new(problem::PAYMENT_DECLINED, why).into_response(&request.path, &request.request_id));

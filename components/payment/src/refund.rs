@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{Payment, Status},
-    intent::{self, Keyed, Known},
+    intent::{self, IntentState, KeyedRequest},
     limits, links, refunds, store,
     view::View,
 };
@@ -15,13 +15,13 @@ use kit::{
 /// `POST /api/payments/{id}/refund`: `{"amount": 4500}`, or everything that is left.
 pub async fn create(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
-    let keyed = Keyed::new(&request, intent::REFUND, &claims.subject)?;
+    let keyed = KeyedRequest::new(&request, intent::REFUND, &claims.subject)?;
     let amount = json::read_optional(&request, |body| body.optional_integer("amount", limits::REFUND))?;
     let id = request.id("id")?;
     let base = links::base(&request).await?;
     let refund = match accept(&keyed, id, amount).await? {
-        Accepted::Answered(answer) => return Ok(answer),
-        Accepted::Refund(refund) => refund,
+        AcceptedIntent::Answered(answer) => return Ok(answer),
+        AcceptedIntent::Refund(refund) => refund,
     };
     refunds::attempt(&refund).await.map_err(intent::unsettled)?;
     // Whatever fails from here on, something was done.
@@ -30,7 +30,7 @@ pub async fn create(request: Request) -> Answer {
     keyed.answer(answer).await.map_err(intent::unsettled)
 }
 
-async fn refunded(id: &str) -> Result<(Payment, Vec<refunds::Returned>), Problem> {
+async fn refunded(id: &str) -> Result<(Payment, Vec<refunds::RefundEntry>), Problem> {
     let mut tx = sql::read().await?;
     let payment = store::find(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
     let returned = refunds::of(&mut tx, id).await?;
@@ -38,28 +38,28 @@ async fn refunded(id: &str) -> Result<(Payment, Vec<refunds::Returned>), Problem
     Ok((payment, returned))
 }
 
-enum Accepted {
+enum AcceptedIntent {
     /// The key has its answer.
     Answered(Response),
     /// The key's refund, new or from an earlier try.
     Refund(String),
 }
 
-async fn accept(keyed: &Keyed<'_>, id: &str, amount: Option<i64>) -> Result<Accepted, Problem> {
+async fn accept(keyed: &KeyedRequest<'_>, id: &str, amount: Option<i64>) -> Result<AcceptedIntent, Problem> {
     for _ in 0..limits::ATTEMPTS {
         let mut tx = sql::write().await?;
         let payment = permitted(&mut tx, id, keyed.person).await?;
         match keyed.find(&mut tx).await? {
-            Known::Answered(answer) => return Ok(Accepted::Answered(answer)),
-            Known::Made(refund) => return Ok(Accepted::Refund(refund)),
-            Known::Nothing => {}
+            IntentState::Answered(answer) => return Ok(AcceptedIntent::Answered(answer)),
+            IntentState::Made(refund) => return Ok(AcceptedIntent::Refund(refund)),
+            IntentState::Nothing => {}
         }
         let amount = refundable(&mut tx, &payment, amount).await?;
         let refund = refunds::owe(&mut tx, &payment, amount, refunds::REQUESTED).await?;
         match keyed.make(&mut tx, &refund).await {
             Ok(()) => {
                 tx.commit().await?;
-                return Ok(Accepted::Refund(refund));
+                return Ok(AcceptedIntent::Refund(refund));
             }
             // On Postgres another request with this key may have come between the look and the insert: look again.
             Err(Error::Unique(_) | Error::Busy) => tx.rollback().await?,

@@ -26,11 +26,11 @@ kit::row! {
 kit::row! {
     /// What goes back, or has gone back, of a payment.
     #[derive(Debug, Clone, PartialEq, Eq)]
-    pub struct Returned { pub amount: i64, pub reason: String, pub status: String, pub created_at: i64 }
+    pub struct RefundEntry { pub amount: i64, pub reason: String, pub status: String, pub created_at: i64 }
 }
 
 /// All refunds of a payment, in the order in which they became due.
-pub async fn of(tx: &mut Tx, payment: &str) -> Result<Vec<Returned>, Error> {
+pub async fn of(tx: &mut Tx, payment: &str) -> Result<Vec<RefundEntry>, Error> {
     let statement = "SELECT amount, reason, status, created_at FROM refunds WHERE payment = $1 ORDER BY created_at, id LIMIT $2";
     tx.all(statement, params![payment, limits::REFUNDS_SHOWN]).await
 }

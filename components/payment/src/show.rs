@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{Driver, Payment},
-    drive::{self, Driven},
+    drive::{self, DriveOutcome},
     links, refunds, store,
     view::View,
 };
@@ -24,8 +24,8 @@ pub async fn current(id: &str, person: &str) -> Result<Payment, Problem> {
     own(id, person).await?;
     // A step that cannot be made now takes nothing away from what can be shown.
     match drive::drive(id, Driver::Passer).await {
-        Ok(Driven::Payment(_)) => {}
-        Ok(Driven::Withdrawn(_) | Driven::Gone) => return Err(Problem::not_found()),
+        Ok(DriveOutcome::Payment(_)) => {}
+        Ok(DriveOutcome::Withdrawn(_) | DriveOutcome::Gone) => return Err(Problem::not_found()),
         Err(problem) => note("payment", id, &problem),
     }
     let mut tx = sql::read().await?;

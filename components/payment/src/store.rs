@@ -115,7 +115,7 @@ pub async fn insert(tx: &mut Tx, payment: &Payment) -> Result<(), Error> {
     .map(drop)
 }
 
-/// Takes back a payment that the ledger refused before anybody else knew of it; whether it was still there.
+/// Takes back a payment that the ledger refused before it became visible; returns whether it was still there.
 pub async fn withdraw(tx: &mut Tx, id: &str) -> Result<bool, Error> {
     Ok(tx.execute("DELETE FROM payments WHERE id = $1 AND version = 0", params![id]).await? == 1)
 }
@@ -130,7 +130,7 @@ pub struct Change<'a> {
     pub failure: Option<&'a str>,
     /// When to look at it again.
     pub due_at: Option<i64>,
-    /// What the journal says of it: `payment.initiated`, `payment.completed`, `payment.failed`; none where nobody need know.
+    /// What the journal says of it: `payment.initiated`, `payment.completed`, `payment.failed`; none where it is not published.
     pub told: Option<&'static str>,
 }
 

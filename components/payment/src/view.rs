@@ -3,7 +3,7 @@
 use crate::{
     domain::{Payment, Status},
     drive,
-    refunds::Returned,
+    refunds::RefundEntry,
 };
 use ::receipt::Money;
 use kit::{Problem, time};
@@ -46,7 +46,7 @@ pub struct View {
 
 impl View {
     /// The payment as it stands; `base` comes before the paths of our own.
-    pub fn new(payment: &Payment, refunds: Vec<Returned>, base: &str) -> Result<Self, Problem> {
+    pub fn new(payment: &Payment, refunds: Vec<RefundEntry>, base: &str) -> Result<Self, Problem> {
         let money = |amount| Money { amount, currency: payment.currency.clone() };
         let next_action = if payment.status == Status::RequiresAction {
             let url = drive::provider(payment)?.action_url(&payment.id, &payment.details.memo)?;
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn payments_are_shown_as_they_stand() {
+    fn payments_show_their_current_state() {
         let amount = serde_json::json!({ "amount": 9000, "currency": "EUR" });
         let expected = serde_json::json!({
             "id": "eu_p", "booking_id": "eu_b", "status": "processing", "amount": amount, "created_at": "1970-01-01T00:00:00Z"

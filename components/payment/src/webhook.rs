@@ -19,7 +19,7 @@ pub async fn receive(request: Request) -> Answer {
     let secret = config::optional(provider.webhook_secret()).await?.ok_or(WebhookError::Unsigned)?;
     if let Some(notice) = provider.notice(&request, &secret, time::now())? {
         remember(provider, &notice).await?;
-        // It is written down: whatever happens from here on, somebody goes on with it, and the provider need not tell us again.
+        // It is written down: whatever happens from here on, some driver continues with it, and the provider need not repeat it.
         if let Err(problem) = drive::drive(&notice.payment, Driver::Passer).await {
             show::note("payment", &notice.payment, &problem);
         }

@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn comes_back_as_it_went() {
+    fn values_round_trip() {
         for (sort, descending, key) in [
             (SortKey::StartsAt, false, KeyRef::Number(1_790_000_000_000_000)),
             (SortKey::Price, true, KeyRef::Number(0)),
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_not_its_own() {
+    fn foreign_cursors_are_refused() {
         let encode = |json: &str| URL_SAFE_NO_PAD.encode(json);
         for text in [
             String::new(),

@@ -22,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_says_when_it_was_made() {
+    fn an_id_contains_its_creation_time() {
         // The bytes of a version 7 UUID of 1,790,000,000,123 ms.
         assert_eq!(made_at("eu_06gc8m3cfdr010000000000000"), Some(1_790_000_000_123_000));
         for text in

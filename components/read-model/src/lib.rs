@@ -23,13 +23,13 @@ mod search;
 mod seen;
 mod text;
 
-pub use authorization::{NoBearer, bearer};
+pub use authorization::{MalformedBearer, bearer};
 pub use fact::{Availability, EventDoc, EventStatus, Fact, Line, TicketType, Venue};
 pub use id::made_at;
 pub use limits::{
     ARCHIVED_AFTER, MAX_CURSOR_BYTES, MAX_FACETS, MAX_PAGE, MAX_QUERY_WORDS, MAX_SEEN_BYTES, MAX_SEEN_ENTRIES, MAX_TOKEN_BYTES,
 };
 pub use model::{Entry, ReadModel};
-pub use search::{Facet, Found, Query, SearchError, SortKey, search};
-pub use seen::{Seen, SeenKind, Stand, epoch_number};
+pub use search::{Facet, Query, SearchError, SearchPage, SortKey, search};
+pub use seen::{EpochPosition, Seen, SeenKind, epoch_number};
 pub use text::{fold, key, keys, words};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::fact::{Availability, EventDoc, EventStatus, Fact};
 use crate::limits::{EVENT_BYTES, HAYSTACK_BYTES, LINE_BYTES, MAX_TITLE_KEY_CHARS, ROOM};
-use crate::search::{Found, Query, SearchError, search};
+use crate::search::{Query, SearchError, SearchPage, search};
 use crate::text::{fold, haystack};
 use vocabulary::edge;
 
@@ -53,7 +53,7 @@ impl Entry {
 /// Bytes of what is not searched.
 fn size(doc: &EventDoc) -> usize {
     let venue = &doc.venue;
-    // The id stands in several places.
+    // The id is in several places.
     let texts =
         [&doc.id, &doc.id, &doc.id, &doc.organiser_id, &doc.title, &doc.description, &doc.category, &venue.name, &venue.city];
     let tickets = doc.ticket_types.iter().map(|ticket| LINE_BYTES + ticket.id.len() + ticket.name.len());
@@ -153,7 +153,7 @@ impl ReadModel {
     }
 
     /// Leaves events out until it has no more than so many of them and so many bytes, with some room to spare; gives their ids. Those go first
-    /// that are over; then those of whoever has most here, the furthest ahead first: who fills it is who loses by it.
+    /// that are over; then those of the organiser with the most events, the latest first: who fills the memory loses by it.
     pub fn make_room(&mut self, events: usize, bytes: usize, now: i64) -> Vec<String> {
         if self.events.len() <= events && self.bytes <= bytes {
             return Vec::new();
@@ -246,7 +246,7 @@ impl ReadModel {
     ///
     /// # Errors
     /// [`SearchError::BadCursor`] if the cursor is not from a page of this order.
-    pub fn search(&self, query: &Query, now: i64) -> Result<Found, SearchError> {
+    pub fn search(&self, query: &Query, now: i64) -> Result<SearchPage, SearchError> {
         search(self.events.values().map(|entry| self.beside_inventory(entry)), query, now)
     }
 
@@ -255,7 +255,12 @@ impl ReadModel {
     ///
     /// # Errors
     /// [`SearchError::BadCursor`] if the cursor is not from a page of this order.
-    pub fn search_among<'i>(&self, ids: impl Iterator<Item = &'i str>, query: &Query, now: i64) -> Result<Found, SearchError> {
+    pub fn search_among<'i>(
+        &self,
+        ids: impl Iterator<Item = &'i str>,
+        query: &Query,
+        now: i64,
+    ) -> Result<SearchPage, SearchError> {
         search(ids.filter_map(|id| self.events.get(id)).map(|entry| self.beside_inventory(entry)), query, now)
     }
 
@@ -335,7 +340,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn never_goes_backwards() {
+    fn older_facts_are_ignored() {
         let mut model = ReadModel::default();
         for (revision, taken) in [(2, true), (1, false), (2, false), (3, true)] {
             assert_eq!(model.apply(Fact::Event(EventDoc { revision, ..event("a") })), taken, "revision {revision}");
@@ -346,9 +351,9 @@ pub(crate) mod tests {
         assert_eq!((model.event_revision("a"), model.inventory_version("a"), model.len()), (Some(3), Some(6), 1));
     }
 
-    /// Somebody publishes without end: the memory that it may take has an end, and nobody else's events leave it for that.
+    /// One organiser publishes without end: memory stays bounded, and no other organiser's events are evicted.
     #[test]
-    fn a_flood_of_one_organiser_leaves_everybody_elses_events_in() {
+    fn many_events_of_one_organiser_evict_no_others() {
         let flood = |number: usize| EventDoc {
             organiser_id: "eu_flood".to_owned(),
             description: "\u{FDFA}".repeat(10_000),
@@ -387,7 +392,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_is_long_over_is_archived() {
+    fn long_finished_events_are_archived() {
         let mut model = ReadModel::default();
         for (id, ends_at) in [("old", 1_999), ("new", 2_000)] {
             model.apply(Fact::Event(EventDoc { ends_at, ..event(id) }));
@@ -400,7 +405,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn drafts_and_strangers_stay_out() {
+    fn drafts_and_foreign_events_are_ignored() {
         let mut model = ReadModel::default();
         for fact in [
             Fact::Event(EventDoc { status: EventStatus::Draft, ..event("a") }),
@@ -413,7 +418,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn availability_knows_the_time_and_the_state() {
+    fn availability_depends_on_time_and_state() {
         let published = event("a");
         let cancelled = EventDoc { status: EventStatus::Cancelled, ..event("a") };
         let open = availability("a", 7, &[3]);
@@ -441,7 +446,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn facts_as_json() {
+    fn facts_round_trip_as_json() {
         for (json, fact) in [
             (
                 r#"{"kind":"key","kid":"k","public_key":"x"}"#,

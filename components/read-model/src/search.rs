@@ -15,7 +15,7 @@ use crate::text::{contains_word, fold, words};
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct SearchPage {
     /// In the order asked for; shared, so that finding copies nothing.
     pub items: Vec<Arc<EventDoc>>,
     /// None: this is the last page.
@@ -26,7 +26,7 @@ pub struct Found {
     pub cities: Vec<Facet>,
 }
 
-impl Found {
+impl SearchPage {
     /// The page to be handed out: as of then, and without what these regions sell.
     #[must_use]
     pub fn into_page(self, as_of: i64, incomplete: Vec<String>) -> Page {
@@ -52,7 +52,7 @@ pub fn search<'a>(
     entries: impl Iterator<Item = (&'a Entry, Option<&'a Availability>)>,
     query: &Query,
     now: i64,
-) -> Result<Found, SearchError> {
+) -> Result<SearchPage, SearchError> {
     let after = match &query.cursor {
         Some(text) => Some(Cursor::parse(text, query.sort, query.descending).ok_or(SearchError::BadCursor)?),
         None => None,
@@ -89,7 +89,7 @@ pub fn search<'a>(
         Some(last) if more => Cursor::at(query.sort, query.descending, key_of(last, query.sort), &last.doc.id).render(),
         _ => None,
     };
-    Ok(Found {
+    Ok(SearchPage {
         items: found.iter().map(|entry| Arc::clone(&entry.doc)).collect(),
         next_cursor,
         categories: most_frequent(categories),

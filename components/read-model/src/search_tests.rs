@@ -44,7 +44,7 @@ fn ids(query: &Query) -> Vec<String> {
 }
 
 #[test]
-fn filters() {
+fn filters_select_matching_events() {
     let text = |text: &str| Query { text: Some(text.to_owned()), ..query() };
     let city = |city: &str| Query { city: Some(city.to_owned()), ..query() };
     for (name, query, expected) in [
@@ -115,7 +115,7 @@ fn pages_join_to_the_whole() {
 }
 
 #[test]
-fn a_page_is_not_moved_by_inserts() {
+fn inserts_do_not_shift_pages() {
     let mut model = model();
     let first = model.search(&Query { limit: 2, ..query() }, NOW).unwrap();
     model.apply(Fact::Event(EventDoc { starts_at: 9_000, ends_at: 20_000, ..event("new") }));

@@ -25,7 +25,7 @@ pub enum SeenKind {
 }
 
 /// Where a reader has seen a region stand: its epoch's number, and a position in it.
-pub type Stand = (u64, i64);
+pub type EpochPosition = (u64, i64);
 
 /// Epochs in the order in which they began: the number that an epoch's name begins with, in hexadecimal digits; 0 where it does not.
 #[must_use]
@@ -75,14 +75,14 @@ impl Seen {
 
     /// Where the reader has seen a region stand.
     #[must_use]
-    pub fn stand(&self, region: &str) -> Option<Stand> {
+    pub fn stand(&self, region: &str) -> Option<EpochPosition> {
         let of = |kind| self.entries.iter().find(|(k, id, _)| *k == kind && id == region).map(|(_, _, number)| *number);
         Some((of(SeenKind::History)?, i64::try_from(of(SeenKind::Position)?).unwrap_or(i64::MAX)))
     }
 
-    /// Notes that the reader is shown a region as it stands there. Where that is another epoch than the one seen before, what was seen in that one (of what
+    /// Notes that the reader is shown a region at that position. Where that is another epoch than the one seen before, what was seen in that one (of what
     /// `belongs` to the region) is no longer waited for: it may never come again.
-    pub fn stood(&mut self, region: &str, (history, position): Stand, belongs: impl Fn(&str) -> bool) {
+    pub fn stood(&mut self, region: &str, (history, position): EpochPosition, belongs: impl Fn(&str) -> bool) {
         let before = self.stand(region);
         match before {
             Some((known, _)) if known > history => return,
@@ -153,14 +153,14 @@ mod tests {
     }
 
     #[test]
-    fn comes_back_as_it_went() {
+    fn values_round_trip() {
         let written = seen(&[(SeenKind::Event, "eu_1", 3), (SeenKind::Inventory, "eu_1", 17)]);
         assert_eq!(Seen::parse(&written.render().unwrap()), written);
         assert_eq!(Seen::default().render(), None);
     }
 
     #[test]
-    fn ignores_nonsense() {
+    fn malformed_tokens_are_ignored() {
         let encode = |json: &str| URL_SAFE_NO_PAD.encode(json);
         for token in [
             String::new(),
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn keeps_the_newest_and_the_highest() {
+    fn merging_keeps_the_newest_epoch_and_highest_position() {
         let mut old = seen(&[(SeenKind::Event, "a", 5), (SeenKind::Event, "b", 1)]);
         old.merge(&seen(&[(SeenKind::Event, "a", 4), (SeenKind::Inventory, "a", 9)]));
         let entries: Vec<_> = old.entries().collect();
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn where_a_region_stands_goes_forward_until_its_history_is_another() {
+    fn positions_grow_within_an_epoch_and_restart_with_a_new_one() {
         let belongs = |id: &str| id.starts_with("eu_");
         let mut seen = seen(&[(SeenKind::Inventory, "eu_1", 9), (SeenKind::Inventory, "us_1", 4)]);
         assert_eq!(seen.stand("eu"), None);
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn asks_for_what_it_has_seen() {
+    fn required_positions_are_those_seen() {
         let mut model = ReadModel::default();
         model.apply(Fact::Event(event("eu_1")));
         model.apply(Fact::Availability(availability("eu_1", 4, &[1])));

@@ -38,20 +38,20 @@ pub(crate) fn haystack(texts: &[&str], bytes: usize) -> String {
 }
 
 /// A text on its way to its folded form.
-struct Folding<I: Iterator<Item = char>> {
+struct FoldedChars<I: Iterator<Item = char>> {
     characters: Peekable<I>,
     /// Words with apostrophes are given in parts, too.
     parts: bool,
 }
 
-fn folding(text: &str, parts: bool) -> Folding<impl Iterator<Item = char>> {
+fn folding(text: &str, parts: bool) -> FoldedChars<impl Iterator<Item = char>> {
     let apostrophe = |c| if is_apostrophe(c) { '\'' } else { c };
     // Before, because an accent that stands alone is taken apart into a blank and a mark; after, because some letters have one in them.
     let characters = text.chars().map(apostrophe).nfkd().flat_map(char::to_lowercase).nfkd().map(apostrophe);
-    Folding { characters: characters.filter(|c| !is_left_out(*c)).peekable(), parts }
+    FoldedChars { characters: characters.filter(|c| !is_left_out(*c)).peekable(), parts }
 }
 
-impl<I: Iterator<Item = char>> Folding<I> {
+impl<I: Iterator<Item = char>> FoldedChars<I> {
     /// Words are added to `folded`, separated by spaces, as long as it has no more than so many bytes.
     fn fold(mut self, folded: &mut String, bytes: usize) {
         let mut word = String::new();
@@ -211,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folds() {
+    fn text_is_folded() {
         for (text, expected) in [
             ("Night of Strings", "night of strings"),
             ("  São   Paulo ", "sao paulo"),
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn elisions_are_found_by_their_word() {
+    fn elided_words_are_found() {
         let of = |text: &str| haystack(&[text], usize::MAX);
         assert_eq!(of("L’Été d'Anna"), " l ete lete d anna danna");
         assert_eq!(haystack(&["", "a b", "!", "c"], usize::MAX), " a b c");
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_words() {
+    fn words_are_found() {
         let haystack = format!(" {}", fold("Night of Strings, Café Zoë 東京タワー"));
         for (word, found) in [
             ("string", true),

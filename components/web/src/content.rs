@@ -55,7 +55,7 @@ impl Content {
     }
 }
 
-/// The OpenAPI document, as it stands in the repository.
+/// The OpenAPI document, as in the repository.
 pub const OPENAPI: &str = include_str!("../openapi.json");
 
 /// A handler for a file that is compiled in.
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tags_name_bytes() {
+    fn entity_tags_depend_on_the_bytes() {
         let (a, b) = (Content::new("text/plain", "a"), Content::new("text/plain", "b"));
         assert_eq!(a.etag, Content::new("text/plain", "a").etag);
         for (tags, known) in [

@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn comes_back_in_its_order() {
+    fn members_keep_their_order() {
         let text = "{\n  \"b\": [\n    1,\n    null\n  ],\n  \"a\": \"x \\\"y\\\"\",\n  \"c\": {}\n}";
         let node = Node::parse(text).unwrap();
         assert_eq!(node.pretty(), text);

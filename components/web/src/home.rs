@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 /// What the page says of the host that it is served by.
 struct Host {
     title: &'static str,
-    /// What stands in the page's places.
+    /// The page's texts.
     texts: [(&'static str, &'static str); 5],
 }
 
@@ -59,7 +59,7 @@ mod tests {
     use crate::content::OPENAPI;
 
     #[test]
-    fn a_host_is_said_to_do_what_it_does() {
+    fn the_page_describes_the_actual_host() {
         let (edge, alone) = (main(&EDGE), main(&ALONE));
         for page in [&edge, &alone] {
             assert!(!page.contains("{{") && page.contains("Never sell a seat twice."));
@@ -72,7 +72,7 @@ mod tests {
 
     /// The page measures real endpoints: each must be one.
     #[test]
-    fn the_page_measures_what_there_is() {
+    fn the_page_measures_existing_routes() {
         let page = include_str!("../assets/home.html");
         let paths: Vec<_> = page.split("data-probe=\"").skip(1).filter_map(|rest| rest.split(['"', '?']).next()).collect();
         assert_eq!(paths, ["/api/events", "/.well-known/jwks.json", "/api/openapi.json"]);
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn the_script_finds_what_it_looks_for() {
+    fn the_scripts_elements_exist() {
         let (page, script) = (include_str!("../assets/home.html"), include_str!("../assets/app.js"));
         for id in script.split("getElementById(\"").skip(1).filter_map(|rest| rest.split('"').next()) {
             assert!(page.contains(&format!("id=\"{id}\"")), "{id}");

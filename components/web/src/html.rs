@@ -63,13 +63,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_escapes() {
+    fn text_is_escaped() {
         assert_eq!(escape(r#"<a href='x' title="y">&"#), "&lt;a href=&#39;x&#39; title=&quot;y&quot;&gt;&amp;");
         assert!(frame("<script>", "/", "").contains("<title>&lt;script&gt;</title>"));
     }
 
     #[test]
-    fn the_navigation_says_where_one_is() {
+    fn the_navigation_marks_the_current_page() {
         let page = frame("Problems", "/problems", "");
         assert_eq!(page.matches("aria-current").count(), 1);
         assert!(page.contains("<a href=\"/problems\" aria-current=\"page\">"));

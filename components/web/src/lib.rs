@@ -36,8 +36,8 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
 
 #[http_service]
 async fn handle(request: Request) -> impl IntoResponse {
-    let asker = not_found::Asker::of(&request);
-    asker.finish(kit::serve(&ROUTES, request).await)
+    let requester = not_found::Requester::of(&request);
+    requester.finish(kit::serve(&ROUTES, request).await)
 }
 
 #[cfg(test)]

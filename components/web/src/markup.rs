@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn markup_is_little_and_safe() {
+    fn markup_is_limited_and_safe() {
         assert_eq!(
             inline("**Send** `If-Match: <\"2\">` & wait"),
             "<strong>Send</strong> <code>If-Match: &lt;&quot;2&quot;&gt;</code> &amp; wait"

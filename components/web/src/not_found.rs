@@ -18,13 +18,13 @@ static PAGE: LazyLock<Content> = LazyLock::new(|| {
 });
 
 /// Who asked, as far as it matters for what is not there.
-pub struct Asker {
+pub struct Requester {
     page: bool,
     head: bool,
 }
 
-impl Asker {
-    /// Of this request. Under `/api/` nobody wants a page.
+impl Requester {
+    /// Of this request. Under `/api/` no client wants a page.
     pub fn of<B>(request: &http::Request<B>) -> Self {
         let (method, path) = (request.method(), request.uri().path());
         let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
@@ -70,7 +70,7 @@ mod tests {
             .header("x-request-id", "abc")
             .body(Full::new(Bytes::from("{}")))
             .unwrap();
-        let response = Asker::of(&request).finish(response);
+        let response = Requester::of(&request).finish(response);
         assert_eq!(response.status(), status);
         assert_eq!(response.headers()["x-request-id"], "abc");
         response.headers()["content-type"].to_str().unwrap().split(';').next().unwrap().to_owned()

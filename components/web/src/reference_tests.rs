@@ -20,7 +20,7 @@ fn walk<'a>(node: &'a Node, pointer: &str, visit: &mut impl FnMut(&str, &'a Node
 }
 
 #[test]
-fn every_problem_is_one_that_there_is_with_its_status() {
+fn every_documented_problem_exists_with_its_status() {
     let document = document();
     let mut named = BTreeSet::new();
     walk(&document, "#", &mut |pointer, node| {
@@ -58,7 +58,7 @@ fn a_response_shows_only_problems_of_its_status() {
 }
 
 #[test]
-fn every_reference_leads_somewhere() {
+fn every_reference_resolves() {
     let document = document();
     walk(&document, "#", &mut |pointer, node| {
         let reference = node.text("$ref");

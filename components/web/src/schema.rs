@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn types_are_put_in_words() {
+    fn types_are_described() {
         for (schema, words) in [
             (r#"{"type": "string", "format": "date-time"}"#, "instant"),
             (
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_are_put_in_words() {
+    fn bounds_are_described() {
         for (schema, words) in [
             (r#"{"minimum": 1, "maximum": 100, "default": 20}"#, "1 to 100; default <code>20</code>"),
             (r#"{"minLength": 8}"#, "at least 8 characters"),

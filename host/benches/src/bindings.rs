@@ -31,7 +31,7 @@ const ROUNDS: usize = 3;
 const INSTANCES: usize = 2;
 const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../runtime/fixtures/bindings/spin.toml");
 
-struct Setting {
+struct Settings {
     redis: String,
     postgres: String,
     readers: usize,
@@ -40,7 +40,7 @@ struct Setting {
 
 /// Reads a second, and the 50th, 95th and 99th percentile in microseconds.
 #[derive(Clone, Copy)]
-struct Measured {
+struct Measurement {
     per_second: f64,
     percentiles: [u32; 3],
 }
@@ -53,7 +53,7 @@ async fn main() -> Outcome<()> {
     };
     let number = |at: usize, default| rest.get(at).map_or(Ok(default), |text| text.parse::<usize>());
     let (readers, seconds) = (number(0, 32)?, u64::try_from(number(1, 4)?)?);
-    let setting = Setting { redis: redis.clone(), postgres: postgres.clone(), readers, seconds };
+    let setting = Settings { redis: redis.clone(), postgres: postgres.clone(), readers, seconds };
     prepare(&setting).await?;
     let sources = VariableSources::from_environment().set("redis", redis).set("postgres", postgres);
     let loader = Arc::new(Loader::new(Engine::new()?, Cache::none()));
@@ -61,7 +61,7 @@ async fn main() -> Outcome<()> {
     let bindings = Bindings { redis: Some(RedisConnections::new()), postgres: Some(PostgresPools::new()), ..Bindings::default() };
     let application = Application::new(version, bindings);
     let mut lines = Vec::new();
-    for (name, theirs) in [("redis", redis_benchmark as fn(&Setting) -> Outcome<f64>), ("postgres", pgbench)] {
+    for (name, theirs) in [("redis", redis_benchmark as fn(&Settings) -> Outcome<f64>), ("postgres", pgbench)] {
         let (mut here, mut there) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             here.push(measure(&application, name, &setting).await?);
@@ -82,7 +82,7 @@ async fn main() -> Outcome<()> {
     Ok(())
 }
 
-async fn prepare(setting: &Setting) -> Outcome<()> {
+async fn prepare(setting: &Settings) -> Outcome<()> {
     let anybody = AllowedHosts::parse(&["*://*:*"])?;
     let redis = RedisConnections::new().open(&setting.redis, &anybody).await?;
     for key in 0..1_000 {
@@ -91,7 +91,7 @@ async fn prepare(setting: &Setting) -> Outcome<()> {
     run("pgbench", &["-i", "-q", "-s", "1", &setting.postgres]).map(drop)
 }
 
-async fn measure(application: &Arc<Application>, what: &str, setting: &Setting) -> Outcome<Measured> {
+async fn measure(application: &Arc<Application>, what: &str, setting: &Settings) -> Outcome<Measurement> {
     let (tasks, millis) = (setting.readers.div_ceil(INSTANCES), setting.seconds * 1_000);
     let one = || async {
         let request = Request::get(format!("http://bench/{what}?tasks={tasks}&millis={millis}")).body(contracts::empty())?;
@@ -111,10 +111,10 @@ async fn measure(application: &Arc<Application>, what: &str, setting: &Setting) 
     }
     took.sort_unstable();
     let percentile = |percent: usize| took.get(took.len() * percent / 100).copied().unwrap_or_default();
-    Ok(Measured { per_second, percentiles: [percentile(50), percentile(95), percentile(99)] })
+    Ok(Measurement { per_second, percentiles: [percentile(50), percentile(95), percentile(99)] })
 }
 
-fn redis_benchmark(setting: &Setting) -> Outcome<f64> {
+fn redis_benchmark(setting: &Settings) -> Outcome<f64> {
     let address = setting.redis.trim_start_matches("redis://");
     let (host, port) = address.trim_end_matches('/').rsplit_once(':').ok_or("the Redis URL needs a port")?;
     let (clients, requests) = (setting.readers.to_string(), (setting.seconds * 50_000).to_string());
@@ -124,7 +124,7 @@ fn redis_benchmark(setting: &Setting) -> Outcome<f64> {
     Ok(line.split(',').nth(1).ok_or("redis-benchmark says something else")?.trim_matches('"').parse()?)
 }
 
-fn pgbench(setting: &Setting) -> Outcome<f64> {
+fn pgbench(setting: &Settings) -> Outcome<f64> {
     let (clients, seconds) = (setting.readers.to_string(), setting.seconds.to_string());
     let command = ["-S", "-M", "prepared", "-c", &clients, "-j", "2", "-T", &seconds, &setting.postgres];
     let said = run("pgbench", &command)?;

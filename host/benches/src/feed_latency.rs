@@ -2,7 +2,7 @@
 //!
 //! `cargo xtask bench feed_latency FOLDER NAME REGION READERS HOLDS-A-SECOND SECONDS NODE...` with the folder of
 //! certificates, the name in it of a node of the region (an edge could not open a sale), and the addresses of the region's running nodes. Opens a sale of its own. Every reader is a follower's
-//! end of the feed, over TLS; they take turns at the nodes. This process reads for all of them: what it costs is in the figures.
+//! end of the feed, over TLS; they take turns at the nodes. This process reads for all of them: what it costs is in the results.
 
 #![allow(clippy::print_stdout, reason = "it is what it is for")]
 
@@ -27,7 +27,7 @@ type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 const LATEST: Duration = Duration::from_secs(10);
 
 /// When each version was answered.
-type Answered = Arc<Mutex<BTreeMap<u64, Instant>>>;
+type AnswerTimes = Arc<Mutex<BTreeMap<u64, Instant>>>;
 
 #[tokio::main]
 async fn main() -> Outcome<()> {
@@ -54,7 +54,7 @@ async fn main() -> Outcome<()> {
     let event = format!("{region}_latency{}", edge::now());
     open(&buyer, region, &event).await?;
 
-    let answered = Answered::default();
+    let answered = AnswerTimes::default();
     let mut following = Vec::new();
     for reader in 0..readers {
         let node = nodes.get(reader % nodes.len().max(1)).ok_or("no node")?;

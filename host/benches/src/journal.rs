@@ -84,14 +84,14 @@ struct Bench {
 }
 
 /// A relay that runs.
-struct Running {
+struct RunningRelay {
     handle: Handle,
     _runs: watch::Sender<bool>,
     stop: CancellationToken,
     task: tokio::task::JoinHandle<()>,
 }
 
-impl Running {
+impl RunningRelay {
     async fn end(self) -> Outcome<()> {
         self.stop.cancel();
         Ok(self.task.await?)
@@ -137,7 +137,7 @@ impl Bench {
         self.latency(live, "half load", COMMITS, (all / 2.0) as i64 / COMMITS).await.map(drop)
     }
 
-    fn relay(&self) -> Outcome<Running> {
+    fn relay(&self) -> Outcome<RunningRelay> {
         let (runs, receiver) = watch::channel(true);
         let options = relay::Options {
             settings: self.settings.clone(),
@@ -147,7 +147,7 @@ impl Bench {
         };
         let relay = Relay::new(options, Arc::new(PostgresJournal::connect(&self.url)?))?;
         let (handle, stop) = (relay.handle(), CancellationToken::new());
-        Ok(Running { handle, _runs: runs, task: tokio::spawn(relay.run(stop.clone())), stop })
+        Ok(RunningRelay { handle, _runs: runs, task: tokio::spawn(relay.run(stop.clone())), stop })
     }
 
     async fn relay_rate(&self) -> Outcome<f64> {
@@ -296,11 +296,11 @@ impl Handler for Arrivals {
 
 /// Counts what was delivered.
 #[derive(Default)]
-struct Delivered(Arc<AtomicUsize>);
+struct DeliveryCounter(Arc<AtomicUsize>);
 
-impl ClientContext for Delivered {}
+impl ClientContext for DeliveryCounter {}
 
-impl ProducerContext for Delivered {
+impl ProducerContext for DeliveryCounter {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
@@ -315,7 +315,7 @@ async fn bare_rate(settings: &Settings, topic: &str, rows: &[(String, String)]) 
     let delivered = Arc::new(AtomicUsize::new(0));
     let mut config = producer::config(settings)?;
     config.set("queue.buffering.max.messages", "131072").set("queue.buffering.max.kbytes", "262144");
-    let producer: ThreadedProducer<Delivered> = config.create_with_context(Delivered(Arc::clone(&delivered)))?;
+    let producer: ThreadedProducer<DeliveryCounter> = config.create_with_context(DeliveryCounter(Arc::clone(&delivered)))?;
     let (settings, rows, topic) = (producer, rows.to_vec(), topic.to_owned());
     let sending = move || -> Outcome<f64> {
         let producer = settings;

@@ -27,10 +27,10 @@ const EACH: Duration = Duration::from_millis(300);
 const CHANGES: usize = 2_000;
 
 /// A snapshot's facts, and what follows.
-type Opening = (Vec<Fact>, mpsc::Receiver<Arc<Batch>>);
+type FeedOpening = (Vec<Fact>, mpsc::Receiver<Arc<Batch>>);
 
 /// A feed of one snapshot, and what is sent after it.
-struct Script(Mutex<Option<Opening>>);
+struct Script(Mutex<Option<FeedOpening>>);
 
 impl Source for Script {
     fn open(&self, _cursor: Option<Cursor>) -> BoxFuture<'_, Result<Subscription, feed::Error>> {

@@ -30,18 +30,18 @@ use vocabulary::edge::{Claims, Refusal};
 
 /// Answers every hold with a booking, and anything else with nothing.
 #[derive(Default)]
-struct AtOnce {
+struct InstantLedger {
     calls: AtomicU64,
 }
 
-impl Ledger for AtOnce {
+impl Ledger for InstantLedger {
     fn apply(&self, commands: Vec<Command>) -> BoxFuture<'_, Vec<Result<Receipt, Rejection>>> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         Box::pin(std::future::ready(commands.into_iter().map(booked).collect()))
     }
 }
 
-impl Verifier for AtOnce {
+impl Verifier for InstantLedger {
     /// As good as the first part of a token: what a real one costs is not the network's.
     fn verify(&self, token: String) -> BoxFuture<'_, Result<Claims, Refusal>> {
         let subject = token.split('.').next().unwrap_or_default().to_owned();
@@ -50,19 +50,19 @@ impl Verifier for AtOnce {
     }
 }
 
-impl Region for AtOnce {
+impl Region for InstantLedger {
     fn handle(&self, _request: Request<RequestBody>) -> BoxFuture<'_, Result<Response<Body>, Problem>> {
         Box::pin(std::future::ready(Err(Problem::NotFound)))
     }
 }
 
-impl Accounts for AtOnce {
+impl Accounts for InstantLedger {
     fn addresses_of(&self, _users: Vec<String>) -> BoxFuture<'_, Result<Vec<accounts::Address>, accounts::Error>> {
         Box::pin(std::future::ready(Err(accounts::Error::NotHere)))
     }
 }
 
-impl Source for AtOnce {
+impl Source for InstantLedger {
     fn open(&self, _cursor: Option<Cursor>) -> BoxFuture<'_, Result<Subscription, feed::Error>> {
         Box::pin(std::future::ready(Err(feed::Error::Ended)))
     }
@@ -119,7 +119,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let (certificate, key) = certificates::files(folder.path(), name);
         Tls::load(&folder.path().join(certificates::AUTHORITY), &certificate, &key)
     };
-    let made_up = Arc::new(AtOnce::default());
+    let made_up = Arc::new(InstantLedger::default());
     let server = Server::new(server::Options {
         tls: tls("eu-1")?,
         ledger: Arc::clone(&made_up) as _,

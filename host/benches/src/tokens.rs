@@ -24,9 +24,9 @@ const PUBLIC: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 const TOKENS: usize = 10_000;
 
 /// A feed of one key.
-struct Keys;
+struct KeyFeed;
 
-impl Source for Keys {
+impl Source for KeyFeed {
     fn open(&self, _cursor: Option<Cursor>) -> BoxFuture<'_, Result<Subscription, feed::Error>> {
         let key = Fact::Key { kid: "k1".to_owned(), public_key: PUBLIC.to_owned(), until: None };
         let snapshot = Snapshot { epoch: "e".into(), position: 0, facts: vec![key] };
@@ -53,7 +53,7 @@ fn tokens() -> Result<Vec<String>, Box<dyn Error>> {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let (identity, stop) = (Identity::new("eu"), CancellationToken::new());
-    let follower = Follower::new("edge-0", "eu", Arc::new(Keys), &Replica::new(["eu"]), &identity);
+    let follower = Follower::new("edge-0", "eu", Arc::new(KeyFeed), &Replica::new(["eu"]), &identity);
     let following = tokio::spawn(follower.run(stop.clone()));
     while !identity.ready() {
         tokio::time::sleep(Duration::from_millis(1)).await;

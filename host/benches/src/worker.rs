@@ -1,4 +1,4 @@
-//! How many records a second the component `worker` handles on Postgres: each into `inbox`, the figures and the audit log.
+//! How many records a second the component `worker` handles on Postgres: each into `inbox`, the analytics and the audit log.
 //!
 //! `cargo xtask bench worker postgres://…/an_empty_database [seconds a figure]`, with the component built. Bookings that were
 //! made, of one event and many people, in batches of several sizes; none of them asks for mail. One instance, one batch after the other, as one

@@ -136,7 +136,7 @@ mod tests {
     use vocabulary::booking::{Action, Command, OrderLine, Receipt, Rejection, Shortage, Subject};
 
     #[test]
-    fn who_goes_there_and_back_has_not_changed() {
+    fn conversion_round_trips() {
         let lines = vec![OrderLine { ticket_type: "eu_1".into(), quantity: 2 }];
         let command = Command::new(Subject::Person("eu_ada".into()), "key", "eu_event", 7, Action::Hold(lines));
         let there: crate::booking::types::Command = command.clone().twin();

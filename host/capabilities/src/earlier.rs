@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_granted_is_there() {
+    async fn granted_handles_work() {
         let folder = tempfile::tempdir().unwrap();
         let labels = BTreeSet::from(["default".to_owned()]);
         let grants = Grants {
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_granted_is_denied() {
+    async fn ungranted_handles_are_denied() {
         let mut guest = Guest::new(Grants::default(), &Bindings::default()).await;
         for (interface, function) in [("stores", "[static]store.open"), ("sqlite", "[static]connection.open")] {
             let denied = guest.call(interface, function, &[text("default")]).await.unwrap_err();

@@ -10,20 +10,20 @@ use crate::{
     state::{Host, InstanceState},
 };
 
-/// What became of one record.
-pub type Written = Result<RecordMetadata, Error>;
+/// The result of writing one record.
+pub type WriteResult = Result<RecordMetadata, Error>;
 
 /// Writes records.
 pub trait Producer: Send + Sync + 'static {
     /// One answer for each of these records, which have been checked, in order. Those of one topic and key keep theirs.
-    fn send(&self, records: Vec<ProducerRecord>) -> BoxFuture<'_, Vec<Written>>;
+    fn send(&self, records: Vec<ProducerRecord>) -> BoxFuture<'_, Vec<WriteResult>>;
 }
 
 impl types::Host for InstanceState {}
 impl producer::Host for InstanceState {}
 
 impl<T: Send> producer::HostWithStore<T> for Host {
-    async fn send(accessor: &Accessor<T, Self>, records: Vec<ProducerRecord>) -> Vec<Written> {
+    async fn send(accessor: &Accessor<T, Self>, records: Vec<ProducerRecord>) -> Vec<WriteResult> {
         let refused = accessor.with(|mut access| {
             let granted = &access.get().grants.kafka_topics;
             let many = records.len() > limits::KAFKA_RECORDS;
@@ -43,7 +43,7 @@ impl<T: Send> producer::HostWithStore<T> for Host {
             None => good.iter().map(|_| Err(Error::Unavailable(limits::RETRY_AFTER_MS))).collect(),
         }
         .into_iter();
-        // One answer too few would be the producer's fault: nobody knows, then.
+        // A missing answer would be a bug of the producer: the outcome is unknown, then.
         let one = |refused: Option<Error>| refused.map_or_else(|| written.next().unwrap_or(Err(Error::Unknown)), Err);
         refused.into_iter().map(one).collect()
     }

@@ -1,4 +1,4 @@
-//! `marquee:booking/ledger`: whoever decides about bookings, by the trait [`contracts::Ledger`].
+//! `marquee:booking/ledger`: the role's ledger, by the trait [`contracts::Ledger`].
 
 use bindings::booking::ledger::{self, Command, Receipt, Rejection};
 use bindings::{Twin as _, booking::types};

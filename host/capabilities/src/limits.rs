@@ -19,18 +19,18 @@ pub const LOG_LINE_BYTES: usize = 8 * 1024;
 pub const LOG_REPEATS: u32 = 5;
 /// See [`LOG_REPEATS`].
 pub const LOG_REPEATS_OVER: Duration = Duration::from_secs(10);
-/// Kinds of lines that are told apart at once; what is beyond is written as it is.
+/// Kinds of repeated lines tracked at once; others are written as they are.
 pub const LOG_SHAPES: usize = 128;
 
 // Postgres -----------------------------------------------------------------------------------------------------------
 
-/// Addresses with a pool of their own; a further one takes the place of one that nobody uses.
+/// Addresses with a pool of their own; a further one replaces an unused one.
 pub const POSTGRES_POOLS: usize = 32;
 /// Connections of one pool.
 pub const POSTGRES_CONNECTIONS: u32 = 32;
 /// How long a caller waits for a connection.
 pub const POSTGRES_ACQUIRE: Duration = Duration::from_secs(10);
-/// How long a connection is kept while nobody uses it.
+/// How long an idle connection stays open.
 pub const POSTGRES_IDLE: Duration = Duration::from_secs(300);
 /// How long to wait for a new connection to be made, at least and at most: several times as long as the last one took.
 pub const POSTGRES_CONNECT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
@@ -44,16 +44,16 @@ pub const POSTGRES_PROBE: Duration = Duration::from_secs(1);
 pub const POSTGRES_PROBE_KEPT: Duration = Duration::from_secs(1);
 /// Times that a server may not be reached, or says what does not arrive, until a statement is given up.
 pub const POSTGRES_LOOKS: u32 = 2;
-/// A connection that nobody has used for so long is tried before it is used again.
+/// A connection idle for so long is tested before it is used again.
 pub const POSTGRES_TRUSTED: Duration = Duration::from_secs(1);
-/// How long a transaction may stand still before the server ends it: whoever stopped in the middle of one holds locks
+/// How long a transaction may stand still before the server ends it: a client that stopped in the middle of one holds locks
 /// for that long.
 pub const POSTGRES_IDLE_IN_TRANSACTION: Duration = Duration::from_secs(1);
 /// How long a statement may run before the server ends it.
 pub const POSTGRES_STATEMENT: Duration = Duration::from_secs(30);
 /// How long the next row of a long answer is waited for: longer than the server itself lets it take.
 pub const POSTGRES_SILENCE: Duration = Duration::from_secs(40);
-/// How long a statement may wait for a lock before the server ends it: longer than anybody who has stopped in a transaction holds one.
+/// How long a statement may wait for a lock before the server ends it: longer than a stalled transaction can hold one.
 pub const POSTGRES_LOCK: Duration = Duration::from_secs(5);
 /// Prepared statements kept on each connection.
 pub const POSTGRES_STATEMENTS: usize = 256;
@@ -102,7 +102,7 @@ pub const SMTP_OPEN: Duration = Duration::from_secs(20);
 pub const SMTP_COMMANDS: Duration = Duration::from_secs(30);
 /// How long a server may take over a message. RFC 5321 has 10 minutes; a worker that waits so long does nothing else.
 pub const SMTP_MESSAGE: Duration = Duration::from_secs(60);
-/// Bytes of a server's reason that are told.
+/// Bytes of a server's reason that are passed on.
 pub const SMTP_REASON_BYTES: usize = 300;
 /// When to try a mail again that the server does not want yet, in milliseconds: greylisting takes minutes.
 pub const MAIL_LATER_MS: u32 = 60_000;
@@ -111,7 +111,7 @@ pub const MAIL_LATER_MS: u32 = 60_000;
 
 /// Records of one `send` to Kafka, as its WIT says.
 pub const KAFKA_RECORDS: usize = 1_000;
-/// Bytes of one of them, key and headers included: what a broker takes unless it is told to take more.
+/// Bytes of one of them, key and headers included: a broker's default maximum.
 pub const KAFKA_RECORD_BYTES: usize = 1_000_000;
 /// When to try again where a role lacks what was asked for, in milliseconds.
 pub const RETRY_AFTER_MS: u32 = 1_000;

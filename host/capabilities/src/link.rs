@@ -74,7 +74,7 @@ mod tests {
     use super::*;
     use crate::{
         Bindings,
-        kafka::{self, Producer, ProducerRecord, RecordMetadata, Written},
+        kafka::{self, Producer, ProducerRecord, RecordMetadata, WriteResult},
         limits,
     };
 
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_interfaces_are_only_in_the_whole_set() {
+    fn platform_interfaces_are_only_in_the_full_link_set() {
         for (set, ours) in [(LinkSet::All, true), (LinkSet::SpinOnly, false)] {
             let mut linker = Linker::new(&Engine::default());
             add_to_linker(&mut linker, set).unwrap();
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_role_lacks_answers_with_its_interfaces_own_error() {
+    async fn a_missing_capability_returns_its_interfaces_error() {
         let mut store = store(everything_granted(), &Bindings::default());
         let checks = store.run_concurrent(async |accessor| {
             let host = accessor.with_getter::<Host>(|state| state);
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_component_is_not_granted_is_denied_before_anything_else() {
+    async fn ungranted_capabilities_are_denied_first() {
         let mut store = store(Grants::default(), &Bindings::default());
         let checks = store.run_concurrent(async |accessor| {
             let host = accessor.with_getter::<Host>(|state| state);
@@ -161,17 +161,17 @@ mod tests {
     }
 
     /// Refuses every command by its event's name.
-    struct Echo;
+    struct RefusingLedger;
 
-    impl Ledger for Echo {
+    impl Ledger for RefusingLedger {
         fn apply(&self, commands: Vec<Command>) -> BoxFuture<'_, Vec<Result<Receipt, Rejection>>> {
             Box::pin(async move { commands.into_iter().map(|command| Err(Rejection::Invalid(command.event_id))).collect() })
         }
     }
 
     #[tokio::test]
-    async fn commands_reach_the_roles_ledger_in_order_and_not_too_many_at_once() {
-        let bindings = Bindings { ledger: Some(Arc::new(Echo)), ..Bindings::default() };
+    async fn commands_reach_the_ledger_in_order_and_bounded() {
+        let bindings = Bindings { ledger: Some(Arc::new(RefusingLedger)), ..Bindings::default() };
         let mut store = store(Grants::default(), &bindings);
         let checks = store.run_concurrent(async |accessor| {
             let host = accessor.with_getter::<Host>(|state| state);
@@ -189,7 +189,7 @@ mod tests {
     struct Topic;
 
     impl Producer for Topic {
-        fn send(&self, records: Vec<ProducerRecord>) -> BoxFuture<'_, Vec<Written>> {
+        fn send(&self, records: Vec<ProducerRecord>) -> BoxFuture<'_, Vec<WriteResult>> {
             let written =
                 |(offset, record): (i64, ProducerRecord)| Ok(RecordMetadata { topic: record.topic, partition: 0, offset });
             Box::pin(async move { (0..).zip(records).map(written).collect() })
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn records_reach_the_topics_that_are_granted() {
+    async fn records_reach_only_granted_topics() {
         let record =
             |topic: &str, bytes| ProducerRecord { topic: topic.into(), key: vec![], headers: vec![], value: vec![0; bytes] };
         let grants = || Grants { kafka_topics: BTreeSet::from(["granted".to_owned()]), ..Grants::default() };
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn handles_are_bounded() {
-        let mut count = crate::state::Count::default();
+        let mut count = crate::state::ConnectionCount::default();
         assert!((0..limits::INSTANCE_CONNECTIONS).all(|_| count.add()));
         assert!(!count.add());
         count.remove();

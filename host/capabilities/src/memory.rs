@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memories_share_one_bound_and_reaching_it_is_remembered() {
+    fn memories_share_one_limit_and_reaching_it_is_recorded() {
         let mut limiter = MemoryLimiter::new(100);
         assert!(limiter.memory_growing(0, 60, None).unwrap());
         assert!(limiter.memory_growing(0, 40, None).unwrap());
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn growth_that_failed_is_not_counted_nor_called_a_hit() {
+    fn failed_growth_is_not_counted() {
         let mut limiter = MemoryLimiter::new(100);
         assert!(limiter.memory_growing(0, 100, None).unwrap());
         limiter.memory_grow_failed(wasmtime::Error::msg("no address space")).unwrap();

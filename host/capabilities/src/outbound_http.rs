@@ -16,7 +16,7 @@ use http::{
 };
 use http_body_util::BodyExt;
 use manifest::Grants;
-use telemetry::{Breaker, BreakerLine, BreakerOptions, Guards};
+use telemetry::{Breaker, BreakerLine, BreakerOptions, BreakerSource};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::limits;
@@ -50,7 +50,7 @@ impl OutboundHttp {
     fn breaker(&self, authority: &Authority) -> Breaker {
         let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
         if breakers.len() >= limits::HTTP_SERVERS && !breakers.contains_key(authority.as_str()) {
-            // Whoever is called next begins with a closed one.
+            // The next host called begins with a closed one.
             breakers.pop_first();
         }
         let made = || Breaker::new(format!("http/{authority}"), self.options);
@@ -58,7 +58,7 @@ impl OutboundHttp {
     }
 }
 
-impl Guards for OutboundHttp {
+impl BreakerSource for OutboundHttp {
     fn lines(&self) -> Vec<BreakerLine> {
         self.breakers.lock().unwrap_or_else(PoisonError::into_inner).values().map(Breaker::line).collect()
     }
@@ -129,7 +129,7 @@ impl WasiHttpHooks for Hooks {
         &mut self,
         request: http::Request<WasiBody>,
         options: Option<RequestOptions>,
-        // What the guest has to say about the response's body is of no use to anybody here.
+        // What the guest has to say about the response's body is not needed here.
         _body_result: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Answer> + Send> {
         let permitted = self.permit(request);
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_that_is_not_there_is_left_alone_and_called_again_when_it_is_back() {
+    async fn an_unreachable_server_opens_its_breaker_and_recovers() {
         let patient = BreakerOptions { failures: 3, open: Duration::from_secs(3_600), longest: Duration::from_secs(3_600) };
         let client = OutboundHttp::default().guarded(patient);
         let mut hooks = hooks(&["http://*:*"], Some(client.clone()));
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn self_goes_to_the_application_where_granted() {
+    fn self_requests_reach_the_application_where_granted() {
         let client = OutboundHttp::new(Some(Authority::from_static("127.0.0.1:3000")));
         let sent = hooks(&["http://self"], Some(client.clone())).permit(request("http://self/api/events?q=a")).unwrap();
         assert_eq!(sent.uri(), "http://127.0.0.1:3000/api/events?q=a");

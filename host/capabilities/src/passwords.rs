@@ -20,7 +20,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct PasswordHasher(mpsc::SyncSender<Job>);
 
-/// What a thread does next. Where nobody waits for it any more, it is left out.
+/// A thread's next job. Skipped where its caller no longer waits.
 enum Job {
     Hash(String, oneshot::Sender<Result<String, Error>>),
     Verify(String, Option<String>, oneshot::Sender<Result<bool, Error>>),
@@ -122,7 +122,7 @@ mod tests {
     use futures::FutureExt as _;
 
     #[tokio::test]
-    async fn a_password_is_known_again() {
+    async fn a_hash_verifies_its_password() {
         let hasher = PasswordHasher::start().unwrap();
         let stored = hasher.hash("correct horse battery".to_owned()).await.unwrap();
         assert_ne!(stored, hasher.hash("correct horse battery".to_owned()).await.unwrap(), "each has a salt of its own");
@@ -137,8 +137,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_flood_of_logins_holds_no_more_than_the_queue() {
-        // Nobody works here: what is asked stays.
+    async fn concurrent_logins_are_bounded_by_the_queue() {
+        // There is no worker thread: jobs stay queued.
         let (sender, jobs) = mpsc::sync_channel(limits::HASHING_QUEUE);
         let hasher = PasswordHasher(sender);
         let mut waiting: Vec<_> = (0..limits::HASHING_QUEUE).map(|_| Box::pin(hasher.verify("x".to_owned(), None))).collect();

@@ -4,12 +4,12 @@ use bindings::spin::redis::redis::{self, Connection as Handle, Error, RedisParam
 use storage::redis::{Connection, Parameter, Reply};
 use wasmtime::component::{Accessor, Resource};
 
-use crate::state::{Held, Host, InstanceState};
+use crate::state::{HandleResource, Host, InstanceState};
 
 /// The outer error traps the guest: only a fault of the host. The inner one is the guest's to handle.
 type Answer<T> = wasmtime::Result<Result<T, Error>>;
 
-impl Held for Handle {
+impl HandleResource for Handle {
     type Value = Connection;
 }
 

@@ -1,19 +1,19 @@
 //! `spin:sqlite/sqlite@3.1.0`: the databases of [`storage::sqlite`]. Error texts are SQLite's own, as in Spin.
 
 use bindings::spin::sqlite::sqlite::{self, Connection as Handle, Error, QueryResult, RowResult, Value};
-use storage::sqlite::{Connection, Row, Started, lost};
+use storage::sqlite::{Connection, Row, RunningStatement, lost};
 use wasmtime::component::{Access, Accessor, FutureReader, Resource, StreamReader};
 
 use crate::{
     rows::Rows,
-    state::{Held, Host, InstanceState},
+    state::{HandleResource, Host, InstanceState},
 };
 
 /// The outer error traps the guest: only a fault of the host. The inner one is the guest's to handle.
 type Answer<T> = wasmtime::Result<Result<T, Error>>;
-type Streamed = (Vec<String>, StreamReader<RowResult>, FutureReader<Result<(), Error>>);
+type QueryStream = (Vec<String>, StreamReader<RowResult>, FutureReader<Result<(), Error>>);
 
-impl Held for Handle {
+impl HandleResource for Handle {
     type Value = Connection;
 }
 
@@ -90,7 +90,7 @@ impl<T: Send + 'static> sqlite::HostConnectionWithStore<T> for Host {
         handle: Resource<Handle>,
         statement: String,
         parameters: Vec<Value>,
-    ) -> Answer<Streamed> {
+    ) -> Answer<QueryStream> {
         let connection = accessor.with(|mut access| access.get().sqlite(&handle))?;
         match connection.start(statement, parameters.into_iter().map(parameter).collect()).await {
             Ok(started) => accessor.with(|access| stream(access, started)).map(Ok),
@@ -109,8 +109,8 @@ impl<T: Send + 'static> sqlite::HostConnectionWithStore<T> for Host {
     }
 }
 
-fn stream<T: 'static>(mut access: Access<'_, T, Host>, started: Started) -> wasmtime::Result<Streamed> {
-    let Started { columns, rows, ending } = started;
+fn stream<T: 'static>(mut access: Access<'_, T, Host>, started: RunningStatement) -> wasmtime::Result<QueryStream> {
+    let RunningStatement { columns, rows, ending } = started;
     let rows = StreamReader::new(&mut access, Rows::new(rows, row))?;
     let ending = async move { Ok::<_, wasmtime::Error>(ending.get(lost).await.map_err(error)) };
     let ending = FutureReader::new(&mut access, ending)?;

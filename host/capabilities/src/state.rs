@@ -29,17 +29,17 @@ pub struct InstanceState {
 /// Handles open in one instance, by kind; each at most [`limits::INSTANCE_CONNECTIONS`].
 #[derive(Default)]
 pub(crate) struct OpenHandles {
-    pub(crate) sqlite: Count,
-    pub(crate) key_value: Count,
-    pub(crate) postgres: Count,
-    pub(crate) redis: Count,
+    pub(crate) sqlite: ConnectionCount,
+    pub(crate) key_value: ConnectionCount,
+    pub(crate) postgres: ConnectionCount,
+    pub(crate) redis: ConnectionCount,
 }
 
 /// A count that refuses to pass its limit.
 #[derive(Default)]
-pub(crate) struct Count(u32);
+pub(crate) struct ConnectionCount(u32);
 
-impl Count {
+impl ConnectionCount {
     /// False where there are too many already.
     #[must_use]
     pub(crate) fn add(&mut self) -> bool {
@@ -93,29 +93,29 @@ impl InstanceState {
 }
 
 /// A resource of an interface. A guest's handle on one stands for a value of ours.
-pub(crate) trait Held: 'static {
+pub(crate) trait HandleResource: 'static {
     /// What it stands for.
     type Value: Send + 'static;
 }
 
 impl InstanceState {
     /// A new handle, on this.
-    pub(crate) fn hold<R: Held>(&mut self, value: R::Value) -> wasmtime::Result<Resource<R>> {
+    pub(crate) fn hold<R: HandleResource>(&mut self, value: R::Value) -> wasmtime::Result<Resource<R>> {
         Ok(Resource::new_own(self.table.push(value)?.rep()))
     }
 
     /// What a handle stands for.
-    pub(crate) fn held<R: Held>(&self, handle: &Resource<R>) -> wasmtime::Result<&R::Value> {
+    pub(crate) fn held<R: HandleResource>(&self, handle: &Resource<R>) -> wasmtime::Result<&R::Value> {
         Ok(self.table.get(&Resource::new_borrow(handle.rep()))?)
     }
 
     /// The same, to be changed.
-    pub(crate) fn held_mut<R: Held>(&mut self, handle: &Resource<R>) -> wasmtime::Result<&mut R::Value> {
+    pub(crate) fn held_mut<R: HandleResource>(&mut self, handle: &Resource<R>) -> wasmtime::Result<&mut R::Value> {
         Ok(self.table.get_mut(&Resource::new_borrow(handle.rep()))?)
     }
 
     /// Takes a handle back.
-    pub(crate) fn release<R: Held>(&mut self, handle: Resource<R>) -> wasmtime::Result<()> {
+    pub(crate) fn release<R: HandleResource>(&mut self, handle: Resource<R>) -> wasmtime::Result<()> {
         self.table.delete::<R::Value>(Resource::new_own(handle.rep()))?;
         Ok(())
     }
@@ -144,11 +144,11 @@ fn wasi(component: &Arc<str>, grants: &Arc<Grants>) -> WasiCtx {
         wasi.allow_ip_name_lookup(true).allow_tcp(true).allow_udp(true).socket_addr_check(move |address, purpose| {
             let hosts = &grants.allowed_outbound_hosts;
             let allowed = match purpose {
-                // The system binds before it connects or sends; that alone reaches nobody.
+                // The system binds before it connects or sends; that alone reaches no peer.
                 SocketAddrUse::TcpBind | SocketAddrUse::UdpBind => address.ip().is_unspecified() && address.port() == 0,
                 SocketAddrUse::TcpConnect => hosts.allows_address("tcp", address),
                 SocketAddrUse::UdpSend | SocketAddrUse::UdpReceive => hosts.allows_address("udp", address),
-                // Nobody calls a component but through its host.
+                // A component is called only through its host.
                 SocketAddrUse::TcpListen | SocketAddrUse::TcpAccept => false,
             };
             Box::pin(async move { allowed })

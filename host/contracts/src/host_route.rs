@@ -17,7 +17,7 @@ pub struct HostRoute {
 }
 
 impl HostRoute {
-    /// The header that carries the secret. A component that serves without our host in front of it cannot be asked by anybody who has no secret.
+    /// The header that carries the secret. A component that serves without our host in front of it refuses calls without the secret.
     const SECRET: HeaderName = HeaderName::from_static("marquee-host");
     /// The variable that holds it: see [`secret`](Self::secret).
     pub const VARIABLE: &str = "host_secret";

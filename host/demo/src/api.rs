@@ -13,7 +13,7 @@ pub trait Api: Sync {
     ///
     /// # Errors
     /// Where there is none: why.
-    fn ask(&self, ask: Ask<'_>) -> impl Future<Output = Result<Answer, String>> + Send;
+    fn ask(&self, ask: ApiRequest<'_>) -> impl Future<Output = Result<Answer, String>> + Send;
     /// Waits.
     fn pause(&self, time: Duration) -> impl Future<Output = ()> + Send;
     /// Tells that so many of all events are there.
@@ -22,7 +22,7 @@ pub trait Api: Sync {
 
 /// A request.
 #[derive(Clone, Copy, Debug)]
-pub struct Ask<'a> {
+pub struct ApiRequest<'a> {
     /// With the query.
     pub path: &'a str,
     /// An access token.
@@ -91,12 +91,12 @@ pub(crate) async fn account(api: &impl Api, email: &str, password: &str, name: O
 
 /// Reads.
 pub(crate) async fn get(api: &impl Api, path: &str) -> Result<Value, Failure> {
-    patiently(api, Ask { path, token: None, key: None, body: None }).await
+    patiently(api, ApiRequest { path, token: None, key: None, body: None }).await
 }
 
 /// The organisers that an account is a member of.
 pub(crate) async fn mine(api: &impl Api, Account(token): &Account) -> Result<Value, Failure> {
-    patiently(api, Ask { path: "/api/organisers", token: Some(token), key: None, body: None }).await
+    patiently(api, ApiRequest { path: "/api/organisers", token: Some(token), key: None, body: None }).await
 }
 
 /// Writes. The key follows from what is written: the same again is done once.
@@ -106,7 +106,7 @@ pub(crate) async fn post(api: &impl Api, account: Option<&Account>, path: &str, 
         Some(Account(token)) => (Some(token.as_str()), Some(key.as_str())),
         None => (None, None),
     };
-    patiently(api, Ask { path, token, key, body: Some(body) }).await
+    patiently(api, ApiRequest { path, token, key, body: Some(body) }).await
 }
 
 fn key(path: &str, body: &Value) -> String {
@@ -115,7 +115,7 @@ fn key(path: &str, body: &Value) -> String {
 }
 
 /// What may or may not be done, or was not for now, is asked again.
-async fn patiently(api: &impl Api, ask: Ask<'_>) -> Result<Value, Failure> {
+async fn patiently(api: &impl Api, ask: ApiRequest<'_>) -> Result<Value, Failure> {
     let mut tries = 0;
     loop {
         tries += 1;
@@ -132,7 +132,7 @@ async fn patiently(api: &impl Api, ask: Ask<'_>) -> Result<Value, Failure> {
     }
 }
 
-fn good(ask: Ask<'_>, answer: Answer) -> Result<Value, Failure> {
+fn good(ask: ApiRequest<'_>, answer: Answer) -> Result<Value, Failure> {
     if (200..300).contains(&answer.status) {
         return Ok(answer.body);
     }
@@ -145,7 +145,7 @@ fn slug(answer: &Answer) -> &str {
     kind.strip_prefix("/problems/").unwrap_or_default()
 }
 
-fn said(ask: Ask<'_>, answer: &Answer) -> String {
+fn said(ask: ApiRequest<'_>, answer: &Answer) -> String {
     let method = if ask.body.is_some() { "POST" } else { "GET" };
     let detail = answer.body.get("detail").and_then(Value::as_str).unwrap_or_default();
     format!("{method} {} answered {} {detail}", ask.path, answer.status).trim_end().to_owned()

@@ -1,4 +1,4 @@
-//! The demo catalog: a few hundred believable events, made through the API that everybody uses.
+//! The demo catalog: a few hundred believable events, made through the public API.
 //!
 //! What events there are to be follows from a seed, and when they are from the day on which they are made. What is there already is looked for
 //! first, and each request's `Idempotency-Key` follows from what it asks: loading the catalog again, or going on with one that was broken off, adds
@@ -13,6 +13,6 @@ mod random;
 mod tests;
 mod words;
 
-pub use api::{Answer, Api, Ask};
-pub use load::{Loaded, Options, load};
+pub use api::{Answer, Api, ApiRequest};
+pub use load::{LoadReport, Options, load};
 pub use random::password;

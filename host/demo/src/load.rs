@@ -36,7 +36,7 @@ pub struct Options<'a> {
 
 /// What is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Loaded {
+pub struct LoadReport {
     /// Events of the catalog.
     pub events: usize,
     /// Of these, made now.
@@ -65,7 +65,7 @@ struct Scene<'a, A> {
 ///
 /// # Errors
 /// What the platform answered that it should not have. What is done stays, and is not done again the next time.
-pub async fn load<A: Api>(api: &A, options: &Options<'_>) -> Result<Loaded, String> {
+pub async fn load<A: Api>(api: &A, options: &Options<'_>) -> Result<LoadReport, String> {
     let organiser = account(api, options.email, options.password, options.name).await?;
     let houses = houses(api, &organiser, options.at_once).await?;
     let there = there(api, &houses).await?;
@@ -84,10 +84,10 @@ pub async fn load<A: Api>(api: &A, options: &Options<'_>) -> Result<Loaded, Stri
     });
     let bookings =
         making.buffer_unordered(options.at_once).try_fold(0, |sum, bookings| async move { Ok(sum + bookings) }).await?;
-    Ok(Loaded { events: plans.len(), new: scene.new.into_inner(), bookings, unpaid: scene.unpaid.into_inner() })
+    Ok(LoadReport { events: plans.len(), new: scene.new.into_inner(), bookings, unpaid: scene.unpaid.into_inner() })
 }
 
-/// A password that follows from another, for an account that nobody else needs.
+/// A password that follows from another, for a demo account.
 fn derived(password: &str, email: &str) -> String {
     let digest = Sha256::digest(format!("demo\n{email}\n{password}"));
     digest.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))

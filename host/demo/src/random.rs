@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_decides() {
+    fn one_seed_gives_one_sequence() {
         let (mut one, mut other) = (Random::new(7), Random::new(7));
         for _ in 0..100 {
             let number = one.between(-3, 9);

@@ -9,7 +9,7 @@ use futures::executor::block_on;
 use serde_json::{Value, json};
 
 use crate::catalog::EVENTS;
-use crate::{Answer, Api, Ask, Loaded, Options, limits, load};
+use crate::{Answer, Api, ApiRequest, LoadReport, Options, limits, load};
 
 const OPTIONS: Options<'_> = Options {
     email: "admin@example.com",
@@ -46,7 +46,7 @@ impl Fake {
         Self { tables, requests: AtomicUsize::new(0), breaks_at: AtomicUsize::new(usize::MAX), paid }
     }
 
-    fn load(&self) -> Result<Loaded, String> {
+    fn load(&self) -> Result<LoadReport, String> {
         block_on(load(self, &OPTIONS))
     }
 
@@ -137,7 +137,7 @@ impl Tables {
 }
 
 impl Api for Fake {
-    async fn ask(&self, ask: Ask<'_>) -> Result<Answer, String> {
+    async fn ask(&self, ask: ApiRequest<'_>) -> Result<Answer, String> {
         if self.requests.fetch_add(1, Ordering::Relaxed) >= self.breaks_at.load(Ordering::Relaxed) {
             return Err("connection refused".to_owned());
         }
@@ -162,7 +162,7 @@ impl Api for Fake {
 }
 
 #[test]
-fn loading_again_adds_nothing() {
+fn loading_twice_adds_nothing() {
     let fake = Fake::new(true);
     let first = fake.load().unwrap();
     assert_eq!((first.events, first.new, first.unpaid), (EVENTS, EVENTS, false));
@@ -180,7 +180,7 @@ fn loading_again_adds_nothing() {
 }
 
 #[test]
-fn what_was_broken_off_goes_on() {
+fn an_interrupted_load_resumes() {
     let whole = Fake::new(true);
     whole.load().unwrap();
     let all = whole.requests.load(Ordering::Relaxed);
@@ -198,7 +198,7 @@ fn what_was_broken_off_goes_on() {
 }
 
 #[test]
-fn who_may_not_is_told_and_what_is_not_paid_is_not_sold() {
+fn a_forbidden_load_is_refused_and_unpaid_bookings_are_not_confirmed() {
     let fake = Fake::new(true);
     let error = block_on(load(&fake, &Options { password: "another", ..OPTIONS })).unwrap_err();
     assert!(error.contains("/api/auth/login answered 401") && !error.contains("another"), "{error}");

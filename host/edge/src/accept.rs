@@ -16,7 +16,7 @@ pub async fn accept(
     stop: &CancellationToken,
 ) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let accepting = async {
-        // Nobody closes the semaphore.
+        // The semaphore is never closed.
         let permit = Arc::clone(connections).acquire_owned().await.ok()?;
         loop {
             match listener.accept().await {

@@ -84,7 +84,7 @@ mod tests {
     use manifest::{Manifest, Methods, VariableSources};
 
     #[test]
-    fn a_route_is_found_once_and_travels_with_its_request() {
+    fn a_route_is_resolved_once_per_request() {
         let text = r#"
 spin_manifest_version = 2
 [application]

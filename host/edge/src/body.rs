@@ -14,7 +14,7 @@ use http_body_util::{BodyExt, Full};
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio::time::Instant;
 
-use crate::connection::{Busy, Patience};
+use crate::connection::{ActiveRequest, ClientTimeouts};
 use crate::limits::{
     ANSWER_BYTES, ANSWERS_BYTES, BODIES_BYTES, BODY_BYTES, BODY_RATE, SETTLED, SETTLED_BYTES, UNREAD, UNREAD_BYTES,
 };
@@ -36,11 +36,11 @@ static COMING: Semaphore = Semaphore::const_new(BODIES_BYTES);
 /// # Errors
 /// As `whole`.
 pub async fn received(body: hyper::body::Incoming) -> Result<RequestBody, Problem> {
-    whole(body, &Patience::default()).await.map(known).map_err(|(problem, _)| problem)
+    whole(body, &ClientTimeouts::default()).await.map(known).map_err(|(problem, _)| problem)
 }
 
 /// Reads a request's body, within [`BODY_BYTES`] and as fast as it must come. With the problem comes what has not been read.
-pub(crate) async fn whole<B>(mut body: B, patience: &Patience) -> Result<Bytes, (Problem, B)>
+pub(crate) async fn whole<B>(mut body: B, timeouts: &ClientTimeouts) -> Result<Bytes, (Problem, B)>
 where
     B: HttpBody<Data = Bytes> + Unpin,
 {
@@ -52,7 +52,7 @@ where
     let mut room: Vec<SemaphorePermit<'static>> = Vec::new();
     loop {
         let earned = Duration::from_millis(u64::try_from(length).unwrap_or(u64::MAX).saturating_mul(1_000) / BODY_RATE);
-        let until = began + patience.body.min(patience.body_grace + earned);
+        let until = began + timeouts.body.min(timeouts.body_grace + earned);
         let data = match tokio::time::timeout_at(until, body.frame()).await {
             Err(_) => return Err((Problem::TooSlow, body)),
             Ok(None) => break,
@@ -83,7 +83,7 @@ where
     Ok(if rest.is_empty() { first } else { rest.freeze() })
 }
 
-/// Goes on reading a body that nobody wants, up to [`UNREAD_BYTES`] and [`UNREAD`], while the refusal is sent: else the connection would close on a client that is still
+/// Drains a body that is not used, up to [`UNREAD_BYTES`] and [`UNREAD`], while the refusal is sent: else the connection would close on a client that is still
 /// writing, and that never sees it.
 pub(crate) fn drain<B: HttpBody<Data = Bytes> + Unpin + Send + 'static>(mut body: B) {
     if body.is_end_stream() {
@@ -106,13 +106,13 @@ pub(crate) fn drain<B: HttpBody<Data = Bytes> + Unpin + Send + 'static>(mut body
 pub struct Body {
     content: Content,
     /// Dropped with the body: that is how the connection knows when an answer has been sent.
-    busy: Option<Busy>,
+    busy: Option<ActiveRequest>,
 }
 
 #[derive(Debug)]
 enum Content {
     Whole(Full<Bytes>),
-    Coming(Coming),
+    Streamed(Streamed),
 }
 
 impl Body {
@@ -144,13 +144,13 @@ impl Body {
         if over {
             return Ok(Self::full(joined(first)));
         }
-        Ok(Self { content: Content::Coming(Coming::of(body, first, hint)), busy: None })
+        Ok(Self { content: Content::Streamed(Streamed::of(body, first, hint)), busy: None })
     }
 
-    /// Drops `held` once nobody has anything left to do for this body but its reader.
+    /// Drops `held` once this body is complete and only has to be read.
     pub fn until_made(&self, held: impl Send + 'static) {
-        if let Content::Coming(coming) = &self.content {
-            let mut until = coming.until.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Content::Streamed(streamed) = &self.content {
+            let mut until = streamed.until.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(until) = &mut *until {
                 until.push(Box::new(held));
             }
@@ -158,7 +158,7 @@ impl Body {
     }
 
     /// Its client has to take it from now on, on the connection that this is a request of.
-    pub(crate) fn holding(&mut self, mut busy: Busy) {
+    pub(crate) fn holding(&mut self, mut busy: ActiveRequest) {
         busy.answered();
         self.busy = Some(busy);
     }
@@ -170,7 +170,7 @@ where
     B: HttpBody<Data = Bytes> + Unpin,
 {
     let (mut first, mut bytes) = (Vec::new(), 0);
-    let coming = async {
+    let streamed = async {
         while bytes <= SETTLED_BYTES {
             let Some(frame) = body.frame().await.transpose()? else { return Ok(true) };
             bytes += frame.data_ref().map_or(0, Bytes::len);
@@ -183,7 +183,7 @@ where
         Ok(false)
     };
     // Who sends bit by bit is not held up.
-    let over = tokio::time::timeout(SETTLED, coming).await.unwrap_or(Ok(false))?;
+    let over = tokio::time::timeout(SETTLED, streamed).await.unwrap_or(Ok(false))?;
     Ok((first, over))
 }
 
@@ -200,34 +200,34 @@ fn joined(frames: Vec<Frame<Bytes>>) -> Bytes {
 static WAITING: Semaphore = Semaphore::const_new(ANSWERS_BYTES);
 
 /// What is to be dropped when a body has been made; none: it has.
-type Until = Arc<Mutex<Option<Vec<Box<dyn Any + Send>>>>>;
+type HeldResources = Arc<Mutex<Option<Vec<Box<dyn Any + Send>>>>>;
 
 /// A body of which some waits here, and the rest is still being made.
 #[derive(Debug)]
-struct Coming {
-    pieces: mpsc::UnboundedReceiver<Result<Piece, BodyError>>,
+struct Streamed {
+    pieces: mpsc::UnboundedReceiver<Result<Chunk, BodyError>>,
     /// Bytes that may still be taken before the reader takes some.
     room: Arc<Semaphore>,
-    until: Until,
+    until: HeldResources,
     hint: SizeHint,
     over: bool,
 }
 
 #[derive(Debug)]
-struct Piece {
+struct Chunk {
     frame: Frame<Bytes>,
     room: usize,
     _waiting: Option<SemaphorePermit<'static>>,
 }
 
-impl Coming {
+impl Streamed {
     fn of<B>(body: B, first: Vec<Frame<Bytes>>, hint: SizeHint) -> Self
     where
         B: HttpBody<Data = Bytes> + Unpin + Send + 'static,
         B::Error: Into<BoxError>,
     {
         let (sender, pieces) = mpsc::unbounded_channel();
-        let (room, until): (_, Until) = (Arc::new(Semaphore::new(ANSWER_BYTES)), Arc::new(Mutex::new(Some(Vec::new()))));
+        let (room, until): (_, HeldResources) = (Arc::new(Semaphore::new(ANSWER_BYTES)), Arc::new(Mutex::new(Some(Vec::new()))));
         let (of_task, done) = (Arc::clone(&room), Arc::clone(&until));
         tokio::spawn(async move {
             take(body, first, sender, &of_task).await;
@@ -238,7 +238,7 @@ impl Coming {
 }
 
 /// Takes a body, as far as there is room, until it ends or nobody wants it any more.
-async fn take<B>(mut body: B, first: Vec<Frame<Bytes>>, sender: mpsc::UnboundedSender<Result<Piece, BodyError>>, room: &Semaphore)
+async fn take<B>(mut body: B, first: Vec<Frame<Bytes>>, sender: mpsc::UnboundedSender<Result<Chunk, BodyError>>, room: &Semaphore)
 where
     B: HttpBody<Data = Bytes> + Unpin + Send + 'static,
     B::Error: Into<BoxError>,
@@ -275,13 +275,13 @@ where
         };
         // Its reader gives it back.
         let Ok(()) = granted.map(SemaphorePermit::forget) else { return };
-        if sender.send(Ok(Piece { frame, room: cost as usize, _waiting: waiting })).is_err() {
+        if sender.send(Ok(Chunk { frame, room: cost as usize, _waiting: waiting })).is_err() {
             return;
         }
     }
 }
 
-impl HttpBody for Coming {
+impl HttpBody for Streamed {
     type Data = Bytes;
     type Error = BodyError;
 
@@ -315,7 +315,7 @@ impl HttpBody for Body {
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let polled = match &mut self.content {
             Content::Whole(body) => Pin::new(body).poll_frame(context).map_err(|never| match never {}),
-            Content::Coming(body) => Pin::new(body).poll_frame(context),
+            Content::Streamed(body) => Pin::new(body).poll_frame(context),
         };
         if let Some(busy) = &self.busy {
             match &polled {
@@ -330,14 +330,14 @@ impl HttpBody for Body {
     fn is_end_stream(&self) -> bool {
         match &self.content {
             Content::Whole(body) => body.is_end_stream(),
-            Content::Coming(body) => body.is_end_stream(),
+            Content::Streamed(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.content {
             Content::Whole(body) => body.size_hint(),
-            Content::Coming(body) => body.size_hint(),
+            Content::Streamed(body) => body.size_hint(),
         }
     }
 }
@@ -354,56 +354,56 @@ mod tests {
         StreamBody::new(stream::iter((0..count).map(move |_| Ok(Frame::data(Bytes::from(vec![0; bytes]))))))
     }
 
-    /// A body that never goes on after its beginning.
+    /// A body that stalls after its beginning.
     fn stuck(count: usize, bytes: usize) -> impl HttpBody<Data = Bytes, Error = Never> + Unpin + Send + 'static {
         let begun = (0..count).map(move |_| Ok(Frame::data(Bytes::from(vec![0; bytes]))));
         StreamBody::new(stream::iter(begun).chain(stream::pending()))
     }
 
     /// Says when it is dropped.
-    struct Held(Option<tokio::sync::oneshot::Sender<()>>);
+    struct DropSignal(Option<tokio::sync::oneshot::Sender<()>>);
 
-    impl Drop for Held {
+    impl Drop for DropSignal {
         fn drop(&mut self) {
             _ = self.0.take().map(|sender| sender.send(()));
         }
     }
 
-    fn held() -> (Held, tokio::sync::oneshot::Receiver<()>) {
+    fn held() -> (DropSignal, tokio::sync::oneshot::Receiver<()>) {
         let (sender, dropped) = tokio::sync::oneshot::channel();
-        (Held(Some(sender)), dropped)
+        (DropSignal(Some(sender)), dropped)
     }
 
     #[tokio::test]
     async fn a_body_within_its_limit_is_read_whole() {
-        let patience = Patience::default();
+        let timeouts = ClientTimeouts::default();
         for (count, bytes) in [(0, 0), (1, 10), (2, 10), (16, 64 * 1024)] {
-            assert_eq!(whole(pieces(count, bytes), &patience).await.ok().unwrap().len(), count * bytes);
+            assert_eq!(whole(pieces(count, bytes), &timeouts).await.ok().unwrap().len(), count * bytes);
         }
-        let (problem, rest) = whole(pieces(18, 64 * 1024), &patience).await.err().unwrap();
+        let (problem, rest) = whole(pieces(18, 64 * 1024), &timeouts).await.err().unwrap();
         assert_eq!((problem, rest.collect().await.unwrap().to_bytes().len()), (Problem::TooLarge, 64 * 1024));
         let broken = StreamBody::new(stream::iter([Ok(Frame::data(Bytes::from_static(b"half"))), Err("gone")]));
-        assert_eq!(whole(broken, &patience).await.err().unwrap().0, Problem::TooSlow);
+        assert_eq!(whole(broken, &timeouts).await.err().unwrap().0, Problem::TooSlow);
         assert_eq!(COMING.available_permits(), BODIES_BYTES);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_does_not_come_is_given_up() {
-        let patience = Patience::default();
+    async fn a_body_that_never_arrives_times_out() {
+        let timeouts = ClientTimeouts::default();
         let began = Instant::now();
-        assert_eq!(whole(stuck(0, 0), &patience).await.err().unwrap().0, Problem::TooSlow);
-        assert_eq!(began.elapsed(), patience.body_grace);
+        assert_eq!(whole(stuck(0, 0), &timeouts).await.err().unwrap().0, Problem::TooSlow);
+        assert_eq!(began.elapsed(), timeouts.body_grace);
         // What has come earns its time, up to a limit.
         let began = Instant::now();
-        assert_eq!(whole(stuck(2, usize::try_from(BODY_RATE).unwrap()), &patience).await.err().unwrap().0, Problem::TooSlow);
-        assert_eq!(began.elapsed(), patience.body_grace + Duration::from_secs(2));
+        assert_eq!(whole(stuck(2, usize::try_from(BODY_RATE).unwrap()), &timeouts).await.err().unwrap().0, Problem::TooSlow);
+        assert_eq!(began.elapsed(), timeouts.body_grace + Duration::from_secs(2));
         let began = Instant::now();
-        assert_eq!(whole(stuck(10, 100_000), &patience).await.err().unwrap().0, Problem::TooSlow);
-        assert_eq!(began.elapsed(), patience.body);
+        assert_eq!(whole(stuck(10, 100_000), &timeouts).await.err().unwrap().0, Problem::TooSlow);
+        assert_eq!(began.elapsed(), timeouts.body);
     }
 
     #[tokio::test]
-    async fn what_is_short_and_comes_at_once_is_known_as_a_whole() {
+    async fn a_short_body_that_is_ready_is_read_whole() {
         for (count, bytes) in [(0, 0), (1, 10), (3, 10)] {
             let body = Body::taken(pieces(count, bytes)).await.unwrap();
             assert!(matches!(body.content, Content::Whole(_)));
@@ -412,16 +412,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_long_or_slow_goes_on_as_it_comes() {
+    async fn a_long_or_slow_body_is_streamed() {
         let long = Body::taken(pieces(9, SETTLED_BYTES / 4)).await.unwrap();
         let mut slow = Body::taken(stuck(1, 10)).await.unwrap();
-        assert!(matches!((&long.content, &slow.content), (Content::Coming(_), Content::Coming(_))));
+        assert!(matches!((&long.content, &slow.content), (Content::Streamed(_), Content::Streamed(_))));
         assert_eq!(long.collect().await.unwrap().to_bytes().len(), 9 * (SETTLED_BYTES / 4));
         assert_eq!(slow.frame().await.unwrap().unwrap().into_data().unwrap().len(), 10);
     }
 
     #[tokio::test]
-    async fn an_answer_that_nobody_reads_holds_nothing() {
+    async fn an_unread_answer_holds_no_resources() {
         let (guard, dropped) = held();
         let body = pieces(ANSWER_BYTES / SETTLED_BYTES, SETTLED_BYTES).map_frame(move |frame| {
             let _ = &guard;
@@ -444,7 +444,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_longer_one_is_taken_as_far_as_there_is_room() {
+    async fn a_long_body_is_read_ahead_up_to_the_limit() {
         let (guard, mut dropped) = held();
         let mut long = Body::taken(pieces(3 * ANSWER_BYTES / SETTLED_BYTES, SETTLED_BYTES)).await.unwrap();
         long.until_made(guard);
@@ -459,7 +459,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_goes_away_lets_go() {
+    async fn dropping_a_body_releases_what_it_holds() {
         let (guard, dropped) = held();
         let body = Body::taken(stuck(1, 10)).await.unwrap();
         body.until_made(guard);
@@ -468,7 +468,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_breaks_off_is_an_error() {
+    async fn a_body_that_breaks_off_is_an_error() {
         let frames = || [Ok(Frame::data(Bytes::from(vec![0; SETTLED_BYTES + 1]))), Err(BodyError::new("gone"))].into_iter();
         assert!(Body::taken(StreamBody::new(stream::iter(frames().skip(1)))).await.is_err());
         let begun = Body::taken(StreamBody::new(stream::iter(frames()))).await.unwrap();

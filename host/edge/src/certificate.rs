@@ -51,10 +51,10 @@ pub struct Certificate {
 struct Inner {
     certificate: PathBuf,
     key: PathBuf,
-    current: RwLock<Current>,
+    current: RwLock<LoadedCertificate>,
 }
 
-struct Current {
+struct LoadedCertificate {
     /// What the files held.
     files: [Vec<u8>; 2],
     key: Arc<CertifiedKey>,
@@ -73,13 +73,13 @@ impl Certificate {
     /// Where one cannot be read, or they do not fit together.
     pub fn load(certificate: &Path, key: &Path) -> Result<Self, Error> {
         let files = [contents(certificate)?, contents(key)?];
-        let current = RwLock::new(Current { key: certified(&files, [certificate, key])?, files });
+        let current = RwLock::new(LoadedCertificate { key: certified(&files, [certificate, key])?, files });
         let inner = Arc::new(Inner { certificate: certificate.to_owned(), key: key.to_owned(), current });
         let mut config = ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(rustls::ALL_VERSIONS)?
             .with_no_client_auth()
-            .with_cert_resolver(Arc::new(Shown(Arc::clone(&inner))));
-        // HTTP/2 for who asks for that.
+            .with_cert_resolver(Arc::new(CertificateResolver(Arc::clone(&inner))));
+        // HTTP/2 for clients that offer it.
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Self { inner, acceptor: TlsAcceptor::from(Arc::new(config)) })
     }
@@ -94,7 +94,7 @@ impl Certificate {
         if current.read().unwrap_or_else(PoisonError::into_inner).files == files {
             return Ok(false);
         }
-        let new = Current { key: certified(&files, [certificate, key])?, files };
+        let new = LoadedCertificate { key: certified(&files, [certificate, key])?, files };
         *current.write().unwrap_or_else(PoisonError::into_inner) = new;
         Ok(true)
     }
@@ -115,7 +115,7 @@ impl Certificate {
                         tracing::info!(file = %self.inner.certificate.display(), "the public listener has a new certificate");
                     }
                 }
-                // Once: amid a renewal the files may not fit for a moment, and somebody may leave them so.
+                // Logged once: during a renewal the files may mismatch for a moment, and they may stay so.
                 Ok(Err(error)) if !std::mem::replace(&mut failed, true) => {
                     tracing::warn!(%error, "could not load the changed certificate files: the old certificate stays in use");
                 }
@@ -150,15 +150,15 @@ fn certified([chain, key]: &[Vec<u8>; 2], [chain_path, key_path]: [&Path; 2]) ->
 }
 
 /// Shows whatever certificate is there when a client asks.
-struct Shown(Arc<Inner>);
+struct CertificateResolver(Arc<Inner>);
 
-impl fmt::Debug for Shown {
+impl fmt::Debug for CertificateResolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Shown").field(&self.0.certificate).finish()
     }
 }
 
-impl ResolvesServerCert for Shown {
+impl ResolvesServerCert for CertificateResolver {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(Arc::clone(&self.0.current.read().unwrap_or_else(PoisonError::into_inner).key))
     }
@@ -182,7 +182,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_renewed_certificate_is_shown_and_a_broken_one_is_not() {
+    fn a_renewed_certificate_is_used_and_an_invalid_one_is_not() {
         let folder = tempfile::tempdir().unwrap();
         let ([chain, key], first) = written(folder.path());
         let certificate = Certificate::load(&chain, &key).unwrap();

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use http::HeaderValue;
 
 use crate::limits;
-use crate::places::Place;
+use crate::slots::RequestSlot;
 
 /// How long a client may take for what, and how fast it has to be.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
+pub struct ClientTimeouts {
     /// See [`limits::IDLE`].
     pub idle: Duration,
     /// See [`limits::IDLE_CROWDED`].
@@ -29,7 +29,7 @@ pub struct Patience {
     pub look: Duration,
 }
 
-impl Default for Patience {
+impl Default for ClientTimeouts {
     fn default() -> Self {
         Self {
             idle: limits::IDLE,
@@ -52,23 +52,23 @@ pub(crate) struct Connection {
     /// Whether it is TLS.
     pub(crate) secure: bool,
     opened: Instant,
-    patience: Patience,
+    timeouts: ClientTimeouts,
     requests: AtomicU32,
     /// When `requests` last became zero or more than that, in milliseconds since `opened`.
     since: AtomicU64,
-    answers: Mutex<Answers>,
+    answers: Mutex<PendingAnswers>,
 }
 
 /// The answers that are on their way. Places are used again.
 #[derive(Debug, Default)]
-struct Answers {
-    sending: Vec<Option<Sending>>,
+struct PendingAnswers {
+    sending: Vec<Option<PendingAnswer>>,
     free: Vec<usize>,
 }
 
 /// One of them. Times in milliseconds since the connection was opened.
 #[derive(Debug)]
-struct Sending {
+struct PendingAnswer {
     began: u64,
     /// Bytes that the client had room for.
     taken: u64,
@@ -78,14 +78,14 @@ struct Sending {
 }
 
 impl Connection {
-    pub(crate) fn new(peer: SocketAddr, secure: bool, patience: Patience) -> Arc<Self> {
+    pub(crate) fn new(peer: SocketAddr, secure: bool, timeouts: ClientTimeouts) -> Arc<Self> {
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         Arc::new(Self {
             peer,
             peer_socket: HeaderValue::try_from(peer.to_string()).unwrap_or_else(|_| HeaderValue::from_static("unknown")),
             secure,
             opened: Instant::now(),
-            patience,
+            timeouts,
             requests: AtomicU32::new(0),
             since: AtomicU64::new(0),
             answers: Mutex::default(),
@@ -101,11 +101,11 @@ impl Connection {
     }
 
     /// Counts a request as worked on until what this returns is dropped.
-    pub(crate) fn enter(self: &Arc<Self>) -> Busy {
+    pub(crate) fn enter(self: &Arc<Self>) -> ActiveRequest {
         if self.requests.fetch_add(1, Ordering::Relaxed) == 0 {
             self.stamp();
         }
-        Busy { connection: Arc::clone(self), place: None, answer: None }
+        ActiveRequest { connection: Arc::clone(self), slot: None, answer: None }
     }
 
     /// Whether it has been idle, or busy without a break, for longer than it may, or does not take an answer that is there.
@@ -113,16 +113,16 @@ impl Connection {
         let age = self.age(now);
         let idle = self.requests.load(Ordering::Relaxed) == 0;
         let limit = match (idle, crowded) {
-            (true, false) => self.patience.idle,
-            (true, true) => self.patience.idle_crowded,
-            (false, _) => self.patience.busy,
+            (true, false) => self.timeouts.idle,
+            (true, true) => self.timeouts.idle_crowded,
+            (false, _) => self.timeouts.busy,
         };
         let since = age.saturating_sub(self.since.load(Ordering::Relaxed));
         since > milliseconds(limit) || (!idle && self.is_too_slow(age))
     }
 
     fn is_too_slow(&self, age: u64) -> bool {
-        let grace = milliseconds(self.patience.send_grace);
+        let grace = milliseconds(self.timeouts.send_grace);
         let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         answers.sending.iter().flatten().any(|sending| {
             let waited = sending.waited + sending.waiting.map_or(0, |since| age.saturating_sub(since));
@@ -138,29 +138,29 @@ fn milliseconds(time: Duration) -> u64 {
 
 /// A request of a connection that is being worked on, its answer's body included.
 #[derive(Debug)]
-pub(crate) struct Busy {
+pub(crate) struct ActiveRequest {
     connection: Arc<Connection>,
     /// Its client's, of those that all requests share.
-    place: Option<Place>,
+    slot: Option<RequestSlot>,
     /// Its answer's, of the connection's.
     answer: Option<usize>,
 }
 
-impl Busy {
+impl ActiveRequest {
     /// Takes a place along, for as long as this lives.
-    pub(crate) fn hold(&mut self, place: Place) {
-        self.place = Some(place);
+    pub(crate) fn hold(&mut self, slot: RequestSlot) {
+        self.slot = Some(slot);
     }
 
     /// Its answer is there: from now on its client has to take it.
     pub(crate) fn answered(&mut self) {
         let began = self.connection.age(Instant::now());
         let mut answers = self.connection.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        let sending = Some(Sending { began, taken: 0, waited: 0, waiting: None });
+        let sending = Some(PendingAnswer { began, taken: 0, waited: 0, waiting: None });
         let free = answers.free.pop();
-        self.answer = match free.and_then(|at| answers.sending.get_mut(at).map(|place| (at, place))) {
-            Some((at, place)) => {
-                *place = sending;
+        self.answer = match free.and_then(|at| answers.sending.get_mut(at).map(|slot| (at, slot))) {
+            Some((at, slot)) => {
+                *slot = sending;
                 Some(at)
             }
             None => {
@@ -186,12 +186,12 @@ impl Busy {
     }
 }
 
-impl Drop for Busy {
+impl Drop for ActiveRequest {
     fn drop(&mut self) {
         if let Some(at) = self.answer {
             let mut answers = self.connection.answers.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(place) = answers.sending.get_mut(at) {
-                *place = None;
+            if let Some(slot) = answers.sending.get_mut(at) {
+                *slot = None;
                 answers.free.push(at);
             }
         }
@@ -209,7 +209,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn connection() -> Arc<Connection> {
-        Connection::new(([127, 0, 0, 1], 4000).into(), false, Patience::default())
+        Connection::new(([127, 0, 0, 1], 4000).into(), false, ClientTimeouts::default())
     }
 
     #[test]
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_has_to_be_taken() {
+    fn a_slow_reader_is_overdue() {
         let connection = connection();
         let (mut slow, mut quick) = (connection.enter(), connection.enter());
         slow.answered();

@@ -40,11 +40,11 @@ pub struct Cursor {
 /// Why a feed is not to be had, or ended. Open it again, after a pause where it failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// This reader was too slow: what it has missed is no longer at hand. It may go on from its cursor.
+    /// This reader was too slow: what it has missed is no longer at hand. It may resume from its cursor.
     #[error("too slow: what was missed is no longer at hand")]
     Lagged,
-    /// The cursor is of another epoch, or older than what is kept: only a snapshot helps.
-    #[error("what followed the cursor is no longer kept")]
+    /// The cursor is of another epoch, or older than the journal: only a snapshot helps.
+    #[error("the entries after the cursor were deleted")]
     Gone,
     /// The other end stopped.
     #[error("the feed has ended")]
@@ -56,7 +56,7 @@ pub enum Error {
 
 /// A feed that was opened.
 pub struct Subscription {
-    /// To begin with; replaces whatever is known. None where the feed goes on after the cursor that it was opened with.
+    /// To begin with; replaces whatever is known. None where the feed resumes after the cursor that it was opened with.
     pub snapshot: Option<Snapshot>,
     /// Then. The first may repeat what is in the snapshot, or known up to the cursor. After an error nothing follows.
     pub batches: BoxStream<'static, Result<Arc<Batch>, Error>>,
@@ -64,6 +64,6 @@ pub struct Subscription {
 
 /// Where a feed comes from.
 pub trait Source: Send + Sync + 'static {
-    /// Opens it: after a cursor where there is one, else with a snapshot. [`Error::Gone`] where it cannot go on after that cursor.
+    /// Opens it: after a cursor where there is one, else with a snapshot. [`Error::Gone`] where it cannot resume after that cursor.
     fn open(&self, cursor: Option<Cursor>) -> BoxFuture<'_, Result<Subscription, Error>>;
 }

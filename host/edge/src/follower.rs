@@ -28,25 +28,25 @@ enum Error {
     Feed(#[from] feed::Error),
     #[error("the feed has said nothing for {} seconds", limits::FEED_SILENCE.as_secs())]
     Silent,
-    #[error("the feed goes on after position {after}, this node is at {at}")]
+    #[error("the feed continues after position {after}, this node is at {at}")]
     Gap { after: i64, at: i64 },
     #[error(
         "the snapshot is of position {position}, this node was at {at} of the same epoch: the database was put back, and the region has not noticed yet"
     )]
     Behind { position: i64, at: i64 },
     #[error("the feed holds more than this node may: {0}")]
-    Identity(#[from] identity::Full),
+    Identity(#[from] identity::CapacityError),
 }
 
-/// How far a follower has come, whatever became of its cursor since.
+/// How far a follower has come, even if its cursor was dropped since.
 #[derive(Default)]
-struct Reached {
+struct FollowerProgress {
     cursor: Option<Cursor>,
     /// Since when snapshots are refused for being behind that.
     refusing: Option<tokio::time::Instant>,
 }
 
-impl Reached {
+impl FollowerProgress {
     /// Refuses a snapshot of the same epoch that is behind: its database was put back, and as soon as the region notices there is one of a new epoch. Where
     /// the region does not, because none of its nodes remembers more, an older view is better than none for ever.
     fn admit(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
@@ -71,7 +71,7 @@ impl Follower {
     }
 
     /// Registers what can be said about it. A node is ready once it has a snapshot; of several regions it goes without those that cannot be
-    /// had by then, and says so. It is degraded when it is stale.
+    /// had by then, and is marked stale; its health check is then degraded.
     pub fn register(&self, health: &Health, metrics: &Metrics) {
         let (region, replica, started) = (Arc::clone(&self.region), self.replica.clone(), Instant::now());
         health.register(format!("{}-replica-{region}", self.node), Needed::Ready, move || match replica.age(&region) {
@@ -97,20 +97,20 @@ impl Follower {
         });
     }
 
-    /// Follows until `stop`. A feed that is lost goes on where it was; a snapshot is taken only where it cannot.
+    /// Follows until `stop`. A lost feed is resumed at its cursor; a snapshot is taken only where that fails.
     pub async fn run(self, stop: CancellationToken) {
         let (first, longest) = limits::FEED_RETRY;
         let mut pause = first;
-        let (mut cursor, mut reached) = (None, Reached::default());
+        let (mut cursor, mut progress) = (None, FollowerProgress::default());
         loop {
             let error = tokio::select! {
                 // So that a simulation of one seed is one run; below, too.
                 biased;
                 () = stop.cancelled() => return,
-                Err(error) = self.follow(&mut cursor, &mut reached, &mut pause) => error,
+                Err(error) = self.follow(&mut cursor, &mut progress, &mut pause) => error,
             };
             if cursor.is_some() {
-                reached.cursor.clone_from(&cursor);
+                progress.cursor.clone_from(&cursor);
             }
             match &error {
                 // Being too slow once is no fault.
@@ -125,7 +125,7 @@ impl Follower {
                     tracing::info!(
                         node = &*self.node,
                         region = &*self.region,
-                        "the feed cannot go on where this node was: taking a snapshot"
+                        "the feed cannot resume where this node was: taking a snapshot"
                     );
                     cursor = None;
                     continue;
@@ -151,13 +151,13 @@ impl Follower {
     async fn follow(
         &self,
         cursor: &mut Option<Cursor>,
-        reached: &mut Reached,
+        progress: &mut FollowerProgress,
         pause: &mut Duration,
     ) -> Result<std::convert::Infallible, Error> {
         let opened = in_time(limits::FEED_OPEN, self.source.open(cursor.clone())).await??;
         let Subscription { snapshot, mut batches } = opened;
         if let Some(snapshot) = snapshot {
-            reached.admit(&snapshot)?;
+            progress.admit(&snapshot)?;
             let stand = (read_model::epoch_number(&snapshot.epoch), snapshot.position);
             self.identity.replace(&self.region, &snapshot.facts)?;
             if snapshot.facts.len() < limits::INDEX_BEHIND {
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_lost_feed_goes_on_where_it_was() {
+    async fn a_lost_feed_resumes_at_its_cursor() {
         for lost in [Err(feed::Error::Lagged), Err(feed::Error::Ended)] {
             let (first, steps) = mpsc::channel(4);
             let (second, more) = mpsc::channel(4);
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn where_it_cannot_go_on_it_starts_over_with_a_snapshot() {
+    async fn a_feed_that_cannot_resume_starts_with_a_snapshot() {
         let (first, steps) = mpsc::channel(4);
         let (_second, more) = mpsc::channel(4);
         let last = snapshot(50, vec![event("eu_1", 2), event("eu_2", 1)]);
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_gap_is_never_jumped() {
+    async fn a_gap_in_positions_is_never_skipped() {
         let (first, steps) = mpsc::channel(4);
         let (_second, more) = mpsc::channel(4);
         let (replica, script, stop, task) = following(vec![Ok((snapshot(10, vec![]), steps)), Ok((snapshot(50, vec![]), more))]);
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_snapshot_of_a_database_that_was_put_back_is_not_shown_before_its_epoch_is_new() {
+    async fn a_snapshot_of_a_restored_database_is_refused_until_its_epoch_is_new() {
         let (first, steps) = mpsc::channel::<Step>(4);
         let (_second, more) = mpsc::channel(4);
         let closed = || mpsc::channel(1).1;

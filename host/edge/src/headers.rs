@@ -1,4 +1,4 @@
-//! Headers on their way in and out: what is only between two hops, what only we may say, and what browsers are to be told.
+//! Request and response headers: hop-by-hop ones, those that only we may set, and those that instruct browsers.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::LazyLock;
@@ -9,7 +9,7 @@ use http::header::{
 };
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Version, request};
-use read_model::NoBearer;
+use read_model::MalformedBearer;
 
 use crate::connection::Connection;
 use crate::limits::{HEADER_BYTES, HEADERS, HSTS_SECONDS};
@@ -27,9 +27,9 @@ const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host")
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-/// As in Spin: who asks, with the port.
+/// As in Spin: the client's address and port.
 const SPIN_CLIENT_ADDR: HeaderName = HeaderName::from_static("spin-client-addr");
-/// What stands there of a client whose address nobody can tell.
+/// The value for a client whose address is unknown.
 const UNKNOWN: HeaderValue = HeaderValue::from_static("unknown");
 
 /// Who asks.
@@ -37,7 +37,7 @@ const UNKNOWN: HeaderValue = HeaderValue::from_static("unknown");
 pub enum Client {
     /// From this address.
     Known(IpAddr),
-    /// From one that nobody can tell: a proxy that is trusted to say it says nonsense.
+    /// Unknown: a trusted proxy sent a malformed address.
     Unknown,
 }
 
@@ -58,9 +58,9 @@ const HOP: [HeaderName; 10] = [
 /// Names that `Connection` may add to those.
 const NAMED_HOPS: usize = 16;
 
-/// What one look over a request's headers finds.
+/// What one pass over a request's headers finds.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Look {
+pub(crate) struct HeaderSummary {
     /// More or longer than they may be.
     pub(crate) too_large: bool,
     /// There is a token or a cookie.
@@ -72,15 +72,15 @@ pub(crate) struct Look {
 }
 
 /// Looks over a request's headers, once. `path_bytes` counts as well.
-pub(crate) fn look(headers: &HeaderMap, path_bytes: usize) -> Look {
-    let mut look = Look::default();
+pub(crate) fn summary(headers: &HeaderMap, path_bytes: usize) -> HeaderSummary {
+    let mut summary = HeaderSummary::default();
     let mut bytes = path_bytes;
     for (name, value) in headers {
         let name = name.as_str();
         bytes = bytes.saturating_add(name.len()).saturating_add(value.len());
         match name {
-            "authorization" | "cookie" => look.credentials = true,
-            "marquee-seen" => look.seen = true,
+            "authorization" | "cookie" => summary.credentials = true,
+            "marquee-seen" => summary.seen = true,
             "connection"
             | "keep-alive"
             | "proxy-connection"
@@ -92,13 +92,13 @@ pub(crate) fn look(headers: &HeaderMap, path_bytes: usize) -> Look {
             | "upgrade"
             | "expect"
             | "forwarded"
-            | "x-real-ip" => look.strip = true,
-            name if name.starts_with("x-forwarded-") || name.starts_with("spin-") => look.strip = true,
+            | "x-real-ip" => summary.strip = true,
+            name if name.starts_with("x-forwarded-") || name.starts_with("spin-") => summary.strip = true,
             _ => {}
         }
     }
-    look.too_large = bytes > HEADER_BYTES || headers.len() > HEADERS;
-    look
+    summary.too_large = bytes > HEADER_BYTES || headers.len() > HEADERS;
+    summary
 }
 
 /// Whether a request names one host, and that in one way: two that take a different one of two names for it can be played against each other.
@@ -119,16 +119,16 @@ pub(crate) fn names_one_host(request: &request::Parts) -> bool {
     }
 }
 
-/// Makes a request's headers fit to be seen by a component: hop-by-hop ones go, and what stands there about the client is what
+/// Makes a request's headers fit to be seen by a component: hop-by-hop ones are removed, and what they say about the client is what
 /// we know and not what anybody says, unless the peer is a proxy that is trusted to say it.
 ///
-/// Who the client is is returned. As few are added as can be: a guest copies each header into its memory, whether it looks at it or not. Who asks stands in
+/// Returns the client. As few are added as can be: a guest copies each header into its memory, whether it looks at it or not. Who asks stands in
 /// `spin-client-addr` only, and `X-Forwarded-Proto` says `https` or is not there.
-pub(crate) fn clean(headers: &mut HeaderMap, look: &Look, connection: &Connection, trusted: &Networks) -> Client {
+pub(crate) fn clean(headers: &mut HeaderMap, summary: &HeaderSummary, connection: &Connection, trusted: &Networks) -> Client {
     let peer = connection.peer.ip();
     let (mut header, mut client) = (connection.peer_socket.clone(), Client::Known(peer));
     let mut https = connection.secure;
-    if look.strip {
+    if summary.strip {
         if trusted.contain(peer) {
             match nearest_stranger(headers, trusted) {
                 Some(Client::Known(stranger)) => {
@@ -144,7 +144,7 @@ pub(crate) fn clean(headers: &mut HeaderMap, look: &Look, connection: &Connectio
         for name in [FORWARDED, X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST, X_REAL_IP] {
             headers.remove(name);
         }
-        // What only a host says to its components, nobody else may say.
+        // Headers that only a host may set for its components are removed.
         let said: Vec<HeaderName> = headers.keys().filter(|name| name.as_str().starts_with("spin-")).cloned().collect();
         for name in said {
             headers.remove(name);
@@ -158,7 +158,7 @@ pub(crate) fn clean(headers: &mut HeaderMap, look: &Look, connection: &Connectio
 }
 
 /// Makes the headers of a request that another node hands over fit to be seen by a component: of what only a host may say, a node may repeat whom it has
-/// seen as its client and whether they came by TLS, each in the one form that it has. Nothing of this may decide about anything but how often somebody asks
+/// seen as its client and whether they came by TLS, each in the one form that it has. This may only be used to limit how often a client asks
 /// and how links are written, because a stolen edge may say whatever it likes.
 pub fn handed_over(headers: &mut HeaderMap) {
     let client = client_socket(headers);
@@ -182,7 +182,7 @@ pub fn handed_over(headers: &mut HeaderMap) {
 
 /// The edge that a request came through, by its certificate: an extension of the request. That much of what an edge says is certain.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Through(pub Box<str>);
+pub struct ViaEdge(pub Box<str>);
 
 /// Whose request this is, as `clean` has written it down; none where nothing of the kind is there: then it comes from this process itself.
 pub fn client(headers: &HeaderMap) -> Option<Client> {
@@ -195,7 +195,7 @@ fn client_socket(headers: &HeaderMap) -> Option<SocketAddr> {
     headers.get(SPIN_CLIENT_ADDR)?.to_str().ok()?.parse().ok()
 }
 
-/// Says of a request from another node that does not say whose it is that nobody can tell.
+/// Marks a request from another node that does not name its client as one of an unknown client.
 pub fn say_whose(headers: &mut HeaderMap) {
     headers.entry(SPIN_CLIENT_ADDR).or_insert(UNKNOWN);
 }
@@ -204,7 +204,7 @@ pub fn say_whose(headers: &mut HeaderMap) {
 ///
 /// # Errors
 /// Where the header is there and is none.
-pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, NoBearer> {
+pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, MalformedBearer> {
     read_model::bearer(headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes))
 }
 
@@ -252,7 +252,7 @@ pub(crate) fn origin(headers: &HeaderMap) -> Option<&HeaderValue> {
     headers.get(ORIGIN)
 }
 
-/// Finishes an answer's headers: what browsers are told stands there already where a component made it with the kit, and is filled in where the host
+/// Finishes an answer's headers: a component that uses the kit has set those for browsers already; they are added where the host
 /// itself did. `secure`: it leaves over TLS.
 pub(crate) fn finish(headers: &mut HeaderMap, request_id: HeaderValue, secure: bool) {
     let hop = |name: &HeaderName| {
@@ -291,7 +291,7 @@ static HSTS: LazyLock<HeaderValue> = LazyLock::new(|| {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connection::Patience;
+    use crate::connection::ClientTimeouts;
     use http::Request;
 
     fn headers(lines: &[(&str, &str)]) -> HeaderMap {
@@ -304,15 +304,15 @@ mod tests {
             map.append(HeaderName::try_from(*name).unwrap(), HeaderValue::try_from(*value).unwrap());
         }
         let trusted = Networks::parse(&trusted.join(",")).unwrap();
-        let look = look(&map, 1);
-        let connection = Connection::new(([10, 0, 0, 9], 999).into(), false, Patience::default());
-        let asks = clean(&mut map, &look, &connection, &trusted);
+        let summary = summary(&map, 1);
+        let connection = Connection::new(([10, 0, 0, 9], 999).into(), false, ClientTimeouts::default());
+        let asks = clean(&mut map, &summary, &connection, &trusted);
         assert_eq!(client(&map), Some(asks), "what is counted is what is passed on");
         map
     }
 
     #[test]
-    fn nobody_says_who_they_are() {
+    fn clients_cannot_set_identity_headers() {
         let map = cleaned(
             &[
                 ("x-forwarded-for", "1.2.3.4"),
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn another_node_says_who_its_client_is_and_nothing_else() {
+    fn another_node_may_only_name_its_client() {
         let mut map = HeaderMap::new();
         for (name, value) in [
             ("spin-client-addr", "198.51.100.7:1234"),
@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trusted_proxy_says_who_its_client_is() {
+    fn a_trusted_proxy_names_its_client() {
         for (said, client) in [
             (&["1.2.3.4"][..], "1.2.3.4:0"),
             (&["6.6.6.6, 1.2.3.4"], "1.2.3.4:0"),
@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn what_concerns_one_hop_goes_no_further() {
+    fn hop_by_hop_headers_are_removed() {
         let map = cleaned(
             &[("connection", "keep-alive, x-mine"), ("x-mine", "1"), ("te", "trailers"), ("upgrade", "h2c"), ("x-yours", "1")],
             &[],
@@ -430,13 +430,13 @@ mod tests {
     }
 
     #[test]
-    fn too_many_or_too_long_headers_are_seen() {
-        assert!(!look(&headers(&[("a", &"x".repeat(HEADER_BYTES - 2))]), 1).too_large);
-        assert!(look(&headers(&[("a", &"x".repeat(HEADER_BYTES))]), 1).too_large);
-        assert!(look(&HeaderMap::new(), HEADER_BYTES + 1).too_large);
+    fn too_many_or_too_long_headers_are_refused() {
+        assert!(!summary(&headers(&[("a", &"x".repeat(HEADER_BYTES - 2))]), 1).too_large);
+        assert!(summary(&headers(&[("a", &"x".repeat(HEADER_BYTES))]), 1).too_large);
+        assert!(summary(&HeaderMap::new(), HEADER_BYTES + 1).too_large);
         let many: Vec<(String, &str)> = (0..=HEADERS).map(|n| (format!("h{n}"), "")).collect();
         let many: Vec<(&str, &str)> = many.iter().map(|(name, value)| (name.as_str(), *value)).collect();
-        assert!(look(&headers(&many), 1).too_large);
+        assert!(summary(&headers(&many), 1).too_large);
     }
 
     #[test]

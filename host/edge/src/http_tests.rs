@@ -24,7 +24,8 @@ use tokio_util::sync::CancellationToken;
 use crate::rates::{Quota, Rates};
 use crate::testing::{availability, event};
 use crate::{
-    Body, Certificate, Clients, Cors, Edge, Homes, Identity, Networks, Options, Patience, Problem, Region, Replica, limits,
+    Body, Certificate, ClientTimeouts, Clients, Cors, Edge, Identity, Networks, Options, Problem, Region, RegionRouter, Replica,
+    limits,
 };
 
 const MANIFEST: &str = r#"
@@ -53,8 +54,8 @@ source = "fail.wasm"
 "GET /fail/:how" = { runs = "edge" }
 "#;
 
-/// Answers with what it was asked, in JSON; waits where the path says so; fails where its name says so.
-struct Fake {
+/// Answers with the request, in JSON; waits or fails where the path asks for it.
+struct FakeComponents {
     routes: Routes,
     gate: Semaphore,
     waiting: Semaphore,
@@ -62,7 +63,7 @@ struct Fake {
     scarce: Arc<Semaphore>,
 }
 
-async fn echo(request: Request<RequestBody>, place: &str) -> Result<Response<Body>, Failure> {
+async fn echo(request: Request<RequestBody>, slot: &str) -> Result<Response<Body>, Failure> {
     let (parts, body) = request.into_parts();
     let body = match body.collect().await {
         Ok(body) => body.to_bytes(),
@@ -71,7 +72,7 @@ async fn echo(request: Request<RequestBody>, place: &str) -> Result<Response<Bod
     };
     let headers: HashMap<_, _> = parts.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
     let document = serde_json::json!({
-        "place": place, "method": parts.method.as_str(), "headers": headers, "body": String::from_utf8_lossy(&body),
+        "place": slot, "method": parts.method.as_str(), "headers": headers, "body": String::from_utf8_lossy(&body),
     });
     let mut response = Response::new(Body::full(Bytes::from(document.to_string())));
     response.headers_mut().insert(header::CONTENT_TYPE, "application/json".parse().unwrap());
@@ -85,7 +86,7 @@ fn status(code: u16) -> Response<Body> {
     response
 }
 
-impl Components for Fake {
+impl Components for FakeComponents {
     type Answer = Body;
 
     fn routes(&self) -> &Routes {
@@ -126,12 +127,12 @@ impl Components for Fake {
     }
 }
 
-struct Current(Arc<Fake>);
+struct FakeTraffic(Arc<FakeComponents>);
 
-impl Traffic for Current {
-    type Components = Fake;
+impl Traffic for FakeTraffic {
+    type Components = FakeComponents;
 
-    fn current(&self) -> Arc<Fake> {
+    fn current(&self) -> Arc<FakeComponents> {
         Arc::clone(&self.0)
     }
 }
@@ -147,7 +148,7 @@ impl Region for FakeRegion {
 }
 
 struct Scene {
-    fake: Arc<Fake>,
+    fake: Arc<FakeComponents>,
     address: std::net::SocketAddr,
     metrics: Arc<Metrics>,
     stop: CancellationToken,
@@ -155,18 +156,18 @@ struct Scene {
 }
 
 /// What differs from scene to scene.
-struct Set {
+struct SceneOptions {
     region: Arc<dyn Region>,
     replica: Option<Replica>,
     identity: Option<Identity>,
     origins: &'static str,
     clients: Clients,
     rates: Rates,
-    patience: Patience,
+    timeouts: ClientTimeouts,
     certificate: Option<Certificate>,
 }
 
-impl Default for Set {
+impl Default for SceneOptions {
     fn default() -> Self {
         Self {
             region: Arc::new(FakeRegion::default()),
@@ -175,13 +176,13 @@ impl Default for Set {
             origins: "",
             clients: Clients::default(),
             rates: Rates::default(),
-            patience: Patience::default(),
+            timeouts: ClientTimeouts::default(),
             certificate: None,
         }
     }
 }
 
-impl Set {
+impl SceneOptions {
     /// Everybody is counted, this machine as well.
     fn attacked() -> Self {
         Self { clients: Clients { uncounted: Networks::default(), ..Clients::default() }, ..Self::default() }
@@ -190,12 +191,13 @@ impl Set {
     async fn scene(self) -> Scene {
         let manifest = Manifest::parse(MANIFEST, Path::new("/app/spin.toml"), &VariableSources::new()).unwrap();
         let scarce = Arc::new(Semaphore::new(1));
-        let fake = Arc::new(Fake { routes: manifest.routes, gate: Semaphore::new(0), waiting: Semaphore::new(0), scarce });
+        let fake =
+            Arc::new(FakeComponents { routes: manifest.routes, gate: Semaphore::new(0), waiting: Semaphore::new(0), scarce });
         let metrics = Arc::new(Metrics::new().unwrap());
-        let Self { region, replica, identity, origins, clients, rates, patience, certificate } = self;
+        let Self { region, replica, identity, origins, clients, rates, timeouts, certificate } = self;
         let edge = Edge::new(Options {
-            traffic: Arc::new(Current(Arc::clone(&fake))),
-            homes: Some(Homes::one("eu", region)),
+            traffic: Arc::new(FakeTraffic(Arc::clone(&fake))),
+            region_router: Some(RegionRouter::one("eu", region)),
             replica,
             identity,
             rates,
@@ -203,7 +205,7 @@ impl Set {
             cors: Cors::parse(origins).unwrap(),
             clients,
             certificate,
-            patience,
+            timeouts,
             drain: Duration::from_secs(20),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -219,7 +221,7 @@ fn trusting(proxies: &str) -> Clients {
 }
 
 async fn scene() -> Scene {
-    Set::default().scene().await
+    SceneOptions::default().scene().await
 }
 
 struct Answer {
@@ -307,7 +309,7 @@ async fn a_component_answers_and_the_answer_is_finished() {
 }
 
 #[tokio::test]
-async fn problems_are_told_apart() {
+async fn each_failure_has_its_own_problem() {
     let scene = scene().await;
     for (method, path, expected, kind) in [
         ("GET", "/nowhere", 404, "not-found"),
@@ -334,7 +336,7 @@ async fn problems_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_method_that_is_not_answered_is_told_which_are() {
+async fn an_unsupported_method_gets_405_with_allow() {
     let scene = scene().await;
     let allow = |answer: &Answer| answer.headers.get("allow").map(|allow| allow.to_str().unwrap().to_owned());
     for (method, path, expected) in [
@@ -351,9 +353,9 @@ async fn a_method_that_is_not_answered_is_told_which_are() {
 }
 
 #[tokio::test]
-async fn who_looks_for_what_is_not_there_is_counted() {
+async fn requests_for_missing_paths_are_rate_limited() {
     let rates = Rates { address: Quota { per_minute: 1, burst: 2 }, ..Rates::default() };
-    let scene = Set { rates, ..Set::attacked() }.scene().await;
+    let scene = SceneOptions { rates, ..SceneOptions::attacked() }.scene().await;
     assert_eq!(ask_from(1, &scene, "/nowhere").await.status, 404);
     assert_eq!(ask_from(1, &scene, "/echo").await.status, 404);
     assert_eq!(ask_from(1, &scene, "/nowhere").await.status, 429);
@@ -361,7 +363,7 @@ async fn who_looks_for_what_is_not_there_is_counted() {
 }
 
 #[tokio::test]
-async fn what_is_too_large_is_refused() {
+async fn requests_that_are_too_large_are_refused() {
     let scene = scene().await;
     let most = "x".repeat(usize::try_from(limits::BODY_BYTES).unwrap());
     assert_eq!(scene.ask("POST", "/echo/a", &[], &most).await.status, 200);
@@ -384,7 +386,7 @@ async fn what_is_too_large_is_refused() {
 }
 
 #[tokio::test]
-async fn who_is_still_writing_sees_the_refusal() {
+async fn a_client_that_is_still_sending_receives_the_refusal() {
     let scene = scene().await;
     let mut stream = TcpStream::connect(scene.address).await.unwrap();
     let half = vec![b'x'; 512 * 1024];
@@ -416,16 +418,16 @@ async fn head_is_get_without_its_body() {
 }
 
 #[tokio::test]
-async fn the_region_gets_its_routes_and_readers_who_have_seen_more() {
+async fn region_routes_and_readers_ahead_of_the_replica_go_to_the_region() {
     let replica = Replica::new(["eu"]);
     replica.replace("eu", 5, vec![event("eu_1", 2), availability("eu_1", 7, 5)]);
-    let scene = Set { replica: Some(replica), ..Set::default() }.scene().await;
+    let scene = SceneOptions { replica: Some(replica), ..SceneOptions::default() }.scene().await;
     let seen = |version| {
         let mut seen = Seen::default();
         seen.note(SeenKind::Inventory, "eu_1", version);
         seen.render().unwrap()
     };
-    for (method, path, token, place) in [
+    for (method, path, token, slot) in [
         ("GET", "/echo/region", String::new(), "region"),
         ("HEAD", "/echo/region", String::new(), "region"),
         ("POST", "/echo/region", String::new(), "region"),
@@ -442,16 +444,16 @@ async fn the_region_gets_its_routes_and_readers_who_have_seen_more() {
         let answer = scene.ask(method, path, &[("marquee-seen", &token)], "").await;
         assert_eq!(answer.status, 200);
         if method != "HEAD" {
-            assert_eq!(answer.json()["place"], place, "{method} {path}");
+            assert_eq!(answer.json()["place"], slot, "{method} {path}");
         }
     }
 }
 
 #[tokio::test]
-async fn only_a_trusted_proxy_says_who_asks() {
+async fn only_a_trusted_proxy_names_the_client() {
     let said = [("x-forwarded-for", "1.2.3.4"), ("x-forwarded-proto", "https"), ("spin-client-addr", "6.6.6.6:1")];
     for (proxies, client, proto) in [("", "127.0.0.1:", None), ("127.0.0.0/8", "1.2.3.4:0", Some("https"))] {
-        let scene = Set { clients: trusting(proxies), ..Set::default() }.scene().await;
+        let scene = SceneOptions { clients: trusting(proxies), ..SceneOptions::default() }.scene().await;
         let seen = scene.ask("GET", "/echo/a", &said, "").await.json();
         assert!(seen["headers"]["spin-client-addr"].as_str().unwrap().starts_with(client), "{seen}");
         assert_eq!(seen["headers"].get("x-forwarded-proto").and_then(Value::as_str), proto);
@@ -460,9 +462,9 @@ async fn only_a_trusted_proxy_says_who_asks() {
 }
 
 #[tokio::test]
-async fn who_asks_too_often_is_told_when_to_come_back() {
+async fn a_rate_limited_client_gets_retry_after() {
     let rates = Rates { address: Quota { per_minute: 2, burst: 2 }, ..Rates::default() };
-    let scene = Set { clients: trusting("127.0.0.1"), rates, ..Set::default() }.scene().await;
+    let scene = SceneOptions { clients: trusting("127.0.0.1"), rates, ..SceneOptions::default() }.scene().await;
     let ask = async |client: &str| scene.ask("POST", "/echo/a", &[("x-forwarded-for", client)], "hi").await;
     for client in ["192.0.2.1", "192.0.2.1", "192.0.2.2"] {
         assert_eq!(ask(client).await.status, 200);
@@ -485,8 +487,8 @@ async fn who_asks_too_often_is_told_when_to_come_back() {
 }
 
 #[tokio::test]
-async fn other_origins_read_what_is_public() {
-    let scene = Set { origins: "https://shop.example", ..Set::default() }.scene().await;
+async fn other_origins_may_read_public_data() {
+    let scene = SceneOptions { origins: "https://shop.example", ..SceneOptions::default() }.scene().await;
     let origin =
         |answer: &Answer| answer.headers.get("access-control-allow-origin").map(|value| value.to_str().unwrap().to_owned());
     let (any, shop) = (("origin", "https://any.example"), ("origin", "https://shop.example"));
@@ -515,7 +517,7 @@ async fn http_2_in_the_clear_works() {
 }
 
 #[tokio::test]
-async fn who_stops_finishes_what_it_has() {
+async fn a_stopping_listener_finishes_open_requests() {
     let scene = scene().await;
     let Scene { fake, address, stop, serving, .. } = scene;
     let stream = TcpStream::connect(address).await.unwrap();
@@ -572,7 +574,7 @@ async fn a_request_that_names_two_hosts_or_none_is_refused() {
 }
 
 #[tokio::test]
-async fn who_has_no_token_is_refused_before_the_body_comes() {
+async fn a_request_without_a_token_is_refused_before_its_body_is_read() {
     let scene = scene().await;
     for line in [
         "",
@@ -591,8 +593,8 @@ async fn who_has_no_token_is_refused_before_the_body_comes() {
 }
 
 #[tokio::test]
-async fn bodies_that_never_come_stop_nobody_else() {
-    let scene = Set::attacked().scene().await;
+async fn bodies_that_never_arrive_block_no_other_request() {
+    let scene = SceneOptions::attacked().scene().await;
     let mut attackers = Vec::new();
     for _ in 0..64 {
         let mut stream = from(66, &scene).await;
@@ -610,9 +612,9 @@ async fn bodies_that_never_come_stop_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_come_is_told_so() {
-    let patience = Patience { body_grace: Duration::from_millis(50), ..Patience::default() };
-    let scene = Set { patience, ..Set::default() }.scene().await;
+async fn a_missing_body_gets_a_timeout_answer() {
+    let timeouts = ClientTimeouts { body_grace: Duration::from_millis(50), ..ClientTimeouts::default() };
+    let scene = SceneOptions { timeouts, ..SceneOptions::default() }.scene().await;
     let mut stream = TcpStream::connect(scene.address).await.unwrap();
     stream.write_all(b"POST /echo/a HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\n\r\n{").await.unwrap();
     let mut answer = String::new();
@@ -628,8 +630,8 @@ async fn takes_nothing(stream: TcpStream) -> (hyper::client::conn::http2::SendRe
 }
 
 #[tokio::test]
-async fn answers_that_nobody_takes_stop_nobody_else() {
-    let scene = Set::attacked().scene().await;
+async fn unread_answers_block_no_other_request() {
+    let scene = SceneOptions::attacked().scene().await;
     let path = format!("http://{}/echo/big", scene.address);
     let mut unread = Vec::new();
     let (mut sender, _connection) = takes_nothing(from(66, &scene).await).await;
@@ -645,9 +647,10 @@ async fn answers_that_nobody_takes_stop_nobody_else() {
 }
 
 #[tokio::test]
-async fn who_does_not_take_an_answer_is_cut_off() {
-    let patience = Patience { send_grace: Duration::from_millis(50), look: Duration::from_millis(20), ..Patience::default() };
-    let scene = Set { patience, ..Set::default() }.scene().await;
+async fn a_client_that_does_not_read_its_answer_is_disconnected() {
+    let timeouts =
+        ClientTimeouts { send_grace: Duration::from_millis(50), look: Duration::from_millis(20), ..ClientTimeouts::default() };
+    let scene = SceneOptions { timeouts, ..SceneOptions::default() }.scene().await;
     let (mut sender, connection) = takes_nothing(TcpStream::connect(scene.address).await.unwrap()).await;
     let path = format!("http://{}/echo/a", scene.address);
     let unread = sender.send_request(request("GET", &path, &[], "")).await.unwrap();
@@ -656,8 +659,8 @@ async fn who_does_not_take_an_answer_is_cut_off() {
 }
 
 #[tokio::test]
-async fn idle_connections_of_one_address_keep_nobody_out() {
-    let scene = Set::attacked().scene().await;
+async fn idle_connections_of_one_address_do_not_exclude_others() {
+    let scene = SceneOptions::attacked().scene().await;
     let mut idle = Vec::new();
     for _ in 0..limits::CONNECTIONS_EACH {
         idle.push(from(66, &scene).await);
@@ -677,8 +680,8 @@ async fn idle_connections_of_one_address_keep_nobody_out() {
 }
 
 #[tokio::test]
-async fn one_address_has_so_many_requests_unfinished() {
-    let scene = Set::attacked().scene().await;
+async fn open_requests_of_one_address_are_limited() {
+    let scene = SceneOptions::attacked().scene().await;
     let path = format!("http://{}/echo/wait", scene.address);
     let (mut senders, mut asked) = (Vec::new(), Vec::new());
     for _ in 0..limits::REQUESTS_EACH.div_ceil(limits::STREAMS) {
@@ -705,11 +708,11 @@ async fn one_address_has_so_many_requests_unfinished() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_forwards_connections_says_whose_they_are() {
+async fn the_proxy_protocol_names_the_client() {
     let clients =
         Clients { trusted_proxies: Networks::parse("127.0.0.64/26").unwrap(), proxy_protocol: true, ..Clients::default() };
     let rates = Rates { address: Quota { per_minute: 1, burst: 2 }, ..Rates::default() };
-    let scene = Set { clients, rates, ..Set::default() }.scene().await;
+    let scene = SceneOptions { clients, rates, ..SceneOptions::default() }.scene().await;
     let ask = async |last: u8, begin: &str| {
         let mut stream = from(last, &scene).await;
         let head = format!("{begin}GET /echo/a HTTP/1.1\r\nhost: a\r\nx-forwarded-for: 6.6.6.6\r\nconnection: close\r\n\r\n");
@@ -735,7 +738,8 @@ async fn a_proxy_that_forwards_connections_says_whose_they_are() {
 async fn a_listener_with_a_certificate_speaks_tls() {
     let folder = tempfile::tempdir().unwrap();
     let ([chain, key], certificate) = crate::certificate::tests::written(folder.path());
-    let scene = Set { certificate: Some(Certificate::load(&chain, &key).unwrap()), ..Set::default() }.scene().await;
+    let scene =
+        SceneOptions { certificate: Some(Certificate::load(&chain, &key).unwrap()), ..SceneOptions::default() }.scene().await;
     let mut roots = rustls::RootCertStore::empty();
     roots.add(certificate).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -782,10 +786,11 @@ impl Region for NoRegion {
 }
 
 #[tokio::test]
-async fn a_read_that_is_older_than_what_its_reader_has_seen_says_so() {
+async fn a_read_older_than_the_seen_token_is_marked_stale() {
     let replica = Replica::new(["eu"]);
     replica.replace_at("eu", (3, 5), vec![event("eu_1", 2), availability("eu_1", 7, 5)]);
-    let scene = Set { region: Arc::new(NoRegion), replica: Some(replica.clone()), ..Set::default() }.scene().await;
+    let scene =
+        SceneOptions { region: Arc::new(NoRegion), replica: Some(replica.clone()), ..SceneOptions::default() }.scene().await;
     let first = scene.get("/echo/a").await;
     let token = first.headers["marquee-seen"].to_str().unwrap().to_owned();
     assert_eq!(Seen::parse(&token).stand("eu"), Some((3, 5)));
@@ -797,7 +802,7 @@ async fn a_read_that_is_older_than_what_its_reader_has_seen_says_so() {
     };
     let mut seen = Seen::parse(&token);
     assert_eq!(again(&seen).await, (None, seen.clone()), "what it was shown is here");
-    // It was shown more elsewhere, without a word about the event that it looks at.
+    // It was shown a newer state elsewhere, which did not concern this event.
     seen.stood("eu", (3, 9), |_| true);
     let (stale, kept) = again(&seen).await;
     assert_eq!((stale.as_deref(), kept.stand("eu")), (Some("true"), Some((3, 9))), "it keeps what it has seen");

@@ -13,7 +13,7 @@ use crate::clock;
 use crate::limits;
 use crate::tokens::{self, Tokens, Verified};
 
-/// Public keys from the feed of the region that keeps the accounts, and no other's: a key speaks for everybody. Revoked sessions from the feeds of all
+/// Public keys from the feed of the region that keeps the accounts, and no other's: a key can sign for every user. Revoked sessions from the feeds of all
 /// regions that a node follows, since each repeats what that one says, and to refuse is safe. Cheap to clone; clones are one.
 #[derive(Clone)]
 pub struct Identity(Arc<Inner>);
@@ -21,16 +21,16 @@ pub struct Identity(Arc<Inner>);
 struct Inner {
     /// The region whose keys are believed.
     accounts: Arc<str>,
-    known: RwLock<Known>,
+    known: RwLock<TrustState>,
     verifier: Verifier,
     tokens: Tokens,
 }
 
 #[derive(Default)]
-struct Known {
+struct TrustState {
     /// A snapshot of the accounts has been there: before that, a session that is not known to be revoked may well be.
     complete: bool,
-    /// By id. A key that has ended stays, so that it does not come back by what was said of it earlier; until another needs its place.
+    /// By id. An expired key stays, so that an older fact does not restore it, until another needs its place.
     keys: HashMap<String, Key>,
     /// Grows with every change of the keys: what was verified with others is verified again.
     keys_changed: u64,
@@ -47,7 +47,7 @@ struct Key {
 
 /// The feed says more than this node may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Full {
+pub enum CapacityError {
     /// Too many keys.
     #[error("more than {} public keys", limits::KEYS)]
     Keys,
@@ -91,7 +91,7 @@ impl Identity {
     }
 
     /// Takes in a region's snapshot: the keys of the accounts' region replace those that were known.
-    pub(crate) fn replace(&self, region: &str, facts: &[Fact]) -> Result<(), Full> {
+    pub(crate) fn replace(&self, region: &str, facts: &[Fact]) -> Result<(), CapacityError> {
         let now = clock::now();
         let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
         known.tidy(now);
@@ -108,7 +108,7 @@ impl Identity {
     }
 
     /// Applies what follows in a region.
-    pub(crate) fn apply(&self, region: &str, facts: &[Fact]) -> Result<(), Full> {
+    pub(crate) fn apply(&self, region: &str, facts: &[Fact]) -> Result<(), CapacityError> {
         if !facts.iter().any(|fact| matches!(fact, Fact::Key { .. } | Fact::SessionRevoked { .. })) {
             return Ok(());
         }
@@ -189,7 +189,7 @@ impl Identity {
     }
 }
 
-impl Known {
+impl TrustState {
     /// Whether any key is known, one that has ended included: of its tokens it is certain that they are not good.
     fn has_keys(&self) -> bool {
         !self.keys.is_empty()
@@ -202,7 +202,7 @@ impl Known {
     }
 
     /// Applies a fact; `accounts`: of the region that keeps the accounts.
-    fn apply(&mut self, accounts: bool, fact: &Fact, now: i64) -> Result<(), Full> {
+    fn apply(&mut self, accounts: bool, fact: &Fact, now: i64) -> Result<(), CapacityError> {
         match fact {
             Fact::Key { kid, public_key, until } if accounts => {
                 let Some(public) = PublicKey::parse(public_key) else {
@@ -218,7 +218,7 @@ impl Known {
                         self.keys.retain(|_, key| key.until > now);
                     }
                     if self.keys.len() >= limits::KEYS {
-                        return Err(Full::Keys);
+                        return Err(CapacityError::Keys);
                     }
                     self.keys.insert(kid.clone(), Key { public, until });
                 }
@@ -230,7 +230,7 @@ impl Known {
                     self.tidy(now);
                 }
                 if self.revoked.len() >= limits::REVOKED_SESSIONS {
-                    return Err(Full::Sessions);
+                    return Err(CapacityError::Sessions);
                 }
                 self.revoked.insert(session.clone(), *until);
             }
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_token_speaks_until_it_ends() {
+    fn a_good_token_is_accepted_until_it_expires() {
         let (identity, (token, now)) = (identity(), token());
         let end = now + 900 * SECOND;
         // Twice: from its signature, and remembered.
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_region_that_does_not_keep_the_accounts_cannot_make_anybody_believe_its_keys() {
+    fn keys_from_a_region_other_than_that_of_the_accounts_are_ignored() {
         let (identity, (token, now)) = (Identity::new("eu"), token());
         identity.replace("us", &[key(PUBLIC)]).unwrap();
         identity.apply("us", &[key(PUBLIC)]).unwrap();
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_revoked_session_is_refused_whichever_region_says_it() {
+    fn a_session_revoked_by_any_region_is_refused() {
         for region in ["eu", "us"] {
             let (identity, (token, now)) = (identity(), token());
             identity.apply(region, &[revoked("eu_other")]).unwrap();
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn a_revoked_keys_tokens_are_refused_and_the_key_does_not_come_back() {
+    fn tokens_of_a_revoked_key_are_refused_and_the_key_stays_revoked() {
         let (identity, (token, now)) = (identity(), token());
         assert!(identity.check(&token, now).is_ok());
         identity.apply("eu", &[key_of("k2", OTHER, None), key_of("k1", PUBLIC, Some(now - 1))]).unwrap();
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_have_ended_make_room() {
+    fn expired_keys_are_evicted() {
         let identity = identity();
         for n in 0..2 * limits::KEYS {
             identity.apply("eu", &[key_of(&format!("old{n}"), OTHER, Some(1))]).unwrap();
@@ -397,11 +397,11 @@ mod tests {
         assert!(identity.ready());
         let more: Vec<_> = (1..limits::KEYS).map(|n| key_of(&format!("new{n}"), OTHER, None)).collect();
         identity.apply("eu", &more).unwrap();
-        assert_eq!(identity.apply("eu", &[key_of("one more", OTHER, None)]), Err(Full::Keys));
+        assert_eq!(identity.apply("eu", &[key_of("one more", OTHER, None)]), Err(CapacityError::Keys));
     }
 
     #[test]
-    fn what_is_remembered_of_a_token_neither_outlives_its_session_nor_its_key() {
+    fn a_cached_token_outlives_neither_its_session_nor_its_key() {
         let (identity, (token, now)) = (identity(), token());
         for _ in 0..3 {
             assert_eq!(identity.check(&token, now).unwrap().subject, "eu_u");
@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn revocations_are_forgotten_once_they_say_nothing() {
+    fn revocations_are_dropped_once_their_tokens_have_expired() {
         let identity = identity();
         let now = clock::now();
         for n in 0..limits::TIDY_EVERY {

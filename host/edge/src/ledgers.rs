@@ -65,9 +65,9 @@ mod tests {
     use vocabulary::booking::{Action, Subject};
 
     /// Answers with its name and the event's.
-    struct Named(&'static str, Mutex<Vec<usize>>);
+    struct NamedLedger(&'static str, Mutex<Vec<usize>>);
 
-    impl Ledger for Named {
+    impl Ledger for NamedLedger {
         fn apply(&self, commands: Vec<Command>) -> BoxFuture<'_, Vec<Answer>> {
             self.1.lock().unwrap().push(commands.len());
             let answer = |command: Command| Err(Rejection::Invalid(format!("{} {}", self.0, command.event_id)));
@@ -76,8 +76,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn commands_go_home_and_answers_come_back_in_order() {
-        let (eu, us) = (Arc::new(Named("eu", Mutex::default())), Arc::new(Named("us", Mutex::default())));
+    async fn commands_go_to_the_region_of_their_event_and_answers_keep_their_order() {
+        let (eu, us) = (Arc::new(NamedLedger("eu", Mutex::default())), Arc::new(NamedLedger("us", Mutex::default())));
         let regions = [("eu".into(), Arc::clone(&eu) as Arc<dyn Ledger>), ("us".into(), Arc::clone(&us) as _)];
         let ledgers = Ledgers::new(Regions::new(regions));
         let ask = async |events: &[&str]| {

@@ -1,7 +1,7 @@
 //! An edge node: the public listener, and what a node knows by itself.
 //!
 //! [`Edge`] answers requests: it checks and cleans what comes in, routes it by the manifest to a component here or to a
-//! [`Region`] ([`Homes`] says to which), and finishes what goes out. A [`Follower`] for each region keeps a [`Replica`] and an [`Identity`] up to date with its [`feed`], so that reads
+//! [`Region`] ([`RegionRouter`] says to which), and finishes what goes out. A [`Follower`] for each region keeps a [`Replica`] and an [`Identity`] up to date with its [`feed`], so that reads
 //! and token checks need no network. The region's own node uses both, too.
 //!
 //! # Invariants
@@ -21,7 +21,6 @@ mod connection;
 pub mod feed;
 mod follower;
 mod headers;
-mod homes;
 #[cfg(test)]
 mod http_tests;
 mod identity;
@@ -30,16 +29,17 @@ pub mod limits;
 mod listener;
 mod lists;
 mod networks;
-mod places;
 mod problem;
 mod proxy;
 pub mod rates;
 mod recent;
+mod region_router;
 mod regions;
 mod replica;
 mod request_id;
 mod search;
 mod service;
+mod slots;
 #[cfg(test)]
 mod testing;
 mod tokens;
@@ -51,17 +51,17 @@ pub use body::{Body, known, received};
 pub use browser_policy::{Cors, Error as CorsError};
 pub use certificate::{Certificate, Error as CertificateError};
 pub use clock::now;
-pub use connection::Patience;
+pub use connection::ClientTimeouts;
 pub use contracts::RequestBody;
 pub use follower::Follower;
-pub use headers::{Client, MARQUEE_SEEN, Through, bearer, client, handed_over, say_whose};
-pub use homes::Homes;
+pub use headers::{Client, MARQUEE_SEEN, ViaEdge, bearer, client, handed_over, say_whose};
 pub use identity::Identity;
 pub use ledgers::Ledgers;
 pub use listener::{Clients, Edge, Options};
 pub use manifest::Methods;
-pub use networks::{Networks, NotNetworks};
+pub use networks::{InvalidNetworks, Networks};
 pub use problem::Problem;
+pub use region_router::RegionRouter;
 pub use regions::Regions;
 pub use replica::Replica;
 pub use service::shown;

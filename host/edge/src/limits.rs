@@ -38,7 +38,7 @@ pub const HSTS_SECONDS: u32 = 31_536_000;
 pub const STREAMS: u32 = 100;
 /// HTTP/2: bytes of one answer that are buffered for a client that takes none.
 pub const STREAM_SEND_BYTES: usize = 64 * 1024;
-/// HTTP/1: bytes of a connection's read buffer. Larger than [`HEADER_BYTES`], so that what is over that is told so.
+/// HTTP/1: bytes of a connection's read buffer. Larger than [`HEADER_BYTES`], so that a larger head still gets an answer.
 pub const READ_BUFFER_BYTES: usize = 64 * 1024;
 /// HTTP/1: headers that are parsed at all. Larger than [`HEADERS`], for the same reason.
 pub const PARSED_HEADERS: usize = 256;
@@ -63,7 +63,7 @@ pub const BODY_GRACE: Duration = Duration::from_secs(5);
 pub const BODY_RATE: u64 = 16 * 1024;
 /// Bytes of all bodies that are still coming.
 pub const BODIES_BYTES: usize = 256 * 1024 * 1024;
-/// Bytes of a body that nobody wants which are read all the same, and for how long, after the refusal is sent: a client that is still
+/// Bytes of an unused body that are drained, and for how long, after the refusal is sent: a client that is still
 /// writing when the connection closes never sees it.
 pub const UNREAD_BYTES: u64 = 8 * BODY_BYTES;
 /// See [`UNREAD_BYTES`].
@@ -73,7 +73,7 @@ pub const UNREAD: Duration = Duration::from_secs(2);
 pub const REQUEST: Duration = Duration::from_secs(30);
 /// Bytes of a request id taken from a client.
 pub const REQUEST_ID_BYTES: usize = 64;
-/// What `Retry-After` says where nobody knows better, in seconds.
+/// The default `Retry-After`, in seconds.
 pub const RETRY_AFTER_SECONDS: u32 = 1;
 
 /// Bytes of a component's answer up to which it is waited for, and for how long, before its head is sent: what is whole by then has a length.
@@ -92,13 +92,13 @@ pub const SEND_RATE: u64 = 8 * 1024;
 
 // Rates --------------------------------------------------------------------------------------------------------------
 
-/// What an address may ask where nobody says otherwise: a house or an office full of people on one sale.
+/// What an address may ask by default: a house or an office full of people on one sale.
 pub const ADDRESS_RATE: Quota = Quota { per_minute: 6_000, burst: 600 };
-/// What a user may ask: somebody who reloads as fast as they can, and a page that asks for several things at once.
+/// A user's rate: enough for a person who reloads constantly, and a page that sends several requests at once.
 pub const USER_RATE: Quota = Quota { per_minute: 600, burst: 100 };
 /// How often an address may try what can be guessed.
 pub const ATTEMPTS_RATE: Quota = Quota { per_minute: 30, burst: 30 };
-/// How often everybody behind one edge together may, counted in the region: more logins than hashing lets through, and no unlimited guessing from an edge
+/// The rate of all clients behind one edge together, counted in the region: more logins than hashing lets through, and no unlimited guessing from an edge
 /// that was stolen.
 pub const EDGE_ATTEMPTS_RATE: Quota = Quota { per_minute: 1_200, burst: 1_200 };
 /// Requests a minute that a setting may permit.
@@ -109,12 +109,12 @@ pub const BURST: RangeInclusive<u32> = 1..=100_000;
 pub const COUNTED: usize = 131_072;
 /// Instants that newcomers share where those are taken.
 pub const COUNTED_TOGETHER: usize = 4_096;
-/// How often it is looked for arrivals that have passed, where there is no room.
+/// How often expired arrival times are evicted, when the table is full.
 pub const COUNTED_SWEEP: Duration = Duration::from_millis(100);
 
 // Regions ------------------------------------------------------------------------------------------------------------
 
-/// Requests at once whose body is looked into, because it says which region they are for.
+/// Requests at once whose body is parsed, because it names their region.
 pub const BODIES_LOOKED_AT: usize = 256;
 /// How long a region may take for its part of a list that all of them have parts of; then the list goes without it.
 pub const LIST: Duration = Duration::from_secs(3);
@@ -131,11 +131,11 @@ pub const CATCH_UP_HERE: Duration = Duration::from_millis(100);
 
 /// Events that a replica holds, of all regions.
 pub const EVENTS: usize = 500_000;
-/// Bytes of memory that they take, roughly, where nobody says otherwise; the text index takes about as much again.
+/// Bytes of memory that they take, roughly, by default; the text index takes about as much again.
 pub const REPLICA_BYTES: usize = 512 * 1024 * 1024;
 /// What that may be set to, in MiB.
 pub const REPLICA_MIB: RangeInclusive<usize> = 1..=1_048_576;
-/// How often it is looked for what is long over, in microseconds.
+/// How often long-finished events are evicted, in microseconds.
 pub const ARCHIVE_EVERY: i64 = 600_000_000;
 /// Revoked sessions that are remembered; each for as long as its access tokens might still be good.
 pub const REVOKED_SESSIONS: usize = 1_000_000;
@@ -155,7 +155,7 @@ pub const FEED_BEHIND: Duration = Duration::from_secs(10);
 pub const FEED_OPEN: Duration = Duration::from_secs(60);
 /// How often a feed says that there is nothing new.
 pub const FEED_HEARTBEAT: Duration = Duration::from_millis(250);
-/// A replica older than this is stale, and health says so.
+/// A replica older than this is stale, and its health check degraded.
 pub const STALE: Duration = Duration::from_secs(2);
 /// Words of a query that are looked up in the text index.
 pub const INDEX_WORDS: usize = 16;
@@ -171,7 +171,7 @@ pub const INDEX_SMALL_SEGMENT: u32 = 1_000;
 pub const INDEX_SEGMENTS: usize = 8;
 /// After the text index has failed, how long every text is read instead before it is built anew.
 pub const INDEX_RETRY: Duration = Duration::from_secs(60);
-/// What a component is told to wait while the replica has nothing to answer from, in milliseconds.
+/// `retry_after` for a component while the replica has no snapshot, in milliseconds.
 pub const RETRY_MS: u32 = 500;
 /// Tokens that were verified and are remembered, in each of two generations; about 300 bytes each.
 pub const TOKENS: usize = 32_768;

@@ -1,4 +1,4 @@
-//! The public listener: HTTP/1.1 and HTTP/2, in the clear or over TLS, until it is told to stop.
+//! The public listener: HTTP/1.1 and HTTP/2, in the clear or over TLS, until asked to stop.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -20,48 +20,48 @@ use tokio_util::task::TaskTracker;
 
 use crate::accept::accept;
 use crate::certificate::Certificate;
-use crate::connection::{Connection, Patience};
+use crate::connection::{ClientTimeouts, Connection};
 use crate::headers::Client;
-use crate::homes::Homes;
 use crate::identity::Identity;
 use crate::limits;
 use crate::networks::Networks;
-use crate::places::{Full, Place, Places};
 use crate::proxy;
 use crate::rates::{Counters, Rates, networks};
+use crate::region_router::RegionRouter;
 use crate::replica::Replica;
 use crate::service::Service;
+use crate::slots::{NoSlot, RequestSlot, RequestSlots};
 
 /// What an edge is made of.
 pub struct Options<T> {
     /// Answers what runs here.
     pub traffic: Arc<T>,
     /// Answers what does not. None: everything runs here.
-    pub homes: Option<Homes>,
+    pub region_router: Option<RegionRouter>,
     /// What this node knows; with it, a client that has seen more is sent to its region.
     pub replica: Option<Replica>,
-    /// Who users are, to count their requests and to refuse who is nobody.
+    /// Who users are, to count their requests and to refuse those without a valid token.
     pub identity: Option<Identity>,
-    /// How often somebody may ask.
+    /// The rate limits.
     pub rates: Rates,
     /// Where requests are counted.
     pub metrics: Arc<Metrics>,
     /// Which origins may do more than read what is public.
     pub cors: Cors,
-    /// What is believed about who asks.
+    /// Which statements about a request's client are trusted.
     pub clients: Clients,
     /// The certificate of a listener that speaks TLS; none: it speaks in the clear.
     pub certificate: Option<Certificate>,
     /// How long clients may take.
-    pub patience: Patience,
+    pub timeouts: ClientTimeouts,
     /// How long requests in flight may take when the node stops.
     pub drain: Duration,
 }
 
-/// What is believed about who asks.
+/// Which statements about a request's client are trusted.
 #[derive(Clone, Debug)]
 pub struct Clients {
-    /// Proxies that say truly, in `X-Forwarded-For` and `-Proto`, who their client is. None by default: then nobody does.
+    /// Proxies that say truly, in `X-Forwarded-For` and `-Proto`, who their client is. None by default.
     pub trusted_proxies: Networks,
     /// Whether those begin each connection with the PROXY protocol.
     pub proxy_protocol: bool,
@@ -79,7 +79,7 @@ impl Default for Clients {
 pub struct Edge<T> {
     service: Arc<Service<T>>,
     certificate: Option<Certificate>,
-    patience: Patience,
+    timeouts: ClientTimeouts,
     drain: Duration,
 }
 
@@ -88,8 +88,8 @@ struct Listener<T> {
     service: Arc<Service<T>>,
     builder: Builder<TokioExecutor>,
     tls: Option<TlsAcceptor>,
-    connections: Arc<Places>,
-    patience: Patience,
+    connections: Arc<RequestSlots>,
+    timeouts: ClientTimeouts,
     stop: CancellationToken,
     drain: Duration,
 }
@@ -98,37 +98,38 @@ impl<T: Traffic> Edge<T> {
     /// An edge of these parts.
     #[must_use]
     pub fn new(options: Options<T>) -> Self {
-        let Options { traffic, homes, replica, identity, rates, metrics, cors, clients, certificate, patience, drain } = options;
-        let (counters, unfinished) = (Counters::default(), Places::new(limits::REQUESTS, limits::REQUESTS_EACH));
+        let Options { traffic, region_router, replica, identity, rates, metrics, cors, clients, certificate, timeouts, drain } =
+            options;
+        let (counters, unfinished) = (Counters::default(), RequestSlots::new(limits::REQUESTS, limits::REQUESTS_EACH));
         let service =
-            Service { traffic, homes, replica, identity, rates, counters, unfinished, metrics, cors, clients, patience };
-        Self { service: Arc::new(service), certificate, patience, drain }
+            Service { traffic, region_router, replica, identity, rates, counters, unfinished, metrics, cors, clients, timeouts };
+        Self { service: Arc::new(service), certificate, timeouts, drain }
     }
 
     /// Serves `listener` until `stop`; then takes no more connections, lets requests in flight finish, and returns.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
-        let Self { service, certificate, patience, drain } = self;
+        let Self { service, certificate, timeouts, drain } = self;
         let tls = certificate.as_ref().map(Certificate::acceptor);
         let tasks = TaskTracker::new();
         if let Some(certificate) = certificate {
             tasks.spawn(certificate.follow(stop.clone()));
         }
         let room = Arc::new(Semaphore::new(limits::CONNECTIONS as usize));
-        let connections = Places::new(limits::CONNECTIONS, limits::CONNECTIONS_EACH);
-        let shared = Listener { service, builder: builder(), tls, connections, patience, stop: stop.clone(), drain };
+        let connections = RequestSlots::new(limits::CONNECTIONS, limits::CONNECTIONS_EACH);
+        let shared = Listener { service, builder: builder(), tls, connections, timeouts, stop: stop.clone(), drain };
         let shared = Arc::new(shared);
         while let Some((stream, peer, permit)) = accept(&listener, &room, &stop).await {
             let shared = Arc::clone(&shared);
             // A proxy's own connections are not its clients': those are counted once it has said whose they are.
-            let place = match shared.service.clients.trusted_proxies.contain(peer.ip()) {
+            let slot = match shared.service.clients.trusted_proxies.contain(peer.ip()) {
                 true => None,
-                false => match shared.place(peer) {
-                    Some(place) => Some(place),
+                false => match shared.slot(peer) {
+                    Some(slot) => Some(slot),
                     None => continue,
                 },
             };
             tasks.spawn(async move {
-                shared.connection(stream, peer, place).await;
+                shared.connection(stream, peer, slot).await;
                 drop(permit);
             });
         }
@@ -157,12 +158,12 @@ fn builder() -> Builder<TokioExecutor> {
 
 impl<T: Traffic> Listener<T> {
     /// A place for a connection of this client; none where it has as many as it may.
-    fn place(&self, client: SocketAddr) -> Option<Place> {
+    fn slot(&self, client: SocketAddr) -> Option<RequestSlot> {
         let networks = networks(Client::Known(client.ip()), &self.service.clients.uncounted);
         match self.connections.take(networks) {
-            Ok(place) => Some(place),
+            Ok(slot) => Some(slot),
             Err(full) => {
-                if full == Full::ForOne {
+                if full == NoSlot::ForOne {
                     self.service.metrics.rate_limited(Role::Edge, "connections");
                 }
                 tracing::debug!(%client, ?full, "a connection was refused");
@@ -171,10 +172,10 @@ impl<T: Traffic> Listener<T> {
         }
     }
 
-    async fn connection(&self, mut stream: TcpStream, peer: SocketAddr, place: Option<Place>) {
+    async fn connection(&self, mut stream: TcpStream, peer: SocketAddr, slot: Option<RequestSlot>) {
         // An answer goes out at once, in however many pieces it was written.
         _ = stream.set_nodelay(true);
-        let (mut client, mut place) = (peer, place);
+        let (mut client, mut slot) = (peer, slot);
         let clients = &self.service.clients;
         if clients.proxy_protocol && clients.trusted_proxies.contain(peer.ip()) {
             let said = match tokio::time::timeout(limits::HANDSHAKE, proxy::read(&mut stream)).await {
@@ -184,8 +185,8 @@ impl<T: Traffic> Listener<T> {
             };
             if let Some(said) = said {
                 client = said;
-                place = self.place(client);
-                if place.is_none() {
+                slot = self.slot(client);
+                if slot.is_none() {
                     return;
                 }
             }
@@ -198,11 +199,11 @@ impl<T: Traffic> Listener<T> {
                 Err(_) => {}
             },
         }
-        drop(place);
+        drop(slot);
     }
 
     async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, client: SocketAddr, secure: bool) {
-        let state = Connection::new(client, secure, self.patience);
+        let state = Connection::new(client, secure, self.timeouts);
         let requests = {
             let state = Arc::clone(&state);
             let service = Arc::clone(&self.service);
@@ -213,7 +214,7 @@ impl<T: Traffic> Listener<T> {
         };
         let serving = self.builder.serve_connection(TokioIo::new(stream), requests);
         tokio::pin!(serving);
-        let mut watch = tokio::time::interval(self.patience.look);
+        let mut watch = tokio::time::interval(self.timeouts.look);
         watch.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {

@@ -1,7 +1,7 @@
 //! A list that every region has a part of, as one.
 //!
 //! Each region answers `{"items": […], "next_cursor": …}`, newest first: by `created_at`, then by `id`. A cursor says behind which item a page begins,
-//! as `MICROSECONDS.ID`, in all of them alike: so the cursor of a merged page is that of its last item, and each region goes on from there.
+//! as `MICROSECONDS.ID`, in all of them alike: so the cursor of a merged page is that of its last item, and each region continues from there.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ struct Page {
     incomplete: Vec<String>,
 }
 
-enum Part {
+enum RegionPage {
     Page(HeaderMap, Page),
     /// The request's own fault: each region would say the same.
     Refused(Response<Body>),
@@ -50,16 +50,16 @@ pub(crate) async fn merged(regions: &Regions<Arc<dyn Region>>, request: Request<
         // Its route, too.
         *request.extensions_mut() = parts.extensions.clone();
         async move {
-            let part = tokio::time::timeout(limits::LIST, part(region, request)).await.unwrap_or(Part::Missing);
+            let part = tokio::time::timeout(limits::LIST, part(region, request)).await.unwrap_or(RegionPage::Missing);
             (name.to_string(), part)
         }
     });
     let (mut pages, mut incomplete) = (Vec::new(), Vec::new());
     for (name, part) in join_all(asking).await {
         match part {
-            Part::Page(headers, page) => pages.push((headers, page)),
-            Part::Refused(response) => return Ok(response),
-            Part::Missing => incomplete.push(name),
+            RegionPage::Page(headers, page) => pages.push((headers, page)),
+            RegionPage::Refused(response) => return Ok(response),
+            RegionPage::Missing => incomplete.push(name),
         }
     }
     let Some(mut headers) = pages.first().map(|(headers, _)| headers.clone()) else {
@@ -73,19 +73,19 @@ pub(crate) async fn merged(regions: &Regions<Arc<dyn Region>>, request: Request<
     Ok(response)
 }
 
-async fn part(region: &Arc<dyn Region>, request: Request<RequestBody>) -> Part {
+async fn part(region: &Arc<dyn Region>, request: Request<RequestBody>) -> RegionPage {
     let response = match region.handle(request).await {
         Ok(response) if response.status() == StatusCode::OK => response,
-        Ok(response) if !response.status().is_server_error() => return Part::Refused(response),
-        Ok(_) | Err(_) => return Part::Missing,
+        Ok(response) if !response.status().is_server_error() => return RegionPage::Refused(response),
+        Ok(_) | Err(_) => return RegionPage::Missing,
     };
     let (parts, body) = response.into_parts();
-    let Ok(body) = Limited::new(body, limits::LIST_BYTES).collect().await else { return Part::Missing };
+    let Ok(body) = Limited::new(body, limits::LIST_BYTES).collect().await else { return RegionPage::Missing };
     match serde_json::from_slice(&body.to_bytes()) {
-        Ok(page) => Part::Page(parts.headers, page),
+        Ok(page) => RegionPage::Page(parts.headers, page),
         Err(error) => {
             tracing::error!(%error, "a region's answer to a list cannot be parsed");
-            Part::Missing
+            RegionPage::Missing
         }
     }
 }
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_go_on_in_each_region() {
+    fn each_region_continues_from_its_own_cursor() {
         let eu = [(9, "eu_9"), (7, "eu_7"), (5, "eu_5"), (5, "eu_4")];
         let us = [(8, "us_8"), (5, "us_5"), (1, "us_1")];
         for limit in 1..=8 {
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn who_did_not_answer_is_named() {
+    fn regions_that_did_not_answer_are_named() {
         let merged = merge([page(&[(1, "eu_1")], None, 5)].into_iter(), 5, vec!["us".to_owned()]);
         let json = serde_json::to_value(&merged).unwrap();
         assert_eq!((&json["incomplete"], &json["next_cursor"]), (&json!(["us"]), &Value::Null));
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_read() {
+    fn page_sizes_are_parsed() {
         for (query, limit) in [("", limits::LIST_ITEMS), ("status=held&limit=7", 7), ("limit=x", limits::LIST_ITEMS)] {
             assert_eq!(size(query), limit, "{query}");
         }

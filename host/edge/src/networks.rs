@@ -16,16 +16,19 @@ struct Range {
 /// What is no list of ranges.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no address and no range: write 10.0.0.7, 10.0.0.0/8 or 2001:db8::/32, with commas between them")]
-pub struct NotNetworks(String);
+pub struct InvalidNetworks(String);
 
 impl Networks {
     /// Reads ranges and addresses with commas between them; spaces and empty entries do not matter.
     ///
     /// # Errors
     /// Names the entry that is none. A range that begins amid itself (`10.0.0.7/8`) is a slip, and refused.
-    pub fn parse(list: &str) -> Result<Self, NotNetworks> {
+    pub fn parse(list: &str) -> Result<Self, InvalidNetworks> {
         let entries = list.split(',').map(str::trim).filter(|entry| !entry.is_empty());
-        entries.map(|entry| Range::parse(entry).ok_or_else(|| NotNetworks(entry.to_owned()))).collect::<Result<_, _>>().map(Self)
+        entries
+            .map(|entry| Range::parse(entry).ok_or_else(|| InvalidNetworks(entry.to_owned())))
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     /// Every address of this machine that no other can have.
@@ -83,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges_contain_what_begins_like_them() {
+    fn ranges_contain_addresses_with_their_prefix() {
         let networks = Networks::parse("10.0.0.0/8, 192.0.2.7,, 2001:db8::/32,::1").unwrap();
         for inside in ["10.255.0.1", "::ffff:10.0.0.1", "192.0.2.7", "2001:db8:ffff::1", "::1"] {
             assert!(networks.contain(inside.parse().unwrap()), "{inside}");
@@ -98,9 +101,9 @@ mod tests {
     }
 
     #[test]
-    fn slips_are_refused() {
+    fn malformed_networks_are_refused() {
         for slip in ["localhost", "10.0.0.7/8", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/+8", "::/129", "10.0.0.0 /8", "10.0.0"] {
-            assert_eq!(Networks::parse(slip), Err(NotNetworks(slip.to_owned())));
+            assert_eq!(Networks::parse(slip), Err(InvalidNetworks(slip.to_owned())));
         }
     }
 }

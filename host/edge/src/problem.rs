@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 
-use manifest::{Methods, NoRoute};
+use manifest::{Methods, RouteError};
 
 use crate::body::Body;
 
@@ -148,11 +148,11 @@ impl Problem {
     }
 }
 
-impl From<NoRoute> for Problem {
-    fn from(no_route: NoRoute) -> Self {
+impl From<RouteError> for Problem {
+    fn from(no_route: RouteError) -> Self {
         match no_route {
-            NoRoute::Path => Self::NotFound,
-            NoRoute::Method(allow) => Self::MethodNotAllowed(allow),
+            RouteError::Path => Self::NotFound,
+            RouteError::Method(allow) => Self::MethodNotAllowed(allow),
         }
     }
 }
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn details_name_the_limits_that_hold() {
+    fn problem_details_name_the_limits() {
         assert!(Problem::TooLarge.text().2.contains(&limits::BODY_BYTES.to_string()));
         assert!(Problem::HeadersTooLarge.text().2.contains(&limits::HEADER_BYTES.to_string()));
         assert!(Problem::HeadersTooLarge.text().2.contains(&limits::HEADERS.to_string()));

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_proxy_says_whose_a_connection_is() {
+    async fn the_proxy_header_names_the_client() {
         let four = [203, 0, 113, 7, 10, 0, 0, 1, 0xdc, 0x04, 0x01, 0xbb];
         let with_more = [four.as_slice(), &[0x04, 0x00, 0x01, 0xff]].concat();
         let six = [&"2001:db8::7".parse::<Ipv6Addr>().unwrap().octets()[..], &[0; 16], &[0, 80, 1, 187]].concat();
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_begins_otherwise_is_not_believed() {
+    async fn a_malformed_proxy_header_is_refused() {
         for bytes in [
             b"GET / HTTP/1.1\r\nhost: a\r\n\r\n".to_vec(),
             b"PROXY TCP4 203.0.113.7 10.0.0.1 99999 443\r\n".to_vec(),

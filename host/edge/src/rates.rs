@@ -1,9 +1,9 @@
-//! How often somebody may ask: the generic cell rate algorithm (GCRA, ITU-T I.371).
+//! Rate limits: the generic cell rate algorithm (GCRA, ITU-T I.371).
 //!
-//! Of whoever is counted one instant is kept, the theoretical arrival time: when as many requests as were let through would have come, had they come
+//! For each key one instant is stored, the theoretical arrival time (GCRA): when as many requests as were let through would have come, had they come
 //! at the permitted rate. A request moves it on by one interval, and is refused where that puts it further ahead of now than a burst may be. So
 //! nothing has to be counted down, and an instant that has passed says nothing: only such are ever forgotten. Where the table is full of others,
-//! newcomers share what is left, so that nobody is forgiven because many have come.
+//! newcomers share what is left, so that no active count is evicted because many have come.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,7 +18,7 @@ use crate::headers::Client;
 use crate::limits;
 use crate::networks::Networks;
 
-/// A rate, and how far above it somebody may be for a moment.
+/// A rate and its burst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Quota {
@@ -38,7 +38,7 @@ pub struct Rates {
     pub user: Quota,
     /// To an address, at what a password or a secret can be guessed (`attempts` in the manifest).
     pub attempts: Quota,
-    /// To everybody behind one edge together, at the same: an edge that was stolen may give any address for its client's.
+    /// All clients behind one edge together, for guessable secrets: a stolen edge may forge client addresses.
     pub edge_attempts: Quota,
 }
 
@@ -55,7 +55,7 @@ impl Default for Rates {
 
 /// Who or what is counted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Counted {
+pub enum RateKey {
     /// A client's network: see [`networks`].
     Address(Network),
     /// A user's id.
@@ -66,7 +66,7 @@ pub enum Counted {
     EdgeAttempts(Box<str>),
 }
 
-impl Counted {
+impl RateKey {
     /// Which of the rates it is: a closed set, for metrics.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
@@ -79,7 +79,7 @@ impl Counted {
     }
 }
 
-impl fmt::Display for Counted {
+impl fmt::Display for RateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = self.kind();
         match self {
@@ -89,16 +89,16 @@ impl fmt::Display for Counted {
     }
 }
 
-/// Whom an address stands for.
+/// The client that an address belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Network {
     /// An IPv4 address.
     Address(Ipv4Addr),
     /// The /64 of an IPv6 address: a client has a whole one.
     Subnet(Ipv6Addr),
-    /// Its /48: a site has a whole one, and so may somebody who means no good.
+    /// Its /48: a site has a whole one, and so may an attacker.
     Site(Ipv6Addr),
-    /// All whose address nobody can tell.
+    /// All clients of unknown address.
     Unknown,
 }
 
@@ -164,12 +164,12 @@ impl Quota {
 impl Rates {
     /// What is permitted to this one.
     #[must_use]
-    pub const fn of(&self, counted: &Counted) -> Quota {
+    pub const fn of(&self, counted: &RateKey) -> Quota {
         match counted {
-            Counted::Address(network) => self.address.times(network.share()),
-            Counted::User(_) => self.user,
-            Counted::Attempts(network) => self.attempts.times(network.share()),
-            Counted::EdgeAttempts(_) => self.edge_attempts,
+            RateKey::Address(network) => self.address.times(network.share()),
+            RateKey::User(_) => self.user,
+            RateKey::Attempts(network) => self.attempts.times(network.share()),
+            RateKey::EdgeAttempts(_) => self.edge_attempts,
         }
     }
 
@@ -211,10 +211,10 @@ const KINDS: usize = 3;
 
 #[derive(Debug)]
 struct Table {
-    arrivals: HashMap<Counted, Duration>,
+    arrivals: HashMap<RateKey, Duration>,
     /// Shared by whom there is no room for, each by several.
     shared: Box<[Duration]>,
-    /// When it was last looked for arrivals that have passed.
+    /// When expired arrival times were last evicted.
     swept: Duration,
 }
 
@@ -237,17 +237,17 @@ impl Counters {
     ///
     /// # Errors
     /// It is one too many; how long to wait.
-    pub fn take(&self, counted: Counted, quota: Quota) -> Result<(), Duration> {
+    pub fn take(&self, counted: RateKey, quota: Quota) -> Result<(), Duration> {
         self.take_at(counted, quota, self.began.elapsed())
     }
 
-    fn take_at(&self, counted: Counted, quota: Quota, now: Duration) -> Result<(), Duration> {
+    fn take_at(&self, counted: RateKey, quota: Quota, now: Duration) -> Result<(), Duration> {
         let [addresses, users, attempts] = &self.tables;
         let table = match counted {
-            Counted::Address(_) => addresses,
-            Counted::User(_) => users,
+            RateKey::Address(_) => addresses,
+            RateKey::User(_) => users,
             // Edges are few, and their names come from certificates.
-            Counted::Attempts(_) | Counted::EdgeAttempts(_) => attempts,
+            RateKey::Attempts(_) | RateKey::EdgeAttempts(_) => attempts,
         };
         let mut table = table.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(arrival) = table.arrivals.get_mut(&counted) {
@@ -288,12 +288,12 @@ mod tests {
 
     const QUOTA: Quota = Quota { per_minute: 60, burst: 3 };
 
-    fn somebody() -> Counted {
-        Counted::User("eu_u".into())
+    fn somebody() -> RateKey {
+        RateKey::User("eu_u".into())
     }
 
     #[test]
-    fn a_burst_and_then_the_rate() {
+    fn a_burst_is_allowed_and_then_the_rate_holds() {
         let counters = Counters::default();
         let at = |milliseconds| counters.take_at(somebody(), QUOTA, Duration::from_millis(milliseconds));
         assert_eq!([at(0), at(0), at(0)], [Ok(()); 3]);
@@ -307,15 +307,15 @@ mod tests {
     }
 
     #[test]
-    fn everybody_has_their_own() {
+    fn clients_are_limited_separately() {
         let counters = Counters::default();
         let address = Network::Address([192, 0, 2, 1].into());
         for counted in [
             somebody(),
-            Counted::User("eu_v".into()),
-            Counted::Address(address),
-            Counted::Attempts(address),
-            Counted::EdgeAttempts("eu_u".into()),
+            RateKey::User("eu_v".into()),
+            RateKey::Address(address),
+            RateKey::Attempts(address),
+            RateKey::EdgeAttempts("eu_u".into()),
         ] {
             for _ in 0..3 {
                 assert_eq!(counters.take_at(counted.clone(), QUOTA, Duration::ZERO), Ok(()));
@@ -340,9 +340,9 @@ mod tests {
     }
 
     #[test]
-    fn many_addresses_do_not_flush_what_was_counted() {
+    fn many_addresses_do_not_evict_active_counts() {
         let (counters, now) = (Counters::with_room(64), Duration::from_secs(9));
-        let of = |n: u32| Counted::Attempts(Network::Address(Ipv4Addr::from_bits(n)));
+        let of = |n: u32| RateKey::Attempts(Network::Address(Ipv4Addr::from_bits(n)));
         for _ in 0..QUOTA.burst {
             counters.take_at(of(7), QUOTA, now).unwrap();
         }
@@ -354,7 +354,7 @@ mod tests {
         // Those for whom there was no room shared theirs, and nobody had a burst to themselves.
         let more = (1_000..101_000).filter(|n| counters.take_at(of(*n), QUOTA, now).is_ok()).count();
         assert!(more < 1_000, "{more} of 100000 again");
-        // Other kinds are counted as ever, and once the time has passed so is everybody.
+        // Other kinds are counted as before, and after the time so are all.
         assert!(counters.take_at(somebody(), QUOTA, now).is_ok());
         let later = now + Duration::from_secs(60);
         for n in 0..64 {
@@ -363,13 +363,13 @@ mod tests {
     }
 
     #[test]
-    fn a_site_has_more_than_one_client_but_not_one_for_each_of_its_networks() {
+    fn a_site_has_a_higher_limit_than_one_client_and_less_than_its_networks_together() {
         let (rates, counters) = (Rates::default(), Counters::default());
         let mut let_through = 0;
         for n in 0..65_536_u128 {
             let address = Ipv6Addr::from_bits(0x2001_0db8_0007_u128 << 80 | n << 64 | 1);
             let both =
-                networks(Client::Known(address.into()), &Networks::loopback()).into_iter().flatten().map(Counted::Attempts);
+                networks(Client::Known(address.into()), &Networks::loopback()).into_iter().flatten().map(RateKey::Attempts);
             let all = both.map(|counted| counters.take_at(counted.clone(), rates.of(&counted), Duration::ZERO));
             let_through += u32::from(all.fold(true, |all, one| all & one.is_ok()));
         }
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_named() {
+    fn invalid_rates_are_named() {
         assert_eq!(Rates::default().check(), Ok(()));
         let rates = Rates { user: Quota { per_minute: 0, burst: 1 }, ..Rates::default() };
         assert!(rates.check().unwrap_err().starts_with("rates.user"));
@@ -386,9 +386,9 @@ mod tests {
     }
 
     proptest! {
-        /// Whenever they come, and however often they are refused: no more than the burst and the rate permit, and who waits as told gets in.
+        /// Whenever they come, and however often they are refused: no more than the burst and the rate permit, and a client that waits as asked is let in.
         #[test]
-        fn never_more_than_the_rate(pauses in proptest::collection::vec(0_u64..3_000, 1..200), per_minute in 1_u32..6_000, burst in 1_u32..20) {
+        fn the_rate_is_never_exceeded(pauses in proptest::collection::vec(0_u64..3_000, 1..200), per_minute in 1_u32..6_000, burst in 1_u32..20) {
             let (counters, quota) = (Counters::default(), Quota { per_minute, burst });
             let (mut now, mut taken) = (Duration::ZERO, 0_u32);
             for pause in pauses {

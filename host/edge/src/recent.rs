@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_used_stays_and_the_rest_is_bounded() {
+    fn used_entries_stay_and_the_size_is_bounded() {
         let mut recent = Recent::new(10);
         for n in 0..100 {
             recent.put(n, n);

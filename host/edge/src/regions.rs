@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_name_their_home() {
+    fn ids_name_their_region() {
         let regions = Regions::new([("eu".into(), 1), ("us".into(), 2), ("eu".into(), 3)]);
         for (id, of) in [("eu_1", Some(1)), ("us_1_x", Some(2)), ("ap_1", None), ("eu", None), ("", None), ("_1", None)] {
             assert_eq!(regions.of(id).copied(), of, "{id}");
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn of_one_region_is_everything() {
+    fn a_single_region_gets_every_id() {
         let regions = Regions::one("eu", 1);
         assert_eq!((regions.of("us_1"), regions.of("nonsense")), (Some(&1), Some(&1)));
         assert!(regions.is_of("us_1", "eu"));

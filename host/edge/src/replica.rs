@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use http::HeaderValue;
-use read_model::{Fact, ReadModel, SearchError, Seen, Stand};
+use read_model::{EpochPosition, Fact, ReadModel, SearchError, Seen};
 use tokio::sync::watch;
 use vocabulary::edge as wit;
 
@@ -41,7 +41,7 @@ struct State {
     lookup: Lookup,
     /// Regions of which something is left out that is not over.
     short: BTreeSet<Arc<str>>,
-    /// When it was last looked for what is long over.
+    /// When long-finished events were last evicted.
     swept: i64,
 }
 
@@ -98,7 +98,7 @@ impl Replica {
     }
 
     /// Replaces what is known of a region by a snapshot: also where it is older than that, for then its epoch is another. Takes seconds where it is large.
-    pub(crate) fn replace_at(&self, region: &str, (history, position): Stand, facts: Vec<Fact>) {
+    pub(crate) fn replace_at(&self, region: &str, (history, position): EpochPosition, facts: Vec<Fact>) {
         let belongs = |id: &str| self.0.regions.is_of(id, region);
         let mut new = ReadModel::default();
         let now = clock::now();
@@ -145,7 +145,7 @@ impl Replica {
         if self.make_room(&mut state, now) {
             self.note_short(&mut state);
         }
-        // Under the lock: who is shown one of these is told no earlier position.
+        // Under the lock: a reader of one of these gets no earlier position.
         self.current(region, |known| known.max(position));
     }
 
@@ -442,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn before_the_first_snapshot_there_is_no_answer() {
+    fn the_replica_answers_nothing_before_its_first_snapshot() {
         let replica = one();
         assert!(matches!(replica.find("eu_1"), Err(wit::ReadError::Unavailable(_))));
         assert_eq!(replica.age("eu"), None);
@@ -452,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn facts_are_applied_by_version_and_never_backwards() {
+    fn older_facts_never_replace_newer_ones() {
         let replica = one();
         replica.replace("eu", 10, vec![event("eu_1", 2), availability("eu_1", 7, 5)]);
         assert_eq!(left(&replica), (7, 5));
@@ -463,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_replaces_what_was_there() {
+    fn a_snapshot_replaces_the_previous_state() {
         let replica = one();
         replica.replace("eu", 10, vec![event("eu_1", 2), event("eu_2", 2)]);
         replica.replace("eu", 20, vec![event("eu_2", 3)]);
@@ -472,9 +472,9 @@ mod tests {
         assert_eq!((replica.position("eu"), replica.events()), (20, 1));
     }
 
-    /// What a node has no room for it says so of, and leaves to the region.
+    /// Events beyond a node's memory are known to be left out, and are read from the region.
     #[test]
-    fn a_flood_of_events_stays_within_the_memory_that_it_may_take() {
+    fn the_replica_stays_within_its_memory_limit() {
         let replica = Replica::bounded(["eu"], 100_000);
         replica.replace("eu", 1, vec![event("eu_1", 2)]);
         let flood = |number: usize| match event(&format!("eu_flood{number}"), 1) {
@@ -495,7 +495,7 @@ mod tests {
         assert!(matches!(replica.left(&gone), Err(wit::ReadError::LeftOut)));
         let page = replica.page(wit::Query { limit: 100, ..everything() }).unwrap();
         assert_eq!((page.items.len(), page.incomplete), (replica.events(), vec!["eu".to_owned()]));
-        // Who has seen more of it than there is here is not kept waiting for what never comes.
+        // A reader who has seen more does not wait for what never comes.
         let mut seen = Seen::default();
         seen.note(SeenKind::Event, &gone, 9);
         assert!(replica.has(&seen, None));
@@ -506,7 +506,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_long_over_is_left_to_the_region() {
+    fn long_finished_events_are_left_to_the_region() {
         let replica = one();
         let ended = |id: &str, days: i64| match event(id, 1) {
             Fact::Event(doc) => {
@@ -532,7 +532,7 @@ mod tests {
     }
 
     #[test]
-    fn a_region_speaks_for_itself_alone() {
+    fn a_region_changes_only_its_own_facts() {
         let replica = Replica::new(["eu", "us"]);
         let search = || replica.page(wit::Query { limit: 10, ..everything() });
         assert!(matches!(search(), Err(wit::ReadError::Unavailable(_))));
@@ -556,7 +556,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_as_old_as_the_oldest_region() {
+    fn the_age_of_a_list_is_that_of_the_oldest_region() {
         let replica = Replica::new(["eu", "us"]);
         replica.replace("eu", 1, vec![event("eu_1", 2)]);
         replica.replace("us", 1, vec![event("us_1", 2)]);
@@ -568,7 +568,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_has_seen_more_waits_until_it_is_there() {
+    async fn a_reader_ahead_of_the_replica_waits_for_it() {
         let replica = one();
         replica.replace("eu", 10, vec![event("eu_1", 2), availability("eu_1", 7, 5)]);
         let mut seen = Seen::default();
@@ -586,7 +586,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_is_never_shown_less_than_before_whichever_edge_it_asks() {
+    async fn a_client_reads_monotonically_across_edges() {
         let (one, other) = (one(), one());
         one.replace_at("eu", (7, 20), vec![event("eu_1", 2), availability("eu_1", 9, 1)]);
         other.replace_at("eu", (7, 12), vec![event("eu_1", 2), availability("eu_1", 7, 5)]);
@@ -605,7 +605,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn after_a_restore_what_was_seen_before_is_not_waited_for() {
+    async fn positions_from_before_a_restore_are_not_waited_for() {
         let replica = one();
         replica.replace_at("eu", (7, 20), vec![event("eu_1", 2), availability("eu_1", 9, 1)]);
         let mut seen = replica.shown(Seen::default());

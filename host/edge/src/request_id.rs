@@ -39,14 +39,14 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn new_ids_are_sane_and_differ() {
+    fn new_ids_are_valid_and_unique() {
         let ids: HashSet<_> = (0..1_000).map(|_| new()).collect();
         assert_eq!(ids.len(), 1_000);
         assert!(ids.iter().all(|id| sane(id.as_bytes()) && id.len() == 24));
     }
 
     #[test]
-    fn only_sane_ids_are_taken() {
+    fn only_valid_request_ids_are_accepted() {
         for (id, taken) in [("abc-123_X", true), ("", false), ("a b", false), ("a\"b", false), ("a\u{e9}", false)] {
             assert_eq!(sane(id.as_bytes()), taken, "{id}");
         }

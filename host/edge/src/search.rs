@@ -1,12 +1,12 @@
 //! Full-text search: an index in memory, by tantivy, over the texts of the replica's events.
 //!
 //! The index narrows, the read model decides: the index says which events may have a query's words, and [`ReadModel::search_among`]
-//! looks at those alone, with the same eyes as at all of them. So answers are the same with the index and without it, here and in hosts
+//! filters those alone, by the same rules as a full scan. So answers are the same with the index and without it, here and in hosts
 //! that have none, and the index need not be up to date: what has changed since its last commit is noted, and looked at in any case. A
 //! change is found from the moment that the model has it, while a commit, which takes milliseconds, is for many changes. What an event
 //! has left to sell is in no text and costs the index nothing.
 //!
-//! Where the library fails, every text is read, health says so, and the index is built anew after a while.
+//! Where the library fails, every text is scanned, the health check reports it, and the index is rebuilt after a while.
 
 mod index;
 #[cfg(test)]
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use read_model::{EventDoc, Found, Query, ReadModel, SearchError};
+use read_model::{EventDoc, Query, ReadModel, SearchError, SearchPage};
 
 use self::index::{Index, View};
 use crate::limits;
@@ -48,7 +48,7 @@ pub(crate) struct Indexer {
 }
 
 /// What the index is to take over from the model.
-pub(crate) struct Work {
+pub(crate) struct IndexChanges {
     texts: Vec<(Arc<EventDoc>, Arc<str>)>,
     /// Events that the model does not have any more.
     gone: Vec<String>,
@@ -60,7 +60,7 @@ pub(crate) struct Work {
 }
 
 /// What came of it.
-pub(crate) struct Written {
+pub(crate) struct IndexUpdate {
     /// None: no text is a new one.
     view: Result<Option<View>, Error>,
     noted: u64,
@@ -75,7 +75,7 @@ enum Error {
 }
 
 impl Lookup {
-    /// To be told of every event that changes or goes.
+    /// Must be called for every event that changes or is removed.
     pub fn note(&mut self, id: &str) {
         self.noted += 1;
         self.changed.insert(id.to_owned(), self.noted);
@@ -89,7 +89,7 @@ impl Lookup {
     }
 
     /// As [`ReadModel::search`].
-    pub fn search(&self, model: &ReadModel, query: &Query, now: i64) -> Result<Found, SearchError> {
+    pub fn search(&self, model: &ReadModel, query: &Query, now: i64) -> Result<SearchPage, SearchError> {
         let words = query.text.as_deref().map(read_model::words).unwrap_or_default();
         match self.candidates(&words) {
             // Where most events may match, looking each up by its id costs more than going through them all.
@@ -138,7 +138,7 @@ impl Lookup {
     }
 
     /// What the index has to catch up with. The indexer stays locked until [`Self::advance`].
-    pub fn work(&self, model: &ReadModel, indexer: &mut Indexer) -> Work {
+    pub fn work(&self, model: &ReadModel, indexer: &mut Indexer) -> IndexChanges {
         if self.unreadable.load(Ordering::Relaxed) {
             indexer.index = None;
         }
@@ -155,11 +155,11 @@ impl Lookup {
                 }
             }
         }
-        Work { texts, gone, all, renew, noted: self.noted }
+        IndexChanges { texts, gone, all, renew, noted: self.noted }
     }
 
     /// Goes by what was written. What was noted meanwhile stays noted.
-    pub fn advance(&mut self, written: Written) {
+    pub fn advance(&mut self, written: IndexUpdate) {
         let failed = written.view.is_err() || self.unreadable.load(Ordering::Relaxed);
         self.retry = failed.then(|| Instant::now() + limits::INDEX_RETRY);
         match written.view {
@@ -181,7 +181,7 @@ impl Lookup {
 
 impl Indexer {
     /// Has the index catch up. Takes seconds where there are many texts.
-    pub fn write(&mut self, work: Work) -> Written {
+    pub fn write(&mut self, work: IndexChanges) -> IndexUpdate {
         let noted = work.noted;
         let view = careful(|| {
             let index = match &mut self.index {
@@ -195,11 +195,11 @@ impl Indexer {
             // What it has is in doubt.
             self.index = None;
         }
-        Written { view, noted }
+        IndexUpdate { view, noted }
     }
 }
 
-fn take_over(index: &mut Index, work: Work) -> tantivy::Result<Option<View>> {
+fn take_over(index: &mut Index, work: IndexChanges) -> tantivy::Result<Option<View>> {
     let mut changes = work.renew;
     let mut gone: HashSet<Arc<str>> = if work.all { index.known().cloned().collect() } else { HashSet::new() };
     for (doc, text) in &work.texts {

@@ -9,38 +9,38 @@ use http::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode, request};
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
-use manifest::{Methods, NoRoute, Route, Runs};
+use manifest::{Methods, Route, RouteError, RunLocation};
 use read_model::Seen;
 use telemetry::{Metrics, RequestLabels, Role};
 use vocabulary::edge::Refusal;
 
 use crate::application::answer;
 use crate::body::{self, Body};
-use crate::connection::{Busy, Connection, Patience};
-use crate::headers::{self, Look, MARQUEE_SEEN, MARQUEE_STALE, X_REQUEST_ID};
-use crate::homes::Homes;
+use crate::connection::{ActiveRequest, ClientTimeouts, Connection};
+use crate::headers::{self, HeaderSummary, MARQUEE_SEEN, MARQUEE_STALE, X_REQUEST_ID};
 use crate::identity::Identity;
 use crate::limits;
 use crate::listener::Clients;
-use crate::places::{Full, Places};
 use crate::problem::Problem;
-use crate::rates::{Counted, Counters, Network, Rates, networks};
+use crate::rates::{Counters, Network, RateKey, Rates, networks};
+use crate::region_router::RegionRouter;
 use crate::replica::Replica;
+use crate::slots::{NoSlot, RequestSlots};
 
 /// What every request of an edge needs.
 pub(crate) struct Service<T> {
     pub(crate) traffic: Arc<T>,
-    pub(crate) homes: Option<Homes>,
+    pub(crate) region_router: Option<RegionRouter>,
     pub(crate) replica: Option<Replica>,
     pub(crate) identity: Option<Identity>,
     pub(crate) rates: Rates,
     pub(crate) counters: Counters,
     /// Requests that are not finished.
-    pub(crate) unfinished: Arc<Places>,
+    pub(crate) unfinished: Arc<RequestSlots>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) cors: Cors,
     pub(crate) clients: Clients,
-    pub(crate) patience: Patience,
+    pub(crate) timeouts: ClientTimeouts,
 }
 
 /// What a request without a route is counted under.
@@ -53,14 +53,14 @@ impl<T: Traffic> Service<T> {
         let mut busy = connection.enter();
         let in_flight = self.metrics.enter(Role::Edge);
         let (mut parts, body) = request.into_parts();
-        let look = headers::look(&parts.headers, path_bytes(&parts.uri));
+        let summary = headers::summary(&parts.headers, path_bytes(&parts.uri));
         let request_id = headers::request_id(&parts.headers);
-        let grant = self.cors.grant(&parts.method, headers::origin(&parts.headers), look.credentials);
+        let grant = self.cors.grant(&parts.method, headers::origin(&parts.headers), summary.credentials);
         let (method, uri) = (parts.method.clone(), parts.uri.clone());
         // The request is answered by this version, whatever is switched to meanwhile, and by this route.
         let version = self.traffic.current();
         let route = version.routes().find(&method, uri.path());
-        let refused = refuse(&parts, &body, &look, route.err());
+        let refused = refuse(&parts, &body, &summary, route.err());
         // Who answers GET answers HEAD; the body is dropped when the answer is finished.
         if method == Method::HEAD {
             parts.method = Method::GET;
@@ -68,28 +68,28 @@ impl<T: Traffic> Service<T> {
 
         let begun = match (refused, self.cors.preflight(&method, &parts.headers)) {
             (Some(problem), _) => Err(problem),
-            (None, Some(headers)) => Ok(Begun::Answered(Box::new(preflight(headers)))),
+            (None, Some(headers)) => Ok(Admission::Answered(Box::new(preflight(headers)))),
             (None, None) => {
-                let client = headers::clean(&mut parts.headers, &look, connection, &self.clients.trusted_proxies);
+                let client = headers::clean(&mut parts.headers, &summary, connection, &self.clients.trusted_proxies);
                 parts.headers.insert(X_REQUEST_ID, request_id.clone());
                 // Who looks for what is not there is counted as well.
                 let networks = networks(client, &self.clients.uncounted);
-                let admitted = self.admit(networks, route.is_ok_and(|route| route.token), &parts.headers, &look, &mut busy);
-                admitted.and_then(|()| route.map(Begun::Admitted).map_err(Problem::from))
+                let admitted = self.admit(networks, route.is_ok_and(|route| route.token), &parts.headers, &summary, &mut busy);
+                admitted.and_then(|()| route.map(Admission::Admitted).map_err(Problem::from))
             }
         };
         let answered = match begun {
-            // Nobody waits for a body that nobody wants.
+            // A body that is not used is not waited for.
             Err(problem) => {
                 body::drain(body);
                 Err(problem)
             }
-            Ok(Begun::Answered(response)) => Ok(*response),
+            Ok(Admission::Answered(response)) => Ok(*response),
             // Not before all of it is there is anything taken for it that others need.
-            Ok(Begun::Admitted(route)) => match body::whole(body, &self.patience).await {
+            Ok(Admission::Admitted(route)) => match body::whole(body, &self.timeouts).await {
                 Ok(body) => {
                     let request = Request::from_parts(parts, body::known(body));
-                    self.answer(&*version, route, request, &look, &request_id).await
+                    self.answer(&*version, route, request, &summary, &request_id).await
                 }
                 Err((problem, rest)) => {
                     if matches!(problem, Problem::TooLarge) {
@@ -111,17 +111,17 @@ impl<T: Traffic> Service<T> {
         response
     }
 
-    /// Refuses who asks too often, has too much unfinished, or has no valid token where one is needed.
+    /// Refuses requests beyond a rate or the open-request limit, or without a valid token where one is needed.
     fn admit(
         &self,
         networks: [Option<Network>; 2],
         needs_token: bool,
         headers: &HeaderMap,
-        look: &Look,
-        busy: &mut Busy,
+        summary: &HeaderSummary,
+        busy: &mut ActiveRequest,
     ) -> Result<(), Problem> {
         let limited = |kind| self.metrics.rate_limited(Role::Edge, kind);
-        let take = |counted: Counted| {
+        let take = |counted: RateKey| {
             let (kind, quota) = (counted.kind(), self.rates.of(&counted));
             self.counters.take(counted, quota).map_err(|wait| {
                 limited(kind);
@@ -129,24 +129,24 @@ impl<T: Traffic> Service<T> {
             })
         };
         for network in networks.into_iter().flatten() {
-            take(Counted::Address(network))?;
+            take(RateKey::Address(network))?;
         }
-        let place = self.unfinished.take(networks).map_err(|full| match full {
-            Full::ForOne => {
+        let slot = self.unfinished.take(networks).map_err(|full| match full {
+            NoSlot::ForOne => {
                 limited("requests");
                 Problem::RateLimited(limits::RETRY_AFTER_SECONDS)
             }
-            Full::ForAll => Problem::Unavailable(limits::RETRY_AFTER_SECONDS),
+            NoSlot::ForAll => Problem::Unavailable(limits::RETRY_AFTER_SECONDS),
         })?;
-        busy.hold(place);
-        let Some(identity) = self.identity.as_ref().filter(|_| needs_token || look.credentials) else { return Ok(()) };
+        busy.hold(slot);
+        let Some(identity) = self.identity.as_ref().filter(|_| needs_token || summary.credentials) else { return Ok(()) };
         let claims = match headers::bearer(headers) {
             Ok(Some(token)) => identity.claims(token).map_err(refusal),
             Ok(_) => Err(Problem::Unauthenticated("A bearer token is required.")),
             Err(_) => Err(Problem::Unauthenticated("Authorization must be, once: Bearer, a space, the token.")),
         };
         match claims {
-            Ok(claims) if networks.iter().any(Option::is_some) => take(Counted::User(claims.subject.into())),
+            Ok(claims) if networks.iter().any(Option::is_some) => take(RateKey::User(claims.subject.into())),
             Err(problem) if needs_token => Err(problem),
             _ => Ok(()),
         }
@@ -158,31 +158,31 @@ impl<T: Traffic> Service<T> {
         version: &T::Components,
         route: &Arc<Route>,
         request: Request<RequestBody>,
-        look: &Look,
+        summary: &HeaderSummary,
         request_id: &HeaderValue,
     ) -> Result<Response<Body>, Problem> {
         let answering = async {
             let mut request = request;
-            let read = request.method() == Method::GET && route.runs == Runs::Edge;
+            let read = request.method() == Method::GET && route.runs == RunLocation::Edge;
             let replica = self.replica.as_ref().filter(|_| read);
-            let seen = replica.filter(|_| look.seen).map(|_| seen(request.headers()));
+            let seen = replica.filter(|_| summary.seen).map(|_| seen(request.headers()));
             let mut stale = false;
-            match &self.homes {
-                Some(homes) if route.runs != Runs::Edge => return homes.handle(route, request).await,
-                Some(homes) if replica.is_some_and(|replica| is_left_out(replica, route, request.uri().path())) => {
-                    return homes.handle(route, request).await;
+            match &self.region_router {
+                Some(region_router) if route.runs != RunLocation::Edge => return region_router.handle(route, request).await,
+                Some(region_router) if replica.is_some_and(|replica| is_left_out(replica, route, request.uri().path())) => {
+                    return region_router.handle(route, request).await;
                 }
-                Some(homes) => {
+                Some(region_router) => {
                     if let Some((replica, seen)) = replica.zip(seen.as_ref()) {
                         let (parts, body) = request.into_parts();
-                        let region = homes.by_path(route, parts.uri.path()).map(|(name, _)| &**name);
-                        match standing(replica, homes, seen, region).await {
-                            Standing::Current => {}
-                            Standing::Stale => stale = true,
-                            Standing::Behind => {
+                        let region = region_router.by_path(route, parts.uri.path()).map(|(name, _)| &**name);
+                        match freshness(replica, region_router, seen, region).await {
+                            Freshness::Current => {}
+                            Freshness::Stale => stale = true,
+                            Freshness::Behind => {
                                 let asked = Request::from_parts(parts.clone(), contracts::empty());
-                                let asked = homes.handle(route, asked).await;
-                                // Without its region a reader has what is known here, and is told that it is old.
+                                let asked = region_router.handle(route, asked).await;
+                                // Without its region a reader gets this node's state, marked as stale.
                                 let Err(Problem::Unavailable(_)) = asked else { return asked };
                                 stale = true;
                             }
@@ -218,35 +218,35 @@ fn is_left_out(replica: &Replica, route: &Route, path: &str) -> bool {
     route.named_in(path).is_some_and(|id| replica.may_have_left_out(id))
 }
 
-/// How this node's replica stands to what a client has seen.
-enum Standing {
+/// This node's replica compared to what a client has seen.
+enum Freshness {
     /// It has all of it.
     Current,
     /// A region is to be asked: the client has seen more of it.
     Behind,
-    /// It has less, and nobody else could answer.
+    /// It has less, and no region could answer.
     Stale,
 }
 
 /// What is about no one region only this node can answer, where there are several: it waits a while until it has what the client has seen. Of one region it
 /// waits no longer than what comes by the feed takes, and not at all where none comes.
-async fn standing(replica: &Replica, homes: &Homes, seen: &Seen, region: Option<&str>) -> Standing {
+async fn freshness(replica: &Replica, region_router: &RegionRouter, seen: &Seen, region: Option<&str>) -> Freshness {
     let region = match region {
-        _ if homes.only() => None,
+        _ if region_router.only() => None,
         Some(region) => Some(region),
         None => {
             let current = replica.catch_up(seen, None, limits::CATCH_UP).await;
-            return if current { Standing::Current } else { Standing::Stale };
+            return if current { Freshness::Current } else { Freshness::Stale };
         }
     };
     if replica.has(seen, region) {
-        return Standing::Current;
+        return Freshness::Current;
     }
     let follows = replica.youngest().is_some_and(|age| age < limits::STALE);
     if follows && replica.catch_up(seen, region, limits::CATCH_UP_HERE).await {
-        return Standing::Current;
+        return Freshness::Current;
     }
-    Standing::Behind
+    Freshness::Behind
 }
 
 fn seen(headers: &HeaderMap) -> Seen {
@@ -262,7 +262,7 @@ pub fn shown(replica: &Replica, seen: Option<Seen>, stale: bool, response: &mut 
     if !(status.is_success() || status == StatusCode::NOT_MODIFIED) || response.headers().contains_key(MARQUEE_SEEN) {
         return;
     }
-    // What may be shown again without asking, to anybody, says nothing of who has seen what.
+    // A publicly cacheable answer carries no `Marquee-Seen`.
     let shared = |control: &HeaderValue| control.to_str().is_ok_and(|text| !text.contains("no-cache"));
     if response.headers().get(CACHE_CONTROL).is_some_and(shared) {
         return;
@@ -276,15 +276,15 @@ pub fn shown(replica: &Replica, seen: Option<Seen>, stale: bool, response: &mut 
     }
 }
 
-/// What can be refused without asking anybody.
-fn refuse(parts: &request::Parts, body: &Incoming, look: &Look, no_route: Option<NoRoute>) -> Option<Problem> {
-    if look.too_large {
+/// Checks that need no component.
+fn refuse(parts: &request::Parts, body: &Incoming, summary: &HeaderSummary, no_route: Option<RouteError>) -> Option<Problem> {
+    if summary.too_large {
         Some(Problem::HeadersTooLarge)
     } else if !headers::names_one_host(parts) {
         Some(Problem::NotOneHost)
     } else if matches!(parts.method, Method::CONNECT | Method::TRACE) {
         // No component is asked, not even one that answers every method.
-        let Some(NoRoute::Method(allow)) = no_route else { return Some(Problem::MethodNotAllowed(Methods::ALL)) };
+        let Some(RouteError::Method(allow)) = no_route else { return Some(Problem::MethodNotAllowed(Methods::ALL)) };
         Some(Problem::MethodNotAllowed(allow))
     } else if body.size_hint().lower() > limits::BODY_BYTES {
         Some(Problem::TooLarge)
@@ -302,7 +302,7 @@ fn preflight(headers: HeaderMap) -> Response<Body> {
 }
 
 /// How a request begins that is not refused.
-enum Begun<'a> {
+enum Admission<'a> {
     Answered(Box<Response<Body>>),
     Admitted(&'a Arc<Route>),
 }

@@ -1,4 +1,4 @@
-//! Tokens that were verified already: a signature is checked once, and what can change is looked at every time.
+//! Tokens that were verified already: a signature is checked once, and what can change is checked every time.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -8,7 +8,7 @@ use vocabulary::edge::Claims;
 use crate::limits::TOKENS;
 use crate::recent::Recent;
 
-/// What stands for a token: two tokens never have the same.
+/// A token's digest: two tokens never have the same.
 pub(crate) type Digest = [u8; 32];
 
 /// The digest of a token.

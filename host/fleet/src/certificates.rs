@@ -81,7 +81,7 @@ pub enum Error {
 
 /// A certificate that the authority has issued.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Issued {
+struct IssuedCertificate {
     /// Hexadecimal.
     serial: String,
     /// A node's URI.
@@ -119,7 +119,7 @@ pub fn make(folder: &Path, nodes: &[Identity], days: u32) -> Result<Vec<PathBuf>
         wanted.push(certificate);
     }
     let (authority, mut made) = authority(folder)?;
-    let mut issued = Issued::read(folder)?;
+    let mut issued = IssuedCertificate::read(folder)?;
     for node in nodes {
         let (certificate_file, key_file) = files(folder, node.name());
         let (key, serial) = (KeyPair::generate()?, serial()?);
@@ -137,13 +137,13 @@ pub fn make(folder: &Path, nodes: &[Identity], days: u32) -> Result<Vec<PathBuf>
             return Err(unfit(folder, &error));
         }
         // Before it can be shown to anybody.
-        issued.push(Issued {
+        issued.push(IssuedCertificate {
             serial: hex(&serial),
             node: node.to_string(),
             not_after: now() + lifetime(days).as_secs(),
             revoked_at: None,
         });
-        Issued::write(folder, &issued)?;
+        IssuedCertificate::write(folder, &issued)?;
         for (new, file) in [(&new_key, &key_file), (&new_certificate, &certificate_file)] {
             std::fs::rename(new, file).map_err(|source| Error::File { path: file.clone(), source })?;
         }
@@ -162,7 +162,7 @@ pub fn revoke(folder: &Path, nodes: &[Identity]) -> Result<(PathBuf, usize), Err
         return Err(Error::NoAuthority(folder.to_owned()));
     }
     let (authority, _) = authority(folder)?;
-    let mut issued = Issued::read(folder)?;
+    let mut issued = IssuedCertificate::read(folder)?;
     let (now, mut revoked) = (now(), 0);
     for node in nodes {
         // One that was made before there was a record of them.
@@ -170,7 +170,7 @@ pub fn revoke(folder: &Path, nodes: &[Identity]) -> Result<(PathBuf, usize), Err
         if let Some((identity, unrecorded)) = shown(&certificate).filter(|(identity, _)| identity == node)
             && issued.iter().all(|known| known.serial != unrecorded.serial)
         {
-            issued.push(Issued { node: identity.to_string(), ..unrecorded });
+            issued.push(IssuedCertificate { node: identity.to_string(), ..unrecorded });
         }
         let theirs = issued.iter_mut().filter(|issued| issued.node == node.to_string() && issued.not_after > now);
         let mut any = false;
@@ -187,12 +187,12 @@ pub fn revoke(folder: &Path, nodes: &[Identity]) -> Result<(PathBuf, usize), Err
     }
     let list = folder.join(AUTHORITY).with_extension(REVOCATIONS);
     let made = revocation_list(&issued)?.signed_by(&authority)?.pem()?;
-    Issued::write(folder, &issued)?;
+    IssuedCertificate::write(folder, &issued)?;
     replace(&list, &made, 0o644)?;
     Ok((list, revoked))
 }
 
-fn revocation_list(issued: &[Issued]) -> Result<CertificateRevocationListParams, Error> {
+fn revocation_list(issued: &[IssuedCertificate]) -> Result<CertificateRevocationListParams, Error> {
     let revoked = issued.iter().filter_map(|issued| {
         let serial_number = SerialNumber::from(unhex(&issued.serial)?);
         let revocation_time = date_time_ymd(1970, 1, 1) + Duration::from_secs(issued.revoked_at?);
@@ -202,7 +202,7 @@ fn revocation_list(issued: &[Issued]) -> Result<CertificateRevocationListParams,
     let number = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos().to_be_bytes();
     Ok(CertificateRevocationListParams {
         this_update: date_time_ymd(1970, 1, 1) + Duration::from_secs(now()),
-        // It holds until there is a newer one: nobody looks at this.
+        // It holds until there is a newer one: this field is not checked.
         next_update: date_time_ymd(1970, 1, 1) + Duration::from_secs(now()) + lifetime(limits::AUTHORITY_DAYS),
         crl_number: SerialNumber::from_slice(&number),
         issuing_distribution_point: None,
@@ -211,7 +211,7 @@ fn revocation_list(issued: &[Issued]) -> Result<CertificateRevocationListParams,
     })
 }
 
-impl Issued {
+impl IssuedCertificate {
     /// What the authority has issued that is still good.
     fn read(folder: &Path) -> Result<Vec<Self>, Error> {
         let path = folder.join(ISSUED);
@@ -234,12 +234,12 @@ impl Issued {
 }
 
 /// Whose certificate is in a file, and what a record of it would be.
-fn shown(path: &Path) -> Option<(Identity, Issued)> {
+fn shown(path: &Path) -> Option<(Identity, IssuedCertificate)> {
     let certificate = CertificateDer::from_pem_file(path).ok()?;
     let identity = tls::identity_of(&certificate).ok()?;
     let (_, parsed) = X509Certificate::from_der(&certificate).ok()?;
     let not_after = u64::try_from(parsed.validity().not_after.timestamp()).ok()?;
-    let issued = Issued { serial: hex(parsed.raw_serial()), node: identity.to_string(), not_after, revoked_at: None };
+    let issued = IssuedCertificate { serial: hex(parsed.raw_serial()), node: identity.to_string(), not_after, revoked_at: None };
     Some((identity, issued))
 }
 
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn nodes_get_certificates_that_say_who_they_are() {
+    fn issued_certificates_name_their_node() {
         let folder = tempfile::tempdir().unwrap();
         let made = make(&folder.path().join("new"), &nodes(), 1).unwrap();
         let names: Vec<_> = made.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn an_authority_is_kept_and_its_certificates_are_renewed() {
+    fn an_existing_authority_is_reused_and_certificates_are_renewed() {
         let folder = tempfile::tempdir().unwrap();
         make(folder.path(), &nodes(), 1).unwrap();
         let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
@@ -411,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_anothers_is_overwritten() {
+    fn foreign_files_are_not_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         make(folder.path(), &nodes(), 1).unwrap();
         let namesake = Identity::region_node("us", "eu-1").unwrap();
@@ -423,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_revoked_is_believed_no_longer_and_what_is_made_afterwards_is() {
+    fn revoked_certificates_are_refused_and_later_ones_accepted() {
         let folder = tempfile::tempdir().unwrap();
         let [region, edge] = nodes();
         make(folder.path(), &nodes(), 1).unwrap();
@@ -449,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_record_is_revoked_by_its_file() {
+    fn an_unrecorded_certificate_is_revoked_by_its_file() {
         let folder = tempfile::tempdir().unwrap();
         let [_, edge] = nodes();
         make(folder.path(), &nodes(), 1).unwrap();
@@ -464,7 +464,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_work_is_refused_in_words() {
+    fn invalid_options_are_refused_with_a_reason() {
         let folder = tempfile::tempdir().unwrap();
         let error = make(folder.path(), &[Identity::edge_node("ca").unwrap()], 1).unwrap_err().to_string();
         assert!(error.contains("ca cannot be given"), "{error}");

@@ -9,7 +9,7 @@ use crate::limits::NAME_BYTES;
 const SCHEME: &str = "marquee://";
 /// What every node's DNS name ends with. It is never resolved: addresses come from the configuration.
 const DOMAIN: &str = "marquee.internal";
-/// Stands for the region of a node that belongs to none.
+/// The region segment of a node that belongs to none.
 const NO_REGION: &str = "-";
 
 /// What a node is for.
@@ -22,7 +22,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// As it stands in a certificate.
+    /// As written in a certificate.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -46,7 +46,7 @@ pub enum Error {
     /// Not of the form.
     #[error("{0:?} names no node: it has the form marquee://ROLE/REGION/NAME, with - for the region of an edge that has none")]
     Form(String),
-    /// A name that could not stand in a DNS name.
+    /// A name that is not valid in a DNS name.
     #[error("{0:?} cannot be a name: it has 1 to {NAME_BYTES} lower-case letters, digits and hyphens, none at its ends")]
     Name(String),
     /// Neither edge nor region.
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn identities_are_read_as_they_are_written() {
+    fn identities_round_trip() {
         for (identity, text, dns) in [
             (Identity::region_node("eu", "eu-1").unwrap(), "marquee://region/eu/eu-1", "eu.region.marquee.internal"),
             (Identity::edge_node("edge-0").unwrap(), "marquee://edge/-/edge-0", "edge-0.edge.marquee.internal"),
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_one() {
+    fn malformed_identities_are_refused() {
         for text in [
             "",
             "https://region/eu/eu-1",

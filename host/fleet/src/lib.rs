@@ -7,16 +7,16 @@
 //!
 //! # Invariants
 //! - Who shows no certificate of the fleet's authority that names a node gets in nowhere.
-//! - A caller hears `unavailable` only where certainly nothing was done; what may have been done is asked for again, with its key, or `unknown`.
+//! - A caller gets `unavailable` only where certainly nothing was done; what may have been done is retried with its key, or `unknown`.
 //! - The commands of one `apply` stay together and in order.
 //! - Every connection, request, queue, retry and body has a limit.
 //! - No database, no component.
 
 pub mod certificates;
 pub mod client;
-mod held;
 mod identity;
 pub mod limits;
+mod permit_body;
 mod revocations;
 pub mod server;
 pub mod tls;

@@ -29,14 +29,14 @@ pub const FEEDS: usize = 1_024;
 pub const HEADER_BYTES: u32 = 64 * 1024;
 /// Bytes of one answer that may be on their way before it is read.
 pub const STREAM_WINDOW: u32 = 256 * 1024;
-/// Bytes of all answers of a connection: as many as that is for a hundred streams nobody reads, so that those hold up no other.
+/// Bytes of all answers of a connection: enough for a hundred unread streams, so that those block no other.
 pub const CONNECTION_WINDOW: u32 = 32 * 1024 * 1024;
 /// How long requests in flight may take when a server stops; then they are cut off.
 pub const DRAIN: Duration = Duration::from_secs(10);
 
 // Certificates -------------------------------------------------------------------------------------------------------
 
-/// Days that a node's certificate lasts, where nobody says otherwise: it is renewed in place, so few are best.
+/// Days that a node's certificate lasts by default: it is renewed in place, so few are best.
 pub const NODE_DAYS: u32 = 7;
 /// Days that a certificate may be made for.
 pub const DAYS: std::ops::RangeInclusive<u32> = 1..=398;
@@ -58,14 +58,14 @@ pub const REVOCATION_LISTS: usize = 4;
 pub const REVOCATIONS_BYTES: usize = 128 * 1024;
 /// Lists that a server reads at once.
 pub const REVOCATIONS_READ: usize = 256;
-/// How long a node that has nothing newer waits before it says so. Who asks hears at once of what comes meanwhile.
+/// How long a node without a newer list waits before it says so (long polling). A newer one is sent at once.
 pub const REVOCATIONS_WAIT: Duration = Duration::from_secs(10);
 /// How long after an answer, or none, a node is asked again.
 pub const REVOCATIONS_PAUSE: Duration = Duration::from_millis(500);
 
 // Breaker ------------------------------------------------------------------------------------------------------------
 
-/// When a node is left alone, and for how long, where no setting says so.
+/// The default breaker of a node.
 pub const BREAKER: BreakerOptions =
     BreakerOptions { failures: 3, open: Duration::from_millis(50), longest: Duration::from_millis(900) };
 /// How long a node has to say how it is.
@@ -103,7 +103,7 @@ pub const GRACE: Duration = Duration::from_secs(1);
 pub const TRIES: usize = 4;
 /// Least and most pause before a command that was refused is sent again, whatever the refusal says.
 pub const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
-/// What a caller is told to wait when the region is not to be had, in milliseconds.
+/// `retry_after` of an answer when the region is unreachable, in milliseconds.
 pub const RETRY_MS: u32 = 500;
 /// How long commands may take to come, all of them.
 pub const BODY: Duration = Duration::from_secs(5);
@@ -132,9 +132,9 @@ pub const PIECE_BYTES: usize = 128 * 1024;
 pub const FRAME_BYTES: usize = 64 * 1024 * 1024;
 /// Facts of a snapshot, of all kinds.
 pub const SNAPSHOT_FACTS: usize = 2 * edge::limits::EVENTS + edge::limits::REVOKED_SESSIONS + edge::limits::KEYS;
-/// How long a snapshot is given to who asks after it was read: nodes that come together share it.
+/// How long a snapshot is reused after it was read: nodes that connect together share it.
 pub const SNAPSHOT_SHARED: Duration = Duration::from_secs(1);
-/// Batches whose encoded form is kept for other readers.
+/// Batches whose encoded form is cached for other readers.
 pub const ENCODED: usize = 256;
 /// Bytes of all of them.
 pub const ENCODED_BYTES: usize = 32 * 1024 * 1024;

@@ -1,6 +1,6 @@
-//! Lists of revoked certificates (CRLs, RFC 5280 §5): one for each authority, the newest that was heard of.
+//! Lists of revoked certificates (CRLs, RFC 5280 §5): one for each authority, the newest known.
 //!
-//! A list is believed for its authority's signature, whoever brings it, and a newer one replaces an older one, never the other way. So nodes pass them on to
+//! A list is trusted for its authority's signature, not its sender, and a newer one replaces an older one, never the other way. So nodes pass them on to
 //! each other along every connection, in both directions: what one node of a fleet knows, all know a moment later, and nobody can keep it from them by
 //! silence alone.
 
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_believed_for_its_signature_and_never_replaced_by_an_older_one() {
+    fn a_revocation_list_needs_a_valid_signature_and_is_never_replaced_by_an_older_one() {
         let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let nodes = ["edge-0", "edge-1"].map(|name| Identity::edge_node(name).unwrap());
         for folder in [&folder, &other] {

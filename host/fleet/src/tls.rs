@@ -56,16 +56,16 @@ pub enum Error {
         /// Whose it is.
         shown: Identity,
     },
-    /// Nobody will believe it any more.
+    /// It has expired.
     #[error("the certificate has expired: make a new one (marquee certificates FOLDER NODE, where the authority's key is)")]
     Expired,
-    /// Nobody will believe it any more.
+    /// It has expired.
     #[error("the certificate was revoked: if this node is as it should be, make a new one (marquee certificates FOLDER NODE)")]
     Revoked,
     /// TLS will not have it.
     #[error("the certificate, its key and the authority do not fit together: {0}")]
     Unfit(rustls::Error),
-    /// The authority cannot be trusted by anybody.
+    /// The authority is not usable.
     #[error("the authority cannot be used: {0}")]
     Authority(#[from] rustls::client::VerifierBuilderError),
     /// A list of revoked certificates is not one of the authority's.
@@ -101,7 +101,7 @@ struct Inner {
     current: watch::Sender<Arc<Material>>,
     /// Held while the current material is replaced.
     replacing: Mutex<()>,
-    /// Where lists that others have brought are kept for the next start.
+    /// Where received lists are stored for the next start.
     kept: Mutex<Option<PathBuf>>,
 }
 
@@ -120,13 +120,13 @@ pub(crate) struct Material {
     key: PrivateKeyDer<'static>,
     pub(crate) lists: Lists,
     servers: Arc<WebPkiServerVerifier>,
-    clients: Arc<NodesOnly>,
+    clients: Arc<NodeClientVerifier>,
     server: Arc<ServerConfig>,
 }
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Debug)]
-pub(crate) enum Shown {
+pub(crate) enum PeerCertificates {
     /// A client, by its certificates.
     Client(Vec<CertificateDer<'static>>),
     /// A server, by its certificates: a node of this region.
@@ -161,13 +161,13 @@ impl Material {
             .with_crls(lists.der())
             .allow_unknown_revocation_status()
             .build()?;
-        let clients = Arc::new(NodesOnly(clients));
+        let clients = Arc::new(NodeClientVerifier(clients));
         let mut server = ServerConfig::builder_with_provider(Arc::clone(provider))
             .with_protocol_versions(&[&rustls::version::TLS13])?
             .with_client_cert_verifier(Arc::clone(&clients) as Arc<dyn ClientCertVerifier>)
             .with_single_cert(chain.to_vec(), key.clone_key())?;
         server.alpn_protocols = vec![ALPN.to_vec()];
-        // Connections live long. So each shows its certificate, and none goes on from what another has shown.
+        // Connections live long. So each presents its certificate, without session resumption.
         server.session_storage = Arc::new(NoServerSessionStorage {});
         server.send_tls13_tickets = 0;
         Ok(Self { roots, chain, key, lists, servers, clients, server: Arc::new(server) })
@@ -182,13 +182,13 @@ impl Material {
     }
 
     /// Whether who has shown this is to be believed at that time.
-    fn believes(&self, shown: &Shown, now: UnixTime) -> bool {
+    fn believes(&self, shown: &PeerCertificates, now: UnixTime) -> bool {
         match shown {
-            Shown::Client(chain) => {
+            PeerCertificates::Client(chain) => {
                 chain.split_first().is_some_and(|(own, between)| self.clients.verify_client_cert(own, between, now).is_ok())
             }
-            Shown::Server(chain, region) => {
-                let nodes = RegionOnly { inner: Arc::clone(&self.servers), region: region.clone() };
+            PeerCertificates::Server(chain, region) => {
+                let nodes = RegionServerVerifier { inner: Arc::clone(&self.servers), region: region.clone() };
                 let Ok(name) = ServerName::try_from(identity::region_dns_name(region)) else { return false };
                 let verified = |(own, between): (&_, &[_])| nodes.verify_server_cert(own, between, &name, &[], now).is_ok();
                 chain.split_first().is_some_and(verified)
@@ -202,7 +202,7 @@ impl Tls {
     /// the authority's, where there is one.
     ///
     /// # Errors
-    /// Where one cannot be read, or they do not fit together, or nobody will believe them.
+    /// Where one cannot be read, or they do not fit together, or have expired.
     pub fn load(authority: &Path, certificate: &Path, key: &Path) -> Result<Self, Error> {
         let files = Files { authority: authority.to_owned(), certificate: certificate.to_owned(), key: key.to_owned() };
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -259,7 +259,7 @@ impl Tls {
         Arc::clone(&self.0.current.borrow())
     }
 
-    /// Tells of every change.
+    /// Notifies of every change.
     pub(crate) fn changes(&self) -> watch::Receiver<Arc<Material>> {
         self.0.current.subscribe()
     }
@@ -277,7 +277,7 @@ impl Tls {
             };
             let tls = self.clone();
             let (before, reported) = (std::mem::take(&mut seen), said.take());
-            // Reading is quick; a disk that is slow must not hold up what is asked of this node.
+            // Reading is usually fast, but a slow disk must not block requests.
             let looked = tokio::task::spawn_blocking(move || {
                 if changed {
                     tls.keep();
@@ -309,7 +309,7 @@ impl Tls {
         if shown != self.0.identity {
             return Err(Error::Another { node: self.0.identity.clone(), shown });
         }
-        // A list that revokes this node is heard like any other; a new certificate that nobody believes is not shown.
+        // A list that revokes this node is taken like any other; a new certificate that is not valid is not used.
         if material.chain != before.chain || material.roots != before.roots {
             material.check(&self.0.identity, UnixTime::now())?;
             tracing::info!(node = %self.0.identity, "loaded the changed certificate files");
@@ -320,9 +320,9 @@ impl Tls {
         Ok(())
     }
 
-    /// Takes in lists of revoked certificates that somebody has brought: those that an authority has signed and that are newer.
+    /// Takes revocation lists from a peer: those that an authority has signed and that are newer.
     pub(crate) fn take<'a>(&self, lists: impl Iterator<Item = &'a [u8]> + Clone) {
-        // Nearly always there is nothing newer, and nobody waits for files that are being read.
+        // Nearly always there is nothing newer, and a read in progress is not waited for.
         if self.with(&self.current(), lists.clone()).is_none() {
             return;
         }
@@ -373,13 +373,13 @@ impl Tls {
     }
 
     /// Whether who has shown this is to be believed, so long from now.
-    pub(crate) fn believes(&self, shown: &Shown, from_now: std::time::Duration) -> bool {
+    pub(crate) fn believes(&self, shown: &PeerCertificates, from_now: std::time::Duration) -> bool {
         let at = UnixTime::since_unix_epoch(std::time::Duration::from_secs(UnixTime::now().as_secs()) + from_now);
         self.current().believes(shown, at)
     }
 
     /// Returns when who has shown this is no longer to be believed: revoked, expired, or of an authority that is believed no longer.
-    pub(crate) async fn until_distrusted(&self, shown: &Shown) {
+    pub(crate) async fn until_distrusted(&self, shown: &PeerCertificates) {
         let mut changes = self.changes();
         while self.believes(shown, std::time::Duration::ZERO) {
             tokio::select! {
@@ -396,7 +396,7 @@ impl Tls {
     /// For a connection to a node of this region, and the name to call it by.
     pub(crate) fn connector(&self, region: &str) -> Result<(TlsConnector, ServerName<'static>), Error> {
         let material = self.current();
-        let nodes = RegionOnly { inner: Arc::clone(&material.servers), region: region.into() };
+        let nodes = RegionServerVerifier { inner: Arc::clone(&material.servers), region: region.into() };
         let mut client = ClientConfig::builder_with_provider(Arc::clone(&self.0.provider))
             .with_protocol_versions(&[&rustls::version::TLS13])?
             .dangerous()
@@ -466,7 +466,7 @@ fn named(chain: &[CertificateDer<'_>]) -> Result<Identity, Error> {
 pub(crate) fn identity_of(certificate: &CertificateDer<'_>) -> Result<Identity, Error> {
     let parsed = webpki::EndEntityCert::try_from(certificate).map_err(|error| Error::Nameless(error.to_string()))?;
     let mut names = parsed.valid_uri_names();
-    // One name, so that nobody is two nodes.
+    // One name, so that a certificate names one node.
     match (names.next(), names.next()) {
         (Some(uri), None) => uri.parse().map_err(|error: identity::Error| Error::Nameless(error.to_string())),
         (None, _) => Err(Error::Nameless("it has no URI".to_owned())),
@@ -480,9 +480,9 @@ fn refused() -> rustls::Error {
 
 /// Believes clients whose certificate is of the authority and names a node.
 #[derive(Debug)]
-struct NodesOnly(Arc<dyn ClientCertVerifier>);
+struct NodeClientVerifier(Arc<dyn ClientCertVerifier>);
 
-impl ClientCertVerifier for NodesOnly {
+impl ClientCertVerifier for NodeClientVerifier {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         self.0.root_hint_subjects()
     }
@@ -523,12 +523,12 @@ impl ClientCertVerifier for NodesOnly {
 
 /// Believes servers whose certificate is of the authority and names a node of one region.
 #[derive(Debug)]
-struct RegionOnly {
+struct RegionServerVerifier {
     inner: Arc<WebPkiServerVerifier>,
     region: Box<str>,
 }
 
-impl ServerCertVerifier for RegionOnly {
+impl ServerCertVerifier for RegionServerVerifier {
     fn verify_server_cert(
         &self,
         own: &CertificateDer<'_>,
@@ -573,7 +573,7 @@ mod tests {
 
     /// An open connection is worth as much as the certificate that it began with.
     #[test]
-    fn nobody_is_believed_beyond_their_certificates_days() {
+    fn expired_certificates_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let nodes = [Identity::region_node("eu", "eu-1").unwrap(), Identity::edge_node("edge-0").unwrap()];
         make(folder.path(), &nodes, 3).unwrap();
@@ -583,13 +583,13 @@ mod tests {
         };
         let (server, client) = (load("eu-1"), load("edge-0"));
         let day = Duration::from_secs(24 * 3_600);
-        let edge = Shown::Client(client.current().chain.to_vec());
-        let node = |region: &str| Shown::Server(server.current().chain.to_vec(), region.into());
+        let edge = PeerCertificates::Client(client.current().chain.to_vec());
+        let node = |region: &str| PeerCertificates::Server(server.current().chain.to_vec(), region.into());
         for (days, believed) in [(0, true), (2, true), (4, false)] {
             assert_eq!(server.believes(&edge, day * days), believed, "{days}");
             assert_eq!(client.believes(&node("eu"), day * days), believed, "{days}");
         }
         assert!(!client.believes(&node("us"), Duration::ZERO), "another region's");
-        assert!(!server.believes(&Shown::Client(vec![]), Duration::ZERO));
+        assert!(!server.believes(&PeerCertificates::Client(vec![]), Duration::ZERO));
     }
 }

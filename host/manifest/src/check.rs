@@ -3,7 +3,7 @@
 use super::dependency::{Dependency, DependencyName};
 use super::error::{Fault, ManifestError};
 use super::tool::Tool;
-use super::variables::{Resolved, TemplateError, VariableSources, is_kebab_case, is_snake_case, resolve};
+use super::variables::{ResolvedVariables, TemplateError, VariableSources, is_kebab_case, is_snake_case, resolve};
 use super::{Assets, Build, Component, Grants, Manifest, Mount, Secret, Variable, raw, table};
 use crate::allowed_hosts::AllowedHosts;
 use std::collections::BTreeMap;
@@ -63,8 +63,8 @@ fn tables(raw: &raw::Manifest) -> BTreeMap<&str, &toml::Table> {
     tables.flatten().collect()
 }
 
-fn variables(raw: &BTreeMap<String, raw::Variable>, sources: &VariableSources, faults: &mut Vec<Fault>) -> Resolved {
-    let mut resolved = Resolved::new();
+fn variables(raw: &BTreeMap<String, raw::Variable>, sources: &VariableSources, faults: &mut Vec<Fault>) -> ResolvedVariables {
+    let mut resolved = ResolvedVariables::new();
     for (name, variable) in raw {
         let at = format!("variables.{name}");
         if !is_snake_case(name) {
@@ -140,7 +140,7 @@ fn trigger(entry: &raw::Trigger, at: &str, raw: &raw::Manifest, faults: &mut Vec
 struct Context<'a> {
     raw: &'a raw::Manifest,
     root: &'a Path,
-    variables: &'a Resolved,
+    variables: &'a ResolvedVariables,
     triggers: &'a [Trigger],
 }
 
@@ -235,10 +235,10 @@ impl Context<'_> {
                 raw::Tool::default()
             })
         });
-        let Some(table) = table else { return (None, self.grants(at, &Granted::of(raw), &raw.environment, faults)) };
+        let Some(table) = table else { return (None, self.grants(at, &RawGrants::of(raw), &raw.environment, faults)) };
         let tool = Tool::check(&table, &key, faults);
-        let own = Granted::of(raw);
-        let granted = Granted::of_tool(&table);
+        let own = RawGrants::of(raw);
+        let granted = RawGrants::of_tool(&table);
         let mut grants = if triggered {
             if !granted.is_empty() {
                 faults.push(Fault::new(&key, "grants are for dependencies only", format!("say it under [{at}]")));
@@ -252,7 +252,13 @@ impl Context<'_> {
         (Some(tool), grants)
     }
 
-    fn grants(&self, at: &str, granted: &Granted<'_>, environment: &BTreeMap<String, String>, faults: &mut Vec<Fault>) -> Grants {
+    fn grants(
+        &self,
+        at: &str,
+        granted: &RawGrants<'_>,
+        environment: &BTreeMap<String, String>,
+        faults: &mut Vec<Fault>,
+    ) -> Grants {
         let mut grants = Grants {
             sqlite_databases: granted.sqlite_databases.iter().cloned().collect(),
             key_value_stores: granted.key_value_stores.iter().cloned().collect(),
@@ -384,7 +390,7 @@ impl Context<'_> {
             let problem = format!("{:?} has dependencies", entry.component);
             faults.push(Fault::new(at, problem, "a dependency cannot have dependencies of its own"));
         }
-        if !Granted::of(target).is_empty() || !target.environment.is_empty() {
+        if !RawGrants::of(target).is_empty() || !target.environment.is_empty() {
             let problem = format!("{:?} has a configuration of its own", entry.component);
             faults.push(Fault::new(at, problem, "a dependency can only inherit: declare it in its dependers"));
         }
@@ -393,14 +399,14 @@ impl Context<'_> {
 }
 
 /// What a component or a `tool.marquee` table grants, as written.
-struct Granted<'a> {
+struct RawGrants<'a> {
     sqlite_databases: &'a [String],
     key_value_stores: &'a [String],
     allowed_outbound_hosts: &'a [String],
     variables: &'a BTreeMap<String, String>,
 }
 
-impl<'a> Granted<'a> {
+impl<'a> RawGrants<'a> {
     fn of(raw: &'a raw::Component) -> Self {
         Self {
             sqlite_databases: &raw.sqlite_databases,

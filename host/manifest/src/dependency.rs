@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_match_the_imports_they_mean() {
+    fn dependency_names_match_imports() {
         let cases = [
             ("foo:bar/baz@0.1.0", "foo:bar/baz@0.1.0", true),
             ("foo:bar/baz", "foo:bar/baz@0.1.0", true),
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name() {
+    fn invalid_dependency_names_are_refused() {
         for bad in ["", "foo:", ":bar", "foo:bar/", "foo/bar", "foo@1", "foo:bar@", "foo:bar@1@2", "foo bar"] {
             assert_eq!(DependencyName::parse(bad), None, "{bad}");
         }

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_hides_what_variables_say() {
+    fn debug_output_hides_variable_values() {
         let grants =
             Grants { variables: BTreeMap::from([("password".to_owned(), Secret::from("hunter2"))]), ..Grants::default() };
         let shown = format!("{grants:?}");

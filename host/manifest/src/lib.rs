@@ -25,7 +25,7 @@ mod variables;
 pub use dependency::{Dependency, DependencyName};
 pub use error::{Fault, ManifestError};
 pub use grants::{Grants, Mount, Secret};
-pub use routes::{By, Methods, NoRoute, Rate, Route, Routes, Runs};
+pub use routes::{Methods, Rate, RegionSource, Route, RouteError, Routes, RunLocation};
 pub use tool::Tool;
 pub use variables::VariableSources;
 

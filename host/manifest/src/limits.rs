@@ -3,7 +3,7 @@
 /// Bytes of a manifest or a variables file.
 pub const MANIFEST_BYTES: u64 = 1024 * 1024;
 
-/// Bounds and defaults of the `tool.marquee` table. A component that says nothing shares nothing: it may be anybody's code.
+/// Bounds and defaults of the `tool.marquee` table. By default nothing is shared: a component may be third-party code.
 pub const CONCURRENCY: (u32, u32, u32) = (1, 1, 64);
 /// Requests after which an instance is replaced: least, default, most.
 pub const REUSE: (u32, u32, u32) = (1, 1_000, 1_000_000);

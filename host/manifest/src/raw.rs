@@ -1,7 +1,7 @@
 //! The manifest as it is written. Unknown keys are refused where Spin refuses them.
 //!
 //! Where a key may hold several shapes it is kept as a TOML value, and `check` says what it may be: serde's own message
-//! for such keys ("did not match any variant") helps nobody.
+//! for such keys ("did not match any variant") helps no reader.
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -146,8 +146,8 @@ pub(super) struct Dependency {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table like { runs = \"edge\" }")]
 pub(super) struct Row {
-    pub runs: Option<Runs>,
-    pub by: Option<By>,
+    pub runs: Option<RunLocation>,
+    pub by: Option<RegionSource>,
     pub host: Option<HostCall>,
     #[serde(default)]
     pub roles: bool,
@@ -158,7 +158,7 @@ pub(super) struct Row {
 
 #[derive(Clone, Copy, Deserialize, PartialEq)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Runs {
+pub(super) enum RunLocation {
     Edge,
     Region,
     Accounts,
@@ -167,7 +167,7 @@ pub(super) enum Runs {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table with one of path, body and query")]
-pub(super) struct By {
+pub(super) struct RegionSource {
     pub path: Option<String>,
     pub body: Option<String>,
     pub query: Option<String>,

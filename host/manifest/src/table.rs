@@ -5,7 +5,7 @@
 use super::check::Trigger;
 use super::error::Fault;
 use super::raw;
-use crate::routes::{By, Pattern, Rate, Route, Routes, Runs, parse_method};
+use crate::routes::{Pattern, Rate, RegionSource, Route, Routes, RunLocation, parse_method};
 use http::Method;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,7 +46,7 @@ pub(super) fn routes(triggers: &[Trigger], tables: &BTreeMap<&str, &toml::Table>
         }
     }
     // What only the host may ask for comes last: it is not to share its path.
-    rows.sort_by_key(|(_, row)| matches!(row.is, Is::Tick));
+    rows.sort_by_key(|(_, row)| matches!(row.is, RowKind::Tick));
     let mut reached = BTreeSet::new();
     for (at, row) in rows {
         if let Err((problem, remedy)) = row.add(&mut routes, &mut reached) {
@@ -73,23 +73,23 @@ struct Row {
     component: String,
     path: String,
     pattern: Pattern,
-    is: Is,
+    is: RowKind,
 }
 
-enum Is {
+enum RowKind {
     Route(Box<Route>),
     Tick,
 }
 
 /// What is wrong with a row, and what to do.
-type Wrong = (String, String);
+type RowError = (String, String);
 
-fn wrong<T>(problem: impl Into<String>, remedy: impl Into<String>) -> Result<T, Wrong> {
+fn wrong<T>(problem: impl Into<String>, remedy: impl Into<String>) -> Result<T, RowError> {
     Err((problem.into(), remedy.into()))
 }
 
 impl Row {
-    fn read(component: &str, key: &str, value: &toml::Value) -> Result<Self, Wrong> {
+    fn read(component: &str, key: &str, value: &toml::Value) -> Result<Self, RowError> {
         let Some((method, path)) = key.split_once(' ') else { return wrong("not a method and a path", SHAPE) };
         let method = match method {
             "*" => None,
@@ -108,15 +108,15 @@ impl Row {
                 consistent(&row, runs)?;
                 let (component, template) = (component.into(), path.to_owned());
                 let runs = match runs {
-                    raw::Runs::Edge => Runs::Edge,
-                    raw::Runs::Region => Runs::Region,
-                    raw::Runs::Accounts => Runs::Accounts,
-                    raw::Runs::EveryRegion => Runs::EveryRegion,
+                    raw::RunLocation::Edge => RunLocation::Edge,
+                    raw::RunLocation::Region => RunLocation::Region,
+                    raw::RunLocation::Accounts => RunLocation::Accounts,
+                    raw::RunLocation::EveryRegion => RunLocation::EveryRegion,
                 };
-                if runs == Runs::EveryRegion && method != Some(Method::GET) {
+                if runs == RunLocation::EveryRegion && method != Some(Method::GET) {
                     return wrong("only what is read is asked of every region", "write GET, or name one region");
                 }
-                Is::Route(Box::new(Route { component, method, template, runs, by, roles, token, rate }))
+                RowKind::Route(Box::new(Route { component, method, template, runs, by, roles, token, rate }))
             }
             (None, Some(raw::HostCall::Tick)) => {
                 if method != Some(Method::POST) || !pattern.is_literal() {
@@ -125,7 +125,7 @@ impl Row {
                 if row.by.is_some() || row.roles || row.token || row.rate.is_some() {
                     return wrong("nobody but the host asks here", "remove what is said beside host");
                 }
-                Is::Tick
+                RowKind::Tick
             }
             (None, None) => return wrong("it is not said where it runs", SHAPE),
             (Some(_), Some(_)) => return wrong("what the host asks for runs in its region", "remove runs, or host"),
@@ -134,7 +134,7 @@ impl Row {
     }
 
     /// Adds it to the routes; its trigger is noted as one that leads to a row.
-    fn add(self, routes: &mut Routes, reached: &mut BTreeSet<String>) -> Result<(), Wrong> {
+    fn add(self, routes: &mut Routes, reached: &mut BTreeSet<String>) -> Result<(), RowError> {
         let Self { component, path, pattern, is } = self;
         match routes.leading(&pattern) {
             Some((trigger, leads_to)) if leads_to == component => _ = reached.insert(trigger.route.clone()),
@@ -150,57 +150,62 @@ impl Row {
             }
         }
         let added = match is {
-            Is::Route(route) => routes.add(*route, &pattern),
-            Is::Tick => routes.add_tick(&component, &path, &pattern),
+            RowKind::Route(route) => routes.add(*route, &pattern),
+            RowKind::Tick => routes.add_tick(&component, &path, &pattern),
         };
         added.or_else(|problem| wrong(problem, "remove one of the two"))
     }
 }
 
 /// By what the region of a row is found.
-fn by(row: &raw::Row, runs: raw::Runs, method: Option<&Method>, pattern: &Pattern) -> Result<Option<By>, Wrong> {
+fn by(
+    row: &raw::Row,
+    runs: raw::RunLocation,
+    method: Option<&Method>,
+    pattern: &Pattern,
+) -> Result<Option<RegionSource>, RowError> {
     let Some(by) = &row.by else {
         return match runs {
-            raw::Runs::Region => wrong(
+            raw::RunLocation::Region => wrong(
                 "it is not said in which region",
                 "add by = { path = \"id\" }, { body = \"member\" } or { query = \"name\" }",
             ),
             _ => Ok(None),
         };
     };
-    if !matches!(runs, raw::Runs::Region | raw::Runs::Edge) {
+    if !matches!(runs, raw::RunLocation::Region | raw::RunLocation::Edge) {
         return wrong("it is known without by in which region it runs", "remove by, or write runs = \"region\"");
     }
     let read = method == Some(&Method::GET);
     match by {
-        raw::By { path: Some(name), body: None, query: None } => match pattern.parameter(name) {
-            Some(_) if runs == raw::Runs::Edge && !read => {
+        raw::RegionSource { path: Some(name), body: None, query: None } => match pattern.parameter(name) {
+            Some(_) if runs == raw::RunLocation::Edge && !read => {
                 wrong("an edge asks a region for what it reads only", "remove by, write GET, or write runs = \"region\"")
             }
-            Some(index) => Ok(Some(By::Path(index))),
+            Some(index) => Ok(Some(RegionSource::Path(index))),
             None => wrong(format!("its path has no :{name}"), "name a parameter of its path, without the colon"),
         },
-        _ if runs == raw::Runs::Edge => {
+        _ if runs == raw::RunLocation::Edge => {
             wrong("an edge finds the region of what it reads by the path only", "write by = { path = … }, or runs = \"region\"")
         }
-        raw::By { path: None, body: Some(_), query: None } if read => {
+        raw::RegionSource { path: None, body: Some(_), query: None } if read => {
             wrong("GET has no body", "write by = { path = … } or { query = … }")
         }
-        raw::By { path: None, body: Some(member), query: None } => Ok(Some(By::Body(member.as_str().into()))),
-        raw::By { path: None, body: None, query: Some(name) } => Ok(Some(By::Query(name.as_str().into()))),
+        raw::RegionSource { path: None, body: Some(member), query: None } => Ok(Some(RegionSource::Body(member.as_str().into()))),
+        raw::RegionSource { path: None, body: None, query: Some(name) } => Ok(Some(RegionSource::Query(name.as_str().into()))),
         _ => wrong("by is none or several of path, body and query", "name the one thing that its region is found by"),
     }
 }
 
 /// What is said beside `runs` must have an effect there.
-fn consistent(row: &raw::Row, runs: raw::Runs) -> Result<(), Wrong> {
+fn consistent(row: &raw::Row, runs: raw::RunLocation) -> Result<(), RowError> {
     if row.roles && !row.token {
         return wrong("roles are the caller's, and no token says who that is", "add token = true, or remove roles");
     }
-    if row.roles && runs != raw::Runs::Region {
+    if row.roles && runs != raw::RunLocation::Region {
         return wrong("only a region that may lack the accounts asks for roles", "remove roles, or write runs = \"region\"");
     }
-    if row.rate.is_some() && runs == raw::Runs::Edge {
+    if row.rate.is_some() && runs == raw::RunLocation::Edge {
         return wrong("attempts are counted by regions, and this runs at the edge", "remove rate, or have a region run it");
     }
     Ok(())

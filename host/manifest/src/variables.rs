@@ -103,10 +103,10 @@ pub(super) enum TemplateError {
 }
 
 /// The application's variables; none where a required one has no value.
-pub(super) type Resolved = BTreeMap<String, Option<Secret>>;
+pub(super) type ResolvedVariables = BTreeMap<String, Option<Secret>>;
 
 /// Replaces each `{{ name }}` by that variable's value.
-pub(super) fn resolve(template: &str, variables: &Resolved) -> Result<String, TemplateError> {
+pub(super) fn resolve(template: &str, variables: &ResolvedVariables) -> Result<String, TemplateError> {
     let mut text = String::with_capacity(template.len());
     let mut rest = template;
     while let Some((before, after)) = rest.split_once("{{") {
@@ -143,7 +143,7 @@ fn words(name: &str, separator: char) -> bool {
 mod tests {
     use super::*;
 
-    fn variables() -> Resolved {
+    fn variables() -> ResolvedVariables {
         [("host", Some("db")), ("port", Some("5432")), ("missing", None)]
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value.map(Secret::from)))
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_set_beats_files_and_a_bad_file_does_not_quote_itself() {
+    fn set_values_override_files_and_errors_quote_no_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("variables.toml");
         std::fs::write(&path, "a = \"in it\"\nb = \"in it\"\n").unwrap();

@@ -2,7 +2,7 @@
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
-use manifest::{By, Manifest, ManifestError, Rate, Route, Routes, Runs, VariableSources};
+use manifest::{Manifest, ManifestError, Rate, RegionSource, Route, Routes, RunLocation, VariableSources};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -211,7 +211,7 @@ fn a_bad_manifest_says_where_what_and_what_to_do() {
 }
 
 #[test]
-fn every_fault_is_told_at_once() {
+fn every_fault_is_reported_at_once() {
     let text =
         GOOD.replace("{{ token }}", "{{ tokne }}").replace("/api/due", "/due").replace("concurrency = 4", "concurrency = 0");
     let error = parse(&text).unwrap_err();
@@ -235,7 +235,7 @@ fn wasm_files_must_be_there() {
 }
 
 #[test]
-fn a_host_that_is_not_set_grants_nothing() {
+fn an_unset_host_variable_grants_nothing() {
     let text = GOOD.replace("\"postgres://{{ host }}:5432\"", "\"{{ host }}\"").replace("db.example.com", "");
     let hosts = &parse(&text).unwrap().components["api"].grants.allowed_outbound_hosts;
     assert!(hosts.allows("https", "a.example.com", None) && !hosts.allows("https", "example.org", None));
@@ -346,12 +346,12 @@ fn a_bad_table_of_routes_says_which_row_what_and_what_to_do() {
 }
 
 #[test]
-fn an_application_without_a_table_is_any_spin_application() {
+fn an_application_without_a_routing_table_is_a_plain_spin_application() {
     let table = GOOD.find("[component.api.tool.marquee.routes]").unwrap();
     let text = GOOD[..table].to_owned() + &GOOD[GOOD.find("[component.stock]").unwrap()..];
     let routes = parse(&text).unwrap_or_else(|error| panic!("{error}")).routes;
     assert_eq!(routes.iter().map(|route| route.to_string()).collect::<Vec<_>>(), ["* /api/...", "* /health"]);
-    assert_eq!(routes.find(&http::Method::DELETE, "/api/x").unwrap().runs, Runs::Edge);
+    assert_eq!(routes.find(&http::Method::DELETE, "/api/x").unwrap().runs, RunLocation::Edge);
 }
 
 /// The application's own routes.
@@ -397,7 +397,7 @@ const BESIDE_THE_API: &[&str] = &[
 ];
 
 #[test]
-fn the_table_has_what_the_document_has_and_nothing_unknown_beside() {
+fn the_routing_table_and_the_openapi_document_have_the_same_operations() {
     let (routes, document) = (own(), document());
     let mut expected: Vec<String> =
         operations(&document).into_keys().chain(BESIDE_THE_API.iter().map(|row| (*row).to_owned())).collect();
@@ -419,7 +419,7 @@ fn the_table_has_what_the_document_has_and_nothing_unknown_beside() {
 /// What the document says needs a token is refused without one before the body is read, and nothing else is; where it takes a password, tries are counted;
 /// and what names a region is something that the document knows.
 #[test]
-fn the_table_says_of_each_operation_what_the_document_says() {
+fn the_routing_table_agrees_with_the_openapi_document() {
     let (routes, document) = (own(), document());
     let resolve = |node: &Value| {
         let reference = node.get("$ref").and_then(Value::as_str);
@@ -447,11 +447,11 @@ fn the_table_says_of_each_operation_what_the_document_says() {
 
         let parameters = operation["parameters"].as_array().map_or_else(Vec::new, |all| all.iter().map(resolve).collect());
         match &route.by {
-            Some(By::Body(member)) => assert!(body["properties"].get(&**member).is_some(), "{row}: no member {member}"),
-            Some(By::Query(name)) => {
+            Some(RegionSource::Body(member)) => assert!(body["properties"].get(&**member).is_some(), "{row}: no member {member}"),
+            Some(RegionSource::Query(name)) => {
                 assert!(parameters.iter().any(|it| it["in"] == "query" && it["name"] == **name), "{row}: no parameter {name}");
             }
-            Some(By::Path(_)) | None => {}
+            Some(RegionSource::Path(_)) | None => {}
         }
     }
     assert_eq!(counted, 6, "registration, login, and what has to do with passwords and mails");

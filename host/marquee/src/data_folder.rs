@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_process_has_it_at_a_time() {
+    fn one_process_locks_the_folder_at_a_time() {
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join("a/b");
         let first = DataFolder::open(&folder).unwrap();
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_cannot_be_is_named() {
+    fn an_unusable_folder_is_named() {
         let parent = tempfile::tempdir().unwrap();
         let file = parent.path().join("a-file");
         std::fs::write(&file, "").unwrap();
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn files_come_back() {
+    fn files_round_trip() {
         let parent = tempfile::tempdir().unwrap();
         let folder = DataFolder::open(parent.path()).unwrap();
         assert_eq!(folder.read("x").unwrap(), None);

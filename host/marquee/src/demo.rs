@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use demo::{Answer, Api, Ask, Options};
+use demo::{Answer, Api, ApiRequest, Options};
 use edge::{Region, known};
 use http::{Method, Request, header};
 use http_body_util::{BodyExt, Limited};
@@ -20,10 +20,10 @@ use crate::limits::{DEMO_ANSWER_BYTES, DEMO_AT_ONCE};
 /// Where the state is kept.
 const FILE: &str = "demo.json";
 
-/// What must be known to go on after a crash.
+/// What must be known to continue after a crash.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct State {
-    /// Of the accounts that are made. Nobody else needs it, so it stays here.
+    /// The seed of the demo accounts' passwords. It stays in this folder.
     password: String,
     done: bool,
 }
@@ -49,7 +49,7 @@ pub async fn load(region: Arc<dyn Region>, folder: &DataFolder) -> Result<(), Er
         now: edge::now(),
         at_once: DEMO_AT_ONCE,
     };
-    let loaded = demo::load(&Here(region), &options).await.map_err(Error::Demo)?;
+    let loaded = demo::load(&LocalApi(region), &options).await.map_err(Error::Demo)?;
     let took_s = began.elapsed().as_secs_f64();
     keep(folder, &State { done: true, ..state })?;
     tracing::info!(events = loaded.events, bookings = loaded.bookings, took_s, "the demo catalog is loaded");
@@ -62,10 +62,10 @@ fn keep(folder: &DataFolder, state: &State) -> Result<(), Error> {
 }
 
 /// The region in this process, asked without a network.
-struct Here(Arc<dyn Region>);
+struct LocalApi(Arc<dyn Region>);
 
-impl Api for Here {
-    async fn ask(&self, ask: Ask<'_>) -> Result<Answer, String> {
+impl Api for LocalApi {
+    async fn ask(&self, ask: ApiRequest<'_>) -> Result<Answer, String> {
         let method = if ask.body.is_some() { Method::POST } else { Method::GET };
         let mut request = Request::builder().method(method).uri(format!("http://localhost{}", ask.path));
         if ask.body.is_some() {

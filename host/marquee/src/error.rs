@@ -25,7 +25,7 @@ pub enum Error {
         /// What the system says.
         reason: String,
     },
-    /// Accounts in a region that is not one of those that an edge is told of.
+    /// Accounts in a region that is not configured at the edge.
     #[error("accounts = {0:?} names none of the regions: choose one of them")]
     NoAccounts(String),
     /// Who a node is, and what it shows of that.
@@ -131,7 +131,7 @@ pub enum Error {
         reason: String,
     },
     /// The demo catalog.
-    #[error("the demo catalog could not be loaded: {0}; start again to go on, or with --no-demo")]
+    #[error("the demo catalog could not be loaded: {0}; start again to continue, or with --no-demo")]
     Demo(String),
     /// The system refused something basic.
     #[error("{0}")]
@@ -148,7 +148,7 @@ impl Error {
         }
     }
 
-    /// Whether something is away that may come back: then it makes sense to wait.
+    /// Whether something is unreachable that may come back: then it makes sense to wait.
     pub fn is_away(&self) -> bool {
         match self {
             Self::DatabaseAway { .. } => true,

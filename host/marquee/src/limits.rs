@@ -43,7 +43,7 @@ pub const BUS_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duratio
 pub const BUS_OUTAGE: Duration = Duration::from_millis(900);
 /// Tries of a record, after which it is left out: about a minute.
 pub const BUS_TRIES: u32 = 10;
-/// How often the component is told that time has passed while nothing happens.
+/// How often the idle component is ticked.
 pub const BUS_TICK: Duration = Duration::from_secs(1);
 /// How often it is signed how far the audit log has come, while it grows.
 pub const AUDIT_SEAL: Duration = Duration::from_secs(10);
@@ -56,9 +56,9 @@ pub const AUDIT_ROWS: i64 = 5_000;
 
 /// Bytes of a region's name.
 pub const REGION_NAME_BYTES: usize = 16;
-/// Regions that an edge is told of.
+/// Regions in an edge's configuration.
 pub const REGIONS: usize = 16;
-/// Nodes of one region that an edge is told of.
+/// Nodes of one region in an edge's configuration.
 pub const REGION_NODES: usize = fleet::limits::NODES;
 /// Addresses of other nodes that a region's node keeps clients of.
 pub const PEERS: usize = 256;
@@ -68,7 +68,7 @@ pub const CERTIFICATE_HOURS: i64 = 24;
 pub const PEERS_LOOK: Duration = Duration::from_secs(1);
 /// Hours for which accepted keys may be kept: a day is promised.
 pub const IDEMPOTENCY_HOURS: std::ops::RangeInclusive<u32> = 24..=24 * 30;
-/// Days for which the journal is kept, where nobody says otherwise.
+/// Days for which the journal is kept, by default.
 pub const JOURNAL_DAYS: u32 = 7;
 /// Failures in a row after which a circuit breaker may be set to open.
 pub const BREAKER_FAILURES: std::ops::RangeInclusive<u32> = 1..=1_000;

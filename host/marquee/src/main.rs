@@ -63,7 +63,7 @@ async fn run(command: Command) -> Result<(), Error> {
     }
 }
 
-/// Waits, not for long, until what was told to end has ended: idle instances, above all, which would else count as lost.
+/// Waits briefly until what was asked to end has ended: idle instances, above all, which would else count as lost.
 async fn until_idle() {
     let metrics = tokio::runtime::Handle::current().metrics();
     let began = Instant::now();

@@ -35,7 +35,7 @@ fn start(name: &str) -> Server {
 
 /// What buyers were answered.
 #[derive(Default)]
-struct Heard {
+struct BuyerAnswers {
     /// Accepted: which buyer's, the key, and the whole answer.
     accepted: Vec<(usize, String, Vec<u8>)>,
     /// Sent, and neither accepted nor certainly not done: which buyer's, and the key.
@@ -47,7 +47,7 @@ struct Heard {
     pause: Duration,
 }
 
-impl Heard {
+impl BuyerAnswers {
     fn note(&mut self, buyer: usize, key: String, answer: Option<client::Answer>) {
         match answer {
             Some(answer) if answer.status == 201 => {
@@ -71,8 +71,8 @@ impl Heard {
 }
 
 /// Runs `faults` while buyers hold one place after the other; gives what they heard.
-async fn under_load(buyers: &[Client<'_>], show: &OnSale, faults: impl AsyncFnOnce(&AtomicUsize)) -> Heard {
-    let (heard, stopped, accepted) = (Mutex::new(Heard::default()), AtomicBool::new(false), AtomicUsize::new(0));
+async fn under_load(buyers: &[Client<'_>], show: &OnSale, faults: impl AsyncFnOnce(&AtomicUsize)) -> BuyerAnswers {
+    let (heard, stopped, accepted) = (Mutex::new(BuyerAnswers::default()), AtomicBool::new(false), AtomicUsize::new(0));
     let buying = (0..WORKERS).map(async |worker| {
         for nth in 0.. {
             if stopped.load(Ordering::Relaxed) {
@@ -108,7 +108,7 @@ async fn aside<T: Send + 'static>(server: &Arc<Server>, work: impl FnOnce(&mut f
 }
 
 /// Every accepted answer is given again, byte for byte; what was left open is one or the other; and no place is missing or sold twice.
-async fn settle(buyers: &[Client<'_>], show: &OnSale, heard: &Heard) {
+async fn settle(buyers: &[Client<'_>], show: &OnSale, heard: &BuyerAnswers) {
     let mut held = heard.accepted.len();
     for (buyer, key, body) in &heard.accepted {
         let again = buyers[*buyer].post_with(key, "/api/bookings", &show.order(1)).await;
@@ -135,7 +135,7 @@ async fn scene(server: &Server) -> (Vec<Client<'_>>, OnSale) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_or_paused_node_loses_nothing_and_another_takes_over() {
+async fn another_node_takes_over_from_a_killed_or_paused_one_without_loss() {
     let server = Arc::new(start("killed"));
     let (buyers, show) = scene(&server).await;
     let heard = under_load(&buyers, &show, async |accepted| {
@@ -192,7 +192,7 @@ async fn a_rolling_restart_loses_no_request() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_its_region_an_edge_shows_what_it_knows_and_sells_nothing() {
+async fn an_edge_without_its_region_serves_reads_and_refuses_sales() {
     let server = Arc::new(start("alone"));
     let (buyers, show) = scene(&server).await;
     let buyer = &buyers[0];
@@ -214,7 +214,7 @@ async fn without_its_region_an_edge_shows_what_it_knows_and_sells_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_takes_over_a_new_version_when_it_is_told_to_and_no_request_fails() {
+async fn a_reload_switches_the_version_and_no_request_fails() {
     let folder = fresh_folder("versions");
     fleet::certificates(&folder, &["eu/eu-1", "edge-0"]);
     let copy = server::copy_of_the_application(&folder);
@@ -262,7 +262,7 @@ async fn a_node_takes_over_a_new_version_when_it_is_told_to_and_no_request_fails
 }
 
 #[test]
-fn a_node_is_who_its_certificate_says() {
+fn a_node_is_identified_by_its_certificate() {
     let folder = fresh_folder("stranger");
     fleet::certificates(&folder, &["eu/eu-1", "edge-0"]);
     let config = folder.join("edge.toml");
@@ -297,7 +297,7 @@ async fn statuses(url: &str, method: reqwest::Method, token: &str, clients: impl
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_regions_nodes_count_together_and_an_edge_counts_users() {
+async fn nodes_of_a_region_share_rate_counts_and_an_edge_counts_users() {
     let redis = std::env::var("MARQUEE_TEST_REDIS_URL").expect(
         "MARQUEE_TEST_REDIS_URL is not set: `cargo xtask test` sets it, and `cargo xtask services up --only redis` prints it",
     );
@@ -338,7 +338,7 @@ async fn a_regions_nodes_count_together_and_an_edge_counts_users() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_edge_leaves_a_dead_node_alone_for_as_long_as_its_file_says() {
+async fn an_edges_breaker_stays_open_as_configured() {
     let folder = fresh_folder("patience");
     fleet::certificates(&folder, &["eu/eu-1", "edge-0", "edge-1"]);
     let environment = vec![("SPIN_VARIABLE_DATABASE".to_owned(), server::empty_database(&folder))];

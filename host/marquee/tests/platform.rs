@@ -30,7 +30,7 @@ fn reason(output: &Output) -> String {
 }
 
 #[tokio::test]
-async fn a_clean_stop_keeps_everything() {
+async fn a_clean_stop_loses_nothing() {
     let folder = fresh_folder("restart");
     let server = Server::start_in(Form::Up, folder.clone(), &[], &[]);
     let (organiser, id) = Client::organiser(&server).await;
@@ -51,7 +51,7 @@ async fn a_clean_stop_keeps_everything() {
 
 /// A deployment without a provider sells nothing for nothing, and its built-in one is nowhere to be found. Quotas and limits are settings.
 #[tokio::test]
-async fn without_a_provider_nothing_can_be_paid_and_what_is_set_holds() {
+async fn without_a_provider_payments_are_refused_and_settings_apply() {
     let variables =
         [("sandbox_payments", "off"), ("quota_drafts", "2"), ("held_places_per_address", "3"), ("held_percent_per_address", "0")];
     let server = Server::start_in(
@@ -89,7 +89,7 @@ async fn without_a_provider_nothing_can_be_paid_and_what_is_set_holds() {
 
 /// Without Kafka, without a server for mail: in this process, into files.
 #[tokio::test]
-async fn what_follows_a_booking_follows_here_too() {
+async fn a_booking_has_its_effects_in_up_mode_too() {
     let folder = fresh_folder("follows");
     let server = Server::start_in(Form::Up, folder.clone(), &[], &[]);
     let (organiser, id) = Client::organiser(&server).await;
@@ -97,9 +97,9 @@ async fn what_follows_a_booking_follows_here_too() {
     let booking = organiser.post_with(&unique("key"), "/api/bookings", &show.order(2)).await.expect(201);
     let booking = booking["id"].as_str().unwrap();
     let path = format!("/api/events/{}/analytics", show.id);
-    let figures =
-        eventually("figures", async || organiser.get(&path).await.expect(200), |it| it["totals"]["bookings"] == 1).await;
-    assert_eq!(figures["totals"]["tickets"], 2);
+    let analytics =
+        eventually("analytics", async || organiser.get(&path).await.expect(200), |it| it["totals"]["bookings"] == 1).await;
+    assert_eq!(analytics["totals"]["tickets"], 2);
     let mails = async || {
         let files = std::fs::read_dir(folder.join("mail")).into_iter().flatten();
         let texts: Vec<String> = files.filter_map(|file| std::fs::read_to_string(file.unwrap().path()).ok()).collect();
@@ -114,7 +114,7 @@ async fn what_follows_a_booking_follows_here_too() {
 }
 
 #[tokio::test]
-async fn wrong_usage_and_failures_say_what_to_do() {
+async fn usage_errors_and_failures_name_a_remedy() {
     for (arguments, code) in [(&["up", "--colour"][..], 2), (&["fly"], 2), (&[], 2), (&["up", "--port", "many"], 2)] {
         assert_eq!(marquee(arguments).status.code(), Some(code), "{arguments:?}");
     }
@@ -162,7 +162,7 @@ fn an_operator_begins_a_new_epoch() {
 }
 
 #[tokio::test]
-async fn one_folder_has_one_platform() {
+async fn a_data_folder_serves_one_process() {
     let folder = fresh_folder("twice");
     let _server = Server::start_in(Form::Up, folder.clone(), &[], &[]);
     let output = marquee(&["up", "--no-demo", "--data", folder.to_str().unwrap(), "--port", "0"]);
@@ -171,7 +171,7 @@ async fn one_folder_has_one_platform() {
 }
 
 /// What a buyer was told, kept outside of the platform.
-struct Promise {
+struct PromisedBooking {
     key: String,
     body: Vec<u8>,
     quantity: i64,
@@ -179,14 +179,14 @@ struct Promise {
 }
 
 /// Holds and pays as fast as the platform lets it, until it dies; every answer is kept.
-async fn buy_until(stopped: &AtomicBool, buyer: &Client<'_>, show: &OnSale, promises: &mut Vec<Promise>) {
+async fn buy_until(stopped: &AtomicBool, buyer: &Client<'_>, show: &OnSale, promises: &mut Vec<PromisedBooking>) {
     while !stopped.load(Ordering::Relaxed) {
         let (key, quantity) = (unique("key"), 1 + i64::try_from(promises.len() % 3).unwrap());
         let Some(answer) = buyer.try_post_with(&key, "/api/bookings", &show.order(quantity)).await else { continue };
         if answer.status != 201 {
             continue;
         }
-        let mut promise = Promise { key, body: answer.bytes, quantity, confirmed: false };
+        let mut promise = PromisedBooking { key, body: answer.bytes, quantity, confirmed: false };
         if promises.len().is_multiple_of(2) {
             let payment = json!({"booking_id": answer.json["id"], "method": {"type": "card", "token": "tok_ok"}});
             promise.confirmed =
@@ -314,7 +314,7 @@ async fn a_new_version_takes_over_without_a_failed_request() {
 }
 
 #[tokio::test]
-async fn the_first_start_has_a_catalog_to_look_at() {
+async fn the_first_start_loads_a_demo_catalog() {
     let folder = fresh_folder("demo");
     let mut child = Command::new(test_support::marquee())
         .args(["up", "--port", "0", "--data", folder.to_str().unwrap()])
@@ -346,7 +346,7 @@ async fn the_first_start_has_a_catalog_to_look_at() {
 
 /// "The API by example", as it stands in the README.
 #[tokio::test]
-async fn the_readmes_script_works_as_pasted() {
+async fn the_readme_script_works_as_pasted() {
     let folder = fresh_folder("readme");
     let server = Server::start_in(Form::Up, folder.clone(), &[], &[]);
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();

@@ -259,7 +259,7 @@ async fn a_stolen_edge_is_locked_out_of_every_region_and_a_new_certificate_lets_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_regions_death_leaves_the_other_selling() {
+async fn the_loss_of_one_region_leaves_the_other_selling() {
     let server = Server::start_regions("region-death");
     let (organiser, id) = Client::organiser(&server).await;
     let shows = on_sale(&organiser, &id).await;

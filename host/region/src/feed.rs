@@ -10,7 +10,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 
 use crate::database::{self, Database};
 use crate::limits;
-use crate::sequencer::{self, Kept, Published, Sequencer};
+use crate::sequencer::{self, FeedStart, PublishedBatch, Sequencer};
 use crate::snapshot;
 use crate::snapshot_cache::SnapshotCache;
 
@@ -20,7 +20,7 @@ type Batches = BoxStream<'static, Result<Arc<Batch>, Error>>;
 #[derive(Clone)]
 pub struct Feed {
     database: Database,
-    facts: broadcast::Sender<Published>,
+    facts: broadcast::Sender<PublishedBatch>,
     kept: Option<SnapshotCache>,
 }
 
@@ -31,14 +31,14 @@ impl Feed {
         Self { database, facts: sequencer.facts(), kept: None }
     }
 
-    /// The same, whose snapshots are kept there.
+    /// The same, whose snapshots are cached there.
     #[must_use]
     pub fn keeping(self, kept: Option<SnapshotCache>) -> Self {
         Self { kept, ..self }
     }
 
-    /// What follows the cursor: out of the journal up to where it stands now, then what is `heard`.
-    async fn resume(&self, cursor: Cursor, heard: broadcast::Receiver<Published>) -> Result<Subscription, Error> {
+    /// What follows the cursor: from the journal up to its current end, then what is received live.
+    async fn resume(&self, cursor: Cursor, heard: broadcast::Receiver<PublishedBatch>) -> Result<Subscription, Error> {
         let kept = sequencer::kept(&self.database).await.map_err(unavailable)?;
         let until = position_to_reach(kept, &cursor)?;
         let journal = journal(self.database.clone(), cursor.position, until);
@@ -50,7 +50,7 @@ impl Feed {
 impl Source for Feed {
     fn open(&self, cursor: Option<Cursor>) -> BoxFuture<'_, Result<Subscription, Error>> {
         Box::pin(async {
-            // First listen, then look: what is published in between is heard, and what was published before is in what is read.
+            // First subscribe, then read: what is published in between is received, and what was published before is in what is read.
             let heard = self.facts.subscribe();
             if let Some(cursor) = cursor {
                 return self.resume(cursor, heard).await;
@@ -70,8 +70,8 @@ pub(crate) fn unavailable(error: database::Error) -> Error {
 }
 
 /// How far the journal has to be read for who is at this cursor.
-pub(crate) fn position_to_reach(kept: Option<Kept>, cursor: &Cursor) -> Result<i64, Error> {
-    let Some(Kept { counter, oldest }) = kept else { return Err(Error::Gone) };
+pub(crate) fn position_to_reach(kept: Option<FeedStart>, cursor: &Cursor) -> Result<i64, Error> {
+    let Some(FeedStart { counter, oldest }) = kept else { return Err(Error::Gone) };
     // Ahead of the journal: it is of a life of the database that has been undone.
     let possible = cursor.epoch == counter.epoch && cursor.position <= counter.position;
     let behind = counter.position - cursor.position;
@@ -99,7 +99,7 @@ pub(crate) fn journal(database: Database, after: i64, until: i64) -> Batches {
 }
 
 /// What is published from now on, of this epoch: where another begins, only a snapshot helps.
-fn live(heard: broadcast::Receiver<Published>, epoch: Arc<str>) -> Batches {
+fn live(heard: broadcast::Receiver<PublishedBatch>, epoch: Arc<str>) -> Batches {
     let batches = futures::stream::unfold((heard, epoch), |(mut heard, epoch)| async move {
         let batch = match heard.recv().await {
             Ok(published) if published.epoch == epoch => Ok(published.batch),

@@ -7,8 +7,8 @@ use read_model::Fact;
 use tokio_util::sync::CancellationToken;
 
 /// In an epoch as it is before the first row was numbered.
-fn published(position: i64) -> Published {
-    Published { epoch: "".into(), batch: Arc::new(Batch { after: position - 1, position, facts: vec![] }) }
+fn published(position: i64) -> PublishedBatch {
+    PublishedBatch { epoch: "".into(), batch: Arc::new(Batch { after: position - 1, position, facts: vec![] }) }
 }
 
 fn revoked(n: i64) -> Fact {
@@ -37,7 +37,7 @@ async fn delete_up_to(database: &Database, position: i64) {
 struct Scene {
     feed: Feed,
     database: Database,
-    wake: sequencer::Wake,
+    wake: sequencer::SequencerWaker,
     epoch: Arc<str>,
     stop: CancellationToken,
     running: tokio::task::JoinHandle<()>,
@@ -86,7 +86,7 @@ async fn read(subscription: &mut Subscription, after: i64, until: i64) -> Vec<Fa
 }
 
 #[tokio::test]
-async fn a_reader_hears_all_or_is_told_that_it_has_not() {
+async fn a_reader_gets_every_batch_or_an_error() {
     for scratch in databases(true).await {
         let sequencer = Sequencer::new(scratch.database.clone(), vec![]);
         let feed = Feed::new(scratch.database.clone(), &sequencer);
@@ -103,7 +103,7 @@ async fn a_reader_hears_all_or_is_told_that_it_has_not() {
 }
 
 #[tokio::test]
-async fn a_cursor_goes_on_out_of_the_journal_and_then_live() {
+async fn a_cursor_resumes_from_the_journal_and_then_live() {
     for Scratch { database, .. } in databases(true).await {
         // More than a page, so that the pages are seen to join.
         let rows = limits::SEQUENCE_BATCHES + 20;
@@ -125,7 +125,7 @@ async fn a_cursor_goes_on_out_of_the_journal_and_then_live() {
 }
 
 #[tokio::test]
-async fn a_cursor_of_another_epoch_or_whose_rows_are_gone_is_refused() {
+async fn a_cursor_of_another_epoch_or_of_deleted_rows_is_refused() {
     for Scratch { database, .. } in databases(true).await {
         let scene = scene(&database, 20).await;
         let other = Cursor { epoch: "another".into(), position: 5 };
@@ -143,7 +143,7 @@ async fn a_cursor_of_another_epoch_or_whose_rows_are_gone_is_refused() {
 }
 
 #[tokio::test]
-async fn rows_deleted_under_a_reader_end_its_feed() {
+async fn deleting_unread_rows_ends_the_feed() {
     for Scratch { database, .. } in databases(true).await {
         let rows = limits::SEQUENCE_BATCHES + 20;
         let scene = scene(&database, rows).await;
@@ -157,7 +157,7 @@ async fn rows_deleted_under_a_reader_end_its_feed() {
 }
 
 #[tokio::test]
-async fn who_falls_behind_catches_up_from_the_journal() {
+async fn a_slow_reader_catches_up_from_the_journal() {
     for Scratch { database, .. } in databases(true).await {
         let scene = scene(&database, 0).await;
         let replica = edge::Replica::new(["eu"]);
@@ -167,10 +167,10 @@ async fn who_falls_behind_catches_up_from_the_journal() {
         while replica.age("eu").is_none() {
             tokio::task::yield_now().await;
         }
-        // All at once, while nobody reads: the follower has no chance, and then goes on from its cursor.
+        // All at once, while nobody reads: the follower falls behind, and then resumes from its cursor.
         for _ in 0..limits::FEED_BATCHES * 2 {
             let batch = Arc::new(Batch { after: 0, position: 0, facts: vec![] });
-            scene.feed.facts.send(Published { epoch: Arc::clone(&scene.epoch), batch }).unwrap();
+            scene.feed.facts.send(PublishedBatch { epoch: Arc::clone(&scene.epoch), batch }).unwrap();
         }
         write(&database, 1..=10).await;
         scene.wake.now();

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_retired_key_ends_with_its_last_token_and_a_revoked_one_at_once() {
+    async fn a_retired_key_expires_with_its_last_token_and_a_revoked_one_at_once() {
         for scratch in databases(true).await {
             let database = &scratch.database;
             for (kid, created_at) in [("old", 1), ("stolen", 2), ("new", 3)] {
@@ -172,7 +172,7 @@ mod tests {
             assert_eq!(states, expected);
             assert_eq!(texts(database, "SELECT kid FROM signing_keys WHERE private_key IS NOT NULL").await, ["new"]);
 
-            // Everybody hears of it, and the audit log too.
+            // It is published to every node, and to the audit log.
             let facts = texts(database, "SELECT facts FROM journal_batches ORDER BY at, id").await;
             let fact = |kid: &str, until: i64| format!(r#"[{{"kind":"key","kid":"{kid}","public_key":"p","until":{until}}}]"#);
             assert_eq!(facts, [fact("old", until), fact("stolen", at)]);

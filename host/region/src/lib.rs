@@ -1,15 +1,15 @@
 //! A region: everything that needs its database.
 //!
 //! [`Coordinator`] queues commands and has the component `ledger` decide them in batches; `leases` say which node does so for which events. [`Sequencer`] numbers what they and all others have
-//! written to the journal, and [`Feed`] hands on what is public of it to edges, and to the region's own replica. [`Ticker`] tells
-//! components that time has passed. [`Node`] answers what edges hand over, and [`Limited`] refuses who asks too often.
+//! written to the journal, and [`Feed`] publishes its facts to edges, and to the region's own replica. [`Ticker`] signals
+//! components that time has passed. [`Node`] answers what edges hand over, and [`RateLimited`] refuses clients that ask too often.
 //! [`accounts`] has what a region must know of accounts that another keeps.
 //!
 //! # Invariants
 //! - Business decisions are the components'. What is here moves, numbers and schedules.
 //! - A position, once given, belongs to its row for ever, and there are no gaps.
 //! - The commands of one event are decided in the order in which they came; one batch a partition is in flight.
-//! - A caller hears `unavailable` only where certainly nothing was done, else `unknown`.
+//! - A caller gets `unavailable` only where certainly nothing was done, else `unknown`.
 
 pub mod accounts;
 mod clock;
@@ -38,9 +38,9 @@ pub use database::Database;
 pub use feed::Feed;
 pub use migrate::{MigrateError, migrate};
 pub use node::Node;
-pub use rates::{Limited, Limiter};
+pub use rates::{Limiter, RateLimited};
 pub use retention::{Retention, RetentionTask};
 pub use revocations::Revocations;
-pub use sequencer::{Sequencer, Wake, begin_epoch, epoch};
+pub use sequencer::{Sequencer, SequencerWaker, begin_epoch, epoch};
 pub use snapshot_cache::SnapshotCache;
 pub use ticker::Ticker;

@@ -17,17 +17,17 @@ pub const PARTITIONS_SQLITE: usize = 1;
 pub const PARTITIONS_MAX: usize = 256;
 /// Commands that may wait in one queue. At 10,000 a second it is emptied in less than half of one.
 pub const QUEUE: usize = 4_096;
-/// Commands that callers may wait for at once, whatever becomes of them: queued here, handed on, or about to move.
+/// Commands that callers may wait for at once: queued here, handed on, or about to move.
 pub const WAITING: usize = 4 * QUEUE;
 /// Commands in one batch: as many as the interface takes.
 pub const BATCH: usize = 256;
-/// What a caller is told to wait when a queue is full or the ledger cannot be had, in milliseconds.
+/// `retry_after` of an answer when a queue is full or the ledger is unreachable, in milliseconds.
 pub const RETRY_MS: u32 = 200;
-/// How often it is said how many batches could not be decided.
+/// How often the number of undecided batches is logged.
 pub const SUMMARY: Duration = Duration::from_secs(10);
 /// Pause after the ledger could not be made, so as not to try without a break.
 pub const LEDGER_PAUSE: Duration = Duration::from_millis(100);
-/// How long a command waits for its partition to find its new place, before its caller is told to try again.
+/// How long a command waits for its partition's new leader before its caller is asked to try again.
 pub const MOVING: Duration = Duration::from_millis(500);
 /// Times that one call is sorted out to queues and other nodes: at first, and once more for what has moved meanwhile.
 pub const DISPATCHES: usize = 2;
@@ -36,7 +36,7 @@ pub const DRAIN: Duration = Duration::from_secs(10);
 
 // Leases -------------------------------------------------------------------------------------------------------------
 
-/// How long a lease lasts: nobody decides for so long after its holder was killed.
+/// How long a lease lasts: its partition stands still for that long after its holder was killed.
 pub const LEASE: Duration = Duration::from_secs(2);
 /// How often all are renewed: three attempts may fail.
 pub const LEASE_ROUND: Duration = Duration::from_millis(500);
@@ -47,23 +47,23 @@ pub const LEASE_MARGIN: Duration = Duration::from_millis(250);
 pub const LEASE_DISTANCES: u32 = 6;
 /// How long a lease lasts at most, however long answers take.
 pub const LEASE_LONGEST: Duration = Duration::from_secs(8);
-/// A database whose answers take longer than this is too far away for leases to be held reliably: the log says so.
+/// A database whose answers take longer than this is too far away for leases to be held reliably: a warning is logged.
 pub const DISTANCE: Duration = Duration::from_secs(1);
-/// How often the log says so.
+/// How often that warning is logged.
 pub const DISTANCE_SAID: Duration = Duration::from_secs(60);
 /// How long an answer to a statement about leases is waited for before its connection is given up: the first time, and at most, where one after the
 /// other fails.
 pub const LEASE_TIMEOUT: (Duration, Duration) = (Duration::from_secs(1), LEASE_LONGEST);
-/// How long a batch may take until its partition's lease is given up for another node to decide: whatever this node hears from the database elsewhere,
+/// How long a batch may take until its partition's lease is given up for another node to decide: whatever else this node gets from the database,
 /// the connection that decides is what counts.
 pub const DECIDING: Duration = Duration::from_millis(2_500);
-/// How often it is looked whether this node is still the one that does what only one does, where nobody says.
+/// How often a node checks, without a notification, whether it still holds the lease for the work that only one node does.
 pub const RUNNER_LOOK: Duration = Duration::from_millis(250);
 /// Pause after a round that failed.
 pub const LEASE_RETRY: Duration = Duration::from_millis(100);
 /// Least time between two rounds, however often other nodes tell of changes.
 pub const LEASE_PACE: Duration = Duration::from_millis(5);
-/// Rounds have failed for so long: health says so.
+/// How long rounds may fail before the health check is down.
 pub const LEASE_STUCK: Duration = LEASE;
 /// Bytes of a node's name, of which its logs and the leases tell.
 pub const NODE_NAME_BYTES: usize = 64;
@@ -72,17 +72,17 @@ pub const NODE_NAME_BYTES: usize = 64;
 
 /// Least age at which an idempotency key may be forgotten: what clients are promised.
 pub const IDEMPOTENCY_LEAST: Duration = Duration::from_secs(24 * 3600);
-/// Least age at which rows of the journal may go: whoever reads it must have had time to.
+/// Least age at which rows of the journal may be deleted: its readers must have had time to read them.
 pub const JOURNAL_LEAST: Duration = Duration::from_secs(3600);
 /// Age at which rows of the journal go unless a setting says otherwise.
 pub const JOURNAL_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
-/// How much longer than the journal it is kept which records were handled: longer than Kafka keeps a record that was published out of it at the last.
+/// How much longer than the journal the ids of handled records are kept: longer than Kafka keeps a record that was published from its last row.
 pub const RECORDS_BEYOND: Duration = Duration::from_secs(8 * 24 * 3600);
 /// The same, of all, unless a setting says otherwise.
 pub const RECORDS_KEPT: Duration = Duration::from_secs(15 * 24 * 3600);
-/// How often it is looked for rows that are too old.
+/// How often retention runs.
 pub const RETENTION_INTERVAL: Duration = Duration::from_secs(60);
-/// Rows of one deletion: few, so that nobody waits long for their locks, or for the one writer of SQLite.
+/// Rows of one deletion: few, so that their locks, and the one writer of SQLite, are held briefly.
 pub const RETENTION_ROWS: i64 = 500;
 /// Deletions in a row; the rest has the next time.
 pub const RETENTION_BATCHES: usize = 2_000;
@@ -93,7 +93,7 @@ pub const NODE_FORGOTTEN: i64 = 60_000_000;
 
 /// Batches of the journal that one transaction numbers; whatever is left has the next one.
 pub const SEQUENCE_BATCHES: i64 = 1_000;
-/// How often to look for rows that nobody spoke of: other processes commit, too.
+/// How often to poll for rows without a notification: other processes commit, too.
 pub const SEQUENCE_POLL: Duration = Duration::from_millis(20);
 /// Least time between the ends of two numberings under load: rows gather meanwhile, and the one writer of SQLite has better things to do.
 pub const SEQUENCE_PACE: Duration = Duration::from_millis(2);
@@ -101,11 +101,11 @@ pub const SEQUENCE_PACE: Duration = Duration::from_millis(2);
 pub const SEQUENCE_RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(800));
 /// How long an answer of the database is waited for before its connection is given up: the first time, and at most, where one after the other fails.
 pub const SEQUENCE_PATIENCE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(32));
-/// How often it is made sure that the database goes on where this node has seen it; after every failure, too.
+/// How often the database is checked to have the history that this node has seen; after every failure, too.
 pub const HISTORY_LOOK: Duration = Duration::from_secs(1);
 /// Batches that the feed keeps in memory for slow readers; who is slower reads the journal from where it was.
 pub const FEED_BATCHES: usize = 1_024;
-/// Numbering has failed for so long: health says so.
+/// How long numbering may fail before the health check is down.
 pub const SEQUENCE_STUCK: Duration = Duration::from_secs(5);
 /// Revocations that are written down in one transaction.
 pub const REVOCATIONS: usize = 200;
@@ -113,23 +113,23 @@ pub const REVOCATIONS: usize = 200;
 pub const ACCESS_MICROSECONDS: i64 = access_token::limits::LIFETIME_SECONDS * 1_000_000;
 /// How long a retired key is trusted, in microseconds.
 pub const KEY_MICROSECONDS: i64 = access_token::limits::KEY_MICROSECONDS;
-/// How long a session is kept that has run out: longer than a snapshot speaks of it.
+/// How long an expired session is kept: longer than a snapshot contains it.
 pub const SESSIONS_KEPT: Duration = Duration::from_secs(86_400);
-/// How long wrong passwords are remembered: longer than they slow anybody down.
+/// How long wrong passwords are remembered: longer than they delay a login.
 pub const ATTEMPTS_KEPT: Duration = Duration::from_secs(86_400);
 
 // Redis --------------------------------------------------------------------------------------------------------------
 
 /// How long Redis may take to count a request; then it is counted here.
 pub const REDIS: Duration = Duration::from_millis(50);
-/// How long Redis may take to give or take a snapshot; then it is read from SQL, or not kept.
+/// How long Redis may take to read or write a snapshot; then it is read from SQL, or not cached.
 pub const SNAPSHOT_REDIS: Duration = Duration::from_secs(2);
 /// How long Redis keeps a snapshot, in seconds. Where the journal grows fast it is of no use sooner: see [`RESUME_ROWS`].
 pub const SNAPSHOT_KEPT: i64 = 600;
 
 // Requests -----------------------------------------------------------------------------------------------------------
 
-/// How long a reader that has seen more than the replica holds is kept waiting. Then it is answered from what there is: its
+/// How long a reader that has seen more than the replica holds has to wait. Then it is answered from what there is: its
 /// token may be forged.
 pub const CATCH_UP: Duration = Duration::from_secs(1);
 
@@ -144,7 +144,7 @@ pub const ADDRESSES_LOOK: Duration = Duration::from_secs(1);
 
 // Ticker -------------------------------------------------------------------------------------------------------------
 
-/// How often components are told that time has passed.
+/// How often components are ticked.
 pub const TICK: Duration = Duration::from_millis(250);
 /// Ticks in a row to a component that still finds something to do.
 pub const TICKS_IN_A_ROW: usize = 16;
@@ -164,14 +164,14 @@ pub const POSTGRES_ACQUIRE: Duration = Duration::from_secs(5);
 pub const POSTGRES_TRUSTED: Duration = Duration::from_secs(1);
 /// How long a statement may run before the server ends it.
 pub const POSTGRES_STATEMENT: Duration = Duration::from_secs(30);
-/// How long a statement may wait for a lock before the server ends it: longer than anybody who has stopped in a transaction holds one.
+/// How long a statement may wait for a lock before the server ends it: longer than a stalled transaction can hold one.
 pub const POSTGRES_LOCK: Duration = Duration::from_secs(5);
-/// How long a transaction may stand still before the server ends it.
+/// How long a transaction may be idle before the server ends it.
 pub const POSTGRES_IDLE_IN_TRANSACTION: Duration = Duration::from_secs(1);
 /// How long migrations may take, those of a node that is before us included.
 pub const MIGRATION: Duration = Duration::from_secs(600);
 
 // Resuming the feed --------------------------------------------------------------------------------------------------
 
-/// Journal rows that a reader may be behind and still go on from its cursor: beyond, a snapshot is less to read, for both.
+/// Journal rows that a reader may be behind and still resume from its cursor: beyond, a snapshot is less to read, for both.
 pub const RESUME_ROWS: i64 = 50_000;

@@ -54,7 +54,7 @@ mod tests {
     use crate::testing::databases;
 
     #[tokio::test]
-    async fn what_is_missing_is_applied_once() {
+    async fn missing_migrations_are_applied_once() {
         for database in databases(false).await {
             assert_eq!(migrate(&database.database).await.unwrap(), (MIGRATIONS.len(), MIGRATIONS.len()));
             assert_eq!(migrate(&database.database).await.unwrap(), (0, MIGRATIONS.len()));
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn many_at_once_apply_it_once() {
+    async fn concurrent_migrations_are_applied_once() {
         for database in databases(false).await {
             let all = futures::future::join_all((0..8).map(|_| migrate(&database.database))).await;
             let done: usize = all.into_iter().map(|one| one.unwrap().0).sum();
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_newer_database_is_left_alone() {
+    async fn a_newer_schema_is_refused_unchanged() {
         for database in databases(true).await {
             let mut transaction = database.database.begin(Purpose::Write).await.unwrap();
             transaction.query("INSERT INTO schema_version (number) VALUES (9999)", &[]).await.unwrap();

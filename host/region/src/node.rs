@@ -7,25 +7,25 @@ use contracts::{Components as _, RequestBody, Traffic};
 use edge::{Body, Problem, Region, Replica, answer};
 use futures::future::BoxFuture;
 use http::{HeaderMap, Method, Request, Response};
-use manifest::Runs;
+use manifest::RunLocation;
 use read_model::Seen;
 use telemetry::{Metrics, RequestLabels, Role};
 
 use crate::limits;
-use crate::sequencer::Wake;
+use crate::sequencer::SequencerWaker;
 
 /// A region's node, as edges in the same process reach it.
 pub struct Node<T> {
     traffic: Arc<T>,
     replica: Replica,
-    wake: Wake,
+    wake: SequencerWaker,
     metrics: Arc<Metrics>,
 }
 
 impl<T: Traffic> Node<T> {
     /// A node that answers by the version that has the traffic, with the replica that its components read.
     #[must_use]
-    pub fn new(traffic: Arc<T>, replica: Replica, wake: Wake, metrics: Arc<Metrics>) -> Self {
+    pub fn new(traffic: Arc<T>, replica: Replica, wake: SequencerWaker, metrics: Arc<Metrics>) -> Self {
         Self { traffic, replica, wake, metrics }
     }
 
@@ -36,7 +36,7 @@ impl<T: Traffic> Node<T> {
         let components = self.traffic.current();
         let route = edge::route(components.routes(), &mut request)?;
         // What has its place here reads the database itself; only what an edge could have answered reads the replica.
-        let read = method == Method::GET && route.runs == Runs::Edge;
+        let read = method == Method::GET && route.runs == RunLocation::Edge;
         let (seen, stale) = if read { self.catch_up(request.headers()).await } else { (None, false) };
         let request_id = request.headers().get("x-request-id").cloned();
         let request_id = request_id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();

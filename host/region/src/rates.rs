@@ -1,15 +1,15 @@
 //! How often somebody may ask of a region, whichever of its nodes answers.
 //!
 //! What edges hand over is counted here: by user, and where something can be guessed by address and by the edge that it came through. Addresses are what an
-//! edge says: one that was stolen may give a new one each time, or one that nobody counts. Its own name it cannot change. (By address alone edges count, each for itself: a
+//! edge says: one that was stolen may give a new one each time, or one that is not counted. Its own name it cannot change. (By address alone edges count, each for itself: a
 //! region sees only what they let through.) With Redis all nodes count as one. Without it, or while it cannot be asked, each counts by itself, so that
-//! `n` nodes let through `n` times as much, and nobody is refused for an outage. What Redis has forgotten is forgiven.
+//! `n` nodes let through `n` times as much, and no request is refused for an outage. Counts that Redis has lost start at zero.
 
 use std::sync::Arc;
 
 use contracts::{Components as _, RequestBody, Traffic};
-use edge::rates::{Counted, Counters, Quota, Rates, networks};
-use edge::{Body, Identity, Networks, Problem, Region, Through};
+use edge::rates::{Counters, Quota, RateKey, Rates, networks};
+use edge::{Body, Identity, Networks, Problem, Region, ViaEdge};
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use manifest::Rate;
@@ -51,7 +51,7 @@ impl Limiter {
     ///
     /// # Errors
     /// It is one too many; how long to wait.
-    pub async fn take(&self, counted: Counted) -> Result<(), Duration> {
+    pub async fn take(&self, counted: RateKey) -> Result<(), Duration> {
         let quota = self.rates.of(&counted);
         match self.shared(&counted, quota).await {
             Some(outcome) => outcome,
@@ -60,7 +60,7 @@ impl Limiter {
     }
 
     /// As all nodes count; none where Redis cannot be asked.
-    async fn shared(&self, counted: &Counted, quota: Quota) -> Option<Result<(), Duration>> {
+    async fn shared(&self, counted: &RateKey, quota: Quota) -> Option<Result<(), Duration>> {
         let redis = self.shared.as_ref()?;
         let (key, microseconds) = (format!("marquee:rate:{counted}"), |time: Duration| i64::try_from(time.as_micros()));
         let arguments = [microseconds(quota.interval()).ok()?, microseconds(quota.room()).ok()?];
@@ -80,7 +80,7 @@ impl Limiter {
 }
 
 /// A region's node that refuses who asks too often.
-pub struct Limited<T> {
+pub struct RateLimited<T> {
     node: Arc<dyn Region>,
     limiter: Limiter,
     identity: Identity,
@@ -88,7 +88,7 @@ pub struct Limited<T> {
     metrics: Arc<Metrics>,
 }
 
-impl<T: Traffic> Limited<T> {
+impl<T: Traffic> RateLimited<T> {
     /// Before `node` answers, `limiter` is asked whether it may.
     #[must_use]
     pub fn new(node: Arc<dyn Region>, limiter: Limiter, identity: Identity, traffic: Arc<T>, metrics: Arc<Metrics>) -> Self {
@@ -107,24 +107,24 @@ impl<T: Traffic> Limited<T> {
     }
 
     /// What a request counts as. What came through no edge elsewhere, and from no other machine, comes from this node itself.
-    fn counted(&self, request: &mut Request<RequestBody>) -> [Option<Counted>; 4] {
+    fn counted(&self, request: &mut Request<RequestBody>) -> [Option<RateKey>; 4] {
         let client = edge::client(request.headers());
         let [one, site] = client.map_or([None, None], |client| networks(client, &self.limiter.uncounted));
-        let through = request.extensions().get::<Through>().cloned();
+        let through = request.extensions().get::<ViaEdge>().cloned();
         if one.is_none() && through.is_none() {
             return [const { None }; 4];
         }
         let application = self.traffic.current();
-        // Where there is no route nobody can guess anything; the node says so.
+        // Without a route there is no secret to guess; the node answers 404.
         let guessable = edge::route(application.routes(), request).is_ok_and(|route| route.rate == Some(Rate::Attempts));
-        let attempts = |network| guessable.then_some(Counted::Attempts(network));
-        let through = through.filter(|_| guessable).map(|Through(edge)| Counted::EdgeAttempts(edge));
+        let attempts = |network| guessable.then_some(RateKey::Attempts(network));
+        let through = through.filter(|_| guessable).map(|ViaEdge(edge)| RateKey::EdgeAttempts(edge));
         let user = edge::bearer(request.headers()).ok().flatten().and_then(|token| self.identity.user(token));
-        [one.and_then(attempts), site.and_then(attempts), through, user.map(|user| Counted::User(user.into()))]
+        [one.and_then(attempts), site.and_then(attempts), through, user.map(|user| RateKey::User(user.into()))]
     }
 }
 
-impl<T: Traffic> Region for Limited<T> {
+impl<T: Traffic> Region for RateLimited<T> {
     fn handle(&self, request: Request<RequestBody>) -> BoxFuture<'_, Result<Response<Body>, Problem>> {
         Box::pin(self.answer(request))
     }
@@ -191,27 +191,33 @@ source = "c.wasm"
 "GET /read" = { runs = "accounts" }
 "#;
 
-    fn limited(rates: Rates) -> Limited<Current> {
+    fn limited(rates: Rates) -> RateLimited<Current> {
         let sources = VariableSources::from_environment();
         let manifest = Manifest::parse(MANIFEST, std::path::Path::new("spin.toml"), &sources).unwrap();
         let traffic = Arc::new(Current(Arc::new(Fake(manifest.routes))));
         let metrics = Arc::new(Metrics::new().unwrap());
-        Limited::new(Arc::new(Answers), Limiter::new(rates, Networks::loopback(), None), Identity::new("eu"), traffic, metrics)
+        RateLimited::new(
+            Arc::new(Answers),
+            Limiter::new(rates, Networks::loopback(), None),
+            Identity::new("eu"),
+            traffic,
+            metrics,
+        )
     }
 
-    async fn ask(limited: &Limited<Current>, method: &str, path: &str, client: Option<&str>, through: Option<&str>) -> bool {
+    async fn ask(limited: &RateLimited<Current>, method: &str, path: &str, client: Option<&str>, through: Option<&str>) -> bool {
         let mut request = Request::builder().method(method).uri(path);
         if let Some(client) = client {
             request = request.header("spin-client-addr", client);
         }
         if let Some(edge) = through {
-            request = request.extension(Through(edge.into()));
+            request = request.extension(ViaEdge(edge.into()));
         }
         limited.handle(request.body(contracts::empty()).unwrap()).await.is_ok()
     }
 
     #[tokio::test]
-    async fn an_edge_that_makes_up_addresses_has_no_more_tries() {
+    async fn an_edge_with_forged_client_addresses_gets_no_more_attempts() {
         let quota = |burst| Quota { per_minute: 1, burst };
         let rates = Rates { attempts: quota(2), edge_attempts: quota(8), ..Rates::default() };
         let limited = limited(rates);
@@ -229,7 +235,7 @@ source = "c.wasm"
         }
         // One was counted before.
         assert!(through <= 7, "{through}");
-        // It takes them from nobody else, and nothing else from anybody.
+        // Only its own attempts are used up, and no other limit.
         assert!(ask(&limited, "POST", "/login", Some("198.51.100.1:1"), Some("edge-1")).await);
         assert!(ask(&limited, "GET", "/read", Some("198.51.100.2:1"), Some("edge-0")).await);
         // What comes from this machine itself is its owner's.

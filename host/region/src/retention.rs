@@ -9,7 +9,7 @@ use crate::coordinator::Runner;
 use crate::database::{Database, Error, Purpose, Row, microseconds};
 use crate::limits;
 
-/// How long rows are kept at least. They go some time later.
+/// The least age at which rows are deleted; they may last a little longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
     /// Idempotency keys: until then the same key gets the same answer. Raised to [`limits::IDEMPOTENCY_LEAST`].
@@ -145,7 +145,7 @@ async fn idempotency(database: &Database, age: Duration) -> Result<u64, Error> {
     deleted(database.ask(&statement, &[microseconds(age).into(), limits::RETENTION_ROWS.into()]).await?)
 }
 
-/// Only from the beginning, so that what is kept has no gaps; and nothing that whoever keeps its place in `sequencer` has yet to see.
+/// Only from the beginning, so that the rest has no gaps; and nothing that a reader whose position is in `sequencer` has yet to see.
 async fn journal(database: &Database, age: Duration) -> Result<u64, Error> {
     let statement = format!(
         "SELECT position, entries, CASE WHEN at < {} - $1 THEN 1 ELSE 0 END FROM journal_batches \
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn keys_go_after_a_day_and_not_before() {
+    async fn idempotency_keys_are_deleted_after_a_day() {
         for scratch in databases(true).await {
             let (retention_task, now) = retention_task(&scratch.database).await;
             // More than one deletion takes.
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_journal_goes_from_its_beginning_and_waits_for_its_readers() {
+    async fn the_journal_is_deleted_from_its_beginning_up_to_its_readers() {
         for scratch in databases(true).await {
             let database = &scratch.database;
             let (retention_task, now) = retention_task(database).await;
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_handled_is_forgotten_once_it_cannot_come_again() {
+    async fn handled_record_ids_are_deleted_once_they_cannot_be_redelivered() {
         let kept = i64::try_from((limits::JOURNAL_LEAST + limits::RECORDS_BEYOND).as_micros()).unwrap();
         for scratch in databases(true).await {
             let (retention_task, now) = retention_task(&scratch.database).await;
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn sessions_of_people_who_never_come_back_are_deleted() {
+    async fn expired_sessions_are_deleted() {
         for scratch in databases(true).await {
             let (retention_task, now) = retention_task(&scratch.database).await;
             let user =
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nodes_that_were_not_heard_of_for_long_are_forgotten() {
+    async fn nodes_not_seen_for_long_are_deleted() {
         for scratch in databases(true).await {
             let (retention_task, now) = retention_task(&scratch.database).await;
             for (name, age) in [("gone", limits::NODE_FORGOTTEN + 1), ("late", limits::NODE_FORGOTTEN / 2)] {

@@ -83,7 +83,7 @@ mod tests {
     use crate::{Feed, Sequencer};
 
     #[tokio::test]
-    async fn a_session_that_was_ended_in_the_time_that_was_lost_stays_ended() {
+    async fn a_session_revoked_before_a_restore_stays_revoked() {
         for Scratch { database, .. } in databases(true).await {
             let sequencer = Sequencer::new(database.clone(), vec![]);
             let (feed, wake, epoch) = (Feed::new(database.clone(), &sequencer), sequencer.wake(), sequencer.epoch());

@@ -1,8 +1,8 @@
-//! The sequencer: gives committed journal entries their positions, gapless and for ever, and hands on what is public of them.
+//! The sequencer: assigns gapless, permanent positions to committed journal entries, and publishes their public facts.
 //!
-//! Entries become visible in no particular order, so nobody can read a journal by insertion id without missing some. Any number of
-//! sequencers may run: a transaction first locks the counter's row; a new statement then numbers what has no number yet, looks
-//! at that again while it does, and the counter advances in the same transaction. Whoever waits for the lock finds it all numbered.
+//! Entries become visible in no particular order, so a reader that goes by insertion id would miss some. Any number of
+//! sequencers may run: a transaction first locks the counter's row; a new statement then numbers what has no number yet, and checks
+//! that again while it does; the counter advances in the same transaction. A sequencer that has waited for the lock finds everything numbered.
 //!
 //! Numbers are given to batches, which know how many entries they have: one small row is changed, however much was written at once. To change
 //! each entry would cost the database more than to decide and write a booking does.
@@ -11,7 +11,7 @@
 //! Positions are of one history of the database, which the counter's epoch names. A history ends with a restore, or with the promotion of a replica
 //! that lacked commits: what followed a position is then something else. Every sequencer notices that, and begins a new epoch: by the server itself
 //! ([`Database::history`], which the epoch's name ends with), by a counter that is behind what this node has published, by another batch where this node
-//! has seen one, or by an epoch that is older than one that it knows. What it publishes says of which epoch it is.
+//! has seen one, or by an epoch that is older than one that it knows. Published batches name their epoch.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -46,34 +46,34 @@ const BATCH_AT: &str = "SELECT id FROM journal_batches WHERE position <= $1 ORDE
 const FACTS_AFTER: &str =
     "SELECT position, entries, facts, id FROM journal_batches WHERE position > $1 ORDER BY position LIMIT $2";
 
-/// Where the journal stands.
+/// The end of the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Counter {
+pub(crate) struct JournalPosition {
     pub(crate) epoch: Arc<str>,
     pub(crate) position: i64,
 }
 
 /// What has been published.
 #[derive(Clone, Debug)]
-pub(crate) struct Published {
+pub(crate) struct PublishedBatch {
     /// The history that its positions are of.
     pub(crate) epoch: Arc<str>,
     pub(crate) batch: Arc<Batch>,
 }
 
-/// Where this node has seen the journal stand: what the database says later must go on from there.
+/// The end of the journal as this node last saw it: what the database says later must continue from there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Place {
-    counter: Counter,
+struct LastPublished {
+    counter: JournalPosition,
     /// The batch that the position is the end of, where it is known.
     batch: Option<String>,
 }
 
-/// What one look at the journal brought.
+/// The result of one scan of the journal.
 #[derive(Debug)]
-struct Look {
-    /// Where the counter or, if more rows are left to be read, what is returned stands.
-    place: Place,
+struct ScanResult {
+    /// The counter's position or, if more rows are left to be read, that of the last row returned.
+    place: LastPublished,
     /// None where nothing is new.
     batch: Option<Batch>,
     /// There may be more.
@@ -82,10 +82,10 @@ struct Look {
 
 /// Wakes the sequencer. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Wake(Arc<Notify>);
+pub struct SequencerWaker(Arc<Notify>);
 
-impl Wake {
-    /// Has it look at once, or again once it has finished the look that it is at.
+impl SequencerWaker {
+    /// Triggers a scan at once, or another one after the scan in progress.
     pub fn now(&self) {
         self.0.notify_one();
     }
@@ -94,10 +94,10 @@ impl Wake {
 /// Numbers rows and publishes what is public of them.
 pub struct Sequencer {
     database: Database,
-    facts: broadcast::Sender<Published>,
+    facts: broadcast::Sender<PublishedBatch>,
     /// The epoch, as this node last saw it; empty: not yet.
     epoch: watch::Sender<Arc<str>>,
-    wake: Wake,
+    wake: SequencerWaker,
     /// Told of every commit of a component.
     commits: Vec<watch::Receiver<u64>>,
     /// The last position that is known to be given.
@@ -112,12 +112,20 @@ impl Sequencer {
     pub fn new(database: Database, commits: Vec<watch::Receiver<u64>>) -> Self {
         let (facts, _) = broadcast::channel(limits::FEED_BATCHES);
         let epoch = watch::Sender::new("".into());
-        Self { database, facts, epoch, wake: Wake::default(), commits, given: watch::Sender::new(0), failing: Arc::default() }
+        Self {
+            database,
+            facts,
+            epoch,
+            wake: SequencerWaker::default(),
+            commits,
+            given: watch::Sender::new(0),
+            failing: Arc::default(),
+        }
     }
 
     /// Wakes it.
     #[must_use]
-    pub fn wake(&self) -> Wake {
+    pub fn wake(&self) -> SequencerWaker {
         self.wake.clone()
     }
 
@@ -127,14 +135,14 @@ impl Sequencer {
         self.given.subscribe()
     }
 
-    /// The epoch that this node last saw; empty before its first look. Whoever remembers anything of the database forgets it when this changes.
+    /// The epoch that this node last saw; empty before its first look. Anything cached from the database is dropped when this changes.
     #[must_use]
     pub fn epoch(&self) -> watch::Receiver<Arc<str>> {
         self.epoch.subscribe()
     }
 
-    /// Where what it publishes can be heard.
-    pub(crate) fn facts(&self) -> broadcast::Sender<Published> {
+    /// The channel that batches are published on.
+    pub(crate) fn facts(&self) -> broadcast::Sender<PublishedBatch> {
         self.facts.clone()
     }
 
@@ -161,18 +169,18 @@ impl Sequencer {
     async fn sequence(&mut self) {
         let (first, longest) = limits::SEQUENCE_RETRY;
         let mut pause = first;
-        let mut published: Option<Place> = None;
+        let mut published: Option<LastPublished> = None;
         let mut last_word = Instant::now();
         let mut patience = limits::SEQUENCE_PATIENCE.0;
         let mut database = self.database.apart(patience);
-        // When it was last made sure that the database goes on where it was.
+        // When the database's history was last verified to continue from there.
         let mut sure: Option<Instant> = None;
         loop {
-            // Only this process has an embedded database, and nobody changes it under its feet.
+            // An embedded database belongs to this process alone and is not replaced while it runs.
             let again = self.database.engine() == migrations::Engine::Postgres;
             let doubt = sure.is_none_or(|sure| again && sure.elapsed() >= limits::HISTORY_LOOK);
             match looked(&database, published.as_ref(), doubt).await {
-                Ok(Look { place, batch, more }) => {
+                Ok(ScanResult { place, batch, more }) => {
                     pause = first;
                     patience = limits::SEQUENCE_PATIENCE.0;
                     *self.failing.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -192,8 +200,8 @@ impl Sequencer {
                         last_word = Instant::now();
                         let at = place.counter.position;
                         let batch = batch.unwrap_or(Batch { after: at, position: at, facts: Vec::new() });
-                        // Nobody listens before the first node follows.
-                        _ = self.facts.send(Published { epoch: Arc::clone(&place.counter.epoch), batch: Arc::new(batch) });
+                        // There is no receiver before the first follower.
+                        _ = self.facts.send(PublishedBatch { epoch: Arc::clone(&place.counter.epoch), batch: Arc::new(batch) });
                     }
                     let given = place.counter.position;
                     published = Some(place);
@@ -215,7 +223,7 @@ impl Sequencer {
                     if pause == first || pause == longest {
                         tracing::warn!(%error, for_s = since.elapsed().as_secs(), "the journal could not be numbered");
                     }
-                    // Whatever is on the way there, nothing more is asked through it; and who answers next may be another server. One that is only
+                    // The connection may be dead, so it is replaced; and the next one may reach another server. One that is only
                     // slow is given more time.
                     patience = (patience * 2).min(limits::SEQUENCE_PATIENCE.1);
                     database = self.database.apart(patience);
@@ -228,7 +236,7 @@ impl Sequencer {
     }
 
     /// Another epoch than the last one, if there was one.
-    fn begins(&self, counter: &Counter, anew: bool) {
+    fn begins(&self, counter: &JournalPosition, anew: bool) {
         if anew {
             tracing::warn!(
                 epoch = &*counter.epoch,
@@ -271,18 +279,22 @@ impl Sequencer {
 }
 
 /// A look that ends.
-async fn looked(database: &Database, published: Option<&Place>, doubt: bool) -> Result<Look, Error> {
+async fn looked(database: &Database, published: Option<&LastPublished>, doubt: bool) -> Result<ScanResult, Error> {
     let history = if doubt { database.history().await? } else { None };
     look(database, published, doubt.then_some(history)).await
 }
 
 /// Numbers what has no number, and reads what is public of the entries after `published` (none: of those numbered now). `history` is given where it is
-/// in doubt whether the database goes on where it was: what the server says of its own.
-async fn look(database: &Database, published: Option<&Place>, history: Option<Option<String>>) -> Result<Look, Error> {
+/// in doubt whether the database has the same history: the server's own history id.
+async fn look(
+    database: &Database,
+    published: Option<&LastPublished>,
+    history: Option<Option<String>>,
+) -> Result<ScanResult, Error> {
     if let Some(published) = published.filter(|_| history.is_none())
         && nothing_new(database, &published.counter).await?
     {
-        return Ok(Look { place: published.clone(), batch: None, more: false });
+        return Ok(ScanResult { place: published.clone(), batch: None, more: false });
     }
     let mut transaction = database.begin(Purpose::Write).await?;
     let history = history.map(|history| history.unwrap_or_default());
@@ -295,10 +307,10 @@ async fn look(database: &Database, published: Option<&Place>, history: Option<Op
     if planted(Bug::CursorBeforeData) {
         return look_with_the_cursor_first(transaction, counter, published).await;
     }
-    let Numbered { batches, entries } = number(&mut transaction, counter.position).await?;
+    let NumberedRows { batches, entries } = number(&mut transaction, counter.position).await?;
     let known = published.filter(|published| published.counter.epoch == counter.epoch);
     let after = known.map_or(counter.position, |known| known.counter.position);
-    // With the counter locked, every position up to it is committed, whoever gave it.
+    // With the counter locked, every position up to it is committed, whichever node assigned it.
     let read = read_facts(&mut transaction, after).await?;
     transaction.commit().await?;
     let (batch, last) =
@@ -309,14 +321,14 @@ async fn look(database: &Database, published: Option<&Place>, history: Option<Op
         "{position} is read, {counter:?} and {entries} are given"
     );
     let more = batches == limits::SEQUENCE_BATCHES || position < counter.position + entries;
-    Ok(Look { place: Place { counter: Counter { position, ..counter }, batch: last }, batch, more })
+    Ok(ScanResult { place: LastPublished { counter: JournalPosition { position, ..counter }, batch: last }, batch, more })
 }
 
 /// Whether the history that the epoch names has ended. The counter is locked.
 async fn ended(
     transaction: &mut Transaction,
-    counter: &Counter,
-    published: Option<&Place>,
+    counter: &JournalPosition,
+    published: Option<&LastPublished>,
     history: Option<&str>,
 ) -> Result<bool, Error> {
     #[cfg(test)]
@@ -327,7 +339,7 @@ async fn ended(
     if history.is_some_and(|history| !history.is_empty() && history != counter.history()) {
         return Ok(true);
     }
-    let Some(Place { counter: seen, batch }) = published else { return Ok(false) };
+    let Some(LastPublished { counter: seen, batch }) = published else { return Ok(false) };
     if counter.epoch != seen.epoch {
         // Somebody has begun another; an older one is of a backup.
         return Ok(counter.number() < seen.number());
@@ -355,7 +367,7 @@ pub async fn begin_epoch(database: &Database) -> Result<String, Error> {
     Ok(epoch.to_string())
 }
 
-/// The epoch, and the last position of it that was given; none before the first look.
+/// The epoch, and its last assigned position; none before the first scan.
 ///
 /// # Errors
 /// Where the database fails.
@@ -367,9 +379,9 @@ pub async fn epoch(database: &Database) -> Result<Option<(String, i64)>, Error> 
 #[cfg(test)]
 async fn look_with_the_cursor_first(
     mut transaction: Transaction,
-    counter: Counter,
-    published: Option<&Place>,
-) -> Result<Look, Error> {
+    counter: JournalPosition,
+    published: Option<&LastPublished>,
+) -> Result<ScanResult, Error> {
     let known = published.filter(|published| published.counter.epoch == counter.epoch);
     let after = known.map_or(counter.position, |known| known.counter.position);
     let read = read_facts(&mut transaction, after).await?;
@@ -377,11 +389,11 @@ async fn look_with_the_cursor_first(
     transaction.commit().await?;
     let facts = read.map(|(batch, _)| batch.facts).unwrap_or_default();
     let batch = (position > after).then_some(Batch { after, position, facts });
-    Ok(Look { place: Place { counter: Counter { position, ..counter }, batch: None }, batch, more: false })
+    Ok(ScanResult { place: LastPublished { counter: JournalPosition { position, ..counter }, batch: None }, batch, more: false })
 }
 
 /// A cheap look, without a lock.
-async fn nothing_new(database: &Database, published: &Counter) -> Result<bool, Error> {
+async fn nothing_new(database: &Database, published: &JournalPosition) -> Result<bool, Error> {
     let rows = database
         .ask(
             "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM journal_batches WHERE position IS NULL LIMIT 1) AS one), \
@@ -395,7 +407,7 @@ async fn nothing_new(database: &Database, published: &Counter) -> Result<bool, E
 }
 
 /// The counter, locked until the transaction ends. Where there is none yet it begins, with this history.
-async fn counter(transaction: &mut Transaction, history: Option<&str>) -> Result<Counter, Error> {
+async fn counter(transaction: &mut Transaction, history: Option<&str>) -> Result<JournalPosition, Error> {
     transaction
         .query(
             "INSERT INTO sequencer (name, position, epoch) VALUES ($1, 0, $2) ON CONFLICT (name) DO NOTHING",
@@ -416,17 +428,17 @@ fn lock() -> &'static str {
 }
 
 /// The counter as a snapshot sees it.
-pub(crate) async fn peek(transaction: &mut Transaction) -> Result<Option<Counter>, Error> {
+pub(crate) async fn peek(transaction: &mut Transaction) -> Result<Option<JournalPosition>, Error> {
     let rows = transaction.query("SELECT position, epoch FROM sequencer WHERE name = $1", &[COUNTER.into()]).await?;
     rows.into_iter().next().map(|row| read_counter(Some(row))).transpose()
 }
 
-fn read_counter(row: Option<crate::database::Row>) -> Result<Counter, Error> {
+fn read_counter(row: Option<crate::database::Row>) -> Result<JournalPosition, Error> {
     let mut row = row.ok_or_else(|| Error::Row("the counter is gone".to_owned()))?;
-    Ok(Counter { position: row.integer()?, epoch: row.text()?.into() })
+    Ok(JournalPosition { position: row.integer()?, epoch: row.text()?.into() })
 }
 
-impl Counter {
+impl JournalPosition {
     /// What the server said of its history when the epoch began.
     fn history(&self) -> &str {
         self.epoch.split_once('@').map_or("", |(_, history)| history)
@@ -439,20 +451,20 @@ impl Counter {
 }
 
 /// What got its numbers.
-struct Numbered {
+struct NumberedRows {
     batches: i64,
     entries: i64,
 }
 
 /// Numbers batches after `position`, and advances the counter.
-async fn number(transaction: &mut Transaction, position: i64) -> Result<Numbered, Error> {
+async fn number(transaction: &mut Transaction, position: i64) -> Result<NumberedRows, Error> {
     let rows = transaction.query(NUMBER_BATCHES, &[position.into(), limits::SEQUENCE_BATCHES.into()]).await?;
     let given = rows.into_iter().map(|mut row| Ok((row.integer()?, row.integer()?)));
     let mut given = given.collect::<Result<Vec<(i64, i64)>, Error>>()?;
     given.sort_unstable();
     let mut last = position;
     for (first, entries) in &given {
-        // With the counter locked nobody else can have numbered one of them; were it so, the gap would never close.
+        // With the counter locked no other sequencer can have numbered one of them; had one, the gap would never close.
         if leaves_a_gap(*first, last) {
             return Err(Error::Row(format!("positions after {last} would have a gap")));
         }
@@ -463,7 +475,7 @@ async fn number(transaction: &mut Transaction, position: i64) -> Result<Numbered
             .query("UPDATE sequencer SET position = $1 WHERE name = $2 RETURNING position", &[last.into(), COUNTER.into()])
             .await?;
     }
-    Ok(Numbered { batches: i64::try_from(given.len()).unwrap_or(i64::MAX), entries: last - position })
+    Ok(NumberedRows { batches: i64::try_from(given.len()).unwrap_or(i64::MAX), entries: last - position })
 }
 
 /// Whether a position does not follow the last one.
@@ -503,7 +515,7 @@ fn facts_after(rows: Vec<crate::database::Row>, after: i64) -> Result<Option<(Ba
         let (position, entries, text) = (row.integer()?, row.integer()?, row.maybe_text()?);
         batch.position = position + entries - 1;
         if last.replace(row.text()?).is_none() {
-            // There are no gaps: where the next batch has not the next position, it has been deleted, and the reader is told by the gap.
+            // There are no gaps: where the next batch has not the next position, it has been deleted, and the reader notices the gap.
             batch.after = position - 1;
         }
         match text.map(|text| facts(&text)) {
@@ -522,14 +534,14 @@ fn facts(text: &str) -> serde_json::Result<Vec<Fact>> {
 }
 
 /// Where a feed could begin.
-pub(crate) struct Kept {
-    pub(crate) counter: Counter,
-    /// The smallest position whose entry is kept; none where no numbered one is.
+pub(crate) struct FeedStart {
+    pub(crate) counter: JournalPosition,
+    /// The smallest position whose entry still exists; none where no numbered one does.
     pub(crate) oldest: Option<i64>,
 }
 
-/// What there is to go on from; none before the first row was numbered.
-pub(crate) async fn kept(database: &Database) -> Result<Option<Kept>, Error> {
+/// The positions from which a feed can resume; none before the first row was numbered.
+pub(crate) async fn kept(database: &Database) -> Result<Option<FeedStart>, Error> {
     let rows = database
         .ask(
             "SELECT position, epoch, (SELECT MIN(position) FROM journal_batches) FROM sequencer WHERE name = $1",
@@ -537,8 +549,8 @@ pub(crate) async fn kept(database: &Database) -> Result<Option<Kept>, Error> {
         )
         .await?;
     let Some(mut row) = rows.into_iter().next() else { return Ok(None) };
-    let counter = Counter { position: row.integer()?, epoch: row.text()?.into() };
-    Ok(Some(Kept { counter, oldest: row.maybe_integer()? }))
+    let counter = JournalPosition { position: row.integer()?, epoch: row.text()?.into() };
+    Ok(Some(FeedStart { counter, oldest: row.maybe_integer()? }))
 }
 
 /// A name for the epoch that follows this one: of this moment and this process, and of what the server says of its history. Its number is greater than
@@ -584,12 +596,12 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-    async fn positions_are_gapless_whoever_writes_and_numbers() {
+    async fn positions_are_gapless_with_concurrent_writers_and_sequencers() {
         const WRITERS: usize = 8;
         const BATCHES: usize = 40;
         for Scratch { database, .. } in databases(true).await {
             let stop = CancellationToken::new();
-            // Two sequencers, none of which hears of commits: whatever is numbered, one of them has found.
+            // Two sequencers, neither of which is notified of commits: every numbered row was found by one of them.
             let numbering: Vec<_> =
                 (0..2).map(|_| tokio::spawn(Sequencer::new(database.clone(), vec![]).run(stop.clone()))).collect();
             let mut listener = Sequencer::new(database.clone(), vec![]);
@@ -599,7 +611,7 @@ mod tests {
             let listening = tokio::spawn(async move {
                 tokio::select! { () = listening.cancelled() => {}, () = listener.sequence() => {} }
             });
-            // It publishes from where the journal stands: let it have a look first.
+            // It publishes from the journal's current end: let it scan once first.
             heard.recv().await.unwrap();
             let writers = (0..WRITERS).map(|writer| {
                 let (database, wake) = (database.clone(), wake.clone());
@@ -650,7 +662,7 @@ mod tests {
             transaction.commit().await.unwrap();
             let mut seen = Vec::new();
             loop {
-                let Look { place: now, batch, more } = look(&database, Some(&place), None).await.unwrap();
+                let ScanResult { place: now, batch, more } = look(&database, Some(&place), None).await.unwrap();
                 seen.extend(batch.into_iter().flat_map(|batch| batch.facts));
                 place = now;
                 if !more {
@@ -669,7 +681,7 @@ mod tests {
             let place = look(&database, None, None).await.unwrap().place;
             write(&database, "1", 1, Some("[")).await;
             write(&database, "2", 1, Some(&revoked(2))).await;
-            let Look { place, batch, .. } = look(&database, Some(&place), None).await.unwrap();
+            let ScanResult { place, batch, .. } = look(&database, Some(&place), None).await.unwrap();
             assert_eq!((place.counter.position, batch.unwrap().facts.len()), (2, 1));
         }
     }
@@ -707,7 +719,7 @@ mod tests {
     ];
 
     #[tokio::test]
-    async fn a_restored_database_is_noticed_however_far_it_has_come() {
+    async fn a_restored_database_is_noticed_at_any_position() {
         for writes in [&[][..], &["d"], &["d", "e", "f"]] {
             for (noticed, position) in seen_after(LOSE_THE_LAST, writes).await {
                 assert!(noticed, "{writes:?}");
@@ -721,7 +733,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_deleted_for_its_age_is_no_other_history() {
+    async fn rows_deleted_by_retention_do_not_begin_a_new_epoch() {
         for statements in [&[][..], &["DELETE FROM journal", "DELETE FROM journal_batches"]] {
             for seen in seen_after(statements, &["d"]).await {
                 assert_eq!(seen, (false, 4));
@@ -730,7 +742,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_operator_begins_an_epoch_and_every_node_goes_along() {
+    async fn an_epoch_begun_by_an_operator_is_adopted_by_every_node() {
         for Scratch { database, .. } in databases(true).await {
             let place = look(&database, None, None).await.unwrap().place;
             let epoch = begin_epoch(&database).await.unwrap();

@@ -24,7 +24,7 @@ pub struct SnapshotCache {
 }
 
 #[derive(Deserialize)]
-struct Kept {
+struct CachedSnapshot {
     epoch: String,
     position: i64,
     facts: Vec<Fact>,
@@ -32,7 +32,7 @@ struct Kept {
 
 /// The same, to be written.
 #[derive(Serialize)]
-struct Keeping<'a> {
+struct CachedSnapshotRef<'a> {
     epoch: &'a str,
     position: i64,
     facts: Vec<&'a Fact>,
@@ -45,7 +45,7 @@ impl SnapshotCache {
         Self { redis, key: format!("marquee:snapshot:{}:{region}", env!("CARGO_PKG_VERSION")).into() }
     }
 
-    /// A snapshot as of now, from what is kept; else all of it from SQL, to be kept for the next.
+    /// A current snapshot, from the cached one; else all of it from SQL, to be cached for the next.
     pub(crate) async fn read(&self, database: &Database) -> Result<Snapshot, Error> {
         if let Some(kept) = self.kept().await {
             match brought_up(kept, database).await {
@@ -59,7 +59,7 @@ impl SnapshotCache {
         Ok(snapshot)
     }
 
-    async fn kept(&self) -> Option<Kept> {
+    async fn kept(&self) -> Option<CachedSnapshot> {
         match tokio::time::timeout(limits::SNAPSHOT_REDIS, self.redis.get(self.key.to_string())).await {
             Ok(Ok(bytes)) => serde_json::from_slice(&bytes?).ok(),
             Ok(Err(error)) => {
@@ -75,31 +75,31 @@ impl SnapshotCache {
 
     async fn keep(&self, snapshot: &Snapshot) {
         let facts = snapshot.facts.iter().filter(|fact| is_catalog(fact)).collect();
-        let keeping = Keeping { epoch: &snapshot.epoch, position: snapshot.position, facts };
-        let Ok(bytes) = serde_json::to_vec(&keeping) else { return };
+        let cached = CachedSnapshotRef { epoch: &snapshot.epoch, position: snapshot.position, facts };
+        let Ok(bytes) = serde_json::to_vec(&cached) else { return };
         if bytes.len() > storage::limits::RESULT_BYTES {
-            tracing::debug!(bytes = bytes.len(), "a snapshot is too long to be kept");
+            tracing::debug!(bytes = bytes.len(), "a snapshot is too long to be cached");
             return;
         }
         let text = |text: &str| Parameter::Binary(text.as_bytes().to_vec());
         let arguments = vec![text(&self.key), Parameter::Binary(bytes), text("EX"), Parameter::Int64(limits::SNAPSHOT_KEPT)];
-        let keeping = tokio::time::timeout(limits::SNAPSHOT_REDIS, self.redis.execute("SET", arguments)).await;
-        if !matches!(keeping, Ok(Ok(_))) {
-            tracing::debug!(?keeping, "a snapshot was not kept");
+        let cached = tokio::time::timeout(limits::SNAPSHOT_REDIS, self.redis.execute("SET", arguments)).await;
+        if !matches!(cached, Ok(Ok(_))) {
+            tracing::debug!(?cached, "a snapshot could not be cached");
         }
     }
 }
 
 /// The same as of now.
-async fn brought_up(kept: Kept, database: &Database) -> Result<Snapshot, Error> {
-    let Kept { epoch, position, facts } = kept;
+async fn brought_up(kept: CachedSnapshot, database: &Database) -> Result<Snapshot, Error> {
+    let CachedSnapshot { epoch, position, facts } = kept;
     let cursor = Cursor { epoch: epoch.into(), position };
     let until = position_to_reach(sequencer::kept(database).await.map_err(unavailable)?, &cursor)?;
     let pages: Vec<_> = journal(database.clone(), position, until).try_collect().await?;
     // By version: where something is there twice, the newer counts.
     let newer = pages.iter().flat_map(|page| &page.facts).cloned();
     let mut facts: Vec<Fact> = facts.into_iter().chain(newer).filter(is_catalog).collect();
-    // Not before the journal: whoever was revoked up to its end must be in it.
+    // Not before the journal: every revocation up to its end must be in it.
     facts.extend(snapshot::admission(database).await.map_err(unavailable)?);
     Ok(Snapshot { epoch: cursor.epoch, position: until, facts })
 }

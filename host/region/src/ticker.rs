@@ -1,4 +1,4 @@
-//! The ticker: tells components that time has passed, so that what has come due is applied without anybody asking.
+//! The ticker: calls components periodically, so that what has come due is applied without a request.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub struct Ticker<T> {
 
 /// What a component answers.
 #[derive(Deserialize)]
-struct Done {
+struct TickResponse {
     done: u64,
 }
 
@@ -99,7 +99,7 @@ async fn tick<C: Components>(application: Arc<C>, route: HostRoute) -> Result<()
         if status != StatusCode::OK {
             return Err(format!("answered {status}"));
         }
-        let Done { done } =
+        let TickResponse { done } =
             serde_json::from_slice(&body.to_bytes()).map_err(|error| format!("not an answer to a tick: {error}"))?;
         if done == 0 {
             break;
@@ -129,7 +129,7 @@ mod tests {
         work: Mutex<u64>,
     }
 
-    struct Holder(Arc<Fake>, Semaphore);
+    struct FakeTraffic(Arc<Fake>, Semaphore);
 
     impl Components for Fake {
         type Answer = Body;
@@ -165,7 +165,7 @@ mod tests {
         }
     }
 
-    impl Traffic for Holder {
+    impl Traffic for FakeTraffic {
         type Components = Fake;
 
         fn current(&self) -> Arc<Fake> {
@@ -179,9 +179,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_slow_component_never_meets_itself_and_holds_nobody_up() {
+    async fn ticks_of_one_component_never_overlap_and_block_no_other() {
         let fake = Arc::new(Fake::default());
-        let holder = Arc::new(Holder(Arc::clone(&fake), Semaphore::new(0)));
+        let holder = Arc::new(FakeTraffic(Arc::clone(&fake), Semaphore::new(0)));
         let stop = CancellationToken::new();
         let ticking =
             tokio::spawn(Ticker::new(Arc::clone(&holder), Runner::always(), Arc::new(Metrics::new().unwrap())).run(stop.clone()));
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_finds_something_to_do_is_ticked_again_within_limits() {
+    async fn a_component_with_more_work_is_ticked_again_within_limits() {
         for (work, calls) in [(0, 1), (3, 4), (1_000, limits::TICKS_IN_A_ROW)] {
             let fake = Arc::new(Fake { work: Mutex::new(work), ..Fake::default() });
             tick(Arc::clone(&fake), HostRoute::new("quick", "/quick/due", SECRET)).await.unwrap();

@@ -3,9 +3,9 @@
 use crate::gate::Gate;
 use crate::handler::reason;
 use crate::instance::{self, Template};
-use capabilities::InstanceState;
 use bindings::Twin;
 use bindings::accounts_component::{AccountsComponent as Exports, AccountsComponentPre};
+use capabilities::InstanceState;
 use contracts::{AccountsAnswer, AccountsComponent, Failure};
 use vocabulary::accounts::{Address, Error, PublicKey, Revocation, Visitor};
 use wasmtime::component::Accessor;
@@ -86,9 +86,11 @@ impl AccountsComponent for AccountsInstances {
     }
 
     fn missing_addresses(&self) -> AccountsAnswer<'_, Vec<String>> {
-        Box::pin(self.call(async move |component, accessor| {
-            component.marquee_accounts_mirror().call_missing_addresses(accessor).await
-        }))
+        Box::pin(
+            self.call(async move |component, accessor| {
+                component.marquee_accounts_mirror().call_missing_addresses(accessor).await
+            }),
+        )
     }
 
     fn put_addresses(&self, addresses: Vec<Address>) -> AccountsAnswer<'_, ()> {

@@ -19,7 +19,7 @@ pub(crate) fn stage(root: &Path, component: &mut Component) -> Result<Option<Tem
         return Ok(None);
     }
     let folder = tempfile::Builder::new().prefix("marquee-files-").tempdir().map_err(|error| error.to_string())?;
-    let mut copy = Copy { root, assets, to: folder.path(), files: 0, bytes: 0 };
+    let mut copy = AssetCopier { root, assets, to: folder.path(), files: 0, bytes: 0 };
     for Mount { source, destination } in &grants.files {
         let inside = Path::new(destination.trim_start_matches('/'));
         if source.is_dir() {
@@ -39,7 +39,7 @@ pub(crate) fn stage(root: &Path, component: &mut Component) -> Result<Option<Tem
 const OPTIONS: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: false };
 
-struct Copy<'a> {
+struct AssetCopier<'a> {
     root: &'a Path,
     assets: &'a Assets,
     to: &'a Path,
@@ -47,7 +47,7 @@ struct Copy<'a> {
     bytes: u64,
 }
 
-impl Copy<'_> {
+impl AssetCopier<'_> {
     fn matching(&mut self, pattern: &str) -> Result<(), String> {
         let whole = Path::new(&Pattern::escape(&self.root.to_string_lossy())).join(pattern);
         let found = glob::glob_with(&whole.to_string_lossy(), OPTIONS).map_err(|error| format!("{pattern}: {error}"))?;

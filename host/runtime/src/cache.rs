@@ -1,7 +1,7 @@
 //! Compiled code, kept on disk so that the next start need not compile.
 //!
 //! Loading compiled code is trusting it: it runs natively. So an entry is loaded only where the folder and the file
-//! belong to the user we run as and nobody else may write to them, and where the entry's own digest says that it is what
+//! belong to the user we run as and no other user may write to them, and where the entry's own digest says that it is what
 //! was once written. Entries are named by the digest of the component and by the engine's fingerprint (wasmtime's
 //! version, settings and the machine's features): what another engine compiled is never even looked at.
 
@@ -153,11 +153,11 @@ fn write(path: &Path, code: &[u8]) -> io::Result<()> {
     file.write_all(code)
 }
 
-/// An entry's component. What cannot be loaded is removed, and compiled again by whoever asked.
+/// An entry's component. What cannot be loaded is removed, and compiled again by the caller.
 fn load(engine: &Engine, path: &Path) -> Option<Component> {
     match read(path).and_then(|entry| {
         let code = verified(&entry).ok_or_else(|| io::Error::other("it is damaged"))?;
-        // SAFETY: the entry is what `store` wrote: its folder and file are writable by nobody else (`safe`), and its digest
+        // SAFETY: the entry is what `store` wrote: its folder and file are writable by this user only (`safe`), and its digest
         // matches. That it was made by this engine's equal is checked by wasmtime itself.
         unsafe { Component::deserialize(engine.wasmtime(), code) }.map_err(io::Error::other)
     }) {
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn the_second_time_nothing_is_compiled() {
+    fn a_second_load_uses_the_cache() {
         let folder = tempfile::tempdir().unwrap();
         let (cache, engine) = (Cache::open(&folder.path().join("made/here")), engine());
         assert_eq!(get(&cache, &engine), Origin::Compiled);
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_used_longest_ago_goes_first() {
+    fn least_recently_used_entries_are_evicted_first() {
         let folder = tempfile::tempdir().unwrap();
         let now = SystemTime::now();
         for age in 0..5_u64 {

@@ -106,7 +106,7 @@ fn offered(import: &str, native: &[&str]) -> bool {
     OFFERED.iter().any(|prefix| import.starts_with(prefix)) || native.contains(&package)
 }
 
-/// An interface that has but types needs nobody to bring it: components keep such imports of what they were built with.
+/// An interface that has only types needs no provider: components keep such imports of what they were built with.
 fn types_only(kind: ItemKind, types: &Types) -> bool {
     let ItemKind::Instance(instance) = kind else { return matches!(kind, ItemKind::Type(_)) };
     types[instance].exports.values().all(|export| matches!(export, ItemKind::Type(kind) if !matches!(kind, Type::Resource(_))))
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn types_alone_need_nobody_to_bring_them() {
+    fn interfaces_with_types_only_need_no_provider() {
         let text = r#"(component (import "shop:stock/types@1.0.0" (instance (type $t u32) (export "n" (type (eq $t)))))
             (import "shop:stock/store@1.0.0" (instance (export "r" (type (sub resource))))))"#;
         let error = compose("app", wasm(text), Vec::new(), &[]).unwrap_err();
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_named() {
+    fn mismatched_components_are_named_in_the_error() {
         let wrong = exporting(&[("shop:stock/types@1.0.0", "count", "count"), ("shop:stock/store@1.0.0", "take", "count")]);
         let cases: [(Parts<'_>, &str); 7] = [
             (&[], "shop:stock/types@1.0.0 is imported and nothing satisfies it"),

@@ -1,7 +1,7 @@
 //! A long-lived instance of a component that takes Kafka's records.
 
-use crate::driven::{Driven, Export};
 use crate::instance::Template;
+use crate::reused::{Export, ReusedInstance};
 use bindings::consumer_component::{ConsumerComponent, ConsumerComponentPre, Disposition};
 use bindings::kafka::types::ConsumerRecord;
 use capabilities::InstanceState;
@@ -12,7 +12,7 @@ use wasmtime::component::Accessor;
 /// Calls `handle` of one instance of a component that exports `marquee:kafka/consumer`, one call at a time; instances come and go as the
 /// ledger's do ([`LedgerInstance`](crate::LedgerInstance)).
 #[derive(Debug)]
-pub struct ConsumerInstance(Driven<ConsumerComponent>);
+pub struct ConsumerInstance(ReusedInstance<ConsumerComponent>);
 
 impl Export for ConsumerComponent {
     type Pre = ConsumerComponentPre<InstanceState>;
@@ -30,7 +30,7 @@ impl Export for ConsumerComponent {
 
 impl ConsumerInstance {
     pub(crate) fn new(template: Template, pre: ConsumerComponentPre<InstanceState>) -> Self {
-        Self(Driven::new(template, pre))
+        Self(ReusedInstance::new(template, pre))
     }
 
     /// Hands these records over: what became of each, in order. None at all are a tick.

@@ -119,7 +119,7 @@ fn config(allocation: Allocation) -> Config {
     config
 }
 
-/// An OS thread and not a task: when every tokio thread is inside a guest, nobody else could interrupt them.
+/// An OS thread and not a task: when every tokio thread is inside a guest, no task could interrupt them.
 fn advance_epoch(engine: EngineWeak) -> io::Result<()> {
     thread::Builder::new().name("epoch".into()).spawn(move || {
         loop {

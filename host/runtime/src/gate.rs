@@ -23,7 +23,7 @@ impl Gate {
         if let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() {
             return Ok(slot);
         }
-        let place = Place::take(&self.waiting).ok_or(Failure::Overloaded)?;
+        let place = QueueSlot::take(&self.waiting).ok_or(Failure::Overloaded)?;
         let slot = tokio::time::timeout(limits::WAIT, Arc::clone(&self.slots).acquire_owned()).await;
         drop(place);
         slot.ok().and_then(Result::ok).ok_or(Failure::Overloaded)
@@ -39,16 +39,16 @@ impl Gate {
 }
 
 /// A place in the queue, given back also by who stops waiting.
-struct Place<'a>(&'a AtomicUsize);
+struct QueueSlot<'a>(&'a AtomicUsize);
 
-impl<'a> Place<'a> {
+impl<'a> QueueSlot<'a> {
     fn take(waiting: &'a AtomicUsize) -> Option<Self> {
         let place = Self(waiting);
         (waiting.fetch_add(1, Ordering::Relaxed) < limits::WAITING).then_some(place)
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueueSlot<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }

@@ -1,7 +1,7 @@
 //! A long-lived instance of the component `ledger`.
 
-use crate::driven::{Driven, Export};
 use crate::instance::Template;
+use crate::reused::{Export, ReusedInstance};
 use bindings::Twin as _;
 use bindings::ledger_component::{LedgerComponent, LedgerComponentPre};
 use capabilities::InstanceState;
@@ -16,7 +16,7 @@ use wasmtime::component::Accessor;
 /// is dropped on any doubt (a trap, a call that took too long or whose caller went away) and after so many calls as its
 /// `reuse` says; the next call makes another.
 #[derive(Debug)]
-pub struct LedgerInstance(Driven<LedgerComponent>);
+pub struct LedgerInstance(ReusedInstance<LedgerComponent>);
 
 /// One answer for each command, in order.
 pub type Answers = Vec<Result<Receipt, Rejection>>;
@@ -37,7 +37,7 @@ impl Export for LedgerComponent {
 
 impl LedgerInstance {
     pub(crate) fn new(template: Template, pre: LedgerComponentPre<InstanceState>) -> Self {
-        Self(Driven::new(template, pre))
+        Self(ReusedInstance::new(template, pre))
     }
 
     /// Has the ledger decide these commands, at most 256. One answer for each, in order.

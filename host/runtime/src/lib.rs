@@ -20,12 +20,12 @@
 //! | [`cache`] | compiled code on disk |
 //! | [`version`], [`application`], [`switch`] | the application: loaded, in a role, exchanged |
 //! | [`handler`] | requests into instances |
-//! | [`ledger`], `consumer` | the long-lived instances of the component `ledger`, and of the one that takes Kafka's records; `driven` is what they share |
+//! | [`ledger`], `consumer` | the long-lived instances of the component `ledger`, and of the one that takes Kafka's records; `reused` is what they share |
 //! | `accounts` | calls of the component `auth` beside HTTP |
 //! | `gate` | how many requests or calls of a component there may be |
 //!
 //! # Invariants
-//! - An instance ends with its own requests and takes nobody else's with it: a trap, a loop and exhausted memory are bounded
+//! - An instance ends with its own requests and no others: a trap, a loop and exhausted memory are bounded
 //!   to it and told apart.
 //! - Every queue, wait and instance has a limit, and they all stand in [`limits`].
 //! - A version never changes, and one that has not been checked gets no traffic.
@@ -38,13 +38,13 @@ mod assets;
 pub mod cache;
 pub mod compose;
 mod consumer;
-mod driven;
 pub mod engine;
 mod gate;
 pub mod handler;
 mod instance;
 pub mod ledger;
 pub mod limits;
+mod reused;
 pub mod switch;
 pub mod version;
 

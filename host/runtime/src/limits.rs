@@ -39,12 +39,12 @@ pub const WAIT: Duration = Duration::from_secs(2);
 pub const INSTANTIATION: Duration = Duration::from_secs(5);
 /// An instance that has had no request for so long is dropped.
 pub const IDLE: Duration = Duration::from_secs(15);
-/// How long an instance may go on working (sending a body, tidying up) after its last response has begun.
+/// How long an instance may keep working (sending a body, tidying up) after its last response has begun.
 pub const POST_RETURN: Duration = Duration::from_secs(60);
 /// A request's own deadline is checked inside the instance's event loop, which a busy guest blocks. So long after it the
 /// instance is ended from outside.
 pub const EXPIRY_GRACE: Duration = Duration::from_millis(50);
-/// How long a request that lost its instance waits to be told why. It is told at once; this only bounds a fault of ours.
+/// How long a request that lost its instance waits for the reason. It comes at once; this only bounds a bug.
 pub const CAUSE: Duration = Duration::from_secs(1);
 
 /// How long a new version's health check may take, for one component.

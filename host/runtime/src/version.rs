@@ -97,7 +97,7 @@ pub enum LoadError {
         /// What wasmtime says.
         reason: String,
     },
-    /// Its bytes are a module that nobody has made a component of.
+    /// Its bytes are a core module, not a component.
     #[error(
         "component {component}: {} is a core module, as cargo builds for wasm32-wasip1: build it for wasm32-wasip2, which makes a component",
         path.display()
@@ -122,7 +122,7 @@ pub enum LoadError {
 }
 
 /// A component, compiled and linked.
-pub(crate) struct Loaded {
+pub(crate) struct LinkedComponent {
     pub(crate) digest: String,
     component: Component,
     pub(crate) exports: Exports,
@@ -143,7 +143,7 @@ pub struct Version {
     mode: Mode,
     engine: Engine,
     manifest: Manifest,
-    components: BTreeMap<String, Loaded>,
+    components: BTreeMap<String, LinkedComponent>,
     /// Files that components see, for as long as there is this.
     _files: Vec<TempDir>,
 }
@@ -178,7 +178,7 @@ impl Version {
         &self.engine
     }
 
-    pub(crate) fn loaded(&self) -> impl Iterator<Item = (&manifest::Component, &Loaded)> {
+    pub(crate) fn loaded(&self) -> impl Iterator<Item = (&manifest::Component, &LinkedComponent)> {
         self.components.iter().filter_map(|(name, loaded)| Some((self.manifest.components.get(name)?, loaded)))
     }
 }
@@ -247,7 +247,7 @@ impl Loader {
             if triggered && exports.http.is_none() {
                 return Err(LoadError::NotAHandler { component: name });
             }
-            components.insert(name, Loaded { digest, component, exports });
+            components.insert(name, LinkedComponent { digest, component, exports });
         }
         let known = components.values().map(|loaded| (loaded.digest.clone(), loaded.component.clone())).collect();
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
@@ -382,7 +382,7 @@ fn link(linker: &Linker<InstanceState>, name: &str, component: &Component) -> Re
     Ok(Exports { http, ledger, consumer, accounts })
 }
 
-fn id(manifest: &Manifest, mode: Mode, components: &BTreeMap<String, Loaded>, key: &[u8]) -> String {
+fn id(manifest: &Manifest, mode: Mode, components: &BTreeMap<String, LinkedComponent>, key: &[u8]) -> String {
     let mut hasher = Sha256::new();
     hasher.update(&manifest.digest);
     hasher.update(format!("{mode:?}"));

@@ -13,20 +13,20 @@ use crate::limits;
 pub struct Batches<T> {
     ready: Vec<T>,
     rest: Option<mpsc::Receiver<Vec<T>>>,
-    /// Dropped when nobody reads any more.
+    /// Dropped when the reader is gone.
     _reader: Option<Box<dyn Any + Send>>,
 }
 
 /// How a stream ended, once it has.
-pub enum Ending<E> {
+pub enum Completion<E> {
     /// It has.
     Known(Result<(), E>),
     /// Who makes the rows will say.
     Later(oneshot::Receiver<Result<(), E>>),
 }
 
-impl<E> Ending<E> {
-    /// Waits for the end; `lost` is the answer where whoever made the rows is gone without a word.
+impl<E> Completion<E> {
+    /// Waits for the outcome; `lost` is the answer where the sender of the rows is gone without one.
     pub async fn get(self, lost: impl FnOnce() -> E) -> Result<(), E> {
         match self {
             Self::Known(outcome) => outcome,
@@ -42,7 +42,7 @@ impl<T> Batches<T> {
         Self { ready: rows, rest: None, _reader: None }
     }
 
-    /// The first piece, and where the others come from. `reader` is dropped when nobody reads any more.
+    /// The first piece, and where the others come from. `reader` is dropped when the rows are no longer read.
     #[must_use]
     pub fn streamed(first: Vec<T>, rest: mpsc::Receiver<Vec<T>>, reader: Box<dyn Any + Send>) -> Self {
         Self { ready: first, rest: Some(rest), _reader: Some(reader) }
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_are_full_by_rows_or_by_bytes() {
+    fn batches_are_bounded_by_rows_and_bytes() {
         let mut batcher = Batcher::default();
         let full = (0..).find_map(|row| batcher.push(row, 1)).unwrap();
         assert_eq!(full.len(), limits::BATCH_ROWS);

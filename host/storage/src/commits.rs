@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// Tells whoever listens that something was committed through a database binding, at once and without polling. Cheap
+/// Notifies listeners that something was committed through a database binding, at once and without polling. Cheap
 /// to clone.
 ///
 /// It is a hint: other processes commit too, so a listener also looks from time to time.

@@ -17,7 +17,7 @@ pub const BATCHES_AHEAD: usize = 2;
 
 /// Connections of one database in use at once.
 pub const SQLITE_CONNECTIONS: usize = 256;
-/// Connections of one database kept open while nobody uses them.
+/// Idle connections of one database that stay open.
 pub const SQLITE_IDLE_CONNECTIONS: usize = 32;
 /// How long a caller waits for a connection when all are in use.
 pub const SQLITE_ACQUIRE: Duration = Duration::from_secs(10);
@@ -40,7 +40,7 @@ pub const REDIS_CONNECT: Duration = Duration::from_secs(2);
 pub const REDIS_FIND: Duration = Duration::from_secs(3);
 /// How often Sentinels are asked whether the primary is still the same, while it is used.
 pub const REDIS_LOOK: Duration = Duration::from_secs(1);
-/// How often a lost connection is tried again before its users are told.
+/// How often a lost connection is retried before its users get an error.
 pub const REDIS_RETRIES: usize = 1;
 /// How long to wait for an answer: no command that others wait behind takes as long.
 pub const REDIS_RESPONSE: Duration = Duration::from_secs(2);

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use telemetry::{BreakerCounts, BreakerLine, BreakerOptions, BreakerState, Finding, Guards};
+use telemetry::{BreakerCounts, BreakerLine, BreakerOptions, BreakerSource, BreakerState, Finding};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -23,7 +23,7 @@ struct State {
     breaker: BreakerState,
     failures: u32,
     counts: BreakerCounts,
-    /// When it was last heard to fail, and how.
+    /// When it last failed, and how.
     since: Option<(Instant, String)>,
 }
 
@@ -99,7 +99,7 @@ impl Breaker {
     }
 }
 
-impl Guards for Breaker {
+impl BreakerSource for Breaker {
     fn lines(&self) -> Vec<BreakerLine> {
         self.with(|state| vec![BreakerLine { name: self.0.name.clone(), state: state.breaker, counts: Some(state.counts) }])
     }
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn it_opens_after_as_many_failures_as_it_is_told_and_stays_open_for_longer_each_time() {
+    async fn the_breaker_opens_after_the_configured_failures_with_growing_pauses() {
         let [open, longest] = [20, 50].map(Duration::from_millis);
         let breaker = Breaker::new("kafka", BreakerOptions { failures: 2, open, longest });
         let pause = async || {

@@ -22,31 +22,31 @@ impl ClientContext for Logs {
     }
 }
 
-/// As [`Logs`], and keeps the last error: a call that fails says that nobody answers, and only that says why.
+/// As [`Logs`], and stores the last error: a failed call reports only a timeout, this says why.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Reasons(Arc<Mutex<Option<String>>>);
+pub(crate) struct LastError(Arc<Mutex<Option<String>>>);
 
-impl Reasons {
+impl LastError {
     /// The last error.
     pub(crate) fn last(&self) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-impl ProducerContext for Reasons {
+impl ProducerContext for LastError {
     type DeliveryOpaque = ();
 
     fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
 }
 
-impl ClientContext for Reasons {
+impl ClientContext for LastError {
     fn log(&self, level: RDKafkaLogLevel, fac: &str, log_message: &str) {
         log(level, fac, log_message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
         self::error(&error, reason);
-        // This one is said after the others, and sums them up.
+        // This one is reported after the others, and sums them up.
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
             *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
         }
@@ -56,7 +56,7 @@ impl ClientContext for Reasons {
 pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     match level {
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => tracing::error!(facility, "{message}"),
-        // What is wrong comes again as an error, where it concerns somebody; a broker that is away would fill the log.
+        // What is wrong comes again as an error, where it concerns somebody; an unreachable broker would fill the log.
         RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning | RDKafkaLogLevel::Notice => tracing::debug!(facility, "{message}"),
         RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => tracing::trace!(facility, "{message}"),
     }
@@ -64,7 +64,7 @@ pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
 
 pub(crate) fn error(error: &KafkaError, reason: &str) {
     if unreachable(error) {
-        // Whoever waits for it says so, once.
+        // Its waiter logs it, once.
         tracing::debug!(%error, reason, "Kafka is out of reach");
     } else {
         tracing::warn!(%error, reason, "Kafka");

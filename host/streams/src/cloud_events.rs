@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_says_what_it_is_and_whether_it_comes_again() {
+    fn headers_carry_the_type_and_the_replay_mark() {
         let row = Row {
             position: 7,
             at: 0,

@@ -4,7 +4,7 @@
 //!   [`replay`] asks it to publish a range again.
 //! - [`consumer`] hands records to a [`Handler`] in batches, and commits what the handler is done with.
 //! - [`mirror`] is such a handler: it copies booking events to a RabbitMQ queue, for those who still read one.
-//! - [`cloud_events`] says what a row is called outside, [`retry`] when a record is tried again: of these, whoever has no Kafka makes use too.
+//! - [`cloud_events`] says what a row is called outside, [`retry`] when a record is tried again: both are also used without Kafka.
 //! - [`producer`] writes single records; [`topics`] creates what is written to; [`Settings`] says where Kafka is.
 //!
 //! *Invariants:* nothing is lost: the relay's place moves only past what Kafka has acknowledged, a consumer's offset only past what is done
@@ -31,10 +31,10 @@ pub mod topics;
 pub use breaker::Breaker;
 pub use consumer::{Consumer, Handler};
 pub use journal::Journal;
-pub use mirror::Mirror;
+pub use mirror::RabbitMqMirror;
 pub use producer::Producer;
-pub use record::{Disposition, Header, Outgoing, Placed, Record};
-pub use relay::{Relay, Wake};
+pub use record::{Disposition, Header, Outgoing, Record, RecordLocation};
+pub use relay::{Relay, RelayWaker};
 pub use settings::{Mechanism, Protocol, Secret, Settings};
 
 /// What can go wrong here.
@@ -52,7 +52,7 @@ pub enum Error {
     /// The journal's database.
     #[error("the journal: {0}")]
     Database(#[from] sqlx::Error),
-    /// What is asked for makes no sense.
+    /// The request is invalid.
     #[error("{0}")]
     Refused(String),
 }

@@ -25,7 +25,7 @@ pub const ADMIN: Duration = Duration::from_secs(15);
 pub const RECONNECT_MS: (u32, u32) = (50, 1_000);
 /// How long a question to Kafka for its metadata may take.
 pub const METADATA: Duration = Duration::from_secs(2);
-/// How long to wait for word of why nobody answered.
+/// How long to wait for the reason why no broker answered.
 pub const REASON: Duration = Duration::from_millis(100);
 /// Bytes of a record's key, headers and value. Kafka's own limit for a batch is a little more.
 pub const RECORD_BYTES: usize = 900_000;
@@ -55,7 +55,7 @@ pub const READ_ROWS: usize = 16_384;
 pub const WINDOW_ROWS: usize = 65_536;
 /// Their bytes.
 pub const WINDOW_BYTES: usize = 64 * 1024 * 1024;
-/// How often to look for rows that nobody spoke of.
+/// How often to poll for rows without a notification.
 pub const RELAY_POLL: Duration = Duration::from_millis(20);
 /// Least time between two writes of the relay's place: after a crash, rows of so long come twice.
 pub const CURSOR_EVERY: Duration = Duration::from_millis(100);
@@ -63,12 +63,12 @@ pub const CURSOR_EVERY: Duration = Duration::from_millis(100);
 pub const STANDING_EVERY: Duration = Duration::from_secs(1);
 /// Pauses after the journal could not be read or written: the first, and the longest.
 pub const JOURNAL_RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(900));
-/// When Kafka is left alone, and for how long, where no setting says so. What failed was a stream of records and not one of them.
+/// The default breaker of Kafka. A failure is that of the stream, not of one record.
 pub const KAFKA_BREAKER: BreakerOptions =
     BreakerOptions { failures: 1, open: Duration::from_millis(100), longest: Duration::from_millis(900) };
 /// How long the relay waits for acknowledgements when it stops.
 pub const RELAY_STOP: Duration = Duration::from_secs(2);
-/// The oldest unpublished row is older: health says so.
+/// Age of the oldest unpublished row beyond which the health check is degraded.
 pub const RELAY_LATE: Duration = Duration::from_secs(10);
 /// How often to look for a range that is to be published again.
 pub const REPLAY_LOOK: Duration = Duration::from_secs(1);
@@ -111,7 +111,7 @@ pub const POLL: Duration = Duration::from_millis(20);
 pub const COMMIT_EVERY: Duration = Duration::from_millis(200);
 /// How long one call of the handler may take.
 pub const HANDLE: Duration = Duration::from_secs(60);
-/// How often a handler with nothing to do is told of the time.
+/// How often an idle handler is ticked.
 pub const TICK: Duration = Duration::from_secs(1);
 /// How long what is in flight may take when partitions are given up or the consumer stops; what is not done then comes again elsewhere.
 pub const GIVE_UP: Duration = Duration::from_secs(10);

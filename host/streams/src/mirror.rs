@@ -1,8 +1,8 @@
 //! Copies records to a RabbitMQ queue (AMQP 0.9.1), for consumers that still read one.
 //!
-//! A [`Mirror`] is a [`Handler`] for a [`Consumer`](crate::Consumer) with a group of its own ([`group`]), so that it holds up nobody, and nobody it. Each record
-//! becomes a persistent message in a durable queue, and is done once the broker has confirmed it. While RabbitMQ is away records stay in Kafka, for as long
-//! as that keeps them, and are tried again every 5 s or sooner; health says so, and nothing else is affected. A record whose confirmation was lost is in the
+//! A [`RabbitMqMirror`] is a [`Handler`] for a [`Consumer`](crate::Consumer) with a group of its own ([`group`]), so that it and other consumers do not delay each other. Each record
+//! becomes a persistent message in a durable queue, and is done once the broker has confirmed it. While RabbitMQ is unreachable records stay in Kafka, for as long
+//! as that keeps them, and are retried every 5 s or sooner; the health check reports it, and nothing else is affected. A record whose confirmation was lost is in the
 //! queue twice, with the same message id.
 //!
 //! | message | record |
@@ -54,7 +54,7 @@ pub struct Options {
 
 /// Copies records to a queue.
 #[derive(Debug)]
-pub struct Mirror {
+pub struct RabbitMqMirror {
     options: Options,
     breaker: Breaker,
     link: Mutex<Option<Link>>,
@@ -66,7 +66,7 @@ struct Link {
     channel: Channel,
 }
 
-impl Mirror {
+impl RabbitMqMirror {
     /// A mirror; it connects when there is something to copy. Fails where the address is none.
     pub fn new(options: Options) -> Result<Self, Error> {
         let address: Result<lapin::uri::AMQPUri, _> = options.url.reveal().parse();
@@ -178,7 +178,7 @@ fn short(text: &str) -> ShortString {
     text.get(..end).unwrap_or_default().into()
 }
 
-impl Handler for Mirror {
+impl Handler for RabbitMqMirror {
     fn handle(&self, records: Vec<Arc<Record>>) -> BoxFuture<'_, Result<Vec<Disposition>, String>> {
         async move {
             if records.is_empty() {
@@ -208,15 +208,15 @@ impl Handler for Mirror {
 mod tests {
     use super::*;
 
-    fn made(url: &str) -> Result<Mirror, String> {
+    fn made(url: &str) -> Result<RabbitMqMirror, String> {
         let metrics = Arc::new(Metrics::new().map_err(|error| error.to_string())?);
         let (url, queue) = (Secret::new(url.to_owned()), BOOKING_QUEUE.to_owned());
-        Mirror::new(Options { url, authority: None, queue, breaker: limits::AMQP_BREAKER, metrics })
+        RabbitMqMirror::new(Options { url, authority: None, queue, breaker: limits::AMQP_BREAKER, metrics })
             .map_err(|error| error.to_string())
     }
 
     #[test]
-    fn another_machine_is_not_spoken_to_in_the_clear_unless_its_address_says_so() {
+    fn a_remote_server_requires_tls_unless_its_address_opts_out() {
         for url in ["amqp://me:s3cret@rabbit/%2f", "amqp://me:s3cret@10.0.0.1:5672/%2f?heartbeat=5"] {
             let text = made(url).unwrap_err();
             assert!(text.contains("amqps") && text.contains("?tls=off") && !text.contains("s3cret"), "{text}");

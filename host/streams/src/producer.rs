@@ -10,7 +10,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 
 use crate::client::{self, Logs};
-use crate::{Breaker, Error, Outgoing, Placed, Settings, limits};
+use crate::{Breaker, Error, Outgoing, RecordLocation, Settings, limits};
 
 /// Writes records. Cheap to clone; clones are one.
 #[derive(Clone)]
@@ -43,7 +43,7 @@ pub enum SendError {
     Other(String),
 }
 
-/// What every producer of ours is told, the relay's as well. Fails where the settings do not make sense.
+/// The configuration of every producer, the relay's as well. Fails where the settings do not make sense.
 pub fn config(settings: &Settings) -> Result<ClientConfig, Error> {
     let mut config = settings.client()?;
     config
@@ -53,7 +53,7 @@ pub fn config(settings: &Settings) -> Result<ClientConfig, Error> {
         .set("batch.size", limits::BATCH_BYTES.to_string())
         .set("batch.num.messages", "10000")
         .set("compression.type", "none")
-        // As Kafka's own clients do it, so that a key is in the same partition whoever writes it.
+        // As Kafka's own clients do it, so that a key is in the same partition for every client.
         .set("partitioner", "murmur2_random")
         .set("message.timeout.ms", limits::DELIVERY.as_millis().to_string())
         .set("request.timeout.ms", (limits::DELIVERY / 2).as_millis().to_string());
@@ -80,7 +80,7 @@ impl Producer {
 
     /// Writes records; one answer a record, in order, each within [`limits::DELIVERY`] or a little more. Records beyond
     /// [`limits::SEND_RECORDS`], and those that find the producer full, are refused.
-    pub async fn send(&self, records: Vec<Outgoing>) -> Vec<Result<Placed, SendError>> {
+    pub async fn send(&self, records: Vec<Outgoing>) -> Vec<Result<RecordLocation, SendError>> {
         let answers = join_all(records.into_iter().enumerate().map(|(number, record)| async move {
             if number >= limits::SEND_RECORDS {
                 return Err(SendError::Unavailable(limits::TRY_AGAIN_MS));
@@ -100,7 +100,7 @@ impl Producer {
         answers
     }
 
-    async fn send_one(&self, record: Outgoing) -> Result<Placed, SendError> {
+    async fn send_one(&self, record: Outgoing) -> Result<RecordLocation, SendError> {
         if record.bytes() > limits::RECORD_BYTES {
             return Err(SendError::TooLarge(u32::try_from(limits::RECORD_BYTES).unwrap_or(u32::MAX)));
         }
@@ -115,7 +115,7 @@ impl Producer {
         }
         let delivery = self.producer.send_result(wanted).map_err(|(error, _)| refused(&error))?;
         match delivery.await {
-            Ok(Ok(placed)) => Ok(Placed { topic: record.topic, partition: placed.partition, offset: placed.offset }),
+            Ok(Ok(placed)) => Ok(RecordLocation { topic: record.topic, partition: placed.partition, offset: placed.offset }),
             Ok(Err((error, _))) => Err(failed(&error)),
             Err(_) => Err(SendError::Unknown),
         }
@@ -141,7 +141,7 @@ fn failed(error: &KafkaError) -> SendError {
         Some(RDKafkaErrorCode::MessageSizeTooLarge) => {
             SendError::TooLarge(u32::try_from(limits::RECORD_BYTES).unwrap_or(u32::MAX))
         }
-        // Where it timed out before it was sent, and where afterwards, nobody says.
+        // A timeout does not say whether the record was sent.
         _ if client::unreachable(error) => SendError::Unknown,
         _ => SendError::Other(error.to_string()),
     }

@@ -66,7 +66,7 @@ impl Record {
     }
 }
 
-/// What became of a record.
+/// The outcome of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Disposition {
     /// Done with; its offset may be committed.
@@ -107,7 +107,7 @@ impl Outgoing {
 
 /// Where a record was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Placed {
+pub struct RecordLocation {
     /// Its topic.
     pub topic: String,
     /// Its partition.
@@ -118,12 +118,12 @@ pub struct Placed {
 
 /// A partition of a topic.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Place {
+pub(crate) struct TopicPartition {
     pub(crate) topic: Arc<str>,
     pub(crate) partition: i32,
 }
 
-impl fmt::Debug for Place {
+impl fmt::Debug for TopicPartition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.topic, self.partition)
     }

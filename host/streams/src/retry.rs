@@ -12,7 +12,7 @@ pub struct Retry {
     pub attempts: u32,
 }
 
-/// What becomes of a record that was not done.
+/// The verdict on a record that was not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It is tried again after so long.
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_grow_until_it_is_given_up() {
+    fn pauses_grow_until_the_attempts_end() {
         let retry = Retry { pauses: (Duration::from_millis(100), Duration::from_secs(10)), attempts: 10 };
         let pause = |tries, asked| match retry.verdict(tries, asked) {
             Verdict::Again(pause) => pause.as_secs_f64(),

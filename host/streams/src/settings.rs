@@ -52,7 +52,7 @@ pub struct Settings {
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Protocol {
-    /// In the clear: one machine, or a network that nobody else is on.
+    /// Unencrypted: one machine, or a private network.
     Plaintext,
     /// TLS.
     Ssl,
@@ -139,7 +139,7 @@ impl Settings {
         }
     }
 
-    /// What every client is told. Fails where the settings contradict each other, or the password cannot be read.
+    /// The configuration of every client. Fails where the settings contradict each other, or the password cannot be read.
     pub(crate) fn client(&self) -> Result<ClientConfig, Error> {
         let wrong = |what: &str| Err(Error::Setting(format!("[kafka] {what}")));
         if self.brokers.is_empty() || self.brokers.iter().any(|broker| broker.is_empty() || broker.contains(',')) {
@@ -192,7 +192,7 @@ impl Settings {
         }
     }
 
-    /// As it is said, or as it must be: nobody speaks in the clear to another machine without having been told to.
+    /// As configured, or TLS: another machine is never spoken to unencrypted by default.
     fn protocol(&self) -> Protocol {
         self.protocol.unwrap_or_else(|| match (self.loopback(), self.mechanism.is_some()) {
             (true, false) => Protocol::Plaintext,
@@ -202,7 +202,7 @@ impl Settings {
         })
     }
 
-    /// What to do where brokers on another machine turn out to speak no TLS, or nobody has said that they should.
+    /// The remedy where brokers on another machine speak no TLS, or the protocol was not configured.
     pub(crate) fn hint(&self) -> &'static str {
         if self.protocol.is_some() || self.loopback() {
             return "";
@@ -256,7 +256,7 @@ mod tests {
     const SASL: &str = "brokers = [\"kafka:9093\"]\nprotocol = \"sasl-ssl\"\nmechanism = \"SCRAM-SHA-512\"\nuser = \"marquee\"\n";
 
     #[test]
-    fn a_section_becomes_a_client_and_the_password_stays_unseen() {
+    fn settings_build_a_client_and_hide_the_password() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "hush\n").unwrap();
         let mut settings: Settings = toml::from_str(&format!("{SASL}password_file = {:?}", file.path())).unwrap();
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn brokers_on_another_machine_are_spoken_to_over_tls_unless_it_is_said_otherwise() {
+    fn remote_brokers_use_tls_by_default() {
         let spoken = |text: &str| {
             let settings: Settings = toml::from_str(text).unwrap();
             let config = settings.client().unwrap();
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused_in_a_sentence() {
+    fn invalid_settings_are_refused_with_a_reason() {
         for (text, word) in [
             ("brokers = []", "brokers"),
             ("brokers = [\"a:1\"]\npartitions = 0", "partitions"),

@@ -11,7 +11,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, Top
 use rdkafka::producer::{BaseProducer, Producer as _};
 use rdkafka::types::RDKafkaErrorCode;
 
-use crate::client::{self, Logs, Reasons};
+use crate::client::{self, LastError, Logs};
 use crate::{Error, Settings, limits};
 
 /// What happened to accounts.
@@ -33,7 +33,7 @@ pub fn dead_letter(topic: &str) -> String {
 }
 
 /// A topic as it should be.
-struct Wanted {
+struct TopicSpec {
     name: String,
     retention_ms: String,
 }
@@ -50,12 +50,12 @@ pub async fn create_these(settings: &Settings, topics: &[&str]) -> Result<(), Er
     let admin: AdminClient<Logs> = settings.client()?.create_with_context(Logs)?;
     let replication = settings.replication.unwrap_or_else(|| limits::REPLICATION.min(brokers).max(1));
     let ms = |days: u32| (u64::from(days) * 86_400_000).to_string();
-    let wanted: Vec<Wanted> = topics
+    let wanted: Vec<TopicSpec> = topics
         .iter()
         .flat_map(|&topic| {
             [
-                Wanted { name: topic.to_owned(), retention_ms: ms(settings.retention_days) },
-                Wanted { name: dead_letter(topic), retention_ms: ms(settings.dead_letter_days) },
+                TopicSpec { name: topic.to_owned(), retention_ms: ms(settings.retention_days) },
+                TopicSpec { name: dead_letter(topic), retention_ms: ms(settings.dead_letter_days) },
             ]
         })
         .collect();
@@ -79,10 +79,10 @@ pub async fn create_these(settings: &Settings, topics: &[&str]) -> Result<(), Er
     compare(&admin, settings, &wanted, replication).await
 }
 
-/// How many brokers there are. Blocks. Asked by a producer, because an admin client never hears why nobody answers.
+/// How many brokers there are. Blocks. Asked by a producer, because an admin client never reports why no broker answers.
 fn brokers(settings: &Settings) -> Result<usize, Error> {
-    let reasons = Reasons::default();
-    let asking: BaseProducer<Reasons> = settings.client()?.create_with_context(reasons.clone())?;
+    let reasons = LastError::default();
+    let asking: BaseProducer<LastError> = settings.client()?.create_with_context(reasons.clone())?;
     asking.client().fetch_metadata(Some(""), limits::METADATA).map(|it| it.brokers().len()).map_err(|error| {
         asking.poll(limits::REASON);
         match reasons.last() {
@@ -93,7 +93,7 @@ fn brokers(settings: &Settings) -> Result<usize, Error> {
 }
 
 /// Logs what is not as it should be.
-async fn compare(admin: &AdminClient<Logs>, settings: &Settings, wanted: &[Wanted], replication: i32) -> Result<(), Error> {
+async fn compare(admin: &AdminClient<Logs>, settings: &Settings, wanted: &[TopicSpec], replication: i32) -> Result<(), Error> {
     let metadata = tokio::task::block_in_place(|| admin.inner().fetch_metadata(None, limits::ADMIN))?;
     let resources: Vec<_> = wanted.iter().map(|topic| ResourceSpecifier::Topic(&topic.name)).collect();
     let configs = admin.describe_configs(&resources, &AdminOptions::new().request_timeout(Some(limits::ADMIN))).await?;

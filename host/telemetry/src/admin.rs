@@ -16,7 +16,7 @@ use serde::Serialize;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
-pub use access::{Access, Exposed, WeakToken};
+pub use access::{Access, ExposedListener, WeakToken};
 
 use crate::limits::{
     ADMIN_ACCEPT_PAUSE, ADMIN_CONNECTION, ADMIN_CONNECTIONS, ADMIN_DRAIN, ADMIN_HEAD, ADMIN_HEAD_BYTES, ADMIN_HEADERS,
@@ -35,7 +35,7 @@ pub struct Sources {
 }
 
 #[derive(Serialize)]
-struct Brief {
+struct HealthSummary {
     status: Overall,
 }
 
@@ -69,7 +69,7 @@ pub async fn serve(
     let room = Arc::new(Semaphore::new(ADMIN_CONNECTIONS));
     let (stopping, stopped) = watch::channel(());
     let accepting = async {
-        // Nobody closes the semaphore.
+        // The semaphore is never closed.
         while let Ok(permit) = Arc::clone(&room).acquire_owned().await {
             let (stream, peer) = match listener.accept().await {
                 Ok(accepted) => accepted,
@@ -79,8 +79,8 @@ pub async fn serve(
                     continue;
                 }
             };
-            let door = access::Door { access: access.clone(), own, peer: peer.ip().to_canonical() };
-            let router = router.clone().layer(middleware::from_fn_with_state(door, access::admit));
+            let origin = access::ConnectionOrigin { access: access.clone(), own, peer: peer.ip().to_canonical() };
+            let router = router.clone().layer(middleware::from_fn_with_state(origin, access::admit));
             let stopped = stopped.clone();
             tokio::spawn(async move {
                 connection(stream, router, stopped).await;
@@ -129,18 +129,18 @@ async fn ready(State(sources): State<Sources>) -> Response {
 
 fn verdict(status: Overall, good: bool) -> Response {
     let code = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (code, [(header::CACHE_CONTROL, "no-store")], Json(Brief { status })).into_response()
+    (code, [(header::CACHE_CONTROL, "no-store")], Json(HealthSummary { status })).into_response()
 }
 
 async fn detailed(State(sources): State<Sources>) -> Response {
     #[derive(Serialize)]
-    struct Detailed {
+    struct HealthReport {
         status: Overall,
         version: &'static str,
         uptime_seconds: u64,
         checks: Vec<crate::health::Line>,
     }
-    let body = Detailed {
+    let body = HealthReport {
         status: sources.health.overall(),
         version: sources.version,
         uptime_seconds: sources.health.uptime().as_secs(),
@@ -301,8 +301,8 @@ mod tests {
 
     #[tokio::test]
     async fn breakers_are_shown_and_reset() {
-        struct One(Arc<std::sync::atomic::AtomicBool>);
-        impl crate::Guards for One {
+        struct OneBreaker(Arc<std::sync::atomic::AtomicBool>);
+        impl crate::BreakerSource for OneBreaker {
             fn lines(&self) -> Vec<crate::BreakerLine> {
                 let closed = self.0.load(std::sync::atomic::Ordering::Relaxed);
                 let state = if closed { crate::BreakerState::Closed } else { crate::BreakerState::HalfOpen };
@@ -313,7 +313,7 @@ mod tests {
             }
         }
         let sources = sources();
-        sources.metrics.breakers().add(One(Arc::default()));
+        sources.metrics.breakers().add(OneBreaker(Arc::default()));
         let half_open = r#"{"breakers":[{"name":"eu/eu-1","state":"half-open"}]}"#;
         assert!(get(&sources, "/metrics/circuit-breakers").await.1.ends_with(half_open));
         assert!(get(&sources, "/metrics").await.1.contains("marquee_circuit_breaker_state{breaker=\"eu/eu-1\"} 0.5"));

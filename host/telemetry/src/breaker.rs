@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::breakers::{BreakerLine, BreakerState, Guards};
+use crate::breakers::{BreakerLine, BreakerSource, BreakerState};
 use crate::{jittered, limits};
 
 /// When a breaker opens, and for how long.
@@ -58,7 +58,7 @@ pub struct BreakerCounts {
 /// The breaker is open, or half open and somebody else is trying.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("its circuit breaker is open")]
-pub struct Rejected {
+pub struct CircuitOpen {
     /// When it makes sense to ask again; never zero.
     pub retry_after: Duration,
 }
@@ -72,7 +72,7 @@ struct Inner {
     options: BreakerOptions,
     /// A copy of what `phase` says, so that calls through a closed breaker take no lock.
     state: AtomicU8,
-    /// Counts changes of state: a call tells of the state that it began in and of no other.
+    /// Counts changes of state: a call counts only for the state that it began in.
     epoch: AtomicU32,
     /// Failures in a row while closed.
     in_a_row: AtomicU32,
@@ -89,7 +89,7 @@ struct Phase {
     trying: bool,
     /// How long it will be open the next time.
     next: Duration,
-    /// How long it was open the last time that this was said.
+    /// How long it was open when that was last logged.
     said: Duration,
 }
 
@@ -132,12 +132,12 @@ impl Breaker {
     /// Asks whether a call may be made now.
     ///
     /// # Errors
-    /// [`Rejected`]: certainly nothing was done.
-    pub fn permit(&self) -> Result<Permit<'_>, Rejected> {
+    /// [`CircuitOpen`]: certainly nothing was done.
+    pub fn permit(&self) -> Result<Permit<'_>, CircuitOpen> {
         self.permit_at(Instant::now)
     }
 
-    fn permit_at(&self, now: impl FnOnce() -> Instant) -> Result<Permit<'_>, Rejected> {
+    fn permit_at(&self, now: impl FnOnce() -> Instant) -> Result<Permit<'_>, CircuitOpen> {
         let breaker = &*self.0;
         let epoch = breaker.epoch.load(Ordering::Acquire);
         if breaker.state.load(Ordering::Acquire) == CLOSED {
@@ -149,11 +149,11 @@ impl Breaker {
     /// Counts a failure of a call that had no permit, or gave it up: one that was cut short, or that began long before.
     pub fn failure(&self) {
         let epoch = self.0.epoch.load(Ordering::Acquire);
-        // While it is open nobody needs to be told, and half open it is for the one who tries to say.
+        // Ignored while it is open; while half open only the probe counts.
         Permit { breaker: &self.0, epoch, trying: false, told: false }.failed();
     }
 
-    /// How it is. One whose time has come is half open, though nobody has tried yet.
+    /// How it is. One whose pause has passed is half open, though no call has probed yet.
     #[must_use]
     pub fn state(&self) -> BreakerState {
         match self.0.state.load(Ordering::Acquire) {
@@ -194,7 +194,7 @@ impl std::fmt::Debug for Breaker {
     }
 }
 
-impl Guards for Breaker {
+impl BreakerSource for Breaker {
     fn lines(&self) -> Vec<BreakerLine> {
         vec![self.line()]
     }
@@ -209,7 +209,7 @@ impl Inner {
         self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn try_again(&self, now: Instant) -> Result<Permit<'_>, Rejected> {
+    fn try_again(&self, now: Instant) -> Result<Permit<'_>, CircuitOpen> {
         let mut phase = self.lock();
         let epoch = self.epoch.load(Ordering::Acquire);
         if self.state.load(Ordering::Acquire) == CLOSED {
@@ -218,7 +218,7 @@ impl Inner {
         let left = phase.until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
         if phase.trying || !left.is_zero() {
             self.rejected.fetch_add(1, Ordering::Relaxed);
-            return Err(Rejected { retry_after: left.max(limits::BREAKER_TRYING) });
+            return Err(CircuitOpen { retry_after: left.max(limits::BREAKER_TRYING) });
         }
         phase.trying = true;
         Ok(Permit { breaker: self, epoch: self.set(HALF_OPEN), trying: true, told: false })
@@ -235,7 +235,7 @@ impl Inner {
         let pause = jittered(phase.next);
         phase.until = Some(now + pause);
         phase.trying = false;
-        // In a long outage it opens every second: once it is open for as long as it ever is, that is said no more.
+        // In a long outage it opens every second: once it is open for the longest pause, that is no longer logged.
         if phase.next < self.options.longest || phase.said < self.options.longest {
             tracing::warn!(breaker = &*self.name, for_ms = pause.as_millis(), "a circuit breaker opens");
         }
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn it_opens_after_failures_in_a_row_alone() {
+    fn the_breaker_opens_only_after_consecutive_failures() {
         let (breaker, now) = (Breaker::new("a", OPTIONS), Instant::now());
         for _ in 0..10 {
             fail(&breaker, now);
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn one_caller_tries_and_what_it_finds_decides() {
+    fn a_half_open_breaker_lets_one_caller_probe() {
         let (breaker, mut now) = (Breaker::new("a", OPTIONS), Instant::now());
         (0..3).for_each(|_| fail(&breaker, now));
         for seconds in [1, 2, 3, 3] {
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_well_again_is_found_within_a_second_however_long_it_was_away() {
+    fn recovery_is_noticed_within_a_second_of_a_long_outage() {
         let (breaker, mut now) = (Breaker::new("a", BreakerOptions::default()), Instant::now());
         (0..limits::BREAKER_FAILURES).for_each(|_| fail(&breaker, now));
         let mut pauses = std::collections::BTreeSet::new();
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn one_who_gives_up_trying_leaves_it_to_the_next() {
+    fn a_cancelled_probe_lets_the_next_caller_probe() {
         let (breaker, now) = (Breaker::new("a", OPTIONS), Instant::now());
         (0..3).for_each(|_| fail(&breaker, now));
         drop(breaker.permit_at(|| now + OPTIONS.open).unwrap());
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn old_calls_say_nothing_about_what_is_now() {
+    fn outcomes_of_calls_from_before_the_breaker_opened_are_ignored() {
         let (breaker, now) = (Breaker::new("a", OPTIONS), Instant::now());
         let old: Vec<_> = (0..5).map(|_| breaker.permit_at(|| now).unwrap()).collect();
         (0..3).for_each(|_| fail(&breaker, now));

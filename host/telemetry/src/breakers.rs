@@ -40,17 +40,17 @@ pub struct BreakerLine {
     pub counts: Option<BreakerCounts>,
 }
 
-/// Breakers of one part of a node.
-pub trait Guards: Send + Sync + 'static {
+/// The breakers of one part of a node.
+pub trait BreakerSource: Send + Sync + 'static {
     /// How they are. Their number is bounded: each is a label.
     fn lines(&self) -> Vec<BreakerLine>;
-    /// Tries now what is left alone.
+    /// Lets the next call probe.
     fn reset(&self);
 }
 
 /// All breakers of a node. Cheap to clone; clones are one.
 #[derive(Clone, Default)]
-pub struct Breakers(Arc<RwLock<Vec<Box<dyn Guards>>>>);
+pub struct Breakers(Arc<RwLock<Vec<Box<dyn BreakerSource>>>>);
 
 impl std::fmt::Debug for Breakers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -60,7 +60,7 @@ impl std::fmt::Debug for Breakers {
 
 impl Breakers {
     /// Adds a part's.
-    pub fn add(&self, guards: impl Guards) {
+    pub fn add(&self, guards: impl BreakerSource) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).push(Box::new(guards));
     }
 

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_needed_takes_a_node_down() {
+    fn only_required_checks_take_a_node_down() {
         for (needed, state, overall, ready, live) in [
             (Needed::Ready, State::Up, Overall::Up, true, true),
             (Needed::Ready, State::Degraded, Overall::Degraded, true, true),

@@ -12,7 +12,7 @@ pub fn jittered(pause: Duration) -> Duration {
     by(RandomState::new().hash_one(()), pause)
 }
 
-/// The same, always as long for whoever has this name: others have other names.
+/// The same, deterministic by name.
 #[must_use]
 pub fn jittered_for(name: &str, pause: Duration) -> Duration {
     let mut hasher = DefaultHasher::new();

@@ -1,4 +1,4 @@
-//! Connections that last: the system finds out where nobody is at the other end any more, although nobody has said so.
+//! TCP keepalive for long-lived connections: the system detects peers that vanished without closing.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_whose_other_end_is_gone_is_found_by_the_system() {
+    fn keepalive_detects_a_dead_peer() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         keep(&stream).unwrap();

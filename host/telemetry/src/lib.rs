@@ -16,8 +16,8 @@ mod redact;
 pub mod secured;
 mod streams;
 
-pub use breaker::{Breaker, BreakerCounts, BreakerOptions, Permit, Rejected};
-pub use breakers::{BreakerLine, BreakerState, Breakers, Guards};
+pub use breaker::{Breaker, BreakerCounts, BreakerOptions, CircuitOpen, Permit};
+pub use breakers::{BreakerLine, BreakerSource, BreakerState, Breakers};
 pub use health::{Finding, Health, Needed, Overall, State};
 pub use jitter::{jittered, jittered_for};
 pub use metrics::{FailureKind, Metrics, RequestLabels, Role};

@@ -18,7 +18,7 @@ pub const DURATION_BUCKETS: &[f64] =
 /// Upper bounds of commands in a ledger batch; the interface permits 256.
 pub const BATCH_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
-/// Failures in a row after which a circuit breaker opens, where nobody says otherwise.
+/// Consecutive failures after which a circuit breaker opens by default.
 pub const BREAKER_FAILURES: u32 = 5;
 /// How long it is open the first time: what was only restarted is back by then.
 pub const BREAKER_OPEN: Duration = Duration::from_millis(500);
@@ -38,7 +38,7 @@ pub const STREAM_BATCH_BUCKETS: &[f64] = &[0.0, 1.0, 4.0, 16.0, 64.0, 128.0, 256
 pub const ADMIN_CONNECTIONS: usize = 64;
 /// How long a request's head may take to come, and a connection be idle.
 pub const ADMIN_HEAD: Duration = Duration::from_secs(10);
-/// How long a connection lives at all: whoever wants more makes another.
+/// How long a connection lives at most; a client may open another.
 pub const ADMIN_CONNECTION: Duration = Duration::from_secs(300);
 /// Bytes of a head.
 pub const ADMIN_HEAD_BYTES: usize = 16 * 1024;

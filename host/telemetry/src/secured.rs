@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_machine_is_known_by_its_addresses() {
+    fn this_machine_is_recognised_by_its_addresses() {
         for host in ["localhost", "LOCALHOST.", "db.localhost", "127.0.0.1", "127.8.0.1", "::1", "[::1]", "[::ffff:127.0.0.1]"] {
             assert!(is_loopback(host), "{host}");
         }
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn the_authority_is_the_file_that_the_address_names() {
+    fn the_certificate_authority_is_the_file_that_the_address_names() {
         let named = |url: &str| root_certificate(url);
         assert_eq!(
             named("postgres://db/shop?sslmode=verify-full&sslrootcert=/etc/my%20ca.pem").as_deref(),

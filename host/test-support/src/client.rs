@@ -58,7 +58,7 @@ impl Answer {
     }
 }
 
-/// A person, or nobody yet, at one of the edges.
+/// A person, logged in or not, at one of the edges.
 pub struct Client<'a> {
     http: reqwest::Client,
     server: &'a Server,
@@ -76,7 +76,7 @@ pub fn unique(what: &str) -> String {
 }
 
 impl<'a> Client<'a> {
-    /// Nobody yet, at the first edge.
+    /// Not logged in, at the first edge.
     pub fn new(server: &'a Server) -> Self {
         let http = reqwest::Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self { http, server, edge: 0, token: None, user: String::new(), refresh_token: String::new(), seen: Mutex::default() }
@@ -186,7 +186,7 @@ impl<'a> Client<'a> {
         self.send(Method::POST, path, &[], Some(body.to_string().into())).await
     }
 
-    /// A write that goes on: where its outcome is left open it is sent again with its key, as every client is to do. A busy machine leaves some open.
+    /// A write that is retried: where its outcome is left open it is sent again with its key, as every client is to do. A busy machine leaves some open.
     pub async fn post_until_known(&self, path: &str, body: &Value) -> Answer {
         let key = unique("key");
         let known = |answer: &Answer| answer.json["type"] != "/problems/outcome-unknown";

@@ -212,7 +212,7 @@ impl Node {
         lines.iter().find(|line| line["name"] == part).map(|line| line["detail"].as_str().unwrap().to_owned()).unwrap_or_default()
     }
 
-    /// Stands still, or goes on.
+    /// Pauses or resumes it.
     pub fn pause(&self, paused: bool) {
         signal(if paused { "-STOP" } else { "-CONT" }, self.child.as_ref().unwrap().id());
     }

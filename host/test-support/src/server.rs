@@ -46,7 +46,7 @@ impl Form {
         matches!(self, Self::Up | Self::Postgres | Self::Fleet)
     }
 
-    /// Whether a worker follows what happens: mail, figures, the audit log.
+    /// Whether a worker follows what happens: mail, analytics, the audit log.
     pub fn has_worker(self) -> bool {
         matches!(self, Self::Up | Self::Postgres)
     }

@@ -40,7 +40,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Goes on with what the kernel did not take.
+    /// Writes the rest that the kernel did not take.
     pub fn writable(&mut self) -> Result<()> {
         if !self.unsent.is_empty() {
             let unsent = std::mem::take(&mut self.unsent);
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_whole_when_its_body_is() {
+    fn an_answer_is_complete_with_its_body() {
         let answer = b"HTTP/1.1 201 Created\r\nContent-Length: 3\r\nx: y\r\n\r\nabc";
         for end in 0..answer.len() {
             assert_eq!(whole(&answer[..end]).unwrap(), None, "{end}");

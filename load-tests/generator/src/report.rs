@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::Serialize;
 
-/// A run's figures. Times are in milliseconds, from when a request was due to its whole answer.
+/// A run's results. Times are in milliseconds, from when a request was due to its whole answer.
 #[derive(Debug, Serialize)]
 pub struct Report {
     /// Requests that were due.

@@ -48,7 +48,7 @@ impl Requests {
     }
 
     fn next(&mut self) -> Result<&[u8]> {
-        let head = self.heads.get(self.number % self.heads.len().max(1)).context("nobody to ask")?;
+        let head = self.heads.get(self.number % self.heads.len().max(1)).context("there is no target")?;
         self.buffer.clear();
         self.buffer.extend_from_slice(head);
         write!(self.buffer, "{}-{}", self.run, self.number)?;

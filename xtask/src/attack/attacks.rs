@@ -1,4 +1,4 @@
-//! The attacks. Each begins, goes on by itself, and ends when it is told to.
+//! The attacks. Each starts, runs in the background, and stops when asked to.
 
 use super::client::{PEOPLE, PLACES, Target, Victim, account, as_of, ask, connect, key, login, order, other};
 use anyhow::Result;
@@ -32,7 +32,7 @@ const AGAIN: Duration = Duration::from_millis(200);
 pub struct Attack {
     pub name: &'static str,
     pub victim: Victim,
-    pub begin: fn(&Target) -> Result<UnderWay>,
+    pub begin: fn(&Target) -> Result<RunningAttack>,
 }
 
 pub static ATTACKS: [Attack; 7] = [
@@ -45,8 +45,8 @@ pub static ATTACKS: [Attack; 7] = [
     Attack { name: "places", victim: Victim::Read, begin: places },
 ];
 
-/// An attack that goes on.
-pub struct UnderWay {
+/// A running attack.
+pub struct RunningAttack {
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
     /// What it got, and what it did not, and how that is called.
@@ -55,7 +55,7 @@ pub struct UnderWay {
     what: &'static str,
 }
 
-impl UnderWay {
+impl RunningAttack {
     fn new(what: &'static str) -> Self {
         Self { stop: Arc::default(), threads: Vec::new(), got: Arc::default(), refused: Arc::default(), what }
     }
@@ -78,7 +78,7 @@ impl UnderWay {
     pub fn end(self) -> String {
         self.stop.store(true, Ordering::Relaxed);
         for thread in self.threads {
-            // One that panicked has attacked no more, and said so.
+            // A panic is printed, and ends that thread's attack.
             let _ = thread.join();
         }
         let (got, refused) = (self.got.load(Ordering::Relaxed), self.refused.load(Ordering::Relaxed));
@@ -87,7 +87,7 @@ impl UnderWay {
 }
 
 /// Keeps so many connections open on which this was sent, and makes those again that are closed.
-fn keep(way: &mut UnderWay, count: usize, from: IpAddr, to: SocketAddr, begin: Vec<u8>) {
+fn keep(way: &mut RunningAttack, count: usize, from: IpAddr, to: SocketAddr, begin: Vec<u8>) {
     let mut open: Vec<TcpStream> = Vec::new();
     let refused = Arc::clone(&way.refused);
     way.join(move || {
@@ -116,8 +116,8 @@ fn keep(way: &mut UnderWay, count: usize, from: IpAddr, to: SocketAddr, begin: V
     way.what = "rounds";
 }
 
-fn bodies(target: &Target) -> Result<UnderWay> {
-    let mut way = UnderWay::new("rounds");
+fn bodies(target: &Target) -> Result<RunningAttack> {
+    let mut way = RunningAttack::new("rounds");
     for address in 0..SILENT_ADDRESSES {
         let silent = |path: &str| {
             format!("POST {path} HTTP/1.1\r\nhost: a.example\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{{")
@@ -140,7 +140,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 }
 
 /// Many requests whose answers may not be sent: the window is zero, and stays so.
-fn answers(target: &Target) -> Result<UnderWay> {
+fn answers(target: &Target) -> Result<RunningAttack> {
     // HPACK: indexed :method GET and :scheme http, then literals that are not indexed.
     let literal = |index: u8, text: &str| [&[index, u8::try_from(text.len()).unwrap_or_default()][..], text.as_bytes()].concat();
     let head = [vec![0x82, 0x86], literal(0x04, "/api/events?limit=100"), literal(0x01, "a.example")].concat();
@@ -149,19 +149,19 @@ fn answers(target: &Target) -> Result<UnderWay> {
     for stream in 0..UNREAD_STREAMS {
         begin.extend(frame(1, 0x5, 2 * stream + 1, &head));
     }
-    let mut way = UnderWay::new("rounds");
+    let mut way = RunningAttack::new("rounds");
     keep(&mut way, UNREAD_CONNECTIONS, other(0, 66), target.address, begin);
     Ok(way)
 }
 
-fn connections(target: &Target) -> Result<UnderWay> {
-    let mut way = UnderWay::new("rounds");
+fn connections(target: &Target) -> Result<RunningAttack> {
+    let mut way = RunningAttack::new("rounds");
     keep(&mut way, IDLE, other(0, 66), target.address, Vec::new());
     Ok(way)
 }
 
-fn logins(target: &Target) -> Result<UnderWay> {
-    let mut way = UnderWay::new("logins");
+fn logins(target: &Target) -> Result<RunningAttack> {
+    let mut way = RunningAttack::new("logins");
     for (person, email) in (1..=PEOPLE).zip(&target.emails) {
         let (address, body) = (target.address, login(email));
         way.join(move || {
@@ -173,10 +173,10 @@ fn logins(target: &Target) -> Result<UnderWay> {
 }
 
 /// Reads with a `Marquee-Seen` that says more than there is: base64url of `[["i","EVENT",2^60]]`.
-fn seen(target: &Target) -> Result<UnderWay> {
+fn seen(target: &Target) -> Result<RunningAttack> {
     let token = base64url(format!("[[\"i\",\"{}\",1152921504606846976]]", target.event).as_bytes());
     let (path, line) = (format!("/api/events/{}", target.event), format!("marquee-seen: {token}\r\n"));
-    let mut way = UnderWay::new("reads");
+    let mut way = RunningAttack::new("reads");
     for client in 1..=SEERS {
         let (address, path, line) = (target.address, path.clone(), line.clone());
         way.join(move || Some(matches!(ask(other(3, client), address, "GET", &path, &line, ""), Ok((200, _)))));
@@ -198,9 +198,9 @@ fn base64url(bytes: &[u8]) -> String {
 }
 
 /// One address, many fresh accounts, and a hold for each.
-fn places(target: &Target) -> Result<UnderWay> {
+fn places(target: &Target) -> Result<RunningAttack> {
     let (address, event, ticket) = (target.address, target.small.clone(), target.small_ticket.clone());
-    let mut way = UnderWay::new("holds of 10 places");
+    let mut way = RunningAttack::new("holds of 10 places");
     let got = Arc::clone(&way.got);
     let mut left = ACCOUNTS;
     way.join(move || {

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long anybody waits for anything.
+/// The timeout of every request.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 /// The victim's address.
 const VICTIM: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -21,7 +21,7 @@ const PASSWORD: &str = "correct horse battery staple";
 /// What is attacked.
 pub struct Target {
     pub address: SocketAddr,
-    /// An event with more places than anybody takes, and one with [`PLACES`].
+    /// An event that never sells out, and one with [`PLACES`].
     pub event: String,
     pub ticket: String,
     pub small: String,
@@ -45,7 +45,7 @@ pub fn connect(from: IpAddr, to: SocketAddr) -> std::io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// An address of this machine that nobody else uses.
+/// An unused address of this machine.
 pub const fn other(third: u8, last: u8) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(127, 0, third, last))
 }
@@ -65,7 +65,7 @@ pub fn ask(from: IpAddr, to: SocketAddr, method: &str, path: &str, lines: &str, 
     Ok((status.unwrap_or(0), answer.split_off(end)))
 }
 
-/// A key that nobody has used.
+/// An unused key.
 pub fn key() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     format!("attack-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))

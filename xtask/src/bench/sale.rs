@@ -30,7 +30,7 @@ impl Sale {
             let account = serde_json::json!({"email": format!("{name}-{person}@example.com"), "password": format!("{name}-password"), "name": "Bench"});
             tokens.push(text(&post("/api/auth/register", "", account)?, "/access_token")?);
         }
-        let organiser_token = tokens.first().context("nobody")?.clone();
+        let organiser_token = tokens.first().context("there is no organiser")?.clone();
         let organiser = post("/api/organisers", &organiser_token, serde_json::json!({"name": "Bench Hall"}))?;
         let event = serde_json::json!({
             "organiser_id": organiser.get("id"), "title": "Bench", "description": "For a benchmark.", "category": "music",

@@ -74,7 +74,7 @@ mod tests {
                         two    another\n";
 
     #[test]
-    fn commands_options_and_words_are_looked_up() {
+    fn commands_and_options_in_documents_are_checked() {
         let known = known(SOME);
         for right in [
             "cargo xtask up --anything",
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn the_usage_says_every_command_and_no_other() {
+    fn the_usage_lists_every_command_and_no_other() {
         let source = include_str!("../main.rs");
         let arms = source.lines().filter_map(|line| {
             let (name, rest) = line.trim().strip_prefix('"')?.split_once('"')?;

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn variables_are_compared_both_ways() {
+    fn variables_and_documents_are_compared_both_ways() {
         let text = "| environment variable | what |\n|---|---|\n| `MARQUEE_A`, `SPIN_VARIABLE_NAME` | |\n| `SSL_CERT_FILE` | |\n| `OLD` | |\n";
         let document = Document::parse("c.md", text);
         let ours = ["MARQUEE_A", "MARQUEE_B", "MARQUEE_HOST", "MARQUEE_B"].map(|name| (name.to_owned(), "a.rs".to_owned()));

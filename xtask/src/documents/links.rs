@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_leads_somewhere_is_left_alone() {
+    fn valid_links_pass() {
         let text = "# Top\n[a](other.md#a-heading) [b](../README.md) [c](#top) [d](https://example.com/x.md) [e](../host/edge) [f](/docs/)\n\n\
                     `host/edge/src/lib.rs` `host/*/src/lib.rs` `host/NAME/src` `infra/0001_*.sql` `search/index.rs` `other.md` `../README.md`\n\
                     `text/html` `/api/events` `eu/eu-1` `fleet/ca.crl` `target/x/main.rs` `application/vnd.wasm+json`\n";
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_leads_nowhere_is_found_with_its_line() {
+    fn broken_links_are_reported_with_their_line() {
         let text = "[a](other.md#no-heading)\n[b](missing.md)\n[c](#nowhere) `host/edge/src/gone.rs`\n\nand `search/gone.rs`, `host/gone`\n";
         assert_eq!(
             said("docs/a.md", text),

@@ -23,13 +23,13 @@ pub struct Document {
 /// A table.
 #[derive(Debug, Default)]
 pub struct Table {
-    /// What stands on top of each column.
+    /// The columns' headings.
     pub head: Vec<Cell>,
-    /// Lines, and what stands in each column.
+    /// Lines, and their cells.
     pub rows: Vec<(usize, Vec<Cell>)>,
 }
 
-/// What stands in a column.
+/// A cell's content.
 #[derive(Debug, Default)]
 pub struct Cell {
     /// All of it.

@@ -168,7 +168,7 @@ fn unwrapped(of: &Type) -> (Vec<String>, bool) {
     }
 }
 
-/// What serde is told.
+/// A field's serde attributes.
 #[derive(Default)]
 struct Serde {
     skip: bool,

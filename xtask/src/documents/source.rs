@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_quoted_is_found_and_tests_are_left_out() {
+    fn quoted_names_are_found_outside_tests() {
         let text = "#[cfg(test)]\nmod elsewhere;\nlet a = var(\"ONE\");\n#[cfg(test)]\nmod tests {\n    var(\"TWO\");\n}\n";
         let source = Source { file: "a.rs".to_owned(), text: text.to_owned() };
         assert_eq!(quoted(&source.text, "var(").collect::<Vec<_>>(), ["ONE", "TWO"]);

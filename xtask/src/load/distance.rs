@@ -18,7 +18,7 @@ const READY: Duration = Duration::from_secs(20);
 /// Runs it.
 pub fn run(short: bool) -> Result<()> {
     let mut fleet = Fleet::start("distance", 2)?;
-    let far = Far::start()?;
+    let far = Toxiproxy::start()?;
     // The edge beside the region, and the one beside the people: what it hears of the region comes from as far as they would have to go.
     let nodes = fleet.nodes();
     let central = fleet.edge(&nodes)?;
@@ -32,12 +32,12 @@ pub fn run(short: bool) -> Result<()> {
 }
 
 /// A running toxiproxy; ended when dropped.
-struct Far {
+struct Toxiproxy {
     child: Child,
     control: String,
 }
 
-impl Far {
+impl Toxiproxy {
     fn start() -> Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port().to_string();
         let mut server = Command::new(tools::toxiproxy()?);
@@ -66,7 +66,7 @@ impl Far {
     }
 }
 
-impl Drop for Far {
+impl Drop for Toxiproxy {
     fn drop(&mut self) {
         stop(&mut self.child);
     }

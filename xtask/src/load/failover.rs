@@ -11,13 +11,13 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-/// How long the sale goes on before the kill, in seconds: in full and in short.
+/// How long the sale runs before the kill, in seconds: in full and in short.
 const BEFORE: (u64, u64) = (10, 4);
 /// How long it may take until the sale begins.
 const BEGINS: Duration = Duration::from_secs(60);
 
 /// An acknowledged booking.
-struct Accepted {
+struct AcceptedBooking {
     /// Milliseconds since the Unix epoch, when its answer was read.
     at: f64,
     booking: String,
@@ -79,15 +79,18 @@ fn kill_leader(fleet: &Fleet, k6: &mut Child, after: Duration) -> Result<f64> {
 }
 
 /// The samples of the metric `accepted_at`.
-fn read(file: &Path) -> Result<Vec<Accepted>> {
+fn read(file: &Path) -> Result<Vec<AcceptedBooking>> {
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
     let points = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let of_ours = points.filter(|point| {
         point.get("type").is_some_and(|kind| kind == "Point") && point.get("metric").is_some_and(|metric| metric == "accepted_at")
     });
-    let read = |point: Value| -> Option<Accepted> {
+    let read = |point: Value| -> Option<AcceptedBooking> {
         let data = point.get("data")?;
-        Some(Accepted { at: data.get("value")?.as_f64()?, booking: data.get("tags")?.get("booking")?.as_str()?.to_owned() })
+        Some(AcceptedBooking {
+            at: data.get("value")?.as_f64()?,
+            booking: data.get("tags")?.get("booking")?.as_str()?.to_owned(),
+        })
     };
     of_ours.map(|point| read(point).context("a sample that k6 wrote differently")).collect()
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask services up|status|down`: services that go on when the command has ended.
+//! `cargo xtask services up|status|down`: services that keep running after the command has ended.
 
 use super::{Kind, compose, launcher::Launcher, process::Process, process::end, state::State, works};
 use crate::{
@@ -62,7 +62,7 @@ fn folder(root: &Path) -> PathBuf {
     Path::new("/tmp").join(format!("marquee-services{name}"))
 }
 
-/// Where the variables are kept for a shell to read.
+/// The file of variables for a shell to read.
 fn exports() -> PathBuf {
     root().join("target/services/env")
 }
@@ -155,7 +155,7 @@ fn down(folder: &Path) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// That it is gone already hurts nobody.
+/// That it is gone already is harmless.
 fn discard_file(file: &Path) {
     let _ = std::fs::remove_file(file);
 }
@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_asked_for_is_understood() {
+    fn arguments_are_parsed() {
         assert_eq!(options(&[]).unwrap(), Options { kinds: Kind::ALL.to_vec(), containers: None });
         let some = options(&["--only", "postgres,redis", "--packages"]).unwrap();
         assert_eq!(some, Options { kinds: vec![Kind::Redis, Kind::Postgres], containers: Some(false) });
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_what_is_known() {
+    fn a_line_shows_the_known_state() {
         let contained = Process::contained(Kind::Mail, "mail", "127.0.0.1:2525".into());
         assert_eq!(line(&contained, &Ok(())), "mail           127.0.0.1:2525        container    answers");
         let refused = line(&contained, &Err(anyhow::anyhow!("refused").context("cannot connect")));

@@ -118,7 +118,7 @@ pub fn start(launcher: &Launcher, kinds: &[Kind]) -> Result<()> {
     Ok(())
 }
 
-/// Removes all containers, with what they have kept.
+/// Removes all containers with their volumes.
 pub fn down() -> Result<()> {
     run(&mut compose(&["down", "--volumes", "--remove-orphans", "--timeout", "10"]))
 }

@@ -112,7 +112,7 @@ fn fetch(jars: &[&Jar], from: &str, folder: &Path) -> Result<()> {
         fetch.arg("--output").arg(OsString::from(part(jar))).arg(format!("{}/{}", from.trim_end_matches('/'), jar.path));
     }
     let fetched = output(&mut fetch).map_err(without_command);
-    // What did arrive is kept, even if another one did not.
+    // What did arrive is stored, even if another one did not.
     for jar in jars {
         let part = part(jar);
         let Ok(bytes) = std::fs::read(&part) else { continue };
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_list_is_sound() {
+    fn the_list_of_jars_is_valid() {
         let jars = parse(LIST).unwrap();
         let kafka = jars.iter().find(|jar| jar.artifact == KAFKA).unwrap();
         assert_eq!(kafka.path, format!("org/apache/kafka/kafka_2.13/{0}/kafka_2.13-{0}.jar", kafka.version));
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_none_is_refused() {
+    fn a_malformed_line_is_refused() {
         let digest = "a".repeat(64);
         assert!(parse(&format!("{digest} g.h:a:1")).is_ok());
         for line in
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_arrives_is_kept_and_what_is_not_right_is_not() {
+    fn valid_downloads_are_stored_and_invalid_ones_discarded() {
         let folder = std::env::temp_dir().join(format!("marquee-jars-{}", std::process::id()));
         let jar = |name: &str, digest: &str| jar(&format!("{digest} g:{name}:1")).unwrap();
         let publish = |name: &str| {

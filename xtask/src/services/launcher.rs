@@ -42,7 +42,7 @@ impl Launcher {
         Self::new(folder, false)
     }
 
-    /// For services that go on when this process ends. Knows those that another one started in this folder. Ctrl-C and TERM make it give up.
+    /// For services that keep running when this process ends. Knows those that another one started in this folder. Ctrl-C and TERM make it give up.
     pub fn detached(folder: &Path) -> Result<Self> {
         let launcher = Self::new(folder, true)?;
         for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
@@ -71,7 +71,7 @@ impl Launcher {
         Self::file_in(&self.folder)
     }
 
-    /// Where everything is kept.
+    /// The folder of all services.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -114,7 +114,7 @@ impl Launcher {
         Err(error)
     }
 
-    /// Starts a service. Once more, on other ports, where a program of it ends early: somebody may have taken a port between its choice and its use,
+    /// Starts a service. Once more, on other ports, where a program of it ends early: another process may have taken a port between its choice and its use,
     /// which each program tells in another way, and some in none.
     pub fn attempt(&self, kind: Kind, start: impl Fn() -> Result<Environment>) -> Result<()> {
         let mut left = ATTEMPTS;
@@ -145,7 +145,7 @@ impl Launcher {
         }
         let mut child = command.spawn().with_context(|| format!("cannot start {}", command.get_program().to_string_lossy()))?;
         let process = Process::started(service, name, format!("127.0.0.1:{port}"), child.id(), log);
-        // When it ends, somebody must take note for the kernel to forget it.
+        // It must be waited for once it ends, or it stays a zombie.
         std::thread::spawn(move || child.wait());
         self.record(process.clone())?;
         Ok(process)
@@ -181,7 +181,7 @@ impl Launcher {
         }
     }
 
-    /// An error where somebody wants this to stop.
+    /// An error after Ctrl-C or TERM.
     pub fn go_on(&self) -> Result<()> {
         if self.stop.load(Ordering::SeqCst) { Err(anyhow!("given up")) } else { Ok(()) }
     }
@@ -195,7 +195,7 @@ impl Launcher {
 
     /// Ends a service and forgets it.
     pub fn remove(&self, kind: Kind) -> Result<()> {
-        // Ended without the lock: others go on starting.
+        // Ended without the lock: others keep starting.
         let processes = self.state().of(kind);
         end(&processes);
         let mut state = self.state();
@@ -210,9 +210,9 @@ impl Launcher {
     }
 }
 
-/// Ports that nobody has, each another.
+/// Free ports, all different.
 pub fn free_ports<const COUNT: usize>() -> Result<[u16; COUNT]> {
-    // All are held before any is given back.
+    // All are bound before any is released.
     let mut held = Vec::with_capacity(COUNT);
     let mut ports = [0; COUNT];
     for port in &mut ports {
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_ends_at_once_is_shown_with_its_last_words() {
+    fn a_program_that_exits_at_once_is_reported_with_its_output() {
         let launcher = launcher("ends");
         let [port] = free_ports().unwrap();
         let mut program = Command::new("sh");
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_that_ends_early_is_started_once_more_and_no_more() {
+    fn a_service_that_exits_early_is_restarted_once() {
         let launcher = launcher("attempts");
         let (starts, works_from) = (Cell::new(0), Cell::new(2));
         let start = || {
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_waits_gives_up_when_asked_and_what_was_started_can_be_ended() {
+    fn waiting_can_be_cancelled_and_started_services_stopped() {
         let launcher = launcher("gives-up");
         let mut program = Command::new("sleep");
         let process = launcher.spawn(Kind::Mail, "mail", 1, program.arg("60")).unwrap();

@@ -75,7 +75,7 @@ fn length(of: usize) -> [u8; 4] {
 
 /// Reads messages until one of this kind.
 fn until(probe: &mut Probe, kind: u8) -> Result<()> {
-    // It says some dozen things of itself first.
+    // A dozen parameter messages come first.
     for _ in 0..100 {
         let found = probe.read(1)?;
         let length = probe.number()?;

@@ -10,7 +10,7 @@ use std::{
 
 /// How long programs may take to end after they were asked to.
 const STOP: Duration = Duration::from_secs(15);
-/// How often it is looked whether they have.
+/// How often that is checked.
 const POLL: Duration = Duration::from_millis(20);
 /// How much of a log is shown of a service that does not answer: lines, and bytes.
 const TAIL: (usize, usize) = (15, 4096);
@@ -56,7 +56,7 @@ impl Process {
 
     fn signal(&self, signal: &str) {
         if let Some(pid) = self.pid.filter(|_| self.alive()) {
-            // That it ended in between hurts nobody.
+            // That it ended in between is harmless.
             let _ = Command::new("kill").args([signal, &pid.to_string()]).stderr(Stdio::null()).status();
         }
     }
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_start_is_read_behind_a_name_with_parentheses() {
+    fn start_times_are_parsed_after_names_with_parentheses() {
         let stat = "42 (a) (b c) S 1 42 42 0 -1 4194560 100 0 0 0 1 2 0 0 20 0 1 0 987654 1000 10";
         assert_eq!(began(stat).as_deref(), Some("987654"));
         assert_eq!(began(&stat.replace(" S ", " Z ")), None);
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_lives_until_it_ends_and_a_stranger_with_its_pid_is_not_it() {
+    fn a_reused_pid_is_not_the_same_process() {
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
         let mut process = Process::started(Kind::Mail, "sleep", "127.0.0.1:1".into(), child.id(), PathBuf::new());
         assert!(process.alive());

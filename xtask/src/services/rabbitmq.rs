@@ -26,7 +26,7 @@ pub fn program() -> Result<PathBuf> {
     Ok(here().unwrap_or(path))
 }
 
-/// Starts it, as whoever this is.
+/// Starts it, as the current user.
 pub fn start(launcher: &Launcher) -> Result<Environment> {
     let program = program()?;
     let folder = fresh(launcher.folder(), "rabbitmq")?;

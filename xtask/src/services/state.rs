@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_service_that_is_removed_leaves_nothing() {
+    fn a_removed_service_leaves_no_state() {
         let mut state = State::default();
         state.processes.push(Process::contained(Kind::Redis, "redis-primary", "127.0.0.1:1".into()));
         state.processes.push(Process::contained(Kind::Mail, "mail", "127.0.0.1:2".into()));
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_saved_is_loaded_and_no_file_is_nothing() {
+    fn state_round_trips_and_a_missing_file_is_empty() {
         let folder = std::env::temp_dir().join(format!("marquee-state-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let file = folder.join("state.json");

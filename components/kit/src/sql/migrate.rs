@@ -1,4 +1,4 @@
-//! Migrations on first use: under stock Spin nobody else applies them. Where the host has, this only looks.
+//! Migrations on first use: under stock Spin no host applies them. Where the host has, this only looks.
 
 use super::{Connection, Error, RowReader, postgres};
 use migrations::{Engine, MIGRATIONS, VERSION_TABLE};

@@ -1,7 +1,7 @@
 //! Typed SQL over `spin:sqlite` or `spin:postgres`, one text for both.
 //!
 //! Parameters are `$1`, `$2`, …; a transaction lives on one connection of its own, and one that is dropped without
-//! [`Tx::commit`] is rolled back by the host. What only one engine has stands in the file named for it.
+//! [`Tx::commit`] is rolled back by the host. What only one engine has is in the file named for it.
 
 mod migrate;
 pub mod postgres;
@@ -259,7 +259,7 @@ pub fn list(from: usize, count: usize) -> String {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn placeholders_are_numbered_through() {
+    fn placeholders_are_numbered_consecutively() {
         assert_eq!(super::rows(2, 3), "($1,$2,$3),($4,$5,$6)");
         assert_eq!(super::list(3, 2), "$3,$4");
         let mut parameters: Vec<super::Value> = (1..=6).map(super::Value::Integer).collect();

@@ -10,7 +10,7 @@ pub use spin_sdk::pg::ParameterValue as Parameter;
 /// Microseconds since the Unix epoch.
 pub(super) const CLOCK: &str = "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT";
 
-/// Held by whoever migrates, until the end of its transaction. The number only has to be the same everywhere.
+/// The lock of a migration, held until the end of its transaction. The number only has to be the same everywhere.
 pub(super) const MIGRATION_LOCK: &str = "SELECT 1 FROM pg_advisory_xact_lock(7236827364)";
 
 pub(super) struct Connection(pg::Connection);
@@ -47,7 +47,7 @@ impl Connection {
 }
 
 /// A connection whose every statement is a transaction of its own, for statements that only Postgres understands. What is set on it stays: our
-/// host gives a session to nobody else afterwards, stock Spin would.
+/// host never reuses such a session, stock Spin would.
 pub struct Session(Connection);
 
 impl Session {
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_become_errors_to_act_on() {
+    fn error_codes_map_to_error_kinds() {
         for (code, wanted) in
             [("23505", "unique: x"), ("23514", "constraint: x"), ("40001", "busy"), ("08006", "unavailable: x"), ("42601", "x")]
         {

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_fit_or_are_refused() {
+    fn mismatched_columns_are_refused() {
         let read = |columns| Pair::from_row(&mut RowReader::new(columns));
         assert_eq!(read(vec![Value::from("a"), Value::Null]).unwrap(), Pair { name: "a".into(), count: None });
         assert_eq!(read(vec![Value::from("a"), Value::from(3i64)]).unwrap(), Pair { name: "a".into(), count: Some(3) });

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_become_errors_to_act_on() {
+    fn error_texts_map_to_error_kinds() {
         assert!(matches!(classify("UNIQUE constraint failed: users.email"), Error::Unique(_)));
         assert!(matches!(classify("CHECK constraint failed: held >= 0"), Error::Constraint(_)));
         assert!(matches!(classify("database is locked"), Error::Busy));

@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn statements_are_made_of_the_columns() {
+    fn statements_are_built_from_the_columns() {
         let [insert] = &insert(vec![seat("a"), seat("b")], 9)[..] else { panic!() };
         assert_eq!(
             insert.text,
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_statement_has_so_many_rows_and_no_more() {
+    fn rows_of_a_statement_are_limited() {
         let seats = |count| (0..count).map(|number: usize| seat(&number.to_string())).collect();
         let rows = |count| insert::<Seat>(seats(count), 0).iter().map(|write| write.rows).collect::<Vec<_>>();
         let most = limits::ROWS as u64;

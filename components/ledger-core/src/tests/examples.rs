@@ -5,7 +5,7 @@ use super::{EVENT, HOLD, MINUTE, SECOND, SETTINGS, START, euros, offer, order, p
 use crate::*;
 
 #[test]
-fn a_key_is_answered_alike_again_and_serves_nothing_else() {
+fn a_key_replays_its_answer_and_fits_no_other_command() {
     let mut world = World::open();
     let command = world.command(person("ada"), order(&[("standard", 2)]));
     let first = world.send(&command).unwrap();
@@ -22,7 +22,7 @@ fn a_key_is_answered_alike_again_and_serves_nothing_else() {
 }
 
 #[test]
-fn what_is_told_names_what_it_is_part_of() {
+fn entries_carry_the_trace_of_their_command() {
     let mut world = World::open();
     let traced = |trace: &str, command| Command { trace: Some(trace.to_owned()), ..command };
     let hold = traced("first", world.command(person("ada"), order(&[("standard", 2)])));
@@ -44,7 +44,7 @@ fn a_refused_key_may_succeed_later() {
 }
 
 #[test]
-fn past_its_deadline_a_command_is_dropped_undecided() {
+fn a_command_past_its_deadline_is_not_decided() {
     let mut world = World::open();
     let command = world.command(person("ada"), order(&[("standard", 2)]));
     world.now = command.deadline;
@@ -53,7 +53,7 @@ fn past_its_deadline_a_command_is_dropped_undecided() {
 }
 
 #[test]
-fn an_overdue_hold_makes_room_and_no_more_than_is_needed() {
+fn only_as_many_overdue_holds_expire_as_are_needed() {
     let mut world = World::open();
     let (first, second) = (world.hold("bob", "balcony", 1).id, world.hold("cy", "balcony", 1).id);
     let elsewhere = world.hold("bob", "standard", 1).id;
@@ -72,7 +72,7 @@ fn an_overdue_hold_makes_room_and_no_more_than_is_needed() {
 }
 
 #[test]
-fn more_overdue_holds_than_are_read_only_cost_another_try() {
+fn more_overdue_holds_than_one_read_cost_another_attempt() {
     let mut world = World::open();
     for name in ["a", "b", "c", "d", "e"] {
         world.hold(name, "standard", 2);
@@ -180,7 +180,7 @@ fn opening_and_closing_again_is_accepted() {
 }
 
 #[test]
-fn capacity_may_go_down_to_what_is_taken_overdue_holds_aside() {
+fn capacity_may_go_down_to_the_places_taken() {
     let mut world = World::open();
     world.bought("ada");
     world.hold("bob", "standard", 3);
@@ -194,7 +194,7 @@ fn capacity_may_go_down_to_what_is_taken_overdue_holds_aside() {
 }
 
 #[test]
-fn money_that_comes_late_buys_what_is_still_there() {
+fn a_late_payment_confirms_if_places_are_left() {
     let mut world = World::open();
     let (swept, overdue) = (world.hold("ada", "balcony", 1).id, world.hold("bob", "balcony", 1).id);
     world.now += HOLD;
@@ -209,7 +209,7 @@ fn money_that_comes_late_buys_what_is_still_there() {
 }
 
 #[test]
-fn money_that_comes_too_late_goes_back_once() {
+fn a_payment_that_comes_too_late_is_refunded_once() {
     type Setup = fn(&mut World) -> String;
     let cases: Vec<(&str, BookingStatus, RefundReason, Setup)> = vec![
         ("no room", BookingStatus::Expired, RefundReason::SoldOut, |world| {
@@ -255,7 +255,7 @@ fn money_that_comes_too_late_goes_back_once() {
 
 /// One person holds all they may, pays slowly, holds as much again, and so on; then all the money arrives.
 #[test]
-fn slow_payments_get_nobody_more_than_the_limit() {
+fn late_payments_respect_the_persons_limit() {
     let mut world = World::open();
     let mut ids = Vec::new();
     for _ in 0..3 {
@@ -263,7 +263,7 @@ fn slow_payments_get_nobody_more_than_the_limit() {
         world.ask(Subject::Platform, Action::BeginPayment(ids[ids.len() - 1].clone())).unwrap();
         world.now += HOLD;
     }
-    // Rows say paying, or expired where somebody has tidied: that makes no difference.
+    // Rows say paying, or expired once tidied: that makes no difference.
     for sweep in [false, true] {
         let mut world = World { rows: world.rows.clone(), now: world.now, asked: world.asked };
         if sweep {
@@ -280,7 +280,7 @@ fn slow_payments_get_nobody_more_than_the_limit() {
 }
 
 #[test]
-fn slow_payments_of_one_batch_see_each_other() {
+fn late_payments_of_one_batch_see_each_other() {
     let mut world = World::open();
     let ids = [world.hold("ada", "standard", 3).id, {
         world.now += HOLD;
@@ -295,7 +295,7 @@ fn slow_payments_of_one_batch_see_each_other() {
 }
 
 #[test]
-fn a_payment_in_time_is_not_held_against_the_limit() {
+fn a_payment_in_time_is_not_refused_by_the_limit() {
     let mut world = World::open();
     let first = world.hold("ada", "standard", 1).id;
     let second = world.hold("ada", "standard", 2).id;
@@ -324,7 +324,7 @@ fn terms_of_refund_are_those_of_the_purchase() {
 }
 
 #[test]
-fn the_journal_tells_who_gave_a_booking_back() {
+fn the_journal_names_who_cancelled_a_booking() {
     for (subject, close, by) in [
         (person("ada"), false, CancelledBy::Buyer),
         (Subject::Steward("org".to_owned()), false, CancelledBy::Organiser),
@@ -343,7 +343,7 @@ fn the_journal_tells_who_gave_a_booking_back() {
 }
 
 #[test]
-fn a_confirmation_told_twice_is_one() {
+fn a_repeated_confirmation_is_applied_once() {
     let mut world = World::open();
     let id = world.bought("ada");
     let before = world.rows.bookings[&id].booking.clone();
@@ -371,7 +371,7 @@ fn cancelling_what_is_paid_makes_a_refund_due() {
 }
 
 #[test]
-fn what_was_refunded_in_part_is_refunded_for_the_rest() {
+fn a_partly_refunded_booking_is_refunded_for_the_rest() {
     let mut world = World::open();
     let id = world.bought("ada");
     world.rows.refunds.push(Refund {
@@ -405,7 +405,7 @@ fn commands_of_one_batch_see_each_other_and_take_a_version_each() {
 }
 
 #[test]
-fn a_stored_outcome_keeps_its_form() {
+fn the_stored_outcome_format_is_stable() {
     let mut world = World::open();
     let booking = world.hold("ada", "standard", 2);
     let accepted = Accepted { version: 2, outcome: Outcome::Booking(booking) };
@@ -424,7 +424,7 @@ fn a_stored_outcome_keeps_its_form() {
 
 /// Thirty new accounts of one attacker, as fast as they can: the places are other people's as well.
 #[test]
-fn one_address_cannot_hold_an_event_whatever_accounts_it_makes() {
+fn one_network_cannot_hold_a_whole_event_with_many_accounts() {
     let mut world = World::unopened();
     let large = Sale { offers: vec![offer("standard", 4500, 300, 10)], ..sale(3) };
     world.ask(Subject::Platform, Action::Open(large)).unwrap();
@@ -440,7 +440,7 @@ fn one_address_cannot_hold_an_event_whatever_accounts_it_makes() {
     assert_eq!(world.rows.available("standard", world.now), 270);
     hold(&mut world, "somebody", "192.0.2.2").unwrap();
 
-    // What is bought, given back or expired is not held any more.
+    // Bought, cancelled and expired places are not held any more.
     let first = booking(answers[0].clone()).id;
     booking(world.pay(&first, "p"));
     hold(&mut world, "ada", "192.0.2.1").unwrap();
@@ -477,7 +477,7 @@ fn a_large_group_may_hold_what_its_organiser_permits() {
 
 /// A limit is no news to who cannot have what there is not.
 #[test]
-fn what_is_sold_out_is_so_for_an_address_that_holds_too_much_as_well() {
+fn a_network_at_its_limit_still_gets_sold_out() {
     let mut world = World::unopened();
     world.ask(Subject::Platform, Action::Open(Sale { offers: vec![offer("standard", 4500, 6, 3)], ..sale(3) })).unwrap();
     let hold = |world: &mut World, name: &str, quantity: u32| {

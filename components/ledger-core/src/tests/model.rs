@@ -30,7 +30,7 @@ impl Rows {
         for command in commands {
             let before = batch.facts().clone();
             let unwritten = batch.changes().clone();
-            let answer = batch.decide(command, Fresh { late: command.deadline <= now, ..self.fresh() });
+            let answer = batch.decide(command, CommandInputs { late: command.deadline <= now, ..self.fresh() });
             check_steps(&before, batch.facts());
             let quiet = matches!(&answer, Ok(receipt) if receipt.replayed)
                 || matches!(&answer, Err(rejection) if !matches!(rejection, Rejection::Unavailable(_)));
@@ -50,9 +50,9 @@ impl Rows {
         answers
     }
 
-    pub(crate) fn fresh(&mut self) -> Fresh {
+    pub(crate) fn fresh(&mut self) -> CommandInputs {
         self.fresh += 1;
-        Fresh {
+        CommandInputs {
             late: false,
             booking: format!("eu_b{:05}", self.fresh),
             ticket_seed: format!("seed{:05}", self.fresh),

@@ -54,7 +54,7 @@ const CLIENTS: [&str; 3] = ["192.0.2.1", "192.0.2.1", "192.0.2.2"];
 const TYPES: [&str; 3] = ["standard", "balcony", "free"];
 
 #[test]
-fn nothing_is_ever_oversold_or_forgotten() {
+fn no_sequence_oversells_or_loses_a_booking() {
     let seed = match std::env::var("SEED") {
         Ok(seed) => seed.parse().unwrap(),
         Err(_) => RandomState::new().hash_one("seed"),
@@ -137,7 +137,7 @@ fn run(case: &Case, seen: &mut BTreeMap<&'static str, usize>) {
     }
 }
 
-/// What one command alone is told fits what the tables said before and say after.
+/// A single command's answer fits the tables before and after it.
 fn check_answer(before: &Rows, after: &Rows, now: Instant, command: &Command, answer: &Result<Receipt, Rejection>) {
     match answer {
         Err(Rejection::SoldOut(shortages)) => {

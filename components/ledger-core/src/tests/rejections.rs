@@ -5,7 +5,7 @@ use super::{CAP, HOLD, MINUTE, START, euros, offer, order, person};
 use crate::*;
 
 #[test]
-fn every_rejection() {
+fn every_rejection_is_reachable() {
     use Rejection::*;
     type Setup = fn(&mut World) -> Action;
     let (ada, steward) = (|| person("ada"), || Subject::Steward("org".to_owned()));

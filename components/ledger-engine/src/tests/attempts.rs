@@ -55,7 +55,7 @@ fn bad() -> Failure {
 }
 
 #[test]
-fn one_bad_command_costs_itself_only() {
+fn one_bad_command_fails_alone() {
     let (answers, transactions) = answers(256, |_, members| members.iter().any(|it| it.idempotency_key == "77").then(bad));
     for (number, answer) in answers.iter().enumerate() {
         assert_eq!(answer.is_ok(), number != 77, "{number}");
@@ -65,14 +65,14 @@ fn one_bad_command_costs_itself_only() {
 }
 
 #[test]
-fn a_database_that_refuses_everything_is_not_asked_for_ever() {
+fn retries_end_when_the_database_refuses_everything() {
     let (answers, transactions) = answers(256, |_, _| Some(bad()));
     assert!(answers.iter().all(|answer| *answer == NOT_DONE));
     assert_eq!(transactions, limits::TRANSACTIONS as usize);
 }
 
 #[test]
-fn a_lost_race_is_run_again() {
+fn a_lost_race_is_retried() {
     let lost = |number, _: &[&Command]| (number == 0).then(|| Failure::Race("inventory".to_owned()));
     let (answers, transactions) = answers(3, lost);
     assert!(answers.iter().all(Result::is_ok));
@@ -80,7 +80,7 @@ fn a_lost_race_is_run_again() {
 }
 
 #[test]
-fn where_there_is_no_database_nothing_was_done() {
+fn without_a_database_commands_are_unavailable() {
     for (failure, expected) in [((|| Failure::Down("gone".to_owned())) as fn() -> Failure, 1), (|| Failure::Busy, 3)] {
         let (answers, transactions) = answers(8, |_, _| Some(failure()));
         assert!(answers.iter().all(|answer| *answer == NOT_DONE));
@@ -89,7 +89,7 @@ fn where_there_is_no_database_nothing_was_done() {
 }
 
 #[test]
-fn a_doubtful_commit_is_looked_into() {
+fn a_commit_with_unknown_outcome_is_checked() {
     let doubt = || Failure::Doubt("reset".to_owned());
     let (resolved, transactions) = answers(2, |number, _| (number == 0).then(doubt));
     assert!(resolved.iter().all(Result::is_ok), "the keys say how it was");
@@ -103,7 +103,7 @@ fn a_doubtful_commit_is_looked_into() {
 }
 
 #[test]
-fn who_lost_an_event_is_decided_again_and_nobody_else() {
+fn only_commands_of_the_lost_event_are_decided_again() {
     let commands = commands(6);
     let mut asked = Vec::new();
     let answers = now(run(

@@ -1,4 +1,4 @@
-//! What the quick way asks Postgres: statements whose text never changes, so that each is prepared and planned once a connection.
+//! The fast path on Postgres: statements whose text never changes, so that each is prepared and planned once a connection.
 //!
 //! Rows go over as arrays, one a column: of what was tried, that costs both sides least. Answers come as JSON, for there is little to answer.
 
@@ -10,7 +10,7 @@ use crate::read::{self, BookingRow};
 use crate::{down, failure};
 use kit::sql::Error;
 use kit::sql::postgres::{self, Parameter};
-use ledger_engine::{Failure, HoldRow, Inventory, KeyRow, LineRow, PlacesRow, Plan, Reading, RefundRow, Write};
+use ledger_engine::{Failure, HoldRow, Inventory, KeyRow, KeyedReads, LineRow, PlacesRow, Plan, RefundRow, Write};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -38,7 +38,7 @@ impl Session {
         Ok((Self(session), clock))
     }
 
-    async fn reading(&self, plan: &Plan<'_>, bookings: Vec<String>) -> Result<Reading, Error> {
+    async fn reading(&self, plan: &Plan<'_>, bookings: Vec<String>) -> Result<KeyedReads, Error> {
         let parameters = vec![
             texts(plan.events.keys().copied()),
             texts(plan.keys.iter().map(|(event, _, _)| *event)),
@@ -55,7 +55,7 @@ impl Session {
         let (versions, keys): (BTreeMap<String, u64>, Vec<KeyRow>) = (json(versions)?, json(keys)?);
         let bookings: Vec<BookingRow> = json(bookings)?;
         let (bought, refunds): (Vec<PlacesRow>, Vec<RefundRow>) = (json(bought)?, json(refunds)?);
-        Ok(Reading { clock, versions, keys, bookings: read::records(bookings)?, bought, refunds })
+        Ok(KeyedReads { clock, versions, keys, bookings: read::records(bookings)?, bought, refunds })
     }
 
     async fn written(&self, now: i64, writes: Vec<Write<'_>>) -> Result<Vec<usize>, Error> {
@@ -78,7 +78,7 @@ impl ledger_engine::Session for Session {
         self.page_of_holds(event, after, limit).await.map_err(failure)
     }
 
-    async fn read(&self, plan: &Plan<'_>, bookings: Vec<String>) -> Result<Reading, Failure> {
+    async fn read(&self, plan: &Plan<'_>, bookings: Vec<String>) -> Result<KeyedReads, Failure> {
         self.reading(plan, bookings).await.map_err(failure)
     }
 

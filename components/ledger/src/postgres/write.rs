@@ -1,7 +1,7 @@
 //! From batches to one statement, `write.sql`, and its parameters.
 
 use super::arrays::{Statement, inserted, rows_of, sent, setting, updated};
-use crate::rows::{Booking, Due, Inventory, Item, Key, Line, Written};
+use crate::rows::{BatchRows, Booking, DueRefund, Inventory, Item, Key, Line};
 use kit::journal::{BatchRow, EntryRow};
 use kit::sql::Error;
 use kit::sql::postgres::Parameter;
@@ -41,7 +41,7 @@ fn statement() -> String {
     let (bookings, bookings_of) = statement.update::<Booking<'_>>();
     put("bookings", &bookings);
     put("keys", &statement.insert::<Key<'_>>().0);
-    put("refunds", &statement.insert::<Due<'_>>().0);
+    put("refunds", &statement.insert::<DueRefund<'_>>().0);
     put("journal batches", &statement.insert::<BatchRow>().0);
     put("journal", &statement.insert::<EntryRow>().0);
     put("lines numbers", &lines_of);
@@ -54,7 +54,7 @@ pub(super) fn parameters(now: i64, writes: Vec<Write<'_>>) -> Result<Vec<Paramet
     let (mut events, mut decided_on, mut commands) = (Vec::new(), Vec::new(), Vec::new());
     let (mut opened, mut swapped) = (Vec::new(), Vec::new());
     let (mut batches, mut entries) = (Vec::new(), Vec::new());
-    let mut written = Written::default();
+    let mut written = BatchRows::default();
     for write in writes {
         let no = bigint(write.number as u64);
         let (state, changes) = (write.state, write.changes);
@@ -69,7 +69,7 @@ pub(super) fn parameters(now: i64, writes: Vec<Write<'_>>) -> Result<Vec<Paramet
             swapped.push((no, Inventory { version: state.version, terms }));
         }
         written.add(no, state, changes, write.keys)?;
-        // Under an id of the event's own: of events that are left out nothing is told, and what is told has no gaps.
+        // Under an id of the event's own: events that are left out have no entries, and the entries of the others no gaps.
         let batch = BatchRow::of(write.journal_batch, &write.journal);
         entries.extend(write.journal.into_iter().enumerate().map(|(at, row)| (no, EntryRow::new(&batch.id, at, row))));
         batches.push((no, batch));
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_parameter_is_named_and_nothing_is_left_open() {
+    fn every_parameter_is_bound() {
         let given = parameters(7, Vec::new()).unwrap().len();
         assert!(!STATEMENT.contains('{'), "{}", *STATEMENT);
         for number in 1..=given {

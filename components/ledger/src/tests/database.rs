@@ -1,15 +1,15 @@
-//! What stands in the tables after what was decided, and what the database itself refuses.
+//! The rows that decisions leave in the tables, and what the database itself refuses.
 
 use super::node::{Database, MINUTE, SETTINGS, START, booking, command, confirm, fresh, hold, load, open, order, person, sale};
 use crate::read;
 use crate::write;
 use kit::sql::testing::ready;
 use ledger_core::*;
-use ledger_engine::{Failure, Plan, Read, Transaction as _, decide};
+use ledger_engine::{Failure, Plan, PlanState, Transaction as _, decide};
 use migrations::Engine;
 
 #[test]
-fn rows_say_what_was_decided() {
+fn rows_match_the_decision() {
     for database in Database::all() {
         let node = database.node();
         // Two events in one transaction, opened and sold from at once.
@@ -64,7 +64,7 @@ fn rows_say_what_was_decided() {
 }
 
 #[test]
-fn two_ledgers_on_one_database_sell_what_there_is() {
+fn two_ledgers_on_one_database_never_oversell() {
     for database in Database::all() {
         database.node().apply(START, &[open("eu_a", 100), open("eu_b", 1000)]);
         let sold: usize = std::thread::scope(|scope| {
@@ -100,7 +100,7 @@ fn two_ledgers_on_one_database_sell_what_there_is() {
 }
 
 #[test]
-fn the_database_refuses_what_a_broken_fence_would_let_through() {
+fn database_constraints_refuse_oversales() {
     for database in Database::all() {
         let node = database.node();
         node.apply(START, &[open("eu_a", 3)]);
@@ -122,7 +122,7 @@ fn the_database_refuses_what_a_broken_fence_would_let_through() {
         // And the event cannot be opened twice either.
         let opened = [open("eu_new", 1), open("eu_new", 2)].map(|command| {
             let commands = [&command];
-            decide(&commands, &Plan::new(&commands), Read::default(), START, SETTINGS, |_| fresh())
+            decide(&commands, &Plan::new(&commands), PlanState::default(), START, SETTINGS, |_| fresh())
         });
         node.write(&opened[0], START).unwrap();
         let refused = node.write(&opened[1], START).unwrap_err();
@@ -151,7 +151,7 @@ fn the_largest_batch_fits_into_statements() {
 }
 
 #[test]
-fn one_events_overdue_holds_do_not_hide_anothers() {
+fn overdue_holds_of_one_event_do_not_hide_those_of_another() {
     for database in Database::all() {
         let node = database.node();
         node.apply(START, &[open("eu_a", 2000), open("eu_b", 3)]);
@@ -169,7 +169,7 @@ fn one_events_overdue_holds_do_not_hide_anothers() {
 }
 
 #[test]
-fn no_statement_reads_a_table_from_end_to_end() {
+fn no_statement_scans_a_whole_table() {
     for database in Database::all().into_iter().filter(|database| database.engine() == Engine::Sqlite) {
         let node = database.node();
         node.apply(START, &[open("eu_a", 10)]);

@@ -4,7 +4,7 @@ use crate::transaction::Transaction;
 use kit::sql::Value;
 use kit::sql::testing::ready;
 use ledger_core::*;
-use ledger_engine::{Answer, Decided, Failure, Plan, Read, Transaction as _, decide};
+use ledger_engine::{Answer, Failure, Plan, PlanDecision, PlanState, Transaction as _, decide};
 use migrations::Engine;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,13 +24,13 @@ fn unique(prefix: &str) -> String {
     format!("{prefix}{:08}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-pub(super) fn fresh() -> Fresh {
-    Fresh { late: false, booking: unique("eu_b"), ticket_seed: unique("seed"), refund: unique("eu_r") }
+pub(super) fn fresh() -> CommandInputs {
+    CommandInputs { late: false, booking: unique("eu_b"), ticket_seed: unique("seed"), refund: unique("eu_r") }
 }
 
 /// Swaps the plan's events and reads what it needs of them.
-pub(super) fn load(tx: &mut Transaction, plan: &Plan<'_>) -> Read {
-    let (mut read, now) = (Read::default(), tx.now());
+pub(super) fn load(tx: &mut Transaction, plan: &Plan<'_>) -> PlanState {
+    let (mut read, now) = (PlanState::default(), tx.now());
     for (event, members) in &plan.events {
         if let Some(inventory) = ready(tx.swap(event, members.len())).unwrap() {
             read.inventory(event, inventory, members.len());
@@ -60,7 +60,7 @@ impl Node {
     }
 
     /// Writes what was decided in a transaction of its own, without reading anything again.
-    pub(super) fn write(&self, decided: &Decided, now: i64) -> Result<(), Failure> {
+    pub(super) fn write(&self, decided: &PlanDecision, now: i64) -> Result<(), Failure> {
         let mut tx = self.begin(now);
         ready(tx.write(&decided.batches, Vec::new()))?;
         ready(tx.commit())
@@ -83,7 +83,7 @@ impl Node {
         decided.answers
     }
 
-    fn compare(&self, decided: &Decided, now: i64) {
+    fn compare(&self, decided: &PlanDecision, now: i64) {
         for batch in &decided.batches {
             let Some(state) = batch.state() else { continue };
             let known = batch.facts();

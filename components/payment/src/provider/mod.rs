@@ -1,7 +1,7 @@
 //! Payment providers: those who hold people's cards and move money.
 //!
 //! A provider is asked with our ids as its idempotency keys (the payment's, the refund's), so that every question may be repeated.
-//! What an adapter has to remember stands in the payment's memo. To add a provider: a folder here, and a case in [`Provider`].
+//! An adapter's own state is in the payment's memo. To add a provider: a folder here, and a case in [`Provider`].
 
 pub mod sandbox;
 mod signature;
@@ -17,7 +17,7 @@ pub enum Provider {
     Sandbox,
 }
 
-/// What a provider is told of a payment.
+/// A payment as a provider gets it.
 #[derive(Debug, Clone, Copy)]
 pub struct Charge<'a> {
     /// Its token for the buyer's method.
@@ -121,7 +121,7 @@ impl Provider {
     /// The memo that a new payment begins with.
     pub fn memo(self) -> Json {
         match self {
-            Self::Sandbox => sandbox::Memo::new().into_json(),
+            Self::Sandbox => sandbox::SandboxMemo::new().into_json(),
         }
     }
 

@@ -59,7 +59,7 @@ mod tests {
     use super::{Representation::*, choose};
 
     #[test]
-    fn the_best_liked_one_wins() {
+    fn the_highest_quality_wins() {
         for (accept, chosen) in [
             (None, Some(Json)),
             (Some(""), Some(Json)),

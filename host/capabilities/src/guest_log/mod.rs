@@ -119,12 +119,12 @@ mod tests {
     }
 
     #[test]
-    fn pieces_become_lines() {
+    fn writes_are_split_into_lines() {
         assert_eq!(lines(&[b"one\ntw", b"o\r\n\n", b"three"]), ["one", "two", "three"]);
     }
 
     #[test]
-    fn a_line_without_end_is_cut() {
+    fn an_endless_line_is_cut() {
         let long = vec![b'x'; 3 * limits::LOG_LINE_BYTES];
         let seen = lines(&[&long, b"\nnext"]);
         assert_eq!(seen.iter().map(String::len).collect::<Vec<_>>(), [limits::LOG_LINE_BYTES, 4]);

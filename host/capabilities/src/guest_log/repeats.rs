@@ -12,10 +12,10 @@ use crate::limits;
 static ALL: LazyLock<Mutex<Repeats>> = LazyLock::new(Mutex::default);
 
 #[derive(Default)]
-struct Repeats(HashMap<(Arc<str>, String), Like>);
+struct Repeats(HashMap<(Arc<str>, String), RepeatedLine>);
 
 /// Lines that are alike but for their numbers.
-struct Like {
+struct RepeatedLine {
     since: Instant,
     written: u32,
     left_out: u64,
@@ -30,11 +30,11 @@ pub(super) fn heard(component: &Arc<str>, line: &str) -> Vec<(Arc<str>, String)>
 impl Repeats {
     fn heard(&mut self, component: &Arc<str>, line: &str, now: Instant) -> Vec<(Arc<str>, String)> {
         let mut out = Vec::new();
-        self.0.retain(|(component, _), like| {
-            let over = now.duration_since(like.since) >= limits::LOG_REPEATS_OVER;
-            if over && like.left_out > 0 {
+        self.0.retain(|(component, _), repeated| {
+            let over = now.duration_since(repeated.since) >= limits::LOG_REPEATS_OVER;
+            if over && repeated.left_out > 0 {
                 let seconds = limits::LOG_REPEATS_OVER.as_secs();
-                let text = format!("{} (and {} more lines like this one in {seconds} s)", like.last, like.left_out);
+                let text = format!("{} (and {} more lines like this one in {seconds} s)", repeated.last, repeated.left_out);
                 out.push((Arc::clone(component), text));
             }
             !over
@@ -44,13 +44,13 @@ impl Repeats {
             out.push((Arc::clone(component), line.to_owned()));
             return out;
         }
-        let like = self.0.entry(key).or_insert(Like { since: now, written: 0, left_out: 0, last: String::new() });
-        if like.written < limits::LOG_REPEATS {
-            like.written += 1;
+        let repeated = self.0.entry(key).or_insert(RepeatedLine { since: now, written: 0, left_out: 0, last: String::new() });
+        if repeated.written < limits::LOG_REPEATS {
+            repeated.written += 1;
             out.push((Arc::clone(component), line.to_owned()));
         } else {
-            like.left_out += 1;
-            line.clone_into(&mut like.last);
+            repeated.left_out += 1;
+            line.clone_into(&mut repeated.last);
         }
         out
     }
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_outage_is_a_few_lines_and_a_count() {
+    fn repeated_lines_are_summarised() {
         let (mut repeats, component) = (Repeats::default(), Arc::from("ledger"));
         let start = Instant::now();
         let mut written = Vec::new();

@@ -7,13 +7,13 @@ use wasmtime::component::{Accessor, FutureReader, Resource, StreamReader};
 use super::{Error, KeyValueStores, Store};
 use crate::{
     rows::Rows,
-    state::{Held, Host, InstanceState},
+    state::{HandleResource, Host, InstanceState},
 };
 
 /// The outer error traps the guest: only a fault of the host. The inner one is the guest's to handle.
 type Answer<T> = wasmtime::Result<Result<T, Error>>;
 
-impl Held for Handle {
+impl HandleResource for Handle {
     type Value = Store;
 }
 

@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn values_are_kept_apart_and_last() {
+    async fn stores_are_separate_and_persistent() {
         let folder = tempfile::tempdir().unwrap();
         let store = stores(&folder).open("default").await.unwrap();
         let other = stores(&folder).open("other").await.unwrap();
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_there_or_too_long() {
+    async fn missing_stores_and_oversized_values_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         assert!(matches!(stores(&folder).open("missing").await, Err(Error::NoSuchStore)));
         let store = stores(&folder).open("default").await.unwrap();

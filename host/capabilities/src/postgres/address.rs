@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_on_another_machine_must_show_a_certificate() {
+    fn a_remote_server_must_present_a_certificate() {
         for (address, mode) in [
             ("postgres://db", PgSslMode::VerifyFull),
             ("host=10.0.0.1 user=me", PgSslMode::VerifyFull),
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_taken_from_the_hosts_environment() {
+    fn libpq_environment_variables_are_ignored() {
         let options = Address::parse("postgres://db").unwrap().options(None);
         assert_eq!((options.get_host(), options.get_username(), options.get_database()), ("db", "postgres", Some("postgres")));
         assert!(options.get_socket().is_none());

@@ -10,7 +10,7 @@ use futures::{
     future::{BoxFuture, Either, select},
 };
 use sqlx::{Either as Item, Executor as _, Statement as _};
-use storage::batches::{Batcher, Batches, Ending, too_long};
+use storage::batches::{Batcher, Batches, Completion, too_long};
 use storage::limits::{BATCHES_AHEAD, RESULT_BYTES};
 use tokio::{
     sync::{Mutex, OwnedMutexGuard, mpsc, oneshot},
@@ -23,7 +23,7 @@ use super::{
     effect::Effect,
     encode,
     error::{self, FEATURE_NOT_SUPPORTED},
-    pool::{Connected, Lease},
+    pool::{Lease, PooledConnection},
     probe,
 };
 use crate::limits;
@@ -38,10 +38,10 @@ pub struct Connection {
 }
 
 /// A statement that has begun: what it said so far, and where the rest comes from.
-pub(super) struct Started {
+pub(super) struct RunningStatement {
     pub(super) columns: Vec<Column>,
     pub(super) rows: Batches<Row>,
-    pub(super) ending: Ending<Error>,
+    pub(super) ending: Completion<Error>,
     /// Rows inserted, changed or deleted, once it has ended.
     affected: Arc<AtomicU64>,
 }
@@ -56,7 +56,7 @@ impl Connection {
     /// # Errors
     /// [`Error::BadParameter`], [`Error::QueryFailed`] with the server's own words, [`Error::ValueConversionFailed`].
     pub async fn query(&self, statement: String, parameters: Vec<ParameterValue>) -> Result<RowSet, Error> {
-        let Started { columns, rows, ending, .. } = self.start(statement, parameters).await?;
+        let RunningStatement { columns, rows, ending, .. } = self.start(statement, parameters).await?;
         let rows = rows.collect(|row| row_bytes(row)).await.ok_or_else(|| failed(too_long()))?;
         ending.get(lost).await?;
         Ok(RowSet { columns, rows })
@@ -67,20 +67,20 @@ impl Connection {
     /// # Errors
     /// As [`query`](Self::query).
     pub async fn execute(&self, statement: String, parameters: Vec<ParameterValue>) -> Result<u64, Error> {
-        let Started { rows, ending, affected, .. } = self.start(statement, parameters).await?;
+        let RunningStatement { rows, ending, affected, .. } = self.start(statement, parameters).await?;
         rows.discard().await;
         ending.get(lost).await?;
         Ok(affected.load(Relaxed))
     }
 
     /// Begins one statement. An error that comes after it was accepted is in its ending, as in Spin.
-    pub(super) async fn start(&self, statement: String, parameters: Vec<ParameterValue>) -> Result<Started, Error> {
+    pub(super) async fn start(&self, statement: String, parameters: Vec<ParameterValue>) -> Result<RunningStatement, Error> {
         let guard = Arc::clone(&self.lease).lock_owned().await;
         let affected = Arc::new(AtomicU64::new(0));
         let (reply, first) = oneshot::channel();
         let work: BoxFuture<'static, ()> = Box::pin(run(guard, statement, parameters, Arc::clone(&affected), reply));
-        // A short answer is complete when the work is: it needs no task. A long one goes on in a task of its own.
-        // Whoever drops this call before that drops the work with it, and its connection is closed.
+        // A short answer is complete when the work is: it needs no task. A long one continues in a task of its own.
+        // Dropping this call before that drops the work with it, and closes its connection.
         let answer = match select(first, work).await {
             Either::Left((answer, work)) => {
                 tokio::spawn(work);
@@ -88,23 +88,23 @@ impl Connection {
             }
             Either::Right(((), mut first)) => first.try_recv().map_err(|_| lost())?,
         };
-        let Progress { columns, rows, more } = answer?;
+        let FirstRows { columns, rows, more } = answer?;
         let (rows, ending) = match more {
-            More::Nothing(outcome) => (Batches::all(rows), Ending::Known(outcome)),
-            More::Coming { rest, ending } => (Batches::streamed(rows, rest, Box::new(())), Ending::Later(ending)),
+            Remainder::Nothing(outcome) => (Batches::all(rows), Completion::Known(outcome)),
+            Remainder::Coming { rest, ending } => (Batches::streamed(rows, rest, Box::new(())), Completion::Later(ending)),
         };
-        Ok(Started { columns, rows, ending, affected })
+        Ok(RunningStatement { columns, rows, ending, affected })
     }
 }
 
 /// The first piece of an answer.
-struct Progress {
+struct FirstRows {
     columns: Vec<Column>,
     rows: Vec<Row>,
-    more: More,
+    more: Remainder,
 }
 
-enum More {
+enum Remainder {
     /// That was all, and this is how it ended.
     Nothing(Result<(), Error>),
     Coming {
@@ -114,18 +114,18 @@ enum More {
 }
 
 /// Where further pieces go, and how it ended.
-type Rest = (mpsc::Sender<Vec<Row>>, oneshot::Sender<Result<(), Error>>);
+type RemainderSender = (mpsc::Sender<Vec<Row>>, oneshot::Sender<Result<(), Error>>);
 
 /// Where a statement's rows go: into a first piece, then, if there are more, into a channel.
-struct Output {
+struct RowSink {
     /// None until the statement was accepted.
     columns: Option<Vec<Column>>,
     batcher: Batcher<Row>,
-    first: Option<oneshot::Sender<Result<Progress, Error>>>,
-    rest: Option<Rest>,
+    first: Option<oneshot::Sender<Result<FirstRows, Error>>>,
+    rest: Option<RemainderSender>,
 }
 
-impl Output {
+impl RowSink {
     async fn row(&mut self, row: Row) -> Result<(), Error> {
         let bytes = row_bytes(&row);
         if bytes > RESULT_BYTES {
@@ -139,13 +139,13 @@ impl Output {
 
     /// Waits while the guest has not read what was sent before.
     async fn send(&mut self, batch: Vec<Row>) -> Result<(), Error> {
-        let nobody_reads = || failed("nobody reads the rows any more".into());
+        let nobody_reads = || failed("the rows are no longer read".into());
         if let Some(first) = self.first.take() {
             let (rest, more) = mpsc::channel(BATCHES_AHEAD);
             let (end, ending) = oneshot::channel();
             self.rest = Some((rest, end));
             let columns = self.columns.take().unwrap_or_default();
-            let progress = Progress { columns, rows: batch, more: More::Coming { rest: more, ending } };
+            let progress = FirstRows { columns, rows: batch, more: Remainder::Coming { rest: more, ending } };
             return first.send(Ok(progress)).map_err(|_| nobody_reads());
         }
         match &self.rest {
@@ -154,14 +154,14 @@ impl Output {
         }
     }
 
-    /// Sends what is left and how it ended. Whoever is gone by now does not want to know.
+    /// Sends the rest and the outcome; a receiver that has gone away is ignored.
     async fn finish(mut self, outcome: Result<(), Error>) {
         let batch = self.batcher.take();
         if let Some(first) = self.first.take() {
             let _ = first.send(match (self.columns, outcome) {
                 (None, Err(error)) => Err(error),
                 (columns, outcome) => {
-                    Ok(Progress { columns: columns.unwrap_or_default(), rows: batch, more: More::Nothing(outcome) })
+                    Ok(FirstRows { columns: columns.unwrap_or_default(), rows: batch, more: Remainder::Nothing(outcome) })
                 }
             });
         } else if let Some((rest, end)) = self.rest.take() {
@@ -198,10 +198,10 @@ async fn run(
     statement: String,
     parameters: Vec<ParameterValue>,
     affected: Arc<AtomicU64>,
-    reply: oneshot::Sender<Result<Progress, Error>>,
+    reply: oneshot::Sender<Result<FirstRows, Error>>,
 ) {
     let effect = Effect::of(&statement);
-    let mut output = Output { columns: None, batcher: Batcher::default(), first: Some(reply), rest: None };
+    let mut output = RowSink { columns: None, batcher: Batcher::default(), first: Some(reply), rest: None };
     let outcome = step(&mut lease, &statement, parameters, &affected, &mut output).await;
     let outcome = match outcome {
         Ok(()) => {
@@ -221,7 +221,7 @@ async fn run(
             Err(error)
         }
     };
-    // The handle is free before anybody hears of the end, so that its next statement does not wait.
+    // The handle is free before the outcome is sent, so that its next statement does not wait.
     drop(lease);
     output.finish(outcome).await;
 }
@@ -231,12 +231,16 @@ async fn step(
     statement: &str,
     parameters: Vec<ParameterValue>,
     affected: &AtomicU64,
-    output: &mut Output,
+    output: &mut RowSink,
 ) -> Result<(), Failure> {
     let unread = |error| Failure { error, connection_is_good: false, schema_changed: false, unreachable: false };
-    let silent =
-        |probe::Lost { unreachable }| Failure { error: lost(), connection_is_good: false, schema_changed: false, unreachable };
-    let (pool, Connected { connection, backend, distance, .. }) = lease.begin().ok_or_else(|| unread(lost()))?;
+    let silent = |probe::ConnectionLost { unreachable }| Failure {
+        error: lost(),
+        connection_is_good: false,
+        schema_changed: false,
+        unreachable,
+    };
+    let (pool, PooledConnection { connection, backend, distance, .. }) = lease.begin().ok_or_else(|| unread(lost()))?;
     let (backend, distance) = (*backend, *distance);
     let prepared = probe::heard(pool, backend, distance, connection.prepare(statement)).await.map_err(silent)??;
     let types = match prepared.parameters() {
@@ -248,7 +252,7 @@ async fn step(
     output.columns = Some(decode::columns(prepared.columns()));
     let mut items = connection.fetch_many(prepared.query_with(arguments));
     loop {
-        // Once nobody's call waits for it any more, a server that falls silent must not keep the connection's place for good.
+        // Once no call waits for it, a silent server must not occupy the connection's slot for good.
         let next = match output.rest {
             None => probe::heard(pool, backend, distance, items.next()).await.map_err(silent)?,
             Some(_) => timeout(limits::POSTGRES_SILENCE, items.next())
@@ -268,7 +272,7 @@ fn failed(text: String) -> Error {
     Error::QueryFailed(QueryError::Text(text))
 }
 
-/// What is said of a statement whose end nobody saw.
+/// The error of a statement whose outcome is unknown.
 pub(super) fn lost() -> Error {
     failed("the statement was abandoned".into())
 }

@@ -20,7 +20,7 @@ const SESSION_FUNCTIONS: [&str; 3] = ["set_config", "pg_advisory_lock", "pg_try_
 
 impl Effect {
     pub(super) fn of(statement: &str) -> Self {
-        let mut words = Words(statement);
+        let mut words = StatementWords(statement);
         let first = words.next().unwrap_or_default().to_ascii_uppercase();
         let mut rest = words.map(str::to_ascii_uppercase);
         match first.as_str() {
@@ -57,9 +57,9 @@ fn changes_session(statement: &str) -> bool {
 }
 
 /// The words of a statement, without comments and parentheses.
-struct Words<'a>(&'a str);
+struct StatementWords<'a>(&'a str);
 
-impl<'a> Iterator for Words<'a> {
+impl<'a> Iterator for StatementWords<'a> {
     type Item = &'a str;
 
     fn next(&mut self) -> Option<&'a str> {

@@ -16,8 +16,8 @@ pub(super) fn arguments(types: &[PgTypeInfo], values: Vec<ParameterValue>) -> Re
     }
     let mut arguments = PgArguments::default();
     for (index, (ty, value)) in types.iter().zip(values).enumerate() {
-        let bytes =
-            bytes(&Wanted::of(ty), value).map_err(|what| Error::BadParameter(format!("parameter ${}: {what}", index + 1)))?;
+        let bytes = bytes(&ParameterType::of(ty), value)
+            .map_err(|what| Error::BadParameter(format!("parameter ${}: {what}", index + 1)))?;
         let argument = Argument { ty: ty.clone(), bytes };
         arguments.add(argument).map_err(|error| Error::BadParameter(format!("parameter ${}: {error}", index + 1)))?;
     }
@@ -53,14 +53,14 @@ impl Encode<'_, Postgres> for Argument {
 }
 
 /// The type of a parameter.
-struct Wanted {
+struct ParameterType {
     oid: u32,
     name: String,
     /// Its binary form is its text.
     textual: bool,
 }
 
-impl Wanted {
+impl ParameterType {
     fn of(ty: &PgTypeInfo) -> Self {
         let name = ty.name().to_ascii_lowercase();
         // An enumeration goes over as its label.
@@ -68,7 +68,7 @@ impl Wanted {
     }
 }
 
-fn bytes(wanted: &Wanted, value: ParameterValue) -> Result<Option<Vec<u8>>, String> {
+fn bytes(wanted: &ParameterType, value: ParameterValue) -> Result<Option<Vec<u8>>, String> {
     use ParameterValue as V;
     let kind = name(&value);
     let invalid = || format!("not a valid {kind}");
@@ -218,7 +218,7 @@ mod tests {
     use super::*;
 
     fn encoded(oid: u32, value: ParameterValue) -> Result<Option<Vec<u8>>, String> {
-        bytes(&Wanted { oid, name: "int4".into(), textual: false }, value)
+        bytes(&ParameterType { oid, name: "int4".into(), textual: false }, value)
     }
 
     #[test]
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_number_of_parameters_is_told() {
+    fn a_wrong_number_of_parameters_is_an_error() {
         let error = arguments(&[PgTypeInfo::with_oid(Oid(oid::INT8))], vec![]).unwrap_err();
         assert!(matches!(error, Error::BadParameter(text) if text == "expected 1 parameters but got 0"));
     }

@@ -8,16 +8,16 @@ use wasmtime::component::{Access, Accessor, FutureReader, Resource, StreamReader
 
 use super::{
     Column, Connection, DbValue, Error, ParameterValue, PostgresPools, RowSet,
-    connection::{Started, lost},
+    connection::{RunningStatement, lost},
 };
 use crate::{
     rows::Rows,
-    state::{Held, Host, InstanceState},
+    state::{HandleResource, Host, InstanceState},
 };
 
 /// The outer error traps the guest: only a fault of the host. The inner one is the guest's to handle.
 type Answer<T> = wasmtime::Result<Result<T, Error>>;
-type Streamed = (Vec<Column>, StreamReader<Vec<DbValue>>, FutureReader<Result<(), Error>>);
+type QueryStream = (Vec<Column>, StreamReader<Vec<DbValue>>, FutureReader<Result<(), Error>>);
 
 /// What a guest says about a connection before it opens it.
 #[derive(Clone)]
@@ -26,22 +26,22 @@ pub(crate) struct ConnectionBuilder {
     root_ca: Option<String>,
 }
 
-impl Held for Handle {
+impl HandleResource for Handle {
     type Value = Connection;
 }
 
-impl Held for BuilderHandle {
+impl HandleResource for BuilderHandle {
     type Value = ConnectionBuilder;
 }
 
 /// Everything that is needed to open a connection without the store.
-struct Opening {
+struct ConnectionRequest {
     pools: Option<PostgresPools>,
     grants: Arc<Grants>,
     builder: ConnectionBuilder,
 }
 
-impl Opening {
+impl ConnectionRequest {
     async fn open(self) -> Result<Connection, Error> {
         let pools = self.pools.ok_or_else(|| Error::ConnectionFailed("there is no Postgres here".into()))?;
         pools.open(&self.builder.address, self.builder.root_ca.as_deref(), &self.grants.allowed_outbound_hosts).await
@@ -51,11 +51,11 @@ impl Opening {
 impl InstanceState {
     /// Reserves a place among the open connections. It is given back by [`postgres_opened`](Self::postgres_opened)
     /// where opening fails.
-    fn open_postgres(&mut self, builder: ConnectionBuilder) -> Result<Opening, Error> {
+    fn open_postgres(&mut self, builder: ConnectionBuilder) -> Result<ConnectionRequest, Error> {
         if !self.open.postgres.add() {
             return Err(Error::ConnectionFailed("too many connections".into()));
         }
-        Ok(Opening { pools: self.bindings.postgres.clone(), grants: Arc::clone(&self.grants), builder })
+        Ok(ConnectionRequest { pools: self.bindings.postgres.clone(), grants: Arc::clone(&self.grants), builder })
     }
 
     fn postgres_opened(&mut self, outcome: Result<Connection, Error>) -> Answer<Resource<Handle>> {
@@ -145,7 +145,7 @@ impl<T: Send + 'static> postgres::HostConnectionWithStore<T> for Host {
         handle: Resource<Handle>,
         statement: String,
         parameters: Vec<ParameterValue>,
-    ) -> Answer<Streamed> {
+    ) -> Answer<QueryStream> {
         let connection = accessor.with(|mut access| access.get().postgres(&handle))?;
         match connection.start(statement, parameters).await {
             Ok(started) => accessor.with(|access| stream(access, started)).map(Ok),
@@ -173,8 +173,8 @@ async fn open<T: Send + 'static>(accessor: &Accessor<T, Host>, builder: Connecti
     accessor.with(|mut access| access.get().postgres_opened(outcome))
 }
 
-fn stream<T: 'static>(mut access: Access<'_, T, Host>, started: Started) -> wasmtime::Result<Streamed> {
-    let Started { columns, rows, ending, .. } = started;
+fn stream<T: 'static>(mut access: Access<'_, T, Host>, started: RunningStatement) -> wasmtime::Result<QueryStream> {
+    let RunningStatement { columns, rows, ending, .. } = started;
     let rows = StreamReader::new(&mut access, Rows::new(rows, |row| row))?;
     let ending = FutureReader::new(&mut access, async move { Ok::<_, wasmtime::Error>(ending.get(lost).await) })?;
     Ok((columns, rows, ending))

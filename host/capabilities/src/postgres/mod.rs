@@ -40,7 +40,7 @@ pub use connection::Connection;
 
 use manifest::allowed_hosts::AllowedHosts;
 use storage::Commits;
-use telemetry::{Breaker, BreakerLine, BreakerOptions, Guards};
+use telemetry::{Breaker, BreakerLine, BreakerOptions, BreakerSource};
 
 use crate::limits;
 use address::Address;
@@ -136,7 +136,7 @@ impl PostgresPools {
     }
 }
 
-impl Guards for PostgresPools {
+impl BreakerSource for PostgresPools {
     fn lines(&self) -> Vec<BreakerLine> {
         self.pools.lock().unwrap_or_else(PoisonError::into_inner).values().map(|pool| pool.breaker().line()).collect()
     }

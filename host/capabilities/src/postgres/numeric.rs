@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_comes_back_as_it_went() {
+    fn numbers_round_trip_as_text() {
         for text in [
             "0",
             "0.00",
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_number() {
+    fn invalid_numbers_are_refused() {
         for text in ["", ".", "-", "1e5", "1,5", "abc", "1.2.3", "--1"] {
             assert_eq!(encode(text), None, "{text}");
         }

@@ -25,7 +25,7 @@ use super::{
     Error,
     effect::Effect,
     error,
-    probe::{Probe, Verdict},
+    probe::{Probe, ServerActivity},
 };
 use crate::limits;
 
@@ -48,12 +48,12 @@ pub(super) struct Pool {
 }
 
 struct Idle {
-    connection: Connected,
+    connection: PooledConnection,
     since: Instant,
 }
 
 /// A connection, and what is known of its other end.
-pub(super) struct Connected {
+pub(super) struct PooledConnection {
     pub(super) connection: PgConnection,
     /// The server's process that it belongs to.
     pub(super) backend: i32,
@@ -65,7 +65,7 @@ pub(super) struct Connected {
 /// A connection in use, and what has to be known to give it back.
 pub(super) struct Lease {
     pool: Arc<Pool>,
-    connection: Option<Connected>,
+    connection: Option<PooledConnection>,
     place: Option<OwnedSemaphorePermit>,
     /// A statement has begun and not ended: what the server sends next is not for the next user.
     running: bool,
@@ -86,10 +86,10 @@ impl Pool {
     }
 
     /// Waits for a place, at most [`limits::POSTGRES_ACQUIRE`], and for a connection if there is none. Where the server could not be
-    /// reached several times in a row, nobody waits for a while.
+    /// reached several times in a row, callers fail at once for a while.
     pub(super) async fn lease(self: &Arc<Self>) -> Result<Lease, Error> {
         let rejected = |rejected| Error::ConnectionFailed(format!("Postgres is left alone: {rejected}"));
-        // Before the wait for a place, which whoever holds one may be waiting for in vain.
+        // Before the wait for a connection, whose holders may be waiting in vain.
         drop(self.breaker.permit().map_err(rejected)?);
         let place = match timeout(limits::POSTGRES_ACQUIRE, Arc::clone(&self.places).acquire_owned()).await {
             Ok(Ok(place)) => place,
@@ -122,7 +122,7 @@ impl Pool {
         })
     }
 
-    async fn take_idle(&self) -> Option<Connected> {
+    async fn take_idle(&self) -> Option<PooledConnection> {
         loop {
             let Idle { mut connection, since } = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
             let trusted = connection.silences == self.silences.load(Ordering::Acquire);
@@ -156,12 +156,12 @@ impl Pool {
     }
 
     /// What a connection says that was asked on it, by way of another one.
-    pub(super) async fn probe(&self, backend: i32, for_less_than: Duration, distance: Duration) -> Verdict {
+    pub(super) async fn probe(&self, backend: i32, for_less_than: Duration, distance: Duration) -> ServerActivity {
         self.probe.ask(backend, for_less_than, distance).await
     }
 
     /// Also whether it was the server that could not be reached, and not its answer.
-    async fn connect(&self) -> Result<Connected, (Error, bool)> {
+    async fn connect(&self) -> Result<PooledConnection, (Error, bool)> {
         let failed = |error: &dyn Display| Error::ConnectionFailed(error.to_string());
         let patience = *self.patience.lock().unwrap_or_else(PoisonError::into_inner);
         let silences = self.silences.load(Ordering::Acquire);
@@ -173,12 +173,12 @@ impl Pool {
                 sqlx::query("SELECT pg_backend_pid()").persistent(false).fetch_one(&mut connection).await?.try_get(0)?;
             let distance = asked.elapsed();
             if distance > limits::POSTGRES_NEAR {
-                // Whoever is far away needs longer between one statement and the next.
+                // A distant client needs longer between one statement and the next.
                 let longest = (limits::POSTGRES_IDLE_IN_TRANSACTION + distance * 4).as_millis();
                 let set = format!("SET idle_in_transaction_session_timeout = {longest}");
                 sqlx::query(&set).persistent(false).execute(&mut connection).await?;
             }
-            Ok::<_, sqlx::Error>(Connected { connection, backend, distance, silences })
+            Ok::<_, sqlx::Error>(PooledConnection { connection, backend, distance, silences })
         };
         let connected = timeout(patience, connecting).await;
         let (least, most) = limits::POSTGRES_CONNECT;
@@ -195,7 +195,7 @@ impl Pool {
     }
 
     /// Takes a clean connection back. Those that have not been used for long are closed.
-    fn give_back(&self, connection: Connected) {
+    fn give_back(&self, connection: PooledConnection) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let old = idle.iter().take_while(|idle| idle.since.elapsed() > limits::POSTGRES_IDLE).count();
         idle.drain(..old);
@@ -205,7 +205,7 @@ impl Pool {
 
 impl Lease {
     /// The connection, for one statement. [`ended`](Self::ended) must follow.
-    pub(super) fn begin(&mut self) -> Option<(&Arc<Pool>, &mut Connected)> {
+    pub(super) fn begin(&mut self) -> Option<(&Arc<Pool>, &mut PooledConnection)> {
         self.running = true;
         Some((&self.pool, self.connection.as_mut()?))
     }

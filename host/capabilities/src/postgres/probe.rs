@@ -1,8 +1,8 @@
 //! Tells a connection that has fallen silent from a server that has much to do.
 //!
-//! A moved address, a lost entry in a table of NAT, a firewall that was started anew: what was sent on an established connection vanishes, nobody says so, and
+//! A moved address, a lost NAT entry, a restarted firewall: what was sent on an established connection vanishes silently, and
 //! new connections work. The server knows: on a connection of our own it is asked what the other one's backend does. One that has been idle for a while has
-//! either never heard the statement, or answered it in vain.
+//! either never received the statement, or answered it in vain.
 
 use std::{
     future::poll_fn,
@@ -27,8 +27,8 @@ const ACTIVITY: &str = "SELECT state, COALESCE(wait_event = 'ClientWrite', FALSE
 
 /// What is known of a statement that has not been answered for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// The server is at it, or nobody can say that it is not.
+pub(super) enum ServerActivity {
+    /// The server is working on it, or may be.
     Working,
     /// The server says something that does not arrive.
     Unheard,
@@ -50,7 +50,7 @@ impl Probe {
     }
 
     /// What this backend does. One that has been idle for less than so long may just have answered. An answer of the server takes as long as its distance.
-    pub(super) async fn ask(&self, backend: i32, for_less_than: Duration, distance: Duration) -> Verdict {
+    pub(super) async fn ask(&self, backend: i32, for_less_than: Duration, distance: Duration) -> ServerActivity {
         let mut kept = self.connection.lock().await;
         // One that is older may have fallen silent with the others.
         let kept_one = kept.take().filter(|(_, made)| made.elapsed() < limits::POSTGRES_PROBE_KEPT);
@@ -70,31 +70,33 @@ impl Probe {
                 *kept = Some((connection, made));
                 judge(activity, for_less_than)
             }
-            Ok(Err(error)) if error::unreachable(&error) && error::code(&error) != Some(error::TOO_MANY) => Verdict::Unreachable,
+            Ok(Err(error)) if error::unreachable(&error) && error::code(&error) != Some(error::TOO_MANY) => {
+                ServerActivity::Unreachable
+            }
             // It is there, and does not let us look.
-            Ok(Err(_)) => Verdict::Working,
-            Err(_) => Verdict::Unreachable,
+            Ok(Err(_)) => ServerActivity::Working,
+            Err(_) => ServerActivity::Unreachable,
         }
     }
 }
 
-fn judge(activity: Option<(Option<String>, bool, Option<i64>)>, for_less_than: Duration) -> Verdict {
+fn judge(activity: Option<(Option<String>, bool, Option<i64>)>, for_less_than: Duration) -> ServerActivity {
     match activity {
-        // Its backend is gone, and nobody has heard of that.
-        None => Verdict::Silent,
+        // Its backend is gone, and this end has not noticed.
+        None => ServerActivity::Silent,
         Some((Some(state), _, Some(milliseconds))) if state.starts_with("idle") => {
             let since = Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0));
-            if since < for_less_than { Verdict::Working } else { Verdict::Silent }
+            if since < for_less_than { ServerActivity::Working } else { ServerActivity::Silent }
         }
-        Some((_, true, _)) => Verdict::Unheard,
+        Some((_, true, _)) => ServerActivity::Unheard,
         // Also where the server keeps no record of what its backends do.
-        Some(_) => Verdict::Working,
+        Some(_) => ServerActivity::Working,
     }
 }
 
 /// The connection has fallen silent; or the server cannot be reached at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Lost {
+pub(super) struct ConnectionLost {
     pub(super) unreachable: bool,
 }
 
@@ -104,7 +106,7 @@ pub(super) async fn heard<T>(
     backend: i32,
     distance: Duration,
     answer: impl Future<Output = T>,
-) -> Result<T, Lost> {
+) -> Result<T, ConnectionLost> {
     let mut answer = pin!(answer);
     // No timer for what is there already.
     if let Poll::Ready(answer) = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await {
@@ -123,19 +125,19 @@ pub(super) async fn heard<T>(
                 verdict = &mut looking => verdict,
             }
         };
-        let unreachable = verdict == Verdict::Unreachable;
+        let unreachable = verdict == ServerActivity::Unreachable;
         let lost = match verdict {
-            Verdict::Working => false,
-            Verdict::Silent => true,
-            Verdict::Unheard | Verdict::Unreachable => looks >= limits::POSTGRES_LOOKS,
+            ServerActivity::Working => false,
+            ServerActivity::Silent => true,
+            ServerActivity::Unheard | ServerActivity::Unreachable => looks >= limits::POSTGRES_LOOKS,
         };
         if lost {
             pool.fell_silent();
             tracing::warn!(backend, ?verdict, "a connection to Postgres has fallen silent and is given up");
-            return Err(Lost { unreachable });
+            return Err(ConnectionLost { unreachable });
         }
     }
-    Err(Lost { unreachable: false })
+    Err(ConnectionLost { unreachable: false })
 }
 
 #[cfg(test)]
@@ -143,21 +145,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn silence_is_told_from_load() {
+    fn a_silent_connection_is_distinguished_from_a_busy_server() {
         let second = Duration::from_secs(1);
         let of = |state: &str, writes: bool, milliseconds: i64| {
             judge(Some((Some(state.to_owned()), writes, Some(milliseconds))), second)
         };
         // It decides, or waits for a lock: for however long.
-        assert_eq!(of("active", false, 25_000), Verdict::Working);
+        assert_eq!(of("active", false, 25_000), ServerActivity::Working);
         // It has just answered.
-        assert_eq!(of("idle", false, 20), Verdict::Working);
-        // It has answered long ago, or never heard anything.
-        assert_eq!(of("idle", false, 1_200), Verdict::Silent);
-        assert_eq!(of("idle in transaction", false, 1_200), Verdict::Silent);
-        assert_eq!(of("idle in transaction (aborted)", false, 1_200), Verdict::Silent);
-        assert_eq!(judge(None, second), Verdict::Silent, "it is gone");
-        assert_eq!(of("active", true, 3_000), Verdict::Unheard);
-        assert_eq!(judge(Some((None, false, None)), second), Verdict::Working, "nobody keeps a record");
+        assert_eq!(of("idle", false, 20), ServerActivity::Working);
+        // It has answered long ago, or never received anything.
+        assert_eq!(of("idle", false, 1_200), ServerActivity::Silent);
+        assert_eq!(of("idle in transaction", false, 1_200), ServerActivity::Silent);
+        assert_eq!(of("idle in transaction (aborted)", false, 1_200), ServerActivity::Silent);
+        assert_eq!(judge(None, second), ServerActivity::Silent, "it is gone");
+        assert_eq!(of("active", true, 3_000), ServerActivity::Unheard);
+        assert_eq!(judge(Some((None, false, None)), second), ServerActivity::Working, "nobody keeps a record");
     }
 }

@@ -59,7 +59,7 @@ fn code(error: Error) -> String {
 }
 
 #[tokio::test]
-async fn values_of_every_type_come_back_as_they_went() {
+async fn values_of_every_type_round_trip() {
     let server = Server::with("a INT").await;
     let connection = server.open().await;
     let text = |text: &str| text.to_owned();
@@ -128,7 +128,7 @@ async fn null_goes_into_typed_columns() {
 }
 
 #[tokio::test]
-async fn errors_say_what_the_server_said() {
+async fn errors_contain_the_servers_message() {
     let server = Server::with("id BIGINT PRIMARY KEY, held BIGINT CHECK (held >= 0)").await;
     let connection = server.open().await;
     let table = &server.table;
@@ -155,7 +155,7 @@ async fn errors_say_what_the_server_said() {
 }
 
 #[tokio::test]
-async fn a_connection_with_a_transaction_open_is_closed_and_a_clean_one_is_used_again() {
+async fn only_clean_connections_are_reused() {
     let server = Server::with("a INT").await;
     let insert = format!("INSERT INTO {} VALUES (1)", server.table);
     for (statements, reused) in [
@@ -182,7 +182,7 @@ async fn a_connection_with_a_transaction_open_is_closed_and_a_clean_one_is_used_
 }
 
 #[tokio::test]
-async fn a_statement_nobody_waits_for_takes_its_connection_with_it() {
+async fn cancelling_a_statement_closes_its_connection() {
     let server = Server::with("a INT").await;
     let connection = server.open().await;
     let before = backend(&connection).await;
@@ -194,7 +194,7 @@ async fn a_statement_nobody_waits_for_takes_its_connection_with_it() {
 }
 
 #[tokio::test]
-async fn long_answers_arrive_whole_and_too_long_ones_are_an_error() {
+async fn long_answers_arrive_whole_and_oversized_ones_fail() {
     let server = Server::with("a INT").await;
     let connection = server.open().await;
     let answer = rows(&connection, "SELECT n, repeat('x', 100) FROM generate_series(1, 50000) AS n", vec![]).await;
@@ -206,7 +206,7 @@ async fn long_answers_arrive_whole_and_too_long_ones_are_an_error() {
 }
 
 #[tokio::test]
-async fn commits_are_told_and_nothing_else_is() {
+async fn only_commits_are_notified() {
     let server = Server::with("a INT").await;
     let connection = server.open().await;
     let mut commits = server.pools.commits().watch();
@@ -244,7 +244,7 @@ async fn a_changed_schema_costs_one_error_at_most() {
 }
 
 #[tokio::test]
-async fn the_server_knows_how_long_a_transaction_may_stand_still() {
+async fn the_idle_transaction_timeout_is_set_on_the_server() {
     let server = Server::with("a INT").await;
     let connection = server.open().await;
     let limit = rows(&connection, "SHOW idle_in_transaction_session_timeout", vec![]).await;
@@ -272,7 +272,7 @@ async fn hosts_that_are_not_granted_are_not_called() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_told() {
+async fn an_unreachable_server_is_reported() {
     // A port that was free a moment ago.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let outcome = PostgresPools::new().open(&format!("postgres://127.0.0.1:{port}/none"), None, &anybody()).await;
@@ -280,14 +280,14 @@ async fn a_server_that_is_not_there_is_told() {
 }
 
 /// Passes everything on to the server, until it is told not to.
-struct Way {
+struct TestProxy {
     address: String,
     port: u16,
     server: String,
     going: tokio::task::JoinSet<()>,
 }
 
-impl Way {
+impl TestProxy {
     async fn to(address: &str) -> Self {
         let mut url = url::Url::parse(address).unwrap();
         let server = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
@@ -320,10 +320,10 @@ impl Way {
 }
 
 #[tokio::test]
-async fn a_server_that_is_lost_is_left_alone_and_used_again_when_it_is_back() {
-    use telemetry::{BreakerOptions, BreakerState, Guards as _};
+async fn a_lost_server_opens_its_breaker_and_recovers() {
+    use telemetry::{BreakerOptions, BreakerSource as _, BreakerState};
     let server = Server::with("a INT PRIMARY KEY").await;
-    let mut way = Way::to(&server.address).await;
+    let mut way = TestProxy::to(&server.address).await;
     let (open, failures) = (Duration::from_millis(200), 3);
     let pools = PostgresPools::with(BreakerOptions { failures, open, longest: open });
     let connection = pools.open(&way.address, None, &anybody()).await.unwrap();
@@ -353,8 +353,8 @@ async fn a_server_that_is_lost_is_left_alone_and_used_again_when_it_is_back() {
 }
 
 #[tokio::test]
-async fn who_is_not_let_in_finds_a_server_that_is_there() {
-    use telemetry::{BreakerState, Guards as _};
+async fn failed_authentication_does_not_open_the_breaker() {
+    use telemetry::{BreakerSource as _, BreakerState};
     let address = address("MARQUEE_TEST_POSTGRES_URL");
     let mut url = url::Url::parse(&address).unwrap();
     url.set_path("/no_such_database_here");
@@ -367,13 +367,13 @@ async fn who_is_not_let_in_finds_a_server_that_is_there() {
 }
 
 /// Between a pool and its server: passes everything on, until what is connected falls silent for good.
-struct Wire {
+struct SilentProxy {
     address: String,
     silent: tokio::sync::watch::Sender<u64>,
     made: std::sync::Arc<std::sync::atomic::AtomicU64>,
 }
 
-impl Wire {
+impl SilentProxy {
     async fn to(server: &str) -> Self {
         use std::sync::atomic::Ordering::SeqCst;
         let mut url: url::Url = server.parse().unwrap();
@@ -408,9 +408,9 @@ impl Wire {
 }
 
 #[tokio::test]
-async fn connections_that_fall_silent_are_made_anew_and_a_busy_server_is_waited_for() {
+async fn silent_connections_are_replaced_and_busy_servers_are_awaited() {
     let server = Server::with("n INT").await;
-    let wire = Wire::to(&server.address).await;
+    let wire = SilentProxy::to(&server.address).await;
     let pools = PostgresPools::new();
     let open = async || pools.open(&wire.address, None, &anybody()).await.unwrap();
     // A pool that has several, one of which is in the middle of something.

@@ -98,7 +98,7 @@ fn ids(replica: &Replica, query: &Query) -> Vec<String> {
 
 /// Whatever is published, changed, older than what is known, replaced or lost: the replica finds what reading every text finds.
 #[test]
-fn finds_what_a_scan_finds() {
+fn the_index_finds_what_a_scan_finds() {
     let seed = match std::env::var("SEED") {
         Ok(seed) => seed.parse().unwrap(),
         Err(_) => RandomState::new().hash_one("seed"),
@@ -142,15 +142,15 @@ fn finds_what_a_scan_finds() {
     }
 }
 
-/// A model with its lookup and indexer, kept as the replica keeps them.
+/// A model with its lookup and indexer, maintained as the replica does.
 #[derive(Default)]
-struct Kept {
+struct SearchableModel {
     model: ReadModel,
     lookup: Lookup,
     indexer: Indexer,
 }
 
-impl Kept {
+impl SearchableModel {
     fn put(&mut self, id: &str, revision: u64, title: &str) {
         let Fact::Event(doc) = testing::event(id, revision) else { unreachable!() };
         assert!(self.model.apply(Fact::Event(EventDoc { title: title.to_owned(), ..doc })));
@@ -177,13 +177,13 @@ fn set(ids: &[&str]) -> BTreeSet<String> {
 
 /// It is the index that answers, and it answers with little more than what there is to find.
 #[test]
-fn the_index_narrows() {
-    let mut kept = Kept::default();
+fn the_index_narrows_the_candidates() {
+    let mut searchable = SearchableModel::default();
     for (id, title) in [("1", "Night of lights"), ("2", "knight of keys"), ("3", "東京タワー")] {
-        kept.put(id, 1, title);
+        searchable.put(id, 1, title);
     }
-    assert!(kept.lookup.candidates(&["night".to_owned()]).is_none(), "there is no index yet");
-    assert!(kept.reindex());
+    assert!(searchable.lookup.candidates(&["night".to_owned()]).is_none(), "there is no index yet");
+    assert!(searchable.reindex());
     for (text, expected) in [
         ("night", &["1"][..]),
         ("LIGHTS night", &["1"]),
@@ -194,83 +194,83 @@ fn the_index_narrows() {
         ("night keys", &[]),
         ("colombo", &["1", "2", "3"]),
     ] {
-        assert_eq!(kept.candidates(text), set(expected), "{text}");
+        assert_eq!(searchable.candidates(text), set(expected), "{text}");
     }
-    assert!(kept.lookup.candidates(&[]).is_none(), "without words there is nothing to look up");
+    assert!(searchable.lookup.candidates(&[]).is_none(), "without words there is nothing to look up");
 }
 
 #[test]
-fn a_change_is_found_at_once_and_costs_a_commit_only_if_the_text_is_new() {
-    let mut kept = Kept::default();
-    kept.put("1", 1, "night");
-    kept.put("2", 1, "day");
-    assert!(kept.reindex());
-    kept.put("1", 2, "night");
-    assert!(!kept.reindex());
-    kept.put("1", 3, "noon");
-    kept.put("3", 1, "night");
-    assert_eq!(kept.candidates("night"), set(&["1", "3"]), "before the commit");
-    assert!(kept.reindex());
-    assert_eq!((kept.candidates("night"), kept.candidates("noon")), (set(&["3"]), set(&["1"])), "after it");
+fn a_change_is_found_at_once_and_commits_only_for_new_text() {
+    let mut searchable = SearchableModel::default();
+    searchable.put("1", 1, "night");
+    searchable.put("2", 1, "day");
+    assert!(searchable.reindex());
+    searchable.put("1", 2, "night");
+    assert!(!searchable.reindex());
+    searchable.put("1", 3, "noon");
+    searchable.put("3", 1, "night");
+    assert_eq!(searchable.candidates("night"), set(&["1", "3"]), "before the commit");
+    assert!(searchable.reindex());
+    assert_eq!((searchable.candidates("night"), searchable.candidates("noon")), (set(&["3"]), set(&["1"])), "after it");
 }
 
 #[test]
-fn what_is_gone_is_forgotten() {
-    let mut kept = Kept::default();
-    kept.put("1", 1, "night");
-    kept.put("2", 1, "night");
-    kept.reindex();
-    kept.model = ReadModel::default();
-    kept.lookup.note("1");
-    kept.reindex();
-    assert_eq!(kept.candidates("night"), set(&["2"]));
-    kept.lookup.note_all();
-    assert!(kept.lookup.lags());
-    kept.reindex();
-    assert_eq!(kept.candidates("night"), set(&[]));
-    assert!(!kept.lookup.lags());
+fn removed_events_leave_the_index() {
+    let mut searchable = SearchableModel::default();
+    searchable.put("1", 1, "night");
+    searchable.put("2", 1, "night");
+    searchable.reindex();
+    searchable.model = ReadModel::default();
+    searchable.lookup.note("1");
+    searchable.reindex();
+    assert_eq!(searchable.candidates("night"), set(&["2"]));
+    searchable.lookup.note_all();
+    assert!(searchable.lookup.lags());
+    searchable.reindex();
+    assert_eq!(searchable.candidates("night"), set(&[]));
+    assert!(!searchable.lookup.lags());
 }
 
 #[test]
-fn what_is_noted_during_a_commit_stays_noted() {
-    let mut kept = Kept::default();
-    kept.put("1", 1, "day");
-    let work = kept.lookup.work(&kept.model, &mut kept.indexer);
-    kept.put("1", 2, "night");
-    kept.put("2", 1, "night");
-    let written = kept.indexer.write(work);
-    kept.lookup.advance(written);
-    assert_eq!(kept.candidates("night"), set(&["1", "2"]));
+fn changes_during_a_commit_are_not_lost() {
+    let mut searchable = SearchableModel::default();
+    searchable.put("1", 1, "day");
+    let work = searchable.lookup.work(&searchable.model, &mut searchable.indexer);
+    searchable.put("1", 2, "night");
+    searchable.put("2", 1, "night");
+    let written = searchable.indexer.write(work);
+    searchable.lookup.advance(written);
+    assert_eq!(searchable.candidates("night"), set(&["1", "2"]));
 }
 
 /// A text that changes again and again leaves nothing behind.
 #[test]
-fn what_was_replaced_goes_away() {
-    let mut kept = Kept::default();
+fn replaced_texts_leave_the_index() {
+    let mut searchable = SearchableModel::default();
     let ids: Vec<String> = (0..100).map(|number| format!("{number}")).collect();
     let mut most = 0;
     for revision in 1..=6_u64 {
         for id in &ids {
-            kept.put(id, revision, &format!("text {id} {revision}"));
-            kept.reindex();
-            most = most.max(kept.lookup.view.as_ref().unwrap().documents());
+            searchable.put(id, revision, &format!("text {id} {revision}"));
+            searchable.reindex();
+            most = most.max(searchable.lookup.view.as_ref().unwrap().documents());
         }
     }
     assert!(most < 300, "{most} documents for 100 events");
 }
 
-/// The node goes on without it, says so, and does not try again at once.
+/// The node works without it, reports it, and does not retry at once.
 #[test]
-fn a_lost_index_is_told_of() {
-    let mut kept = Kept::default();
-    kept.put("1", 1, "night");
-    kept.reindex();
-    assert_eq!(kept.lookup.trouble(), None);
-    let work = kept.lookup.work(&kept.model, &mut kept.indexer);
+fn a_failed_index_is_reported() {
+    let mut searchable = SearchableModel::default();
+    searchable.put("1", 1, "night");
+    searchable.reindex();
+    assert_eq!(searchable.lookup.trouble(), None);
+    let work = searchable.lookup.work(&searchable.model, &mut searchable.indexer);
     let view = careful(|| -> tantivy::Result<_> { panic!("a fault in the library") });
-    kept.lookup.advance(Written { view, noted: work.noted });
-    assert_eq!(kept.lookup.trouble().as_deref(), Some("it panicked"));
-    assert!(kept.lookup.candidates(&["night".to_owned()]).is_none() && !kept.lookup.lags());
-    kept.reindex();
-    assert_eq!((kept.lookup.trouble(), kept.candidates("night")), (None, set(&["1"])));
+    searchable.lookup.advance(IndexUpdate { view, noted: work.noted });
+    assert_eq!(searchable.lookup.trouble().as_deref(), Some("it panicked"));
+    assert!(searchable.lookup.candidates(&["night".to_owned()]).is_none() && !searchable.lookup.lags());
+    searchable.reindex();
+    assert_eq!((searchable.lookup.trouble(), searchable.candidates("night")), (None, set(&["1"])));
 }

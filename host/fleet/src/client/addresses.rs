@@ -9,12 +9,12 @@ use vocabulary::accounts::{Address, Error};
 
 use super::Inner;
 use super::call::{self, Failure};
-use super::nodes::{Asked, Begin};
+use super::nodes::{ChosenNode, StartNode};
 use crate::limits;
 use crate::wire::{ADDRESSES, addresses as wire};
 
 pub(super) async fn ask(inner: &Arc<Inner>, users: Vec<String>) -> Result<Vec<Address>, Error> {
-    let (start, mut last) = (inner.nodes.begin(Begin::Turn), None);
+    let (start, mut last) = (inner.nodes.begin(StartNode::Turn), None);
     let until = Instant::now() + limits::NODE_WAIT;
     let mut error = Error::Failed("no node of the region can be asked".to_owned());
     for _ in 0..limits::FORWARD_TRIES {
@@ -28,7 +28,7 @@ pub(super) async fn ask(inner: &Arc<Inner>, users: Vec<String>) -> Result<Vec<Ad
     Err(error)
 }
 
-async fn attempt(inner: &Inner, asked: &Asked, users: &[String]) -> Result<Vec<Address>, Error> {
+async fn attempt(inner: &Inner, asked: &ChosenNode, users: &[String]) -> Result<Vec<Address>, Error> {
     let failed = |reason: &dyn std::fmt::Display| Error::Failed(reason.to_string());
     let request = Request::post(format!("https://{}{ADDRESSES}", inner.host)).body(call::known(wire::request(users)));
     let outcome = call::send(&asked.links.forward, request.map_err(|error| failed(&error))?, limits::ADDRESSES_ANSWER).await;

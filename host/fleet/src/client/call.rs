@@ -20,9 +20,9 @@ pub(super) type Sender = SendRequest<OutBody>;
 /// Why there is no answer.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// It certainly never reached anybody.
+    /// It certainly never reached a node.
     NotSent,
-    /// The node did nothing, and said so.
+    /// The node answered that it did nothing.
     Refused(Refusal),
     /// It may have been done.
     Lost(String),

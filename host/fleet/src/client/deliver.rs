@@ -17,13 +17,13 @@ use vocabulary::booking::Rejection;
 use super::Inner;
 use super::call::{self, Failure};
 use super::ledger::{Group, Item};
-use super::nodes::{Asked, Begin};
+use super::nodes::{ChosenNode, StartNode};
 use crate::limits;
 use crate::wire::commands::{self, Answer};
 use crate::wire::frames::Frames;
 
 /// A command without an answer.
-struct Open {
+struct PendingCommand {
     group: usize,
     item: Item,
     /// It may have been done.
@@ -35,12 +35,12 @@ struct Open {
 /// Commands that are sent together.
 struct Batch {
     groups: Vec<Option<Group>>,
-    open: Vec<Open>,
+    open: Vec<PendingCommand>,
 }
 
 pub(super) async fn deliver(inner: &Arc<Inner>, groups: Vec<Group>) {
     let mut batch = Batch::new(groups);
-    let (start, mut last) = (inner.nodes.begin(Begin::Home), None);
+    let (start, mut last) = (inner.nodes.begin(StartNode::Home), None);
     for n in 0..inner.tries {
         if let Some(wait) = batch.pause().filter(|_| n > 0) {
             tokio::time::sleep(wait).await;
@@ -61,7 +61,7 @@ pub(super) async fn deliver(inner: &Arc<Inner>, groups: Vec<Group>) {
 }
 
 /// Sends what is open to one node, and takes in what it answers.
-async fn attempt(inner: &Inner, asked: &Asked, batch: &mut Batch) {
+async fn attempt(inner: &Inner, asked: &ChosenNode, batch: &mut Batch) {
     let commands = batch.open.len();
     let outcome = match request(inner, batch) {
         None => return,
@@ -164,13 +164,13 @@ impl Batch {
         let mut batch = Self { groups: Vec::with_capacity(groups.len()), open: Vec::new() };
         for (at, mut group) in groups.into_iter().enumerate() {
             let items = std::mem::take(&mut group.items);
-            batch.open.extend(items.into_iter().map(|item| Open { group: at, item, sent: false, wait: None }));
+            batch.open.extend(items.into_iter().map(|item| PendingCommand { group: at, item, sent: false, wait: None }));
             batch.groups.push(Some(group));
         }
         batch
     }
 
-    /// Answers a command; its caller hears when all of theirs are.
+    /// Answers a command; its caller gets the answers when all of theirs are there.
     fn answer(groups: &mut [Option<Group>], group: usize, place: usize, answer: Answer) {
         let Some(slot) = groups.get_mut(group) else { return };
         if let Some(answers) = slot.as_mut().map(|group| &mut group.answers)
@@ -180,7 +180,7 @@ impl Batch {
             if answers.iter().all(Option::is_some)
                 && let Some(Group { answers, caller, .. }) = slot.take()
             {
-                // Who has gone away hears nothing.
+                // The caller may have gone away.
                 _ = caller.send(answers.into_iter().flatten().collect());
             }
         }
@@ -215,7 +215,7 @@ impl Batch {
         limits::ANSWER.min(until(latest) + limits::GRACE)
     }
 
-    /// Answers what is past its deadline, and forgets what nobody waits for.
+    /// Answers commands past their deadline, and drops those without a waiting caller.
     fn drop_what_is_late(&mut self) {
         let (now, groups) = (edge::now(), &mut self.groups);
         self.open.retain(|open| {
@@ -266,7 +266,7 @@ impl Batch {
     }
 }
 
-impl Open {
+impl PendingCommand {
     fn last_word(&self) -> Rejection {
         match self.wait {
             _ if self.sent => Rejection::Unknown,

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::Inner;
 use super::call::{self, Failure};
-use super::nodes::{Asked, Begin};
+use super::nodes::{ChosenNode, StartNode};
 use crate::limits;
 use crate::wire::FEED;
 use crate::wire::feed::{self as wire, Frame};
@@ -22,7 +22,7 @@ use crate::wire::frames::Frames;
 /// Opens it, at one node after the other.
 pub(super) async fn open(inner: &Arc<Inner>, cursor: Option<Cursor>) -> Result<Subscription, Error> {
     let uri = uri(inner, cursor.as_ref())?;
-    let (start, mut last) = (inner.nodes.begin(Begin::Home), None);
+    let (start, mut last) = (inner.nodes.begin(StartNode::Home), None);
     let until = Instant::now() + limits::NODE_WAIT;
     let mut error = Error::Unavailable("no node of the region can be asked".to_owned());
     for _ in 0..inner.nodes.len() {
@@ -48,7 +48,7 @@ fn uri(inner: &Inner, cursor: Option<&Cursor>) -> Result<http::Uri, Error> {
     uri.parse().map_err(|_| Error::Unavailable("its address cannot be written".to_owned()))
 }
 
-async fn ask(inner: &Inner, asked: &Asked, uri: http::Uri, resuming: bool) -> Result<Subscription, Error> {
+async fn ask(inner: &Inner, asked: &ChosenNode, uri: http::Uri, resuming: bool) -> Result<Subscription, Error> {
     let request = Request::get(uri).body(call::known(Bytes::new())).map_err(|error| Error::Unavailable(error.to_string()))?;
     let outcome = call::send(&asked.links.feed, request, limits::FEED_ANSWER).await;
     let kind = outcome.as_ref().map_or_else(Failure::as_str, |_| "answered");

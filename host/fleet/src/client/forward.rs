@@ -1,7 +1,7 @@
 //! Whole requests, handed over to the region.
 //!
 //! A read may be asked of another node, and so may a write that carries a key. Anything else is sent again only where it
-//! certainly reached nobody. `503` means that it certainly was not done; where it may have been, it is `504 outcome-unknown`.
+//! certainly reached no node. `503` means that it certainly was not done; where it may have been, it is `504 outcome-unknown`.
 
 use std::sync::Arc;
 
@@ -15,9 +15,9 @@ use tokio::time::Instant;
 
 use super::Inner;
 use super::call::{self, Failure, OutBody};
-use super::nodes::Begin;
-use crate::held::Held;
+use super::nodes::StartNode;
 use crate::limits;
+use crate::permit_body::PermitBody;
 use crate::wire::{PROBLEM, Refusal, forward as wire};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -34,7 +34,7 @@ pub(super) async fn forward(inner: &Arc<Inner>, request: Request<RequestBody>) -
     wire::without_hops(&mut parts.headers);
     let parts = wire::outgoing(parts, &inner.host).ok_or(Problem::Internal)?;
 
-    let (start, mut last, mut lost) = (inner.nodes.begin(Begin::Turn), None, false);
+    let (start, mut last, mut lost) = (inner.nodes.begin(StartNode::Turn), None, false);
     let until = Instant::now() + limits::NODE_WAIT;
     for _ in 0..limits::FORWARD_TRIES {
         let Some(asked) = inner.nodes.wait(start, last, until).await else { break };
@@ -47,7 +47,7 @@ pub(super) async fn forward(inner: &Arc<Inner>, request: Request<RequestBody>) -
                 asked.succeeded();
                 let refused = response.status() == StatusCode::SERVICE_UNAVAILABLE;
                 let answered = answer(response, permit, reads).await;
-                // That nothing was done this time says nothing of the time before that nobody answered.
+                // That nothing was done this time says nothing about an earlier attempt without an answer.
                 if lost && !reads && (refused || matches!(answered, Err(Problem::Unavailable(_) | Problem::RateLimited(_)))) {
                     return Err(Problem::OutcomeUnknown);
                 }
@@ -111,6 +111,6 @@ async fn answer(response: Response<Incoming>, permit: OwnedSemaphorePermit, read
     parts.version = http::Version::default();
     // The permit is free when the region has nothing more to send, however long the client takes.
     let broken_off = |_| if reads { Problem::Unavailable(RETRY) } else { Problem::OutcomeUnknown };
-    let body = Body::taken(Held::new(body, permit)).await.map_err(broken_off)?;
+    let body = Body::taken(PermitBody::new(body, permit)).await.map_err(broken_off)?;
     Ok(Response::from_parts(parts, body))
 }

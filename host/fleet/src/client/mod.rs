@@ -17,7 +17,7 @@ use edge::feed::{Cursor, Error as FeedError, Source, Subscription};
 use edge::{Accounts, Body, Problem, Region, RequestBody};
 use futures::future::BoxFuture;
 use http::{Request, Response};
-use telemetry::{BreakerLine, BreakerOptions, BreakerState, Guards, Health, Metrics, Needed, State};
+use telemetry::{BreakerLine, BreakerOptions, BreakerSource, BreakerState, Health, Metrics, Needed, State};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -60,7 +60,7 @@ pub struct Options {
     pub nodes: Vec<NodeAddress>,
     /// What commands are sent as.
     pub route: Route,
-    /// When a node is left alone, and for how long: usually [`limits::BREAKER`].
+    /// The options of a node's circuit breaker: usually [`limits::BREAKER`].
     pub breaker: BreakerOptions,
     /// Where requests are counted.
     pub metrics: Arc<Metrics>,
@@ -69,7 +69,7 @@ pub struct Options {
 /// Why a client cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nobody to ask, or more than anybody has.
+    /// No addresses, or too many.
     #[error("a region has 1 to {} nodes, {region} is given {nodes}", limits::NODES)]
     Nodes {
         /// The region.
@@ -80,7 +80,7 @@ pub enum Error {
     /// The certificates do not serve.
     #[error(transparent)]
     Tls(#[from] tls::Error),
-    /// The region's name cannot stand in an address.
+    /// The region's name is not valid in an address.
     #[error("{0:?} cannot be the name of a region")]
     Region(String),
 }
@@ -152,14 +152,14 @@ impl Client {
         RemoteRegion(Arc::clone(&self.inner))
     }
 
-    /// Registers how the region's nodes are: for people, because a node goes on without a region as well as it can.
+    /// Registers how the region's nodes are: informational, because a node works without a region as well as it can.
     pub fn register(&self, health: &Health) {
         let inner = Arc::clone(&self.inner);
         health.register(self.inner.name.clone(), Needed::Information, move || inner.nodes.finding());
         self.inner.metrics.breakers().add(self.handle());
     }
 
-    /// Keeps connections and sends what is queued, until `stop`; then what is in flight finishes. Whoever asks later is refused.
+    /// Keeps connections and sends what is queued, until `stop`; then what is in flight finishes. Later calls are refused.
     pub async fn run(self, stop: CancellationToken) {
         let Self { inner, connector, queue } = self;
         let tasks = TaskTracker::new();
@@ -209,7 +209,7 @@ impl std::fmt::Debug for RemoteRegion {
     }
 }
 
-impl Guards for RemoteRegion {
+impl BreakerSource for RemoteRegion {
     fn lines(&self) -> Vec<BreakerLine> {
         let line = |(name, state)| BreakerLine { name: format!("{}/{name}", self.0.region), state, counts: None };
         self.0.nodes.breakers().map(line).collect()

@@ -1,6 +1,6 @@
 //! One node of a region: its connections, and the circuit breaker before them.
 //!
-//! A node is kept connected in the background. Who has something to send finds its connections or finds none, and never waits for one to be
+//! A node is kept connected in the background. A sender finds its connections or none, and never waits for one to be
 //! made: a dead node costs nothing. The breaker is closed while there are connections; it opens when they are lost, or when
 //! requests fail in a row; half open, the node is asked how it is, and only if it answers it gets requests again.
 
@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::call::{self, Failure, Sender};
-use crate::tls::{self, Shown, Tls};
+use crate::tls::{self, PeerCertificates, Tls};
 use crate::wire::{Refusal, STATUS, Status};
 use crate::{NodeAddress, limits};
 use bytes::Bytes;
@@ -34,7 +34,7 @@ pub(super) struct Links {
     /// What this node has shown for them.
     own: Arc<[CertificateDer<'static>]>,
     /// What that one has.
-    shown: Shown,
+    shown: PeerCertificates,
 }
 
 /// Makes connections to a region's nodes.
@@ -93,7 +93,7 @@ impl Connector {
         self.tls.current().chain != links.own || (look && !self.tls.believes(&links.shown, limits::RENEW_BEFORE))
     }
 
-    async fn connect(&self, node: &Arc<Node>) -> Result<(Sender, Shown), Error> {
+    async fn connect(&self, node: &Arc<Node>) -> Result<(Sender, PeerCertificates), Error> {
         let connecting = async {
             let stream = TcpStream::connect(&node.address).await?;
             stream.set_nodelay(true)?;
@@ -111,7 +111,7 @@ impl Connector {
                 .keep_alive_timeout(limits::PING_ANSWER)
                 .keep_alive_while_idle(true);
             let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
-            Ok::<_, Error>((sender, connection, Shown::Server(chain, self.region.clone())))
+            Ok::<_, Error>((sender, connection, PeerCertificates::Server(chain, self.region.clone())))
         };
         let (sender, connection, shown) = tokio::time::timeout(limits::CONNECT, connecting).await??;
         let (node, tls, server) = (Arc::clone(node), self.tls.clone(), shown.clone());
@@ -131,7 +131,7 @@ impl Connector {
         Ok((sender, shown))
     }
 
-    /// Connects to a node that is well. Not before it has said so is it certain that it believes who we are: in TLS 1.3 a client hears only
+    /// Connects to a node that is well. Only its answer proves that it accepts our certificate: in TLS 1.3 a client learns only
     /// then that it was refused.
     async fn links(&self, node: &Arc<Node>) -> Result<Links, Error> {
         let own = Arc::clone(&self.tls.current().chain);
@@ -236,7 +236,7 @@ impl Node {
                     while let Some(newer) = self.stay(links, connector, &changed, stop).await {
                         links = Arc::new(newer);
                     }
-                    // One that says it is well and then answers nothing is left alone for longer each time.
+                    // A node that reports itself ready and then answers nothing gets a longer pause each time.
                     if self.answered.load(Ordering::Relaxed) {
                         pause = first;
                     }
@@ -303,7 +303,7 @@ impl Node {
     }
 }
 
-/// How often connections are looked at, beside being told.
+/// How often connections are checked, besides on notification.
 const LOOK: Duration = Duration::from_millis(250);
 
 impl From<tls::Error> for Error {

@@ -22,19 +22,19 @@ pub(super) struct Nodes {
     turn: AtomicUsize,
     /// Counts changes of who can be asked.
     changed: watch::Sender<u64>,
-    /// Since when nobody can.
+    /// Since when none can.
     down: Mutex<Option<Instant>>,
 }
 
 /// A node that is asked.
 #[derive(Clone)]
-pub(super) struct Asked {
+pub(super) struct ChosenNode {
     pub(super) at: usize,
     pub(super) node: Arc<Node>,
     pub(super) links: Arc<Links>,
 }
 
-impl Asked {
+impl ChosenNode {
     pub(super) fn succeeded(&self) {
         self.node.succeeded();
     }
@@ -46,7 +46,7 @@ impl Asked {
 
 /// Where to begin.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Begin {
+pub(super) enum StartNode {
     /// With the node that this one keeps to.
     Home,
     /// With each in turn.
@@ -74,27 +74,27 @@ impl Nodes {
     }
 
     /// Where an attempt begins.
-    pub(super) fn begin(&self, begin: Begin) -> usize {
+    pub(super) fn begin(&self, begin: StartNode) -> usize {
         match begin {
-            Begin::Home => self.home,
-            Begin::Turn => self.turn.fetch_add(1, Ordering::Relaxed),
+            StartNode::Home => self.home,
+            StartNode::Turn => self.turn.fetch_add(1, Ordering::Relaxed),
         }
     }
 
     /// The first node from `start` on that can be asked; the one that was asked `last` only where there is no other.
-    pub(super) fn pick(&self, start: usize, last: Option<usize>) -> Option<Asked> {
+    pub(super) fn pick(&self, start: usize, last: Option<usize>) -> Option<ChosenNode> {
         let mut same = None;
         for step in 0..self.nodes.len() {
             let at = start.wrapping_add(step) % self.nodes.len();
             let Some((node, links)) = self.nodes.get(at).and_then(|node| Some((node, node.links()?))) else { continue };
-            let asked = Asked { at, node: Arc::clone(node), links };
+            let asked = ChosenNode { at, node: Arc::clone(node), links };
             if last == Some(at) { same = Some(asked) } else { return Some(asked) }
         }
         same
     }
 
     /// The same; where there is none, the first that comes up by `until`. While none has been there for [`limits::NODE_WAIT`] nobody waits.
-    pub(super) async fn wait(&self, start: usize, last: Option<usize>, until: Instant) -> Option<Asked> {
+    pub(super) async fn wait(&self, start: usize, last: Option<usize>, until: Instant) -> Option<ChosenNode> {
         let mut changed = self.changed.subscribe();
         loop {
             if let Some(asked) = self.pick(start, last) {

@@ -18,7 +18,7 @@ pub(super) async fn exchange(inner: &Inner, node: &Node, tls: &Tls, stop: &Cance
         let own = changes.borrow_and_update().lists.write();
         tokio::select! {
             () = stop.cancelled() => return,
-            // What this node has heard meanwhile that one shall hear, too.
+            // What this node has learnt meanwhile is passed on to that one.
             changed = changes.changed() => if changed.is_err() { return },
             heard = ask(inner, node, own) => {
                 match heard {

@@ -45,7 +45,7 @@ pub(crate) enum Path {
 
 /// What it takes for a command to be decided.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Warrant<'a> {
+pub(crate) enum RequiredAuthority<'a> {
     /// That this peer asks for it.
     Peer,
     /// The access token of this person.
@@ -77,11 +77,13 @@ impl Peer {
     }
 
     /// What it takes for its command to be decided.
-    pub(crate) const fn warrant(self, command: &Command) -> Warrant<'_> {
+    pub(crate) const fn warrant(self, command: &Command) -> RequiredAuthority<'_> {
         match (self, &command.subject, &command.action) {
-            (Self::Own, _, _) => Warrant::Peer,
-            (Self::Edge, Subject::Person(person), Action::Hold(_) | Action::Cancel(_)) => Warrant::TokenOf(person.as_str()),
-            _ => Warrant::None,
+            (Self::Own, _, _) => RequiredAuthority::Peer,
+            (Self::Edge, Subject::Person(person), Action::Hold(_) | Action::Cancel(_)) => {
+                RequiredAuthority::TokenOf(person.as_str())
+            }
+            _ => RequiredAuthority::None,
         }
     }
 }
@@ -106,9 +108,9 @@ impl Path {
 pub(crate) async fn admit(peer: Peer, verifier: &dyn Verifier, mut command: Command) -> Result<Command, Rejection> {
     let token = command.token.take();
     match peer.warrant(&command) {
-        Warrant::Peer => Ok(command),
-        Warrant::None => Err(Rejection::Forbidden),
-        Warrant::TokenOf(person) => {
+        RequiredAuthority::Peer => Ok(command),
+        RequiredAuthority::None => Err(Rejection::Forbidden),
+        RequiredAuthority::TokenOf(person) => {
             let token = token.ok_or(Rejection::Unauthenticated(TokenFault::Invalid))?;
             let claims = verifier.verify(token).await.map_err(|refusal| match refusal {
                 Refusal::Invalid => Rejection::Unauthenticated(TokenFault::Invalid),
@@ -132,7 +134,7 @@ mod tests {
     const PEERS: [Peer; 3] = [Peer::Own, Peer::OtherRegion, Peer::Edge];
 
     #[test]
-    fn what_each_peer_may_ask() {
+    fn each_peer_has_its_permitted_requests() {
         let identity = |text: &str| text.parse::<Identity>().unwrap();
         for (text, peer) in [
             ("marquee://region/eu/eu-2", Peer::Own),
@@ -169,7 +171,7 @@ mod tests {
 
     /// Every action, as every subject, from every peer: what it takes.
     #[test]
-    fn what_each_peer_may_have_decided() {
+    fn each_peer_has_its_permitted_commands() {
         let actions = examples::actions();
         // Another action has to be thought about here.
         let name = |action: &Action| match action {
@@ -192,9 +194,9 @@ mod tests {
                 let command = Command { subject, action: action.clone(), ..examples::commands().remove(0) };
                 for peer in PEERS {
                     let expected = match (peer, person, name) {
-                        (Peer::Own, _, _) => Warrant::Peer,
-                        (Peer::Edge, true, "hold" | "cancel") => Warrant::TokenOf("eu_u"),
-                        _ => Warrant::None,
+                        (Peer::Own, _, _) => RequiredAuthority::Peer,
+                        (Peer::Edge, true, "hold" | "cancel") => RequiredAuthority::TokenOf("eu_u"),
+                        _ => RequiredAuthority::None,
                     };
                     assert_eq!(peer.warrant(&command), expected, "{peer:?} {name} {:?}", command.subject);
                 }
@@ -224,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_persons_command_needs_that_persons_token() {
+    fn a_persons_command_requires_their_token() {
         let invalid = Rejection::Unauthenticated(TokenFault::Invalid);
         for (peer, token, expected) in [
             (Peer::Edge, Some("of eu_u"), None),

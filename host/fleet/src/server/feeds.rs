@@ -21,9 +21,9 @@ use crate::wire::feed;
 pub(super) struct Feeds {
     source: Arc<dyn Source>,
     readers: Arc<Semaphore>,
-    /// The last snapshot, for as long as somebody is still reading it.
+    /// The last snapshot, for as long as a reader has it.
     snapshot: tokio::sync::Mutex<Option<(Instant, Weak<Snapshot>)>>,
-    encoded: Mutex<Encoded>,
+    encoded: Mutex<EncodedBatches>,
 }
 
 /// A snapshot in frames.
@@ -34,7 +34,7 @@ struct Snapshot {
 
 /// Batches in the form that all readers get.
 #[derive(Default)]
-struct Encoded {
+struct EncodedBatches {
     /// With the batch, so that no other can have its address.
     batches: VecDeque<(Arc<Batch>, Bytes)>,
     bytes: usize,
@@ -51,7 +51,7 @@ impl Feeds {
     }
 
     /// A feed as a body. It ends with its reader, its source, or `stop`. What a reader does not take stays with the source, which
-    /// bounds it: who is too slow is told so, and comes again with its cursor.
+    /// bounds it: a reader that is too slow gets an error, and resumes with its cursor.
     pub(super) async fn open(feeds: &Arc<Self>, cursor: Option<Cursor>, stop: CancellationToken) -> Result<Body, Error> {
         let full = |_| Error::Unavailable("too many feeds are open".to_owned());
         let permit = Arc::clone(&feeds.readers).try_acquire_owned().map_err(full)?;
@@ -59,7 +59,7 @@ impl Feeds {
             Some(cursor) => feeds.resume(cursor).await?,
             None => feeds.begin().await?,
         };
-        let reading = Reading { feeds: Arc::clone(feeds), first, next: 0, batches, stop, over: false, _permit: permit };
+        let reading = FeedReader { feeds: Arc::clone(feeds), first, next: 0, batches, stop, over: false, _permit: permit };
         let frames = stream::unfold(reading, |mut reading| async move {
             let bytes = reading.next().await?;
             Some((Ok(Frame::data(bytes)), reading))
@@ -114,7 +114,7 @@ impl Feeds {
 type Batches = BoxStream<'static, Result<Arc<Batch>, Error>>;
 
 /// One reader.
-struct Reading {
+struct FeedReader {
     feeds: Arc<Feeds>,
     first: Arc<Snapshot>,
     /// Of `first`'s frames.
@@ -125,7 +125,7 @@ struct Reading {
     _permit: OwnedSemaphorePermit,
 }
 
-impl Reading {
+impl FeedReader {
     async fn next(&mut self) -> Option<Bytes> {
         if self.over {
             return None;

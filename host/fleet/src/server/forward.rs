@@ -21,7 +21,7 @@ pub(super) async fn answer(
     let Some(mut parts) = forward::incoming(parts) else { return plain(StatusCode::BAD_REQUEST) };
     edge::handed_over(&mut parts.headers);
     if peer.role() == Role::Edge {
-        parts.extensions.insert(edge::Through(peer.name().into()));
+        parts.extensions.insert(edge::ViaEdge(peer.name().into()));
     }
     parts.extensions.insert(peer.clone());
     edge::say_whose(&mut parts.headers);
@@ -30,7 +30,7 @@ pub(super) async fn answer(
         Ok(body) => {
             let Some(permit) = permit() else { return refuse(Refusal::Busy) };
             let answered = region.handle(Request::from_parts(parts, body)).await;
-            // Until nobody but its reader has anything left to do for it.
+            // Until it is complete and only has to be read.
             answered.inspect(|response| response.body().until_made(permit))
         }
         Err(problem) => Err(problem),

@@ -30,7 +30,7 @@ pub(super) async fn answer(
     permit: impl Fn() -> Option<OwnedSemaphorePermit>,
 ) -> Response<Body> {
     let body = Limited::new(request.into_body(), limits::COMMANDS_BYTES);
-    // Whoever does not send all of it has asked nothing.
+    // An incomplete request has no effect.
     let Ok(Ok(body)) = tokio::time::timeout(limits::BODY, body.collect()).await else { return refuse(Refusal::Busy) };
     let commands = match commands::read_request(&body.to_bytes(), edge::now()) {
         Ok(commands) => commands,

@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use super::routes::Node;
 use crate::limits;
-use crate::tls::{self, Shown, Tls};
+use crate::tls::{self, PeerCertificates, Tls};
 
 /// Serves until `stop`, and until what is in flight then has finished or `drain` is over.
 pub(super) async fn serve(listener: TcpListener, node: Arc<Node>, tls: Tls, stop: CancellationToken, drain: Duration) {
@@ -57,16 +57,16 @@ async fn connection(node: Arc<Node>, stream: TcpStream, tls: Tls, stop: Cancella
             done = serving.as_mut() => return Ok(done?),
             () = stop.cancelled() => {}
         }
-        // It says so (GOAWAY), and takes what was sent before that was heard.
+        // It sends GOAWAY, and takes what was sent before the peer received it.
         serving.as_mut().graceful_shutdown();
         tokio::time::timeout(drain, serving).await??;
         Ok(())
     };
-    let shown = Shown::Client(chain);
+    let shown = PeerCertificates::Client(chain);
     tokio::select! {
         biased;
         done = served => done,
-        // Whatever it has asked is dropped: nothing more that it says is believed, and it hears nothing more.
+        // Its requests are dropped, and the connection is closed without an answer.
         () = tls.until_distrusted(&shown) => {
             tracing::warn!(peer = name, "a node's certificate was revoked or has ended: its connection is closed");
             Ok(())
@@ -82,7 +82,7 @@ fn builder() -> Builder<TokioExecutor> {
         .max_header_list_size(limits::HEADER_BYTES)
         .initial_stream_window_size(limits::STREAM_WINDOW)
         .initial_connection_window_size(limits::CONNECTION_WINDOW)
-        // Nodes keep their connections; one that nobody is at any more is found by this.
+        // Nodes keep their connections open; this detects dead ones.
         .keep_alive_interval(limits::PING)
         .keep_alive_timeout(limits::PING_ANSWER)
         // A component's answer is as it would be without a network in between.

@@ -26,7 +26,7 @@ use feeds::Feeds;
 use routes::Node;
 
 /// Whether a node can answer; once it can, that is not asked any more.
-pub type Ready = Arc<dyn Fn() -> bool + Send + Sync>;
+pub type ReadinessCheck = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// What a server is made of.
 pub struct Options {
@@ -39,14 +39,14 @@ pub struct Options {
     /// Verifies the tokens without which nothing that an edge asks for a person is decided.
     pub verifier: Arc<dyn Verifier>,
     /// Answers requests that edges hand over. Whose each is, by its certificate, is an extension of the request: an [`Identity`](crate::Identity);
-    /// and where that is an edge, the [`edge::Through`] that it came through.
+    /// and where that is an edge, the [`edge::ViaEdge`] that it came through.
     pub region: Arc<dyn edge::Region>,
     /// Says how users are written to, for nodes of other regions.
     pub accounts: Arc<dyn edge::Accounts>,
     /// What is public.
     pub feed: Arc<dyn Source>,
-    /// Whether it can answer: until it can, it says that it does not serve, and nobody asks it for anything.
-    pub ready: Ready,
+    /// Whether it can answer: until it can, its status says so, and clients avoid it.
+    pub ready: ReadinessCheck,
     /// How long requests in flight may take when the node stops; [`limits::DRAIN`] is a good choice.
     pub drain: Duration,
 }
@@ -54,7 +54,7 @@ pub struct Options {
 /// The node's certificate is not one of a region's node.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0} is no region's node: only those serve others")]
-pub struct NotARegion(String);
+pub struct NotARegionNode(String);
 
 /// Serves other nodes.
 pub struct Server {
@@ -68,11 +68,11 @@ impl Server {
     ///
     /// # Errors
     /// Where the certificate is not of a region's node.
-    pub fn new(options: Options) -> Result<Self, NotARegion> {
+    pub fn new(options: Options) -> Result<Self, NotARegionNode> {
         let Options { tls, ledger, decide, verifier, region, accounts, feed, ready, drain } = options;
         let identity = tls.identity();
         let (Role::Region, Some(name)) = (identity.role(), identity.region()) else {
-            return Err(NotARegion(identity.to_string()));
+            return Err(NotARegionNode(identity.to_string()));
         };
         let node = Node {
             tls: tls.clone(),

@@ -22,7 +22,7 @@ pub(super) async fn answer(
 ) -> Response<Body> {
     let mut changes = tls.changes();
     let before = {
-        // Lists may be long: few are read at once, and none is kept while its sender waits.
+        // Lists may be long: few are read at once, and none is stored while its sender waits.
         let Ok(_permit) = reading.try_acquire() else { return refuse(Refusal::Busy) };
         let body = Limited::new(request.into_body(), limits::REVOCATION_LISTS * limits::REVOCATIONS_BYTES);
         let Ok(Ok(body)) = tokio::time::timeout(limits::BODY, body.collect()).await else {

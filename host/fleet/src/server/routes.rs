@@ -37,7 +37,7 @@ pub(super) struct Node {
     /// Lists of revoked certificates that are being read.
     pub(super) lists: Arc<Semaphore>,
     pub(super) stop: CancellationToken,
-    pub(super) ready: super::Ready,
+    pub(super) ready: super::ReadinessCheck,
     pub(super) was_ready: AtomicBool,
 }
 
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cursors_are_read() {
+    fn cursors_are_parsed() {
         let some = Some(Some(Cursor { epoch: "a-b c".into(), position: 7 }));
         assert_eq!(cursor("epoch=a-b%20c&after=7"), some);
         assert_eq!(cursor(""), Some(None));

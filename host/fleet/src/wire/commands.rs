@@ -9,7 +9,7 @@ use vocabulary::booking::{Command, Receipt, Rejection};
 use super::frames;
 use crate::limits::{COMMAND_BYTES, COMMANDS};
 
-/// What the ledger says to one command.
+/// The ledger's answer to one command.
 pub(crate) type Answer = Result<Receipt, Rejection>;
 
 /// What came is not what it must be.
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_arrive_as_they_were_sent_with_as_long_a_deadline() {
+    fn commands_and_their_deadlines_round_trip() {
         let encoded: Vec<Bytes> = commands().iter().map(|command| encode(command).unwrap()).collect();
         let received = read_request(&request(900_000, encoded.iter()), 5_000_000).unwrap();
         let expected: Vec<_> = commands().into_iter().map(|command| Command { deadline: 5_100_000, ..command }).collect();
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_arrive_as_they_were_given() {
+    fn answers_round_trip() {
         let sent = numbered(given());
         let mut frames = Frames::new(4096);
         frames.push(&answers(&sent).unwrap());
@@ -199,7 +199,7 @@ mod tests {
 
     /// If this fails, nodes of two versions no longer understand each other: `VERSION` and the paths need a new number.
     #[test]
-    fn the_format_is_the_one_of_this_version() {
+    fn the_wire_format_is_stable() {
         let sum = |bytes: &[u8]| {
             bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
         };

@@ -1,6 +1,6 @@
 //! The feed in frames: a letter, then lines of JSON.
 //!
-//! `S` begins a snapshot, `P` is a piece of it (a fact a line), `E` its end; or `R` says that the feed goes on after the reader's cursor. Then
+//! `S` begins a snapshot, `P` is a piece of it (a fact a line), `E` its end; or `R` says that the feed resumes after the reader's cursor. Then
 //! `B`, a batch: where it stands, and a fact a line. `X` says why nothing more comes.
 
 use std::sync::Arc;
@@ -20,7 +20,7 @@ struct Start {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Place {
+struct BatchRange {
     after: i64,
     position: i64,
 }
@@ -34,7 +34,7 @@ pub(crate) enum Frame {
     Piece(Vec<Fact>),
     /// All of it has come.
     End,
-    /// No snapshot: the feed goes on.
+    /// No snapshot: the feed resumes.
     Resumed,
     /// What follows.
     Batch(Batch),
@@ -45,7 +45,7 @@ pub(crate) enum Frame {
 /// A frame that cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("the feed cannot be understood: {0}")]
-pub(crate) struct Malformed(String);
+pub(crate) struct MalformedFrame(String);
 
 fn json(into: &mut Vec<u8>, value: &impl Serialize) {
     // What is written here has string keys and no floats: it has a JSON form.
@@ -82,7 +82,7 @@ pub(crate) fn snapshot(snapshot: &Snapshot) -> Vec<Bytes> {
     frames
 }
 
-/// That the feed goes on.
+/// That the feed resumes.
 pub(crate) fn resumed() -> Bytes {
     frame(|into| into.push(b'R'))
 }
@@ -91,7 +91,7 @@ pub(crate) fn resumed() -> Bytes {
 pub(crate) fn batch(batch: &Batch) -> Bytes {
     frame(|into| {
         into.push(b'B');
-        json(into, &Place { after: batch.after, position: batch.position });
+        json(into, &BatchRange { after: batch.after, position: batch.position });
         into.push(b'\n');
         lines(into, &batch.facts);
     })
@@ -111,9 +111,9 @@ pub(crate) fn over(error: &Error) -> Bytes {
 }
 
 /// What a frame says.
-pub(crate) fn read(frame: &[u8]) -> Result<Frame, Malformed> {
-    let malformed = |error: serde_json::Error| Malformed(error.to_string());
-    let (kind, rest) = frame.split_first().ok_or_else(|| Malformed("an empty frame".to_owned()))?;
+pub(crate) fn read(frame: &[u8]) -> Result<Frame, MalformedFrame> {
+    let malformed = |error: serde_json::Error| MalformedFrame(error.to_string());
+    let (kind, rest) = frame.split_first().ok_or_else(|| MalformedFrame("an empty frame".to_owned()))?;
     Ok(match kind {
         b'S' => {
             let Start { epoch, position } = serde_json::from_slice(rest).map_err(malformed)?;
@@ -125,7 +125,7 @@ pub(crate) fn read(frame: &[u8]) -> Result<Frame, Malformed> {
         b'B' => {
             let end = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
             let (place, rest) = rest.split_at_checked(end).unwrap_or((rest, &[]));
-            let Place { after, position } = serde_json::from_slice(place).map_err(malformed)?;
+            let BatchRange { after, position } = serde_json::from_slice(place).map_err(malformed)?;
             Frame::Batch(Batch { after, position, facts: facts(rest) })
         }
         b'X' => Frame::Over(match rest {
@@ -134,7 +134,7 @@ pub(crate) fn read(frame: &[u8]) -> Result<Frame, Malformed> {
             b"ended" => Error::Ended,
             reason => Error::Unavailable(String::from_utf8_lossy(reason).into_owned()),
         }),
-        other => return Err(Malformed(format!("a frame of kind {}", other.escape_ascii()))),
+        other => return Err(MalformedFrame(format!("a frame of kind {}", other.escape_ascii()))),
     })
 }
 
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_comes_in_bounded_pieces() {
+    fn a_snapshot_is_split_into_bounded_frames() {
         let facts: Vec<_> = (0..500).map(|_| fact(1000)).collect();
         let frames = snapshot(&Snapshot { epoch: "e".into(), position: 7, facts: facts.clone() });
         assert!(frames.len() > 4 && frames.iter().all(|frame| frame.len() < PIECE_BYTES + 2000));
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn batches_and_ends_arrive_as_they_left() {
+    fn batches_and_ends_round_trip() {
         for facts in [vec![], vec![fact(1), fact(2)]] {
             let Frame::Batch(read) = read_one(&batch(&Batch { after: 3, position: 5, facts: facts.clone() })) else { panic!() };
             assert_eq!((read.after, read.position, read.facts), (3, 5, facts));
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_newer_region_says_is_left_out() {
+    fn unknown_facts_of_a_newer_region_are_skipped() {
         let text = b"B{\"after\":1,\"position\":2}\n{\"kind\":\"weather\"}\n{\"kind\":\"session_revoked\",\"session\":\"s\",\"until\":1}\n";
         let Frame::Batch(batch) = read(text).unwrap() else { panic!() };
         assert_eq!((batch.position, batch.facts.len()), (2, 1));

@@ -1,6 +1,6 @@
 //! A whole request on its way to the region, and what comes back.
 //!
-//! It stays as it is: method, headers (the edge has cleaned them, and has said in them who asks), body. Its path gets a prefix, and the
+//! It stays as it is: method, headers (the edge has cleaned them, and named the client in them), body. Its path gets a prefix, and the
 //! authority of its URI, which HTTP/2 needs for itself, stands in a header of ours.
 
 use edge::{Methods, Problem};
@@ -117,7 +117,7 @@ mod tests {
     use http::Request;
 
     #[test]
-    fn a_request_arrives_as_it_left() {
+    fn requests_round_trip() {
         for uri in ["/api/bookings?limit=1", "/", "http://shop.example:8080/a%20b/c?d", "/node/v3/forward/x"] {
             let (before, ()) = Request::put(uri).header("x-request-id", "r1").header("host", "a").body(()).unwrap().into_parts();
             let sent = outgoing(before.clone(), "eu.region.marquee.internal").unwrap();
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn problems_arrive_as_they_left() {
+    fn problems_round_trip() {
         for problem in [
             Problem::NotOneHost,
             Problem::Unauthenticated("The token is not good."),

@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_come_out_as_they_went_in_however_they_were_cut() {
+    fn frames_are_reassembled_from_any_chunks() {
         let sent = [&b"one"[..], b"", b"three"];
         let bytes: Vec<u8> = sent.iter().flat_map(|text| frame(|into| into.extend_from_slice(text))).collect();
         for size in [1, 2, 5, bytes.len()] {

@@ -3,7 +3,7 @@
 //! Commands and their answers are [postcard](https://postcard.jamesmunns.com/wire-format): ten thousand a second are to cost little, its format is
 //! written down and stable, and wasmtime brings it anyway. It is as strict as it is compact: both ends must have the same types, so
 //! their version is in the path, and `commands` has a test that notices when they change. Facts of the feed are JSON, as the
-//! journal has them: they are few, encoded once for all readers, and a node that meets a fact it does not know can go on. Addresses are JSON, too.
+//! journal has them: they are few, encoded once for all readers, and a node can skip a fact that it does not know. Addresses are JSON, too.
 
 pub(crate) mod addresses;
 pub(crate) mod commands;
@@ -48,7 +48,7 @@ pub struct Status {
     pub node: String,
     /// Its region.
     pub region: String,
-    /// Whether it takes requests: it does until it is told to stop.
+    /// Whether it takes requests: it does until asked to stop.
     pub serving: bool,
 }
 
@@ -57,7 +57,7 @@ pub struct Status {
 pub(crate) enum Refusal {
     /// It has as much to do as it may, or cannot do this now.
     Busy,
-    /// It is told to stop: there is no use in asking it again.
+    /// It is stopping: asking it again is useless.
     Stopping,
 }
 

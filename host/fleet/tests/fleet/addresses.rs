@@ -6,14 +6,14 @@ use telemetry::BreakerState;
 use vocabulary::accounts::{Address, Error};
 use vocabulary::limits::ADDRESSES;
 
-use crate::scene::{Asker, Node, Scene};
+use crate::scene::{TestClient, Node, Scene};
 
-async fn ask(asker: &Asker, users: &[&str]) -> Result<Vec<Address>, Error> {
+async fn ask(asker: &TestClient, users: &[&str]) -> Result<Vec<Address>, Error> {
     asker.region.addresses_of(users.iter().map(|id| (*id).to_owned()).collect()).await
 }
 
-async fn asker(scene: &Scene, name: &str) -> Asker {
-    let asker = Asker::new(scene.folder.tls(name), "eu", scene.nodes.iter().map(Node::address).collect(), Route::Ledger);
+async fn asker(scene: &Scene, name: &str) -> TestClient {
+    let asker = TestClient::new(scene.folder.tls(name), "eu", scene.nodes.iter().map(Node::address).collect(), Route::Ledger);
     for node in &scene.nodes {
         asker.until(&node.name, |state| state == BreakerState::Closed).await;
     }

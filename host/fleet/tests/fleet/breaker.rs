@@ -8,7 +8,7 @@ use crate::fakes::command;
 use crate::scene::Scene;
 
 #[tokio::test]
-async fn a_dead_node_is_left_alone_until_it_is_back() {
+async fn a_dead_node_opens_its_breaker_and_recovers() {
     let scene = Scene::new(2).await;
     let [first, second] = &scene.nodes[..] else { panic!() };
     first.wire.cut();
@@ -37,7 +37,7 @@ async fn a_dead_node_is_left_alone_until_it_is_back() {
 }
 
 #[tokio::test]
-async fn health_says_who_can_be_asked() {
+async fn health_names_reachable_nodes() {
     let scene = Scene::new(2).await;
     let health = Health::default();
     let nodes = scene.nodes.iter().map(crate::scene::Node::address).collect();
@@ -68,7 +68,7 @@ async fn health_says_who_can_be_asked() {
 }
 
 #[tokio::test]
-async fn a_node_that_takes_and_never_answers_is_left_alone() {
+async fn a_node_that_never_answers_opens_its_breaker() {
     let scene = Scene::new(2).await;
     let [first, second] = &scene.nodes[..] else { panic!() };
     first.ledger.hold.store(true, Ordering::Relaxed);

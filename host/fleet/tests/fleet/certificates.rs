@@ -14,12 +14,12 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::fakes::{Database, FakeSource};
-use crate::scene::{Asker, Folder, Node, Scene, nodes};
+use crate::scene::{Folder, Node, Scene, TestClient, nodes};
 
-type Shown = Option<(CertificateDer<'static>, PrivateKeyDer<'static>)>;
+type ClientCertificate = Option<(CertificateDer<'static>, PrivateKeyDer<'static>)>;
 
 /// What a stranger who believes the authority hears from a node.
-async fn status(scene: &Scene, shown: Shown) -> Result<String, String> {
+async fn status(scene: &Scene, shown: ClientCertificate) -> Result<String, String> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(scene.folder.authority()).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -45,12 +45,12 @@ async fn status(scene: &Scene, shown: Shown) -> Result<String, String> {
     Ok(String::from_utf8(body.to_bytes().to_vec()).unwrap())
 }
 
-fn shown(certificate: &CertificateDer<'static>, key: &KeyPair) -> Shown {
+fn shown(certificate: &CertificateDer<'static>, key: &KeyPair) -> ClientCertificate {
     Some((certificate.clone(), PrivateKeyDer::try_from(key.serialize_der()).unwrap()))
 }
 
 /// A certificate of the fleet's own authority with these names.
-fn issued(scene: &Scene, names: Vec<SanType>) -> Shown {
+fn issued(scene: &Scene, names: Vec<SanType>) -> ClientCertificate {
     let authority = KeyPair::from_pem(&std::fs::read_to_string(scene.folder.path().join("ca.key")).unwrap()).unwrap();
     let mut parameters = CertificateParams::default();
     parameters.distinguished_name = rcgen::DistinguishedName::new();
@@ -96,13 +96,14 @@ async fn only_nodes_of_the_fleet_get_in() {
 }
 
 #[tokio::test]
-async fn a_node_asks_only_nodes_of_the_region_that_it_means() {
+async fn a_client_accepts_only_nodes_of_the_expected_region() {
     let scene = Scene::new(1).await;
     let (database, source) = (Database::default(), FakeSource::new());
     let other = Node::new(scene.folder.tls("us-1"), &database, &source).await;
     let foreign = Folder::new(&nodes());
     let imposter = Node::new(foreign.tls("eu-1"), &database, &source).await;
-    let asker = |region: &str, node: &Node| Asker::new(scene.folder.tls("edge-0"), region, vec![node.address()], Route::Ledger);
+    let asker =
+        |region: &str, node: &Node| TestClient::new(scene.folder.tls("edge-0"), region, vec![node.address()], Route::Ledger);
     assert!(ask(&asker("us", &other)).await, "this is how it goes well");
     for (region, node) in [("eu", &other), ("us", &scene.nodes[0]), ("eu", &imposter)] {
         assert!(!ask(&asker(region, node)).await, "{region} {}", node.name);
@@ -110,13 +111,13 @@ async fn a_node_asks_only_nodes_of_the_region_that_it_means() {
     assert_eq!(other.ledger.keys().len() + imposter.ledger.keys().len() + scene.nodes[0].ledger.keys().len(), 1);
 }
 
-async fn ask(asker: &Asker) -> bool {
+async fn ask(asker: &TestClient) -> bool {
     use contracts::Ledger as _;
     asker.region.apply(vec![crate::fakes::command("e", "k")]).await.remove(0).is_ok()
 }
 
 #[tokio::test]
-async fn what_does_not_fit_together_is_said_at_once() {
+async fn mismatched_files_are_refused_at_start() {
     let (folder, other) = (Folder::new(&nodes()), Folder::new(&nodes()));
     let (certificate, key) = certificates::files(folder.path(), "eu-1");
     let (_, other_key) = certificates::files(other.path(), "eu-1");

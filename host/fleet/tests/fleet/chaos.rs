@@ -31,7 +31,7 @@ fn seed() -> u64 {
 }
 
 #[tokio::test]
-async fn accepted_is_done_and_unavailable_is_not() {
+async fn accepted_commands_are_applied_and_unavailable_ones_are_not() {
     let seed = seed();
     println!("MARQUEE_TEST_SEED={seed}");
     let scene = Scene::new(2).await;

@@ -10,7 +10,7 @@ use futures::StreamExt as _;
 use http::Request;
 
 use crate::fakes::command;
-use crate::scene::{Asker, Node, Scene};
+use crate::scene::{Node, Scene, TestClient};
 use fleet::client::Route;
 use telemetry::BreakerState;
 
@@ -51,7 +51,7 @@ async fn a_node_that_stops_loses_no_request() {
 }
 
 #[tokio::test]
-async fn what_is_in_flight_finishes_and_what_is_new_goes_elsewhere() {
+async fn a_draining_node_finishes_open_requests_and_new_ones_go_elsewhere() {
     let scene = Scene::new(2).await;
     let [first, second] = &scene.nodes[..] else { panic!() };
     let slow = scene.applying(vec![command("slow", "k1")]);
@@ -66,7 +66,7 @@ async fn what_is_in_flight_finishes_and_what_is_new_goes_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_feed_ends_with_its_node_and_can_be_had_from_the_other() {
+async fn a_feed_ends_with_its_node_and_is_reopened_at_another() {
     let scene = Scene::new(2).await;
     let mut feed = scene.edge.region.open(None).await.unwrap();
     scene.nodes[0].stop.cancel();
@@ -75,11 +75,11 @@ async fn a_feed_ends_with_its_node_and_can_be_had_from_the_other() {
 }
 
 #[tokio::test]
-async fn a_node_that_cannot_verify_tokens_yet_is_asked_for_nothing() {
+async fn a_node_without_keys_receives_no_requests() {
     let mut scene = Scene::new(1).await;
     let starting = Node::starting(scene.folder.tls("eu-2"), &scene.database, &scene.source, false).await;
     let addresses = vec![scene.nodes[0].address(), starting.address()];
-    scene.edge = Asker::new(scene.folder.tls("edge-0"), "eu", addresses, Route::Ledger);
+    scene.edge = TestClient::new(scene.folder.tls("edge-0"), "eu", addresses, Route::Ledger);
     scene.edge.until("eu-1", |state| state == BreakerState::Closed).await;
     for request in 0..20 {
         scene.apply("e", &format!("k{request}")).await.unwrap();

@@ -23,7 +23,7 @@ async fn positions(subscription: &mut Subscription, count: usize) -> Vec<i64> {
 }
 
 #[tokio::test]
-async fn a_snapshot_comes_first_and_then_what_changes() {
+async fn a_feed_begins_with_a_snapshot_and_continues_with_changes() {
     let scene = Scene::new(1).await;
     // More than one piece.
     (0..300).for_each(|_| scene.source.publish(2_000));
@@ -39,7 +39,7 @@ async fn a_snapshot_comes_first_and_then_what_changes() {
 }
 
 #[tokio::test]
-async fn a_cursor_goes_on_where_it_was_and_is_refused_where_that_is_gone() {
+async fn a_cursor_resumes_and_an_expired_one_is_refused() {
     let scene = Scene::new(2).await;
     (0..10).for_each(|_| scene.source.publish(10));
     let mut feed = scene.edge.region.open(cursor("one", 7)).await.unwrap();
@@ -53,7 +53,7 @@ async fn a_cursor_goes_on_where_it_was_and_is_refused_where_that_is_gone() {
 }
 
 #[tokio::test]
-async fn a_slow_reader_is_cut_off_and_catches_up() {
+async fn a_slow_reader_is_disconnected_and_catches_up() {
     let scene = Scene::new(1).await;
     let mut slow = scene.edge.region.open(None).await.unwrap();
     let mut quick = scene.edge.region.open(None).await.unwrap();
@@ -78,7 +78,7 @@ async fn a_slow_reader_is_cut_off_and_catches_up() {
 }
 
 #[tokio::test]
-async fn a_follower_keeps_its_place_when_its_node_is_gone() {
+async fn a_follower_resumes_at_another_node() {
     let mut scene = Scene::new(2).await;
     (0..5).for_each(|_| scene.source.publish(10));
     let (replica, stop) = (Replica::new(["eu"]), CancellationToken::new());
@@ -102,7 +102,7 @@ async fn a_follower_keeps_its_place_when_its_node_is_gone() {
 }
 
 #[tokio::test]
-async fn a_feed_that_falls_silent_is_given_up() {
+async fn a_silent_feed_is_closed() {
     let scene = Scene::new(1).await;
     let mut feed = scene.edge.region.open(None).await.unwrap();
     scene.nodes[0].wire.hold();
@@ -111,7 +111,7 @@ async fn a_feed_that_falls_silent_is_given_up() {
 }
 
 #[tokio::test]
-async fn readers_that_come_together_share_a_snapshot() {
+async fn concurrent_readers_share_a_snapshot() {
     let scene = Scene::new(1).await;
     (0..300).for_each(|_| scene.source.publish(2_000));
     let opening = (0..50).map(|_| scene.edge.region.open(None));
@@ -126,7 +126,7 @@ async fn readers_that_come_together_share_a_snapshot() {
 }
 
 #[tokio::test]
-async fn a_node_that_nobody_can_ask_has_no_feed() {
+async fn an_unreachable_node_has_no_feed() {
     let scene = Scene::new(1).await;
     scene.nodes[0].wire.cut();
     while scene.edge.region.reachable() {

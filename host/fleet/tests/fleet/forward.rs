@@ -83,7 +83,7 @@ async fn a_request_is_answered_as_if_the_region_were_here() {
 }
 
 #[tokio::test]
-async fn bodies_go_both_ways_in_pieces() {
+async fn bodies_are_streamed_both_ways() {
     let scene = Scene::new(1).await;
     for (pieces, length) in [(0, 0), (1, 16 * 1024), (64, 1024 * 1024)] {
         let upload = Request::post("/up").body(streamed(pieces)).unwrap();
@@ -96,7 +96,7 @@ async fn bodies_go_both_ways_in_pieces() {
 }
 
 #[tokio::test]
-async fn an_answer_that_nobody_reads_holds_up_no_other() {
+async fn an_unread_answer_blocks_no_other() {
     let scene = Scene::new(1).await;
     let mut unread = Vec::new();
     for _ in 0..40 {
@@ -109,7 +109,7 @@ async fn an_answer_that_nobody_reads_holds_up_no_other() {
 }
 
 #[tokio::test]
-async fn problems_come_through_and_a_component_cannot_make_one_up() {
+async fn problems_are_forwarded_and_a_component_cannot_forge_one() {
     let scene = Scene::new(1).await;
     assert_eq!(scene.edge.region.handle(request("GET", "/problem", &[], "")).await.unwrap_err(), Problem::Unavailable(7));
     let answer = scene.edge.region.handle(request("GET", "/lies", &[("marquee-problem", "x")], "")).await.unwrap();
@@ -118,7 +118,7 @@ async fn problems_come_through_and_a_component_cannot_make_one_up() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_asked_for_again_only_where_that_is_right() {
+async fn a_lost_answer_is_retried_only_for_safe_requests() {
     let long = "x".repeat(512 * 1024);
     let key = ("idempotency-key", "k");
     for (method, headers, body, again) in [
@@ -158,7 +158,7 @@ async fn a_refusal_after_a_lost_answer_leaves_it_unknown() {
 }
 
 #[tokio::test]
-async fn what_reached_nobody_is_unavailable() {
+async fn a_request_that_reached_no_node_is_unavailable() {
     let scene = Scene::new(1).await;
     scene.nodes[0].wire.cut();
     while scene.edge.region.reachable() {
@@ -171,7 +171,7 @@ async fn what_reached_nobody_is_unavailable() {
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_is_asked_of_nobody() {
+async fn a_request_with_a_broken_body_is_not_sent() {
     let scene = Scene::new(1).await;
     let answer = scene.edge.region.handle(Request::post("/a").body(broken_off()).unwrap()).await;
     assert_eq!(answer.unwrap_err(), Problem::Unavailable(1));
@@ -180,7 +180,7 @@ async fn a_body_that_breaks_off_is_asked_of_nobody() {
 }
 
 #[tokio::test]
-async fn bodies_that_never_come_and_answers_that_nobody_takes_keep_nobody_out() {
+async fn stalled_bodies_and_unread_answers_block_no_other() {
     let scene = Scene::new(1).await;
     // More than are forwarded at once: their bodies have begun and do not go on.
     let pending = || {

@@ -9,7 +9,7 @@ use telemetry::BreakerState;
 use vocabulary::booking::{Command, Rejection};
 
 use crate::fakes::command;
-use crate::scene::{Asker, Node, Scene};
+use crate::scene::{Node, Scene, TestClient};
 
 #[tokio::test]
 async fn concurrent_callers_share_requests_and_each_gets_its_own_answer() {
@@ -40,7 +40,7 @@ async fn concurrent_callers_share_requests_and_each_gets_its_own_answer() {
 }
 
 #[tokio::test]
-async fn what_is_asked_at_once_stays_together_and_in_order() {
+async fn commands_of_one_call_stay_together_and_in_order() {
     let scene = Scene::new(1).await;
     let callers: Vec<_> = (0..200)
         .map(|n| scene.applying((0..5).map(|step| command(&format!("e{}", n % 3), &format!("{n}-{step}"))).collect()))
@@ -109,7 +109,7 @@ async fn a_full_queue_refuses_at_once() {
 }
 
 #[tokio::test]
-async fn what_is_past_its_deadline_is_not_sent() {
+async fn commands_past_their_deadline_are_not_sent() {
     let scene = Scene::new(1).await;
     let late = Command { deadline: edge::now() - 1, ..command("e", "late") };
     let answers = scene.edge.region.apply(vec![late, command("e", "in time")]).await;
@@ -118,7 +118,7 @@ async fn what_is_past_its_deadline_is_not_sent() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_sent_is_refused_and_the_rest_is_not() {
+async fn only_unsendable_commands_are_refused() {
     let scene = Scene::new(1).await;
     let long = "k".repeat(limits::COMMAND_BYTES);
     let answers = scene.edge.region.apply(vec![command("e", &long), command("e", "good")]).await;
@@ -133,7 +133,7 @@ async fn only_peers_may_have_commands_decided_here() {
     let scene = Scene::new(2).await;
     let [first, second] = &scene.nodes[..] else { panic!() };
     let ask = async |tls: &str, node: &Node| {
-        let asker = Asker::new(scene.folder.tls(tls), "eu", vec![node.address()], Route::Decide);
+        let asker = TestClient::new(scene.folder.tls(tls), "eu", vec![node.address()], Route::Decide);
         asker.until(&node.name, |state| state == BreakerState::Closed).await;
         asker.region.apply(vec![command("e", "k")]).await.remove(0)
     };

@@ -8,7 +8,7 @@ use crate::fakes::command;
 use crate::scene::Scene;
 
 #[tokio::test]
-async fn a_lost_answer_is_asked_for_again_elsewhere_with_the_same_key() {
+async fn a_lost_answer_is_retried_at_another_node_with_the_same_key() {
     let scene = Scene::new(2).await;
     let [first, second] = &scene.nodes[..] else { panic!() };
     let before = scene.database.effects();
@@ -27,7 +27,7 @@ async fn a_lost_answer_is_asked_for_again_elsewhere_with_the_same_key() {
 }
 
 #[tokio::test]
-async fn what_may_have_been_done_is_unknown_and_what_cannot_have_been_is_unavailable() {
+async fn an_uncertain_command_is_unknown_and_an_unsent_one_unavailable() {
     let scene = Scene::new(1).await;
     let node = &scene.nodes[0];
     node.ledger.hold.store(true, Ordering::Relaxed);
@@ -61,7 +61,7 @@ async fn a_refusal_after_a_lost_answer_leaves_it_unknown() {
 }
 
 #[tokio::test]
-async fn sold_out_is_not_the_last_word_while_a_node_asked_before_may_still_be_at_it() {
+async fn sold_out_is_not_final_while_an_earlier_attempt_may_still_run() {
     for (key, heard) in [("sold1", Rejection::Unknown), ("used1", Rejection::KeyConflict)] {
         let scene = Scene::new(2).await;
         let [first, second] = &scene.nodes[..] else { panic!() };
@@ -77,7 +77,7 @@ async fn sold_out_is_not_the_last_word_while_a_node_asked_before_may_still_be_at
 }
 
 #[tokio::test]
-async fn a_node_that_refuses_is_not_the_last_word() {
+async fn a_refusal_by_one_node_is_retried_at_another() {
     let scene = Scene::new(2).await;
     let [first, second] = &scene.nodes[..] else { panic!() };
     first.ledger.busy.store(true, Ordering::Relaxed);
@@ -91,7 +91,7 @@ async fn a_node_that_refuses_is_not_the_last_word() {
 }
 
 #[tokio::test]
-async fn an_unknown_outcome_is_asked_for_again() {
+async fn an_unknown_outcome_is_retried() {
     let scene = Scene::new(1).await;
     assert!(scene.apply("e", "doubt").await.unwrap().replayed);
     assert_eq!(scene.nodes[0].ledger.keys(), ["doubt", "doubt"]);
@@ -111,7 +111,7 @@ async fn a_refused_command_is_not_sent_again_behind_one_that_came_later() {
 }
 
 #[tokio::test]
-async fn a_silent_node_is_left_and_the_deadline_holds() {
+async fn a_silent_node_is_abandoned_and_the_deadline_holds() {
     let scene = Scene::new(1).await;
     let node = &scene.nodes[0];
     node.ledger.hold.store(true, Ordering::Relaxed);

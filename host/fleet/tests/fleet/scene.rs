@@ -99,14 +99,14 @@ impl Node {
 }
 
 /// Who asks, at work until it is dropped.
-pub struct Asker {
+pub struct TestClient {
     pub region: RemoteRegion,
     pub metrics: Arc<Metrics>,
     pub tls: Tls,
     _stop: tokio_util::sync::DropGuard,
 }
 
-impl Asker {
+impl TestClient {
     pub fn new(tls: Tls, region: &str, nodes: Vec<NodeAddress>, route: Route) -> Self {
         let metrics = Arc::new(Metrics::new().unwrap());
         let options = client::Options {
@@ -136,7 +136,7 @@ pub struct Scene {
     pub database: Database,
     pub source: Arc<FakeSource>,
     pub nodes: Vec<Node>,
-    pub edge: Asker,
+    pub edge: TestClient,
     pub folder: Folder,
 }
 
@@ -150,7 +150,7 @@ impl Scene {
             nodes.push(Node::new(folder.tls(name), &database, &source).await);
         }
         let addresses = nodes.iter().map(Node::address).collect();
-        let edge = Asker::new(folder.tls("edge-0"), "eu", addresses, Route::Ledger);
+        let edge = TestClient::new(folder.tls("edge-0"), "eu", addresses, Route::Ledger);
         for node in &nodes {
             edge.until(&node.name, |state| state == BreakerState::Closed).await;
         }

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use vocabulary::booking::{Action, Command, Confirmation, Money, Offer, OrderLine, Rejection, Sale, Subject, TokenFault};
 
 use crate::fakes::{Database, FakeSource, command};
-use crate::scene::{Asker, Folder, Node, Scene, nodes};
+use crate::scene::{Folder, Node, Scene, TestClient, nodes};
 
 fn text(text: &str) -> String {
     text.to_owned()
@@ -40,7 +40,7 @@ fn actions() -> Vec<Action> {
 }
 
 #[tokio::test]
-async fn a_stolen_edge_has_nothing_decided_but_what_a_person_asks_for() {
+async fn a_stolen_edge_can_only_relay_commands_with_a_persons_token() {
     let scene = Scene::new(1).await;
     let ada = || Subject::Person(text("eu_ada"));
     let mut decided = 0;
@@ -75,7 +75,7 @@ async fn a_stolen_edge_has_nothing_decided_but_what_a_person_asks_for() {
 }
 
 #[tokio::test]
-async fn what_is_refused_holds_up_nothing_that_is_asked_with_it() {
+async fn a_refused_command_blocks_none_of_its_batch() {
     let scene = Scene::new(1).await;
     let commands = vec![
         command("e", "k1"),
@@ -90,12 +90,12 @@ async fn what_is_refused_holds_up_nothing_that_is_asked_with_it() {
 }
 
 #[tokio::test]
-async fn nobody_but_the_regions_own_nodes_may_ask_for_more() {
+async fn only_the_regions_own_nodes_have_full_access() {
     let scene = Scene::new(1).await;
     let address = vec![scene.nodes[0].address()];
     let platform = |key: &str| Command { subject: Subject::Platform, action: Action::Expire, ..command("e", key) };
     let ask = async |name: &str, route| {
-        let asker = Asker::new(scene.folder.tls(name), "eu", address.clone(), route);
+        let asker = TestClient::new(scene.folder.tls(name), "eu", address.clone(), route);
         asker.until("eu-1", |state| state == BreakerState::Closed).await;
         asker.region.apply(vec![platform(name)]).await.remove(0)
     };
@@ -111,7 +111,7 @@ async fn nobody_but_the_regions_own_nodes_may_ask_for_more() {
 }
 
 #[tokio::test]
-async fn a_region_believes_nothing_that_an_edge_says_of_a_request_but_who_its_client_is() {
+async fn a_region_trusts_an_edge_only_for_the_clients_address() {
     let scene = Scene::new(1).await;
     let request = Request::get("/echo")
         .header("spin-client-addr", "198.51.100.7:1")
@@ -148,7 +148,7 @@ fn edge_1() -> Identity {
     Identity::edge_node("edge-1").unwrap()
 }
 
-async fn connected(asker: &Asker) {
+async fn connected(asker: &TestClient) {
     let names: Vec<_> = asker.region.breakers().into_iter().map(|(name, _)| name).collect();
     for name in names {
         asker.until(&name, |state| state == BreakerState::Closed).await;
@@ -157,7 +157,7 @@ async fn connected(asker: &Asker) {
 
 /// The list stands on the disk of one node, which reads it; nobody else has that disk.
 #[tokio::test]
-async fn a_revoked_edge_loses_its_connections_at_every_node_of_every_region() {
+async fn a_revoked_edge_is_disconnected_by_every_node() {
     let folder = Folder::new(&[nodes(), vec![edge_1()]].concat());
     let (database, source) = (Database::default(), FakeSource::new());
     let own: Vec<_> = ["eu-2", "us-1", "edge-0", "edge-1"].into_iter().map(|name| apart(&folder, name)).collect();
@@ -168,10 +168,11 @@ async fn a_revoked_edge_loses_its_connections_at_every_node_of_every_region() {
     let far = Node::new(us_1, &database, &source).await;
     let (eu, us) = (vec![one.address(), two.address()], vec![far.address()]);
     // Nodes of a region know each other; another region's is reached by the edges alone.
-    let peer = Asker::new(eu_2, "eu", vec![one.address()], Route::Decide);
-    let honest =
-        [("eu", eu.clone()), ("us", us.clone())].map(|(region, nodes)| Asker::new(edge_0.clone(), region, nodes, Route::Ledger));
-    let stolen = [("eu", eu), ("us", us)].map(|(region, nodes)| Asker::new(edge_1_tls.clone(), region, nodes, Route::Ledger));
+    let peer = TestClient::new(eu_2, "eu", vec![one.address()], Route::Decide);
+    let honest = [("eu", eu.clone()), ("us", us.clone())]
+        .map(|(region, nodes)| TestClient::new(edge_0.clone(), region, nodes, Route::Ledger));
+    let stolen =
+        [("eu", eu), ("us", us)].map(|(region, nodes)| TestClient::new(edge_1_tls.clone(), region, nodes, Route::Ledger));
     for asker in honest.iter().chain(&stolen).chain([&peer]) {
         connected(asker).await;
     }
@@ -194,7 +195,7 @@ async fn a_revoked_edge_loses_its_connections_at_every_node_of_every_region() {
 }
 
 #[tokio::test]
-async fn what_a_node_has_heard_of_revocations_it_knows_after_a_restart() {
+async fn revocation_lists_survive_a_restart() {
     let folder = Folder::new(&[nodes(), vec![edge_1()]].concat());
     let (database, source) = (Database::default(), FakeSource::new());
     let (own, tls) = apart(&folder, "eu-2");
@@ -204,7 +205,7 @@ async fn what_a_node_has_heard_of_revocations_it_knows_after_a_restart() {
     let node = Node::new(tls, &database, &source).await;
     certificates::revoke(folder.path(), &[edge_1()]).unwrap();
     // An edge brings it; that it is one does not matter.
-    let _edge = Asker::new(folder.tls("edge-0"), "eu", vec![node.address()], Route::Ledger);
+    let _edge = TestClient::new(folder.tls("edge-0"), "eu", vec![node.address()], Route::Ledger);
     while !kept.exists() {
         tokio::task::yield_now().await;
     }
@@ -213,13 +214,13 @@ async fn what_a_node_has_heard_of_revocations_it_knows_after_a_restart() {
     let again = load(own.path(), "eu-2").unwrap().keeping(kept);
     let node = Node::new(again, &database, &source).await;
     let (_own, before) = apart(&folder, "edge-1");
-    let stolen = Asker::new(before, "eu", vec![node.address()], Route::Ledger);
+    let stolen = TestClient::new(before, "eu", vec![node.address()], Route::Ledger);
     assert!(stolen.region.apply(vec![command("e", "stolen")]).await[0].is_err());
     assert_eq!(database.effects(), 0);
 }
 
 #[tokio::test]
-async fn a_revoked_node_of_a_region_is_asked_no_longer() {
+async fn a_revoked_region_node_receives_no_requests() {
     let scene = Scene::new(2).await;
     let name = scene.nodes[0].name.clone();
     certificates::revoke(scene.folder.path(), &[Identity::region_node("eu", &name).unwrap()]).unwrap();
@@ -227,7 +228,7 @@ async fn a_revoked_node_of_a_region_is_asked_no_longer() {
     let (_own, other) = (CancellationToken::new(), scene.folder.tls(&scene.nodes[1].name));
     let node = Node::new(other, &scene.database, &scene.source).await;
     let address = NodeAddress { name: text("newer"), ..node.address() };
-    let asker = Asker::new(scene.edge.tls.clone(), "eu", vec![address], Route::Ledger);
+    let asker = TestClient::new(scene.edge.tls.clone(), "eu", vec![address], Route::Ledger);
     scene.edge.until(&name, |state| state != BreakerState::Closed).await;
     for key in ["a", "b", "c"] {
         assert!(scene.apply("e", key).await.is_ok(), "the other node is asked");
@@ -242,7 +243,7 @@ async fn a_renewed_certificate_is_used_without_a_restart() {
     let (database, source) = (Database::default(), FakeSource::new());
     let (server, edge) = (folder.tls("eu-1"), folder.tls("edge-0"));
     let node = Node::new(server.clone(), &database, &source).await;
-    let asker = Asker::new(edge.clone(), "eu", vec![node.address()], Route::Ledger);
+    let asker = TestClient::new(edge.clone(), "eu", vec![node.address()], Route::Ledger);
     connected(&asker).await;
     assert!(asker.region.apply(vec![command("e", "before")]).await[0].is_ok());
     let both = [Identity::region_node("eu", "eu-1").unwrap(), Identity::edge_node("edge-0").unwrap()];
@@ -262,7 +263,7 @@ async fn a_renewed_certificate_is_used_without_a_restart() {
 }
 
 #[tokio::test]
-async fn files_that_do_not_fit_are_not_used_and_what_was_read_before_holds() {
+async fn mismatched_files_are_ignored_and_the_previous_ones_stay() {
     let folder = Folder::new(&nodes());
     let (database, source) = (Database::default(), FakeSource::new());
     let server = folder.tls("eu-1");
@@ -278,7 +279,7 @@ async fn files_that_do_not_fit_are_not_used_and_what_was_read_before_holds() {
     std::fs::write(&certificate, "").unwrap();
     std::fs::write(&key, before).unwrap();
     assert!(matches!(server.reload(), Err(tls::Error::File { .. })));
-    let asker = Asker::new(folder.tls("edge-0"), "eu", vec![node.address()], Route::Ledger);
+    let asker = TestClient::new(folder.tls("edge-0"), "eu", vec![node.address()], Route::Ledger);
     assert!(asker.region.apply(vec![command("e", "k")]).await[0].is_ok());
     drop(Arc::clone(&source));
 }

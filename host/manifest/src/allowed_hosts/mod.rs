@@ -17,7 +17,7 @@ use url::Host;
 #[cfg(test)]
 mod tests;
 
-/// Whom a component may call. The default is nobody.
+/// The hosts that a component may call. The default is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AllowedHosts(Vec<Rule>);
 
@@ -73,7 +73,7 @@ impl AllowedHosts {
         entries.iter().map(rule).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Whether nobody may be called at all.
+    /// Whether no host may be called at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn entries_that_are_understood() {
+fn valid_entries_parse() {
     for entry in [
         "http://example.com",
         "http://example.com/",
@@ -27,7 +27,7 @@ fn entries_that_are_understood() {
 }
 
 #[test]
-fn entries_that_are_not() {
+fn invalid_entries_are_refused() {
     for entry in [
         "",
         "*",
@@ -77,7 +77,7 @@ fn entries_that_are_not() {
 }
 
 #[test]
-fn who_is_allowed() {
+fn hosts_are_allowed_by_scheme_name_and_port() {
     let cases: &[(&str, &str, &str, Option<u16>, bool)] = &[
         ("http://example.com:8383", "http", "example.com", Some(8383), true),
         ("http://example.com:8383", "http", "example.com", None, false),
@@ -118,7 +118,7 @@ fn who_is_allowed() {
 }
 
 #[test]
-fn addresses_of_sockets() {
+fn socket_addresses_are_matched() {
     let hosts = AllowedHosts::parse(&["tcp://127.0.0.0/8:5000..6000", "udp://[::1]:53"]).unwrap();
     for (scheme, address, allowed) in [
         ("tcp", "127.0.0.1:5432", true),
@@ -132,7 +132,7 @@ fn addresses_of_sockets() {
 }
 
 #[test]
-fn the_application_itself() {
+fn self_names_the_application() {
     for (entry, allowed) in [
         ("http://self", true),
         ("https://self", true),

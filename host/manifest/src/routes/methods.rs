@@ -7,14 +7,14 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Methods(u8);
 
-/// In the order in which `Allow` names them. CONNECT and TRACE are answered by nobody.
+/// In the order in which `Allow` names them. CONNECT and TRACE are never answered.
 const NAMES: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
 
 impl Methods {
     /// All that a component may answer.
     pub const ALL: Self = Self(0b111_1111);
 
-    /// With one more. Whoever answers GET answers HEAD; what is not a method that a component may answer changes nothing.
+    /// With one more. GET includes HEAD; what is not a method that a component may answer changes nothing.
     #[must_use]
     pub fn with(self, method: &Method) -> Self {
         let bit = |name: &str| NAMES.iter().position(|known| *known == name).map_or(0, |index| 1 << index);
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn they_read_as_the_header_allow() {
+    fn methods_format_as_the_allow_header() {
         for (methods, text) in [
             (vec![], ""),
             (vec![Method::POST], "POST"),

@@ -1,7 +1,7 @@
 //! Which component answers a request, and how: the manifest's triggers and its table of routes.
 //!
 //! A path leads by the triggers to a component, as in stock Spin. In that component's table it leads to the entries of the most specific path that
-//! matches it, and of these the method chooses one [`Route`]. What has no entry is refused, so a route that somebody forgot answers nobody.
+//! matches it, and of these the method chooses one [`Route`]. What has no entry is refused, so a forgotten route is closed.
 //!
 //! An application none of whose components has a table is any Spin application: everything that its triggers lead to is answered at the edge.
 
@@ -18,10 +18,10 @@ pub(crate) use paths::{Paths, Pattern};
 
 /// Where a request is answered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Runs {
+pub enum RunLocation {
     /// At the edge node that it reached.
     Edge,
-    /// In a region, which [`By`] names: it needs the database.
+    /// In a region, which [`RegionSource`] names: it needs the database.
     Region,
     /// In the region that keeps the accounts.
     Accounts,
@@ -31,7 +31,7 @@ pub enum Runs {
 
 /// What names the region that a request is for: by the region's own name, or by an id, whose first part that is.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum By {
+pub enum RegionSource {
     /// This segment of the path, counted from 0.
     Path(usize),
     /// This member of the JSON body.
@@ -57,9 +57,9 @@ pub struct Route {
     /// The path as the manifest has it: what metrics and logs say.
     pub template: String,
     /// Where it is answered.
-    pub runs: Runs,
+    pub runs: RunLocation,
     /// What names its region. Of what runs at the edge: the region that is asked where the edge knows less than its client has seen.
-    pub by: Option<By>,
+    pub by: Option<RegionSource>,
     /// Whether the caller's roles are read from SQL: a region without the accounts asks for them first.
     pub roles: bool,
     /// Whether nothing is done here without a valid access token: who has none is refused before the body is read.
@@ -73,7 +73,7 @@ impl Route {
     #[must_use]
     pub fn named_in<'p>(&self, path: &'p str) -> Option<&'p str> {
         match self.by {
-            Some(By::Path(index)) => path.trim_matches('/').split('/').nth(index),
+            Some(RegionSource::Path(index)) => path.trim_matches('/').split('/').nth(index),
             _ => None,
         }
     }
@@ -87,7 +87,7 @@ impl fmt::Display for Route {
 
 /// Why there is no route for a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum NoRoute {
+pub enum RouteError {
     /// Nothing answers its path.
     #[error("nothing answers this path")]
     Path,
@@ -139,11 +139,11 @@ impl Routes {
     ///
     /// # Errors
     /// There is none.
-    pub fn find(&self, method: &Method, path: &str) -> Result<&Arc<Route>, NoRoute> {
-        let trigger = self.triggers.find(path).ok_or(NoRoute::Path)?;
-        let table = self.tables.get(trigger.table).ok_or(NoRoute::Path)?;
-        let resource = table.paths.find(path).ok_or(NoRoute::Path)?;
-        if self.is_tick(path) { Err(NoRoute::Path) } else { resource.find(method) }
+    pub fn find(&self, method: &Method, path: &str) -> Result<&Arc<Route>, RouteError> {
+        let trigger = self.triggers.find(path).ok_or(RouteError::Path)?;
+        let table = self.tables.get(trigger.table).ok_or(RouteError::Path)?;
+        let resource = table.paths.find(path).ok_or(RouteError::Path)?;
+        if self.is_tick(path) { Err(RouteError::Path) } else { resource.find(method) }
     }
 
     /// Every entry.
@@ -217,7 +217,7 @@ impl Routes {
                 component: component.as_str().into(),
                 method: None,
                 template: template.clone(),
-                runs: Runs::Edge,
+                runs: RunLocation::Edge,
                 by: None,
                 roles: false,
                 token: false,
@@ -240,13 +240,13 @@ impl Routes {
 }
 
 impl Resource {
-    fn find(&self, method: &Method) -> Result<&Arc<Route>, NoRoute> {
-        // Whoever answers GET answers HEAD, too.
+    fn find(&self, method: &Method) -> Result<&Arc<Route>, RouteError> {
+        // GET includes HEAD.
         let method = if *method == Method::HEAD { &Method::GET } else { method };
         let answering = self.0.iter().find(|route| route.method.as_ref().is_none_or(|answered| answered == method));
         answering.ok_or_else(|| {
             let allow = self.0.iter().filter_map(|route| route.method.as_ref()).fold(Methods::default(), Methods::with);
-            if allow.is_empty() { NoRoute::Path } else { NoRoute::Method(allow) }
+            if allow.is_empty() { RouteError::Path } else { RouteError::Method(allow) }
         })
     }
 }
@@ -308,12 +308,12 @@ mod tests {
         Manifest::parse(&text, Path::new("spin.toml"), &VariableSources::new()).unwrap_or_else(|error| panic!("{error}")).routes
     }
 
-    fn found(routes: &Routes, method: Method, path: &str) -> Result<String, NoRoute> {
+    fn found(routes: &Routes, method: Method, path: &str) -> Result<String, RouteError> {
         routes.find(&method, path).map(|route| format!("{} {route}", route.component))
     }
 
-    fn methods(methods: &[Method]) -> NoRoute {
-        NoRoute::Method(methods.iter().fold(Methods::default(), |all, method| all.with(method)))
+    fn methods(methods: &[Method]) -> RouteError {
+        RouteError::Method(methods.iter().fold(Methods::default(), |all, method| all.with(method)))
     }
 
     #[test]
@@ -347,11 +347,11 @@ mod tests {
             (Method::POST, "/api/events/eu_7/publish", ok("catalog POST /api/events/:id/publish")),
             (Method::HEAD, "/api/events/eu_7/publish", Err(methods(&[Method::POST]))),
             (Method::GET, "/api/events/eu_7/availability", ok("booking GET /api/events/:id/availability")),
-            (Method::GET, "/api/events/eu_7/nothing", Err(NoRoute::Path)),
-            (Method::GET, "/api/events/eu_7/availability/x", Err(NoRoute::Path)),
-            // What only the host may post to answers nobody else, by any method.
-            (Method::POST, "/api/events/due", Err(NoRoute::Path)),
-            (Method::GET, "/api/events/due", Err(NoRoute::Path)),
+            (Method::GET, "/api/events/eu_7/nothing", Err(RouteError::Path)),
+            (Method::GET, "/api/events/eu_7/availability/x", Err(RouteError::Path)),
+            // A host-only route answers no outside request, by any method.
+            (Method::POST, "/api/events/due", Err(RouteError::Path)),
+            (Method::GET, "/api/events/due", Err(RouteError::Path)),
             (Method::GET, "/docs", ok("web GET /docs")),
             (Method::POST, "/docs", Err(methods(&[Method::GET]))),
             (Method::POST, "/nowhere", ok("web * /...")),
@@ -362,7 +362,7 @@ mod tests {
         let create = routes.find(&Method::POST, "/api/events").unwrap();
         assert_eq!(
             (create.runs, &create.by, create.named_in("/api/events")),
-            (Runs::Region, &Some(By::Body("region".into())), None)
+            (RunLocation::Region, &Some(RegionSource::Body("region".into())), None)
         );
         assert!(create.roles && create.token && create.rate.is_none());
         let publish = routes.find(&Method::POST, "/api/events/eu_7/publish").unwrap();
@@ -383,11 +383,11 @@ mod tests {
             assert_eq!(found(&routes, method, path), Ok(expected.to_owned()), "{path}");
         }
         let route = routes.find(&Method::POST, "/").unwrap();
-        assert!(route.runs == Runs::Edge && !route.token && !route.roles);
+        assert!(route.runs == RunLocation::Edge && !route.token && !route.roles);
     }
 
     #[test]
-    fn nobody_from_outside_reaches_a_tick_however_it_is_spelled() {
+    fn outside_requests_never_reach_tick_routes() {
         let everything: &[&str] =
             &["\"* /api/auth/...\" = { runs = \"accounts\" }", "\"POST /api/auth/due\" = { host = \"tick\" }"];
         let web: &[&str] = &["\"* /...\" = { runs = \"edge\" }"];
@@ -404,7 +404,7 @@ mod tests {
             "/api/auth/x/../due",
             "/api/auth/x/%2e%2E/due",
         ] {
-            assert_eq!(found(&routes, Method::POST, path), Err(NoRoute::Path), "{path}");
+            assert_eq!(found(&routes, Method::POST, path), Err(RouteError::Path), "{path}");
         }
         for path in ["/api/auth/duet", "/api/auth/due/x", "/api/auth/DUE", "/api/auth/%zz", "/api/auth/%6"] {
             assert!(routes.find(&Method::POST, path).is_ok(), "{path}");

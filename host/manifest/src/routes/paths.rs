@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_more_specific_pattern_wins_in_whatever_order_they_stand() {
+    fn the_more_specific_pattern_wins_in_any_order() {
         let mut patterns = ["/...", "/", "/one/...", "/one/two/...", "/one/two/three", "/one/:x/three", "/one/:x/..."];
         let cases = [
             ("/", "/"),
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looked_right_at_first_is_given_up_where_it_leads_nowhere() {
+    fn matching_backtracks_from_a_dead_end() {
         let paths = paths(&["/a/b/c", "/a/:x/d", "/:y/b/e", "/a/..."]);
         for (path, expected) in [
             ("/a/b/c", Some("/a/b/c")),

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use region::Database;
 use region::database::{Error as DatabaseError, Purpose, Row, Transaction};
 
-use super::keys::Trusted;
+use super::keys::TrustedKeys;
 use super::rows;
 use super::seals::{self, Seal};
 use crate::error::Error;
@@ -36,7 +36,7 @@ pub struct AuditReport {
 pub async fn check(database: &Database, name: &str, region: &str, folder: &Path) -> Result<AuditReport, Error> {
     let failed = |error: DatabaseError| Error::Database { database: name.to_owned(), reason: error.to_string() };
     let broken = |at: i64, reason: String| Error::Audit { region: region.to_owned(), at, reason };
-    let trusted = Trusted::read(folder)?;
+    let trusted = TrustedKeys::read(folder)?;
     let mut known: BTreeMap<i64, Vec<Seal>> = BTreeMap::new();
     for seal in seals::read(folder, region, &trusted)? {
         known.entry(seal.sequence).or_default().push(seal);

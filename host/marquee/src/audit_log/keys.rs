@@ -24,16 +24,16 @@ const PUBLIC: &str = "public-keys";
 const ID: usize = 16;
 
 /// The key that signs now.
-pub struct Signing {
+pub struct SealKey {
     id: String,
     key: SigningKey,
 }
 
 /// Those whose signatures count.
 #[derive(Debug, Default)]
-pub struct Trusted(BTreeMap<String, VerifyingKey>);
+pub struct TrustedKeys(BTreeMap<String, VerifyingKey>);
 
-impl Signing {
+impl SealKey {
     /// The key in this folder, or in the file that the operator names instead. Where there is none in the folder, it is made. Its public half is among those of
     /// the folder from then on.
     pub fn open(folder: &Path, elsewhere: Option<&Path>) -> Result<Self, Error> {
@@ -48,7 +48,7 @@ impl Signing {
             Err(error) => return Err(unusable(&file, &error)),
         };
         let signing = Self { id: id(&key.verifying_key()), key };
-        if !Trusted::read(folder)?.0.contains_key(&signing.id) {
+        if !TrustedKeys::read(folder)?.0.contains_key(&signing.id) {
             let line = format!("{} {}\n", signing.id, STANDARD.encode(signing.key.verifying_key().as_bytes()));
             append(&folder.join(PUBLIC), line.as_bytes())?;
         }
@@ -66,7 +66,7 @@ impl Signing {
     }
 }
 
-impl Trusted {
+impl TrustedKeys {
     /// The public keys in this folder; none where there is no such file.
     pub fn read(folder: &Path) -> Result<Self, Error> {
         let file = folder.join(PUBLIC);

@@ -2,10 +2,10 @@
 //!
 //! The log's hash chain (crate `audit`) finds a row that was changed, but who writes to the database can make all hashes after it anew, and the head with them.
 //! So the process that writes the log signs how far it has come, every few seconds while it grows, with an Ed25519 key that the database never sees
-//! ([`keys`]). A [`Seal`](seals::Seal) stands in the database and in a file that is only ever added to ([`seals`]); [`check`] holds the rows against both. What
+//! ([`keys`]). A [`Seal`](seals::Seal) is in the database and in a file that is only ever added to ([`seals`]); [`check`] holds the rows against both. What
 //! is younger than the newest seal is covered by its hashes alone.
 //!
-//! Nothing is signed that does not go on from what was signed before: a [`Sealer`] that finds its last seal broken says so, and signs no more.
+//! Nothing is signed that does not follow from what was signed before: a [`Sealer`] that finds its last seal broken says so, and signs no more.
 
 pub mod check;
 pub mod keys;

@@ -10,7 +10,7 @@ use telemetry::{Finding, Health, Needed};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::keys::{Signing, Trusted};
+use super::keys::{SealKey, TrustedKeys};
 use super::rows;
 use super::seals::{self, Seal};
 use crate::error::Error;
@@ -25,7 +25,7 @@ pub struct Sealer {
     database: Database,
     region: String,
     folder: PathBuf,
-    signing: Signing,
+    signing: SealKey,
     /// The row that was signed last, and its hash.
     last: Option<(i64, String)>,
     state: Arc<Mutex<Finding>>,
@@ -41,15 +41,15 @@ pub enum Unsigned {
     #[error(transparent)]
     File(#[from] Error),
     /// The log is not what was signed before.
-    #[error("the audit log was changed after it was signed, or does not go on from there: {0}; see `marquee audit`")]
+    #[error("the audit log was changed after it was signed, or does not continue from there: {0}; see `marquee audit`")]
     Broken(String),
 }
 
 impl Sealer {
     /// With the keys and the seals of this folder; `key` names another file for the signing key.
     pub fn open(database: Database, region: &str, folder: &Path, key: Option<&Path>) -> Result<Self, Error> {
-        let signing = Signing::open(folder, key)?;
-        let seals = seals::read(folder, region, &Trusted::read(folder)?)?;
+        let signing = SealKey::open(folder, key)?;
+        let seals = seals::read(folder, region, &TrustedKeys::read(folder)?)?;
         let last = seals.into_iter().next_back().map(|seal| (seal.sequence, seal.hash));
         let (region, folder) = (region.to_owned(), folder.to_owned());
         Ok(Self { database, region, folder, signing, last, state: Arc::new(Mutex::new(Finding::up("nothing to sign yet"))) })
@@ -70,7 +70,7 @@ impl Sealer {
                 () = sleep(limits::AUDIT_SEAL) => {}
             }
         }
-        // What was written until now; a database that is away does not hold up the end.
+        // What was written until now; an unreachable database does not delay the stop.
         _ = timeout(limits::AUDIT_LAST_SEAL, self.round()).await;
     }
 
@@ -92,7 +92,7 @@ impl Sealer {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = finding;
     }
 
-    /// Signs what goes on from what was signed before.
+    /// Signs the entries that follow those signed before.
     pub async fn seal(&mut self) -> Result<(), Unsigned> {
         let (sequence, hash) = self.last.clone().unwrap_or((0, audit::GENESIS.to_owned()));
         if sequence > 0 {
@@ -121,7 +121,7 @@ impl Sealer {
         }
         let at = jiff::Timestamp::now().as_microsecond();
         let seal = Seal::new(&self.signing, &self.region, chain.sequence(), chain.hash(), at);
-        // The file first: what stands in the database alone proves nothing to who has lost this machine, but what is in neither is not signed.
+        // The file first: a seal in the database alone proves nothing once this machine is lost, but what is in neither is not signed.
         seals::add(&self.folder, &seal)?;
         self.last = Some((seal.sequence, seal.hash.clone()));
         let Seal { region, sequence, hash, at, key, signature } = &seal;

@@ -1,4 +1,4 @@
-//! Signed states of a region's chain, and the file that they stand in: one JSON object a line, only ever added to.
+//! Signed states of a region's chain, and the file that they are in: one JSON object a line, only ever added to.
 
 use std::fs;
 use std::io;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::keys::{Signing, Trusted, append, unusable};
+use super::keys::{SealKey, TrustedKeys, append, unusable};
 use crate::error::Error;
 
 /// "All rows up to this one were these": signed.
@@ -29,7 +29,7 @@ pub struct Seal {
 
 impl Seal {
     /// A new one.
-    pub fn new(signing: &Signing, region: &str, sequence: i64, hash: &str, at: i64) -> Self {
+    pub fn new(signing: &SealKey, region: &str, sequence: i64, hash: &str, at: i64) -> Self {
         let mut seal = Self {
             region: region.to_owned(),
             sequence,
@@ -49,7 +49,7 @@ impl Seal {
     }
 
     /// Whether it was signed by one of these keys; none where its key is not one of them.
-    pub fn verify(&self, trusted: &Trusted) -> Option<bool> {
+    pub fn verify(&self, trusted: &TrustedKeys) -> Option<bool> {
         trusted.verify(&self.key, &self.text(), &self.signature)
     }
 }
@@ -60,8 +60,8 @@ pub fn file(folder: &Path, region: &str) -> PathBuf {
 }
 
 /// The seals in the file, in the order in which they were made. A last line that was not finished, by a crash, is left out. Whatever else is no seal of these keys is
-/// an error: the file is nobody's to change.
-pub fn read(folder: &Path, region: &str, trusted: &Trusted) -> Result<Vec<Seal>, Error> {
+/// an error: the file is append-only.
+pub fn read(folder: &Path, region: &str, trusted: &TrustedKeys) -> Result<Vec<Seal>, Error> {
     let file = file(folder, region);
     let text = match fs::read_to_string(&file) {
         Ok(text) => text,

@@ -124,7 +124,7 @@ impl Log {
 }
 
 #[tokio::test]
-async fn a_log_that_nobody_touched_is_whole() {
+async fn an_untouched_log_verifies() {
     let mut log = Log::signed().await;
     let whole = log.check().await.unwrap();
     assert_eq!((whole.entries, whole.seals, whole.sealed.map(|sealed| sealed.0), whole.unknown), (10, 2, Some(10), 0));
@@ -135,7 +135,7 @@ async fn a_log_that_nobody_touched_is_whole() {
         (13, Some(10)),
         "what is not signed yet is whole by its hashes"
     );
-    // After a new start it goes on where it was.
+    // After a restart it continues where it was.
     log.sealer().seal().await.unwrap();
     assert_eq!(log.check().await.unwrap().sealed.map(|sealed| sealed.0), Some(13));
 }
@@ -150,14 +150,14 @@ async fn rows_that_were_rewritten_together_with_their_hashes_are_found() {
         // Nor does it help to take away what was signed, where the database has it.
         log.run("DELETE FROM audit_seals", &[]).await;
         assert_eq!(log.check().await.unwrap_err().0, first);
-        // And nobody signs it from now on.
+        // And it is not signed from now on.
         log.forge(11, |_| ()).await;
         assert!(matches!(log.sealer().seal().await, Err(Unsigned::Broken(_))), "from {from}");
     }
 }
 
 #[tokio::test]
-async fn an_end_that_was_taken_away_is_missed() {
+async fn a_removed_end_is_detected() {
     let log = Log::signed().await;
     log.run("DELETE FROM audit_log WHERE sequence > 8", &[]).await;
     let hash = log.database.ask("SELECT hash FROM audit_log WHERE sequence = 8", &[]).await.unwrap().remove(0).text().unwrap();
@@ -168,7 +168,7 @@ async fn an_end_that_was_taken_away_is_missed() {
 }
 
 #[tokio::test]
-async fn a_log_that_was_emptied_is_missed() {
+async fn an_emptied_log_is_detected() {
     let log = Log::signed().await;
     for table in ["audit_log", "audit_heads", "audit_seals"] {
         log.run(&format!("DELETE FROM {table}"), &[]).await;
@@ -179,7 +179,7 @@ async fn a_log_that_was_emptied_is_missed() {
 }
 
 #[tokio::test]
-async fn what_was_signed_is_proven_by_its_key_alone() {
+async fn a_seal_verifies_only_with_its_key() {
     let log = Log::signed().await;
     // A signed state of one's own making, in the database, by a key that is known.
     log.run("UPDATE audit_seals SET hash = 'f', sequence = 9 WHERE sequence = 10", &[]).await;
@@ -206,7 +206,7 @@ async fn what_was_signed_is_proven_by_its_key_alone() {
 }
 
 #[tokio::test]
-async fn a_new_key_goes_on_and_what_the_old_one_has_signed_stays_proven() {
+async fn a_new_key_continues_the_log_and_old_seals_still_verify() {
     let mut log = Log::signed().await;
     let key = log.seals().join("signing.key");
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;

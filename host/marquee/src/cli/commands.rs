@@ -61,7 +61,7 @@ pub async fn audit(storage: Storage, region: &str, seals: Option<PathBuf>) -> Re
     let url = storage.postgres.or(settings.database);
     let seals = seals.unwrap_or_else(|| audit_log::folder(&storage.data));
     let whole = match url {
-        // A worker that writes there holds the folder, and may go on.
+        // A worker that writes there locks the folder, and may keep running.
         Some(url) => {
             let name = telemetry::redact_url(&url);
             let opened = Database::postgres(&url).await;

@@ -124,7 +124,7 @@ fn every_option_is_documented_and_no_other() {
     for line in text.lines().filter(|line| line.starts_with("| `marquee ")) {
         let cells: Vec<Vec<&str>> = line.split('|').skip(1).map(|cell| cell.split('`').skip(1).step_by(2).collect()).collect();
         let name = cells[1][0].split_whitespace().next().unwrap();
-        // Where no default stands in the code, words may say what holds then.
+        // Where the code has no default, words may say what holds then.
         let default = |path: &str| {
             let known = all.iter().find(|(of, option, _)| (of.as_str(), option.as_str()) == (path, name));
             known.filter(|(_, _, default)| default.is_empty()).map_or(cells[2].join(" "), |_| String::new())
@@ -137,7 +137,7 @@ fn every_option_is_documented_and_no_other() {
 }
 
 #[test]
-fn what_does_not_exist_is_found() {
+fn unknown_commands_and_options_are_found() {
     let said =
         |text: &str| code(text).iter().flat_map(|(_, code)| code).flat_map(|code| calls(code)).find_map(|call| wrong(&call));
     for right in [

@@ -30,7 +30,7 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
-    /// Runs a worker: mail, figures and the audit log, out of what Kafka has of a region.
+    /// Runs a worker: mail, analytics and the audit log, out of what Kafka has of a region.
     Worker {
         /// The worker's configuration, TOML.
         #[arg(long, value_name = "FILE")]
@@ -66,7 +66,7 @@ pub enum Command {
         #[command(subcommand)]
         action: Keys,
     },
-    /// Says which epoch the database is in, or begins a new one: after a restore that nobody could notice.
+    /// Says which epoch the database is in, or begins a new one: after a restore that could not be noticed.
     Epoch {
         /// See [`Storage`].
         #[command(flatten)]
@@ -147,7 +147,7 @@ pub struct Certificates {
 /// What else there is to do with certificates.
 #[derive(Clone, Debug, Subcommand)]
 pub enum OtherCertificates {
-    /// Revokes all certificates of nodes, as when one is stolen: nobody believes them any more, and what they have open is closed.
+    /// Revokes all certificates of nodes, as when one is stolen: they are refused from then on, and their connections are closed.
     Revoke {
         /// Where they are kept, with the authority's key.
         folder: PathBuf,
@@ -203,12 +203,12 @@ mod tests {
     use clap::CommandFactory;
 
     #[test]
-    fn the_definition_is_sound() {
+    fn the_command_line_definition_is_valid() {
         Cli::command().debug_assert();
     }
 
     #[test]
-    fn defaults_are_those_of_the_manual() {
+    fn defaults_match_the_manual() {
         let Command::Up(up) = Cli::parse_from(["marquee", "up"]).command else { panic!("not up") };
         assert_eq!((up.storage.data.to_str(), up.port), (Some(".marquee"), 8080));
         let Command::Keys { action: Keys::Retire { kid, .. } } = Cli::parse_from(["marquee", "keys", "retire", "k1"]).command

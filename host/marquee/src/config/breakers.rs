@@ -9,7 +9,7 @@ use crate::limits;
 
 /// For each kind of thing outside. What the file does not say is as it is without a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Said")]
+#[serde(try_from = "BreakersFile")]
 pub struct Breakers {
     /// Each database that components use.
     pub postgres: BreakerOptions,
@@ -45,7 +45,7 @@ impl Default for Breakers {
 /// As the file has it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Said {
+struct BreakersFile {
     postgres: Threshold,
     redis: Threshold,
     web: Threshold,
@@ -63,10 +63,10 @@ struct Threshold {
     longest_ms: Option<u64>,
 }
 
-impl TryFrom<Said> for Breakers {
+impl TryFrom<BreakersFile> for Breakers {
     type Error = String;
 
-    fn try_from(said: Said) -> Result<Self, String> {
+    fn try_from(said: BreakersFile) -> Result<Self, String> {
         let Self { postgres, redis, web, mail, kafka, rabbitmq, regions } = Self::default();
         Ok(Self {
             postgres: said.postgres.over("postgres", postgres)?,
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_said_is_as_usual() {
+    fn missing_settings_have_their_defaults() {
         let breakers: Breakers = toml::from_str("kafka = { failures = 4 }\nregions = { open_ms = 5, longest_ms = 6 }").unwrap();
         let usual = Breakers::default();
         let [open, longest] = [5, 6].map(Duration::from_millis);
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused_with_its_name() {
+    fn an_invalid_setting_is_refused_by_name() {
         for (text, said) in [
             ("mail = { failures = 0 }", "breakers.mail"),
             ("web = { open_ms = 20, longest_ms = 10 }", "breakers.web"),

@@ -9,10 +9,10 @@ use super::{Breakers, Retention, worker};
 use crate::limits;
 
 /// A setting's default and bounds, as the document says them.
-type Said = (String, String);
+type DocumentedSetting = (String, String);
 
 /// Rows by their settings: `a.{b,c}` is `a.b` and `a.c`.
-fn documented() -> BTreeMap<String, Said> {
+fn documented() -> BTreeMap<String, DocumentedSetting> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
     let text = std::fs::read_to_string(file).unwrap();
     let mut rows = BTreeMap::new();
@@ -40,7 +40,7 @@ fn bounds<T: std::fmt::Display>(range: &RangeInclusive<T>) -> String {
 
 #[test]
 fn defaults_and_bounds_are_as_documented() {
-    let mut held: BTreeMap<String, Said> = BTreeMap::new();
+    let mut held: BTreeMap<String, DocumentedSetting> = BTreeMap::new();
     let mut hold = |name: String, default: String, bounds: String| drop(held.insert(name, (default, bounds)));
     let rates = edge::rates::Rates::default();
     for (name, quota) in

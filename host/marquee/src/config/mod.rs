@@ -30,7 +30,7 @@
 //! Of several regions one keeps the accounts: an edge names it (`accounts = "us"` on top; by default the first), and each other region's nodes
 //! name it with its nodes, because they ask it for people's roles and repeat its keys and revocations to their edges.
 //!
-//! A region whose events are to be followed (mail, figures, the audit log: by workers, whose file [`worker`] explains) names its Kafka:
+//! A region whose events are to be followed (mail, analytics, the audit log: by workers, whose file [`worker`] explains) names its Kafka:
 //!
 //! ```toml
 //! [kafka]
@@ -138,7 +138,7 @@ pub struct RegionNode {
     pub kafka: Option<streams::Settings>,
     /// Where its nodes count together; none: each counts by itself.
     pub redis: Option<Redis>,
-    /// How often somebody may ask.
+    /// The rate limits.
     #[serde(default)]
     pub rates: Rates,
     /// When something outside is left alone.
@@ -190,7 +190,7 @@ pub struct EdgeNode {
     pub regions: Vec<Region>,
     /// The one of them that keeps the accounts; none: the first.
     pub accounts: Option<String>,
-    /// How often somebody may ask.
+    /// The rate limits.
     #[serde(default)]
     pub rates: Rates,
     /// When something outside is left alone.
@@ -207,7 +207,7 @@ pub struct EdgeListen {
     /// For everybody.
     pub public: SocketAddr,
     /// What it shows there, to speak TLS; none: it speaks in the clear, for a proxy or on one machine.
-    pub tls: Option<Shown>,
+    pub tls: Option<CertificateFiles>,
     /// For operators. Where that is not an address of this machine's own, they need `MARQUEE_ADMIN_TOKEN`.
     pub admin: SocketAddr,
 }
@@ -215,7 +215,7 @@ pub struct EdgeListen {
 /// PEM files, read again when they change.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Shown {
+pub struct CertificateFiles {
     /// The certificate, and those in between.
     pub certificate: PathBuf,
     /// Its private key.
@@ -434,7 +434,7 @@ fn address(
     }
     match plain {
         Some(address) if telemetry::redact_url(&address) != address => {
-            Err(wrong(file, format!("{key} holds a password: it stands in {key}_file, or in the environment")))
+            Err(wrong(file, format!("{key} holds a password: set {key}_file, or the environment variable")))
         }
         plain => Ok(plain),
     }
@@ -521,7 +521,7 @@ nodes = ["127.0.0.1:7444"]
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_the_file() {
+    fn errors_name_the_file() {
         for (from, to, said) in [
             ("region = \"eu\"", "region = \"e-u\"", "region = \"e-u\""),
             ("127.0.0.1:7443", "0.0.0.0:7443", "listen.advertise"),
@@ -553,7 +553,7 @@ nodes = ["127.0.0.1:7444"]
     }
 
     #[test]
-    fn the_databases_address_comes_from_outside() {
+    fn the_database_address_comes_from_the_environment() {
         let (folder, file) = written(&REGION.replace("/run/secrets/database", "database"));
         let node = region_node(&file).unwrap();
         assert!(node.database(None).unwrap_err().to_string().contains("database"));

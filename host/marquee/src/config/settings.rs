@@ -14,11 +14,11 @@ pub struct Settings {
     /// `MARQUEE_CORS_ORIGINS`, or else the components' variable `SPIN_VARIABLE_CORS_ORIGINS`, as under stock Spin: origins with commas between them,
     /// which may do more than read what is public. Default: none.
     pub cors: Cors,
-    /// What is believed about who asks. `MARQUEE_TRUSTED_PROXIES`: addresses and ranges (`10.0.0.0/8`) with commas between them, whose `X-Forwarded-For` is
+    /// Which statements about a request's client are trusted. `MARQUEE_TRUSTED_PROXIES`: addresses and ranges (`10.0.0.0/8`) with commas between them, whose `X-Forwarded-For` is
     /// believed; default: none. `MARQUEE_PROXY_PROTOCOL=on`: those begin each connection with the PROXY protocol, version 1 or 2; default: `off`.
     /// `MARQUEE_UNCOUNTED`: addresses and ranges of which nothing is counted or limited, or `none`; default: this machine's own.
     pub clients: Clients,
-    /// `MARQUEE_ADMIN_TOKEN`: opens the admin listener to whoever sends it as a bearer token; without it only this machine is let in.
+    /// `MARQUEE_ADMIN_TOKEN`: opens the admin listener to clients that send it as a bearer token; without it only this machine is let in.
     pub admin: Access,
     /// Where compiled code is kept between starts: `marquee` in `XDG_CACHE_HOME` or `~/.cache`. None: with the data.
     pub cache: Option<PathBuf>,
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn invalid_settings_are_named() {
         assert!(read(&[(CORS, "*")]).unwrap_err().to_string().starts_with(CORS));
         assert!(read(&[(CORS_VARIABLE, "*")]).unwrap_err().to_string().starts_with(CORS_VARIABLE));
         assert!(read(&[(CORS_VARIABLE, "*"), (CORS, "https://shop.example")]).is_ok());
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_are_believed_as_far_as_is_said() {
+    fn only_configured_proxies_are_trusted() {
         let own = [127, 0, 0, 1].into();
         let quiet = read(&[]).unwrap().clients;
         assert!(quiet.uncounted.contain(own) && !quiet.trusted_proxies.contain(own) && !quiet.proxy_protocol);
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn compiled_code_is_kept_where_caches_are() {
+    fn compiled_code_goes_to_the_cache_folder() {
         assert_eq!(read(&[("HOME", "/home/a")]).unwrap().cache.as_deref(), Some("/home/a/.cache/marquee".as_ref()));
         assert_eq!(read(&[("HOME", "/home/a"), ("XDG_CACHE_HOME", "/c")]).unwrap().cache.as_deref(), Some("/c/marquee".as_ref()));
         assert_eq!(read(&[]).unwrap().cache, None);

@@ -193,7 +193,7 @@ url_file = "rabbitmq"
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_the_file() {
+    fn errors_name_the_file() {
         for (from, to, said) in [
             ("region = \"eu\"", "region = \"E\"", "region = \"E\""),
             ("brokers", "broker", "broker"),

@@ -42,7 +42,7 @@ pub struct Bus {
 }
 
 /// What a look has found.
-enum Found {
+enum ScanResult {
     Nothing,
     /// All that there was.
     All,
@@ -76,12 +76,12 @@ impl Bus {
         loop {
             let next = Instant::now() + limits::BUS_PACE;
             match self.look().await {
-                Ok(Found::More) => pause = limits::BUS_PAUSE.0,
-                Ok(Found::All) => {
+                Ok(ScanResult::More) => pause = limits::BUS_PAUSE.0,
+                Ok(ScanResult::All) => {
                     pause = limits::BUS_PAUSE.0;
                     sleep_until(next).await;
                 }
-                Ok(Found::Nothing) => {
+                Ok(ScanResult::Nothing) => {
                     pause = limits::BUS_PAUSE.0;
                     self.tick().await;
                     tokio::select! {
@@ -105,17 +105,17 @@ impl Bus {
     }
 
     /// Reads on from its place, has everything done, and moves it.
-    async fn look(&self) -> Result<Found, Error> {
+    async fn look(&self) -> Result<ScanResult, Error> {
         self.database.ask(BEGIN, &[PLACE.into()]).await?;
         let mut place = self.database.ask("SELECT position FROM sequencer WHERE name = $1", &[PLACE.into()]).await?;
-        let Some(place) = place.first_mut().map(Row::integer).transpose()? else { return Ok(Found::Nothing) };
+        let Some(place) = place.first_mut().map(Row::integer).transpose()? else { return Ok(ScanResult::Nothing) };
         let (mut batches, mut end) = (BTreeMap::new(), place);
         for mut row in self.database.ask(BATCHES, &[place.into(), limits::BUS_BATCHES.into()]).await? {
             let (id, position, entries) = (row.text()?, row.integer()?, row.integer()?);
             end = position + entries - 1;
             batches.insert(id, (position, row.integer()?));
         }
-        let Some(last) = batches.keys().next_back() else { return Ok(Found::Nothing) };
+        let Some(last) = batches.keys().next_back() else { return Ok(ScanResult::Nothing) };
         // Always as many, so that it is one statement: a name twice is found once.
         let names = (0..limits::BUS_BATCHES).map(|number| format!("${}", number + 1)).collect::<Vec<_>>().join(",");
         let ids = batches.keys().chain(std::iter::repeat(last)).map(|id| Value::from(id.as_str()));
@@ -130,7 +130,7 @@ impl Bus {
         let moved = "UPDATE sequencer SET position = $1 WHERE name = $2 AND position < $1";
         self.database.ask(moved, &[end.into(), PLACE.into()]).await?;
         let full = i64::try_from(batches.len()).is_ok_and(|count| count >= limits::BUS_BATCHES);
-        Ok(if full { Found::More } else { Found::All })
+        Ok(if full { ScanResult::More } else { ScanResult::All })
     }
 
     /// Hands these records over until each is done with.

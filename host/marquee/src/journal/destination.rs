@@ -39,7 +39,7 @@ pub struct Journal<'a> {
     pub database: &'a Database,
     /// The same, where it is a server.
     pub url: Option<&'a str>,
-    /// The last position that was given.
+    /// The last assigned position.
     pub given: watch::Receiver<i64>,
     /// The history that positions are of.
     pub epoch: watch::Receiver<Arc<str>>,

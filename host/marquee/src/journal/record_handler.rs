@@ -1,8 +1,8 @@
-//! What follows a booking: the component that takes records, whoever hands them over, and what Kafka is to components.
+//! The effects of a booking: the component that takes records from any source, and the Kafka producer that components get.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use capabilities::kafka::{ConsumerRecord, Error, Header, Producer, ProducerRecord, RecordMetadata, Written};
+use capabilities::kafka::{ConsumerRecord, Error, Header, Producer, ProducerRecord, RecordMetadata, WriteResult};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use runtime::Disposition;
@@ -79,7 +79,7 @@ fn disposition(disposition: Disposition) -> streams::Disposition {
 pub struct Topics(pub streams::Producer);
 
 impl Producer for Topics {
-    fn send(&self, records: Vec<ProducerRecord>) -> BoxFuture<'_, Vec<Written>> {
+    fn send(&self, records: Vec<ProducerRecord>) -> BoxFuture<'_, Vec<WriteResult>> {
         let outgoing = |record: ProducerRecord| Outgoing {
             topic: record.topic,
             key: record.key,
@@ -91,10 +91,10 @@ impl Producer for Topics {
     }
 }
 
-fn written(sent: Result<streams::Placed, streams::producer::SendError>) -> Written {
+fn written(sent: Result<streams::RecordLocation, streams::producer::SendError>) -> WriteResult {
     use streams::producer::SendError;
     match sent {
-        Ok(streams::Placed { topic, partition, offset }) => Ok(RecordMetadata { topic, partition, offset }),
+        Ok(streams::RecordLocation { topic, partition, offset }) => Ok(RecordMetadata { topic, partition, offset }),
         Err(error) => Err(match error {
             SendError::TooLarge(limit) => Error::TooLarge(limit),
             SendError::Unavailable(after) => Error::Unavailable(after),

@@ -26,7 +26,7 @@ use crate::nodes::sandbox;
 use crate::nodes::serving::{manifest_path, variables};
 
 /// Reads the manifest that is there now, with the variables as they are now, and refuses what must not run here.
-pub type Read = Box<dyn Fn() -> Result<Manifest, Error> + Send + Sync>;
+pub type ManifestReader = Box<dyn Fn() -> Result<Manifest, Error> + Send + Sync>;
 
 /// Reads a node's application: the manifest that its file names, with the file of variables that it names, and with what the node itself `sets`,
 /// which is stronger. `listeners` are where others may come.
@@ -35,7 +35,7 @@ pub fn reader(
     sets: impl Fn(VariableSources) -> VariableSources + Send + Sync + 'static,
     listeners: Vec<SocketAddr>,
     settings: &Settings,
-) -> Result<Read, Error> {
+) -> Result<ManifestReader, Error> {
     let (path, settings) = (manifest_path(application)?, settings.clone());
     Ok(Box::new(move || {
         let manifest = Manifest::load(&path, &sets(variables(file.as_deref())?))?;
@@ -47,7 +47,7 @@ pub fn reader(
 /// What runs here, and how what comes next is read.
 pub struct Deployment {
     pub loader: Arc<Loader>,
-    pub read: Read,
+    pub read: ManifestReader,
     pub mode: Mode,
     pub roles: Roles,
     /// The version that has the traffic.
@@ -117,7 +117,7 @@ impl Deployment {
         std::iter::once(manifest.path.clone()).chain(sources).map(|path| (path.clone(), stamp(&path))).collect()
     }
 
-    /// Loads what is there and, if it is fit, sends the traffic there. What ran before goes on otherwise.
+    /// Loads what is there and, if it is fit, sends the traffic there. Otherwise the previous version keeps running.
     async fn take(&mut self, because: &str) {
         match self.load().await {
             Ok(Some(version)) => {

@@ -17,12 +17,12 @@ use crate::config::{self, EdgeNode};
 use crate::data_folder::DataFolder;
 use crate::error::Error;
 use crate::nodes::deployment::{self, Deployment};
-use crate::nodes::edge_side::{Behind, EdgeSide, Home};
+use crate::nodes::edge_side::{EdgeSide, RegionLink, RegionLinks};
 use crate::nodes::listeners::{admin_at, at};
 use crate::nodes::roles::Roles;
 use crate::nodes::serving::{self, StopSignal, admin_listener, certified, loader, until_stopped};
 
-/// Runs until it is told to stop.
+/// Runs until asked to stop.
 pub async fn run(file: &Path) -> Result<(), Error> {
     let mut stop = StopSignal::listen()?;
     let config = EdgeNode::read(file)?;
@@ -53,20 +53,20 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     for region in &config.regions {
         let client = client(tls.clone(), region, config.breakers.regions, &metrics)?;
         client.register(&health);
-        let home = client.handle();
+        let link = client.handle();
         background.spawn(client.run(end.clone()));
-        regions.push(Home {
+        regions.push(RegionLink {
             name: region.name.as_str().into(),
-            region: Arc::new(home.clone()),
-            ledger: Arc::new(home.clone()),
-            feed: Arc::new(home),
+            region: Arc::new(link.clone()),
+            ledger: Arc::new(link.clone()),
+            feed: Arc::new(link),
         });
     }
     let outbound_http = OutboundHttp::new(own_address.to_string().parse().ok()).guarded(config.breakers.web);
     metrics.breakers().add(outbound_http.clone());
     let side = EdgeSide::start(
         (&config.name, config.rates),
-        Behind { regions, accounts },
+        RegionLinks { regions, accounts },
         &version,
         Some(outbound_http),
         &mut roles,

@@ -6,7 +6,7 @@ use capabilities::Bindings;
 use capabilities::outbound_http::OutboundHttp;
 use contracts::Ledger;
 use edge::rates::Rates;
-use edge::{Certificate, Edge, Follower, Homes, Identity, Ledgers, Patience, Region, Regions, Replica};
+use edge::{Certificate, ClientTimeouts, Edge, Follower, Identity, Ledgers, Region, RegionRouter, Regions, Replica};
 use runtime::{Switch, Version};
 use telemetry::{Health, Metrics};
 use tokio_util::sync::CancellationToken;
@@ -18,7 +18,7 @@ use crate::nodes::region_side::bindings;
 use crate::nodes::roles::Roles;
 
 /// A region as an edge needs it.
-pub struct Home {
+pub struct RegionLink {
     /// Its name.
     pub name: Arc<str>,
     pub region: Arc<dyn Region>,
@@ -27,9 +27,9 @@ pub struct Home {
 }
 
 /// All that an edge sells for.
-pub struct Behind<'a> {
+pub struct RegionLinks<'a> {
     /// The nearest first.
-    pub regions: Vec<Home>,
+    pub regions: Vec<RegionLink>,
     /// The name of the one that keeps the accounts.
     pub accounts: &'a str,
 }
@@ -37,12 +37,12 @@ pub struct Behind<'a> {
 /// What an edge answers with.
 pub struct EdgeSide {
     traffic: Arc<Switch>,
-    known: Known,
+    known: EdgeState,
 }
 
 /// What an edge has beside components.
-pub struct Known {
-    homes: Homes,
+pub struct EdgeState {
+    region_router: RegionRouter,
     replica: Replica,
     identity: Identity,
     rates: Rates,
@@ -52,31 +52,31 @@ impl EdgeSide {
     /// Starts following the regions' feeds, in `tasks` and until `stop`. `name` is what metrics and health call it.
     pub fn start(
         (name, rates): (&str, Rates),
-        Behind { regions, accounts }: Behind<'_>,
+        RegionLinks { regions, accounts }: RegionLinks<'_>,
         version: &Arc<Version>,
         outbound_http: Option<OutboundHttp>,
         roles: &mut Roles,
         (health, metrics): (&Health, &Metrics),
         (tasks, stop): (&TaskTracker, &CancellationToken),
     ) -> Result<Self, Error> {
-        let (replica, identity) = (Replica::new(regions.iter().map(|home| &*home.name)), Identity::new(accounts));
+        let (replica, identity) = (Replica::new(regions.iter().map(|link| &*link.name)), Identity::new(accounts));
         identity.register(name, health);
-        for home in &regions {
-            let follower = Follower::new(name, &home.name, Arc::clone(&home.feed), &replica, &identity);
+        for link in &regions {
+            let follower = Follower::new(name, &link.name, Arc::clone(&link.feed), &replica, &identity);
             follower.register(health, metrics);
             tasks.spawn(follower.run(stop.clone()));
         }
-        let ledgers = Regions::new(regions.iter().map(|home| (Arc::clone(&home.name), Arc::clone(&home.ledger))));
+        let ledgers = Regions::new(regions.iter().map(|link| (Arc::clone(&link.name), Arc::clone(&link.ledger))));
         let ledger = match (regions.len(), ledgers.nearest()) {
             (1, Some(only)) => Arc::clone(only),
             _ => Arc::new(Ledgers::new(ledgers)),
         };
-        let homes = Regions::new(regions.into_iter().map(|home| (home.name, home.region)));
-        let homes = Homes::new(homes, accounts).ok_or_else(|| Error::NoAccounts(accounts.to_owned()))?;
+        let region_router = Regions::new(regions.into_iter().map(|link| (link.name, link.region)));
+        let region_router = RegionRouter::new(region_router, accounts).ok_or_else(|| Error::NoAccounts(accounts.to_owned()))?;
         // An edge has no database: whatever it is granted, it finds none.
         let base = Bindings { outbound_http, ..Bindings::default() };
         let traffic = roles.add(version, bindings(&replica, &identity, ledger, base));
-        Ok(Self { traffic, known: Known { homes, replica, identity, rates } })
+        Ok(Self { traffic, known: EdgeState { region_router, replica, identity, rates } })
     }
 
     /// How many bytes events may take in its replica.
@@ -93,19 +93,19 @@ impl EdgeSide {
 /// A listener for these components: of an edge with what it knows, or of an application that has nothing of the kind.
 pub fn listener(
     traffic: Arc<Switch>,
-    known: Option<Known>,
+    known: Option<EdgeState>,
     settings: &Settings,
     certificate: Option<Certificate>,
     metrics: &Arc<Metrics>,
 ) -> Edge<Switch> {
     let rates = known.as_ref().map_or_else(Rates::default, |known| known.rates);
-    let (homes, replica, identity) = match known {
-        Some(Known { homes, replica, identity, .. }) => (Some(homes), Some(replica), Some(identity)),
+    let (region_router, replica, identity) = match known {
+        Some(EdgeState { region_router, replica, identity, .. }) => (Some(region_router), Some(replica), Some(identity)),
         None => (None, None, None),
     };
     Edge::new(edge::Options {
         traffic,
-        homes,
+        region_router,
         replica,
         identity,
         rates,
@@ -113,7 +113,7 @@ pub fn listener(
         cors: settings.cors.clone(),
         clients: settings.clients.clone(),
         certificate,
-        patience: Patience::default(),
+        timeouts: ClientTimeouts::default(),
         drain: edge::limits::DRAIN,
     })
 }

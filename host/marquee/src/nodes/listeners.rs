@@ -9,7 +9,7 @@ use crate::config::settings::{ADMIN_TOKEN, Settings};
 use crate::error::Error;
 use crate::limits::{BACKLOG, PORT_TRIES};
 
-/// Bound, and not yet served: whoever connects waits.
+/// Bound, and not yet served: connections wait.
 pub struct Listeners {
     /// The edges, on neighbouring ports where a port was asked for.
     pub edges: [TcpListener; 2],
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn operators_from_elsewhere_need_a_token() {
+    async fn remote_operators_need_a_token() {
         let everywhere = (Ipv4Addr::UNSPECIFIED, 0).into();
         let refused = admin_at(everywhere, &Settings::default()).unwrap_err().to_string();
         assert!(refused.starts_with(ADMIN_TOKEN), "{refused}");

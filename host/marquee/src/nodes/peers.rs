@@ -1,4 +1,4 @@
-//! The other nodes of a region, reached by the addresses that stand in their leases.
+//! The other nodes of a region, reached by the addresses in their leases.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

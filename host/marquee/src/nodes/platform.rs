@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::settings::Settings;
 use crate::error::Error;
-use crate::nodes::edge_side::{Behind, EdgeSide, Home};
+use crate::nodes::edge_side::{EdgeSide, RegionLink, RegionLinks};
 use crate::nodes::region_side::{Options, RegionSide};
 use crate::nodes::roles::Roles;
 
@@ -37,22 +37,22 @@ impl Platform {
         uncounted: &Networks,
     ) -> Result<Self, Error> {
         let (name, version, health, metrics) = (options.region.to_owned(), options.version, options.health, options.metrics);
-        // Nobody else is counted on: the data folder is locked, and a server of a developer's is theirs.
+        // There is no other node: the data folder is locked, and a server of a developer's is theirs.
         let mut region = RegionSide::start(options, roles, |_| Membership::Alone).await?;
         region.limit(Limiter::new(Rates::default(), uncounted.clone(), None));
         let (followers, stop) = (TaskTracker::new(), CancellationToken::new());
         let mut edges = Vec::with_capacity(EDGES.len());
         for edge in EDGES {
-            let home = Home {
+            let link = RegionLink {
                 name: name.as_str().into(),
                 region: Arc::clone(&region.node),
                 ledger: Arc::clone(&region.coordinator) as _,
                 feed: Arc::clone(&region.feed) as _,
             };
-            let behind = Behind { regions: vec![home], accounts: &name };
+            let links = RegionLinks { regions: vec![link], accounts: &name };
             let (watched, background) = ((health, &**metrics), (&followers, &stop));
             let rates = Rates::default();
-            edges.push(EdgeSide::start((edge, rates), behind, version, outbound_http.clone(), roles, watched, background)?);
+            edges.push(EdgeSide::start((edge, rates), links, version, outbound_http.clone(), roles, watched, background)?);
         }
         Ok(Self { edges, region, followers, stop })
     }

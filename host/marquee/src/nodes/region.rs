@@ -37,7 +37,7 @@ use crate::nodes::serving::{
     self, Startup, StopSignal, admin_listener, certified, host_secret, loader, until_stopped, with_database,
 };
 
-/// Runs until it is told to stop.
+/// Runs until asked to stop.
 pub async fn run(file: &Path) -> Result<(), Error> {
     let mut stop = StopSignal::listen()?;
     // What fails fast comes first.
@@ -65,7 +65,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let mut roles = Roles::default();
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
     let (background, end) = (TaskTracker::new(), CancellationToken::new());
-    // Before anything else, so that operators are told what the node waits for.
+    // Before anything else, so that operators see what the node waits for.
     let beginning = Startup::register(&health);
     background.spawn(admin_listener(admin, &settings.admin, &health, &metrics, end.clone()));
     if beginning.wait_for("Postgres", &mut stop, async || database_is_there(&database).await).await?.is_none() {
@@ -139,16 +139,21 @@ async fn database_is_there(url: &str) -> Result<(), Error> {
 }
 
 /// The listener for other nodes, and what ends it.
-struct Serving {
+struct FleetListener {
     task: tokio::task::JoinHandle<()>,
     stop: CancellationToken,
 }
 
-fn serve(tls: Tls, listener: tokio::net::TcpListener, side: &RegionSide, end: &CancellationToken) -> Result<Serving, Error> {
+fn serve(
+    tls: Tls,
+    listener: tokio::net::TcpListener,
+    side: &RegionSide,
+    end: &CancellationToken,
+) -> Result<FleetListener, Error> {
     let server = Server::new(server::Options {
         tls,
         ledger: Arc::clone(&side.coordinator) as _,
-        decide: Arc::new(Here(Arc::clone(&side.coordinator))),
+        decide: Arc::new(LocalLedger(Arc::clone(&side.coordinator))),
         verifier: Arc::new(side.identity.clone()),
         region: Arc::clone(&side.node),
         accounts: side.accounts(),
@@ -158,11 +163,11 @@ fn serve(tls: Tls, listener: tokio::net::TcpListener, side: &RegionSide, end: &C
     })
     .map_err(|error| Error::Identity(error.to_string()))?;
     let stop = end.child_token();
-    Ok(Serving { task: tokio::spawn(server.serve(listener, stop.clone())), stop })
+    Ok(FleetListener { task: tokio::spawn(server.serve(listener, stop.clone())), stop })
 }
 
 /// Stops in order: leases go to other nodes first, and who still asks here is handed on to them; then no new requests; then the rest.
-async fn leave(side: RegionSide, server: Serving, background: TaskTracker, end: &CancellationToken) {
+async fn leave(side: RegionSide, server: FleetListener, background: TaskTracker, end: &CancellationToken) {
     side.coordinator.drain().await;
     server.stop.cancel();
     // It bounds itself; that it panicked, the log says.
@@ -175,7 +180,7 @@ async fn leave(side: RegionSide, server: Serving, background: TaskTracker, end: 
     background.wait().await;
 }
 
-/// Connects to the region's other nodes before there is anything to hand on to them: what one hears of revoked certificates all shall hear.
+/// Connects to the region's other nodes before there is anything to hand on to them: revocation lists are passed on to all.
 async fn keep_together(coordinator: Arc<Coordinator>, peers: Arc<FleetPeers>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         peers.meet(coordinator.others().iter().map(|address| &**address));
@@ -187,15 +192,15 @@ async fn keep_together(coordinator: Arc<Coordinator>, peers: Arc<FleetPeers>, st
 }
 
 /// What other nodes of the region hand on: decided here or not at all.
-struct Here(Arc<Coordinator>);
+struct LocalLedger(Arc<Coordinator>);
 
-impl Ledger for Here {
+impl Ledger for LocalLedger {
     fn apply(&self, commands: Vec<Command>) -> BoxFuture<'_, Vec<Answer>> {
         self.0.decide_here(commands)
     }
 }
 
-/// What the region's nodes have in common beside the database, where they have it. Without it everything goes on.
+/// What the region's nodes have in common beside the database, where they have it. Without it everything still works.
 fn redis(config: &RegionNode, base: &Bindings, health: &Health) -> Result<Option<Connection>, Error> {
     let Some((url, connections)) = config.redis.as_ref().and_then(|redis| redis.url.as_deref()).zip(base.redis.as_ref()) else {
         return Ok(None);

@@ -12,7 +12,9 @@ use manifest::Manifest;
 use manifest::Secret;
 use region::accounts::{AddressLookup, Directory, Mirror, Visitors};
 use region::coordinator::{self, Coordinator, Membership};
-use region::{Database, Feed, Limited, Limiter, Node, Retention, RetentionTask, Revocations, Sequencer, SnapshotCache, Ticker};
+use region::{
+    Database, Feed, Limiter, Node, RateLimited, Retention, RetentionTask, Revocations, Sequencer, SnapshotCache, Ticker,
+};
 use runtime::{Switch, Version};
 use storage::redis::Connection;
 use telemetry::{Health, Metrics};
@@ -164,7 +166,7 @@ impl RegionSide {
     /// Has its node refuse who asks too often. Last: what is refused shall cost nothing.
     pub fn limit(&mut self, limiter: Limiter) {
         let (node, traffic, metrics) = (Arc::clone(&self.node), Arc::clone(&self.traffic), Arc::clone(&self.metrics));
-        self.node = Arc::new(Limited::new(node, limiter, self.identity.clone(), traffic, metrics));
+        self.node = Arc::new(RateLimited::new(node, limiter, self.identity.clone(), traffic, metrics));
     }
 
     /// How many bytes events may take in its replica.
@@ -173,12 +175,12 @@ impl RegionSide {
     }
 
     /// Whether its node can answer what others hand over: it can verify tokens, and knows what is public.
-    pub fn ready(&self) -> fleet::server::Ready {
+    pub fn ready(&self) -> fleet::server::ReadinessCheck {
         let (identity, replica) = (self.identity.clone(), self.replica.clone());
         Arc::new(move || identity.ready() && replica.has_any())
     }
 
-    /// Finishes what is queued, then stops everything. Nobody hands anything over any more.
+    /// Finishes what is queued, then stops everything. No more requests arrive.
     pub async fn stop(self) {
         self.writers.cancel();
         self.followers.cancel();

@@ -74,7 +74,7 @@ mod tests {
     use super::fixed_part;
 
     #[test]
-    fn probes_ask_for_what_is_fixed() {
+    fn probes_use_fixed_paths() {
         for (route, path) in [
             ("/...", "/"),
             ("/api/events/...", "/api/events"),

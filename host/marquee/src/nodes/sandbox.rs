@@ -34,7 +34,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn nobody_sells_for_nothing_in_public_by_mistake() {
+    fn the_sandbox_provider_is_refused_on_public_addresses() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spin.toml");
         let text = std::fs::read_to_string(&path).unwrap();
         let manifest = |value: &str| Manifest::parse(&text, &path, &VariableSources::new().set(VARIABLE, value)).unwrap();

@@ -69,7 +69,7 @@ pub fn host_secret() -> Result<String, Error> {
 
 /// These variables with a database, and where it is: components are granted that and nothing else.
 pub fn with_database(sources: VariableSources, url: &str) -> VariableSources {
-    // An address that cannot be read grants nothing; whoever opens it says what is wrong with it.
+    // An address that cannot be parsed grants nothing; opening it reports what is wrong.
     sources.set("database", url).set("database_server", capabilities::postgres::grant(url).unwrap_or_default())
 }
 
@@ -136,7 +136,7 @@ impl Startup {
         self.0.send_replace(None);
     }
 
-    /// Tries until it succeeds, or fails for a reason that does not pass. None: told to stop meanwhile. What is away is waited for, however long that takes:
+    /// Tries until it succeeds, or fails for a reason that does not pass. None: asked to stop meanwhile. What is unreachable is waited for, however long that takes:
     /// to exit would only have a supervisor count how often.
     pub async fn wait_for<T>(
         &self,
@@ -190,7 +190,7 @@ async fn becomes_ready(health: &Health) {
     }
 }
 
-/// Says `ready` once all is, and returns when it is told to stop, before that or after.
+/// Says `ready` once all is, and returns when asked to stop, before that or after.
 pub async fn until_stopped(health: &Health, stop: &mut StopSignal, ready: &str) -> Result<(), Error> {
     tokio::select! {
         () = becomes_ready(health) => {}
@@ -205,12 +205,12 @@ pub async fn until_stopped(health: &Health, stop: &mut StopSignal, ready: &str) 
 pub async fn leave(stop: &mut StopSignal, in_order: impl Future<Output = ()>) {
     tokio::select! {
         () = in_order => {}
-        () = stop.received() => tracing::warn!("told to stop a second time: requests in flight are cut off"),
+        () = stop.received() => tracing::warn!("second stop signal: requests in flight are cut off"),
     }
 }
 
-/// A task that a node is nothing without. Where it ends before it is told to, which is a fault of ours, so does the process: others take its part, as
-/// after any crash, and whoever started it starts it anew.
+/// A vital task of a node. If it ends before it is asked to, which is a bug, the process exits: others take its part, as
+/// after any crash, and the supervisor restarts it.
 pub async fn vital(what: &'static str, stop: CancellationToken, task: impl Future<Output = ()>) {
     let ended = AssertUnwindSafe(task).catch_unwind().await;
     if !stop.is_cancelled() {

@@ -35,7 +35,7 @@ use crate::nodes::serving::{StopSignal, admin_listener, host_secret, leave, load
 /// Packages of ours. An application that depends on one of them is the platform, or made for it.
 const OURS: [&str; 2] = ["marquee:booking", "marquee:edge"];
 
-/// Runs until it is told to stop.
+/// Runs until asked to stop.
 pub async fn run(arguments: cli::Up) -> Result<(), Error> {
     let mut stop = StopSignal::listen()?;
     // What fails fast comes first.
@@ -100,17 +100,17 @@ pub async fn run(arguments: cli::Up) -> Result<(), Error> {
     let node = Node::start(listeners, edges, &settings, &health, &metrics);
     let outcome = tokio::select! {
         outcome = serve(&arguments, &folder, &addresses, &health, region, whole) => outcome,
-        () = stop.received() => Ok(Served::Stopped),
+        () = stop.received() => Ok(StartOutcome::Stopped),
     };
     let outcome = match outcome {
-        Ok(Served::Ready) => {
+        Ok(StartOutcome::Ready) => {
             if arguments.watch {
                 node.background.spawn(deployment.watch(node.stop.clone()));
             }
             stop.received().await;
             Ok(())
         }
-        Ok(Served::Stopped) => Ok(()),
+        Ok(StartOutcome::Stopped) => Ok(()),
         Err(error) => Err(error),
     };
     health.drain();
@@ -119,10 +119,10 @@ pub async fn run(arguments: cli::Up) -> Result<(), Error> {
 }
 
 /// How serving began.
-enum Served {
+enum StartOutcome {
     /// Everything answers, and has been said to.
     Ready,
-    /// It was told to stop before that.
+    /// It was asked to stop before that.
     Stopped,
 }
 
@@ -134,13 +134,13 @@ async fn serve(
     health: &Health,
     region: Option<Arc<dyn Region>>,
     whole: bool,
-) -> Result<Served, Error> {
+) -> Result<StartOutcome, Error> {
     until_ready(health).await?;
     if let Some(region) = region.filter(|_| !arguments.no_demo) {
         demo::load(region, folder).await?;
     }
     ready::print(addresses, whole || arguments.composed)?;
-    Ok(Served::Ready)
+    Ok(StartOutcome::Ready)
 }
 
 /// The listeners at work.

@@ -1,4 +1,4 @@
-//! `marquee worker`: follows a region's events in Kafka, and has the component `worker` do what follows from them: mail, figures, the audit log.
+//! `marquee worker`: follows a region's events in Kafka, and has the component `worker` do what follows from them: mail, analytics, the audit log.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use manifest::VariableSources;
 use runtime::Mode;
 use storage::sqlite::SqliteDatabases;
 use streams::consumer::{self, Rules};
-use streams::{Consumer, Handler, Mirror, mirror, topics};
+use streams::{Consumer, Handler, RabbitMqMirror, mirror, topics};
 use telemetry::{Health, Metrics};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -31,7 +31,7 @@ use crate::nodes::serving::{self, Startup, StopSignal, admin_listener, loader, u
 /// The consumer group of a region's workers.
 const GROUP: &str = "marquee-worker";
 
-/// Runs until it is told to stop.
+/// Runs until asked to stop.
 pub async fn run(file: &Path) -> Result<(), Error> {
     let mut stop = StopSignal::listen()?;
     // What fails fast comes first.
@@ -53,7 +53,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let (background, end) = (TaskTracker::new(), CancellationToken::new());
     let beginning = Startup::register(&health);
     background.spawn(admin_listener(admin, &settings.admin, &health, &metrics, end.clone()));
-    // As a region's node does, under the same lock: whoever is started first.
+    // As a region's node does, under the same lock: the first to start migrates.
     let database = async || {
         let (opened, name) = commands::open(Some(&database), SqliteDatabases::new(BTreeMap::new()), &folder).await?;
         commands::migrated(&opened, &name).await?;
@@ -93,7 +93,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     if let Some(rabbitmq) = &config.rabbitmq {
         let url = streams::Secret::new(rabbitmq.url.clone().unwrap_or_default());
         let authority = rabbitmq.ca_file.as_ref().map(std::fs::read_to_string).transpose()?;
-        let mirror = Mirror::new(mirror::Options {
+        let mirror = RabbitMqMirror::new(mirror::Options {
             url,
             authority,
             queue: rabbitmq.queue.clone(),

@@ -13,7 +13,7 @@ async fn token(address: &str, subject: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_that_somebody_else_registered_goes_to_who_reads_it() {
+async fn an_address_registered_by_somebody_else_goes_to_its_mailbox_owner() {
     const MINE: &str = "only the owner knows this";
     let scene = Scene::start("squatted").await;
     let (squatter, address) = person(&scene.server).await;
@@ -41,7 +41,7 @@ async fn an_address_that_somebody_else_registered_goes_to_who_reads_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_welcome_lets_its_reader_show_that_the_address_is_theirs() {
+async fn the_welcome_mail_verifies_the_address() {
     let scene = Scene::start("verified").await;
     // The mail is written by a version that has taken over from the one that the worker began with.
     let before = scene.worker.says_of("application").await;

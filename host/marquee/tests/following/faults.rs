@@ -36,7 +36,7 @@ async fn under_load(buyers: &[Client<'_>], show: &OnSale, fault: impl AsyncFnOnc
     bookings.into_iter().flatten().collect()
 }
 
-/// Waits until the figures say that so many are booked, and a little longer whether they stay there.
+/// Waits until the analytics say that so many are booked, and a little longer whether they stay there.
 async fn counted(organiser: &Client<'_>, show: &OnSale, bookings: usize) {
     let path = format!("/api/events/{}/analytics", show.id);
     let totals = async || organiser.get(&path).await.expect(200)["totals"].clone();
@@ -46,7 +46,7 @@ async fn counted(organiser: &Client<'_>, show: &OnSale, bookings: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_ends_everything_follows_once() {
+async fn every_effect_happens_once_despite_crashes() {
     let mut scene = Scene::start("following-faults").await;
     // Borrowed apart: the worker and Kafka end and come back while the fleet serves.
     let Scene { server, kafka, worker, database, .. } = &mut scene;

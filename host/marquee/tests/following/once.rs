@@ -52,7 +52,7 @@ async fn traced(client: &Client<'_>, path: &str, body: &Value) -> Value {
 
 /// What is written beside the ledger, by a transaction and by a step that is recorded first, says what it is part of, too.
 #[tokio::test(flavor = "multi_thread")]
-async fn accounts_and_events_are_told_with_what_they_are_part_of() {
+async fn account_and_event_records_carry_their_trace() {
     let scene = Scene::start("traces").await;
     let body = json!({"email": format!("{}@example.com", unique("traced")), "password": PASSWORD, "name": "Ada"});
     let user = traced(&Client::new(&scene.server), "/api/auth/register", &body).await["user"]["id"].clone();
@@ -63,7 +63,7 @@ async fn accounts_and_events_are_told_with_what_they_are_part_of() {
     traced_as(&organiser, &format!("{path}/cancel"), &json!({}), 200).await;
     for (topic, key, last) in [("user-events", user, "user.registered"), ("catalog-events", made, "event.cancelled")] {
         let wanted = key.as_str().unwrap().to_owned();
-        let last = move |record: &topics::Read| record.key == wanted && record.header("ce_type") == last;
+        let last = move |record: &topics::TopicRecord| record.key == wanted && record.header("ce_type") == last;
         let read = topics::read(scene.kafka.broker(), topic, move |read| read.iter().any(&last)).await;
         let ours = read.iter().filter(|record| record.key == key);
         assert!(ours.clone().all(|record| record.headers.get("traceparent").is_some_and(|it| it == TRACE)), "{read:?}");
@@ -75,7 +75,7 @@ async fn paid(client: &Client<'_>, booking: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_booking_is_in_kafka_the_mail_the_figures_the_audit_log_and_the_queue() {
+async fn a_booking_reaches_kafka_mail_analytics_audit_log_and_rabbitmq() {
     let scene = Scene::start("once").await;
     let (organiser, organiser_id) = Client::organiser(&scene.server).await;
     let show = OnSale::publish(&organiser, &organiser_id, json!({"refund_until": "2036-01-01T00:00:00Z"})).await;
@@ -86,7 +86,7 @@ async fn a_booking_is_in_kafka_the_mail_the_figures_the_audit_log_and_the_queue(
 
     // Kafka, as anybody reads it.
     let key = booking.clone();
-    let confirmed = move |record: &topics::Read| record.key == key && record.value["status"] == "confirmed";
+    let confirmed = move |record: &topics::TopicRecord| record.key == key && record.value["status"] == "confirmed";
     let read = topics::read(scene.kafka.broker(), "booking-events", move |read| read.iter().any(&confirmed)).await;
     let ours: Vec<_> = read.iter().filter(|record| record.key == booking).collect();
     assert_eq!(ours[0].header("ce_type"), "booking.created");
@@ -101,9 +101,9 @@ async fn a_booking_is_in_kafka_the_mail_the_figures_the_audit_log_and_the_queue(
     }
     let key = booking.clone();
     let completed =
-        move |record: &topics::Read| record.value["booking_id"] == key && record.header("ce_type") == "payment.completed";
+        move |record: &topics::TopicRecord| record.value["booking_id"] == key && record.header("ce_type") == "payment.completed";
     let payments = topics::read(scene.kafka.broker(), "payment-events", move |read| read.iter().any(&completed)).await;
-    let of_it = |record: &&topics::Read| record.value["booking_id"] == booking;
+    let of_it = |record: &&topics::TopicRecord| record.value["booking_id"] == booking;
     assert!(payments.iter().filter(of_it).all(|record| record.header("traceparent") == TRACE), "{payments:?}");
 
     // Mail.
@@ -117,18 +117,18 @@ async fn a_booking_is_in_kafka_the_mail_the_figures_the_audit_log_and_the_queue(
 
     // Figures, for who organises the event and for nobody else.
     let path = format!("/api/events/{}/analytics", show.id);
-    let figures =
-        eventually("figures", async || organiser.get(&path).await.expect(200), |it| it["totals"]["bookings"] == 1).await;
-    assert_eq!(figures["totals"]["tickets"], 2);
-    assert_eq!(figures["totals"]["revenue"], json!({"amount": 9000, "currency": "EUR"}));
-    assert_eq!((&figures["totals"]["holds"], &figures["totals"]["conversion"]), (&json!(1), &json!(1.0)));
+    let analytics =
+        eventually("analytics", async || organiser.get(&path).await.expect(200), |it| it["totals"]["bookings"] == 1).await;
+    assert_eq!(analytics["totals"]["tickets"], 2);
+    assert_eq!(analytics["totals"]["revenue"], json!({"amount": 9000, "currency": "EUR"}));
+    assert_eq!((&analytics["totals"]["holds"], &analytics["totals"]["conversion"]), (&json!(1), &json!(1.0)));
     buyer.get(&path).await.expect_problem(403, "forbidden");
 
     // RabbitMQ.
     let messages = mirrored(&scene.queue, &booking, ours.len()).await;
     assert_eq!(messages[0].0, "booking.created");
 
-    // Given back: the figures and the mail say so.
+    // Cancelled: the analytics and the mail say so.
     buyer.post_with(&unique("key"), &format!("/api/bookings/{booking}/cancel"), &json!({})).await.expect(200);
     eventually("the refund", async || organiser.get(&path).await.expect(200), |it| it["totals"]["refunded"]["amount"] == 9000)
         .await;
@@ -188,7 +188,7 @@ async fn operated(scene: &Scene, booking: &str) {
     admin.post_with(&key, "/events/replay", &other).await.expect_problem(409, "idempotency-conflict");
     let replay = asked.expect(202);
     let key = booking.to_owned();
-    let again = move |record: &topics::Read| record.key == key && record.header("ce_replayed") == "true";
+    let again = move |record: &topics::TopicRecord| record.key == key && record.header("ce_replayed") == "true";
     topics::read(scene.kafka.broker(), "booking-events", move |read| read.iter().any(&again)).await;
     eventually("it is done", status, |it| {
         it["replays"].as_array().unwrap().iter().any(|it| it["id"] == replay["id"] && it["done_at"].is_string())
@@ -211,7 +211,7 @@ async fn operated(scene: &Scene, booking: &str) {
 
 /// Nobody needs Kafka for the rest, and a poison record is in nobody's way.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_poison_record_reaches_the_dead_letters_and_holds_nobody_up() {
+async fn a_poison_record_is_dead_lettered_and_blocks_no_other() {
     let scene = Arc::new(Scene::start("poison").await);
     topics::poison(&scene.kafka.broker(), "user-events");
     let (_, address) = person(&scene.server).await;

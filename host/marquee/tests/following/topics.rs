@@ -10,20 +10,24 @@ use std::time::{Duration, Instant};
 
 /// A record as anybody reads it.
 #[derive(Clone, Debug)]
-pub struct Read {
+pub struct TopicRecord {
     pub key: String,
     pub value: serde_json::Value,
     pub headers: BTreeMap<String, String>,
 }
 
-impl Read {
+impl TopicRecord {
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
     }
 }
 
 /// Everything in a topic, in the order of each key, once that is enough.
-pub async fn read(broker: String, topic: &'static str, enough: impl Fn(&[Read]) -> bool + Send + 'static) -> Vec<Read> {
+pub async fn read(
+    broker: String,
+    topic: &'static str,
+    enough: impl Fn(&[TopicRecord]) -> bool + Send + 'static,
+) -> Vec<TopicRecord> {
     let reading = move || {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", broker).set("group.id", unique("reader")).set("auto.offset.reset", "earliest");
@@ -37,7 +41,7 @@ pub async fn read(broker: String, topic: &'static str, enough: impl Fn(&[Read]) 
             let headers = message
                 .headers()
                 .map(|headers| headers.iter().map(|header| (header.key.to_owned(), text(header.value))).collect());
-            read.push(Read {
+            read.push(TopicRecord {
                 key: text(message.key()),
                 value: serde_json::from_slice(message.payload().unwrap_or_default()).unwrap_or_default(),
                 headers: headers.unwrap_or_default(),

@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 /// What happens to the next batch that is written.
-pub enum Trouble {
+pub enum ProxyFault {
     /// It never arrives, and the connection breaks.
     LoseRequest,
     /// It is done, and the connection breaks before the answer comes.
@@ -23,7 +23,7 @@ pub enum Trouble {
 #[derive(Clone)]
 pub struct Proxy {
     pub port: u16,
-    next: Arc<Mutex<Option<Trouble>>>,
+    next: Arc<Mutex<Option<ProxyFault>>>,
 }
 
 /// Stands among the parameters of a batch that holds something, and of no other statement with so many.
@@ -43,7 +43,7 @@ impl Proxy {
         proxy
     }
 
-    pub fn trouble(&self, next: Trouble) {
+    pub fn trouble(&self, next: ProxyFault) {
         *self.next.lock().unwrap() = Some(next);
     }
 
@@ -53,7 +53,7 @@ impl Proxy {
     }
 }
 
-async fn pass(mut client: TcpStream, mut server: TcpStream, next: Arc<Mutex<Option<Trouble>>>) {
+async fn pass(mut client: TcpStream, mut server: TcpStream, next: Arc<Mutex<Option<ProxyFault>>>) {
     let (mut from_client, mut from_server) = (vec![0; 1 << 16], vec![0; 1 << 16]);
     loop {
         tokio::select! {
@@ -62,14 +62,14 @@ async fn pass(mut client: TcpStream, mut server: TcpStream, next: Arc<Mutex<Opti
                 let bytes = &from_client[..read];
                 let troubled = bytes.windows(MARK.len()).any(|window| window == MARK).then(|| next.lock().unwrap().take()).flatten();
                 match troubled {
-                    Some(Trouble::LoseRequest) => return,
-                    Some(Trouble::LoseAnswer) => {
+                    Some(ProxyFault::LoseRequest) => return,
+                    Some(ProxyFault::LoseAnswer) => {
                         server.write_all(bytes).await.unwrap();
                         // An answer comes after the commit.
                         let _ = server.read(&mut from_server).await;
                         return;
                     }
-                    Some(Trouble::Delay(there, part, deliver, done)) => {
+                    Some(ProxyFault::Delay(there, part, deliver, done)) => {
                         there.send(()).unwrap();
                         part.await.unwrap();
                         client.shutdown().await.unwrap();
@@ -79,7 +79,7 @@ async fn pass(mut client: TcpStream, mut server: TcpStream, next: Arc<Mutex<Opti
                         done.send(()).unwrap();
                         return;
                     }
-                    Some(Trouble::Pause(there, go)) => {
+                    Some(ProxyFault::Pause(there, go)) => {
                         there.send(()).unwrap();
                         go.await.unwrap();
                         server.write_all(bytes).await.unwrap();

@@ -1,6 +1,6 @@
 //! What a ledger that keeps its events in memory does when it is not alone, or not lucky. On Postgres, by the component's own bytes.
 
-use super::proxy::{Proxy, Trouble};
+use super::proxy::{Proxy, ProxyFault};
 use super::{CACHED, DEADLINE, Settings, UNCACHED, application_on, ask, on_postgres};
 use region::database::Database;
 use runtime::LedgerInstance;
@@ -94,7 +94,7 @@ fn booking(answer: &Answer) -> Booking {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_another_ledger_wrote_is_seen_at_once() {
+async fn writes_of_another_ledger_are_seen_at_once() {
     let mut scene = Scene::new("seen", CACHED).await;
     assert!(one(&mut scene.first, open("a", 2, 9)).await.is_ok());
     assert!(one(&mut scene.first, hold("ada", "1", "a")).await.is_ok());
@@ -132,14 +132,14 @@ async fn holds_are_loaded_however_many_there_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_that_loses_its_swap_is_decided_again_and_the_others_are_not() {
+async fn only_an_event_that_lost_its_version_race_is_decided_again() {
     let mut scene = Scene::new("swap", CACHED).await;
     for name in ["a", "b"] {
         assert!(one(&mut scene.first, open(name, 100, 1)).await.is_ok());
     }
     let (there, paused) = oneshot::channel();
     let (go, gone) = oneshot::channel();
-    scene.proxy.trouble(Trouble::Pause(there, gone));
+    scene.proxy.trouble(ProxyFault::Pause(there, gone));
     let mut first = scene.first;
     let batch = vec![hold("ada", "1", "a"), hold("ada", "2", "b"), hold("bob", "3", "a"), hold("cy", "4", "b")];
     let deciding = tokio::spawn(async move { (first.apply(batch).await.unwrap(), first) });
@@ -159,10 +159,10 @@ async fn an_event_that_loses_its_swap_is_decided_again_and_the_others_are_not() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_whose_fate_is_unknown_is_done_once() {
+async fn a_batch_with_unknown_outcome_is_applied_once() {
     let mut scene = Scene::new("fate", CACHED).await;
     assert!(one(&mut scene.first, open("a", 100, 9)).await.is_ok());
-    for (number, trouble, replayed) in [(0, Trouble::LoseAnswer, true), (1, Trouble::LoseRequest, false)] {
+    for (number, trouble, replayed) in [(0, ProxyFault::LoseAnswer, true), (1, ProxyFault::LoseRequest, false)] {
         scene.proxy.trouble(trouble);
         let batch = vec![hold("ada", &format!("a{number}"), "a"), hold("bob", &format!("b{number}"), "a")];
         let answers = scene.first.apply(batch.clone()).await.unwrap();
@@ -188,7 +188,7 @@ async fn a_batch_that_arrives_after_its_refusal_does_nothing() {
     let (part, parted) = oneshot::channel();
     let (deliver, delivered) = oneshot::channel();
     let (done, is_done) = oneshot::channel();
-    scene.proxy.trouble(Trouble::Delay(there, parted, delivered, done));
+    scene.proxy.trouble(ProxyFault::Delay(there, parted, delivered, done));
     let deadline = scene.number(CLOCK).await + 500_000;
     let late = Command { deadline: i64::try_from(deadline).unwrap(), ..hold("ada", "1", "a") };
     let mut first = scene.first;
@@ -235,7 +235,7 @@ async fn an_overdue_hold_makes_room_at_once() {
 
 /// The same commands give the same answers and leave the same rows, with memory and without.
 #[tokio::test(flavor = "multi_thread")]
-async fn memory_changes_nothing_that_anybody_sees() {
+async fn the_cache_changes_no_answer() {
     let mut with = Scene::new("with", CACHED).await;
     let mut without = Scene::new("without", UNCACHED).await;
     let (one, other) = (life(&mut with.first).await, life(&mut without.first).await);

@@ -71,7 +71,7 @@ struct Decision {
 
 /// What the books say after a version.
 #[derive(Clone, Default)]
-struct Books {
+struct EventState {
     taken: i64,
     by_person: HashMap<String, i64>,
     bookings: HashMap<String, Status>,
@@ -109,7 +109,7 @@ impl<'a> Checker<'a> {
 
     /// The order by itself: each step possible after those before it, and the rows as the last ones leave them.
     fn steps(&mut self) {
-        let mut books = Books::default();
+        let mut state = EventState::default();
         let mut versions = BTreeSet::new();
         for step in self.steps.clone() {
             if !versions.insert(step.version) || step.version > self.event.version {
@@ -118,17 +118,17 @@ impl<'a> Checker<'a> {
                     format!("version {} of {} twice, or beyond the inventory's", step.version, step.booking),
                 );
             }
-            let before = books.bookings.get(&step.booking).copied();
+            let before = state.bookings.get(&step.booking).copied();
             if before.is_some() && step.created {
                 self.say(Fault::Doubled, format!("{} was created again at {}", step.booking, step.version));
             } else if !may(before, step, self.event.free) && !goes_on(before, step, self.database.restored) {
                 self.say(Fault::Unsound, format!("{}: {before:?} to {:?} at {}", step.booking, step.status, step.version));
             }
-            books.take(step);
-            if books.taken > self.event.capacity {
-                self.say(Fault::Oversold, format!("{} of {} at version {}", books.taken, self.event.capacity, step.version));
+            state.take(step);
+            if state.taken > self.event.capacity {
+                self.say(Fault::Oversold, format!("{} of {} at version {}", state.taken, self.event.capacity, step.version));
             }
-            let has = books.by_person.get(&step.person).copied().unwrap_or_default();
+            let has = state.by_person.get(&step.person).copied().unwrap_or_default();
             if has > self.event.limit {
                 self.say(
                     Fault::OverLimit,
@@ -142,12 +142,12 @@ impl<'a> Checker<'a> {
         for row in rows.values() {
             held += if row.status.is_hold() { row.quantity } else { 0 };
             sold += if row.status == Status::Confirmed { row.quantity } else { 0 };
-            if books.bookings.get(&row.booking) != Some(&row.status) {
-                let told = books.bookings.get(&row.booking);
+            if state.bookings.get(&row.booking) != Some(&row.status) {
+                let told = state.bookings.get(&row.booking);
                 self.say(Fault::Unsound, format!("{} is {:?}, the journal says {told:?}", row.booking, row.status));
             }
         }
-        for booking in books.bookings.keys().filter(|booking| !rows.contains_key(booking.as_str())) {
+        for booking in state.bookings.keys().filter(|booking| !rows.contains_key(booking.as_str())) {
             self.say(Fault::Lost, format!("{booking} is in the journal and has no row"));
         }
         if (held, sold) != (self.event.held, self.event.sold) {
@@ -253,21 +253,21 @@ impl<'a> Checker<'a> {
 
     /// The first version from `from` on, and before `to`, after which a refusal was true.
     fn true_at(&self, request: &Request, from: u64, to: u64) -> Option<u64> {
-        let mut books = Books::default();
+        let mut state = EventState::default();
         let mut steps = self.steps.iter().peekable();
         while let Some(step) = steps.next_if(|step| step.version <= from) {
-            books.take(step);
+            state.take(step);
         }
         let mut at = from;
         loop {
             if at >= to {
                 return None;
             }
-            if books.bear_out(request, self.event) {
+            if state.bear_out(request, self.event) {
                 return Some(at);
             }
             let step = steps.next()?;
-            books.take(step);
+            state.take(step);
             at = step.version;
         }
     }
@@ -322,7 +322,7 @@ impl<'a> Checker<'a> {
     }
 }
 
-impl Books {
+impl EventState {
     fn take(&mut self, step: &Step) {
         let before = self.bookings.insert(step.booking.clone(), step.status);
         let counts = |status: Option<Status>| if status.is_some_and(Status::counts) { step.quantity } else { 0 };

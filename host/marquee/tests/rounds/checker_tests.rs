@@ -115,19 +115,19 @@ fn sound() -> Story {
 }
 
 #[test]
-fn what_is_sound_passes() {
+fn a_valid_history_passes() {
     assert_eq!(check(&sound().requests, &sound().database), []);
 }
 
 #[test]
-fn oversold() {
+fn overselling_is_found() {
     let mut story = sound();
     story.held("f", "f1", 3, 13, (100, 110));
     assert_eq!(story.faults(), [Fault::Oversold]);
 }
 
 #[test]
-fn too_many_for_one_person() {
+fn exceeding_a_persons_limit_is_found() {
     let mut story = sound();
     story.held("d", "d3", 1, 13, (100, 110));
     story.database.events.get_mut("e").unwrap().limit = 1;
@@ -136,7 +136,7 @@ fn too_many_for_one_person() {
 }
 
 #[test]
-fn lost() {
+fn a_lost_booking_is_found() {
     // The answer alone.
     let mut story = sound();
     story.ask("f", "f1", Ask::Hold { quantity: 1 }, (100, 110), accepted("f1", Some(13)));
@@ -160,7 +160,7 @@ fn lost() {
 }
 
 #[test]
-fn doubled() {
+fn a_double_booking_is_found() {
     // One key, two bookings.
     let mut story = sound();
     story.step("d", "d2-again", 1, 13, Status::Held);
@@ -168,7 +168,7 @@ fn doubled() {
 }
 
 #[test]
-fn done_though_refused() {
+fn a_booking_that_was_refused_is_found() {
     let mut story = sound();
     story.held("f", "f1", 1, 13, (100, 110));
     story.requests.last_mut().unwrap().answer = Answer::NotDone;
@@ -183,7 +183,7 @@ fn done_though_refused() {
 }
 
 #[test]
-fn nobody_asked_for_it() {
+fn a_booking_without_a_request_is_found() {
     let mut story = sound();
     story.step("f", "f1", 1, 13, Status::Held);
     story.key("f", "f1", "f1", 13);
@@ -197,7 +197,7 @@ fn nobody_asked_for_it() {
 }
 
 #[test]
-fn refusals_that_were_never_true() {
+fn unjustified_refusals_are_found() {
     for (ask, time, answer) in [
         // There was one; it was sold out before and after, but not then.
         (Ask::Hold { quantity: 1 }, (100, 110), Answer::SoldOut { left: 0 }),
@@ -227,7 +227,7 @@ fn refusals_that_were_never_true() {
 }
 
 #[test]
-fn against_real_time() {
+fn real_time_order_violations_are_found() {
     let mut story = sound();
     story.held("f", "f1", 1, 13, (100, 110));
     story.database.steps.iter_mut().filter(|step| step.booking == "f1").for_each(|step| step.version = 6);
@@ -237,7 +237,7 @@ fn against_real_time() {
 }
 
 #[test]
-fn one_key_two_answers() {
+fn different_answers_to_one_key_are_found() {
     let mut story = sound();
     let mut other = story.requests[0].clone();
     other.answer = Answer::Accepted { booking: "a1".to_owned(), version: Some(1), body: b"other".into() };
@@ -246,7 +246,7 @@ fn one_key_two_answers() {
 }
 
 #[test]
-fn books_that_do_not_agree() {
+fn inconsistent_counts_are_found() {
     let mut story = sound();
     story.database.events.get_mut("e").unwrap().held += 1;
     assert_eq!(story.faults(), [Fault::Unsound]);
@@ -265,7 +265,7 @@ fn books_that_do_not_agree() {
 }
 
 #[test]
-fn answers_that_nobody_should_get() {
+fn unexpected_answers_are_found() {
     let mut story = sound();
     story.ask("f", "f1", Ask::Hold { quantity: 1 }, (100, 110), Answer::Unexpected("500".to_owned()));
     assert_eq!(story.faults(), [Fault::Unexpected]);

@@ -66,7 +66,7 @@ pub struct Scene<'a> {
 }
 
 /// What happened.
-pub struct Struck {
+pub struct FaultReport {
     pub what: String,
     /// From when on bookings may be expected to flow again.
     pub since: Instant,
@@ -74,7 +74,7 @@ pub struct Struck {
     pub restored: Option<Instant>,
 }
 
-impl Struck {
+impl FaultReport {
     fn new(what: String, since: Instant) -> Self {
         Self { what, since, restored: None }
     }
@@ -107,7 +107,7 @@ impl Kind {
         !matches!(self, Self::EdgesCutOff | Self::PostgresCutOff)
     }
 
-    pub async fn strike(self, mut scene: Scene<'_>) -> Struck {
+    pub async fn strike(self, mut scene: Scene<'_>) -> FaultReport {
         match self {
             Self::Kill => kill(&mut scene).await,
             Self::KillEdge => kill_edge(&mut scene).await,
@@ -146,46 +146,46 @@ pub async fn recovered(crowd: &Crowd, shows: &[Show], since: Instant) -> Option<
     None
 }
 
-async fn kill(scene: &mut Scene<'_>) -> Struck {
+async fn kill(scene: &mut Scene<'_>) -> FaultReport {
     let victim = scene.random.below(2);
     let node = &mut scene.platform.regions[victim];
     let since = now();
     block_in_place(|| node.kill());
     recovered(scene.crowd, scene.shows, since).await;
     block_in_place(|| node.spawn());
-    Struck::new(format!("eu-{}", victim + 1), since)
+    FaultReport::new(format!("eu-{}", victim + 1), since)
 }
 
-async fn kill_edge(scene: &mut Scene<'_>) -> Struck {
+async fn kill_edge(scene: &mut Scene<'_>) -> FaultReport {
     let victim = scene.random.below(3);
     let node = &mut scene.platform.edges[victim];
     let since = now();
     block_in_place(|| node.kill());
     recovered(scene.crowd, scene.shows, since).await;
     block_in_place(|| node.spawn());
-    Struck::new(format!("edge-{victim}"), since)
+    FaultReport::new(format!("edge-{victim}"), since)
 }
 
-async fn pause(scene: &mut Scene<'_>) -> Struck {
+async fn pause(scene: &mut Scene<'_>) -> FaultReport {
     let victim = scene.random.below(2);
     scene.platform.regions[victim].pause(true);
     let since = now();
     scene.wait(LONG).await;
     scene.platform.regions[victim].pause(false);
-    Struck::new(format!("eu-{}", victim + 1), since)
+    FaultReport::new(format!("eu-{}", victim + 1), since)
 }
 
-async fn postgres(scene: &mut Scene<'_>) -> Struck {
+async fn postgres(scene: &mut Scene<'_>) -> FaultReport {
     let killed = scene.random.below(2) == 0;
     let postgres = &mut scene.platform.postgres;
     block_in_place(|| if killed { postgres.kill() } else { postgres.abort() });
     scene.wait(AWAY).await;
     block_in_place(|| scene.platform.postgres.spawn());
     let what = if killed { "SIGKILL" } else { "immediate" };
-    Struck::new(what.to_owned(), now())
+    FaultReport::new(what.to_owned(), now())
 }
 
-async fn cut(scene: &mut Scene<'_>) -> Struck {
+async fn cut(scene: &mut Scene<'_>) -> FaultReport {
     let mut what = Vec::new();
     let mut since = now();
     for _ in 0..3 {
@@ -213,10 +213,10 @@ async fn cut(scene: &mut Scene<'_>) -> Struck {
         scene.platform.to_postgres.iter().for_each(crate::link::Link::disarm);
         what.push(format!("{statement:?} {}", ["before", "halfway", "after"][way]));
     }
-    Struck::new(what.join(", "), since)
+    FaultReport::new(what.join(", "), since)
 }
 
-async fn stop_inside(scene: &mut Scene<'_>) -> Struck {
+async fn stop_inside(scene: &mut Scene<'_>) -> FaultReport {
     let statement = *scene.random.pick(&[Statement::Swap, Statement::Commit, Statement::Write]);
     let (mut here, mut go) = (Vec::new(), Vec::new());
     for link in &scene.platform.to_postgres {
@@ -240,13 +240,13 @@ async fn stop_inside(scene: &mut Scene<'_>) -> Struck {
     };
     let since = now();
     scene.platform.to_postgres.iter().for_each(crate::link::Link::disarm);
-    let Some(victim) = victim else { return Struck::new(format!("{statement:?} never came"), since) };
+    let Some(victim) = victim else { return FaultReport::new(format!("{statement:?} never came"), since) };
     scene.platform.regions[victim].pause(true);
     scene.wait(LONG).await;
     scene.platform.regions[victim].pause(false);
     // Dropped: what is held goes on.
     drop(go);
-    Struck::new(format!("eu-{} {statement:?}", victim + 1), since)
+    FaultReport::new(format!("eu-{} {statement:?}", victim + 1), since)
 }
 
 /// Takes versions of the shows, as another node would that loads them: batches that are decided from memory then lose, and are decided again in
@@ -268,7 +268,7 @@ async fn interfere(scene: &Scene<'_>, wanted: Statement) {
     }
 }
 
-async fn edges_cut_off(scene: &mut Scene<'_>) -> Struck {
+async fn edges_cut_off(scene: &mut Scene<'_>) -> FaultReport {
     // One edge from the whole region, or all edges from one of its nodes.
     let victim = scene.random.below(5);
     let links: Vec<_> = match victim {
@@ -280,19 +280,19 @@ async fn edges_cut_off(scene: &mut Scene<'_>) -> Struck {
     tokio::time::sleep(Duration::from_millis(scene.random.between(LONG.0, LONG.1))).await;
     links.iter().for_each(|link| link.silence(false));
     let what = if victim < 3 { format!("edge-{victim} from both") } else { format!("all from eu-{}", victim - 2) };
-    Struck::new(what, since)
+    FaultReport::new(what, since)
 }
 
-async fn postgres_cut_off(scene: &mut Scene<'_>) -> Struck {
+async fn postgres_cut_off(scene: &mut Scene<'_>) -> FaultReport {
     let victim = scene.random.below(2);
     scene.platform.to_postgres[victim].silence(true);
     let since = now();
     scene.wait(LONG).await;
     scene.platform.to_postgres[victim].silence(false);
-    Struck::new(format!("eu-{}", victim + 1), since)
+    FaultReport::new(format!("eu-{}", victim + 1), since)
 }
 
-async fn clock(scene: &mut Scene<'_>) -> Struck {
+async fn clock(scene: &mut Scene<'_>) -> FaultReport {
     // Region nodes more often: they decide.
     let victim = *scene.random.pick(&["eu-1", "eu-2", "eu-1", "eu-2", "edge-0", "edge-1", "edge-2"]);
     let jump = if scene.random.below(2) == 0 { JUMP } else { -JUMP };
@@ -301,7 +301,7 @@ async fn clock(scene: &mut Scene<'_>) -> Struck {
     recovered(scene.crowd, scene.shows, since).await;
     scene.wait(LONG).await;
     scene.platform.set_clock(victim, 0);
-    Struck::new(format!("{victim} {:+} h", jump / 3600), since)
+    FaultReport::new(format!("{victim} {:+} h", jump / 3600), since)
 }
 
 /// How long Postgres stays away where that is long: longer than breakers and back-offs ever wait. As long as a reboot takes, where there is time for it.
@@ -312,16 +312,16 @@ const SLOW: Duration = Duration::from_millis(300);
 /// Bookings that a copy of the database does not have.
 const LOST: usize = 40;
 
-async fn forgotten(scene: &mut Scene<'_>) -> Struck {
+async fn forgotten(scene: &mut Scene<'_>) -> FaultReport {
     // Of one node, or of both: then nobody else can decide.
     let victim = scene.random.below(3);
     let of = scene.platform.to_postgres.iter().enumerate().filter(|(number, _)| victim == 2 || victim == *number);
     of.for_each(|(_, link)| link.forget());
     let what = ["eu-1", "eu-2", "both"][victim];
-    Struck::new(what.to_owned(), now())
+    FaultReport::new(what.to_owned(), now())
 }
 
-async fn replaced(scene: &mut Scene<'_>, promoted: bool) -> Struck {
+async fn replaced(scene: &mut Scene<'_>, promoted: bool) -> FaultReport {
     let copy = block_in_place(|| scene.platform.postgres.copy());
     let (wanted, deadline) = (scene.crowd.accepted() + LOST, std::time::Instant::now() + PATIENCE);
     while scene.crowd.accepted() < wanted && std::time::Instant::now() < deadline {
@@ -336,17 +336,17 @@ async fn replaced(scene: &mut Scene<'_>, promoted: bool) -> Struck {
     block_in_place(|| scene.platform.postgres.replace(copy, promoted));
     scene.platform.to_postgres.iter().for_each(|link| link.silence(false));
     let what = format!("without the last {LOST} bookings");
-    Struck { what, since: now(), restored: Some(restored) }
+    FaultReport { what, since: now(), restored: Some(restored) }
 }
 
-async fn long_away(scene: &mut Scene<'_>) -> Struck {
+async fn long_away(scene: &mut Scene<'_>) -> FaultReport {
     block_in_place(|| scene.platform.postgres.kill());
     scene.wait(if std::env::var_os("MARQUEE_TEST_ROUNDS").is_some() { REBOOT } else { LONG_AWAY }).await;
     block_in_place(|| scene.platform.postgres.spawn());
-    Struck::new("SIGKILL".to_owned(), now())
+    FaultReport::new("SIGKILL".to_owned(), now())
 }
 
-async fn starts_without(scene: &mut Scene<'_>) -> Struck {
+async fn starts_without(scene: &mut Scene<'_>) -> FaultReport {
     let victim = scene.random.below(2);
     block_in_place(|| {
         scene.platform.postgres.kill();
@@ -370,10 +370,10 @@ async fn starts_without(scene: &mut Scene<'_>) -> Struck {
     block_in_place(|| scene.platform.postgres.spawn());
     let since = now();
     block_in_place(|| scene.platform.regions[victim].until_ready());
-    Struck::new(format!("eu-{}", victim + 1), since)
+    FaultReport::new(format!("eu-{}", victim + 1), since)
 }
 
-async fn slow_line(scene: &mut Scene<'_>) -> Struck {
+async fn slow_line(scene: &mut Scene<'_>) -> FaultReport {
     // Of one node, or of both.
     let victim = scene.random.below(3);
     let all = scene.platform.to_postgres.iter().enumerate();
@@ -383,5 +383,5 @@ async fn slow_line(scene: &mut Scene<'_>) -> Struck {
     recovered(scene.crowd, scene.shows, since).await;
     tokio::time::sleep(Duration::from_millis(scene.random.between(LONG.0, LONG.1))).await;
     links.iter().for_each(|link| link.delay(Duration::ZERO));
-    Struck::new(["eu-1", "eu-2", "both"][victim].to_owned(), since)
+    FaultReport::new(["eu-1", "eu-2", "both"][victim].to_owned(), since)
 }

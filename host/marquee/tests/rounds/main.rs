@@ -51,7 +51,7 @@ const TOKENS: Duration = Duration::from_secs(300);
 
 /// Without `MARQUEE_TEST_ROUNDS` each kind strikes once, and no time is judged: the machine may be busy.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_fails_the_answers_fit_one_order_of_decisions() {
+async fn answers_are_linearizable_under_every_fault() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
     let rounds = number("MARQUEE_TEST_ROUNDS").map(|rounds| usize::try_from(rounds).unwrap());
     let seed = number("SEED").unwrap_or_else(|| {

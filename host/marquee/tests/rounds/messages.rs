@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn statements_are_known_by_what_was_prepared_under_their_name() {
+    fn executed_statements_are_resolved_by_their_prepared_name() {
         let startup = [&8u32.to_be_bytes()[..], &80_877_103u32.to_be_bytes(), &8u32.to_be_bytes(), &STARTUP].concat();
         let mut sent = startup;
         for (name, text) in

@@ -231,7 +231,7 @@ impl Crowd {
 
 async fn live(crowd: Arc<Crowd>, shows: Arc<[Show]>, number: usize, mut random: Random) {
     let person = &crowd.people[number];
-    let mut life = Life { crowd: &crowd, person, shows: &shows, bookings: Vec::new(), since: 0 };
+    let mut life = PersonRun { crowd: &crowd, person, shows: &shows, bookings: Vec::new(), since: 0 };
     while !crowd.stopped.load(Ordering::Relaxed) {
         tokio::time::sleep(Duration::from_millis(random.between(THOUGHT.0, THOUGHT.1))).await;
         life.wish(&mut random).await;
@@ -239,24 +239,24 @@ async fn live(crowd: Arc<Crowd>, shows: Arc<[Show]>, number: usize, mut random: 
 }
 
 /// What one person does.
-struct Life<'a> {
+struct PersonRun<'a> {
     crowd: &'a Crowd,
     person: &'a Person,
     shows: &'a [Show],
     /// Their own, as far as they know: what they never heard the end of is left alone.
-    bookings: Vec<(&'a Show, String, Known)>,
+    bookings: Vec<(&'a Show, String, BookingState)>,
     /// From which restore of the database on.
     since: Instant,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Known {
+enum BookingState {
     Held,
     Bought,
     Cancelled,
 }
 
-impl<'a> Life<'a> {
+impl<'a> PersonRun<'a> {
     async fn wish(&mut self, random: &mut Random) {
         let since = self.crowd.restored.load(Ordering::SeqCst);
         if since != self.since {
@@ -272,9 +272,9 @@ impl<'a> Life<'a> {
         // Also what makes no sense: to pay for what is cancelled or bought, to cancel again, or what cannot be given back.
         let (show, booking, known) = self.bookings.swap_remove(at);
         let (ask, becomes) = if wish < 80 && !show.free {
-            (Ask::Pay { booking: booking.clone() }, Known::Bought)
+            (Ask::Pay { booking: booking.clone() }, BookingState::Bought)
         } else {
-            (Ask::Cancel { booking: booking.clone() }, Known::Cancelled)
+            (Ask::Cancel { booking: booking.clone() }, BookingState::Cancelled)
         };
         match self.until_answered(random, show, &ask).await {
             answer if answer.is_accepted() => self.bookings.push((show, booking, becomes)),
@@ -300,7 +300,7 @@ impl<'a> Life<'a> {
         if let Answer::Accepted { booking, .. } = answer
             && self.crowd.restored.load(Ordering::SeqCst) == self.since
         {
-            let known = if show.free { Known::Bought } else { Known::Held };
+            let known = if show.free { BookingState::Bought } else { BookingState::Held };
             self.bookings.push((show, booking, known));
         }
     }

@@ -9,14 +9,14 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::{Instant, timeout_at};
 use vocabulary::booking::{Command, Rejection};
 
-use super::partition::{Reply, Waiting};
+use super::partition::{QueuedCommand, Reply};
 use super::phase::Phase;
 use super::{Answer, Coordinator, Slot, route};
 use crate::limits;
 
 /// How far a call may go.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reach {
+pub(super) enum ForwardScope {
     /// To whichever node leads.
     Region,
     /// Not beyond this node: another one has handed it on.
@@ -24,28 +24,28 @@ pub(super) enum Reach {
 }
 
 /// A command with its place in the call's list.
-type Placed = (usize, Command);
+type IndexedCommand = (usize, Command);
 
 /// What a call waits for.
 #[derive(Default)]
-struct Sorted {
+struct SortedCommands {
     answers: Vec<(usize, Answer)>,
     queued: Vec<(usize, oneshot::Receiver<Reply>)>,
     /// By address; in list order.
-    away: BTreeMap<Arc<str>, Vec<Placed>>,
+    away: BTreeMap<Arc<str>, Vec<IndexedCommand>>,
     /// About to move.
-    moving: Vec<Placed>,
+    moving: Vec<IndexedCommand>,
 }
 
 impl Ledger for Coordinator {
     fn apply(&self, commands: Vec<Command>) -> BoxFuture<'_, Vec<Answer>> {
-        self.dispatch(commands, Reach::Region)
+        self.dispatch(commands, ForwardScope::Region)
     }
 }
 
 impl Coordinator {
     /// Queues at once, in list order: that is the order in which one event's commands are decided.
-    pub(super) fn dispatch(&self, commands: Vec<Command>, reach: Reach) -> BoxFuture<'_, Vec<Answer>> {
+    pub(super) fn dispatch(&self, commands: Vec<Command>, reach: ForwardScope) -> BoxFuture<'_, Vec<Answer>> {
         let count = commands.len();
         let Some(places) = self.places(count) else { return Box::pin(async move { vec![unavailable(); count] }) };
         let sorted = self.sort(commands.into_iter().enumerate(), reach);
@@ -59,7 +59,7 @@ impl Coordinator {
                 if left.is_empty() {
                     break;
                 }
-                if dispatch == limits::DISPATCHES || reach == Reach::Here {
+                if dispatch == limits::DISPATCHES || reach == ForwardScope::Here {
                     answer(&mut answers, left.into_iter().map(|(at, _)| (at, unavailable())));
                     break;
                 }
@@ -80,12 +80,12 @@ impl Coordinator {
         (number, self.0.partitions.get(number))
     }
 
-    fn sort(&self, commands: impl Iterator<Item = Placed>, reach: Reach) -> Sorted {
-        let mut sorted = Sorted::default();
+    fn sort(&self, commands: impl Iterator<Item = IndexedCommand>, reach: ForwardScope) -> SortedCommands {
+        let mut sorted = SortedCommands::default();
         // Looked at once a call, so that one event's commands all go the same way.
         let mut phases = BTreeMap::<usize, Phase>::new();
         for (at, mut command) in commands {
-            // It has served its purpose, if it had one: whoever decides needs none, and a secret goes no further than it must.
+            // Already verified where it had to be: deciding needs no token, and a secret goes no further than it must.
             command.token = None;
             let (number, Some(slot)) = self.partition(&command.event_id) else {
                 sorted.answers.push((at, unavailable()));
@@ -94,12 +94,12 @@ impl Coordinator {
             match phases.entry(number).or_insert_with(|| slot.phase.borrow().clone()) {
                 Phase::Here { .. } => {
                     let (reply, replied) = oneshot::channel();
-                    match slot.queue.try_send(Waiting { command, reply }) {
+                    match slot.queue.try_send(QueuedCommand { command, reply }) {
                         Ok(()) => sorted.queued.push((at, replied)),
                         Err(_) => sorted.answers.push((at, unavailable())),
                     }
                 }
-                Phase::Elsewhere(Some(address)) if reach == Reach::Region => {
+                Phase::Elsewhere(Some(address)) if reach == ForwardScope::Region => {
                     sorted.away.entry(Arc::clone(address)).or_default().push((at, command));
                 }
                 phase if phase.moving() => sorted.moving.push((at, command)),
@@ -110,8 +110,8 @@ impl Coordinator {
     }
 
     /// Waits for the answers. Returns what was not begun, in list order.
-    async fn gather(&self, sorted: Sorted, answers: &mut [Answer]) -> Vec<Placed> {
-        let Sorted { answers: known, queued, away, moving: mut left } = sorted;
+    async fn gather(&self, sorted: SortedCommands, answers: &mut [Answer]) -> Vec<IndexedCommand> {
+        let SortedCommands { answers: known, queued, away, moving: mut left } = sorted;
         answer(answers, known.into_iter());
         let queued = async {
             let mut replies = Vec::with_capacity(queued.len());
@@ -134,7 +134,7 @@ impl Coordinator {
         left
     }
 
-    async fn hand_on(&self, address: Arc<str>, commands: Vec<Placed>) -> Vec<(usize, Answer)> {
+    async fn hand_on(&self, address: Arc<str>, commands: Vec<IndexedCommand>) -> Vec<(usize, Answer)> {
         let (places, commands): (Vec<usize>, Vec<Command>) = commands.into_iter().unzip();
         let count = commands.len();
         let mut answers = match &self.0.peers {
@@ -149,7 +149,7 @@ impl Coordinator {
     }
 
     /// Waits until it is known who leads the partitions of these commands now, within [`limits::MOVING`].
-    async fn settled(&self, commands: &[Placed]) {
+    async fn settled(&self, commands: &[IndexedCommand]) {
         let numbers: std::collections::BTreeSet<usize> =
             commands.iter().map(|(_, command)| self.partition(&command.event_id).0).collect();
         let end = Instant::now() + limits::MOVING;

@@ -1,7 +1,7 @@
 //! The threads on which partitions decide.
 //!
-//! DecidingSince is a region's one serial part and should wait for nobody, so it has threads of its own, beside those that answer requests: as
-//! many as there are cores, each for its part of the partitions. A partition that is idle is a future that nobody polls.
+//! Deciding is a region's one serial part and must not wait for other work, so it has threads of its own, beside those that answer requests: as
+//! many as there are cores, each for its part of the partitions. An idle partition is a future that is not polled.
 
 use std::num::NonZero;
 

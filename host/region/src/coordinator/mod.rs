@@ -1,11 +1,11 @@
 //! The coordinator: commands queue by event, and whatever has queued while a batch was being decided is the next one.
 //!
 //! A partition has one queue, one ledger and one batch in flight, so the commands of one event are decided in the order in which they
-//! came. A full queue refuses at once: to wait in it would only make everybody late.
+//! came. A full queue refuses at once: waiting would only delay every command.
 //!
 //! In a region with several nodes each leads some partitions, by lease (the module `leases`), and hands commands for the others on to
 //! those who lead them. No lease is part of any proof that nothing is oversold: the ledger's version swap is. Two nodes that both believe
-//! they lead waste each other's time until one of them hears better, and that is all.
+//! they lead waste each other's time until one of them learns better, and that is all.
 
 mod apply;
 mod deciders;
@@ -32,11 +32,11 @@ pub(crate) use phase::{Phase, Term};
 pub(crate) use route::stable_hash;
 pub use service::{Membership, Options, Service, Shared};
 
-use partition::Waiting;
+use partition::QueuedCommand;
 
 use crate::limits;
 
-/// What the ledger says to one command.
+/// The ledger's answer to one command.
 pub type Answer = Result<Receipt, Rejection>;
 
 /// Decides batches of commands, one after the other: the component `ledger`, as one partition has it.
@@ -44,17 +44,17 @@ pub trait Decide: Send + 'static {
     /// One answer for each command, in order.
     ///
     /// # Errors
-    /// After one of which [`Failure::certainly_not_begun`] says so, nothing was done; after any other it may have been.
+    /// If [`Failure::certainly_not_begun`], nothing was done; after any other failure it may have been.
     fn decide(&mut self, commands: Vec<Command>) -> impl Future<Output = Result<Vec<Answer>, Failure>>;
 
-    /// Somebody else may have decided meanwhile: drops what is remembered.
+    /// Drops cached state: another node may have decided meanwhile.
     fn forget(&mut self);
 }
 
 /// The other nodes of the region.
 pub trait Peers: Send + Sync + 'static {
     /// Has the node at this address [decide](Coordinator::decide_here). One answer for each command, in order: `unavailable` where it
-    /// certainly was not asked, `unknown` where it may have been and nothing was heard. Bounded in time.
+    /// certainly was not asked, `unknown` where it may have been and no answer came. Bounded in time.
     fn apply<'a>(&'a self, address: &'a str, commands: Vec<Command>) -> BoxFuture<'a, Vec<Answer>>;
 }
 
@@ -80,7 +80,7 @@ struct Inner {
 
 /// A partition as callers see it.
 struct Slot {
-    queue: mpsc::Sender<Waiting>,
+    queue: mpsc::Sender<QueuedCommand>,
     phase: watch::Sender<Phase>,
     deciding: DecidingSince,
 }
@@ -106,7 +106,7 @@ impl Runner {
         self.0.borrow().leads().is_some()
     }
 
-    /// Whether it is now, as something that can be waited for; told a little late where a lease runs out. Ends with `self`'s coordinator.
+    /// Whether it is now, as a watch; it changes a little late when a lease expires. Ends with `self`'s coordinator.
     pub async fn tell(mut self, told: watch::Sender<bool>, stop: CancellationToken) {
         loop {
             let leads = self.leads();
@@ -131,7 +131,7 @@ impl Runner {
 impl Coordinator {
     /// Decides what another node hands on; it is never handed on once more. What is not led here is `unavailable`.
     pub fn decide_here(&self, commands: Vec<Command>) -> BoxFuture<'_, Vec<Answer>> {
-        self.dispatch(commands, apply::Reach::Here)
+        self.dispatch(commands, apply::ForwardScope::Here)
     }
 
     /// Leads nothing any more: takes no new commands, decides what has queued, and hands every lease over at once. Returns when that is done,
@@ -164,7 +164,7 @@ impl Coordinator {
         self.phases().filter_map(elsewhere).collect()
     }
 
-    /// How each partition stands, in their order.
+    /// The phase of each partition, in their order.
     pub(crate) fn phases(&self) -> impl Iterator<Item = &watch::Sender<Phase>> {
         self.0.partitions.iter().map(|slot| &slot.phase)
     }
@@ -176,7 +176,7 @@ impl Coordinator {
         since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
-    /// How the ticker's lease stands.
+    /// The phase of the ticker's lease.
     pub(crate) fn runner_phase(&self) -> &watch::Sender<Phase> {
         &self.0.runner
     }

@@ -11,16 +11,16 @@ use vocabulary::booking::{Command, Rejection};
 use super::phase::Phase;
 use super::summary::Summary;
 use super::{Answer, Decide, DecidingSince};
-use crate::sequencer::Wake;
+use crate::sequencer::SequencerWaker;
 use crate::{clock, limits};
 
 /// A command that waits.
-pub(super) struct Waiting {
+pub(super) struct QueuedCommand {
     pub(super) command: Command,
     pub(super) reply: oneshot::Sender<Reply>,
 }
 
-/// What becomes of a command.
+/// The outcome of a queued command.
 pub(super) enum Reply {
     /// This.
     Decided(Answer),
@@ -31,7 +31,7 @@ pub(super) enum Reply {
 /// What a partition's loop owns. It lasts as long as the node, so that there is never a second batch in flight, however often the lease
 /// comes and goes.
 pub(super) struct Partition {
-    pub(super) queue: mpsc::Receiver<Waiting>,
+    pub(super) queue: mpsc::Receiver<QueuedCommand>,
     pub(super) phase: watch::Sender<Phase>,
     pub(super) deciding: DecidingSince,
     /// The database's epoch.
@@ -39,7 +39,7 @@ pub(super) struct Partition {
     /// Told when a queue has been emptied.
     pub(super) drained: Arc<Notify>,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) wake: Option<Wake>,
+    pub(super) wake: Option<SequencerWaker>,
     /// Batches of all partitions that could not be decided.
     pub(super) refused: Arc<Summary>,
 }
@@ -71,7 +71,7 @@ impl Partition {
             } else if phase.borrow().leads().is_some() && !self.queue.is_closed() {
                 self.batch(&mut ledger, &mut queued).await;
             } else {
-                for Waiting { command, reply } in queued.drain(..) {
+                for QueuedCommand { command, reply } in queued.drain(..) {
                     _ = reply.send(Reply::NotBegun(command));
                 }
             }
@@ -94,14 +94,14 @@ impl Partition {
         }
     }
 
-    async fn batch(&self, ledger: &mut impl Decide, queued: &mut Vec<Waiting>) {
+    async fn batch(&self, ledger: &mut impl Decide, queued: &mut Vec<QueuedCommand>) {
         let now = clock::now();
         let (mut commands, mut callers) = (Vec::with_capacity(queued.len()), Vec::with_capacity(queued.len()));
-        for Waiting { command, reply } in queued.drain(..) {
+        for QueuedCommand { command, reply } in queued.drain(..) {
             if command.deadline < now {
                 _ = reply.send(Reply::Decided(Err(Rejection::Unavailable(limits::RETRY_MS))));
             } else if !reply.is_closed() {
-                // Who has gone away hears nothing; what nobody waits for is not begun.
+                // A command whose caller has gone away is not begun.
                 commands.push(command);
                 callers.push(reply);
             }

@@ -1,4 +1,4 @@
-//! How a partition stands on this node.
+//! The state of a partition on this node.
 
 use std::sync::Arc;
 
@@ -22,10 +22,10 @@ impl Term {
     }
 }
 
-/// Whether a partition is led here, and by what right.
+/// Whether a partition is led here, and under which epoch and term.
 #[derive(Clone, Debug)]
 pub(crate) enum Phase {
-    /// By another node, at this address; none: by nobody, as far as is known.
+    /// By another node, at this address; none: no leader is known.
     Elsewhere(Option<Arc<str>>),
     /// Here. What was remembered under another epoch is worth nothing.
     Here { epoch: i64, term: Term },

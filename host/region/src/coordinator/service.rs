@@ -15,7 +15,7 @@ use super::{Coordinator, Decide, DecidingSince, Inner, Peers, Slot, deciders};
 use crate::database::{Database, Error};
 use crate::leases::{self, Leases};
 use crate::limits;
-use crate::sequencer::Wake;
+use crate::sequencer::SequencerWaker;
 
 /// What a coordinator is made from.
 pub struct Options {
@@ -26,7 +26,7 @@ pub struct Options {
     /// Where batches are counted.
     pub metrics: Arc<Metrics>,
     /// Woken after each batch that may have changed something.
-    pub wake: Option<Wake>,
+    pub wake: Option<SequencerWaker>,
     /// The database's epoch ([`crate::Sequencer::epoch`]): what is remembered of it is of this one. None where nothing is.
     pub epoch: Option<watch::Receiver<Arc<str>>>,
 }
@@ -126,11 +126,11 @@ impl Service {
     }
 
     /// Decides until `stop`, then [drains](Coordinator::drain) and ends. Every partition has a ledger of its own. Where one panics, the
-    /// others finish their batches and all ends: nothing must go on to hold what it does not decide any more.
+    /// others finish their batches and all ends: no lease may be held by a node that no longer decides.
     pub async fn run<D: Decide>(self, ledger: impl Fn() -> D, stop: CancellationToken) {
         let Self { coordinator, partitions, leases, drained } = self;
         let end = CancellationToken::new();
-        // Whoever drops this midway ends the threads, too.
+        // Dropping this future midway ends the threads, too.
         let _ended = end.clone().drop_guard();
         let deciding = deciders::start(partitions, ledger, &end);
         let leading = async {
@@ -148,7 +148,7 @@ impl Service {
     }
 }
 
-/// Leads everything until it is told to leave, and goes on answering until `stop`.
+/// Leads everything until asked to leave, and answers until `stop`.
 async fn alone(coordinator: &Coordinator, drained: &Notify, stop: &CancellationToken) {
     let Inner { partitions, runner, leaving, left, .. } = &*coordinator.0;
     tokio::select! {

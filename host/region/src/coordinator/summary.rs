@@ -7,11 +7,11 @@ use tokio::time::Instant;
 
 use crate::limits;
 
-/// Counts them. The first is said at once, the others now and then, and at the end how many there were.
+/// Counts failed batches. The first is logged at once, the others periodically, and at the end their total.
 #[derive(Default)]
-pub(super) struct Summary(Mutex<Option<Trouble>>);
+pub(super) struct Summary(Mutex<Option<FailureCounts>>);
 
-struct Trouble {
+struct FailureCounts {
     since: Instant,
     said: Instant,
     batches: u64,
@@ -26,27 +26,28 @@ impl Summary {
         self.count(commands, &failure.to_string(), what);
     }
 
-    /// Returns whether it was said.
+    /// Returns whether it was logged.
     fn count(&self, commands: usize, error: &str, what: &'static str) -> bool {
-        let mut trouble = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        let first = trouble.is_none();
-        let trouble = trouble.get_or_insert(Trouble { since: now, said: now, batches: 0, commands: 0, unsaid: 0 });
-        trouble.batches += 1;
-        trouble.unsaid += 1;
-        trouble.commands = trouble.commands.saturating_add(u64::try_from(commands).unwrap_or(u64::MAX));
-        let says = first || now.duration_since(trouble.said) >= limits::SUMMARY;
+        let first = failures.is_none();
+        let failures = failures.get_or_insert(FailureCounts { since: now, said: now, batches: 0, commands: 0, unsaid: 0 });
+        failures.batches += 1;
+        failures.unsaid += 1;
+        failures.commands = failures.commands.saturating_add(u64::try_from(commands).unwrap_or(u64::MAX));
+        let says = first || now.duration_since(failures.said) >= limits::SUMMARY;
         if says {
-            let for_s = now.duration_since(trouble.since).as_secs();
-            tracing::warn!(batches = trouble.unsaid, commands_in_all = trouble.commands, for_s, error, "{what}");
-            (trouble.said, trouble.unsaid) = (now, 0);
+            let for_s = now.duration_since(failures.since).as_secs();
+            tracing::warn!(batches = failures.unsaid, commands_in_all = failures.commands, for_s, error, "{what}");
+            (failures.said, failures.unsaid) = (now, 0);
         }
         says
     }
 
     /// A batch was decided.
     pub(super) fn ends(&self) {
-        let Some(Trouble { since, batches, commands, .. }) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+        let Some(FailureCounts { since, batches, commands, .. }) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        else {
             return;
         };
         tracing::info!(batches, commands, for_ms = since.elapsed().as_millis(), "batches are decided again after an outage");
@@ -58,7 +59,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn an_outage_is_a_few_lines_however_many_batches_it_refuses() {
+    async fn an_outage_is_logged_in_a_few_lines() {
         let summary = Summary::default();
         let mut lines = 0;
         for _ in 0..3_000 {

@@ -70,7 +70,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn what_queues_meanwhile_is_the_next_batch() {
+async fn commands_queued_during_a_batch_form_the_next_one() {
     let scene = scene(vec![]).await;
     let first = scene.coordinator.apply(vec![command("e", "first")]);
     scene.until_batches(1).await;
@@ -108,7 +108,7 @@ async fn a_command_past_its_deadline_is_not_begun() {
 }
 
 #[tokio::test]
-async fn what_nobody_waits_for_is_not_begun() {
+async fn commands_without_a_waiting_caller_are_not_begun() {
     let scene = scene(vec![]).await;
     let held = scene.coordinator.apply(vec![command("e", "held")]);
     scene.until_batches(1).await;
@@ -120,7 +120,7 @@ async fn what_nobody_waits_for_is_not_begun() {
 }
 
 #[tokio::test]
-async fn failures_are_told_apart() {
+async fn each_failure_has_its_own_answer() {
     for (failure, expected) in [
         (Failure::Trapped("x".into()), Rejection::Unknown),
         (Failure::TimedOut, Rejection::Unknown),
@@ -136,7 +136,7 @@ async fn failures_are_told_apart() {
 }
 
 #[tokio::test]
-async fn who_stops_decides_what_has_queued() {
+async fn a_stopping_node_decides_its_queued_commands() {
     let scene = scene(vec![]).await;
     let held = scene.coordinator.apply(vec![command("e", "held")]);
     scene.until_batches(1).await;
@@ -166,9 +166,9 @@ async fn all_queues_together_have_a_bound() {
 }
 
 /// Decides nothing.
-struct Broken;
+struct PanickingLedger;
 
-impl Decide for Broken {
+impl Decide for PanickingLedger {
     async fn decide(&mut self, _: Vec<Command>) -> Result<Vec<Answer>, Failure> {
         panic!("as a ledger must not")
     }
@@ -177,12 +177,12 @@ impl Decide for Broken {
 }
 
 #[tokio::test]
-async fn where_a_partition_panics_deciding_ends() {
+async fn a_panic_in_a_partition_stops_deciding() {
     let metrics = Arc::new(Metrics::new().unwrap());
     let options = Options { partitions: 4, membership: Membership::Alone, metrics, wake: None, epoch: None };
     let service = options.build().await.unwrap();
     let coordinator = service.handle();
-    let running = tokio::spawn(service.run(|| Broken, CancellationToken::new()));
+    let running = tokio::spawn(service.run(|| PanickingLedger, CancellationToken::new()));
     let answers = coordinator.apply(vec![command("e", "one")]).await;
     assert!(answers[0].is_err());
     tokio::time::timeout(Duration::from_secs(30), running).await.unwrap().unwrap();

@@ -46,7 +46,7 @@ mod tests {
     const FAR: Duration = Duration::from_millis(600);
 
     #[test]
-    fn a_way_that_becomes_long_is_known_with_the_next_answer_and_forgotten_again() {
+    fn the_distance_estimate_rises_with_the_next_answer_and_decays() {
         let distance = Distance::default();
         assert_eq!(distance.answer(), Duration::ZERO);
         (0..50).for_each(|_| distance.note(NEAR));

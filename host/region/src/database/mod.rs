@@ -93,7 +93,7 @@ impl Database {
         Ok(Self::Postgres(postgres::Postgres::connect(url).await?))
     }
 
-    /// The same database over a connection of its own, for what must not wait for anybody else's transactions; an answer on it is waited for so long
+    /// The same database over a connection of its own, for what must not wait for other transactions; an answer on it is waited for so long
     /// and no longer. On SQLite there is no such thing: it waits its turn as everybody does.
     #[must_use]
     pub fn apart(&self, patience: Duration) -> Self {
@@ -154,7 +154,7 @@ impl Database {
         }
     }
 
-    /// Tells whoever listens to this channel that there is something to look at. It may get lost: who listens looks by itself, too.
+    /// Notifies the listeners of this channel. It may get lost: listeners poll, too.
     ///
     /// # Errors
     /// Where the database fails.

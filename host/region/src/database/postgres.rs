@@ -1,6 +1,6 @@
 //! What only Postgres has.
 //!
-//! Whatever happens to the server or the way there, a statement ends: the server bounds it, and where the server is not heard of any more, so
+//! Whatever happens to the server or the network, a statement ends: the server bounds it, and where the server no longer answers, so
 //! do we. A connection about which there is any doubt is closed, never used again.
 
 use std::time::Duration;
@@ -21,7 +21,7 @@ pub(super) const CLOCK: &str = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000
 /// identifier; a database that was dropped and made anew has another number. Everybody may call these functions, unless somebody has taken that away.
 const HISTORY: &str = "SELECT control.system_identifier::TEXT || '.' || SUBSTR(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) || '.' || \
     (SELECT oid::TEXT FROM pg_database WHERE datname = current_database()) FROM pg_control_system() AS control";
-/// Held by whoever migrates, here and in the kit, until the end of the transaction. The number only has to be the same everywhere.
+/// The lock of a migration, here and in the kit, held until the end of the transaction. The number only has to be the same everywhere.
 const MIGRATION_LOCK: &str = "SELECT 1 FROM pg_advisory_xact_lock(7236827364)";
 /// How long an answer is waited for that the server itself would have broken off.
 const PATIENCE: Duration = limits::POSTGRES_STATEMENT.saturating_add(limits::POSTGRES_ACQUIRE);
@@ -34,8 +34,8 @@ pub struct Postgres {
     patience: Duration,
 }
 
-/// A connection in use. Whoever stops before it is [`clean`](Self::clean) again closes it, which rolls back.
-struct Used {
+/// A connection in use. Dropped before it is [`clean`](Self::clean) again, it is closed, which rolls back.
+struct PooledConnection {
     connection: PoolConnection<sqlx::Postgres>,
     clean: bool,
     /// How long the next answer is waited for.
@@ -43,9 +43,9 @@ struct Used {
 }
 
 /// An open transaction.
-pub struct Transaction(Used);
+pub struct Transaction(PooledConnection);
 
-/// Hears what other nodes tell. Its connection is its own, and made anew when lost.
+/// Receives notifications of other nodes, on a connection of its own, which is reopened when lost.
 pub struct Listener {
     options: PgConnectOptions,
     channel: &'static str,
@@ -68,7 +68,7 @@ impl Postgres {
         ]);
         let pool = pool(limits::POSTGRES_CONNECTIONS).before_acquire(|connection, rested| {
             Box::pin(async move {
-                // One that has rested is tried first, and not for long: where the way there has fallen silent nobody says so.
+                // One that was idle is tested first, with a short timeout: a dead network path is not reported otherwise.
                 let tried = rested.idle_for < limits::POSTGRES_TRUSTED
                     || matches!(timeout(limits::POSTGRES_TRUSTED, connection.ping()).await, Ok(Ok(())));
                 Ok(tried)
@@ -78,7 +78,7 @@ impl Postgres {
     }
 
     pub(super) fn apart(&self, patience: Duration) -> Self {
-        // Not tried before each use: whoever has this one asks again anyway.
+        // Not tested before each use: its user retries anyway.
         Self { pool: pool(1).connect_lazy_with((*self.pool.connect_options()).clone()), patience }
     }
 
@@ -87,7 +87,7 @@ impl Postgres {
     }
 
     pub(super) async fn ask(&self, statement: &str, parameters: &[Value]) -> Result<Vec<Row>, Error> {
-        let mut used = Used::take(self).await?;
+        let mut used = PooledConnection::take(self).await?;
         let rows = used.query(statement, parameters).await?;
         used.clean = true;
         Ok(rows)
@@ -111,7 +111,7 @@ impl Postgres {
     }
 
     pub(super) async fn begin(&self, purpose: Purpose) -> Result<Transaction, Error> {
-        let mut used = Used::take(self).await?;
+        let mut used = PooledConnection::take(self).await?;
         used.run("BEGIN").await?;
         match purpose {
             Purpose::Read => used.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY").await?,
@@ -129,7 +129,7 @@ impl Postgres {
     }
 }
 
-impl Used {
+impl PooledConnection {
     async fn take(Postgres { pool, patience }: &Postgres) -> Result<Self, Error> {
         let connection = pool.acquire().await.map_err(error)?;
         Ok(Self { connection, clean: false, patience: *patience })
@@ -146,7 +146,7 @@ impl Used {
     }
 }
 
-impl Drop for Used {
+impl Drop for PooledConnection {
     fn drop(&mut self) {
         if !self.clean {
             self.connection.close_on_drop();
@@ -167,7 +167,7 @@ impl Transaction {
 }
 
 impl Listener {
-    /// Returns when something was told, or may have been while nobody listened. Lost when dropped midway: only a hint.
+    /// Returns when a notification came, or may have been missed. Lost when dropped midway: only a hint.
     ///
     /// # Errors
     /// Where there is no connection; the next call makes one.
@@ -261,7 +261,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_passes_is_told_from_what_does_not() {
+    fn transient_errors_are_distinguished_from_permanent_ones() {
         for code in ["08006", "40001", "40P01", "53300", "55P03", "57014", "57P01", "25P03", "25006", "55000"] {
             assert!(passes(code), "{code}");
         }

@@ -1,19 +1,19 @@
-//! What a node does about leases, from what it sees. No I/O, no clock.
+//! Which leases a node claims and gives up, given what it has read. No I/O, no clock.
 //!
-//! Every node decides for itself by the same rule: nobody leads more than the fair share, ⌈partitions ÷ live nodes⌉. Who has less takes what is
-//! free; who has more gives the excess up, for somebody else then has less. All shares together are no fewer than the partitions, so
+//! Every node decides for itself by the same rule: no node leads more than the fair share, ⌈partitions ÷ live nodes⌉. A node with less takes what is
+//! free; one with more gives the excess up, for another then has less. All shares together are no fewer than the partitions, so
 //! nothing stays free; and a share that is not exceeded is never touched, so nothing moves that need not.
 
 use std::collections::BTreeSet;
 
-/// The lease of whoever ticks.
+/// The lease of the node that ticks.
 pub(crate) const RUNNER: &str = "runner";
 
 /// A lease as the database has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Lease {
     pub(crate) name: String,
-    /// Empty: nobody's.
+    /// Empty: free.
     pub(crate) owner: String,
     pub(crate) address: String,
     pub(crate) epoch: i64,
@@ -21,19 +21,19 @@ pub(crate) struct Lease {
     pub(crate) expires_at: i64,
 }
 
-/// One look at the database.
+/// The leases and members, read at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct View {
     /// The database's clock, in microseconds.
     pub(crate) now: i64,
     pub(crate) leases: Vec<Lease>,
-    /// The names of nodes that would lead and were heard of lately.
+    /// The names of members that have renewed lately.
     pub(crate) nodes: BTreeSet<String>,
 }
 
-/// What a node wants.
+/// Whether a node wants to lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum NodeIntent {
     /// To lead its share.
     Member,
     /// To lead nothing any more.
@@ -43,24 +43,24 @@ pub(crate) enum Standing {
 /// What to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Plan {
-    /// Names, with the epochs at which they were seen free: who claims them swaps that for the next one.
+    /// Names, with the epochs at which they were seen free: claiming swaps that for the next one.
     pub(crate) claim: Vec<(String, i64)>,
-    /// Names of leases of one's own that are to be given up as soon as their queues are empty.
+    /// Names of this node's leases that are to be given up as soon as their queues are empty.
     pub(crate) give_up: Vec<String>,
 }
 
 impl View {
-    /// Who holds a lease now.
+    /// The current holder of a lease.
     pub(crate) fn holder(&self, lease: &Lease) -> Option<String> {
         (!lease.owner.is_empty() && lease.expires_at > self.now).then(|| lease.owner.clone())
     }
 }
 
 /// Decides for the node `me`, which is already about to give up the leases `leaving`.
-pub(crate) fn decide(me: &str, view: &View, standing: Standing, leaving: &BTreeSet<String>) -> Plan {
+pub(crate) fn decide(me: &str, view: &View, intent: NodeIntent, leaving: &BTreeSet<String>) -> Plan {
     let mine = |lease: &&Lease| view.holder(lease).as_deref() == Some(me) && !leaving.contains(&lease.name);
     let free = |lease: &&Lease| view.holder(lease).is_none() && !leaving.contains(&lease.name);
-    if standing == Standing::Leaving {
+    if intent == NodeIntent::Leaving {
         let give_up = view.leases.iter().filter(mine).map(|lease| lease.name.clone()).collect();
         return Plan { claim: Vec::new(), give_up };
     }

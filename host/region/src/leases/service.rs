@@ -10,58 +10,58 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::decide::{RUNNER, Standing, decide};
+use super::decide::{NodeIntent, RUNNER, decide};
 use super::store::{CHANNEL, Store, partition};
 use crate::coordinator::{Coordinator, Phase, Term};
 use crate::database::{Database, Error, Listener};
 use crate::{clock, limits};
 
-/// A node's part in who leads what.
+/// A node's participation in the leases.
 pub(crate) struct Leases {
     store: Store,
     listener: Option<Listener>,
     state: State,
 }
 
-/// How the rounds go. Cheap to clone.
+/// The rounds' health. Cheap to clone.
 #[derive(Clone, Default)]
-pub(crate) struct State(Arc<Mutex<Going>>);
+pub(crate) struct State(Arc<Mutex<RoundHealth>>);
 
 #[derive(Clone, Copy, Default)]
-enum Going {
+enum RoundHealth {
     #[default]
-    NotYet,
-    Well,
+    Unknown,
+    Healthy,
     FailingSince(Instant),
 }
 
-/// What a lease is held by: its epoch, and until when it may be counted on.
-type Held = BTreeMap<String, (i64, Instant)>;
+/// Held leases by name: the epoch, and until when it is certain.
+type HeldLeases = BTreeMap<String, (i64, Instant)>;
 
-/// How each lease stands here, by name.
-type Slots<'a> = BTreeMap<String, &'a watch::Sender<Phase>>;
+/// The phase of each lease here, by name.
+type LeaseSlots<'a> = BTreeMap<String, &'a watch::Sender<Phase>>;
 
 impl State {
     /// How long rounds have been failing; none where not one has ended yet.
     pub(crate) fn failing_for(&self) -> Option<Duration> {
         match *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            Going::NotYet => None,
-            Going::Well => Some(Duration::ZERO),
-            Going::FailingSince(since) => Some(since.elapsed()),
+            RoundHealth::Unknown => None,
+            RoundHealth::Healthy => Some(Duration::ZERO),
+            RoundHealth::FailingSince(since) => Some(since.elapsed()),
         }
     }
 
-    /// Returns whether it is news.
+    /// Returns whether it has changed.
     fn set(&self, well: bool) -> bool {
-        let mut going = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = match *going {
-            Going::FailingSince(_) if !well => return false,
-            Going::Well if well => return false,
-            _ if well => Going::Well,
-            _ => Going::FailingSince(Instant::now()),
+        let mut health = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = match *health {
+            RoundHealth::FailingSince(_) if !well => return false,
+            RoundHealth::Healthy if well => return false,
+            _ if well => RoundHealth::Healthy,
+            _ => RoundHealth::FailingSince(Instant::now()),
         };
-        let news = !well || matches!(*going, Going::FailingSince(_));
-        *going = next;
+        let news = !well || matches!(*health, RoundHealth::FailingSince(_));
+        *health = next;
         news
     }
 }
@@ -97,7 +97,7 @@ impl Leases {
         let _listening =
             self.listener.take().map(|listener| AbortOnDropHandle::new(tokio::spawn(listen(listener, Arc::clone(&told)))));
         let partitions = coordinator.phases().enumerate().map(|(number, phase)| (partition(number), phase));
-        let slots: Slots<'_> = partitions.chain([(RUNNER.to_owned(), coordinator.runner_phase())]).collect();
+        let slots: LeaseSlots<'_> = partitions.chain([(RUNNER.to_owned(), coordinator.runner_phase())]).collect();
         let (leaving, left) = coordinator.exits();
         let (mut leaves_by, mut said_distance) = (None, None);
         loop {
@@ -107,8 +107,8 @@ impl Leases {
                     return;
                 }
             }
-            let standing = if leaving.is_cancelled() { Standing::Leaving } else { Standing::Member };
-            if standing == Standing::Leaving {
+            let intent = if leaving.is_cancelled() { NodeIntent::Leaving } else { NodeIntent::Member };
+            if intent == NodeIntent::Leaving {
                 let leaves_by = *leaves_by.get_or_insert_with(|| Instant::now() + limits::DRAIN);
                 if Instant::now() >= leaves_by && !left.is_cancelled() {
                     tracing::warn!("some leases could not be handed over in time and expire instead");
@@ -116,14 +116,14 @@ impl Leases {
                     left.cancel();
                 }
             }
-            let pause = match self.round(&slots, coordinator, standing).await {
+            let pause = match self.round(&slots, coordinator, intent).await {
                 Ok(round) => {
                     self.store.well();
                     said_distance = self.say_distance(said_distance);
                     if self.state.set(true) {
                         tracing::info!("leases are renewed again");
                     }
-                    if standing == Standing::Leaving && !round.holds {
+                    if intent == NodeIntent::Leaving && !round.holds {
                         left.cancel();
                     }
                     if round.again { limits::LEASE_PACE } else { limits::LEASE_ROUND }
@@ -143,8 +143,8 @@ impl Leases {
                 () = sleep(pause) => {}
                 () = told.notified() => sleep(limits::LEASE_PACE).await,
                 () = drained.notified() => {}
-                () = leaving.cancelled(), if standing == Standing::Member => {}
-                () = stop.cancelled(), if standing == Standing::Member || left.is_cancelled() => {}
+                () = leaving.cancelled(), if intent == NodeIntent::Member => {}
+                () = stop.cancelled(), if intent == NodeIntent::Member || left.is_cancelled() => {}
             }
         }
     }
@@ -164,23 +164,23 @@ impl Leases {
     }
 
     /// Renews, looks, decides, claims and gives up.
-    async fn round(&self, slots: &Slots<'_>, coordinator: &Coordinator, standing: Standing) -> Result<Round, Error> {
-        match standing {
-            Standing::Member => self.store.join(self.store.length()).await?,
-            Standing::Leaving => self.store.leave().await?,
+    async fn round(&self, slots: &LeaseSlots<'_>, coordinator: &Coordinator, intent: NodeIntent) -> Result<RoundOutcome, Error> {
+        match intent {
+            NodeIntent::Member => self.store.join(self.store.length()).await?,
+            NodeIntent::Leaving => self.store.leave().await?,
         }
         let (sent, length) = (Instant::now(), self.store.length());
         // Until then it may be counted on.
         let until = |sent: Instant, length: Duration| sent + length.saturating_sub(limits::LEASE_MARGIN);
         let renewed_until = until(sent, length);
         let renewed_now = self.store.renew(length).await?;
-        let mut held: Held = renewed_now.into_iter().map(|(name, epoch)| (name, (epoch, renewed_until))).collect();
+        let mut held: HeldLeases = renewed_now.into_iter().map(|(name, epoch)| (name, (epoch, renewed_until))).collect();
         for (name, phase) in slots {
             renewed(phase, held.get(name));
         }
 
         let view = self.store.view().await?;
-        let mut round = Round::default();
+        let mut round = RoundOutcome::default();
         let mut leaving = BTreeSet::new();
         for (name, phase) in slots {
             let phase = phase.borrow().clone();
@@ -207,7 +207,7 @@ impl Leases {
                 round.changed = true;
             }
         }
-        let plan = decide(self.store.name(), &view, standing, &leaving);
+        let plan = decide(self.store.name(), &view, intent, &leaving);
         for (name, epoch) in plan.claim {
             let (sent, length) = (Instant::now(), self.store.length());
             if let Some(epoch) = self.store.claim(&name, epoch, length).await? {
@@ -260,9 +260,9 @@ fn life() -> u64 {
     RandomState::new().hash_one(())
 }
 
-/// What a round brought.
+/// The outcome of a round.
 #[derive(Default)]
-struct Round {
+struct RoundOutcome {
     /// This node holds something.
     holds: bool,
     /// Something has changed hands.
@@ -271,8 +271,8 @@ struct Round {
     again: bool,
 }
 
-/// What was led goes on being led, or was lost. Nobody is woken where nothing has changed; who has seen that the term was over must hear that it
-/// goes on.
+/// What was led is renewed, or was lost. Waiters are woken only by a change; one that has seen the term expire must be woken by
+/// its renewal.
 fn renewed(phase: &watch::Sender<Phase>, held: Option<&(i64, Instant)>) {
     phase.send_if_modified(|phase| match (&mut *phase, held) {
         (Phase::Here { epoch, term } | Phase::Draining { epoch, term }, Some((held, until))) if epoch == held => {
@@ -335,7 +335,7 @@ async fn listen(mut listener: Listener, told: Arc<Notify>) {
         match listener.heard().await {
             Ok(()) => told.notify_one(),
             Err(error) => {
-                tracing::debug!(%error, "other nodes are not heard");
+                tracing::debug!(%error, "notifications of other nodes are not received");
                 sleep(clock::jittered(limits::LEASE_ROUND)).await;
             }
         }
@@ -347,7 +347,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn who_saw_a_term_lapse_hears_that_it_goes_on() {
+    async fn a_renewed_lease_is_announced_to_waiters() {
         let lease = || Instant::now() + limits::LEASE;
         let (phase, seen) = watch::channel(Phase::Here { epoch: 1, term: Term::until(lease()) });
         tokio::time::advance(limits::LEASE / 2).await;

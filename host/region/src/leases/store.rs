@@ -1,4 +1,4 @@
-//! The statements about leases. Each stands alone and locks for no longer than it runs: a node that stops between two of them holds nobody up.
+//! The statements about leases. Each is a transaction of its own: a node that stops between two of them holds no lock.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -39,7 +39,7 @@ impl Store {
         Self { source, database, name, address, distance: Distance::default(), patience, fresh: AtomicBool::new(true) }
     }
 
-    /// How long a lease lasts that is asked for now: longer where the database is far away, for word of its renewal takes its time, too.
+    /// How long a lease lasts that is asked for now: longer where the database is far away, for a renewal's answer takes its time, too.
     pub(crate) fn length(&self) -> Duration {
         (limits::LEASE + self.distance.answer() * limits::LEASE_DISTANCES).min(limits::LEASE_LONGEST)
     }
@@ -62,7 +62,7 @@ impl Store {
         &self.address
     }
 
-    /// After a failure: whatever is on the way there, nothing more is asked through it.
+    /// After a failure: reconnects, because the old connection may be dead.
     pub(crate) fn reconnect(&mut self) {
         self.database = self.source.apart(limits::LEASE_LONGEST);
         self.fresh = AtomicBool::new(true);
@@ -125,7 +125,7 @@ impl Store {
         self.ask("DELETE FROM nodes WHERE name = $1", &[self.me()]).await.map(drop)
     }
 
-    /// Renews all that this node holds, also what has run out and nobody has claimed. Returns names and epochs.
+    /// Renews all leases of this node, also expired ones that no other node has claimed. Returns names and epochs.
     pub(crate) async fn renew(&self, length: Duration) -> Result<Vec<(String, i64)>, Error> {
         let statement =
             format!("UPDATE leases SET expires_at = {} + $2 WHERE owner = $1 RETURNING name, epoch", self.database.clock());
@@ -180,7 +180,7 @@ impl Store {
         self.ask(statement, &[lease.into(), self.me()]).await.map(drop)
     }
 
-    /// Tells the other nodes to look.
+    /// Notifies the other nodes.
     pub(crate) async fn tell(&self) -> Result<(), Error> {
         self.database.tell(CHANNEL).await
     }
@@ -200,7 +200,7 @@ mod tests {
     use crate::testing::{Scratch, databases};
 
     #[tokio::test]
-    async fn a_lease_lasts_as_long_as_word_of_its_renewal_takes_over_a_slow_line() {
+    async fn a_lease_outlasts_a_slow_renewal() {
         for Scratch { database, .. } in databases(true).await {
             let store = Store::new(database, "a".to_owned(), "a:1".to_owned());
             assert_eq!(store.length(), limits::LEASE, "nothing is known yet");

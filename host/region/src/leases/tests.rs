@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::decide::{Lease, Plan, RUNNER, Standing, View, decide};
+use super::decide::{Lease, NodeIntent, Plan, RUNNER, View, decide};
 use super::store::{Store, partition};
 use crate::database::microseconds;
 use crate::limits;
@@ -25,7 +25,7 @@ fn view(owners: &[&str], runner: &str, nodes: &[&str]) -> View {
 }
 
 fn decided(me: &str, view: &View) -> Plan {
-    decide(me, view, Standing::Member, &BTreeSet::new())
+    decide(me, view, NodeIntent::Member, &BTreeSet::new())
 }
 
 fn claims(plan: &Plan) -> BTreeSet<&str> {
@@ -42,14 +42,14 @@ fn the_only_node_takes_everything() {
 }
 
 #[test]
-fn what_has_run_out_is_free_and_what_has_not_is_not() {
+fn only_expired_leases_are_taken() {
     let mut view = view(&["b", "b"], "b", &["a"]);
     view.leases[0].expires_at = view.now;
     assert_eq!(decided("a", &view), Plan { claim: vec![(partition(0), 7)], give_up: vec![] });
 }
 
 #[test]
-fn nobody_takes_more_than_the_share() {
+fn no_node_takes_more_than_its_share() {
     let all = view(&[""; 5], "b", &["a", "b"]);
     assert_eq!(decided("a", &all).claim.len(), 3);
     let some = view(&["a", "a", "a", "", ""], "b", &["a", "b"]);
@@ -57,20 +57,20 @@ fn nobody_takes_more_than_the_share() {
 }
 
 #[test]
-fn the_excess_is_given_up_and_no_more() {
+fn a_node_gives_up_only_its_excess() {
     let all = view(&["a"; 5], "a", &["a", "b"]);
     assert_eq!(decided("a", &all).give_up, [partition(3), partition(4)], "and not the runner's");
     // Two are on their way already.
     let leaving = [partition(3), partition(4)].into();
-    assert_eq!(decide("a", &all, Standing::Member, &leaving), Plan::default());
-    // Whoever is alone keeps all.
+    assert_eq!(decide("a", &all, NodeIntent::Member, &leaving), Plan::default());
+    // A node that is alone keeps all.
     assert_eq!(decided("a", &view(&["a"; 5], "a", &["a"])), Plan::default());
 }
 
 #[test]
-fn who_leaves_gives_up_everything_and_takes_nothing() {
+fn a_leaving_node_gives_up_everything_and_takes_nothing() {
     let view = view(&["a", "", "b"], "a", &["b"]);
-    let plan = decide("a", &view, Standing::Leaving, &BTreeSet::new());
+    let plan = decide("a", &view, NodeIntent::Leaving, &BTreeSet::new());
     assert_eq!(plan, Plan { claim: vec![], give_up: vec![partition(0), RUNNER.to_owned()] });
 }
 
@@ -170,7 +170,7 @@ fn names(range: std::ops::Range<usize>) -> Vec<String> {
 
 proptest! {
     #[test]
-    fn nodes_come_to_fair_shares_and_then_leave_it_at_that(partitions in 1_usize..40, count in 1_usize..8) {
+    fn leases_converge_to_fair_shares_and_then_stay(partitions in 1_usize..40, count in 1_usize..8) {
         let mut world = World::new(partitions);
         let nodes = names(0..count);
         world.settle(&nodes);
@@ -179,7 +179,7 @@ proptest! {
     }
 
     #[test]
-    fn no_more_moves_than_must(partitions in 1_usize..40, count in 1_usize..8, more in 1_usize..4) {
+    fn leases_move_only_as_often_as_needed(partitions in 1_usize..40, count in 1_usize..8, more in 1_usize..4) {
         let mut world = World::new(partitions);
         let nodes = names(0..count);
         world.settle(&nodes);
@@ -197,9 +197,9 @@ proptest! {
         world.is_fair(survivors);
     }
 
-    /// Whoever looks, stalls, and acts by what it saw long ago: no epoch of a lease is claimed twice, and none that has not run out.
+    /// Nodes stall between reading and acting: no epoch of a lease is claimed twice, and no lease before it has expired.
     #[test]
-    fn a_claim_is_won_by_one(steps in prop::collection::vec((0_usize..5, any::<bool>(), 0_i64..1_500_000), 1..200)) {
+    fn one_node_wins_a_contested_lease(steps in prop::collection::vec((0_usize..5, any::<bool>(), 0_i64..1_500_000), 1..200)) {
         let mut world = World::new(6);
         let nodes = names(0..5);
         let mut plans: Vec<Option<Plan>> = vec![None; nodes.len()];
@@ -224,7 +224,7 @@ proptest! {
 }
 
 #[tokio::test]
-async fn the_database_agrees() {
+async fn the_database_confirms_the_decision() {
     for scratch in databases(true).await {
         let store = |name: &str| Store::new(scratch.database.clone(), name.to_owned(), format!("{name}:1"));
         let (a, b) = (store("a"), store("b"));

@@ -1,4 +1,4 @@
-//! Faults that the simulation must find, each switched on by itself: what shows that it would find one that nobody has planted.
+//! Faults that the simulation must find, each switched on by itself: evidence that it would find an unknown one.
 
 use std::cell::Cell;
 

@@ -1,4 +1,4 @@
-//! The invariants. Each commit and each answer is looked at when it comes; what can only be said of the end is looked at there.
+//! The invariants. Each commit and each answer is checked when it comes; the rest at the end of the run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -7,7 +7,7 @@ use ledger_core::{Action, BookingStatus, Command, HoldScope, Outcome, Record, Re
 use ledger_engine::Answer;
 use read_model::journal::Row;
 
-use super::postgres::{Effect, EventRows, Server, Tables, Trouble, Version, places};
+use super::postgres::{DatabaseError, Effect, EventRows, Server, Tables, Version, places};
 use super::world::World;
 
 pub(super) const OVERSOLD: &str = "nothing is oversold";
@@ -29,17 +29,17 @@ const TOO_LATE: u32 = ledger_core::limits::RETRY_MILLISECONDS;
 /// A key: event, subject, key.
 pub(super) type Key = (String, String, String);
 /// A version of an aggregate: topic, id, number. An event's document and its inventory have one id, and count their versions apart.
-type Told = (Option<&'static str>, String, i64);
+type EntryVersion = (Option<&'static str>, String, i64);
 /// By which call, and when that began and ended.
-type Refused = (u64, i64, i64);
+type Refusal = (u64, i64, i64);
 
 pub(super) struct Check {
     world: Arc<World>,
     calls: Mutex<BTreeMap<u64, Call>>,
     /// Calls that refused a key for good.
-    refusals: Mutex<BTreeMap<Key, Vec<Refused>>>,
+    refusals: Mutex<BTreeMap<Key, Vec<Refusal>>>,
     /// Versions that were told of.
-    told: Mutex<BTreeSet<Told>>,
+    told: Mutex<BTreeSet<EntryVersion>>,
 }
 
 /// A batch that a ledger decides.
@@ -47,7 +47,7 @@ struct Call {
     commands: Vec<Command>,
     /// By the right clock, and by the database's.
     began: (i64, i64),
-    /// When nobody waited for it any more, whatever of it is still on its way.
+    /// When its caller stopped waiting, although parts of it may still be on their way.
     over: Option<i64>,
 }
 
@@ -55,7 +55,7 @@ fn key(command: &Command) -> Key {
     (command.event_id.clone(), command.subject.scope(), command.idempotency_key.clone())
 }
 
-fn told(row: &Row) -> Told {
+fn told(row: &Row) -> EntryVersion {
     (row.topic, row.aggregate.clone(), row.version)
 }
 
@@ -136,9 +136,9 @@ impl Check {
     // Commits ----------------------------------------------------------------------------------------------------------
 
     /// The database's own guards are there for faults of ours.
-    pub(super) fn refused_by_the_database(&self, trouble: &Trouble) {
-        if let Trouble::Check(text) = trouble {
-            self.world.violated(OVERSOLD, format!("only the database's CHECK has kept this out: {text}"));
+    pub(super) fn refused_by_the_database(&self, trouble: &DatabaseError) {
+        if let DatabaseError::Check(text) = trouble {
+            self.world.violated(OVERSOLD, format!("only the database's CHECK has prevented this: {text}"));
         }
     }
 
@@ -160,7 +160,7 @@ impl Check {
                 let scope = Subject::Person(booking.person.clone()).scope();
                 let of_key = |outcome: &str| outcome.contains(&booking.id);
                 if !effect.keys.iter().any(|(of, _, _, outcome)| *of == scope && of_key(outcome)) {
-                    self.world.violated(ONE_EFFECT, format!("{} stands under no key", booking.id));
+                    self.world.violated(ONE_EFFECT, format!("{} has no idempotency key", booking.id));
                 }
             }
             // What a late payment buys counted for nobody's limit before.
@@ -205,7 +205,7 @@ impl Check {
         for row in journal.iter().flat_map(|(_, rows)| rows) {
             if !self.told.lock().unwrap().insert(told(row)) {
                 self.world
-                    .violated(JOURNAL, format!("{} of version {} was told twice: {}", row.aggregate, row.version, row.kind));
+                    .violated(JOURNAL, format!("{} of version {} was published twice: {}", row.aggregate, row.version, row.kind));
             }
             if row.kind.starts_with("booking.") && !tables.events.values().any(|rows| rows.bookings.contains_key(&row.aggregate))
             {
@@ -236,7 +236,7 @@ impl Check {
                 .flat_map(|rows| rows.iter())
                 .filter(|it| it.aggregate == *id && it.kind == "booking.created");
             if rows.count() != 1 {
-                self.world.violated(JOURNAL, format!("{id} was not told of once"));
+                self.world.violated(JOURNAL, format!("{id} was not published exactly once"));
             }
         }
     }

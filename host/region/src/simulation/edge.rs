@@ -12,7 +12,7 @@ use vocabulary::booking::{Command, Rejection};
 use vocabulary::edge::Availability;
 
 use super::check::CONVERGE;
-use super::network::{FeedOverNetwork, Heard, Network};
+use super::network::{FeedOverNetwork, Network, RequestOutcome};
 use super::postgres::Server;
 use super::process::Process;
 use crate::coordinator::Answer;
@@ -90,7 +90,7 @@ impl Edge {
     }
 
     /// Has one command decided: sent to one node, and again to another where that is right, until its deadline. Also says whether any try
-    /// may have been done without anybody having heard.
+    /// may have been done although no answer came.
     pub(super) async fn apply(&self, command: Command) -> (Answer, bool) {
         let world = &self.network.world;
         let (mut sent, mut wait) = (false, None);
@@ -103,9 +103,9 @@ impl Edge {
             }
             let node = &self.nodes[(self.home + attempt) % self.nodes.len()];
             match self.network.ask(node, vec![command.clone()], false, 0).await {
-                Heard::NotSent => wait = Some(PAUSE.0),
-                Heard::Lost => (sent, wait) = (true, None),
-                Heard::Answers(answers) => match answers.into_iter().next() {
+                RequestOutcome::NotSent => wait = Some(PAUSE.0),
+                RequestOutcome::Lost => (sent, wait) = (true, None),
+                RequestOutcome::Answers(answers) => match answers.into_iter().next() {
                     Some(Err(Rejection::Unavailable(milliseconds))) => wait = Some(milliseconds.into()),
                     Some(Err(Rejection::Unknown)) | None => (sent, wait) = (true, Some(0)),
                     Some(answer) => return (answer, sent),
@@ -115,7 +115,7 @@ impl Edge {
         (Err(if sent { Rejection::Unknown } else { Rejection::Unavailable(200) }), sent)
     }
 
-    /// Reads, and sees that nothing is missing of what was told up to the position at which this edge says it is.
+    /// Reads, and checks that nothing is missing that was published up to this edge's position.
     pub(super) async fn looked_at(&self, server: &Server, event: &str) {
         let position = self.position();
         let Some(read) = self.read(event).await else { return };
@@ -131,8 +131,10 @@ impl Edge {
         }
         let told = server.told_of(event, position);
         if told.is_some_and(|told| read.version < told) {
-            let text =
-                format!("{} is at position {position} and at version {} of {event}, told was {told:?}", self.name, read.version);
+            let text = format!(
+                "{} is at position {position} and at version {} of {event}, published was {told:?}",
+                self.name, read.version
+            );
             self.network.world.violated(CONVERGE, text);
         }
     }

@@ -57,9 +57,9 @@ impl SimulatedLedger {
 }
 
 /// Says that a call is over, however it ends.
-struct Running<'a>(&'a Server, u64);
+struct CallGuard<'a>(&'a Server, u64);
 
-impl Drop for Running<'_> {
+impl Drop for CallGuard<'_> {
     fn drop(&mut self) {
         self.0.check.died(self.1);
     }
@@ -72,7 +72,7 @@ async fn run(server: Arc<Server>, process: Arc<Process>, mut batches: mpsc::Unbo
     let mut memory = Memory::default();
     while let Some((number, commands, reply)) = batches.recv().await {
         call.store(number, Ordering::Relaxed);
-        let _running = Running(&server, number);
+        let _running = CallGuard(&server, number);
         let mut host = SimulatedHost { process: Arc::clone(&process) };
         let answers = ledger_engine::apply(&context, &database, &mut host, &mut memory, commands).await;
         server.check.answered(&server, number, &answers);

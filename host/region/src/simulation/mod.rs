@@ -5,7 +5,7 @@
 //! that are killed and paused ([`process`]), and the people ([`workload`]). All of it is on one thread and in paused time: every delay and every
 //! fault comes from the seed's randomness, so a seed is one run, whoever runs it.
 //!
-//! A run is a storm, and then calm. During the storm each commit and each answer is looked at ([`check`]); in the calm everybody who does not
+//! A run is a storm, and then calm. During the storm each commit and each answer is looked at ([`check`]); in the calm everyone who does not
 //! know yet asks again, all holds run out, and what has become of everything is looked at.
 //!
 //! That it finds faults is shown by faults that are planted ([`bugs`]).
@@ -33,7 +33,7 @@ use bugs::Bug;
 use check::{CONVERGE, Check, FLOWS, LOST, POSITIONS};
 use edge::Edge;
 use network::Network;
-use node::Life;
+use node::NodeRun;
 use postgres::Server;
 use workload::{EVENTS, Workload};
 use world::{Violation, World};
@@ -75,7 +75,7 @@ async fn scene(world: &Arc<World>) -> usize {
     let server = Server::new(world, &check);
     let network = Network::new(world);
     let addresses: Vec<String> = (0..NODES).map(|number| format!("node-{number}")).collect();
-    let mut nodes: Vec<Life> = addresses.iter().map(|address| Life::begin(world, &server, &network, address)).collect();
+    let mut nodes: Vec<NodeRun> = addresses.iter().map(|address| NodeRun::begin(world, &server, &network, address)).collect();
     let workload = Workload::new(&server, &network, &addresses);
     for number in 0..EVENTS {
         workload.publish(number).await;
@@ -97,7 +97,7 @@ async fn scene(world: &Arc<World>) -> usize {
         node.process.pause(false);
         if node.has_left() {
             node.crash();
-            *node = Life::begin(world, &server, &network, address);
+            *node = NodeRun::begin(world, &server, &network, address);
         }
     }
     workload.edges.iter().for_each(|edge| edge.pause(false));
@@ -105,7 +105,7 @@ async fn scene(world: &Arc<World>) -> usize {
     if world.violation().is_none() {
         calm(world, &server, &workload).await;
     }
-    nodes.iter().for_each(Life::crash);
+    nodes.iter().for_each(NodeRun::crash);
     server.tables().events.values().map(|rows| rows.bookings.len()).sum()
 }
 
@@ -116,7 +116,7 @@ async fn storm(
     network: &Arc<Network>,
     workload: &Arc<Workload>,
     addresses: &[String],
-    nodes: &mut [Life],
+    nodes: &mut [NodeRun],
 ) {
     let ends = world.elapsed() + world.milliseconds(4_000, 9_000);
     let mut stepped = Duration::ZERO;
@@ -140,20 +140,20 @@ async fn storm(
             0..30 => {
                 nodes[number].crash();
                 sleep(world.milliseconds(0, 600)).await;
-                nodes[number] = Life::begin(world, server, network, &addresses[number]);
+                nodes[number] = NodeRun::begin(world, server, network, &addresses[number]);
             }
             30..45 => {
                 nodes[number].leave();
                 sleep(world.milliseconds(100, 800)).await;
                 nodes[number].crash();
-                nodes[number] = Life::begin(world, server, network, &addresses[number]);
+                nodes[number] = NodeRun::begin(world, server, network, &addresses[number]);
             }
             45..70 => {
-                world.trace(|| format!("node-{number} stands still"));
+                world.trace(|| format!("node-{number} is paused"));
                 nodes[number].process.pause(true);
                 sleep(world.milliseconds(50, 2500)).await;
                 nodes[number].process.pause(false);
-                world.trace(|| format!("node-{number} goes on"));
+                world.trace(|| format!("node-{number} resumes"));
             }
             70..78 => {
                 world.trace(|| "the database cannot be reached".to_owned());

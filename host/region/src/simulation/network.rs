@@ -20,14 +20,14 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 pub(super) enum Message {
     Apply { commands: Vec<Command>, here: bool, reply: oneshot::Sender<Vec<Answer>> },
-    Feed { cursor: Option<Cursor>, reply: oneshot::Sender<Result<Opened, Error>> },
+    Feed { cursor: Option<Cursor>, reply: oneshot::Sender<Result<FeedOpening, Error>> },
 }
 
-pub(super) type Opened = (Option<Snapshot>, mpsc::Receiver<Result<Arc<Batch>, Error>>);
+pub(super) type FeedOpening = (Option<Snapshot>, mpsc::Receiver<Result<Arc<Batch>, Error>>);
 
 /// What became of a request.
-pub(super) enum Heard {
-    /// It certainly reached nobody.
+pub(super) enum RequestOutcome {
+    /// It certainly reached no node.
     NotSent,
     /// It may have been done.
     Lost,
@@ -37,13 +37,13 @@ pub(super) enum Heard {
 pub(super) struct Network {
     pub(super) world: Arc<World>,
     /// By address.
-    nodes: Mutex<BTreeMap<String, Reached>>,
+    nodes: Mutex<BTreeMap<String, Endpoint>>,
     /// Keys of commands that came twice.
     twice: Mutex<Vec<String>>,
 }
 
 #[derive(Clone)]
-struct Reached {
+struct Endpoint {
     process: Arc<Process>,
     inbox: mpsc::UnboundedSender<Message>,
 }
@@ -54,14 +54,14 @@ impl Network {
     }
 
     pub(super) fn joins(&self, address: &str, process: &Arc<Process>, inbox: mpsc::UnboundedSender<Message>) {
-        self.nodes.lock().unwrap().insert(address.to_owned(), Reached { process: Arc::clone(process), inbox });
+        self.nodes.lock().unwrap().insert(address.to_owned(), Endpoint { process: Arc::clone(process), inbox });
     }
 
     pub(super) fn leaves(&self, address: &str) {
         self.nodes.lock().unwrap().remove(address);
     }
 
-    fn at(&self, address: &str) -> Option<Reached> {
+    fn at(&self, address: &str) -> Option<Endpoint> {
         self.nodes.lock().unwrap().get(address).cloned()
     }
 
@@ -71,15 +71,15 @@ impl Network {
     }
 
     /// Asks a node. Deadlines travel as what is left of them: `skew` is by how much the clock is wrong that they are of.
-    pub(super) async fn ask(&self, address: &str, mut commands: Vec<Command>, here: bool, skew: i64) -> Heard {
+    pub(super) async fn ask(&self, address: &str, mut commands: Vec<Command>, here: bool, skew: i64) -> RequestOutcome {
         let world = &self.world;
         world.takes_a_while().await;
         if world.fault(15) {
-            // It never arrives, and nobody says so.
+            // It is lost silently.
             tokio::time::sleep(world.milliseconds(50, 400)).await;
-            return Heard::Lost;
+            return RequestOutcome::Lost;
         }
-        let Some(node) = self.at(address) else { return Heard::NotSent };
+        let Some(node) = self.at(address) else { return RequestOutcome::NotSent };
         for command in &mut commands {
             command.deadline = command.deadline.saturating_sub(skew).saturating_add(node.process.skew);
         }
@@ -93,14 +93,14 @@ impl Network {
         }
         let (reply, replied) = oneshot::channel();
         if node.inbox.send(Message::Apply { commands, here, reply }).is_err() {
-            return Heard::NotSent;
+            return RequestOutcome::NotSent;
         }
         let patience = if world.fault(20) { world.milliseconds(1, 100) } else { PATIENCE };
         let heard = timeout(patience, replied).await;
         world.takes_a_while().await;
         match heard {
-            Ok(Ok(answers)) if !world.fault(20) => Heard::Answers(answers),
-            _ => Heard::Lost,
+            Ok(Ok(answers)) if !world.fault(20) => RequestOutcome::Answers(answers),
+            _ => RequestOutcome::Lost,
         }
     }
 }
@@ -116,9 +116,9 @@ impl Peers for FromNode {
         Box::pin(async move {
             let count = commands.len();
             match self.network.ask(address, commands, true, self.skew).await {
-                Heard::NotSent => vec![Err(Rejection::Unavailable(50)); count],
-                Heard::Lost => vec![Err(Rejection::Unknown); count],
-                Heard::Answers(answers) => answers,
+                RequestOutcome::NotSent => vec![Err(Rejection::Unavailable(50)); count],
+                RequestOutcome::Lost => vec![Err(Rejection::Unknown); count],
+                RequestOutcome::Answers(answers) => answers,
             }
         })
     }

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::ledger::SimulatedLedger;
-use super::network::{FromNode, Message, Network, Opened};
+use super::network::{FeedOpening, FromNode, Message, Network};
 use super::postgres::{Client, Server};
 use super::process::Process;
 use super::world::World;
@@ -26,7 +26,7 @@ const PARTITIONS: usize = 3;
 const FEED_WINDOW: usize = 16;
 
 /// One life of a node.
-pub(super) struct Life {
+pub(super) struct NodeRun {
     pub(super) process: Arc<Process>,
     address: String,
     stop: CancellationToken,
@@ -39,7 +39,7 @@ fn metrics() -> Arc<Metrics> {
     Arc::clone(METRICS.get_or_init(|| Arc::new(Metrics::new().unwrap())))
 }
 
-impl Life {
+impl NodeRun {
     pub(super) fn begin(world: &Arc<World>, server: &Arc<Server>, network: &Arc<Network>, address: &str) -> Self {
         let skew = i64::try_from(world.below(600_000)).unwrap() - 300_000;
         let process = Process::new(world, address.to_owned(), skew);
@@ -134,7 +134,7 @@ async fn run(
 }
 
 /// Passes a feed on, until it or its connection ends.
-async fn serve_feed(feed: Feed, world: Arc<World>, cursor: Option<Cursor>, reply: oneshot::Sender<Result<Opened, Error>>) {
+async fn serve_feed(feed: Feed, world: Arc<World>, cursor: Option<Cursor>, reply: oneshot::Sender<Result<FeedOpening, Error>>) {
     let mut opened = match feed.open(cursor).await {
         Ok(opened) => opened,
         Err(error) => {

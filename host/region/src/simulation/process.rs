@@ -51,7 +51,7 @@ struct Ready {
     executor: Mutex<Option<Waker>>,
 }
 
-struct Woken(u64, Arc<Ready>);
+struct TaskWaker(u64, Arc<Ready>);
 
 thread_local! {
     static CURRENT: RefCell<Option<Arc<Process>>> = const { RefCell::new(None) };
@@ -161,7 +161,7 @@ impl Ready {
     }
 }
 
-impl Wake for Woken {
+impl Wake for TaskWaker {
     fn wake(self: Arc<Self>) {
         self.1.add(self.0);
     }
@@ -180,7 +180,7 @@ impl Executor {
                 let state = task.process.state.lock().unwrap();
                 (state.paused, state.killed)
             };
-            let waker = Waker::from(Arc::new(Woken(number, Arc::clone(&self.ready))));
+            let waker = Waker::from(Arc::new(TaskWaker(number, Arc::clone(&self.ready))));
             let done = killed || (!paused && task.future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready());
             if done || self.aborted.borrow_mut().remove(&number) {
                 task.process.state.lock().unwrap().tasks.remove(&number);

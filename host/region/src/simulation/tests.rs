@@ -30,7 +30,7 @@ fn told(seed: u64, bug: Option<Bug>, outcome: &Outcome) -> String {
 }
 
 #[test]
-fn no_seed_violates_anything() {
+fn no_seed_violates_an_invariant() {
     if let Some(seed) = setting("MARQUEE_SIM_SEED") {
         let outcome = run(seed, None, true);
         println!("{}", outcome.lines.join("\n"));
@@ -50,7 +50,7 @@ fn no_seed_violates_anything() {
 }
 
 #[test]
-fn every_planted_fault_is_found() {
+fn every_planted_bug_is_found() {
     let mut hidden = Vec::new();
     for bug in Bug::ALL {
         let found = (1..=SEEDS_FOR_A_BUG).find_map(|seed| {
@@ -77,9 +77,9 @@ fn one_seed_is_one_run() {
 }
 
 #[test]
-fn another_process_runs_a_seed_alike() {
+fn a_seed_runs_alike_in_another_process() {
     let here = run(SEED_ELSEWHERE, None, false);
-    let test = ["--exact", "simulation::tests::no_seed_violates_anything", "--nocapture"];
+    let test = ["--exact", "simulation::tests::no_seed_violates_an_invariant", "--nocapture"];
     let mut there = std::process::Command::new(std::env::current_exe().unwrap());
     let there = there.args(test).env("MARQUEE_SIM_SEED", SEED_ELSEWHERE.to_string()).output().unwrap();
     let told = String::from_utf8(there.stdout).unwrap();

@@ -33,7 +33,7 @@ struct Order {
     accepted: Option<(u64, Outcome)>,
     /// It was refused for good, by the last answer.
     refused: bool,
-    /// It may have been done without anybody having heard.
+    /// It may have been done although no answer came.
     open: bool,
 }
 
@@ -136,12 +136,12 @@ impl Workload {
         };
         let restores = self.world.restores();
         let (answer, sent) = edge.apply(command).await;
-        self.world.trace(|| format!("{} hears of {} {}: {answer:?}", edge.name, order.event, order.key));
+        self.world.trace(|| format!("{} gets for {} {}: {answer:?}", edge.name, order.event, order.key));
         let order = &mut self.orders.lock().unwrap()[number];
         order.open |= sent;
         order.refused = answer.is_err();
         if self.world.restores() != restores {
-            // Whoever answered, it may be of a history that has ended.
+            // The answer may be of a history that has ended.
             order.open = true;
             if self.is_lost(order) || answer.is_ok() {
                 (order.accepted, order.refused) = (None, true);
@@ -178,7 +178,7 @@ impl Workload {
         }
     }
 
-    /// As [`Self::ask`], and once more, with the same key, where nobody knows.
+    /// As [`Self::ask`], and once more, with the same key, where the outcome is unknown.
     async fn insist(&self, order: usize) -> Option<Booking> {
         let short = self.world.happens(300);
         for _ in 0..3 {
@@ -266,7 +266,7 @@ impl Workload {
         _ = self.insist(confirm).await;
     }
 
-    /// Tells events that time has passed.
+    /// Ticks events.
     pub(super) async fn tick(&self) {
         for number in 0..EVENTS {
             let expire = Command::new(Subject::Platform, "", event(number), self.world.now() + 2_000_000, Action::Expire);
@@ -327,7 +327,7 @@ impl Workload {
         self.ask(order, PATIENCE).await.is_ok()
     }
 
-    /// Asks for everything again that nobody knows about. Returns whether all is known.
+    /// Retries everything whose outcome is unknown. Returns whether all is known.
     pub(super) async fn settle(&self) -> bool {
         let unknown = |order: &Order| order.open && order.accepted.is_none() && order.refused;
         let count = self.orders.lock().unwrap().len();
@@ -364,7 +364,7 @@ impl Workload {
         }
     }
 
-    /// Whether every edge shows what the database has: once nothing is held any more, and all is told.
+    /// Whether every edge shows what the database has: once nothing is held any more, and all is published.
     pub(super) async fn converged(&self) -> Result<(), String> {
         let tables = self.server.tables();
         let counter = tables.counter.as_ref().map_or(0, |(position, _)| *position);

@@ -12,7 +12,7 @@ use super::random::Random;
 
 /// When a simulation begins: microseconds since the Unix epoch.
 pub(super) const START: i64 = 1_800_000_000_000_000;
-/// Lines of the trace that are kept for who has to read them.
+/// Lines of the trace that are kept for a failure's report.
 const LINES: usize = 120;
 
 /// An invariant that does not hold.

@@ -3,17 +3,17 @@ use std::sync::atomic::Ordering;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{PARTITIONS, Region, Seen, finish, load, until, until_led};
+use crate::support::{CallerCounts, PARTITIONS, Region, finish, load, until, until_led};
 
 const CALLERS: usize = 40;
 
 /// A node leaves while everybody goes on: nothing is lost, doubled or left open, whichever node one asks.
 #[tokio::test(flavor = "multi_thread")]
-async fn who_leaves_hands_over_under_load() {
+async fn a_leaving_node_hands_over_under_load() {
     let region = Region::new().await;
     let (a, b) = (region.node("a").await, region.node("b").await);
     until_led(&[&a, &b], &[8, 8]).await;
-    let (seen, stop) = (Arc::<Seen>::default(), CancellationToken::new());
+    let (seen, stop) = (Arc::<CallerCounts>::default(), CancellationToken::new());
     let callers = load(&[a.coordinator.clone(), b.coordinator.clone()], CALLERS, &seen, &stop);
     let answered = || seen.answered.load(Ordering::Relaxed);
     until("some load", || answered() > 10 * CALLERS).await;
@@ -35,7 +35,7 @@ async fn a_region_is_replaced_node_by_node_under_load() {
     let region = Region::new().await;
     let stays = region.node("stays").await;
     until_led(&[&stays], &[PARTITIONS]).await;
-    let (seen, stop) = (Arc::<Seen>::default(), CancellationToken::new());
+    let (seen, stop) = (Arc::<CallerCounts>::default(), CancellationToken::new());
     let callers = load(std::slice::from_ref(&stays.coordinator), CALLERS, &seen, &stop);
     for round in 0..3 {
         let comes = region.node(&format!("node-{round}")).await;

@@ -2,10 +2,10 @@
 
 use edge::Networks;
 use edge::feed::{Snapshot, Source as _};
-use edge::rates::{Counted, Network, Quota, Rates};
+use edge::rates::{Network, Quota, RateKey, Rates};
 use read_model::Fact;
-use region::{Database, Feed, Limiter, Sequencer, SnapshotCache, Wake, migrate};
-use storage::redis::{Connection, RedisConnections, Parameter};
+use region::{Database, Feed, Limiter, Sequencer, SequencerWaker, SnapshotCache, migrate};
+use storage::redis::{Connection, Parameter, RedisConnections};
 use test_support::redis::{PASSWORD_ENCODED, Redis, Sentinels};
 use test_support::until;
 use tokio_util::sync::CancellationToken;
@@ -25,12 +25,12 @@ fn limiter(url: &str) -> Limiter {
     Limiter::new(rates, Networks::loopback(), Some(RedisConnections::new().handle(url).unwrap()))
 }
 
-fn user(name: &str) -> Counted {
-    Counted::User(name.into())
+fn user(name: &str) -> RateKey {
+    RateKey::User(name.into())
 }
 
 /// How many of these nodes' requests are let through, when they ask in turn.
-async fn let_through(nodes: &[&Limiter], counted: &Counted) -> usize {
+async fn let_through(nodes: &[&Limiter], counted: &RateKey) -> usize {
     let mut through = 0;
     for _ in 0..BURST * 2 {
         for node in nodes {
@@ -41,13 +41,13 @@ async fn let_through(nodes: &[&Limiter], counted: &Counted) -> usize {
 }
 
 #[tokio::test]
-async fn nodes_count_as_one_and_each_by_itself_while_redis_is_away() {
+async fn nodes_share_rate_counts_and_count_separately_without_redis() {
     let mut server = Redis::start(&[]).await;
     let (one, other) = (limiter(&server.url()), limiter(&server.url()));
     let nodes = [&one, &other];
     let address = Network::Address([192, 0, 2, 1].into());
     for counted in
-        [user("eu_a"), user("eu_b"), Counted::Address(address), Counted::Attempts(address), Counted::EdgeAttempts("eu_a".into())]
+        [user("eu_a"), user("eu_b"), RateKey::Address(address), RateKey::Attempts(address), RateKey::EdgeAttempts("eu_a".into())]
     {
         assert_eq!(let_through(&nodes, &counted).await, BURST, "{counted}");
     }
@@ -79,7 +79,7 @@ async fn nodes_count_as_one_and_each_by_itself_while_redis_is_away() {
 struct Scene {
     admin: sqlx::PgPool,
     feed: Feed,
-    wake: Wake,
+    wake: SequencerWaker,
     stop: CancellationToken,
 }
 
@@ -163,7 +163,7 @@ fn expected(title: &str, revoked: &[&str]) -> (String, Vec<String>, Vec<String>)
 }
 
 #[tokio::test]
-async fn what_redis_forgot_or_was_told_lets_nobody_in() {
+async fn lost_or_forged_redis_keys_grant_no_access() {
     let mut sentinels = Sentinels::start().await;
     let at = |port: u16| RedisConnections::new().handle(&format!("redis://:{PASSWORD_ENCODED}@127.0.0.1:{port}")).unwrap();
     let (primary, replica) = (at(sentinels.primary.port), at(sentinels.replica.port));

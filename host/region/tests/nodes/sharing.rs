@@ -9,7 +9,7 @@ fn events() -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nodes_share_and_hand_on() {
+async fn nodes_share_partitions_and_forward_commands() {
     let region = Region::new().await;
     let a = region.node("a").await;
     until_led(&[&a], &[16]).await;
@@ -44,7 +44,7 @@ async fn nodes_share_and_hand_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn three_share_and_who_is_killed_is_replaced() {
+async fn a_killed_node_of_three_is_replaced() {
     let region = Region::new().await;
     let (a, b, c) = (region.node("a").await, region.node("b").await, region.node("c").await);
     let fair = || [&a, &b, &c].iter().map(|node| node.led()).collect::<Vec<_>>();
@@ -66,7 +66,7 @@ async fn three_share_and_who_is_killed_is_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_paused_loses_all_and_does_not_decide_by_what_it_believes() {
+async fn a_paused_node_loses_its_leases_and_decides_nothing_stale() {
     let region = Region::new().await;
     let (a, b) = (region.node("a").await, region.node("b").await);
     until_led(&[&a, &b], &[8, 8]).await;
@@ -107,7 +107,7 @@ async fn many_nodes_start_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_node_ticks() {
+async fn only_one_node_runs_ticks() {
     let region = Region::new().await;
     let (a, b) = (region.node("a").await, region.node("b").await);
     until("a runner", || a.coordinator.runner().leads() || b.coordinator.runner().leads()).await;

@@ -37,13 +37,13 @@ pub async fn empty_database() -> String {
 #[derive(Clone)]
 pub struct Region {
     pub url: Arc<str>,
-    pub book: Arc<Book>,
-    net: Arc<Net>,
+    pub book: Arc<DecisionLog>,
+    net: Arc<LocalPeers>,
 }
 
 /// What was decided, and by whom.
 #[derive(Default)]
-pub struct Book {
+pub struct DecisionLog {
     /// Keys of each event, in the order in which they were decided.
     pub decided: Mutex<BTreeMap<String, Vec<String>>>,
     /// How many each node has decided.
@@ -54,12 +54,12 @@ pub struct Book {
 
 /// Addresses are names.
 #[derive(Default)]
-struct Net {
+struct LocalPeers {
     nodes: Mutex<BTreeMap<String, Coordinator>>,
     handed_on: AtomicUsize,
 }
 
-impl Peers for Net {
+impl Peers for LocalPeers {
     fn apply<'a>(&'a self, address: &'a str, commands: Vec<Command>) -> BoxFuture<'a, Vec<Answer>> {
         Box::pin(async move {
             self.handed_on.fetch_add(commands.len(), Ordering::Relaxed);
@@ -75,7 +75,7 @@ impl Peers for Net {
 /// Takes about as long as a commit.
 struct PretendedLedger {
     node: String,
-    book: Arc<Book>,
+    book: Arc<DecisionLog>,
 }
 
 impl Decide for PretendedLedger {
@@ -105,14 +105,14 @@ pub struct Node {
     pub coordinator: Coordinator,
     pub stop: CancellationToken,
     running: JoinHandle<()>,
-    paused: Arc<Paused>,
+    paused: Arc<PauseSwitch>,
 }
 
 #[derive(Default)]
-struct Paused(AtomicBool, Mutex<Option<Waker>>);
+struct PauseSwitch(AtomicBool, Mutex<Option<Waker>>);
 
 /// A future that is not polled while it is paused.
-struct Pausable<F>(Pin<Box<F>>, Arc<Paused>);
+struct Pausable<F>(Pin<Box<F>>, Arc<PauseSwitch>);
 
 impl<F: Future> Future for Pausable<F> {
     type Output = F::Output;
@@ -142,7 +142,7 @@ impl Region {
             epoch: None,
         };
         let service = service.build().await.unwrap();
-        let (coordinator, stop, paused) = (service.handle(), CancellationToken::new(), Arc::<Paused>::default());
+        let (coordinator, stop, paused) = (service.handle(), CancellationToken::new(), Arc::<PauseSwitch>::default());
         self.net.nodes.lock().unwrap().insert(name.to_owned(), coordinator.clone());
         let (book, node) = (Arc::clone(&self.book), name.to_owned());
         let ledger = move || PretendedLedger { node: node.clone(), book: Arc::clone(&book) };
@@ -215,14 +215,19 @@ pub async fn until_led(nodes: &[&Node], expected: &[usize]) {
 
 /// What callers have seen.
 #[derive(Default)]
-pub struct Seen {
+pub struct CallerCounts {
     pub answered: AtomicUsize,
     pub unavailable: AtomicUsize,
 }
 
 /// Callers that each send one key after the other to their own event, always by the node that is said, until `stop`. Whoever is told that nothing
 /// was done asks again; whoever hears anything else than a new receipt, fails.
-pub fn load(coordinators: &[Coordinator], callers: usize, seen: &Arc<Seen>, stop: &CancellationToken) -> Vec<JoinHandle<usize>> {
+pub fn load(
+    coordinators: &[Coordinator],
+    callers: usize,
+    seen: &Arc<CallerCounts>,
+    stop: &CancellationToken,
+) -> Vec<JoinHandle<usize>> {
     let caller = |number: usize| {
         let (coordinator, seen, stop) = (coordinators[number % coordinators.len()].clone(), Arc::clone(seen), stop.clone());
         tokio::spawn(async move {

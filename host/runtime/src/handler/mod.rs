@@ -1,11 +1,11 @@
 //! Requests into instances.
 //!
 //! wasmtime's `ProxyHandler` keeps a component's instances and hands each request to one that takes it, making another
-//! where none does. Around it stand: a [`Gate`], so that only so many requests are in it (it takes any number); the instance's `fate`, so that a
+//! where none does. Around it stand: a [`Gate`], so that only so many requests are in it (it takes any number); the instance's `lifecycle`, so that a
 //! request that lost its instance knows why; and a second try, by itself, for a read that died beside another's trap.
 
 mod body;
-mod fate;
+mod lifecycle;
 mod stats;
 mod worker;
 
@@ -17,39 +17,39 @@ use crate::gate::Gate;
 use crate::instance::Template;
 use capabilities::InstanceState;
 use contracts::{Failure, RequestBody};
-use fate::{End, Fate};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Method, Request, Response, Uri, header};
 use http_body::Body as _;
+use lifecycle::{InstanceEnd, Lifecycle};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use wasmtime_wasi_http::WasiBody;
 use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHandler, ProxyPre, TrapOrPanicError};
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
-use worker::Maker;
+use worker::InstanceFactory;
 
 /// One component in one role.
 pub(crate) struct Handler {
     gate: Gate,
     counters: Arc<stats::Counters>,
-    instances: ProxyHandler<Maker>,
+    instances: ProxyHandler<InstanceFactory>,
     /// Where requests share instances: others, that take one request each and no second.
-    alone: Option<ProxyHandler<Maker>>,
+    alone: Option<ProxyHandler<InstanceFactory>>,
 }
 
 /// A request's slot, and the instance it got into. Both the guest's task and the response hold it: the slot is free again
 /// when neither the guest nor the client has anything left to do.
 pub(crate) struct Ticket {
     _slot: Slot,
-    fate: OnceLock<Arc<Fate>>,
+    lifecycle: OnceLock<Arc<Lifecycle>>,
 }
 
 enum Slot {
     Own {
         _permit: OwnedSemaphorePermit,
     },
-    /// A second try goes on in the slot of the first.
+    /// A retry runs in the slot of the first attempt.
     Of {
         _first: Arc<Ticket>,
     },
@@ -57,7 +57,7 @@ enum Slot {
 
 impl Ticket {
     fn new(slot: Slot) -> Arc<Self> {
-        Arc::new(Self { _slot: slot, fate: OnceLock::new() })
+        Arc::new(Self { _slot: slot, lifecycle: OnceLock::new() })
     }
 }
 
@@ -70,7 +70,7 @@ impl Handler {
         };
         let counters = Arc::new(stats::Counters::default());
         let proxy = |concurrency: u32, reuse: u32| {
-            ProxyHandler::new(Maker {
+            ProxyHandler::new(InstanceFactory {
                 template: Arc::clone(&template),
                 pre: Arc::clone(pre),
                 concurrency: concurrency as usize,
@@ -123,17 +123,17 @@ impl Handler {
 }
 
 async fn attempt(
-    instances: &ProxyHandler<Maker>,
+    instances: &ProxyHandler<InstanceFactory>,
     request: Request<WasiBody>,
     ticket: &Arc<Ticket>,
-) -> Result<Response<WasiBody>, End> {
+) -> Result<Response<WasiBody>, InstanceEnd> {
     let error = match instances.handle(Arc::clone(ticket), request).await {
         Ok(response) => return Ok(response),
         Err(error) => error,
     };
     let failure = if error.is::<TrapOrPanicError>() {
-        match ticket.fate.get() {
-            Some(fate) => return Err(fate.end().await),
+        match ticket.lifecycle.get() {
+            Some(lifecycle) => return Err(lifecycle.end().await),
             None => Failure::Trapped("its worker ended before it began".into()),
         }
     } else if error.is::<ExpirationError>() {
@@ -143,14 +143,14 @@ async fn attempt(
         Failure::Instantiation(reason(&error.error))
     } else if instances.state().is_p2()
         && !error.is::<ErrorCode>()
-        && let Some(fate) = ticket.fate.get()
+        && let Some(lifecycle) = ticket.lifecycle.get()
     {
         // Without an answer, and without a word that it gives none: how the instance ended says why.
-        return Err(fate.end().await);
+        return Err(lifecycle.end().await);
     } else {
         Failure::Faulted(reason(&error))
     };
-    Err(End { failure, shared: false })
+    Err(InstanceEnd { failure, shared: false })
 }
 
 fn respond(response: Response<WasiBody>, ticket: Arc<Ticket>) -> Response<ResponseBody> {

@@ -1,7 +1,7 @@
 //! What `ProxyHandler` asks us: for instances, and how long and for how many requests each may live.
 
 use super::Ticket;
-use super::fate::Fate;
+use super::lifecycle::Lifecycle;
 use super::stats::Counters;
 use crate::instance::{self, Template};
 use crate::limits;
@@ -21,7 +21,7 @@ use wasmtime_wasi_http::handler::{
 };
 
 /// Makes a component's instances.
-pub(super) struct Maker {
+pub(super) struct InstanceFactory {
     pub(super) template: Arc<Template>,
     pub(super) pre: Arc<ProxyPre<InstanceState>>,
     /// Requests that share an instance at once, and that it answers in its life.
@@ -32,7 +32,7 @@ pub(super) struct Maker {
     pub(super) retired: CancellationToken,
 }
 
-impl Maker {
+impl InstanceFactory {
     /// Whether instances are of WASI 0.2.
     pub(super) fn is_p2(&self) -> bool {
         matches!(*self.pre, ProxyPre::P2(_))
@@ -45,7 +45,7 @@ impl Maker {
     }
 }
 
-impl HandlerState for Maker {
+impl HandlerState for InstanceFactory {
     type StoreData = InstanceState;
     type WorkerExpiration = Expiration;
     type WorkerState = Worker;
@@ -54,15 +54,15 @@ impl HandlerState for Maker {
         let made = self.make().await;
         self.counters.made(made.is_ok());
         let (store, proxy) = made?;
-        let fate = Arc::new(Fate::default());
+        let lifecycle = Arc::new(Lifecycle::default());
         let expiration = Expiration {
-            fate: Arc::clone(&fate),
+            lifecycle: Arc::clone(&lifecycle),
             timeout: self.template.tool.timeout,
             alarm: Box::pin(tokio::time::sleep(limits::IDLE)),
             retired: Box::pin(self.retired.clone().cancelled_owned()),
         };
         let state = Worker {
-            fate,
+            lifecycle,
             template: Arc::clone(&self.template),
             concurrency: self.concurrency,
             reuse: self.reuse,
@@ -74,7 +74,7 @@ impl HandlerState for Maker {
 
 /// One instance's requests.
 pub(super) struct Worker {
-    fate: Arc<Fate>,
+    lifecycle: Arc<Lifecycle>,
     template: Arc<Template>,
     concurrency: usize,
     reuse: usize,
@@ -86,7 +86,7 @@ impl WorkerState for Worker {
     type RequestData = Arc<Ticket>;
 
     fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
-        self.fate.set_requests(concurrent);
+        self.lifecycle.set_requests(concurrent);
         if total >= self.reuse {
             ShouldAccept::Never
         } else if concurrent >= self.concurrency {
@@ -103,12 +103,12 @@ impl WorkerState for Worker {
         _: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + 'static + Send + Sync>> {
         // A request enters one instance once.
-        let _ = ticket.fate.set(Arc::clone(&self.fate));
+        let _ = ticket.lifecycle.set(Arc::clone(&self.lifecycle));
         let deadline = tokio::time::sleep(self.template.tool.timeout);
-        let fate = Arc::clone(&self.fate);
+        let lifecycle = Arc::clone(&self.lifecycle);
         Box::pin(async move {
             deadline.await;
-            fate.set_overdue();
+            lifecycle.set_overdue();
             // Until here the request keeps its slot, even where its sender has gone: the guest works on it all the same.
             drop(ticket);
         })
@@ -117,9 +117,9 @@ impl WorkerState for Worker {
     fn drop(&self, store: Store<InstanceState>, result: wasmtime::Result<()>) {
         self.counters.ended();
         let Err(error) = result else {
-            return self.fate.finish(Failure::Faulted("it returned without an answer".into()));
+            return self.lifecycle.finish(Failure::Faulted("it returned without an answer".into()));
         };
-        let failure = if self.fate.expired() {
+        let failure = if self.lifecycle.expired() {
             Failure::TimedOut
         } else if store.data().memory_limit_hit() {
             Failure::OutOfMemory
@@ -127,7 +127,7 @@ impl WorkerState for Worker {
             Failure::Trapped(reason(&error))
         };
         tracing::warn!(component = %self.template.name, cause = failure.label(), error = ?error, "an instance has ended");
-        self.fate.finish(failure);
+        self.lifecycle.finish(failure);
     }
 }
 
@@ -141,7 +141,7 @@ pub(crate) fn reason(error: &wasmtime::Error) -> Arc<str> {
 
 /// When an instance must go, checked from outside its event loop: a busy guest blocks that.
 pub(super) struct Expiration {
-    fate: Arc<Fate>,
+    lifecycle: Arc<Lifecycle>,
     timeout: Duration,
     /// Rings at the deadline that was next when it was set, or earlier.
     alarm: Pin<Box<Sleep>>,
@@ -160,8 +160,8 @@ impl WorkerExpiration for Expiration {
             }
             // `start` is when the youngest request came: when its time is over, so is everybody's.
             WorkerStatus::Requests => this.timeout + limits::EXPIRY_GRACE,
-            // The guest goes on with what nobody waits for any more; it has as long again.
-            WorkerStatus::PostReturn if this.fate.overdue() => this.timeout,
+            // The guest may continue with background work; it has as long again.
+            WorkerStatus::PostReturn if this.lifecycle.overdue() => this.timeout,
             WorkerStatus::PostReturn => limits::POST_RETURN,
         };
         let deadline = tokio::time::Instant::from_std(start + limit);
@@ -177,7 +177,7 @@ impl WorkerExpiration for Expiration {
             this.alarm.as_mut().reset(deadline);
         }
         if status != WorkerStatus::Idle {
-            this.fate.expire();
+            this.lifecycle.expire();
         }
         Poll::Ready(())
     }

@@ -1,7 +1,7 @@
 //! Calls of a component that exports `marquee:accounts`, with one that misbehaves when asked to.
 
-use contracts::AccountsComponent as _;
 use crate::support::application;
+use contracts::AccountsComponent as _;
 use runtime::AccountsInstances;
 use vocabulary::accounts::Error;
 

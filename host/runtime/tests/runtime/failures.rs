@@ -23,7 +23,7 @@ async fn a_component_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_way_to_die_has_its_own_status_and_the_next_request_works() {
+async fn each_kind_of_failure_has_its_own_status_and_the_next_request_works() {
     let application = application("concurrency = 1\nmemory_mib = 32\ntimeout_ms = 300").await;
     let cases = [
         ("/trap", "trapped", 502),
@@ -45,7 +45,7 @@ async fn each_way_to_die_has_its_own_status_and_the_next_request_works() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_that_share_an_instance_die_with_it_but_reads_are_tried_once_more() {
+async fn requests_fail_with_their_shared_instance_but_reads_are_retried_once() {
     // An instance takes another request only while all it has are waiting, so they come one by one; and where another
     // instance was made all the same, for one of them or too late for any, it is all done again.
     for _ in 0..20 {
@@ -80,7 +80,7 @@ async fn a_read_that_traps_by_itself_is_not_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_loop_ends_in_time_even_where_every_thread_is_in_one() {
+async fn infinite_loops_are_interrupted_even_when_they_occupy_every_thread() {
     let application = application("concurrency = 1\ntimeout_ms = 300").await;
     let began = Instant::now();
     let failures = join_all((0..8).map(|_| get(&application, "/loop"))).await;
@@ -102,7 +102,7 @@ async fn instances_are_used_again_and_replaced_after_so_many_requests() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn at_concurrency_one_nobody_shares() {
+async fn at_concurrency_one_instances_are_not_shared() {
     let application = application("concurrency = 1").await;
     let answers = join_all((0..8).map(|_| get(&application, "/slow?100"))).await;
     assert!(answers.iter().all(Result::is_ok));
@@ -110,7 +110,7 @@ async fn at_concurrency_one_nobody_shares() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn beyond_what_can_be_worked_on_requests_wait_and_then_are_refused() {
+async fn beyond_capacity_requests_queue_and_then_are_refused() {
     let application = application("concurrency = 1\ntimeout_ms = 30000").await;
     let capacity = runtime::limits::INSTANCES as usize;
     let busy: Vec<_> = (0..capacity)
@@ -133,7 +133,7 @@ async fn beyond_what_can_be_worked_on_requests_wait_and_then_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_whose_sender_has_gone_keeps_its_slot_until_the_guest_is_done() {
+async fn an_abandoned_request_holds_its_slot_until_the_guest_finishes() {
     let application = application("concurrency = 1").await;
     let gone = tokio::time::timeout(Duration::from_millis(100), get(&application, "/slow?400")).await;
     assert!(gone.is_err());

@@ -22,7 +22,7 @@ async fn calls(ledger: &mut LedgerInstance, keys: &[&str]) -> Result<Vec<u32>, F
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_instance_serves_many_calls_and_is_made_anew_after_each_misfortune() {
+async fn one_instance_serves_many_calls_and_is_replaced_after_each_failure() {
     let application = application("memory_mib = 32\ntimeout_ms = 300").await;
     let mut ledger = application.ledger().unwrap();
     assert_eq!(calls(&mut ledger, &["a", "b"]).await, Ok(vec![1, 1]));
@@ -37,7 +37,7 @@ async fn one_instance_serves_many_calls_and_is_made_anew_after_each_misfortune()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_that_goes_away_takes_the_instance_along() {
+async fn a_cancelled_call_drops_the_instance() {
     let application = application("timeout_ms = 20000").await;
     let mut ledger = application.ledger().unwrap();
     assert_eq!(calls(&mut ledger, &["a"]).await, Ok(vec![1]));

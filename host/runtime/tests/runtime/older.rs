@@ -41,7 +41,7 @@ async fn each_of_its_requests_has_an_instance_of_its_own_whatever_the_manifest_s
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_it_does_badly_is_told_apart() {
+async fn failures_of_an_older_component_have_their_own_status() {
     let application = application("[component.fixtures.tool.marquee]\ntimeout_ms = 300").await;
     for (path, label, status) in [("/trap", "trapped", 502), ("/loop", "timed_out", 504)] {
         let failure: Failure = get(&application, path).await.unwrap_err();
@@ -51,7 +51,7 @@ async fn what_it_does_badly_is_told_apart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_run_here_is_told_with_what_to_do() {
+async fn an_unsupported_component_is_refused_with_a_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let importing = |interface: &str| format!(r#"(component (import "{interface}" (instance (export "f" (func)))))"#);
     for (text, expected) in [

@@ -77,7 +77,7 @@ async fn an_unhealthy_version_gets_no_traffic() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_does_not_load_is_named() {
+async fn a_component_that_does_not_load_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let source = folder.path().join("broken.wasm");
     let load = async |wasm: Option<Vec<u8>>| {

@@ -7,7 +7,7 @@
 //! | `redis-cluster://[user:password@]host[:6379],…` | nodes of a cluster to begin with |
 //!
 //! With `rediss` instead of `redis` all of it is spoken over TLS, and certificates are always checked. Without it only this machine is spoken to, unless the query
-//! says `tls=off`: the network is then one that nobody else is on. Names and passwords are percent-encoded. Sentinels that want a
+//! says `tls=off`: the network is then a private one. Names and passwords are percent-encoded. Sentinels that want a
 //! password of their own have it in the query: `?sentinel_user=…&sentinel_password=…`.
 
 use ::redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisConnectionInfo};
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn another_machine_is_not_spoken_to_in_the_clear_unless_its_address_says_so() {
+    fn a_remote_server_requires_tls_unless_its_address_opts_out() {
         for (address, instead) in [
             ("redis://db", "rediss"),
             ("db:7000", "rediss"),

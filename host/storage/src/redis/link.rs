@@ -68,7 +68,7 @@ impl Link {
         }
     }
 
-    /// A connection that nobody shares.
+    /// A connection that is not shared.
     pub(super) async fn own(&self) -> RedisResult<MultiplexedConnection> {
         let config = config(limits::REDIS_OWN_RESPONSE);
         match self {

@@ -6,7 +6,7 @@
 //!
 //! # When Redis is not there
 //! Each address has a circuit breaker. A command that could not be sent or was not answered counts against it, what Redis answers does
-//! not. While it is open, commands fail at once with [`Error::Other`], certainly not done; nobody waits. With Sentinels the next primary
+//! not. While it is open, commands fail at once with [`Error::Other`], certainly not done, without a wait. With Sentinels the next primary
 //! is found as soon as they have agreed on one. A command whose answer was lost may have been done: it is not sent again.
 
 mod address;
@@ -22,7 +22,7 @@ use std::{
 
 use ::redis::{Cmd, ErrorKind, FromRedisValue, RedisError, aio::MultiplexedConnection};
 use manifest::allowed_hosts::AllowedHosts;
-use telemetry::{Breaker, BreakerLine, BreakerOptions, Guards};
+use telemetry::{Breaker, BreakerLine, BreakerOptions, BreakerSource};
 use tokio::sync::OnceCell;
 
 pub use script::Script;
@@ -32,7 +32,7 @@ use address::Address;
 use link::Link;
 use results::Results;
 
-/// Commands that change a connection for whoever uses it next, or that wait.
+/// Commands that change a shared connection's state, or that block.
 const OWN_CONNECTION: [&str; 28] = [
     "ASKING",
     "AUTH",
@@ -145,7 +145,7 @@ impl RedisConnections {
     /// A handle on `address`, if `allowed` permits every host that it names.
     ///
     /// # Errors
-    /// [`Error::InvalidAddress`], also for a host that is not permitted, as in Spin; [`Error::Other`] where nobody answers.
+    /// [`Error::InvalidAddress`], also for a host that is not permitted, as in Spin; [`Error::Other`] where no server answers.
     pub async fn open(&self, address: &str, allowed: &AllowedHosts) -> Result<Connection, Error> {
         let parsed = Address::parse(address)?;
         if !parsed.granted(allowed) {
@@ -168,7 +168,7 @@ impl RedisConnections {
     fn connection(&self, address: &str, parsed: Address) -> Connection {
         let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         if addresses.len() >= limits::REDIS_ADDRESSES && !addresses.contains_key(address) {
-            // Whoever still uses it keeps it; the next one connects anew.
+            // Its current users keep it; the next one connects anew.
             addresses.pop_first();
         }
         let entry = addresses.entry(address.to_owned()).or_insert_with(|| {
@@ -179,7 +179,7 @@ impl RedisConnections {
     }
 }
 
-impl Guards for RedisConnections {
+impl BreakerSource for RedisConnections {
     fn lines(&self) -> Vec<BreakerLine> {
         self.addresses.lock().unwrap_or_else(PoisonError::into_inner).values().map(|entry| entry.breaker.line()).collect()
     }
@@ -225,7 +225,7 @@ impl Connection {
         self.run::<Results>(&redis).await.map(|results| results.0)
     }
 
-    /// Sends `payload` to whoever listens to `channel`.
+    /// Publishes `payload` to `channel`.
     ///
     /// # Errors
     /// See [`execute`](Self::execute), as for all that follow.

@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_laid_flat() {
+    fn nested_answers_are_flattened() {
         let nested = Value::Array(vec![
             Value::Okay,
             Value::Nil,

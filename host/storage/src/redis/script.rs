@@ -30,7 +30,7 @@ impl Script {
 }
 
 impl Connection {
-    /// Runs a script over these keys, which in a cluster must live together. A Redis that has forgotten it is told it again.
+    /// Runs a script over these keys, which in a cluster must live together. A Redis that has lost it gets it again.
     ///
     /// # Errors
     /// See [`execute`](Self::execute).
@@ -51,7 +51,7 @@ impl Connection {
         self.entry.breaker.line().state
     }
 
-    /// Tells the breaker that whoever asked gave up waiting: to the breaker that is no answer.
+    /// Counts a timeout of the caller as a failure of the breaker.
     pub fn gave_up(&self) {
         self.entry.breaker.failure();
     }

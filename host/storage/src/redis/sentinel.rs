@@ -1,7 +1,7 @@
 //! The primary that Sentinels name, and the next one.
 //!
 //! Sentinels are asked when there is no connection, when one was lost, when a node answers that it may only read (it has been
-//! demoted), and every [`limits::REDIS_LOOK`] while it is used: a primary that was cut off from its Sentinels may go on answering.
+//! demoted), and every [`limits::REDIS_LOOK`] while it is used: a primary that was cut off from its Sentinels may still answer.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -147,7 +147,7 @@ impl Primary {
             let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             (state.number, state.connection.peek().cloned())
         };
-        // Whoever is connecting has just asked; and that Sentinels do not answer says nothing about the primary.
+        // A connection in progress has just asked; and silent Sentinels say nothing about the primary.
         let Some(Ok(connected)) = connected else { return };
         let Ok(client) = self.sentinels.find().await else { return };
         if node(&client) != connected.node {

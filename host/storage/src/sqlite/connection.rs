@@ -10,9 +10,9 @@ use tokio::{
 use super::{
     Error, Row, Rows, Value, lost,
     pool::{Database, Lease},
-    statement::{More, Progress, Reader, Running, begins_writing, row_bytes, run},
+    statement::{FirstRows, InterruptSlot, Reader, Remainder, begins_writing, row_bytes, run},
 };
-use crate::batches::{Batches, Ending, too_long};
+use crate::batches::{Batches, Completion, too_long};
 
 /// A handle on a database. Statements on one handle run one after the other.
 #[derive(Clone)]
@@ -23,13 +23,13 @@ pub struct Connection {
 }
 
 /// A statement that has begun: what it said so far, and where the rest comes from.
-pub struct Started {
+pub struct RunningStatement {
     /// The columns' names.
     pub columns: Vec<String>,
     /// The rows.
     pub rows: Batches<Row>,
     /// How it ended.
-    pub ending: Ending<Error>,
+    pub ending: Completion<Error>,
 }
 
 impl Connection {
@@ -42,7 +42,7 @@ impl Connection {
     /// # Errors
     /// [`Error::Io`] with SQLite's own text.
     pub async fn execute(&self, statement: String, parameters: Vec<Value>) -> Result<Rows, Error> {
-        let Started { columns, rows, ending } = self.start(statement, parameters).await?;
+        let RunningStatement { columns, rows, ending } = self.start(statement, parameters).await?;
         let rows = rows.collect(row_bytes).await.ok_or_else(|| Error::Io(too_long()))?;
         ending.get(lost).await?;
         Ok(Rows { columns, rows })
@@ -52,7 +52,7 @@ impl Connection {
     ///
     /// # Errors
     /// There is no connection.
-    pub async fn start(&self, statement: String, parameters: Vec<Value>) -> Result<Started, Error> {
+    pub async fn start(&self, statement: String, parameters: Vec<Value>) -> Result<RunningStatement, Error> {
         let mut guard = Arc::clone(&self.lease).lock_owned().await;
         let lease = match &mut *guard {
             Some(lease) => lease,
@@ -62,16 +62,20 @@ impl Connection {
             lease.take_turn().await?;
         }
         let (reply, started) = oneshot::channel();
-        let running = Arc::new(Running::default());
-        // Whoever drops this call before its end stops the statement.
+        let running = Arc::new(InterruptSlot::default());
+        // Dropping this call before its end stops the statement.
         let reader = Reader(Arc::clone(&running));
         spawn_blocking(move || run(guard, &statement, parameters, &running, reply));
-        let Progress { columns, rows, more } = started.await.map_err(|_| lost())?;
+        let FirstRows { columns, rows, more } = started.await.map_err(|_| lost())?;
         Ok(match more {
-            More::Nothing(outcome) => Started { columns, rows: Batches::all(rows), ending: Ending::Known(outcome) },
-            More::Coming { rest, ending } => {
-                Started { columns, rows: Batches::streamed(rows, rest, Box::new(reader)), ending: Ending::Later(ending) }
+            Remainder::Nothing(outcome) => {
+                RunningStatement { columns, rows: Batches::all(rows), ending: Completion::Known(outcome) }
             }
+            Remainder::Coming { rest, ending } => RunningStatement {
+                columns,
+                rows: Batches::streamed(rows, rest, Box::new(reader)),
+                ending: Completion::Later(ending),
+            },
         })
     }
 

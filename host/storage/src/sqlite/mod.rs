@@ -14,7 +14,7 @@ mod tests;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
-pub use connection::{Connection, Started};
+pub use connection::{Connection, RunningStatement};
 use pool::Database;
 
 use crate::{Commits, limits};
@@ -101,7 +101,7 @@ fn io(error: impl std::fmt::Display) -> Error {
     Error::Io(error.to_string())
 }
 
-/// What is said of a statement whose end nobody saw.
+/// The error of a statement whose outcome is unknown.
 #[must_use]
 pub fn lost() -> Error {
     Error::Io("the statement was abandoned".into())

@@ -23,7 +23,7 @@ pub(super) struct Database {
     idle: Mutex<Vec<Session>>,
     places: Arc<Semaphore>,
     acquire: Duration,
-    /// Whoever begins an immediate transaction holds this, in the order they asked. SQLite itself knows no queue: its
+    /// The lock of immediate transactions, granted in the order of requests. SQLite itself knows no queue: its
     /// waiters poll, so that under contention some wait for ever and all wait too long.
     writer: Arc<Semaphore>,
     write_ahead: OnceLock<()>,

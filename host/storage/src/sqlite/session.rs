@@ -37,13 +37,13 @@ const CLEAN_PRAGMAS: [&str; 14] = [
 /// A connection, and what its hooks have noticed.
 pub(super) struct Session {
     pub(super) sqlite: rusqlite::Connection,
-    marks: Arc<Marks>,
+    marks: Arc<SessionFlags>,
     /// Rows changed by all users before this one.
     changes_before: u64,
 }
 
 #[derive(Default)]
-struct Marks {
+struct SessionFlags {
     /// Something of this user would be left on the connection.
     tainted: AtomicBool,
     /// A transaction that wrote is being, or has been, committed since the last look.
@@ -61,7 +61,7 @@ impl Session {
         // A commit that was answered must survive a power cut. Foreign keys are on, as in Spin's build of SQLite.
         sqlite.pragma_update(None, "synchronous", "FULL")?;
         sqlite.pragma_update(None, "foreign_keys", true)?;
-        let marks = Arc::new(Marks::default());
+        let marks = Arc::new(SessionFlags::default());
         let (on_prepare, on_commit) = (Arc::clone(&marks), Arc::clone(&marks));
         sqlite.authorizer(Some(move |context: AuthContext<'_>| on_prepare.authorize(&context.action)));
         sqlite.commit_hook(Some(move || {
@@ -111,7 +111,7 @@ impl Session {
     }
 }
 
-impl Marks {
+impl SessionFlags {
     fn reset(&self) {
         self.tainted.store(false, Relaxed);
         self.committed.store(false, Relaxed);

@@ -15,13 +15,13 @@ use crate::{
 };
 
 /// The first piece of an answer.
-pub(super) struct Progress {
+pub(super) struct FirstRows {
     pub(super) columns: Vec<String>,
     pub(super) rows: Vec<Row>,
-    pub(super) more: More,
+    pub(super) more: Remainder,
 }
 
-pub(super) enum More {
+pub(super) enum Remainder {
     /// That was all, and this is how it ended.
     Nothing(Result<(), Error>),
     Coming {
@@ -32,16 +32,16 @@ pub(super) enum More {
 
 /// The means to stop a statement, there only while it runs: a moment later its connection may be somebody else's.
 #[derive(Default)]
-pub(super) struct Running(Mutex<Option<InterruptHandle>>);
+pub(super) struct InterruptSlot(Mutex<Option<InterruptHandle>>);
 
-impl Running {
+impl InterruptSlot {
     fn set(&self, handle: Option<InterruptHandle>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = handle;
     }
 }
 
-/// Whoever waits for a statement. Dropped, it stops the statement if that still runs.
-pub(super) struct Reader(pub(super) Arc<Running>);
+/// The caller of a statement. Dropped, it stops the statement if that still runs.
+pub(super) struct Reader(pub(super) Arc<InterruptSlot>);
 
 impl Drop for Reader {
     fn drop(&mut self) {
@@ -52,17 +52,17 @@ impl Drop for Reader {
 }
 
 /// Where further pieces go, and how it ended.
-type Rest = (mpsc::Sender<Vec<Row>>, oneshot::Sender<Result<(), Error>>);
+type RemainderSender = (mpsc::Sender<Vec<Row>>, oneshot::Sender<Result<(), Error>>);
 
 /// Where a statement's rows go: into a first piece, then, if there are more, into a channel.
-struct Output {
+struct RowSink {
     columns: Vec<String>,
     batcher: Batcher<Row>,
-    first: Option<oneshot::Sender<Progress>>,
-    rest: Option<Rest>,
+    first: Option<oneshot::Sender<FirstRows>>,
+    rest: Option<RemainderSender>,
 }
 
-impl Output {
+impl RowSink {
     fn row(&mut self, row: Row) -> Result<(), Error> {
         let bytes = row_bytes(&row);
         if bytes > limits::RESULT_BYTES {
@@ -76,13 +76,16 @@ impl Output {
 
     /// Blocks while the guest has not read what was sent before.
     fn send(&mut self, batch: Vec<Row>) -> Result<(), Error> {
-        let nobody_reads = || Error::Io("nobody reads the rows any more".into());
+        let nobody_reads = || Error::Io("the rows are no longer read".into());
         if let Some(first) = self.first.take() {
             let (rest, more) = mpsc::channel(limits::BATCHES_AHEAD);
             let (end, ending) = oneshot::channel();
             self.rest = Some((rest, end));
-            let progress =
-                Progress { columns: std::mem::take(&mut self.columns), rows: batch, more: More::Coming { rest: more, ending } };
+            let progress = FirstRows {
+                columns: std::mem::take(&mut self.columns),
+                rows: batch,
+                more: Remainder::Coming { rest: more, ending },
+            };
             return first.send(progress).map_err(|_| nobody_reads());
         }
         match &self.rest {
@@ -91,11 +94,11 @@ impl Output {
         }
     }
 
-    /// Sends what is left and how it ended. Whoever is gone by now does not want to know.
+    /// Sends the rest and the outcome; a receiver that has gone away is ignored.
     fn finish(mut self, outcome: Result<(), Error>) {
         let batch = self.batcher.take();
         if let Some(first) = self.first.take() {
-            let _ = first.send(Progress { columns: self.columns, rows: batch, more: More::Nothing(outcome) });
+            let _ = first.send(FirstRows { columns: self.columns, rows: batch, more: Remainder::Nothing(outcome) });
         } else if let Some((rest, end)) = self.rest.take() {
             if !batch.is_empty() {
                 let _ = rest.blocking_send(batch);
@@ -110,11 +113,11 @@ pub(super) fn run(
     mut guard: OwnedMutexGuard<Option<Lease>>,
     statement: &str,
     parameters: Vec<Value>,
-    running: &Running,
-    reply: oneshot::Sender<Progress>,
+    running: &InterruptSlot,
+    reply: oneshot::Sender<FirstRows>,
 ) {
     let Some(lease) = &mut *guard else { return };
-    let mut output = Output { columns: Vec::new(), batcher: Batcher::default(), first: Some(reply), rest: None };
+    let mut output = RowSink { columns: Vec::new(), batcher: Batcher::default(), first: Some(reply), rest: None };
     let outcome = lease.session().and_then(|session| {
         running.set(Some(session.sqlite.get_interrupt_handle()));
         let outcome = step(session, statement, parameters, &mut output);
@@ -122,12 +125,12 @@ pub(super) fn run(
         outcome
     });
     lease.after_statement();
-    // The handle is free before anybody hears of the end, so that its next statement does not wait.
+    // The handle is free before the outcome is sent, so that its next statement does not wait.
     drop(guard);
     output.finish(outcome);
 }
 
-fn step(session: &Session, statement: &str, parameters: Vec<Value>, output: &mut Output) -> Result<(), Error> {
+fn step(session: &Session, statement: &str, parameters: Vec<Value>, output: &mut RowSink) -> Result<(), Error> {
     let mut prepared = session.sqlite.prepare_cached(statement).map_err(io)?;
     output.columns = prepared.column_names().into_iter().map(str::to_owned).collect();
     let columns = output.columns.len();

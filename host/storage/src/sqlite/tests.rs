@@ -3,12 +3,12 @@ use std::{sync::Arc, time::Duration};
 use super::*;
 
 /// A database in a folder of its own, which goes with it.
-struct Temporary {
+struct TempDatabase {
     databases: SqliteDatabases,
     _folder: tempfile::TempDir,
 }
 
-impl Temporary {
+impl TempDatabase {
     async fn with(schema: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let files = BTreeMap::from([("default".to_owned(), folder.path().join("default.db"))]);
@@ -45,8 +45,8 @@ async fn count(connection: &Connection) -> i64 {
 }
 
 #[tokio::test]
-async fn values_come_back_as_they_went() {
-    let database = Temporary::with("").await;
+async fn values_round_trip() {
+    let database = TempDatabase::with("").await;
     let values = [
         Value::Integer(i64::MIN),
         Value::Real(-0.5),
@@ -62,10 +62,10 @@ async fn values_come_back_as_they_went() {
 }
 
 #[tokio::test]
-async fn errors_speak_as_sqlite_does() {
+async fn errors_contain_sqlites_message() {
     let schema = "CREATE TABLE p (id INTEGER PRIMARY KEY);
                   CREATE TABLE t (a TEXT NOT NULL UNIQUE, b INTEGER CHECK (b >= 0), p REFERENCES p)";
-    let database = Temporary::with(schema).await;
+    let database = TempDatabase::with(schema).await;
     let connection = database.open();
     run(&connection, "INSERT INTO t VALUES ('x', 1, NULL)", &[]).await.unwrap();
     let text = |text: &str| [Value::Text(text.into())];
@@ -88,8 +88,8 @@ async fn errors_speak_as_sqlite_does() {
 }
 
 #[tokio::test]
-async fn a_transaction_left_open_is_rolled_back_and_its_connection_is_not_used_again() {
-    let database = Temporary::with("CREATE TABLE t (a)").await;
+async fn an_open_transaction_is_rolled_back_and_its_connection_discarded() {
+    let database = TempDatabase::with("CREATE TABLE t (a)").await;
     let idle = database.idle();
     let connection = database.open();
     run(&connection, "BEGIN IMMEDIATE", &[]).await.unwrap();
@@ -106,8 +106,8 @@ async fn a_transaction_left_open_is_rolled_back_and_its_connection_is_not_used_a
 }
 
 #[tokio::test]
-async fn a_clean_connection_is_used_again_without_its_users_settings() {
-    let database = Temporary::with("CREATE TABLE t (a)").await;
+async fn a_reused_connection_has_default_settings() {
+    let database = TempDatabase::with("CREATE TABLE t (a)").await;
     for (setting, reused) in [
         ("PRAGMA busy_timeout = 30000", true),
         ("PRAGMA table_info('t')", true),
@@ -137,7 +137,7 @@ async fn a_clean_connection_is_used_again_without_its_users_settings() {
 
 #[tokio::test]
 async fn a_setting_takes_effect_for_every_user_of_a_connection() {
-    let database = Temporary::with("").await;
+    let database = TempDatabase::with("").await;
     // Asked this way, the answer is not fixed when the question is prepared.
     let question = "SELECT timeout FROM pragma_busy_timeout";
     for _ in 0..3 {
@@ -153,7 +153,7 @@ async fn a_setting_takes_effect_for_every_user_of_a_connection() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn writers_wait_for_each_other_in_turn() {
-    let database = Temporary::with("CREATE TABLE t (a INTEGER); INSERT INTO t VALUES (0)").await;
+    let database = TempDatabase::with("CREATE TABLE t (a INTEGER); INSERT INTO t VALUES (0)").await;
     let writers = (0..200).map(|_| {
         let connection = database.open();
         tokio::spawn(async move {
@@ -172,8 +172,8 @@ async fn writers_wait_for_each_other_in_turn() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_writer_that_waits_too_long_is_told_as_sqlite_does() {
-    let database = Temporary::with("CREATE TABLE t (a)").await;
+async fn a_writer_that_waits_too_long_gets_sqlite_busy() {
+    let database = TempDatabase::with("CREATE TABLE t (a)").await;
     let (first, second) = (database.open(), database.open());
     run(&first, "BEGIN IMMEDIATE", &[]).await.unwrap();
     run(&second, "PRAGMA busy_timeout = 20", &[]).await.unwrap();
@@ -186,12 +186,12 @@ async fn a_writer_that_waits_too_long_is_told_as_sqlite_does() {
 
 #[tokio::test]
 async fn long_answers_are_streamed_and_short_ones_are_not() {
-    let database = Temporary::with("").await;
+    let database = TempDatabase::with("").await;
     let connection = database.open();
     let series = "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < ?1) SELECT n FROM s";
     let started = connection.start(series.into(), vec![Value::Integer(3)]).await.unwrap();
-    assert!(matches!(started.ending, crate::batches::Ending::Known(Ok(()))));
-    // The short one holds nothing up, though nobody has read it.
+    assert!(matches!(started.ending, crate::batches::Completion::Known(Ok(()))));
+    // The short one blocks nothing, though it was not read.
     let long = run(&connection, series, &[Value::Integer(100_000)]).await.unwrap();
     assert_eq!(long.len(), 100_000);
     assert_eq!(format!("{:?}", long[99_999]), "[Integer(100000)]");
@@ -199,7 +199,7 @@ async fn long_answers_are_streamed_and_short_ones_are_not() {
 
 #[tokio::test]
 async fn an_answer_beyond_the_limit_is_an_error() {
-    let database = Temporary::with("").await;
+    let database = TempDatabase::with("").await;
     let connection = database.open();
     let endless = "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s) SELECT zeroblob(1000000) FROM s";
     assert_eq!(run(&connection, endless, &[]).await.unwrap_err(), crate::batches::too_long());
@@ -208,8 +208,8 @@ async fn an_answer_beyond_the_limit_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_statement_nobody_waits_for_is_stopped() {
-    let database = Temporary::with("").await;
+async fn a_cancelled_statement_is_interrupted() {
+    let database = TempDatabase::with("").await;
     let connection = database.open();
     let endless = "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s) SELECT count(*) FROM s";
     let abandoned = tokio::time::timeout(Duration::from_millis(20), run(&connection, endless, &[])).await;
@@ -218,8 +218,8 @@ async fn a_statement_nobody_waits_for_is_stopped() {
 }
 
 #[tokio::test]
-async fn commits_are_told_and_nothing_else_is() {
-    let database = Temporary::with("CREATE TABLE t (a)").await;
+async fn only_commits_are_notified() {
+    let database = TempDatabase::with("CREATE TABLE t (a)").await;
     let connection = database.open();
     let mut commits = database.databases.commits().watch();
     for (statement, told) in [
@@ -242,8 +242,8 @@ async fn commits_are_told_and_nothing_else_is() {
 }
 
 #[tokio::test]
-async fn rowid_and_changes_are_this_handles_own() {
-    let database = Temporary::with("CREATE TABLE t (a)").await;
+async fn rowid_and_changes_belong_to_the_handle() {
+    let database = TempDatabase::with("CREATE TABLE t (a)").await;
     let connection = database.open();
     assert_eq!((connection.last_insert_rowid().await, connection.changes().await), (0, 0));
     run(&connection, "INSERT INTO t VALUES (1), (2)", &[]).await.unwrap();
@@ -278,7 +278,7 @@ fn handles_are_shared_between_threads() {
 }
 
 #[tokio::test]
-async fn nobody_else_on_the_machine_reads_a_database() {
+async fn database_files_are_private_to_the_user() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
     let files = [("default".to_owned(), folder.path().join("new.db")), ("older".to_owned(), folder.path().join("older.db"))];

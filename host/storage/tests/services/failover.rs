@@ -2,8 +2,8 @@
 
 use std::{process::Command, time::Duration};
 
-use storage::redis::{Connection, Error, RedisConnections, Parameter, Reply};
-use telemetry::{BreakerOptions, BreakerState, Guards as _};
+use storage::redis::{Connection, Error, Parameter, RedisConnections, Reply};
+use telemetry::{BreakerOptions, BreakerSource as _, BreakerState};
 use test_support::{
     free_port,
     redis::{PASSWORD, PASSWORD_ENCODED, Redis, Sentinels},
@@ -33,7 +33,7 @@ const IMPATIENT: BreakerOptions =
     BreakerOptions { failures: 3, open: Duration::from_millis(200), longest: Duration::from_millis(200) };
 
 #[tokio::test]
-async fn a_redis_that_dies_is_left_alone_and_used_again_when_it_is_back() {
+async fn a_lost_redis_opens_its_breaker_and_recovers() {
     let mut server = Redis::start(&[]).await;
     let connections = RedisConnections::with(IMPATIENT, None);
     let redis = connections.open(&server.url(), &anybody()).await.unwrap();
@@ -72,7 +72,7 @@ async fn a_redis_that_dies_is_left_alone_and_used_again_when_it_is_back() {
 }
 
 #[tokio::test]
-async fn the_primary_is_followed_when_it_dies_and_when_it_is_demoted() {
+async fn a_new_primary_is_found_after_failover_and_demotion() {
     let mut sentinels = Sentinels::start().await;
     let connections = RedisConnections::with(IMPATIENT, None);
     let url = sentinels.url();
@@ -119,7 +119,7 @@ async fn the_primary_is_followed_when_it_dies_and_when_it_is_demoted() {
 }
 
 #[tokio::test]
-async fn sentinels_that_know_no_such_service_are_told() {
+async fn an_unknown_sentinel_service_is_an_error() {
     let sentinels = Sentinels::start().await;
     let url = sentinels.url().replace("/shop", "/elsewhere");
     let outcome = RedisConnections::new().open(&url, &anybody()).await;
@@ -127,7 +127,7 @@ async fn sentinels_that_know_no_such_service_are_told() {
 }
 
 #[tokio::test]
-async fn a_cluster_is_used_as_one() {
+async fn commands_reach_the_right_cluster_node() {
     let arguments = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--requirepass", "pw", "--masterauth", "pw"];
     let mut nodes = Vec::new();
     for _ in 0..3 {
@@ -167,7 +167,7 @@ async fn a_cluster_is_used_as_one() {
 }
 
 #[tokio::test]
-async fn over_tls_only_the_authoritys_certificates_are_believed() {
+async fn tls_accepts_only_certificates_of_the_authority() {
     let folder = tempfile::tempdir().unwrap();
     let authority_key = rcgen::KeyPair::generate().unwrap();
     let mut parameters = rcgen::CertificateParams::new(Vec::new()).unwrap();

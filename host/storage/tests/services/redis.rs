@@ -45,7 +45,7 @@ async fn any_command() {
 }
 
 #[tokio::test]
-async fn what_one_handle_does_to_its_connection_others_do_not_see() {
+async fn handles_do_not_share_connection_state() {
     let connections = RedisConnections::new();
     let (one, other) = (open(&connections).await, open(&connections).await);
     let key = unique("key");
@@ -72,7 +72,7 @@ async fn hosts_that_are_not_granted_are_not_called() {
 }
 
 #[tokio::test]
-async fn addresses_that_are_none() {
+async fn invalid_addresses_are_refused() {
     for address in ["", "redis://", "redis+unix:///tmp/redis.sock", "http://127.0.0.1"] {
         let outcome = RedisConnections::new().open(address, &anybody()).await;
         assert!(matches!(outcome, Err(Error::InvalidAddress)), "{address}");
@@ -80,7 +80,7 @@ async fn addresses_that_are_none() {
 }
 
 #[tokio::test]
-async fn a_script_that_was_forgotten_is_told_again() {
+async fn a_flushed_script_is_loaded_again() {
     let url = address("MARQUEE_TEST_REDIS_URL");
     let redis = RedisConnections::new().handle(&url).unwrap();
     let (script, key) = (Script::new("return redis.call('INCRBY', KEYS[1], ARGV[1]) -- of a test"), unique("script"));

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 use super::Handler;
 use crate::{Disposition, Record, limits};
 
-/// What became of a record in a batch.
+/// The outcome of a record in a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// What the handler said.
@@ -21,7 +21,7 @@ pub(super) enum Outcome {
     Untried,
 }
 
-/// What became of a batch.
+/// The outcome of a batch.
 #[derive(Debug)]
 pub(super) struct Attempt {
     /// One a record, in order.

@@ -1,4 +1,4 @@
-//! What becomes of records that were handled: done, tried again, or given up. No I/O.
+//! The outcome of handled records: done, retried, or dead-lettered. No I/O.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,13 +9,13 @@ use tokio::time::Instant;
 use super::Rules;
 use super::attempt::Outcome;
 use super::dead::DeadLetter;
-use super::work::{Batch, State, Work};
+use super::work::{Batch, PartitionQueues, State};
 use crate::Disposition;
 use crate::retry::{Retry, Verdict, pause};
 
-/// How a record has fared so far. Only what happens while others succeed speaks against the record itself.
+/// A record's attempts so far. Only failures while other records succeed count against the record itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Trial {
+pub(super) struct DeliveryAttempts {
     /// The handler has failed with it alone: it is handed over alone.
     pub(super) alone: bool,
     /// How often it is to be tried again, whatever the reason, since something was done last.
@@ -28,7 +28,7 @@ pub(super) struct Trial {
     seen: Option<(u64, u64)>,
 }
 
-impl Trial {
+impl DeliveryAttempts {
     /// It is handed over.
     pub(super) fn begins(&mut self, done: u64, answered: u64) {
         self.seen.get_or_insert((done, answered));
@@ -37,17 +37,17 @@ impl Trial {
 
 /// What is left to be done once a batch has been judged.
 #[derive(Debug, Default)]
-pub(super) struct Judged {
+pub(super) struct BatchOutcome {
     /// To the dead letters.
     pub(super) doomed: Vec<DeadLetter>,
     /// How many records of which topic were done or are to be tried again.
     pub(super) counts: Vec<(Arc<str>, &'static str, u64)>,
 }
 
-impl Work {
-    /// Says for each record of a batch what becomes of it. Those that are doomed stay in flight until they are [`Work::buried`].
-    pub(super) fn judge(&mut self, batch: &Batch, outcomes: Vec<Outcome>, now: Instant) -> Judged {
-        let mut judged = Judged::default();
+impl PartitionQueues {
+    /// Decides the outcome of each record of a batch. Doomed ones stay in flight until they are [`PartitionQueues::buried`].
+    pub(super) fn judge(&mut self, batch: &Batch, outcomes: Vec<Outcome>, now: Instant) -> BatchOutcome {
+        let mut judged = BatchOutcome::default();
         let mut counts: BTreeMap<(Arc<str>, &'static str), u64> = BTreeMap::new();
         let mut rest = Vec::new();
         for (record, outcome) in batch.records().iter().zip(outcomes) {
@@ -62,7 +62,7 @@ impl Work {
         let (rules, done, answered) = (self.rules, self.done, self.answered);
         let mut again = 0;
         for (record, outcome) in rest {
-            // Whoever has its partition now handles it again.
+            // The partition's new owner handles it again.
             let Some(entry) = self.entry(batch, record) else { continue };
             match verdict(&rules, &mut entry.trial, outcome, done, answered) {
                 Verdict::Again(pause) => {
@@ -92,7 +92,7 @@ impl Work {
     }
 }
 
-fn verdict(rules: &Rules, trial: &mut Trial, outcome: Outcome, done: u64, answered: u64) -> Verdict {
+fn verdict(rules: &Rules, trial: &mut DeliveryAttempts, outcome: Outcome, done: u64, answered: u64) -> Verdict {
     let (seen_done, seen_answered) = trial.seen.unwrap_or_default();
     let others_were_done = done > seen_done;
     trial.seen = Some((done, answered));
@@ -131,15 +131,15 @@ fn outage(rules: &Rules, tries: u32) -> Duration {
 mod tests {
     use super::*;
     use crate::Record;
-    use crate::record::Place;
+    use crate::record::TopicPartition;
 
-    fn work(rules: Rules) -> Work {
-        let mut work = Work::new(rules);
-        work.assign(Place { topic: "t".into(), partition: 0 });
+    fn work(rules: Rules) -> PartitionQueues {
+        let mut work = PartitionQueues::new(rules);
+        work.assign(TopicPartition { topic: "t".into(), partition: 0 });
         work
     }
 
-    fn push(work: &mut Work, offset: i64, key: &str) -> bool {
+    fn push(work: &mut PartitionQueues, offset: i64, key: &str) -> bool {
         work.push(Record {
             topic: "t".into(),
             partition: 0,
@@ -152,7 +152,11 @@ mod tests {
     }
 
     /// Hands over a batch and gives its offsets; each has this outcome.
-    fn round(work: &mut Work, now: Instant, mut outcome: impl FnMut(i64) -> Outcome) -> (Vec<i64>, Vec<(i64, String)>) {
+    fn round(
+        work: &mut PartitionQueues,
+        now: Instant,
+        mut outcome: impl FnMut(i64) -> Outcome,
+    ) -> (Vec<i64>, Vec<(i64, String)>) {
         let Some(batch) = work.take(now) else { return (Vec::new(), Vec::new()) };
         let offsets: Vec<i64> = batch.records().iter().map(|record| record.offset).collect();
         let outcomes: Vec<Outcome> = offsets.iter().map(|offset| outcome(*offset)).collect();
@@ -166,7 +170,7 @@ mod tests {
         (offsets, judged.doomed.into_iter().map(|doomed| (doomed.record.offset, doomed.reason)).collect())
     }
 
-    fn committed(work: &mut Work) -> Option<i64> {
+    fn committed(work: &mut PartitionQueues) -> Option<i64> {
         work.commits(None).pop().map(|(_, position)| position)
     }
 
@@ -175,12 +179,12 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3_600);
 
     #[test]
-    fn a_retry_holds_back_its_own_key_and_the_offset() {
+    fn a_retry_blocks_its_key_and_the_offset() {
         let (mut work, now) = (work(Rules::default()), Instant::now());
         for (offset, key) in [(0, "a"), (1, "b"), (2, "a"), (3, "c"), (4, "")] {
             push(&mut work, offset, key);
         }
-        // The second `a` is not in the first batch, whatever becomes of the first.
+        // The second `a` is not in the first batch, whatever the outcome of the first.
         assert_eq!(round(&mut work, now, |offset| if offset == 0 { RETRY } else { DONE }).0, [0, 1, 3, 4]);
         assert_eq!(committed(&mut work), Some(0));
         assert_eq!(round(&mut work, now, |_| DONE).0, [0; 0]);
@@ -193,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn tries_count_only_while_others_succeed() {
+    fn attempts_count_only_while_other_records_succeed() {
         let (mut work, mut now) = (work(Rules::default()), Instant::now());
         push(&mut work, 0, "bad");
         for _ in 0..100 {
@@ -214,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_fails_the_handler_comes_alone_and_then_not_again() {
+    fn a_failing_record_is_retried_alone_and_then_dead_lettered() {
         let (mut work, mut now) = (work(Rules::default()), Instant::now());
         for offset in 0..4 {
             push(&mut work, offset, &offset.to_string());
@@ -236,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handler_that_fails_with_everything_condemns_nothing() {
+    fn a_failing_handler_dead_letters_nothing() {
         let (mut work, mut now) = (work(Rules::default()), Instant::now());
         push(&mut work, 0, "a");
         for _ in 0..50 {
@@ -247,10 +251,10 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_that_is_full_pauses_and_one_that_left_is_another() {
+    fn a_full_partition_pauses_and_a_reassigned_one_starts_fresh() {
         let rules = Rules { partition: 4, ..Rules::default() };
         let (mut work, now) = (work(rules), Instant::now());
-        let place = Place { topic: "t".into(), partition: 0 };
+        let place = TopicPartition { topic: "t".into(), partition: 0 };
         let paused: Vec<_> = (0..4).map(|offset| push(&mut work, offset, "k")).collect();
         assert_eq!(paused, [false, false, false, true]);
         // Twice the same counts once.

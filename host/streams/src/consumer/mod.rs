@@ -4,7 +4,7 @@
 //! other, in order. A record that is to be tried again holds back its own key; those of other keys overtake it, and the committed offset stays
 //! before it. What waits is bounded for each partition; with too much of it the partition is paused.
 //!
-//! What becomes of a record that is not done at once:
+//! The handling of a record that does not succeed at once:
 //!
 //! | the handler | then |
 //! |---|---|
@@ -36,7 +36,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Breaker, Disposition, Error, Producer, Record, Settings, limits};
-use work::{Batch, Work};
+use work::{Batch, PartitionQueues};
 
 /// Handles records.
 pub trait Handler: Send + Sync + 'static {
@@ -56,11 +56,11 @@ pub struct Options {
     pub topics: Vec<String>,
     /// Where it is counted.
     pub metrics: Arc<Metrics>,
-    /// How it goes about it.
+    /// How it batches and retries.
     pub rules: Rules,
 }
 
-/// How a consumer goes about it.
+/// How a consumer batches and retries.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
     /// Records of a batch.
@@ -79,7 +79,7 @@ pub struct Rules {
     pub attempts: u32,
     /// Failures with a record alone.
     pub alone: u32,
-    /// How often an idle handler is told of the time.
+    /// How often an idle handler is ticked.
     pub tick: Duration,
 }
 
@@ -115,7 +115,7 @@ impl std::fmt::Debug for Consumer {
 
 /// What the thread that polls and the tasks that handle have in common.
 struct Shared {
-    work: Mutex<Work>,
+    work: Mutex<PartitionQueues>,
     /// A partition is not in flight any more.
     landed: Condvar,
     /// There may be something to hand over.
@@ -126,7 +126,7 @@ struct Shared {
 }
 
 impl Shared {
-    fn work(&self) -> MutexGuard<'_, Work> {
+    fn work(&self) -> MutexGuard<'_, PartitionQueues> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -138,7 +138,7 @@ impl Consumer {
             return Err(Error::Setting("a consumer has a group and topics".to_owned()));
         }
         let shared = Arc::new(Shared {
-            work: Mutex::new(Work::new(options.rules)),
+            work: Mutex::new(PartitionQueues::new(options.rules)),
             landed: Condvar::new(),
             changed: Notify::new(),
             breaker: Breaker::new(format!("kafka-{}", options.group), options.settings.breaker),
@@ -193,7 +193,7 @@ impl Consumer {
         loop {
             if flights.len() < rules.batches {
                 let ready = self.shared.work().ready();
-                // Right after another batch a little more may come; while one is being handled it comes anyway. The first after a pause waits for nobody.
+                // Right after another batch a little more may come; while one is being handled it comes anyway. The first after a pause is sent at once.
                 let since = called.elapsed();
                 if ready > 0 && ready < rules.batch && flights.is_empty() && since < rules.collect {
                     sleep(rules.collect - since).await;
@@ -221,19 +221,19 @@ impl Consumer {
         }
     }
 
-    fn flight(&self) -> Flight {
-        Flight { handler: Arc::clone(&self.handler), shared: Arc::clone(&self.shared), dead: self.dead.clone() }
+    fn flight(&self) -> BatchContext {
+        BatchContext { handler: Arc::clone(&self.handler), shared: Arc::clone(&self.shared), dead: self.dead.clone() }
     }
 }
 
 /// What one batch takes along.
-struct Flight {
+struct BatchContext {
     handler: Arc<dyn Handler>,
     shared: Arc<Shared>,
     dead: Producer,
 }
 
-impl Flight {
+impl BatchContext {
     async fn tick(self) {
         let outcome = attempt::call(&*self.handler, &self.shared.metrics, Vec::new()).await;
         match outcome {

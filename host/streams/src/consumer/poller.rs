@@ -1,4 +1,4 @@
-//! The thread that takes records from Kafka, commits offsets, and gives partitions up when the group says so.
+//! The thread that polls Kafka, commits offsets, and releases partitions that the group revokes.
 //!
 //! A thread and no task: a partition is given up within a call of the client, which has to wait there for what is in flight.
 
@@ -17,7 +17,7 @@ use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
 use tokio::sync::oneshot;
 
 use super::{Options, Shared};
-use crate::record::Place;
+use crate::record::TopicPartition;
 use crate::{Error, Record, client, limits};
 
 pub(super) struct Poller {
@@ -146,19 +146,19 @@ fn poll(client: &Client, shared: &Shared, stop: &AtomicBool) {
     give_up(client, shared, None);
 }
 
-fn set_paused(client: &Client, places: &[Place], paused: bool) {
+fn set_paused(client: &Client, places: &[TopicPartition], paused: bool) {
     if places.is_empty() {
         return;
     }
     let list = list(places.iter().map(|place| (place, Offset::Invalid)));
     let outcome = if paused { client.pause(&list) } else { client.resume(&list) };
     if let Err(error) = outcome {
-        // It was given up meanwhile.
+        // It was revoked meanwhile.
         tracing::debug!(%error, paused, "partitions could not be paused or resumed");
     }
 }
 
-fn commit(client: &Client, shared: &Shared, offsets: &[(Place, i64)], mode: CommitMode) {
+fn commit(client: &Client, shared: &Shared, offsets: &[(TopicPartition, i64)], mode: CommitMode) {
     if offsets.is_empty() {
         return;
     }
@@ -169,7 +169,7 @@ fn commit(client: &Client, shared: &Shared, offsets: &[(Place, i64)], mode: Comm
     }
 }
 
-fn list<'a>(places: impl Iterator<Item = (&'a Place, Offset)>) -> TopicPartitionList {
+fn list<'a>(places: impl Iterator<Item = (&'a TopicPartition, Offset)>) -> TopicPartitionList {
     let mut list = TopicPartitionList::new();
     for (place, offset) in places {
         if let Err(error) = list.add_partition_offset(&place.topic, place.partition, offset) {
@@ -179,12 +179,15 @@ fn list<'a>(places: impl Iterator<Item = (&'a Place, Offset)>) -> TopicPartition
     list
 }
 
-fn places(list: &TopicPartitionList) -> Vec<Place> {
-    list.elements().iter().map(|element| Place { topic: element.topic().into(), partition: element.partition() }).collect()
+fn places(list: &TopicPartitionList) -> Vec<TopicPartition> {
+    list.elements()
+        .iter()
+        .map(|element| TopicPartition { topic: element.topic().into(), partition: element.partition() })
+        .collect()
 }
 
 /// Waits, for so long, until nothing of these partitions is in flight, commits what is done, and forgets the rest: somebody else will get it.
-fn give_up(client: &Client, shared: &Shared, places: Option<&[Place]>) {
+fn give_up(client: &Client, shared: &Shared, places: Option<&[TopicPartition]>) {
     let until = Instant::now() + limits::GIVE_UP;
     let mut work = shared.work();
     work.leave(places);
@@ -205,7 +208,7 @@ fn give_up(client: &Client, shared: &Shared, places: Option<&[Place]>) {
         commit(client, shared, &offsets, CommitMode::Sync);
     }
     let mut work = shared.work();
-    let all: Vec<Place> = places.map_or_else(|| work.partitions.keys().cloned().collect(), <[Place]>::to_vec);
+    let all: Vec<TopicPartition> = places.map_or_else(|| work.partitions.keys().cloned().collect(), <[TopicPartition]>::to_vec);
     all.iter().for_each(|place| work.remove(place));
 }
 
@@ -251,7 +254,7 @@ impl ConsumerContext for Context {
             Rebalance::Assign(list) => {
                 let places = places(list);
                 tracing::debug!(group = self.0.group, ?places, "partitions were given to this consumer");
-                // A partition that was paused when it was given up is still paused for the client when it comes back.
+                // The client still pauses a partition that was paused when it was revoked and is assigned again.
                 set_paused(base_consumer, &places, false);
                 let mut work = self.0.work();
                 places.into_iter().for_each(|place| work.assign(place));

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::Rules;
-use super::judge::Trial;
-use crate::record::Place;
+use super::judge::DeliveryAttempts;
+use crate::record::TopicPartition;
 use crate::{Record, limits};
 
 /// The records of all partitions that this consumer has.
 #[derive(Debug)]
-pub(super) struct Work {
+pub(super) struct PartitionQueues {
     pub(super) rules: Rules,
-    pub(super) partitions: BTreeMap<Place, Partition>,
+    pub(super) partitions: BTreeMap<TopicPartition, Partition>,
     /// Grows with every partition that is given to this consumer: one that comes back is another.
     epoch: u64,
     /// The partition that is looked at first, so that all have their turn.
@@ -52,7 +52,7 @@ pub(super) struct Partition {
 pub(super) struct Entry {
     record: Arc<Record>,
     pub(super) state: State,
-    pub(super) trial: Trial,
+    pub(super) trial: DeliveryAttempts,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +66,7 @@ pub(super) enum State {
 #[derive(Debug)]
 pub(super) struct Batch {
     records: Vec<Arc<Record>>,
-    partitions: Vec<(Place, u64)>,
+    partitions: Vec<(TopicPartition, u64)>,
 }
 
 impl Batch {
@@ -75,22 +75,22 @@ impl Batch {
     }
 
     /// Under which epoch it has a partition.
-    fn epoch(&self, place: &Place) -> Option<u64> {
+    fn epoch(&self, place: &TopicPartition) -> Option<u64> {
         self.partitions.iter().find(|(of, _)| of == place).map(|(_, epoch)| *epoch)
     }
 }
 
-pub(super) fn place(record: &Record) -> Place {
-    Place { topic: Arc::clone(&record.topic), partition: record.partition }
+pub(super) fn place(record: &Record) -> TopicPartition {
+    TopicPartition { topic: Arc::clone(&record.topic), partition: record.partition }
 }
 
-impl Work {
+impl PartitionQueues {
     pub(super) fn new(rules: Rules) -> Self {
         Self { rules, partitions: BTreeMap::new(), epoch: 0, turn: 0, ready: 0, waits: 0, done: 0, answered: 0 }
     }
 
     /// This consumer has this partition from now on.
-    pub(super) fn assign(&mut self, place: Place) {
+    pub(super) fn assign(&mut self, place: TopicPartition) {
         self.epoch += 1;
         let partition = Partition {
             epoch: self.epoch,
@@ -107,7 +107,7 @@ impl Work {
     }
 
     /// Nothing of these is handed over any more. None: of all.
-    pub(super) fn leave(&mut self, places: Option<&[Place]>) {
+    pub(super) fn leave(&mut self, places: Option<&[TopicPartition]>) {
         for (place, partition) in &mut self.partitions {
             partition.leaving |= places.is_none_or(|places| places.contains(place));
         }
@@ -119,7 +119,7 @@ impl Work {
     }
 
     /// This consumer has it no more.
-    pub(super) fn remove(&mut self, place: &Place) {
+    pub(super) fn remove(&mut self, place: &TopicPartition) {
         if let Some(partition) = self.partitions.remove(place) {
             let count = |of: fn(&State) -> bool| partition.entries.values().filter(|entry| of(&entry.state)).count();
             self.ready -= count(|state| *state == State::Ready);
@@ -136,7 +136,7 @@ impl Work {
         }
         partition.next = Some(record.offset + 1);
         partition.bytes += record.bytes();
-        let entry = Entry { state: State::Ready, trial: Trial::default(), record: Arc::new(record) };
+        let entry = Entry { state: State::Ready, trial: DeliveryAttempts::default(), record: Arc::new(record) };
         partition.entries.insert(entry.record.offset, entry);
         self.ready += 1;
         let full = partition.entries.len() >= self.rules.partition || partition.bytes >= limits::PARTITION_BYTES;
@@ -144,7 +144,7 @@ impl Work {
     }
 
     /// Partitions that were paused and have room again. They count as resumed.
-    pub(super) fn resumed(&mut self) -> Vec<Place> {
+    pub(super) fn resumed(&mut self) -> Vec<TopicPartition> {
         let most = self.rules.partition / 2;
         let roomy = self.partitions.iter_mut().filter(|(_, partition)| {
             partition.paused && partition.entries.len() <= most && partition.bytes <= limits::PARTITION_BYTES / 2
@@ -268,12 +268,12 @@ impl Work {
     }
 
     /// Where everything before is done: what may be committed. None before the first record.
-    pub(super) fn position(&self, place: &Place) -> Option<i64> {
+    pub(super) fn position(&self, place: &TopicPartition) -> Option<i64> {
         self.partitions.get(place).and_then(Partition::position)
     }
 
     /// What is to be committed since it was last asked. None: of all partitions.
-    pub(super) fn commits(&mut self, places: Option<&[Place]>) -> Vec<(Place, i64)> {
+    pub(super) fn commits(&mut self, places: Option<&[TopicPartition]>) -> Vec<(TopicPartition, i64)> {
         let chosen = self.partitions.iter_mut().filter(|(place, _)| places.is_none_or(|places| places.contains(place)));
         chosen
             .filter_map(|(place, partition)| {

@@ -10,7 +10,7 @@ use crate::Error;
 
 pub use postgres::PostgresJournal;
 
-/// A row of the journal, as long as it is looked at.
+/// A row of the journal, borrowed while it is handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row<'a> {
     /// Gapless.
@@ -21,7 +21,7 @@ pub struct Row<'a> {
     pub batch: &'a str,
     /// Its place in there.
     pub ordinal: i64,
-    /// Kafka's topic. None: nobody outside is told.
+    /// Kafka's topic. None: not published.
     pub topic: Option<&'a str>,
     /// For example `booking.created`.
     pub kind: &'a str,
@@ -31,14 +31,14 @@ pub struct Row<'a> {
     pub version: i64,
     /// JSON.
     pub payload: &'a str,
-    /// The `traceparent` of whoever caused it, where that is known.
+    /// The `traceparent` of the request that caused it, where known.
     pub trace: Option<&'a str>,
 }
 
-/// Where the journal stands.
+/// The end of the journal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// The last position that was given.
+pub struct JournalHead {
+    /// The last assigned position.
     pub last: i64,
     /// How old the first row is that is not published yet, in microseconds by the database's clock.
     pub oldest: Option<i64>,
@@ -71,7 +71,7 @@ pub trait Journal: Send + Sync + 'static {
     fn advance(&self, position: i64) -> BoxFuture<'_, Result<(), Error>>;
 
     /// How far ahead of `position` the journal is.
-    fn standing(&self, position: i64) -> BoxFuture<'_, Result<Standing, Error>>;
+    fn standing(&self, position: i64) -> BoxFuture<'_, Result<JournalHead, Error>>;
 
     /// The oldest range that is not published again yet.
     fn open_replay(&self) -> BoxFuture<'_, Result<Option<Replay>, Error>>;

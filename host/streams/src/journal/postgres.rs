@@ -15,12 +15,12 @@ use sqlx::{ConnectOptions as _, PgConnection, PgPool, Postgres, Row as _};
 use telemetry::secured;
 use tokio::time::timeout;
 
-use super::{Journal, Replay, Row, Sink, Standing};
+use super::{Journal, JournalHead, Replay, Row, Sink};
 use crate::{Error, limits};
 
 /// The relay's place in table `sequencer`.
 const RELAY: &str = "kafka";
-/// The last position that was given.
+/// The last assigned position.
 const COUNTER: &str = "journal";
 
 /// The first batch that has a row at `$1` or after it. What is before may be deleted already.
@@ -55,13 +55,13 @@ pub struct PostgresJournal {
     pool: PgPool,
 }
 
-/// A connection in use. Whoever stops before it is clean closes it.
-struct Used {
+/// A connection in use. Dropped before it is clean, it is closed.
+struct JournalConnection {
     connection: PoolConnection<Postgres>,
     clean: bool,
 }
 
-impl Drop for Used {
+impl Drop for JournalConnection {
     fn drop(&mut self) {
         if !self.clean {
             self.connection.close_on_drop();
@@ -100,8 +100,8 @@ impl PostgresJournal {
         &self.pool
     }
 
-    async fn connection(&self) -> Result<Used, Error> {
-        Ok(Used { connection: self.pool.acquire().await?, clean: false })
+    async fn connection(&self) -> Result<JournalConnection, Error> {
+        Ok(JournalConnection { connection: self.pool.acquire().await?, clean: false })
     }
 
     async fn ask<T>(&self, statement: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>) -> Result<T, Error> {
@@ -187,11 +187,11 @@ impl Journal for PostgresJournal {
         .boxed()
     }
 
-    fn standing(&self, position: i64) -> BoxFuture<'_, Result<Standing, Error>> {
+    fn standing(&self, position: i64) -> BoxFuture<'_, Result<JournalHead, Error>> {
         async move {
             let standing = sqlx::query_as(STANDING).bind(position).bind(COUNTER);
             let (last, oldest) = self.ask(async |connection| standing.fetch_one(connection).await).await?;
-            Ok(Standing { last, oldest })
+            Ok(JournalHead { last, oldest })
         }
         .boxed()
     }

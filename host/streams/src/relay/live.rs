@@ -1,4 +1,4 @@
-//! What is new: read, sent, and the relay's place kept.
+//! New rows: read, sent, and the relay's position stored.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -24,9 +24,9 @@ pub(super) struct Round<'a> {
 }
 
 /// Pauses after the journal could not be read or written; it is nothing to do with Kafka.
-pub(super) struct Pauses(Duration);
+pub(super) struct RetryPause(Duration);
 
-impl Pauses {
+impl RetryPause {
     pub(super) const fn new() -> Self {
         Self(limits::JOURNAL_RETRY.0)
     }
@@ -48,11 +48,11 @@ impl Pauses {
 impl Round<'_> {
     /// Reads and sends until `stopping`. Fails with the window.
     pub(super) async fn publish(&self, mut stopping: watch::Receiver<bool>) -> Result<(), String> {
-        let mut pauses = Pauses::new();
+        let mut pause = RetryPause::new();
         let mut position = loop {
             match self.journal.cursor().await {
                 Ok(position) => break position,
-                Err(error) => pauses.after(&error).await,
+                Err(error) => pause.after(&error).await,
             }
         };
         self.progress.begun(position);
@@ -95,7 +95,7 @@ impl Round<'_> {
             window.acknowledged(&page);
             match read {
                 Ok(rows) => {
-                    pauses.over();
+                    pause.over();
                     if rows < limit / 2 {
                         tokio::select! {
                             () = self.wake.notified() => {}
@@ -104,10 +104,10 @@ impl Round<'_> {
                         }
                     }
                 }
-                Err(error) => pauses.after(&error).await,
+                Err(error) => pause.after(&error).await,
             }
         }
-        // What is under way is waited for, and the place kept, by the one that keeps it.
+        // The task that stores the position waits for what is in flight, and stores it.
         while window.rows() > 0 && window.failure().is_none() {
             _ = changes.changed().await;
         }
@@ -120,7 +120,7 @@ impl Round<'_> {
     pub(super) async fn keep_place(&self) -> Result<(), String> {
         let window = &self.outlet.window;
         let mut changes = window.changes();
-        let mut pauses = Pauses::new();
+        let mut pause = RetryPause::new();
         let (mut place, mut kept) = (0, 0);
         let mut written: Option<Instant> = None;
         let mut looked: Option<Instant> = None;
@@ -140,11 +140,11 @@ impl Round<'_> {
             if place > kept && (ended.is_some() || written.is_none_or(|at| at.elapsed() >= limits::CURSOR_EVERY)) {
                 match self.journal.advance(place).await {
                     Ok(()) => {
-                        pauses.over();
+                        pause.over();
                         kept = place;
                         written = Some(Instant::now());
                     }
-                    Err(error) if ended.is_none() => pauses.after(&error).await,
+                    Err(error) if ended.is_none() => pause.after(&error).await,
                     Err(error) => {
                         tracing::warn!(%error, "could not store the position of the relay: some records will be published twice")
                     }

@@ -3,7 +3,7 @@
 //! One node of a region runs it; two at once would only write everything twice. It reads ahead while what it has read is being acknowledged; rows
 //! that Kafka has not acknowledged are bounded in number and bytes ([`limits::WINDOW_ROWS`]). Its place moves past a row once Kafka has it and
 //! all rows before it. On any delivery error it drops the producer with all that is under way, and begins again at its place: nothing is lost, some
-//! records come twice, possibly out of order. While Kafka is away it leaves it alone for pauses that grow to 5 s, and the journal keeps
+//! records come twice, possibly out of order. While Kafka is unreachable it waits for pauses that grow to 5 s, and the journal keeps
 //! the rows.
 //!
 //! A row that is larger than a record may be ([`limits::RECORD_BYTES`]) would stop everything behind it for ever: it is left out, logged and counted.
@@ -42,10 +42,10 @@ pub struct Options {
 
 /// Wakes the relay. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Wake(Arc<Notify>);
+pub struct RelayWaker(Arc<Notify>);
 
-impl Wake {
-    /// Has it look at once, or again once it has finished the look that it is at.
+impl RelayWaker {
+    /// Triggers a scan at once, or another one after the scan in progress.
     pub fn now(&self) {
         self.0.notify_one();
     }
@@ -56,7 +56,7 @@ pub struct Relay {
     options: Options,
     journal: Arc<dyn Journal>,
     config: rdkafka::ClientConfig,
-    wake: Wake,
+    wake: RelayWaker,
     breaker: Breaker,
     progress: Arc<Progress>,
 }
@@ -72,7 +72,7 @@ impl std::fmt::Debug for Relay {
 pub struct Handle {
     progress: Arc<Progress>,
     breaker: Breaker,
-    wake: Wake,
+    wake: RelayWaker,
 }
 
 impl Handle {
@@ -84,7 +84,7 @@ impl Handle {
 
     /// Wakes it.
     #[must_use]
-    pub fn wake(&self) -> Wake {
+    pub fn wake(&self) -> RelayWaker {
         self.wake.clone()
     }
 
@@ -94,7 +94,7 @@ impl Handle {
         self.breaker.clone()
     }
 
-    /// Registers the check `kafka`. Without Kafka everything else goes on, so it takes no node down.
+    /// Registers the check `kafka`. Without Kafka everything else works, so it takes no node down.
     pub fn register(&self, health: &Health) {
         let (breaker, progress) = (self.breaker.clone(), Arc::clone(&self.progress));
         health.register("kafka", Needed::Information, move || {
@@ -117,7 +117,7 @@ impl Relay {
             .set("queue.buffering.max.messages", (2 * limits::WINDOW_ROWS).to_string())
             .set("queue.buffering.max.kbytes", (4 * limits::WINDOW_BYTES / 1024).to_string());
         let (progress, breaker) = (Arc::new(Progress::default()), Breaker::new("kafka", options.settings.breaker));
-        Ok(Self { options, journal, config, wake: Wake::default(), breaker, progress })
+        Ok(Self { options, journal, config, wake: RelayWaker::default(), breaker, progress })
     }
 
     /// What it is seen and woken by.

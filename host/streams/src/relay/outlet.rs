@@ -27,7 +27,7 @@ pub(super) struct Outlet {
     metrics: Arc<Metrics>,
 }
 
-/// Hears what became of each record.
+/// Receives the delivery report of each record.
 struct Deliveries {
     window: Arc<Window>,
     metrics: Arc<Metrics>,

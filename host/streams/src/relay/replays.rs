@@ -5,39 +5,39 @@ use std::ops::ControlFlow;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::live::{Pauses, Round, STOPPED};
+use super::live::{RetryPause, Round, STOPPED};
 use super::window::Page;
 use crate::journal::Replay;
 use crate::{Error, limits};
 
 /// What may end a range before its last position.
-enum End {
+enum ReplayError {
     Failed(String),
     Journal(Error),
     Stopping,
 }
 
 impl Round<'_> {
-    /// Publishes again what is asked for, one range after the other, until `stopping`. Fails with the window.
+    /// Publishes requested replays, one range after the other, until `stopping`. Fails with the window.
     pub(super) async fn replay(&self, mut stopping: watch::Receiver<bool>) -> Result<(), String> {
-        let mut pauses = Pauses::new();
+        let mut pause = RetryPause::new();
         loop {
             let replayed = match self.journal.open_replay().await {
                 Ok(Some(replay)) => self.replay_range(&replay, &mut stopping).await.map(|()| true),
                 Ok(None) => Ok(false),
-                Err(error) => Err(End::Journal(error)),
+                Err(error) => Err(ReplayError::Journal(error)),
             };
             match replayed {
-                Ok(true) => pauses.over(),
+                Ok(true) => pause.over(),
                 Ok(false) => tokio::select! {
                     () = sleep(limits::REPLAY_LOOK) => {}
                     _ = stopping.changed() => return Ok(()),
                 },
-                Err(End::Failed(reason)) if reason == STOPPED => return Ok(()),
-                Err(End::Failed(reason)) => return Err(reason),
-                Err(End::Stopping) => return Ok(()),
-                // A database without the table is one that nobody can ask this of.
-                Err(End::Journal(error)) => pauses.after(&error).await,
+                Err(ReplayError::Failed(reason)) if reason == STOPPED => return Ok(()),
+                Err(ReplayError::Failed(reason)) => return Err(reason),
+                Err(ReplayError::Stopping) => return Ok(()),
+                // A database without the table has no replays.
+                Err(ReplayError::Journal(error)) => pause.after(&error).await,
             }
             if *stopping.borrow() {
                 return Ok(());
@@ -45,7 +45,7 @@ impl Round<'_> {
         }
     }
 
-    async fn replay_range(&self, replay: &Replay, stopping: &mut watch::Receiver<bool>) -> Result<(), End> {
+    async fn replay_range(&self, replay: &Replay, stopping: &mut watch::Receiver<bool>) -> Result<(), ReplayError> {
         let window = &self.outlet.window;
         let mut changes = window.changes();
         let mut headers = self.outlet.headers();
@@ -62,20 +62,20 @@ impl Round<'_> {
             };
             let read = self.journal.read(next - 1, replay.last, limits::REPLAY_ROWS, &mut sink).await;
             window.acknowledged(&page);
-            let rows = read.map_err(End::Journal)?;
+            let rows = read.map_err(ReplayError::Journal)?;
             while !page.done() {
                 if let Some(reason) = window.failure() {
-                    return Err(End::Failed(reason.to_owned()));
+                    return Err(ReplayError::Failed(reason.to_owned()));
                 }
                 tokio::select! {
                     _ = changes.changed() => {}
-                    _ = stopping.changed() => return Err(End::Stopping),
+                    _ = stopping.changed() => return Err(ReplayError::Stopping),
                 }
             }
             self.progress.published(page.records());
             // Where there are no more rows, the rest has been deleted or is not there yet.
             next = if rows == 0 { replay.last + 1 } else { page.last() + 1 };
-            self.journal.move_replay(replay, next).await.map_err(End::Journal)?;
+            self.journal.move_replay(replay, next).await.map_err(ReplayError::Journal)?;
         }
         tracing::info!(id = replay.id, "published again");
         Ok(())

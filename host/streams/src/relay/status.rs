@@ -6,7 +6,7 @@ use std::time::Duration;
 use telemetry::Metrics;
 use tokio::time::Instant;
 
-use crate::journal::Standing;
+use crate::journal::JournalHead;
 
 /// How far the relay is.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -37,17 +37,17 @@ impl Status {
 
 /// What of it is known.
 #[derive(Debug, Default)]
-pub(super) struct Progress(Mutex<Known>);
+pub(super) struct Progress(Mutex<ProgressState>);
 
 #[derive(Debug, Default)]
-struct Known {
+struct ProgressState {
     status: Status,
     /// Where it was when the rate was last reckoned, and when that was.
     reckoned: Option<(i64, Instant)>,
 }
 
 impl Progress {
-    fn with<T>(&self, change: impl FnOnce(&mut Known) -> T) -> T {
+    fn with<T>(&self, change: impl FnOnce(&mut ProgressState) -> T) -> T {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -84,7 +84,7 @@ impl Progress {
         self.with(|known| known.status.position = position);
     }
 
-    pub(super) fn stands(&self, standing: Standing, metrics: &Metrics) {
+    pub(super) fn stands(&self, standing: JournalHead, metrics: &Metrics) {
         let status = self.with(|known| {
             known.status.last = standing.last.max(known.status.position);
             let oldest = standing.oldest.map(|age| Duration::from_micros(u64::try_from(age).unwrap_or_default()));

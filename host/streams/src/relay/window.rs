@@ -86,7 +86,7 @@ pub(super) struct Window {
 
 /// Pages that Kafka has, and all before them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Reached {
+pub(super) struct PublishedUpTo {
     pub(super) position: i64,
     pub(super) records: u64,
 }
@@ -142,24 +142,24 @@ impl Window {
         self.failed.get().map(String::as_str)
     }
 
-    /// Takes out what Kafka has, up to the first page that it has not, and tells those that wait for room.
-    pub(super) fn reached(&self) -> Option<Reached> {
+    /// Takes out what Kafka has, up to the first page that it has not, and wakes those that wait for room.
+    pub(super) fn reached(&self) -> Option<PublishedUpTo> {
         let reached = self.take_done()?;
         // Who waits may have seen already that the pages were done, and found no room yet.
         self.changes.send_modify(|changes| *changes += 1);
         Some(reached).filter(|reached| reached.position > 0)
     }
 
-    fn take_done(&self) -> Option<Reached> {
+    fn take_done(&self) -> Option<PublishedUpTo> {
         let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut reached: Option<Reached> = None;
+        let mut reached: Option<PublishedUpTo> = None;
         while let Some(page) = pages.pop_front_if(|page| page.done()) {
             self.rows.fetch_sub(page.rows(), Ordering::Relaxed);
             self.bytes.fetch_sub(page.bytes.load(Ordering::Relaxed), Ordering::Relaxed);
             let records = reached.map_or(0, |reached| reached.records) + page.records();
             // A page without a row says nothing of positions.
             let position = if page.rows() == 0 { reached.map_or(0, |reached| reached.position) } else { page.last() };
-            reached = Some(Reached { position, records });
+            reached = Some(PublishedUpTo { position, records });
         }
         reached
     }
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_place_moves_past_what_kafka_has_and_all_before_it() {
+    fn the_position_advances_over_contiguous_acknowledgements() {
         let window = Window::new();
         let pages: Vec<_> = (0..3).map(|_| Page::new()).collect();
         for (page, position) in pages.iter().zip([10, 20, 30]) {
@@ -184,12 +184,12 @@ mod tests {
         window.acknowledged(&pages[1]);
         assert_eq!((window.reached(), window.rows()), (None, 3));
         window.acknowledged(&pages[0]);
-        assert_eq!(window.reached(), Some(Reached { position: 20, records: 2 }));
+        assert_eq!(window.reached(), Some(PublishedUpTo { position: 20, records: 2 }));
         assert_eq!((window.rows(), window.bytes()), (1, 5));
     }
 
     #[test]
-    fn who_waits_for_room_hears_of_it_even_after_the_last_acknowledgement() {
+    fn a_waiter_for_room_is_woken_after_the_last_acknowledgement() {
         let (window, page) = (Window::new(), Page::new());
         window.add(&page);
         page.add(10, 5);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use streams::Disposition::{Done, Reject, Retry};
 use streams::consumer::Rules;
 
-use crate::handlers::{Scripted, consume, rules, value};
+use crate::handlers::{ScriptedHandler, consume, rules, value};
 use crate::scene::{Topic, by_key, unique, until};
 
 /// So many records of 20 keys by turns.
@@ -25,7 +25,7 @@ fn values(done: &[(String, String)]) -> BTreeSet<usize> {
 async fn records_are_handled_once_in_order_of_their_keys_and_committed() {
     let (topic, group) = (Topic::create().await, unique("group"));
     topic.write(records(0..1_000)).await;
-    let handler = Scripted::new(|_, _| Ok(Done));
+    let handler = ScriptedHandler::new(|_, _| Ok(Done));
     let consuming = consume(&topic, &group, handler.clone(), rules());
     until("all are done", async || handler.done().len() == 1_000).await;
     until("all is committed", async || topic.committed(&group).await == 1_000).await;
@@ -39,7 +39,7 @@ async fn records_are_handled_once_in_order_of_their_keys_and_committed() {
     assert!(text.contains(&line), "{text}");
 
     // Whoever comes next has nothing to do.
-    let next = Scripted::new(|_, _| Ok(Done));
+    let next = ScriptedHandler::new(|_, _| Ok(Done));
     let consuming = consume(&topic, &group, next.clone(), rules());
     topic.write([("new".to_owned(), "1000".to_owned())]).await;
     until("the new one is done", async || !next.done().is_empty()).await;
@@ -49,10 +49,11 @@ async fn records_are_handled_once_in_order_of_their_keys_and_committed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_rejected_goes_to_the_dead_letters_and_holds_up_nobody() {
+async fn rejected_records_are_dead_lettered_and_block_no_other() {
     let (topic, group) = (Topic::create().await, unique("group"));
     topic.write(records(0..200)).await;
-    let handler = Scripted::new(|record, _| Ok(if value(record) == "77" { Reject("no such thing".to_owned()) } else { Done }));
+    let handler =
+        ScriptedHandler::new(|record, _| Ok(if value(record) == "77" { Reject("no such thing".to_owned()) } else { Done }));
     let consuming = consume(&topic, &group, handler.clone(), rules());
     let dead = topic.dead(1).await;
     until("all others are done", async || handler.done().len() == 199).await;
@@ -73,13 +74,13 @@ async fn what_is_rejected_goes_to_the_dead_letters_and_holds_up_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_retry_holds_back_its_own_key_and_keeps_its_order() {
+async fn a_retry_blocks_its_key_and_keeps_its_order() {
     let (topic, group) = (Topic::create().await, unique("group"));
     topic.write(records(0..400)).await;
     let others_first = Arc::new(AtomicBool::new(false));
     let released = Arc::clone(&others_first);
     let handler =
-        Scripted::new(move |record, _| Ok(if value(record) == "5" && !released.load(Relaxed) { Retry(1) } else { Done }));
+        ScriptedHandler::new(move |record, _| Ok(if value(record) == "5" && !released.load(Relaxed) { Retry(1) } else { Done }));
     // It may be tried as often as it takes here.
     let consuming = consume(&topic, &group, handler.clone(), Rules { attempts: u32::MAX, ..rules() });
     // All of the others, and none of its own key.
@@ -96,12 +97,12 @@ async fn a_retry_holds_back_its_own_key_and_keeps_its_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_with_too_much_behind_it_pauses_its_partition_and_loses_nothing() {
+async fn a_key_with_a_long_queue_pauses_its_partition_without_loss() {
     let (topic, group) = (Topic::create().await, unique("group"));
     topic.write((0..500).map(|number| ("one".to_owned(), number.to_string()))).await;
     let go = Arc::new(AtomicBool::new(false));
     let going = Arc::clone(&go);
-    let handler = Scripted::new(move |_, _| Ok(if going.load(Relaxed) { Done } else { Retry(1) }));
+    let handler = ScriptedHandler::new(move |_, _| Ok(if going.load(Relaxed) { Done } else { Retry(1) }));
     let consuming = consume(&topic, &group, handler.clone(), Rules { partition: 50, ..rules() });
     until("it has been tried", async || handler.calls.load(Relaxed) > 5).await;
     go.store(true, Relaxed);
@@ -113,10 +114,10 @@ async fn a_key_with_too_much_behind_it_pauses_its_partition_and_loses_nothing() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_that_the_handler_cannot_bear_is_found_and_put_aside() {
+async fn a_record_that_crashes_the_handler_is_isolated_and_dead_lettered() {
     let (topic, group) = (Topic::create().await, unique("group"));
     topic.write(records(0..200)).await;
-    let handler = Scripted::new(|record, _| if value(record) == "123" { Err("trapped".to_owned()) } else { Ok(Done) });
+    let handler = ScriptedHandler::new(|record, _| if value(record) == "123" { Err("trapped".to_owned()) } else { Ok(Done) });
     let consuming = consume(&topic, &group, handler.clone(), Rules { tick: rules().outage, ..rules() });
     let dead = topic.dead(1).await;
     until("all others are done", async || values(&handler.done()).len() == 199).await;
@@ -128,10 +129,10 @@ async fn a_record_that_the_handler_cannot_bear_is_found_and_put_aside() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_that_is_never_done_while_others_are_is_given_up() {
+async fn a_record_that_never_succeeds_is_dead_lettered() {
     let (topic, group) = (Topic::create().await, unique("group"));
     topic.write(records(0..20)).await;
-    let handler = Scripted::new(|record, _| Ok(if value(record) == "3" { Retry(1) } else { Done }));
+    let handler = ScriptedHandler::new(|record, _| Ok(if value(record) == "3" { Retry(1) } else { Done }));
     let consuming = consume(&topic, &group, handler.clone(), rules());
     let mut more = 20;
     until("it is given up", async || {
@@ -147,12 +148,12 @@ async fn a_record_that_is_never_done_while_others_are_is_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_outage_condemns_nothing() {
+async fn an_outage_dead_letters_nothing() {
     let (topic, group) = (Topic::create().await, unique("group"));
     topic.write(records(0..100)).await;
     // Longer than the tries of one record, by far; first the handler fails as a whole, then with nothing done.
     let asked = AtomicUsize::new(0);
-    let handler = Scripted::new(move |_, _| match asked.fetch_add(1, Relaxed) {
+    let handler = ScriptedHandler::new(move |_, _| match asked.fetch_add(1, Relaxed) {
         0..100 => Err("no instance".to_owned()),
         100..1_500 => Ok(Retry(1)),
         _ => Ok(Done),
@@ -165,10 +166,10 @@ async fn an_outage_condemns_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn partitions_change_hands_without_loss() {
+async fn partitions_are_reassigned_without_loss() {
     let (topic, group) = (Topic::create().await, unique("group"));
     topic.write(records(0..500)).await;
-    let [first, second] = [(); 2].map(|()| Scripted::new(|_, _| Ok(Done)));
+    let [first, second] = [(); 2].map(|()| ScriptedHandler::new(|_, _| Ok(Done)));
     let small = Rules { batch: 8, ..rules() };
     let one = consume(&topic, &group, first.clone(), small);
     until("the first has begun", async || !first.done().is_empty()).await;
@@ -195,13 +196,13 @@ async fn partitions_change_hands_without_loss() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_partition_that_was_paused_when_it_left_is_read_again_when_it_comes_back() {
+async fn a_paused_partition_is_read_again_after_reassignment() {
     let (topic, group) = (Topic::create().await, unique("group"));
     topic.write(records(0..1_000)).await;
     let go = Arc::new(AtomicBool::new(false));
     let handler = || {
         let going = Arc::clone(&go);
-        Scripted::new(move |_, _| Ok(if going.load(Relaxed) { Done } else { Retry(1) }))
+        ScriptedHandler::new(move |_, _| Ok(if going.load(Relaxed) { Done } else { Retry(1) }))
     };
     // Of 1,000 records of 20 keys, more than so many are in each partition that has any.
     let paused = Rules { partition: 20, attempts: u32::MAX, ..rules() };
@@ -219,10 +220,10 @@ async fn a_partition_that_was_paused_when_it_left_is_read_again_when_it_comes_ba
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_consumer_that_stops_finishes_what_it_has_in_hand() {
+async fn a_stopping_consumer_finishes_its_batches() {
     let (topic, group) = (Topic::create().await, unique("group"));
     topic.write(records(0..100)).await;
-    let handler = Scripted::held(0, |_, _| Ok(Done));
+    let handler = ScriptedHandler::held(0, |_, _| Ok(Done));
     let consuming = consume(&topic, &group, handler.clone(), Rules { batch: 10, batches: 1, ..rules() });
     until("a batch is in hand", async || handler.calls.load(Relaxed) == 1).await;
     consuming.stop();
@@ -231,7 +232,7 @@ async fn a_consumer_that_stops_finishes_what_it_has_in_hand() {
     let done = handler.done();
     assert!((1..=10).contains(&done.len()));
 
-    let next = Scripted::new(|_, _| Ok(Done));
+    let next = ScriptedHandler::new(|_, _| Ok(Done));
     let consuming = consume(&topic, &group, next.clone(), rules());
     until("the rest is done", async || next.done().len() == 100 - done.len()).await;
     consuming.end().await;

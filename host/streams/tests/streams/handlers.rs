@@ -14,11 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::scene::Topic;
 
-type Says = dyn Fn(&Record, usize) -> Result<Disposition, String> + Send + Sync;
+type HandlerScript = dyn Fn(&Record, usize) -> Result<Disposition, String> + Send + Sync;
 
 /// Says of each record what a test says, which is also told how often the record has come before. An error fails the whole call.
-pub struct Scripted {
-    says: Box<Says>,
+pub struct ScriptedHandler {
+    says: Box<HandlerScript>,
     /// Keys and values of what was done, in order.
     pub done: Mutex<Vec<(String, String)>>,
     seen: Mutex<std::collections::HashMap<(i32, i64), usize>>,
@@ -32,7 +32,7 @@ pub fn value(record: &Record) -> String {
     String::from_utf8(record.value.clone().unwrap()).unwrap()
 }
 
-impl Scripted {
+impl ScriptedHandler {
     pub fn new(says: impl Fn(&Record, usize) -> Result<Disposition, String> + Send + Sync + 'static) -> Arc<Self> {
         Self::held(Semaphore::MAX_PERMITS, says)
     }
@@ -53,7 +53,7 @@ impl Scripted {
     }
 }
 
-impl Handler for Scripted {
+impl Handler for ScriptedHandler {
     fn handle(&self, records: Vec<Arc<Record>>) -> BoxFuture<'_, Result<Vec<Disposition>, String>> {
         async move {
             if records.is_empty() {
@@ -83,7 +83,7 @@ impl Handler for Scripted {
     }
 }
 
-pub struct Consuming {
+pub struct RunningConsumer {
     stop: CancellationToken,
     task: JoinHandle<Result<(), Error>>,
 }
@@ -94,7 +94,7 @@ pub fn rules() -> Rules {
     Rules { retry: (ms(5), ms(50)), outage: ms(50), attempts: 4, ..Rules::default() }
 }
 
-pub fn consume(topic: &Topic, group: &str, handler: Arc<dyn Handler>, rules: Rules) -> Consuming {
+pub fn consume(topic: &Topic, group: &str, handler: Arc<dyn Handler>, rules: Rules) -> RunningConsumer {
     let options = Options {
         settings: topic.settings.clone(),
         group: group.to_owned(),
@@ -104,10 +104,10 @@ pub fn consume(topic: &Topic, group: &str, handler: Arc<dyn Handler>, rules: Rul
     };
     let consumer = Consumer::new(options, handler).unwrap();
     let stop = CancellationToken::new();
-    Consuming { task: tokio::spawn(consumer.run(stop.clone())), stop }
+    RunningConsumer { task: tokio::spawn(consumer.run(stop.clone())), stop }
 }
 
-impl Consuming {
+impl RunningConsumer {
     pub fn stop(&self) {
         self.stop.cancel();
     }

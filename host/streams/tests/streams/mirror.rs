@@ -5,7 +5,7 @@ use lapin::message::BasicGetMessage;
 use lapin::options::{BasicAckOptions, BasicGetOptions, QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, ConnectionProperties};
-use streams::mirror::{self, Mirror, Options};
+use streams::mirror::{self, Options, RabbitMqMirror};
 use streams::{Handler, Header, Outgoing, Producer, Secret};
 use test_support::variable;
 
@@ -62,7 +62,7 @@ pub fn record(topic: &Topic, number: usize) -> Outgoing {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn records_are_copied_also_once_rabbitmq_is_back() {
+async fn records_are_copied_after_a_rabbitmq_outage() {
     let (topic, queue) = (Topic::create().await, Queue::create().await);
     let address = variable("MARQUEE_TEST_AMQP_URL");
     let (user, rest) = address.rsplit_once('@').unwrap();
@@ -75,7 +75,7 @@ async fn records_are_copied_also_once_rabbitmq_is_back() {
         breaker: streams::limits::AMQP_BREAKER,
         metrics: Arc::clone(&topic.metrics),
     };
-    let mirror = Arc::new(Mirror::new(options).unwrap());
+    let mirror = Arc::new(RabbitMqMirror::new(options).unwrap());
     topic.metrics.breakers().add(mirror.breaker());
     let group = mirror::group(&unique("group"));
     let consuming = consume(&topic, &group, Arc::clone(&mirror) as Arc<dyn Handler>, rules());

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, ready};
-use streams::journal::{PostgresJournal, Replay, Row, Sink, Standing};
+use streams::journal::{JournalHead, PostgresJournal, Replay, Row, Sink};
 use streams::relay::{Handle, Options, Relay};
 use streams::{Error, Journal, replay};
 use telemetry::{Health, State};
@@ -18,18 +18,18 @@ use tokio_util::sync::CancellationToken;
 use crate::proxy::Proxy;
 use crate::scene::{AT, Database, Topic, by_key, numbers, until};
 
-struct Running {
+struct RunningRelay {
     handle: Handle,
     runs: watch::Sender<bool>,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
-fn relay(topic: &Topic, database: &Database) -> Running {
+fn relay(topic: &Topic, database: &Database) -> RunningRelay {
     relay_from(topic, database.journal.clone())
 }
 
-fn relay_from(topic: &Topic, journal: Arc<dyn Journal>) -> Running {
+fn relay_from(topic: &Topic, journal: Arc<dyn Journal>) -> RunningRelay {
     let (runs, receiver) = watch::channel(true);
     let options = Options {
         settings: topic.settings.clone(),
@@ -40,10 +40,10 @@ fn relay_from(topic: &Topic, journal: Arc<dyn Journal>) -> Running {
     let relay = Relay::new(options, journal).unwrap();
     let (handle, stop) = (relay.handle(), CancellationToken::new());
     let task = tokio::spawn(relay.run(stop.clone()));
-    Running { handle, runs, stop, task }
+    RunningRelay { handle, runs, stop, task }
 }
 
-impl Running {
+impl RunningRelay {
     async fn end(self) {
         self.stop.cancel();
         self.task.await.unwrap();
@@ -99,7 +99,7 @@ async fn every_row_arrives_in_order_of_its_key_with_its_headers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_relay_that_is_killed_again_and_again_loses_nothing() {
+async fn a_relay_that_is_killed_repeatedly_loses_nothing() {
     let (topic, database) = (Topic::create().await, Database::create().await);
     const ROWS: usize = 3_000;
     database.fill(&topic.name, 0..ROWS / 2).await;
@@ -132,7 +132,7 @@ async fn until_complete(topic: &Topic, mut count: usize, rows: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_kafka_that_stops_and_comes_back_gets_every_row() {
+async fn every_row_arrives_after_a_kafka_outage() {
     let mut kafka = Kafka::start().await;
     let (topic, database) = (Topic::on(&kafka.broker()).await, Database::create().await);
     let running = relay(&topic, &database);
@@ -182,7 +182,7 @@ async fn only_the_node_that_runs_it_publishes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_range_that_is_asked_for_comes_again_and_is_marked() {
+async fn a_replayed_range_is_published_again_and_marked() {
     let (topic, database) = (Topic::create().await, Database::create().await);
     let running = relay(&topic, &database);
     database.fill(&topic.name, 0..400).await;
@@ -210,7 +210,7 @@ async fn a_range_that_is_asked_for_comes_again_and_is_marked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_falls_silent_holds_it_up_for_a_while_only() {
+async fn a_silent_database_delays_the_relay_only_briefly() {
     let (topic, database) = (Topic::create().await, Database::create().await);
     let (user, rest) = database.url.split_once('@').unwrap();
     let (server, name) = rest.split_once('/').unwrap();
@@ -228,13 +228,13 @@ async fn a_database_that_falls_silent_holds_it_up_for_a_while_only() {
 }
 
 /// A journal of many rows, of which none is anywhere, whose place takes long to be kept.
-struct Sluggish {
+struct SlowJournal {
     topic: String,
     rows: i64,
     place: AtomicI64,
 }
 
-impl Journal for Sluggish {
+impl Journal for SlowJournal {
     fn read<'a>(&'a self, after: i64, until: i64, limit: usize, sink: &'a mut Sink<'_>) -> BoxFuture<'a, Result<usize, Error>> {
         let mut count = 0;
         for position in after + 1..=until.min(self.rows).min(after + i64::try_from(limit).unwrap()) {
@@ -271,8 +271,8 @@ impl Journal for Sluggish {
         .boxed()
     }
 
-    fn standing(&self, _: i64) -> BoxFuture<'_, Result<Standing, Error>> {
-        ready(Ok(Standing { last: self.rows, oldest: None })).boxed()
+    fn standing(&self, _: i64) -> BoxFuture<'_, Result<JournalHead, Error>> {
+        ready(Ok(JournalHead { last: self.rows, oldest: None })).boxed()
     }
 
     fn open_replay(&self) -> BoxFuture<'_, Result<Option<Replay>, Error>> {
@@ -285,11 +285,11 @@ impl Journal for Sluggish {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_place_that_takes_long_to_be_kept_stops_nothing_for_good() {
+async fn a_slow_position_write_does_not_stop_the_relay() {
     // While the place is being kept, Kafka acknowledges all that may be under way, and more is to be read.
     let topic = Topic::create().await;
     let rows = 3 * i64::try_from(streams::limits::WINDOW_ROWS).unwrap();
-    let journal = Arc::new(Sluggish { topic: topic.name.clone(), rows, place: AtomicI64::new(0) });
+    let journal = Arc::new(SlowJournal { topic: topic.name.clone(), rows, place: AtomicI64::new(0) });
     let running = relay_from(&topic, Arc::clone(&journal) as Arc<dyn Journal>);
     until("the place is at the end", async || journal.place.load(Ordering::SeqCst) == rows).await;
     assert_eq!(running.handle.status().published, u64::try_from(rows).unwrap());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use streams::mirror::{Mirror, Options};
+use streams::mirror::{Options, RabbitMqMirror};
 use streams::{Error, Handler, Mechanism, Producer, Protocol, Secret, Settings, topics};
 use test_support::kafka::{Kafka, PASSWORD, USER};
 use test_support::variable;
@@ -38,7 +38,7 @@ impl Certificate {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn kafka_takes_who_has_the_password_and_is_believed_by_its_certificate() {
+async fn kafka_requires_the_password_and_a_trusted_certificate() {
     let certificate = Certificate::new();
     let kafka = Kafka::with(Some(&format!("{}{}", certificate.key, certificate.chain))).await;
     let mut authority = tempfile::NamedTempFile::new().unwrap();
@@ -100,7 +100,7 @@ async fn tls_before(address: String, certificate: &Certificate) -> u16 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn records_are_copied_over_tls_and_to_nobody_else() {
+async fn records_are_copied_over_verified_tls_only() {
     let (topic, queue, certificate) = (Topic::create().await, Queue::create().await, Certificate::new());
     let address = variable("MARQUEE_TEST_AMQP_URL");
     let (user, rest) = address.strip_prefix("amqp://").unwrap().rsplit_once('@').unwrap();
@@ -114,7 +114,7 @@ async fn records_are_copied_over_tls_and_to_nobody_else() {
             breaker: streams::limits::AMQP_BREAKER,
             metrics: Arc::clone(&topic.metrics),
         };
-        Arc::new(Mirror::new(options).unwrap())
+        Arc::new(RabbitMqMirror::new(options).unwrap())
     };
     let group = streams::mirror::group(&unique("group"));
     let producer = Producer::new(&topic.settings).unwrap();

@@ -21,7 +21,7 @@ async fn look(topic: &Topic, name: &str) -> (usize, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn topics_are_made_as_documented_and_left_as_they_are() {
+async fn topics_are_created_as_documented_and_then_left_unchanged() {
     let topic = Topic::create().await;
     let day = 86_400_000_u64;
     assert_eq!(look(&topic, &topic.name).await, (PARTITIONS as usize, (7 * day).to_string()));

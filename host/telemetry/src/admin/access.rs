@@ -1,8 +1,8 @@
 //! Who may use the admin listener.
 //!
-//! With the token: whoever has it. Without: this machine, as long as it is asked for by an address or a name of its own. A page that somebody looks at here reaches the
+//! With the token: every client. Without: this machine, as long as the request names an address or a name of its own. A page in a local browser reaches the
 //! listener too, by a name that leads here (DNS rebinding) or by sending a form; so the `Host` must be this machine's, and what changes something must come from a page of
-//! the listener's own, or from a program that says so. On an address that others reach nobody gets further than the probes without the token.
+//! the listener's own, or from a program that says so. On an address that others can reach only the probes work without the token.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -34,7 +34,7 @@ pub struct WeakToken;
 /// A listener that others than this machine reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the admin listener is at {0}, which is not this machine's alone: set a token, or listen on 127.0.0.1")]
-pub struct Exposed(SocketAddr);
+pub struct ExposedListener(SocketAddr);
 
 impl Access {
     /// With this token.
@@ -53,8 +53,8 @@ impl Access {
     ///
     /// # Errors
     /// Others reach it, and there is no token.
-    pub fn check(&self, address: SocketAddr) -> Result<(), Exposed> {
-        if self.0.is_some() || address.ip().to_canonical().is_loopback() { Ok(()) } else { Err(Exposed(address)) }
+    pub fn check(&self, address: SocketAddr) -> Result<(), ExposedListener> {
+        if self.0.is_some() || address.ip().to_canonical().is_loopback() { Ok(()) } else { Err(ExposedListener(address)) }
     }
 
     /// Whether a request brings the token. How long that takes says nothing of it.
@@ -72,7 +72,7 @@ impl Access {
 
 /// One connection's way in.
 #[derive(Clone, Debug)]
-pub(super) struct Door {
+pub(super) struct ConnectionOrigin {
     pub(super) access: Access,
     /// The listener's address.
     pub(super) own: IpAddr,
@@ -83,8 +83,8 @@ pub(super) struct Door {
 const PROBES: [&str; 3] = ["/health", "/health/live", "/health/ready"];
 
 /// Lets a request through, or says why not.
-pub(super) async fn admit(State(door): State<Door>, request: Request, next: Next) -> Response {
-    match door.refuses(request.method(), request.uri().path(), request.headers()) {
+pub(super) async fn admit(State(origin): State<ConnectionOrigin>, request: Request, next: Next) -> Response {
+    match origin.refuses(request.method(), request.uri().path(), request.headers()) {
         None => next.run(request).await,
         Some((status, detail)) => {
             let (kind, title) = match status {
@@ -100,7 +100,7 @@ pub(super) async fn admit(State(door): State<Door>, request: Request, next: Next
     }
 }
 
-impl Door {
+impl ConnectionOrigin {
     fn refuses(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<(StatusCode, &'static str)> {
         if self.access.is_brought(headers) {
             return None;
@@ -134,7 +134,7 @@ fn own_host(headers: &HeaderMap) -> Option<&str> {
     host.to_str().ok().filter(|_| own)
 }
 
-/// Whether it comes from a page of this host's, or says so.
+/// Whether the request comes from a page of this host, or from no page.
 fn is_of(headers: &HeaderMap, host: &str) -> bool {
     let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
     origin.and_then(|origin| origin.strip_prefix("http://")).is_some_and(|origin| origin.eq_ignore_ascii_case(host))
@@ -148,13 +148,13 @@ mod tests {
 
     fn refuses(own: &str, peer: &str, method: Method, path: &str, lines: &[(&'static str, &str)]) -> Option<u16> {
         let access = Access::new(Some(TOKEN.to_owned())).unwrap();
-        let door = Door { access, own: own.parse().unwrap(), peer: peer.parse().unwrap() };
+        let origin = ConnectionOrigin { access, own: own.parse().unwrap(), peer: peer.parse().unwrap() };
         let headers = lines.iter().map(|(name, value)| (header::HeaderName::from_static(name), value.parse().unwrap())).collect();
-        door.refuses(&method, path, &headers).map(|(status, _)| status.as_u16())
+        origin.refuses(&method, path, &headers).map(|(status, _)| status.as_u16())
     }
 
     #[test]
-    fn from_elsewhere_only_probes_need_no_token() {
+    fn from_another_machine_only_probes_work_without_a_token() {
         let from = |method, path, lines: &[(&'static str, &str)]| refuses("10.0.0.1", "10.0.0.9", method, path, lines);
         let host = ("host", "10.0.0.1:8090");
         assert_eq!(from(Method::GET, "/health/ready", &[host]), None);
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_is_asked_by_its_own_name() {
+    fn local_requests_must_name_this_machine() {
         for (host, refused) in [
             ("127.0.0.1:8090", None),
             ("LOCALHOST:8090", None),
@@ -195,7 +195,7 @@ mod tests {
             assert_eq!(Access::new(Some(weak.to_owned())).unwrap_err(), WeakToken, "{weak}");
         }
         let everywhere: SocketAddr = "[::]:8090".parse().unwrap();
-        assert_eq!(Access::default().check(everywhere), Err(Exposed(everywhere)));
+        assert_eq!(Access::default().check(everywhere), Err(ExposedListener(everywhere)));
         assert!(Access::new(Some(TOKEN.to_owned())).unwrap().check(everywhere).is_ok());
         assert!(Access::default().check("[::ffff:127.0.0.1]:1".parse().unwrap()).is_ok());
     }

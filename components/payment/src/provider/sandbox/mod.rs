@@ -56,21 +56,21 @@ impl Token {
 
 /// What the sandbox remembers of a payment: its whole database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Memo {
-    /// Opens the payment's page; stands in the link to it.
+pub struct SandboxMemo {
+    /// Opens the payment's page; part of the link to it.
     secret: String,
     /// The last word, from the page or a webhook.
-    verdict: Option<Word>,
+    verdict: Option<SandboxVerdict>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Word {
+enum SandboxVerdict {
     Paid,
     Declined(String),
 }
 
-impl Memo {
+impl SandboxMemo {
     /// Of a payment that nothing was said about yet.
     pub fn new() -> Self {
         Self { secret: hash::secret(), verdict: None }
@@ -93,7 +93,7 @@ impl Memo {
 
 /// As [`Provider::start`].
 pub fn start(charge: Charge, now: i64) -> Result<Reply, Problem> {
-    let memo = Memo::read(charge.memo)?;
+    let memo = SandboxMemo::read(charge.memo)?;
     // Asked again it must not forget what it said meanwhile.
     let outcome = match (&memo.verdict, Token::named(charge.token)) {
         (None, Some(Token::Timeout)) => Outcome::NoAnswer,
@@ -104,14 +104,14 @@ pub fn start(charge: Charge, now: i64) -> Result<Reply, Problem> {
 
 /// As [`Provider::look_up`].
 pub fn look_up(charge: Charge, now: i64) -> Result<Reply, Problem> {
-    let memo = Memo::read(charge.memo)?;
+    let memo = SandboxMemo::read(charge.memo)?;
     Ok(Reply { outcome: outcome(charge, &memo, now), memo: charge.memo.clone() })
 }
 
-fn outcome(charge: Charge, memo: &Memo, now: i64) -> Outcome {
+fn outcome(charge: Charge, memo: &SandboxMemo, now: i64) -> Outcome {
     match &memo.verdict {
-        Some(Word::Paid) => return Outcome::Paid,
-        Some(Word::Declined(code)) => return Outcome::Declined(code.clone()),
+        Some(SandboxVerdict::Paid) => return Outcome::Paid,
+        Some(SandboxVerdict::Declined(code)) => return Outcome::Declined(code.clone()),
         None => {}
     }
     let paid_from = |at: i64| if at <= now { Outcome::Paid } else { Outcome::Processing { look_at: at } };
@@ -135,20 +135,20 @@ pub fn refund(_refund: &str, _payment: &str, _amount: i64) -> Refunded {
 
 /// As [`Provider::action_url`].
 pub fn action_url(payment: &str, memo: &Json) -> Result<String, Problem> {
-    let secret = Memo::read(memo)?.secret;
+    let secret = SandboxMemo::read(memo)?.secret;
     Ok(format!("/api/payments/{}/{payment}?secret={secret}", Provider::Sandbox.name()))
 }
 
 /// As [`Provider::told`].
 pub fn told(memo: &Json, verdict: &Verdict) -> Result<Json, Problem> {
     let word = match verdict {
-        Verdict::Paid => Word::Paid,
-        Verdict::Declined(code) => Word::Declined(code.clone()),
+        Verdict::Paid => SandboxVerdict::Paid,
+        Verdict::Declined(code) => SandboxVerdict::Declined(code.clone()),
     };
-    Ok(Memo { verdict: Some(word), ..Memo::read(memo)? }.into_json())
+    Ok(SandboxMemo { verdict: Some(word), ..SandboxMemo::read(memo)? }.into_json())
 }
 
-/// A webhook's body. What else stands in it is the sandbox's own business.
+/// A webhook's body; other members are ignored.
 #[derive(Deserialize)]
 struct Webhook {
     id: String,
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn every_token_behaves_as_promised() {
-        let memo = Memo::new().into_json();
+        let memo = SandboxMemo::new().into_json();
         for (token, at, started, found) in [
             ("tok_ok", START, Outcome::Paid, Outcome::Paid),
             ("tok_declined", START, declined("card_declined"), declined("card_declined")),
@@ -228,8 +228,8 @@ mod tests {
     }
 
     #[test]
-    fn the_last_word_stays_the_last_word() {
-        let memo = Memo::new().into_json();
+    fn a_final_verdict_does_not_change() {
+        let memo = SandboxMemo::new().into_json();
         for (verdict, outcome) in [(Verdict::Paid, Outcome::Paid), (Verdict::Declined("x".into()), declined("x"))] {
             let told = told(&memo, &verdict).unwrap();
             for token in ["tok_redirect", "tok_ok_async", "tok_timeout", "tok_late"] {
@@ -241,12 +241,12 @@ mod tests {
 
     #[test]
     fn the_link_carries_the_secret_and_nothing_else_opens_the_page() {
-        let memo = Memo::new();
+        let memo = SandboxMemo::new();
         let url = action_url("eu_p", &memo.clone().into_json()).unwrap();
         let secret = url.strip_prefix("/api/payments/sandbox/eu_p?secret=").unwrap();
         assert!(memo.is_opened_by(secret));
         assert!(!memo.is_opened_by(""));
-        assert!(!memo.is_opened_by(&Memo::new().secret));
+        assert!(!memo.is_opened_by(&SandboxMemo::new().secret));
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! The sandbox's own page, where a buyer approves or declines a `tok_redirect`. The link's secret opens it; there is nothing to log in to.
 
-use super::{Memo, Provider};
+use super::{Provider, SandboxMemo};
 use crate::{
     domain::{Driver, Payment, Status},
-    drive::{self, Driven},
+    drive::{self, DriveOutcome},
     limits,
     provider::Verdict,
-    refunds::{self, Returned},
+    refunds::{self, RefundEntry},
     store::{self, Change},
 };
 use ::receipt::{money, reasons};
@@ -45,22 +45,22 @@ pub async fn decide(request: Request) -> Answer {
 }
 
 /// The payment behind a link, after what has come due for it was done, and what goes back of it.
-async fn current(id: &str, secret: &str) -> Result<(Payment, Vec<Returned>), Problem> {
+async fn current(id: &str, secret: &str) -> Result<(Payment, Vec<RefundEntry>), Problem> {
     let mut tx = sql::read().await?;
     let payment = store::find(&mut tx, id).await?.filter(|payment| payment.provider == Provider::Sandbox.name());
     tx.rollback().await?;
     let payment = payment.ok_or_else(Problem::not_found)?;
-    if !Memo::read(&payment.details.memo)?.is_opened_by(secret) {
+    if !SandboxMemo::read(&payment.details.memo)?.is_opened_by(secret) {
         return Err(Problem::not_found());
     }
     match drive::drive(id, Driver::Passer).await? {
-        Driven::Payment(payment) => {
+        DriveOutcome::Payment(payment) => {
             let mut tx = sql::read().await?;
             let returned = refunds::of(&mut tx, id).await?;
             tx.rollback().await?;
             Ok((*payment, returned))
         }
-        Driven::Withdrawn(_) | Driven::Gone => Err(Problem::not_found()),
+        DriveOutcome::Withdrawn(_) | DriveOutcome::Gone => Err(Problem::not_found()),
     }
 }
 
@@ -80,7 +80,7 @@ fn form(request: &Request) -> Result<(String, Verdict), Problem> {
 }
 
 /// Everything that goes into the page is ours: numbers, currency codes, and a secret in base32.
-fn page(payment: &Payment, returned: &[Returned], secret: &str) -> Response {
+fn page(payment: &Payment, returned: &[RefundEntry], secret: &str) -> Response {
     let amount = money::format(payment.amount, &payment.currency);
     let content = match payment.status {
         Status::RequiresAction => format!(
@@ -111,7 +111,7 @@ fn page(payment: &Payment, returned: &[Returned], secret: &str) -> Response {
 }
 
 /// What was paid, and what of it goes back, each with its reason.
-fn paid(payment: &Payment, amount: &str, returned: &[Returned]) -> String {
+fn paid(payment: &Payment, amount: &str, returned: &[RefundEntry]) -> String {
     let mut text = format!("{amount} were paid.");
     for refund in returned.iter().filter(|refund| refund.status != "failed") {
         let goes = if refund.status == "completed" { "went back" } else { "go back" };

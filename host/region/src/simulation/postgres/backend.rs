@@ -8,9 +8,9 @@ use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
-use super::{Commit, Opened, Server, Tables, Trouble};
+use super::{Commit, CurrentTransaction, DatabaseError, Server, Tables};
 
-/// How long a transaction may stand still.
+/// How long a transaction may be idle.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(1);
 
 /// A client's side. Dropped, its backend finishes what was sent, and rolls back.
@@ -20,10 +20,10 @@ pub(in crate::simulation) struct Connection {
 }
 
 type Answer = Box<dyn FnOnce() + Send>;
-type Work = Box<dyn for<'a> FnOnce(&'a mut Backend) -> BoxFuture<'a, Answer> + Send>;
+type JobFn = Box<dyn for<'a> FnOnce(&'a mut Backend) -> BoxFuture<'a, Answer> + Send>;
 
 struct Job {
-    work: Work,
+    work: JobFn,
     /// How long it is on its way, beyond what is usual.
     late: Duration,
     answered: bool,
@@ -32,13 +32,13 @@ struct Job {
 /// A server's side.
 pub(in crate::simulation) struct Backend {
     pub(super) server: Arc<Server>,
-    pub(super) open: Opened,
+    pub(super) open: CurrentTransaction,
     /// The server's when it began.
     life: u64,
 }
 
 /// A transaction that is open.
-pub(super) struct Open {
+pub(super) struct OpenTransaction {
     pub(super) id: u64,
     /// Takes one snapshot, with its first statement.
     pub(super) snapshot: bool,
@@ -49,11 +49,11 @@ pub(super) struct Open {
 }
 
 impl Connection {
-    pub(super) async fn open(server: Arc<Server>) -> Result<Self, Trouble> {
+    pub(super) async fn open(server: Arc<Server>) -> Result<Self, DatabaseError> {
         let world = &server.world;
         world.takes_a_while().await;
         if world.outage.load(std::sync::atomic::Ordering::Relaxed) || world.fault(5) {
-            return Err(Trouble::Down);
+            return Err(DatabaseError::Down);
         }
         let (jobs, received) = mpsc::unbounded_channel();
         tokio::spawn(Backend { server: Arc::clone(&server), open: None, life: server.life() }.serve(received));
@@ -63,35 +63,35 @@ impl Connection {
     /// Has the backend do something, and waits for what it says.
     pub(super) async fn run<T: Send + 'static>(
         &self,
-        work: impl for<'a> FnOnce(&'a mut Backend) -> BoxFuture<'a, Result<T, Trouble>> + Send + 'static,
-    ) -> Result<T, Trouble> {
+        work: impl for<'a> FnOnce(&'a mut Backend) -> BoxFuture<'a, Result<T, DatabaseError>> + Send + 'static,
+    ) -> Result<T, DatabaseError> {
         self.send(6, work).await
     }
 
     /// As [`Self::run`], of what matters most where it comes late: so it does more often.
     pub(super) async fn write<T: Send + 'static>(
         &self,
-        work: impl for<'a> FnOnce(&'a mut Backend) -> BoxFuture<'a, Result<T, Trouble>> + Send + 'static,
-    ) -> Result<T, Trouble> {
+        work: impl for<'a> FnOnce(&'a mut Backend) -> BoxFuture<'a, Result<T, DatabaseError>> + Send + 'static,
+    ) -> Result<T, DatabaseError> {
         self.send(60, work).await
     }
 
     async fn send<T: Send + 'static>(
         &self,
         late: u64,
-        work: impl for<'a> FnOnce(&'a mut Backend) -> BoxFuture<'a, Result<T, Trouble>> + Send + 'static,
-    ) -> Result<T, Trouble> {
+        work: impl for<'a> FnOnce(&'a mut Backend) -> BoxFuture<'a, Result<T, DatabaseError>> + Send + 'static,
+    ) -> Result<T, DatabaseError> {
         let world = &self.server.world;
         if world.outage.load(std::sync::atomic::Ordering::Relaxed) || world.fault(4) {
             // It never got there.
             self.broken();
             world.takes_a_while().await;
-            return Err(Trouble::Lost);
+            return Err(DatabaseError::Lost);
         }
         let late = if world.fault(late) { world.milliseconds(5, 2500) } else { Duration::ZERO };
         let answered = !world.fault(6);
         let (reply, replied) = oneshot::channel();
-        let work: Work = Box::new(move |backend| {
+        let work: JobFn = Box::new(move |backend| {
             Box::pin(async move {
                 let result = work(backend).await;
                 let answer: Answer = Box::new(move || {
@@ -102,19 +102,19 @@ impl Connection {
         });
         let sent = self.jobs.lock().unwrap().as_ref().is_some_and(|jobs| jobs.send(Job { work, late, answered }).is_ok());
         if !sent {
-            return Err(Trouble::Lost);
+            return Err(DatabaseError::Lost);
         }
         if !late.is_zero() && world.happens(500) {
             // The client sees its connection die long before what it has sent arrives.
             self.broken();
             world.takes_a_while().await;
-            return Err(Trouble::Lost);
+            return Err(DatabaseError::Lost);
         }
         match replied.await {
             Ok(result) => result,
             Err(_) => {
                 self.broken();
-                Err(Trouble::Lost)
+                Err(DatabaseError::Lost)
             }
         }
     }
@@ -165,7 +165,8 @@ impl Backend {
 
     pub(super) fn begin(&mut self, snapshot: bool) -> i64 {
         let (id, began) = (self.server.number(), self.server.world.database_now());
-        self.open = Some(Box::new(Open { id, snapshot, seen: None, swaps: BTreeMap::new(), commit: Commit::default() }));
+        self.open =
+            Some(Box::new(OpenTransaction { id, snapshot, seen: None, swaps: BTreeMap::new(), commit: Commit::default() }));
         began
     }
 
@@ -184,19 +185,19 @@ impl Backend {
     }
 
     /// After an error a transaction does nothing more.
-    pub(super) fn failed(&mut self, trouble: Trouble) -> Trouble {
+    pub(super) fn failed(&mut self, trouble: DatabaseError) -> DatabaseError {
         self.abort();
         trouble
     }
 
-    pub(super) async fn commit(&mut self) -> Result<(), Trouble> {
-        let Some(mut open) = self.open.take() else { return Err(Trouble::Down) };
+    pub(super) async fn commit(&mut self) -> Result<(), DatabaseError> {
+        let Some(mut open) = self.open.take() else { return Err(DatabaseError::Down) };
         // Until it is on the disk.
         self.server.world.takes_a_while().await;
         if self.is_gone() {
             // What it has locked since then is another server's.
             self.server.locks.release(open.id);
-            return Err(Trouble::Lost);
+            return Err(DatabaseError::Lost);
         }
         for (event, add) in std::mem::take(&mut open.swaps) {
             if let Some(effect) = open.commit.effects.iter_mut().find(|effect| effect.event == event) {

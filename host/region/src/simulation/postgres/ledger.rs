@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ledger_core::{Batch, Record};
 use ledger_engine::{
-    Database, Failure, HeldFromRow, HoldRow, Inventory, KeyRow, LineRow, PlacesRow, Plan, Reading, RefundRow, Session,
+    Database, Failure, HeldFromRow, HoldRow, Inventory, KeyRow, KeyedReads, LineRow, PlacesRow, Plan, RefundRow, Session,
     Transaction, Write,
 };
 use read_model::journal::Row;
 
 use super::backend::{Backend, Connection};
-use super::{Commit, Effect, Server, Tables, Trouble, connect, unique};
+use super::{Commit, DatabaseError, Effect, Server, Tables, connect, unique};
 use crate::simulation::bugs::{Bug, planted};
 
 /// The database as one ledger has it.
@@ -34,19 +34,19 @@ pub(in crate::simulation) struct LedgerTransaction {
 }
 
 /// Of a statement that is undone, or undoes itself, where its connection is lost.
-fn failure(trouble: Trouble) -> Failure {
+fn failure(trouble: DatabaseError) -> Failure {
     match trouble {
-        Trouble::Lost | Trouble::Down => Failure::Down("the connection was lost".to_owned()),
-        Trouble::Unique(text) => Failure::Race(text),
-        Trouble::Check(text) => Failure::Bad(text),
-        Trouble::Busy => Failure::Busy,
+        DatabaseError::Lost | DatabaseError::Down => Failure::Down("the connection was lost".to_owned()),
+        DatabaseError::Unique(text) => Failure::Race(text),
+        DatabaseError::Check(text) => Failure::Bad(text),
+        DatabaseError::Busy => Failure::Busy,
     }
 }
 
 /// Of a commit.
-fn commit_failure(trouble: Trouble) -> Failure {
+fn commit_failure(trouble: DatabaseError) -> Failure {
     match trouble {
-        Trouble::Lost => Failure::Doubt("the connection was lost".to_owned()),
+        DatabaseError::Lost => Failure::Doubt("the connection was lost".to_owned()),
         other => failure(other),
     }
 }
@@ -71,7 +71,7 @@ impl Database for LedgerDatabase {
 
 /// What a plan reads by key.
 #[derive(Clone)]
-struct Wanted {
+struct ReadKeys {
     events: Vec<String>,
     keys: Vec<(String, String, String)>,
     bookings: BTreeSet<String>,
@@ -81,7 +81,7 @@ struct Wanted {
     payments: BTreeSet<String>,
 }
 
-impl Wanted {
+impl ReadKeys {
     fn new(plan: &Plan<'_>) -> Self {
         let own = |text: &&str| (*text).to_owned();
         Self {
@@ -198,8 +198,8 @@ impl Session for LedgerSession {
         page.await.map_err(failure)
     }
 
-    async fn read(&self, plan: &Plan<'_>, bookings: Vec<String>) -> Result<Reading, Failure> {
-        let mut wanted = Wanted::new(plan);
+    async fn read(&self, plan: &Plan<'_>, bookings: Vec<String>) -> Result<KeyedReads, Failure> {
+        let mut wanted = ReadKeys::new(plan);
         wanted.bookings.extend(bookings);
         let reading = self.connection.run(move |backend| {
             Box::pin(async move {
@@ -208,7 +208,7 @@ impl Session for LedgerSession {
                 let bookings = wanted.bookings(&tables);
                 let payments =
                     bookings.iter().filter_map(|record| record.payment.clone()).chain(wanted.payments.clone()).collect();
-                Ok(Reading {
+                Ok(KeyedReads {
                     clock,
                     versions: wanted.events.iter().filter_map(version).collect(),
                     keys: wanted.keys(&tables),
@@ -225,14 +225,14 @@ impl Session for LedgerSession {
         let writes = writes.into_iter().map(|write| {
             let Write { number, state, changes, keys, commands, journal, journal_batch } = write;
             let effect = Effect::new(state, changes, keys, commands as u64);
-            Written { number, decided_on: state.version - commands as u64, effect, journal: (journal_batch, journal) }
+            EventWrite { number, decided_on: state.version - commands as u64, effect, journal: (journal_batch, journal) }
         });
         let (writes, call) = (writes.collect(), self.call.load(Ordering::Relaxed));
         self.connection.write(move |backend| Box::pin(write(backend, call, writes))).await.map_err(commit_failure)
     }
 }
 
-struct Written {
+struct EventWrite {
     number: usize,
     decided_on: u64,
     effect: Effect,
@@ -240,7 +240,7 @@ struct Written {
 }
 
 /// `write.sql`: one statement that commits by itself.
-async fn write(backend: &mut Backend, call: u64, mut writes: Vec<Written>) -> Result<Vec<usize>, Trouble> {
+async fn write(backend: &mut Backend, call: u64, mut writes: Vec<EventWrite>) -> Result<Vec<usize>, DatabaseError> {
     backend.begin(false);
     let snapshot = backend.sees();
     backend.server.world.takes_a_while().await;
@@ -248,7 +248,7 @@ async fn write(backend: &mut Backend, call: u64, mut writes: Vec<Written>) -> Re
     let mut commit = Commit { call, ..Commit::default() };
     let mut numbers = Vec::new();
     writes.sort_by(|a, b| a.effect.event.cmp(&b.effect.event));
-    for Written { number, decided_on, effect, journal } in writes {
+    for EventWrite { number, decided_on, effect, journal } in writes {
         let event = effect.event.clone();
         let same = |version: Option<u64>| (planted(Bug::NoVersionCheck) && version.is_some()) || version == Some(decided_on);
         let opens = effect.opened.is_some();
@@ -280,7 +280,7 @@ async fn write(backend: &mut Backend, call: u64, mut writes: Vec<Written>) -> Re
 }
 
 /// Adds to a version, as a part of the open transaction.
-async fn swap(backend: &mut Backend, event: &str, by: u64) -> Result<Option<Inventory>, Trouble> {
+async fn swap(backend: &mut Backend, event: &str, by: u64) -> Result<Option<Inventory>, DatabaseError> {
     if !backend.sees().events.contains_key(event) {
         return Ok(None);
     }
@@ -295,7 +295,7 @@ async fn swap(backend: &mut Backend, event: &str, by: u64) -> Result<Option<Inve
 impl LedgerTransaction {
     async fn reads<T: Send + 'static>(&self, read: impl FnOnce(&Tables) -> T + Send + 'static) -> Result<T, Failure> {
         let reading = self.connection.run(move |backend| {
-            Box::pin(async move { if backend.open.is_some() { Ok(read(&backend.sees())) } else { Err(Trouble::Lost) } })
+            Box::pin(async move { if backend.open.is_some() { Ok(read(&backend.sees())) } else { Err(DatabaseError::Lost) } })
         });
         reading.await.map_err(failure)
     }
@@ -318,12 +318,12 @@ impl Transaction for LedgerTransaction {
     }
 
     async fn keys(&mut self, plan: &Plan<'_>) -> Result<Vec<KeyRow>, Failure> {
-        let wanted = Wanted::new(plan);
+        let wanted = ReadKeys::new(plan);
         self.reads(move |tables| wanted.keys(tables)).await
     }
 
     async fn bookings(&mut self, plan: &Plan<'_>) -> Result<Vec<Record>, Failure> {
-        let wanted = Wanted::new(plan);
+        let wanted = ReadKeys::new(plan);
         self.reads(move |tables| wanted.bookings(tables)).await
     }
 
@@ -337,12 +337,12 @@ impl Transaction for LedgerTransaction {
     }
 
     async fn places(&mut self, plan: &Plan<'_>, now: i64) -> Result<Vec<PlacesRow>, Failure> {
-        let wanted = Wanted::new(plan);
+        let wanted = ReadKeys::new(plan);
         self.reads(move |tables| wanted.places(tables, |record| record.counts(now))).await
     }
 
     async fn held_from(&mut self, plan: &Plan<'_>, now: i64) -> Result<Vec<HeldFromRow>, Failure> {
-        let wanted = Wanted::new(plan);
+        let wanted = ReadKeys::new(plan);
         self.reads(move |tables| wanted.held_from(tables, now)).await
     }
 
@@ -358,7 +358,7 @@ impl Transaction for LedgerTransaction {
         let (now, call) = (self.now, self.call.load(Ordering::Relaxed));
         let written = self.connection.run(move |backend| {
             Box::pin(async move {
-                let Some(id) = backend.open.as_ref().map(|open| open.id) else { return Err(Trouble::Lost) };
+                let Some(id) = backend.open.as_ref().map(|open| open.id) else { return Err(DatabaseError::Lost) };
                 for effect in &effects {
                     backend.server.locks.take(id, &effect.event).await.map_err(|trouble| backend.failed(trouble))?;
                     let rows = backend.server.event(&effect.event);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::Trouble;
+use super::DatabaseError;
 
 /// How long a lock is waited for.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -22,7 +22,7 @@ struct Lock {
 
 impl Locks {
     /// Takes a lock for a transaction, in turn.
-    pub(super) async fn take(&self, transaction: u64, row: &str) -> Result<(), Trouble> {
+    pub(super) async fn take(&self, transaction: u64, row: &str) -> Result<(), DatabaseError> {
         let turn = {
             let mut locks = self.0.lock().unwrap();
             match locks.get_mut(row) {
@@ -40,16 +40,16 @@ impl Locks {
         };
         match timeout(LOCK_TIMEOUT, turn).await {
             Ok(Ok(())) => Ok(()),
-            _ => Err(Trouble::Busy),
+            _ => Err(DatabaseError::Busy),
         }
     }
 
-    /// Nobody has any: whoever waits gets none.
+    /// All locks are released, and waiters get none.
     pub(super) fn clear(&self) {
         self.0.lock().unwrap().clear();
     }
 
-    /// Ends a transaction: whoever is next has its locks.
+    /// Ends a transaction: its locks go to the next waiters.
     pub(super) fn release(&self, transaction: u64) {
         let mut locks = self.0.lock().unwrap();
         locks.retain(|_, lock| {

@@ -3,7 +3,7 @@
 //! - Every connection has a backend, which belongs to no node: what was sent is done, whatever becomes of who sent it, and perhaps much later.
 //! - Transactions are at READ COMMITTED, or one snapshot. Who writes an event's row locks it until its transaction has ended, and who waited
 //!   for that looks at the row again as it is by then. Keys and CHECKs refuse.
-//! - A commit takes a while, and its answer may be lost. A transaction that stands still is ended.
+//! - A commit takes a while, and its answer may be lost. An idle transaction is ended.
 //! - It has a clock of its own.
 
 mod backend;
@@ -25,12 +25,12 @@ use read_model::journal::Row;
 
 use super::check::Check;
 use super::world::World;
-use backend::Open;
+use backend::OpenTransaction;
 use locks::Locks;
 
 /// Why a statement failed, as its client sees it.
 #[derive(Debug, Clone)]
-pub(in crate::simulation) enum Trouble {
+pub(in crate::simulation) enum DatabaseError {
     /// The connection was lost: what became of the statement is not known.
     Lost,
     /// There is no connection.
@@ -135,7 +135,7 @@ impl Server {
     }
 
     /// Makes it so, all at once.
-    fn commit(&self, commit: Commit) -> Result<(), Trouble> {
+    fn commit(&self, commit: Commit) -> Result<(), DatabaseError> {
         let Commit { call, effects, journal, numbered, counter } = commit;
         let mut after = Vec::with_capacity(effects.len());
         for effect in &effects {
@@ -173,7 +173,7 @@ impl Server {
         Ok(())
     }
 
-    /// The last version of an event that was told of up to a position.
+    /// The last version of an event that was published up to a position.
     pub(in crate::simulation) fn told_of(&self, event: &str, position: i64) -> Option<u64> {
         let tables = self.tables();
         let mut batches = tables.positions.range(..=position).rev().filter_map(|(_, id)| tables.journal.get(id));
@@ -220,9 +220,9 @@ pub(in crate::simulation) fn unique(world: &World, now: i64) -> String {
     format!("{:013x}{:013x}", now / 1000, world.below(1 << 52))
 }
 
-pub(super) fn connect(server: &Arc<Server>) -> impl Future<Output = Result<Connection, Trouble>> + Send + use<> {
+pub(super) fn connect(server: &Arc<Server>) -> impl Future<Output = Result<Connection, DatabaseError>> + Send + use<> {
     Connection::open(Arc::clone(server))
 }
 
 /// A transaction's snapshot and writes, until it ends.
-type Opened = Option<Box<Open>>;
+type CurrentTransaction = Option<Box<OpenTransaction>>;

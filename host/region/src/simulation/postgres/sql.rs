@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::backend::{Backend, Connection};
-use super::{Server, Tables, Trouble, connect};
+use super::{DatabaseError, Server, Tables, connect};
 use crate::database::{Error, Purpose, Row, Value};
 
 /// The database as a node has it.
@@ -57,10 +57,10 @@ async fn query(connection: &Connection, statement: &str, parameters: &[Value]) -
     Ok(rows.map_err(error)?.into_iter().map(Row::new).collect())
 }
 
-fn error(trouble: Trouble) -> Error {
+fn error(trouble: DatabaseError) -> Error {
     match trouble {
-        Trouble::Lost | Trouble::Down | Trouble::Busy => Error::Unavailable(format!("{trouble:?}")),
-        Trouble::Unique(text) | Trouble::Check(text) => Error::Refused(text),
+        DatabaseError::Lost | DatabaseError::Down | DatabaseError::Busy => Error::Unavailable(format!("{trouble:?}")),
+        DatabaseError::Unique(text) | DatabaseError::Check(text) => Error::Refused(text),
     }
 }
 
@@ -86,7 +86,7 @@ fn maybe<T: Into<Value>>(value: Option<T>) -> Value {
     value.map_or(Value::Null, Into::into)
 }
 
-async fn execute(backend: &mut Backend, statement: &str, p: Vec<Value>) -> Result<Rows, Trouble> {
+async fn execute(backend: &mut Backend, statement: &str, p: Vec<Value>) -> Result<Rows, DatabaseError> {
     let is = |beginning: &str| statement.starts_with(beginning);
     let now = backend.server.world.database_now();
     if is("SELECT position, epoch, (SELECT MIN") {
@@ -138,7 +138,7 @@ fn facts(backend: &mut Backend, after: i64, limit: i64) -> Rows {
 }
 
 /// Statements about the sequencer's counter, of which there is one row.
-async fn counter(backend: &mut Backend, statement: &str, p: &[Value]) -> Result<Rows, Trouble> {
+async fn counter(backend: &mut Backend, statement: &str, p: &[Value]) -> Result<Rows, DatabaseError> {
     let own = |backend: &Backend| backend.open.as_ref().and_then(|open| open.commit.counter.clone());
     let row = |counter: Option<(i64, String)>| -> Rows {
         counter.into_iter().map(|(at, epoch)| vec![at.into(), epoch.as_str().into()]).collect()
@@ -171,7 +171,7 @@ async fn counter(backend: &mut Backend, statement: &str, p: &[Value]) -> Result<
 }
 
 /// Numbers what has no number in the statement's snapshot, and has none either once its row is locked.
-async fn numbers(backend: &mut Backend, after: i64, limit: i64) -> Result<Rows, Trouble> {
+async fn numbers(backend: &mut Backend, after: i64, limit: i64) -> Result<Rows, DatabaseError> {
     let snapshot = backend.sees();
     let id = backend.transaction().0;
     backend.server.world.takes_a_while().await;
@@ -186,7 +186,7 @@ async fn numbers(backend: &mut Backend, after: i64, limit: i64) -> Result<Rows, 
         // A unique index: who would give the same position waits until it is known whether that stays.
         backend.server.locks.take(id, &format!("position {position}")).await.map_err(|trouble| backend.failed(trouble))?;
         if backend.server.tables().positions.contains_key(&position) {
-            return Err(backend.failed(Trouble::Unique(format!("position {position}"))));
+            return Err(backend.failed(DatabaseError::Unique(format!("position {position}"))));
         }
         given.push((row.clone(), position));
     }

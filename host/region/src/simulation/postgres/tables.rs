@@ -7,7 +7,7 @@ use ledger_core::{Changes, KeyWrite, Line, LineWrite, Record, Refund, State, Ter
 use read_model::EventDoc;
 use read_model::journal::Row;
 
-use super::Trouble;
+use super::DatabaseError;
 
 /// Everything that is committed. Cheap to clone where a snapshot is taken.
 #[derive(Clone, Default)]
@@ -86,9 +86,9 @@ impl Effect {
     }
 
     /// The rows after it, or why the database refuses it: by a key, or by a CHECK.
-    pub(super) fn apply(&self, before: Option<&EventRows>) -> Result<EventRows, Trouble> {
+    pub(super) fn apply(&self, before: Option<&EventRows>) -> Result<EventRows, DatabaseError> {
         let mut rows = match (before, self.opened, &self.terms) {
-            (Some(_), Some(_), _) => return Err(Trouble::Unique(format!("inventory {}", self.event))),
+            (Some(_), Some(_), _) => return Err(DatabaseError::Unique(format!("inventory {}", self.event))),
             (None, Some(version), Some(terms)) => EventRows {
                 version,
                 terms: terms.clone(),
@@ -105,35 +105,35 @@ impl Effect {
                 }
                 rows
             }
-            _ => return Err(Trouble::Check(format!("there is no inventory {}", self.event))),
+            _ => return Err(DatabaseError::Check(format!("there is no inventory {}", self.event))),
         };
         for (ticket_type, write) in &self.lines {
             let line = match (rows.lines.get(ticket_type), write.new) {
-                (Some(_), true) => return Err(Trouble::Unique(format!("line {ticket_type}"))),
-                (None, false) => return Err(Trouble::Check(format!("there is no line {ticket_type}"))),
+                (Some(_), true) => return Err(DatabaseError::Unique(format!("line {ticket_type}"))),
+                (None, false) => return Err(DatabaseError::Check(format!("there is no line {ticket_type}"))),
                 (Some(line), false) => {
                     Line { terms: write.terms.clone(), held: line.held + write.held, sold: line.sold + write.sold }
                 }
                 (None, true) => Line { terms: write.terms.clone(), held: write.held, sold: write.sold },
             };
             if line.held < 0 || line.sold < 0 || line.held + line.sold > i64::from(line.terms.capacity) {
-                return Err(Trouble::Check(format!("{ticket_type}: {line:?}")));
+                return Err(DatabaseError::Check(format!("{ticket_type}: {line:?}")));
             }
             rows.lines.insert(ticket_type.clone(), line);
         }
         for (new, record) in &self.bookings {
             let id = &record.booking.id;
             match (rows.bookings.get(id), new) {
-                (Some(_), true) => return Err(Trouble::Unique(format!("booking {id}"))),
+                (Some(_), true) => return Err(DatabaseError::Unique(format!("booking {id}"))),
                 (Some(known), false) if known.booking.version < record.booking.version => {}
-                (_, false) => return Err(Trouble::Check(format!("booking {id} is not what was read"))),
+                (_, false) => return Err(DatabaseError::Check(format!("booking {id} is not what was read"))),
                 (None, true) => {}
             }
             rows.bookings.insert(id.clone(), record.clone());
         }
         for (scope, key, hash, outcome) in &self.keys {
             if rows.keys.insert((scope.clone(), key.clone()), (hash.clone(), outcome.clone())).is_some() {
-                return Err(Trouble::Unique(format!("key {scope} {key}")));
+                return Err(DatabaseError::Unique(format!("key {scope} {key}")));
             }
         }
         rows.refunds.extend(self.refunds.iter().cloned());

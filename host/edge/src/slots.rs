@@ -1,4 +1,4 @@
-//! How much of what everybody shares one client may have at once: connections, and requests that are not finished.
+//! Limits per client of shared resources: connections, and requests in progress.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,14 +7,14 @@ use crate::rates::Network;
 
 /// Places of one kind: so many for all, and so many for each network.
 #[derive(Debug)]
-pub(crate) struct Places {
+pub(crate) struct RequestSlots {
     most: u32,
     each: u32,
-    taken: Mutex<Taken>,
+    taken: Mutex<SlotCounts>,
 }
 
 #[derive(Debug, Default)]
-struct Taken {
+struct SlotCounts {
     all: u32,
     /// Only of those who have some.
     by_network: HashMap<Network, u32>,
@@ -22,8 +22,8 @@ struct Taken {
 
 /// Why there is no place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Full {
-    /// Nobody gets one.
+pub(crate) enum NoSlot {
+    /// All are in use.
     ForAll,
     /// This client has as many as it may.
     ForOne,
@@ -31,33 +31,33 @@ pub(crate) enum Full {
 
 /// A place that is taken, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
-    places: Arc<Places>,
+pub(crate) struct RequestSlot {
+    slots: Arc<RequestSlots>,
     networks: [Option<Network>; 2],
 }
 
-impl Places {
+impl RequestSlots {
     /// `most` for all, `each` for one network.
     pub(crate) fn new(most: u32, each: u32) -> Arc<Self> {
         Arc::new(Self { most, each, taken: Mutex::default() })
     }
 
     /// A place for a client of these networks; one of none is only counted among all.
-    pub(crate) fn take(self: &Arc<Self>, networks: [Option<Network>; 2]) -> Result<Place, Full> {
+    pub(crate) fn take(self: &Arc<Self>, networks: [Option<Network>; 2]) -> Result<RequestSlot, NoSlot> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if taken.all >= self.most {
-            return Err(Full::ForAll);
+            return Err(NoSlot::ForAll);
         }
         let has = |network: &Network| taken.by_network.get(network).copied().unwrap_or_default();
         if networks.iter().flatten().any(|network| has(network) >= self.each.saturating_mul(network.share())) {
-            return Err(Full::ForOne);
+            return Err(NoSlot::ForOne);
         }
         taken.all += 1;
         for network in networks.into_iter().flatten() {
             *taken.by_network.entry(network).or_default() += 1;
         }
         drop(taken);
-        Ok(Place { places: Arc::clone(self), networks })
+        Ok(RequestSlot { slots: Arc::clone(self), networks })
     }
 
     /// Whether more than three quarters are taken.
@@ -66,9 +66,9 @@ impl Places {
     }
 }
 
-impl Drop for Place {
+impl Drop for RequestSlot {
     fn drop(&mut self) {
-        let mut taken = self.places.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.slots.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.all = taken.all.saturating_sub(1);
         for network in self.networks.into_iter().flatten() {
             if let Some(count) = taken.by_network.get_mut(&network) {
@@ -93,27 +93,27 @@ mod tests {
     }
 
     #[test]
-    fn one_client_has_so_many_and_others_are_still_served() {
-        let places = Places::new(10, 2);
-        let one = [places.take(of("192.0.2.1")).unwrap(), places.take(of("192.0.2.1")).unwrap()];
-        assert_eq!(places.take(of("192.0.2.1")).unwrap_err(), Full::ForOne);
-        let other = places.take(of("192.0.2.2")).unwrap();
+    fn one_client_is_limited_and_others_are_still_served() {
+        let slots = RequestSlots::new(10, 2);
+        let one = [slots.take(of("192.0.2.1")).unwrap(), slots.take(of("192.0.2.1")).unwrap()];
+        assert_eq!(slots.take(of("192.0.2.1")).unwrap_err(), NoSlot::ForOne);
+        let other = slots.take(of("192.0.2.2")).unwrap();
         drop(one);
-        let again = places.take(of("192.0.2.1")).unwrap();
-        // This machine's own have no limit but everybody's.
-        let own: Vec<_> = (0..8).map(|_| places.take(of("127.0.0.1")).unwrap()).collect();
-        assert!(places.crowded());
-        assert_eq!(places.take(of("192.0.2.3")).unwrap_err(), Full::ForAll);
+        let again = slots.take(of("192.0.2.1")).unwrap();
+        // Clients on this machine have only the global limit.
+        let own: Vec<_> = (0..8).map(|_| slots.take(of("127.0.0.1")).unwrap()).collect();
+        assert!(slots.crowded());
+        assert_eq!(slots.take(of("192.0.2.3")).unwrap_err(), NoSlot::ForAll);
         drop((own, other, again));
-        assert!(places.taken.lock().unwrap().by_network.is_empty() && !places.crowded());
+        assert!(slots.taken.lock().unwrap().by_network.is_empty() && !slots.crowded());
     }
 
     #[test]
-    fn who_has_a_whole_site_does_not_have_everything() {
-        let places = Places::new(1_000, 1);
-        let taken: Vec<_> = (0..1_000).filter_map(|n| places.take(of(&format!("2001:db8:7:{n}::1"))).ok()).collect();
+    fn a_site_is_limited_across_its_networks() {
+        let slots = RequestSlots::new(1_000, 1);
+        let taken: Vec<_> = (0..1_000).filter_map(|n| slots.take(of(&format!("2001:db8:7:{n}::1"))).ok()).collect();
         assert!(taken.len() < 100, "{} places", taken.len());
-        assert!(places.take(of("2001:db8:8:1::1")).is_ok(), "another site");
-        assert!(places.take(of("2001:db8:7:1:2::1")).is_err(), "the same network");
+        assert!(slots.take(of("2001:db8:8:1::1")).is_ok(), "another site");
+        assert!(slots.take(of("2001:db8:7:1:2::1")).is_err(), "the same network");
     }
 }

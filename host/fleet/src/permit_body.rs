@@ -7,18 +7,18 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::sync::OwnedSemaphorePermit;
 
 /// See the module.
-pub(crate) struct Held<B> {
+pub(crate) struct PermitBody<B> {
     body: B,
     _permit: OwnedSemaphorePermit,
 }
 
-impl<B> Held<B> {
+impl<B> PermitBody<B> {
     pub(crate) fn new(body: B, permit: OwnedSemaphorePermit) -> Self {
         Self { body, _permit: permit }
     }
 }
 
-impl<B: Body + Unpin> Body for Held<B> {
+impl<B: Body + Unpin> Body for PermitBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 

@@ -29,19 +29,19 @@ pub(crate) trait Export: Sized + Send + Sync {
 /// Makes an instance with the first call, which serves the next ones, so that it may keep in memory what it has read. It
 /// is dropped on any doubt (a trap, a call that took too long or whose caller went away) and after so many calls as its
 /// `reuse` says; the next call makes another.
-pub(crate) struct Driven<E: Export> {
+pub(crate) struct ReusedInstance<E: Export> {
     pub(crate) template: Template,
     pre: E::Pre,
-    live: Option<Live<E>>,
+    live: Option<LiveInstance<E>>,
 }
 
-struct Live<E> {
+struct LiveInstance<E> {
     store: Store<InstanceState>,
     export: E,
     calls: u32,
 }
 
-impl<E: Export> Driven<E> {
+impl<E: Export> ReusedInstance<E> {
     pub(crate) fn new(template: Template, pre: E::Pre) -> Self {
         Self { template, pre, live: None }
     }
@@ -59,7 +59,7 @@ impl<E: Export> Driven<E> {
             None => Self::instantiate(&self.template, &self.pre).await?,
         };
         let expected = items.len();
-        let Live { store, export, .. } = &mut live;
+        let LiveInstance { store, export, .. } = &mut live;
         let (answers, failure) = instance::call(&self.template, store, async |accessor| export.call(accessor, items).await).await;
         match (answers, failure) {
             (Some(answers), failure) if answers.len() == expected => {
@@ -86,16 +86,16 @@ impl<E: Export> Driven<E> {
         async { instance.await.map(drop) }
     }
 
-    async fn instantiate(template: &Template, pre: &E::Pre) -> Result<Live<E>, Failure> {
+    async fn instantiate(template: &Template, pre: &E::Pre) -> Result<LiveInstance<E>, Failure> {
         let mut store = template.store();
         match instance::bounded(E::instantiate(pre, &mut store)).await {
-            Ok(export) => Ok(Live { store, export, calls: 0 }),
+            Ok(export) => Ok(LiveInstance { store, export, calls: 0 }),
             Err(error) => Err(Failure::Instantiation(reason(&error))),
         }
     }
 }
 
-impl<E: Export> std::fmt::Debug for Driven<E> {
+impl<E: Export> std::fmt::Debug for ReusedInstance<E> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Driven")
             .field("component", &self.template.name)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use contracts::RequestBody;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
-use manifest::{By, Route, Runs};
+use manifest::{RegionSource, Route, RunLocation};
 use tokio::sync::Semaphore;
 
 use crate::application::Region;
@@ -17,14 +17,14 @@ use crate::regions::Regions;
 
 /// The regions that an edge asks. Cheap to clone.
 #[derive(Clone)]
-pub struct Homes {
+pub struct RegionRouter {
     regions: Regions<Arc<dyn Region>>,
     accounts: Arc<dyn Region>,
-    /// Room for bodies that are looked into.
+    /// Permits for bodies that are parsed.
     looking: Arc<Semaphore>,
 }
 
-impl Homes {
+impl RegionRouter {
     /// These regions, the nearest first, of which one keeps the accounts; none where that is not one of them.
     #[must_use]
     pub fn new(regions: Regions<Arc<dyn Region>>, accounts: &str) -> Option<Self> {
@@ -48,15 +48,15 @@ impl Homes {
             return nearest.handle(request).await;
         }
         let region = match (route.runs, &route.by) {
-            (Runs::Accounts, _) => &self.accounts,
-            (Runs::EveryRegion, _) => return lists::merged(&self.regions, request).await,
+            (RunLocation::Accounts, _) => &self.accounts,
+            (RunLocation::EveryRegion, _) => return lists::merged(&self.regions, request).await,
             (_, None) => nearest,
-            (_, Some(By::Path(_))) => self.by_path(route, request.uri().path()).map_or(nearest, |(_, region)| region),
-            (_, Some(By::Query(name))) => {
+            (_, Some(RegionSource::Path(_))) => self.by_path(route, request.uri().path()).map_or(nearest, |(_, region)| region),
+            (_, Some(RegionSource::Query(name))) => {
                 let named = lists::parameter(request.uri().query().unwrap_or_default(), name);
                 named.and_then(|name| self.regions.named(name)).unwrap_or(nearest)
             }
-            (_, Some(By::Body(member))) => {
+            (_, Some(RegionSource::Body(member))) => {
                 let Ok(_room) = self.looking.try_acquire() else {
                     return Err(Problem::Unavailable(limits::RETRY_AFTER_SECONDS));
                 };
@@ -105,9 +105,9 @@ mod tests {
     use serde_json::json;
 
     /// A region that says its name, what it was sent and by which route, or is not there.
-    struct Named(&'static str, Option<StatusCode>);
+    struct NamedRegion(&'static str, Option<StatusCode>);
 
-    impl Region for Named {
+    impl Region for NamedRegion {
         fn handle(&self, request: Request<RequestBody>) -> BoxFuture<'_, Result<Response<Body>, Problem>> {
             Box::pin(async {
                 let status = self.1.ok_or(Problem::Unavailable(1))?;
@@ -124,10 +124,10 @@ mod tests {
         }
     }
 
-    fn homes(eu: Option<StatusCode>, us: Option<StatusCode>) -> Homes {
+    fn region_router(eu: Option<StatusCode>, us: Option<StatusCode>) -> RegionRouter {
         let regions: [(Arc<str>, Arc<dyn Region>); 2] =
-            [("eu".into(), Arc::new(Named("eu", eu))), ("us".into(), Arc::new(Named("us", us)))];
-        Homes::new(Regions::new(regions), "us").unwrap()
+            [("eu".into(), Arc::new(NamedRegion("eu", eu))), ("us".into(), Arc::new(NamedRegion("us", us)))];
+        RegionRouter::new(Regions::new(regions), "us").unwrap()
     }
 
     /// The routes of an application that has one of every kind.
@@ -154,9 +154,9 @@ source = "c.wasm"
         Manifest::parse(text, path, &VariableSources::new()).unwrap_or_else(|error| panic!("{error}")).routes
     }
 
-    async fn ask(homes: &Homes, method: &str, path: &str, body: &str) -> Result<Response<Body>, Problem> {
+    async fn ask(region_router: &RegionRouter, method: &str, path: &str, body: &str) -> Result<Response<Body>, Problem> {
         let request = Request::builder().method(method).uri(path).body(body::known(Bytes::from(body.to_owned()))).unwrap();
-        homes.handle(routes().find(request.method(), request.uri().path()).unwrap(), request).await
+        region_router.handle(routes().find(request.method(), request.uri().path()).unwrap(), request).await
     }
 
     async fn json(answer: Response<Body>) -> serde_json::Value {
@@ -164,8 +164,8 @@ source = "c.wasm"
     }
 
     #[tokio::test]
-    async fn requests_go_where_the_manifest_says() {
-        let homes = homes(Some(StatusCode::OK), Some(StatusCode::OK));
+    async fn requests_go_to_the_region_that_the_manifest_names() {
+        let region_router = region_router(Some(StatusCode::OK), Some(StatusCode::OK));
         for (method, path, body, region) in [
             ("POST", "/things/us_1/cancel", "", "us_1"),
             ("POST", "/things/eu_1/cancel", "", "eu_1"),
@@ -185,11 +185,11 @@ source = "c.wasm"
             ("POST", "/asked", "", "eu_1"),
             ("GET", "/shown/us_1", "", "us_1"),
         ] {
-            let answer = json(ask(&homes, method, path, body).await.unwrap()).await;
+            let answer = json(ask(&region_router, method, path, body).await.unwrap()).await;
             assert_eq!((answer["items"][0]["id"].as_str(), answer["sent"].as_str()), (Some(region), Some(body)), "{path} {body}");
             assert_eq!(answer["route"].as_str(), path.split(['?', '/']).nth(1), "its route goes with it");
         }
-        assert!(Homes::new(Regions::one("eu", Arc::new(Named("eu", None)) as _), "us").is_none());
+        assert!(RegionRouter::new(Regions::one("eu", Arc::new(NamedRegion("eu", None)) as _), "us").is_none());
     }
 
     #[tokio::test]
@@ -200,13 +200,13 @@ source = "c.wasm"
             (ok, None, json!(["eu_1"]), json!(["us"])),
             (Some(StatusCode::SERVICE_UNAVAILABLE), ok, json!(["us_1"]), json!(["eu"])),
         ] {
-            let answer = json(ask(&homes(eu, us), "GET", "/list", "").await.unwrap()).await;
+            let answer = json(ask(&region_router(eu, us), "GET", "/list", "").await.unwrap()).await;
             let ids: Vec<_> = answer["items"].as_array().unwrap().iter().map(|item| item["id"].clone()).collect();
             assert_eq!((json!(ids), &answer["incomplete"]), (items, &incomplete));
         }
-        assert_eq!(ask(&homes(None, None), "GET", "/list", "").await.err(), Some(Problem::Unavailable(1)));
+        assert_eq!(ask(&region_router(None, None), "GET", "/list", "").await.err(), Some(Problem::Unavailable(1)));
         // What is wrong with the request all would say.
-        let refusing = homes(Some(StatusCode::BAD_REQUEST), ok);
+        let refusing = region_router(Some(StatusCode::BAD_REQUEST), ok);
         assert_eq!(ask(&refusing, "GET", "/list", "").await.unwrap().status(), StatusCode::BAD_REQUEST);
     }
 }
