@@ -43,6 +43,8 @@ pub const SESSION_MICROSECONDS: i64 = 180 * 86_400_000_000;
 pub const GRACE_MICROSECONDS: i64 = 10_000_000;
 /// How long an ended session is kept, well past its last access token, in microseconds.
 pub const ENDED_MICROSECONDS: i64 = 86_400_000_000;
+/// How long what a session has proved of its owner serves for what asks for it again, in microseconds.
+pub const RECENT_MICROSECONDS: i64 = 15 * 60_000_000;
 /// Sessions of one user whose end is told at once.
 pub const SESSIONS_TOLD: usize = 500;
 /// Ended sessions tidied away by one login.

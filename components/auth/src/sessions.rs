@@ -7,7 +7,7 @@ use crate::{
     rotation,
     signing_key::SigningKey,
 };
-use kit::{Problem, Request, config, hash, id, journal, network, params, sql};
+use kit::{Problem, Request, claims, claims::Claims, config, hash, id, journal, network, params, problem, sql};
 use read_model::Fact;
 use serde::Serialize;
 
@@ -57,12 +57,31 @@ pub async fn start(tx: &mut sql::Tx, key: &SigningKey, user: &User, network: Opt
     )
     .await?;
     tx.execute(
-        "INSERT INTO sessions (id, user_id, refresh_hash, previous_hash, rotated_at, expires_at, revoked_at, created_at, network) \
-         VALUES ($1, $2, $3, NULL, $4, $5, NULL, $4, $6)",
+        "INSERT INTO sessions (id, user_id, refresh_hash, previous_hash, rotated_at, expires_at, revoked_at, created_at, network, \
+         last_used_at, authenticated_at) VALUES ($1, $2, $3, NULL, $4, $5, NULL, $4, $6, $4, $4)",
         params![token.session(), &user.id, token.hash(), now, rotation::expires_at(now, now), network],
     )
     .await?;
     grant(key, user, &token, now)
+}
+
+/// Refuses a session that has not proved who it is lately, with a password, a second factor or a passkey: to have its token does not do for what
+/// would hand the account over.
+pub async fn require_recent(tx: &mut sql::Tx, claims: &Claims) -> Result<(), Problem> {
+    let statement = "SELECT authenticated_at FROM sessions WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL";
+    let proved: Option<(i64,)> = tx.one(statement, params![&claims.session, &claims.subject]).await?;
+    match proved {
+        Some((at,)) if at + limits::RECENT_MICROSECONDS > tx.now() => Ok(()),
+        Some(_) => Err(Problem::new(problem::REAUTHENTICATION_REQUIRED, "This session has not proved lately whose it is.")),
+        None => Err(claims::ended()),
+    }
+}
+
+/// Notes that a session has proved who it is just now.
+pub async fn note_authentication(tx: &mut sql::Tx, session: &str) -> Result<(), sql::Error> {
+    let now = tx.now();
+    let statement = "UPDATE sessions SET authenticated_at = $2, last_used_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+    tx.execute(statement, params![session, now]).await.map(drop)
 }
 
 /// Ends a session, and tells the edges to refuse its access tokens until the last of them has ended. False where it had ended already.

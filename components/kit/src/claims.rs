@@ -29,11 +29,14 @@ pub(crate) fn refused(refusal: Refusal) -> Problem {
     match refusal {
         Refusal::Invalid => Problem::unauthenticated("The token is not one of ours."),
         Refusal::Expired => Problem::unauthenticated("The token has expired."),
-        Refusal::Revoked => {
-            Problem::new(problem::TOKEN_REVOKED, "The session of this token has ended.").with("www-authenticate", "Bearer")
-        }
+        Refusal::Revoked => ended(),
         Refusal::Unavailable(milliseconds) => Problem::unavailable("Tokens cannot be verified yet.", milliseconds),
     }
+}
+
+/// What the token of a session is worth that has ended.
+pub fn ended() -> Problem {
+    Problem::new(problem::TOKEN_REVOKED, "The session of this token has ended.").with("www-authenticate", "Bearer")
 }
 
 /// What a token says, or why it says nothing.

@@ -35,6 +35,7 @@ kinds! {
     TOKEN_REVOKED 401 "token-revoked" "Token revoked" "The session of this token has ended: by logout, or because an old refresh token was used again. Log in again."
     PAYMENT_DECLINED 402 "payment-declined" "Payment declined" "The provider declined the payment. The booking is still held until its `expires_at`: try another card."
     FORBIDDEN 403 "forbidden" "Not permitted" "Your account may not do this."
+    REAUTHENTICATION_REQUIRED 403 "reauthentication-required" "Prove again who you are" "This needs a session that has proved who it is within the last 15 minutes. Send the password to `POST /api/auth/reauthenticate`, or log in again, and repeat the request."
     NOT_FOUND 404 "not-found" "Not found" "There is nothing here, or it is not yours to see."
     METHOD_NOT_ALLOWED 405 "method-not-allowed" "Method not allowed" "This address answers other methods; the `Allow` header lists them."
     NOT_ACCEPTABLE 406 "not-acceptable" "Not acceptable" "None of the representations that `Accept` asks for exists here."
