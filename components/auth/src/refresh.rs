@@ -76,10 +76,7 @@ fn shown(request: &Request) -> Result<(String, Transport), Problem> {
     match (sent, browser::cookie(request, browser::REFRESH_COOKIE)) {
         (Some(text), _) => Ok((text, Transport::Bearer)),
         (None, Some(text)) => Ok((text.to_owned(), Transport::Cookie)),
-        (None, None) if request.body.is_empty() => {
-            Err(Problem::unauthenticated("There is no refresh token, neither in the body nor in a cookie."))
-        }
-        (None, None) => Err(Problem::fault("/refresh_token", "required")),
+        (None, None) => Err(Problem::fault("/refresh_token", "required, or else its cookie")),
     }
 }
 

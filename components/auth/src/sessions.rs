@@ -226,3 +226,68 @@ impl Note<'_> {
         Ok(journal::write(tx, &[entry]).await?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kit::sql::testing::{Database, ready};
+
+    const NOW: i64 = 1_790_000_000_000_000;
+
+    fn claims(session: &str) -> Claims {
+        Claims { subject: "eu_ada".to_owned(), session: session.to_owned(), roles: Vec::new(), expires_at: i64::MAX }
+    }
+
+    fn recent(session: &str) -> Result<(), u16> {
+        ready(async {
+            let mut tx = sql::read().await.unwrap();
+            let recent = require_recent(&mut tx, &claims(session)).await;
+            tx.rollback().await.unwrap();
+            recent.map_err(|problem| problem.kind.status)
+        })
+    }
+
+    #[test]
+    fn what_a_session_has_proved_serves_for_a_while() {
+        for database in Database::all() {
+            database.enter();
+            for user in ["eu_ada", "eu_bob"] {
+                database.run(&format!(
+                    "INSERT INTO users (id, email, name, password_hash, version, created_at) VALUES ('{user}', '{user}', 'x', '', 1, 0)"
+                ));
+            }
+            for (id, user, authenticated_at, revoked_at) in [
+                ("now", "eu_ada", NOW, "NULL"),
+                ("just", "eu_ada", NOW - limits::RECENT_MICROSECONDS + 1, "NULL"),
+                ("before", "eu_ada", NOW - limits::RECENT_MICROSECONDS, "NULL"),
+                ("ended", "eu_ada", NOW, "1"),
+                ("others", "eu_bob", NOW, "NULL"),
+            ] {
+                database.run(&format!(
+                    "INSERT INTO sessions (id, user_id, refresh_hash, rotated_at, expires_at, revoked_at, created_at, authenticated_at) \
+                     VALUES ('{id}', '{user}', 'h', 0, {}, {revoked_at}, 0, {authenticated_at})",
+                    i64::MAX
+                ));
+            }
+            database.set_now(NOW);
+            for (session, answer) in [
+                ("now", Ok(())),
+                ("just", Ok(())),
+                ("before", Err(403)),
+                ("ended", Err(401)),
+                ("others", Err(401)),
+                ("", Err(401)),
+            ] {
+                assert_eq!(recent(session), answer, "{session}");
+            }
+            for session in ["before", "ended"] {
+                ready(async {
+                    let mut tx = sql::write().await.unwrap();
+                    note_authentication(&mut tx, session).await.unwrap();
+                    tx.commit().await.unwrap();
+                });
+            }
+            assert_eq!((recent("before"), recent("ended")), (Ok(()), Err(401)));
+        }
+    }
+}

@@ -191,7 +191,8 @@ async fn two_tabs_refresh_at_once_and_a_copy_ends_the_session() {
     refused.expect_problem(401, "token-revoked");
     jar.post(&client, "/api/auth/refresh", None).await.expect_problem(401, "token-revoked");
     eventually("the session is over", async || jar.get_me(&client).await.status.as_u16(), |status| *status == 401).await;
-    Jar::default().post(&client, "/api/auth/refresh", None).await.expect_problem(401, "unauthenticated");
+    // Who has no cookie has asked with nothing.
+    Jar::default().post(&client, "/api/auth/refresh", None).await.expect_problem(400, "invalid-request");
 }
 
 #[tokio::test]
@@ -372,7 +373,7 @@ async fn forged_and_tossed_cookies_are_worth_nothing() {
     let both = format!("{REFRESH}={}; {REFRESH}={}", attacker.get(REFRESH), jar.get(REFRESH));
     let refused = client.send(Method::POST, "/api/auth/refresh", &[("cookie", &both), SAME_ORIGIN], None).await;
     assert!(set(&refused).is_empty());
-    refused.expect_problem(401, "unauthenticated");
+    refused.expect_problem(400, "invalid-request");
     for mut jar in [jar, attacker] {
         jar.post(&client, "/api/auth/refresh", None).await.expect(200);
     }
