@@ -9,6 +9,7 @@ mod admin;
 mod attempts;
 mod directory;
 mod email;
+mod email_change;
 mod hasher;
 mod keys;
 mod limits;
@@ -16,8 +17,10 @@ mod login;
 mod logout;
 mod mirror;
 mod organisers;
+mod own_sessions;
 mod password;
 mod password_change;
+mod reauthentication;
 mod refresh;
 mod refresh_token;
 mod register;
@@ -28,6 +31,7 @@ mod sessions;
 mod setup;
 mod signing_key;
 mod suspension;
+mod transport;
 mod verify;
 mod verify_email;
 mod wit;
@@ -46,11 +50,18 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
         .post("/api/auth/refresh", refresh::refresh)
         .post("/api/auth/logout", logout::logout)
         .post("/api/auth/verify", verify::verify)
+        .post("/api/auth/reauthenticate", reauthentication::reauthenticate)
+        .get("/api/auth/sessions", own_sessions::list)
+        .delete("/api/auth/sessions/:id", own_sessions::end)
         .post("/api/auth/verify-email", verify_email::verify)
+        .post("/api/auth/verify-email/resend", verify_email::resend)
+        .post("/api/auth/email", email_change::request)
+        .post("/api/auth/email/confirm", email_change::confirm)
         .post("/api/auth/password", password_change::change)
         .post("/api/auth/password/forgot", reset::forgot)
         .post("/api/auth/password/reset", reset::reset)
         .get("/api/auth/me", accounts::me)
+        .patch("/api/auth/me", accounts::change)
         .host("/api/auth/due", setup::due)
         .get("/api/organisers", organisers::mine)
         .post("/api/organisers", organisers::create)

@@ -36,7 +36,7 @@ pub async fn put_visitor(Visitor { user, organisers }: &Visitor) -> Result<(), P
     let now = tx.now();
     // Also locks the row, so that two answers about one person do not mix.
     tx.execute(
-        "INSERT INTO users (id, email, name, password_hash, version, created_at) VALUES ($1, $1, $2, '', 0, $3) \
+        "INSERT INTO users (id, email, name, password_hash, version, created_at, contact_at) VALUES ($1, $1, $2, '', 0, $3, 0) \
          ON CONFLICT (id) DO UPDATE SET name = $2",
         params![&user.id, &user.name, now],
     )
@@ -62,23 +62,27 @@ pub async fn put_visitor(Visitor { user, organisers }: &Visitor) -> Result<(), P
     Ok(tx.commit().await?)
 }
 
-/// Who is to get mail and has no address here, so many at most.
+/// Who is to get mail and has no address here, or one that may be another by now; so many at most.
 pub async fn missing_addresses() -> Result<Vec<String>, Problem> {
     let mut tx = sql::read().await?;
     let statement = "SELECT DISTINCT m.recipient FROM mail_log m LEFT JOIN users u ON u.id = m.recipient AND u.email <> u.id \
-                     WHERE m.state = 'due' AND u.id IS NULL ORDER BY m.recipient LIMIT $1";
-    let rows: Vec<(String,)> = tx.all(statement, params![i64::try_from(limits::ADDRESSES).unwrap_or(i64::MAX)]).await?;
+                     AND (u.contact_at IS NULL OR u.contact_at > $1) \
+                     WHERE m.state = 'due' AND u.id IS NULL ORDER BY m.recipient LIMIT $2";
+    let fresh = tx.now() - kit::limits::CONTACT_MICROSECONDS;
+    let rows: Vec<(String,)> = tx.all(statement, params![fresh, i64::try_from(limits::ADDRESSES).unwrap_or(i64::MAX)]).await?;
     tx.rollback().await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
-/// How people are written to.
+/// How people are written to, as of now. Who had such an address before has another one by now, and is asked for again.
 pub async fn put_addresses(addresses: &[Address]) -> Result<(), Problem> {
     let mut tx = sql::write().await?;
     for Address { id, email, name, verified_at } in addresses {
+        tx.execute("UPDATE users SET email = id, contact_at = 0 WHERE email = $2 AND id <> $1", params![id, email]).await?;
         tx.execute(
-            "INSERT INTO users (id, email, name, password_hash, version, created_at, email_verified_at) VALUES ($1, $2, $3, '', 0, $4, $5) \
-             ON CONFLICT (id) DO UPDATE SET email = $2, name = $3, email_verified_at = $5",
+            "INSERT INTO users (id, email, name, password_hash, version, created_at, email_verified_at, contact_at) \
+             VALUES ($1, $2, $3, '', 0, $4, $5, $4) \
+             ON CONFLICT (id) DO UPDATE SET email = $2, name = $3, email_verified_at = $5, contact_at = $4",
             params![id, email, name, tx.now(), *verified_at],
         )
         .await?;

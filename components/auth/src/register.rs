@@ -3,12 +3,13 @@
 use crate::{
     accounts::{self, NewUser, User},
     email, hasher, keys, limits, password, sessions, setup,
+    transport::Transport,
 };
 use kit::{Answer, Request, config, id, json, network, sql, trace};
 
 /// Makes an account, and logs its owner in: 201, or 409 where the email is taken.
 pub async fn register(request: Request) -> Answer {
-    let (email, password, name) = json::read(&request, |body| {
+    let (email, password, name, transport) = json::read(&request, |body| {
         let text = body.text("email", 1..=*limits::EMAIL_BYTES.end());
         let email = email::normalise(&text);
         if let (false, Err(fault)) = (text.is_empty(), &email) {
@@ -19,8 +20,9 @@ pub async fn register(request: Request) -> Answer {
         if let (false, Err(fault)) = (password.is_empty(), password::check(&password, &email)) {
             body.fault("password", fault);
         }
-        (email, password, accounts::read_name(body))
+        (email, password, accounts::read_name(body), Transport::read(body))
     })?;
+    transport.check(&request)?;
     setup::ensure().await?;
 
     let (key, network) = (keys::signing().await?, network::of(&request));
@@ -43,8 +45,8 @@ pub async fn register(request: Request) -> Answer {
         network: network.as_deref(),
     };
     accounts::add(&mut tx, &new).await.map_err(accounts::taken)?;
-    let mut grant = sessions::start(&mut tx, &key, &user, network.as_deref()).await?;
+    let mut grant = sessions::start(&mut tx, &key, &user, &request, transport).await?;
     tx.commit().await?;
     grant.user = Some(user);
-    accounts::private(201, &grant)
+    grant.answer(201)
 }

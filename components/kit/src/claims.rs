@@ -1,9 +1,7 @@
 //! Who asks.
 
-use http::{HeaderValue, header::AUTHORIZATION};
-
 use crate::{
-    Problem, Request,
+    Problem, Request, browser,
     identity::{self, Refusal},
     params, problem,
     sql::Tx,
@@ -11,16 +9,16 @@ use crate::{
 
 pub use identity::Claims;
 
-/// The verified claims of the request's bearer token.
+/// The verified claims of the request's access token.
 pub async fn require(request: &Request) -> Result<Claims, Problem> {
     verify(token(request)?).await.map_err(refused)
 }
 
-/// The request's bearer token, whatever it is worth.
+/// The request's access token, whatever it is worth: a bearer token, or a browser's in its cookie.
 pub fn token(request: &Request) -> Result<&str, Problem> {
-    let headers = request.headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes);
-    read_model::bearer(headers)
+    browser::credential(&request.headers)
         .map_err(|error| Problem::unauthenticated(format!("{error}.")))?
+        .map(|credential| credential.token)
         .ok_or_else(|| Problem::unauthenticated("A bearer token is required."))
 }
 
@@ -29,11 +27,14 @@ pub(crate) fn refused(refusal: Refusal) -> Problem {
     match refusal {
         Refusal::Invalid => Problem::unauthenticated("The token is not one of ours."),
         Refusal::Expired => Problem::unauthenticated("The token has expired."),
-        Refusal::Revoked => {
-            Problem::new(problem::TOKEN_REVOKED, "The session of this token has ended.").with("www-authenticate", "Bearer")
-        }
+        Refusal::Revoked => ended(),
         Refusal::Unavailable(milliseconds) => Problem::unavailable("Tokens cannot be verified yet.", milliseconds),
     }
+}
+
+/// What the token of a session is worth that has ended.
+pub fn ended() -> Problem {
+    Problem::new(problem::TOKEN_REVOKED, "The session of this token has ended.").with("www-authenticate", "Bearer")
 }
 
 /// What a token says, or why it says nothing.

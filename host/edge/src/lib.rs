@@ -54,7 +54,7 @@ pub use clock::now;
 pub use connection::ClientTimeouts;
 pub use contracts::RequestBody;
 pub use follower::Follower;
-pub use headers::{Client, MARQUEE_SEEN, ViaEdge, bearer, client, handed_over, say_whose};
+pub use headers::{Client, MARQUEE_SEEN, ViaEdge, client, credential, handed_over, say_whose};
 pub use identity::Identity;
 pub use ledgers::Ledgers;
 pub use listener::{Clients, Edge, Options};

@@ -10,7 +10,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, request};
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
 use manifest::{Methods, Route, RouteError, RunLocation};
-use read_model::Seen;
+use read_model::{NoCredential, Seen};
 use telemetry::{Metrics, RequestLabels, Role};
 use vocabulary::edge::Refusal;
 
@@ -74,7 +74,7 @@ impl<T: Traffic> Service<T> {
                 parts.headers.insert(X_REQUEST_ID, request_id.clone());
                 // Who looks for what is not there is counted as well.
                 let networks = networks(client, &self.clients.uncounted);
-                let admitted = self.admit(networks, route.is_ok_and(|route| route.token), &parts.headers, &summary, &mut busy);
+                let admitted = self.admit(networks, route.is_ok_and(|route| route.token), &parts, &summary, &mut busy);
                 admitted.and_then(|()| route.map(Admission::Admitted).map_err(Problem::from))
             }
         };
@@ -111,12 +111,13 @@ impl<T: Traffic> Service<T> {
         response
     }
 
-    /// Refuses requests beyond a rate or the open-request limit, or without a valid token where one is needed.
+    /// Refuses requests beyond a rate or the open-request limit, sent by a page of another site with somebody's cookies, or without a valid token where
+    /// one is needed.
     fn admit(
         &self,
         networks: [Option<Network>; 2],
         needs_token: bool,
-        headers: &HeaderMap,
+        request: &request::Parts,
         summary: &HeaderSummary,
         busy: &mut ActiveRequest,
     ) -> Result<(), Problem> {
@@ -139,11 +140,19 @@ impl<T: Traffic> Service<T> {
             NoSlot::ForAll => Problem::Unavailable(limits::RETRY_AFTER_SECONDS),
         })?;
         busy.hold(slot);
+        if headers::is_forged(request) {
+            return Err(Problem::CrossSite);
+        }
         let Some(identity) = self.identity.as_ref().filter(|_| needs_token || summary.credentials) else { return Ok(()) };
-        let claims = match headers::bearer(headers) {
-            Ok(Some(token)) => identity.claims(token).map_err(refusal),
-            Ok(_) => Err(Problem::Unauthenticated("A bearer token is required.")),
-            Err(_) => Err(Problem::Unauthenticated("Authorization must be, once: Bearer, a space, the token.")),
+        let claims = match headers::credential(&request.headers) {
+            Ok(Some(credential)) => identity.claims(credential.token).map_err(refusal),
+            Ok(None) => Err(Problem::Unauthenticated("A bearer token is required.")),
+            Err(NoCredential::Header) => {
+                Err(Problem::Unauthenticated("Authorization must be, once: Bearer, a space, the token."))
+            }
+            Err(NoCredential::Cookie) => {
+                Err(Problem::Unauthenticated("the cookie __Host-marquee must be there once, and be a token."))
+            }
         };
         match claims {
             Ok(claims) if networks.iter().any(Option::is_some) => take(RateKey::User(claims.subject.into())),

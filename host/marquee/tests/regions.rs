@@ -78,6 +78,14 @@ async fn two_regions_sell_as_one() {
         let there: String = there.fetch_one(&mut us).await.unwrap();
         assert_eq!(there, role);
     }
+    // A browser's cookie says as much, in a region that asks another who that is, too.
+    let cookie = format!("theme=dark; __Host-marquee={}", organiser.token.as_deref().unwrap());
+    let body = event(&id, json!({"region": "us"})).to_string().into_bytes();
+    for (site, status) in [("same-origin", 201), ("cross-site", 403)] {
+        let headers = [("cookie", cookie.as_str()), ("sec-fetch-site", site), ("idempotency-key", site)];
+        let page = Client::new(&server).send(Method::POST, "/api/events", &headers, Some(body.clone())).await;
+        assert_eq!(page.status, status, "{}", page.json);
+    }
 
     let person = Client::register(&server).await;
     let at = [person.elsewhere().elsewhere(), person.elsewhere()];
@@ -133,7 +141,23 @@ async fn two_regions_sell_as_one() {
             sqlx::query_scalar("SELECT email FROM users WHERE id = $1").bind(&person.user).fetch_optional(&mut us).await.unwrap();
         row
     };
-    eventually("the address is known there", address, |it| it.as_ref().is_some_and(|email| email.contains('@'))).await;
+    let known =
+        eventually("the address is known there", address, |it| it.as_ref().is_some_and(|email| email.contains('@'))).await;
+    // It becomes another one, and the first is somebody else's: there that is learned the next time that it is asked for.
+    let mut eu = connect(&server, EU).await;
+    let moved = format!("{}@example.org", unique("moved"));
+    for (user, email) in [(&person.user, &moved), (&other.user, known.as_ref().unwrap())] {
+        sqlx::query("UPDATE users SET email = $2 WHERE id = $1").bind(user).bind(email).execute(&mut eu).await.unwrap();
+    }
+    sqlx::query(&mail.replace("'m'", "'n'")).bind(&other.user).execute(&mut us).await.unwrap();
+    let addresses = async || {
+        let statement = "SELECT email FROM users WHERE id IN ($1, $2) ORDER BY id = $1 DESC";
+        let rows: Vec<String> =
+            sqlx::query_scalar(statement).bind(&person.user).bind(&other.user).fetch_all(&mut us).await.unwrap();
+        rows
+    };
+    let both = [moved, known.unwrap()];
+    eventually("both addresses are known there", addresses, |it| **it == both).await;
 
     // Each region has an audit log and a journal of its own; an admin asks for either at any edge.
     let role = "INSERT INTO user_roles (user_id, role) VALUES ($1, 'admin')";

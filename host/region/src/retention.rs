@@ -45,11 +45,12 @@ enum Kind {
     Nodes,
     Sessions,
     MailTokens,
+    EmailChanges,
     Attempts,
 }
 
 impl Kind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Idempotency,
         Self::Journal,
         Self::Inbox,
@@ -57,6 +58,7 @@ impl Kind {
         Self::Nodes,
         Self::Sessions,
         Self::MailTokens,
+        Self::EmailChanges,
         Self::Attempts,
     ];
 }
@@ -117,6 +119,9 @@ impl RetentionTask {
                 Kind::Sessions => oldest(&self.database, limits::SESSIONS_KEPT, "sessions", "id", "expires_at", "1 = 1").await?,
                 Kind::MailTokens => {
                     oldest(&self.database, Duration::ZERO, "mail_tokens", "user_id, purpose", "expires_at", "1 = 1").await?
+                }
+                Kind::EmailChanges => {
+                    oldest(&self.database, Duration::ZERO, "email_changes", "user_id", "expires_at", "1 = 1").await?
                 }
                 Kind::Attempts => {
                     oldest(&self.database, limits::ATTEMPTS_KEPT, "login_attempts", "account", "updated_at", "1 = 1").await?
@@ -320,6 +325,12 @@ mod tests {
                 let statement =
                     "INSERT INTO mail_tokens (user_id, purpose, email, hash, expires_at) VALUES ('u', $1, 'e', 'h', $2)";
                 scratch.database.ask(statement, &[purpose.into(), expires_at.into()]).await.unwrap();
+            }
+            let change = "INSERT INTO email_changes (user_id, session_id, old_email, new_email, expires_at) VALUES ('u', 's', 'e', 'f', $1)";
+            for (expires_at, gone) in [(now + HOUR, 0), (now - 1, 1)] {
+                scratch.database.ask("DELETE FROM email_changes", &[]).await.unwrap();
+                scratch.database.ask(change, &[expires_at.into()]).await.unwrap();
+                assert_eq!(retention_task.tidy(Kind::EmailChanges).await.unwrap(), gone);
             }
             assert_eq!(retention_task.tidy(Kind::MailTokens).await.unwrap(), 1);
             assert_eq!(

@@ -12,7 +12,7 @@ macro_rules! files {
     ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../../templates/", $name)))),*] };
 }
 
-const FILES: [(&str, &str); 18] = files![
+const FILES: [(&str, &str); 24] = files![
     "booking-cancelled.html",
     "booking-cancelled.txt",
     "booking-confirmed.html",
@@ -21,6 +21,8 @@ const FILES: [(&str, &str); 18] = files![
     "event-moved.txt",
     "footer.txt",
     "layout.html",
+    "leave-email.html",
+    "leave-email.txt",
     "password-changed.html",
     "password-changed.txt",
     "password-forgotten.html",
@@ -29,6 +31,10 @@ const FILES: [(&str, &str); 18] = files![
     "payment-failed.txt",
     "refund-made.html",
     "refund-made.txt",
+    "take-email.html",
+    "take-email.txt",
+    "verify-email.html",
+    "verify-email.txt",
     "welcome.html",
     "welcome.txt",
 ];

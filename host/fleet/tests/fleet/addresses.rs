@@ -6,7 +6,7 @@ use telemetry::BreakerState;
 use vocabulary::accounts::{Address, Error};
 use vocabulary::limits::ADDRESSES;
 
-use crate::scene::{TestClient, Node, Scene};
+use crate::scene::{Node, Scene, TestClient};
 
 async fn ask(asker: &TestClient, users: &[&str]) -> Result<Vec<Address>, Error> {
     asker.region.addresses_of(users.iter().map(|id| (*id).to_owned()).collect()).await

@@ -85,6 +85,8 @@ struct Scene {
     event: OnSale,
     booking: String,
     payment: String,
+    /// A login of the buyer's.
+    session: String,
     bystander: String,
 }
 
@@ -120,6 +122,13 @@ fn operation(id: &str, scene: &Scene) -> (Rule, String, Option<Value>) {
         }
         "logout" => (Rule::Logout, path("/api/auth/logout"), Some(json!({"refresh_token": "x"}))),
         "me" => (Rule::Person, path("/api/auth/me"), None),
+        "changeMe" => (Rule::Person, path("/api/auth/me"), nothing()),
+        "reauthenticate" => (Rule::Person, path("/api/auth/reauthenticate"), nothing()),
+        "listSessions" => (Rule::Person, path("/api/auth/sessions"), None),
+        "endSession" => (Rule::Buyer, format!("/api/auth/sessions/{}", scene.session), None),
+        "resendVerification" => (Rule::Person, path("/api/auth/verify-email/resend"), nothing()),
+        "changeEmail" => (Rule::Person, path("/api/auth/email"), Some(json!({"email": "no address"}))),
+        "confirmEmail" => (Rule::Everybody, path("/api/auth/email/confirm"), Some(json!({"token": "x"}))),
         "listOrganisers" => (Rule::Person, path("/api/organisers"), None),
         "createOrganiser" => (Rule::NewOrganiser, path("/api/organisers"), Some(json!({"name": "Red Hall"}))),
         "createBooking" => (Rule::Person, path("/api/bookings"), Some(scene.event.order(1))),
@@ -235,7 +244,10 @@ async fn nobody_does_what_they_may_not() {
         let body = json!({"booking_id": booking, "method": {"type": "card", "token": "tok_ok"}});
         let payment = buyer.post_with(&unique("key"), "/api/payments", &body).await.expect(201);
         let bystander = Client::register(&SHARED).await.user;
-        Scene { organiser: id, event, booking, payment: payment["id"].as_str().unwrap().to_owned(), bystander }
+        let email = buyer.get("/api/auth/me").await.expect(200)["email"].clone();
+        let login = buyer.post("/api/auth/login", &json!({"email": email, "password": PASSWORD})).await.expect(200);
+        let session = login["refresh_token"].as_str().unwrap().split_once('.').unwrap().0.to_owned();
+        Scene { organiser: id, event, booking, payment: payment["id"].as_str().unwrap().to_owned(), session, bystander }
     };
     // His own organiser's event, for the operations on events: membership is there, the role is not.
     let his_event = OnSale::with(&without_role, &his, 4500, 10, 5).await;

@@ -82,9 +82,11 @@ impl<T: Traffic> Visitors<T> {
 
 /// What there is to ask about the caller of a request; none where it does not say who that is.
 fn questions(request: &Request<RequestBody>) -> Option<[Request<RequestBody>; 2]> {
-    let token = request.headers().get(header::AUTHORIZATION)?;
+    let token = edge::credential(request.headers()).ok().flatten()?.token;
     let question = |path: &str| {
-        let mut question = Request::get(format!("http://accounts{path}")).header(header::AUTHORIZATION, token);
+        // A browser's, too: what it says of itself concerns this request alone.
+        let mut question =
+            Request::get(format!("http://accounts{path}")).header(header::AUTHORIZATION, format!("Bearer {token}"));
         if let Some(id) = request.headers().get("x-request-id") {
             question = question.header("x-request-id", id);
         }
