@@ -7,7 +7,6 @@
 mod accounts;
 mod admin;
 mod attempts;
-mod email;
 mod hasher;
 mod keys;
 mod limits;
@@ -30,7 +29,7 @@ mod suspension;
 mod verify;
 mod verify_email;
 
-use kit::Router;
+use kit::{Router, email};
 use spin_sdk::{
     http::{IntoResponse, Request},
     http_service,

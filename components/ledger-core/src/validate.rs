@@ -1,7 +1,7 @@
 //! What no state can make right.
 
 use crate::limits;
-use crate::types::{Action, Command, Confirmation, OrderLine, Rejection, Sale, Subject};
+use crate::types::{Action, Annulment, Command, Confirmation, OrderLine, Rejection, Sale, Subject};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
@@ -28,6 +28,7 @@ fn command(command: &Command) -> Result<(), String> {
         Action::Hold(lines) => order(lines),
         Action::BeginPayment(id) | Action::EndPayment(id) | Action::Cancel(id) => text("booking", id, &limits::ID_BYTES),
         Action::Confirm(it) => confirmation(it),
+        Action::Annul(it) => annulment(it),
         Action::Expire => Ok(()),
     }
 }
@@ -60,6 +61,14 @@ fn order(lines: &[OrderLine]) -> Result<(), String> {
     for line in lines {
         text("ticket-type", &line.ticket_type, &limits::ID_BYTES)?;
         within("quantity", line.quantity, &limits::QUANTITY)?;
+    }
+    Ok(())
+}
+
+fn annulment(annulment: &Annulment) -> Result<(), String> {
+    text("booking", &annulment.booking, &limits::ID_BYTES)?;
+    if annulment.refund.is_some_and(|amount| amount < 0) {
+        return Err("refund: less than 0".to_owned());
     }
     Ok(())
 }

@@ -83,6 +83,14 @@ records! {
         "paid" paid: Money,
     }
 
+    /// An order that its organiser takes back.
+    Annulment {
+        /// Which booking.
+        "booking" booking: String,
+        /// What of the payment goes back, in minor units; none: all that has not gone back yet.
+        "refund" refund: Option<i64>,
+    }
+
     /// What was booked of one ticket type.
     BookingItem {
         /// Its id.
@@ -183,6 +191,8 @@ variants! {
         "confirm" Confirm(Confirmation),
         /// Gives this booking's places back.
         "cancel" Cancel(String),
+        /// Gives a booking's places back in the organiser's name, and so much of what was paid.
+        "annul" Annul(Annulment),
         /// Tidies the rows of overdue holds.
         "expire" Expire,
     }
@@ -328,6 +338,7 @@ impl Action {
         match self {
             Self::BeginPayment(id) | Self::EndPayment(id) | Self::Cancel(id) => Some(id),
             Self::Confirm(confirmation) => Some(&confirmation.booking),
+            Self::Annul(annulment) => Some(&annulment.booking),
             Self::Open(_) | Self::Adjust(_) | Self::Close(_) | Self::Hold(_) | Self::Expire => None,
         }
     }

@@ -24,6 +24,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { portable: include_str!("../0011_papers.sql"), postgres: include_str!("../0011_papers.postgres.sql") },
     Migration { portable: include_str!("../0012_mail_tokens.sql"), postgres: "" },
     Migration { portable: include_str!("../0013_teams.sql"), postgres: "" },
+    Migration { portable: include_str!("../0018_orders.sql"), postgres: "" },
 ];
 
 /// What a database may be.

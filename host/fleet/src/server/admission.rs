@@ -174,6 +174,7 @@ mod tests {
             Action::EndPayment(_) => "end-payment",
             Action::Confirm(_) => "confirm",
             Action::Cancel(_) => "cancel",
+            Action::Annul(_) => "annul",
             Action::Expire => "expire",
         };
         let mut seen = std::collections::BTreeSet::new();

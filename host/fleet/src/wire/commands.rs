@@ -92,7 +92,7 @@ pub(crate) fn read_answers(frame: &[u8]) -> Result<Vec<(u16, Answer)>, Error> {
 pub(crate) mod examples {
     use super::{Answer, Command};
     use capabilities::booking::{
-        Action, Booking, BookingItem, BookingStatus, CancelRefusal, Confirmation, HoldLimit, HoldScope, Limit, Money, Offer,
+        Action, Annulment, Booking, BookingItem, BookingStatus, CancelRefusal, Confirmation, HoldLimit, HoldScope, Limit, Money, Offer,
         OrderLine, Outcome, Receipt, Rejection, Sale, SalePhase, Shortage, Subject, TokenFault,
     };
 
@@ -114,6 +114,7 @@ pub(crate) mod examples {
             Action::EndPayment(text("b")),
             Action::Confirm(Confirmation { booking: text("b"), payment: text("p"), paid }),
             Action::Cancel(text("b")),
+            Action::Annul(Annulment { booking: text("b"), refund: Some(4500) }),
             Action::Expire,
         ]
     }

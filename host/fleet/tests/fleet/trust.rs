@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use capabilities::booking::{Action, Command, Confirmation, Money, Offer, OrderLine, Rejection, Sale, Subject, TokenFault};
+use capabilities::booking::{Action, Annulment, Command, Confirmation, Money, Offer, OrderLine, Rejection, Sale, Subject, TokenFault};
 use capabilities::ledger::Ledger as _;
 use edge::feed::Source as _;
 use fleet::client::Route;
@@ -35,6 +35,7 @@ fn actions() -> Vec<Action> {
         Action::EndPayment(text("b")),
         Action::Confirm(Confirmation { booking: text("b"), payment: text("p"), paid }),
         Action::Cancel(text("b")),
+        Action::Annul(Annulment { booking: text("b"), refund: None }),
         Action::Expire,
     ]
 }

@@ -22,6 +22,7 @@ mod expiry;
 mod matrix;
 mod native;
 mod operations;
+mod orders;
 mod payments;
 mod search;
 mod web;
