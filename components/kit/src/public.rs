@@ -63,6 +63,9 @@ row! {
         pub price: i64,
         pub capacity: u32,
         pub per_person_limit: u32,
+        pub sales_from: Option<i64>,
+        pub sales_until: Option<i64>,
+        pub paused: bool,
     }
 }
 
@@ -92,8 +95,8 @@ impl EventRow {
 
 impl From<TicketRow> for TicketType {
     fn from(row: TicketRow) -> Self {
-        let TicketRow { event_id: _, id, name, price, capacity, per_person_limit } = row;
-        Self { id, name, price, capacity, per_person_limit }
+        let TicketRow { event_id: _, id, name, price, capacity, per_person_limit, sales_from, sales_until, paused } = row;
+        Self { id, name, price, capacity, per_person_limit, sales_from, sales_until, paused }
     }
 }
 

@@ -20,6 +20,11 @@ pub(crate) fn hold(draft: &mut Draft<'_>, command: &Command, lines: &[OrderLine]
         return Err(Rejection::NotOnSale(phase));
     }
     let items = priced(draft, lines)?;
+    for item in &items {
+        if let Some(phase) = draft.state.lines.get(&item.ticket_type).and_then(|line| line.terms.off_sale(draft.now)) {
+            return Err(Rejection::NotOnSale(phase));
+        }
+    }
     within_limits(draft, person, &items)?;
     let amount: i64 = items.iter().map(|item| item.unit_price * i64::from(item.quantity)).sum();
     if amount > 0

@@ -1,7 +1,7 @@
 //! What no state can make right.
 
 use crate::limits;
-use crate::types::{Action, Annulment, Command, Confirmation, OrderLine, Rejection, Sale, Subject};
+use crate::types::{Action, Annulment, Command, Confirmation, Instant, OrderLine, Rejection, Sale, Subject};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
@@ -38,11 +38,7 @@ fn sale(sale: &Sale) -> Result<(), String> {
     if sale.currency.len() != 3 || !sale.currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
         return Err("currency: not three upper-case letters".to_owned());
     }
-    if let (Some(from), Some(until)) = (sale.sales_from, sale.sales_until)
-        && until <= from
-    {
-        return Err("sales-until: not after sales-from".to_owned());
-    }
+    time_of_sale(sale.sales_from, sale.sales_until)?;
     within("offers", sale.offers.len(), &limits::OFFERS)?;
     unique("offers", sale.offers.iter().map(|offer| offer.ticket_type.as_str()))?;
     for offer in &sale.offers {
@@ -51,8 +47,16 @@ fn sale(sale: &Sale) -> Result<(), String> {
         if offer.per_person_limit == 0 {
             return Err("per-person-limit: 0".to_owned());
         }
+        time_of_sale(offer.sales_from, offer.sales_until)?;
     }
     Ok(())
+}
+
+fn time_of_sale(from: Option<Instant>, until: Option<Instant>) -> Result<(), String> {
+    match (from, until) {
+        (Some(from), Some(until)) if until <= from => Err("sales-until: not after sales-from".to_owned()),
+        _ => Ok(()),
+    }
 }
 
 fn order(lines: &[OrderLine]) -> Result<(), String> {

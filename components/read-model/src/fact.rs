@@ -70,9 +70,10 @@ impl Availability {
         self.open && self.sales_from.is_none_or(|from| from <= now) && self.sales_until.is_none_or(|until| now < until)
     }
 
-    /// Whether somebody could buy something at `now`.
+    /// Whether somebody could buy one of these ticket types at `now`.
     #[must_use]
-    pub fn buyable(&self, now: i64) -> bool {
-        self.on_sale(now) && self.lines.iter().any(|line| line.available > 0)
+    pub fn buyable(&self, ticket_types: &[TicketType], now: i64) -> bool {
+        let on_sale = |line: &Line| ticket_types.iter().any(|ticket| ticket.id == line.ticket_type && ticket.on_sale(now));
+        self.on_sale(now) && self.lines.iter().any(|line| line.available > 0 && on_sale(line))
     }
 }

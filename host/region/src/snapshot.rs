@@ -76,7 +76,7 @@ async fn revocations(transaction: &mut Transaction, now: i64) -> Result<Vec<Fact
 async fn events(transaction: &mut Transaction, since: i64) -> Result<Vec<Fact>, Error> {
     let tickets = transaction
         .query(
-            "SELECT t.event_id, t.id, t.name, t.price, t.capacity, t.per_person_limit FROM ticket_types t \
+            "SELECT t.event_id, t.id, t.name, t.price, t.capacity, t.per_person_limit, t.sales_from, t.sales_until, t.paused FROM ticket_types t \
              JOIN events e ON e.id = t.event_id WHERE e.status <> 'draft' AND e.ends_at >= $1 ORDER BY t.event_id, t.ordinal",
             &[since.into()],
         )
@@ -89,6 +89,9 @@ async fn events(transaction: &mut Transaction, since: i64) -> Result<Vec<Fact>, 
             price: row.integer()?,
             capacity: row.count()?,
             per_person_limit: row.count()?,
+            sales_from: row.maybe_integer()?,
+            sales_until: row.maybe_integer()?,
+            paused: row.integer()? != 0,
         };
         Ok((event, ticket))
     }))?;

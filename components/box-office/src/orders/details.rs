@@ -63,7 +63,8 @@ pub async fn resend(request: Request) -> Answer {
         return Err(Problem::new(problem::WRONG_STATE, format!("The order is {status}: there are no tickets to send.")));
     }
     make_row(&mut tx, order, super::view::channel(&found)).await?;
-    let statement = "UPDATE order_details SET mail_asked_at = $2 WHERE booking = $1 AND (mail_asked_at IS NULL OR mail_asked_at <= $3)";
+    let statement =
+        "UPDATE order_details SET mail_asked_at = $2 WHERE booking = $1 AND (mail_asked_at IS NULL OR mail_asked_at <= $3)";
     if tx.execute(statement, params![order, now, now - limits::RESEND_EVERY]).await? == 0 {
         return Err(Problem::new(problem::RATE_LIMITED, "This order's mail was sent again a moment ago.")
             .with("retry-after", (limits::RESEND_EVERY / kit::time::SECOND).to_string()));
@@ -78,7 +79,8 @@ pub async fn resend(request: Request) -> Answer {
 
 async fn make_row(tx: &mut Tx, order: &str, channel: &str) -> Result<(), Error> {
     let now = tx.now();
-    let statement = "INSERT INTO order_details (booking, channel, updated_at) VALUES ($1, $2, $3) ON CONFLICT (booking) DO NOTHING";
+    let statement =
+        "INSERT INTO order_details (booking, channel, updated_at) VALUES ($1, $2, $3) ON CONFLICT (booking) DO NOTHING";
     tx.execute(statement, params![order, channel, now]).await.map(drop)
 }
 

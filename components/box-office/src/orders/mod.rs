@@ -36,7 +36,8 @@ pub async fn list(request: Request) -> Answer {
         let limit = if csv { query.integer("limit", 1..=limits::CSV_ROWS).unwrap_or(limits::CSV_ROWS) } else { query.limit() };
         (Wanted { status, search, after: None, limit }, query.text("cursor", limits::CURSOR_BYTES))
     })?;
-    let after = cursor.map(|text| if id::valid(&text) { Ok(text) } else { Err(Problem::fault("/cursor", "not a cursor of this list")) });
+    let after =
+        cursor.map(|text| if id::valid(&text) { Ok(text) } else { Err(Problem::fault("/cursor", "not a cursor of this list")) });
     let after = after.transpose()?;
     let event = request.id("id")?;
 
@@ -67,7 +68,8 @@ pub async fn list(request: Request) -> Answer {
 fn next_page(request: &Request, cursor: &str) -> String {
     let given = request.query.iter().map(|(name, value)| (name.as_str(), value.as_str())).filter(|(name, _)| *name != "cursor");
     let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-    let query: Vec<_> = given.chain([("cursor", cursor)]).map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
+    let query: Vec<_> =
+        given.chain([("cursor", cursor)]).map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
     format!("{}?{}", request.path, query.join("&"))
 }
 

@@ -154,7 +154,8 @@ pub async fn payments(tx: &mut Tx, booking: &str) -> Result<Vec<Payment>, Error>
 
 /// The refunds of an order, in the order in which they became due.
 pub async fn refunds(tx: &mut Tx, booking: &str) -> Result<Vec<Refund>, Error> {
-    let statement = "SELECT id, amount, reason, status, created_at FROM refunds WHERE booking = $1 ORDER BY created_at, id LIMIT $2";
+    let statement =
+        "SELECT id, amount, reason, status, created_at FROM refunds WHERE booking = $1 ORDER BY created_at, id LIMIT $2";
     tx.all(statement, params![booking, limits::REFUNDS]).await
 }
 

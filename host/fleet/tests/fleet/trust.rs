@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use capabilities::booking::{Action, Annulment, Command, Confirmation, Money, Offer, OrderLine, Rejection, Sale, Subject, TokenFault};
+use capabilities::booking::{
+    Action, Annulment, Command, Confirmation, Money, Offer, OrderLine, Rejection, Sale, Subject, TokenFault,
+};
 use capabilities::ledger::Ledger as _;
 use edge::feed::Source as _;
 use fleet::client::Route;
@@ -23,7 +25,7 @@ fn text(text: &str) -> String {
 
 /// One of each, with what takes none of them by itself.
 fn actions() -> Vec<Action> {
-    let offers = vec![Offer { ticket_type: text("t"), price: 1, capacity: 100, per_person_limit: 6 }];
+    let offers = vec![Offer::new("t", 1, 100, 6)];
     let sale = Sale::new(3, "EUR", offers);
     let paid = Money { amount: 9000, currency: text("EUR") };
     vec![

@@ -139,10 +139,18 @@ fn operation(id: &str, scene: &Scene) -> (Rule, String, Option<Value>) {
         "publishEvent" => (Rule::Organiser, format!("/api/events/{event}/publish"), nothing()),
         "cancelEvent" => (Rule::Organiser, format!("/api/events/{event}/cancel"), nothing()),
         "getAnalytics" => (Rule::Organiser, format!("/api/events/{event}/analytics"), None),
+        "copyEvent" => {
+            (Rule::Organiser, format!("/api/events/{event}/copies"), Some(json!({"repeat": {"every": "week", "count": 1}})))
+        }
+        "listOrganiserEvents" => (Rule::Organiser, format!("/api/organisers/{}/events", scene.organiser), None),
         "listOrders" => (Rule::Organiser, format!("/api/events/{event}/orders"), None),
         "getOrder" => (Rule::Organiser, format!("/api/events/{event}/orders/{booking}"), None),
-        "changeOrder" => (Rule::Organiser, format!("/api/events/{event}/orders/{booking}"), Some(json!({"note": "By telephone."}))),
-        "cancelOrder" => (Rule::Organiser, format!("/api/events/{event}/orders/{booking}/cancel"), Some(json!({"refund": "none"}))),
+        "changeOrder" => {
+            (Rule::Organiser, format!("/api/events/{event}/orders/{booking}"), Some(json!({"note": "By telephone."})))
+        }
+        "cancelOrder" => {
+            (Rule::Organiser, format!("/api/events/{event}/orders/{booking}/cancel"), Some(json!({"refund": "none"})))
+        }
         "resendOrder" => (Rule::Organiser, format!("/api/events/{event}/orders/{booking}/resend"), nothing()),
         "sellAtCounter" => (
             Rule::Organiser,

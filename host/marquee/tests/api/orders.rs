@@ -74,13 +74,19 @@ async fn an_organiser_sees_who_bought_what() {
 async fn orders_leave_as_csv_without_formulas() {
     let (organiser, _, show, booking) = bought().await;
     let orders = format!("/api/events/{}/orders", show.id);
-    patch(&organiser, &format!("{orders}/{booking}"), json!({"name": "=HYPERLINK(\"http://evil.example\")", "note": "a, b"})).await.expect(200);
+    patch(&organiser, &format!("{orders}/{booking}"), json!({"name": "=HYPERLINK(\"http://evil.example\")", "note": "a, b"}))
+        .await
+        .expect(200);
     let answer = organiser.send(Method::GET, &orders, &[("accept", "text/csv")], None).await;
     assert!(answer.header("content-type").unwrap().starts_with("text/csv"), "{:?}", answer.headers);
     let text = String::from_utf8(answer.bytes).unwrap();
     let lines: Vec<_> = text.trim_start_matches('\u{feff}').split("\r\n").collect();
     assert!(lines[0].starts_with("order,created_at,status"));
-    assert!(lines[1].starts_with(&booking) && lines[1].contains(",\"'=HYPERLINK(\"\"http://evil.example\"\")\","), "{}", lines[1]);
+    assert!(
+        lines[1].starts_with(&booking) && lines[1].contains(",\"'=HYPERLINK(\"\"http://evil.example\"\")\","),
+        "{}",
+        lines[1]
+    );
     assert!(lines[1].contains("9000,0,EUR,") && lines[1].ends_with(",\"a, b\""), "{}", lines[1]);
 }
 
@@ -100,14 +106,16 @@ async fn an_organiser_cancels_and_says_what_goes_back() {
         let body = json!({"refund": refund});
         let cancelled = organiser.post(&cancel, &body).await.expect(200);
         assert_eq!(cancelled["status"], "cancelled");
-        let due: i64 = cancelled["refunds"].as_array().unwrap().iter().map(|refund| refund["amount"]["amount"].as_i64().unwrap()).sum();
+        let due: i64 =
+            cancelled["refunds"].as_array().unwrap().iter().map(|refund| refund["amount"]["amount"].as_i64().unwrap()).sum();
         assert_eq!(due, back, "{refund}");
         assert_eq!(show.available(&organiser).await, before + 2, "its places are free again");
         let again = organiser.post(&cancel, &body).await.expect(200);
         assert_eq!(again["refunds"].as_array().unwrap().len(), cancelled["refunds"].as_array().unwrap().len(), "once");
         // Another wish changes nothing of what was decided.
         let other = organiser.post(&cancel, &json!({"refund": "full"})).await.expect(200);
-        let due: i64 = other["refunds"].as_array().unwrap().iter().map(|refund| refund["amount"]["amount"].as_i64().unwrap()).sum();
+        let due: i64 =
+            other["refunds"].as_array().unwrap().iter().map(|refund| refund["amount"]["amount"].as_i64().unwrap()).sum();
         assert_eq!(due, back, "{refund}");
     }
 }
@@ -117,13 +125,17 @@ async fn papers_go_where_the_organiser_says() {
     let (organiser, buyer, show, booking) = bought().await;
     let order = format!("/api/events/{}/orders/{booking}", show.id);
     let own = organiser.get(&order).await.expect(200);
-    let changed = patch(&organiser, &order, json!({"name": "Ada L.", "email": "Ada@Example.ORG", "note": "By telephone."})).await.expect(200);
+    let changed = patch(&organiser, &order, json!({"name": "Ada L.", "email": "Ada@Example.ORG", "note": "By telephone."}))
+        .await
+        .expect(200);
     assert_eq!(changed["buyer"], json!({"name": "Ada L.", "email": "ada@example.org"}));
     assert_eq!(changed["note"], "By telephone.");
     let changed = patch(&organiser, &order, json!({"email": null})).await.expect(200);
     assert_eq!(changed["buyer"], json!({"name": "Ada L.", "email": own["buyer"]["email"]}));
     assert_eq!(changed["note"], "By telephone.", "what is left out stays");
-    let problem = patch(&organiser, &order, json!({"email": "nowhere", "name": "", "colour": "red"})).await.expect_problem(400, "invalid-request");
+    let problem = patch(&organiser, &order, json!({"email": "nowhere", "name": "", "colour": "red"}))
+        .await
+        .expect_problem(400, "invalid-request");
     assert_eq!(problem["errors"].as_array().unwrap().len(), 3, "{problem}");
     patch(&buyer, &order, json!({"note": "mine"})).await.expect_problem(403, "forbidden");
 
