@@ -73,7 +73,8 @@ impl Availability {
     /// Whether somebody could buy one of these ticket types at `now`.
     #[must_use]
     pub fn buyable(&self, ticket_types: &[TicketType], now: i64) -> bool {
-        let on_sale = |line: &Line| ticket_types.iter().any(|ticket| ticket.id == line.ticket_type && ticket.on_sale(now));
+        let of = |line: &Line| ticket_types.iter().find(|ticket| ticket.id == line.ticket_type);
+        let on_sale = |line: &Line| of(line).is_none_or(|ticket| ticket.on_sale(now));
         self.on_sale(now) && self.lines.iter().any(|line| line.available > 0 && on_sale(line))
     }
 }

@@ -5,7 +5,7 @@ use crate::{event, limits};
 use kit::journal::{self, Entry};
 use kit::sql::{self, Error, Tx};
 use kit::team::Permission;
-use kit::{Answer, Problem, Request, Response, claims, email, idempotency, json, params, problem, trace};
+use kit::{Answer, Problem, Request, Response, claims, email, idempotency, json, params, problem};
 use serde_json::json;
 
 /// A change of one text: left alone, taken away, or another.
@@ -53,28 +53,32 @@ pub async fn resend(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
     json::read_optional(&request, |_| ())?;
     let (event, order) = (request.id("id")?, request.id("order")?);
-    let mut tx = sql::write().await?;
-    tx.part_of(trace::parent(&request));
-    event::permitted(&mut tx, &claims.subject, event, Permission::EditOrders).await?;
-    let found = store::find(&mut tx, event, order).await?.ok_or_else(Problem::not_found)?;
-    let now = tx.now();
-    if found.row.status != "confirmed" {
-        let status = super::view::status(&found, now);
-        return Err(Problem::new(problem::WRONG_STATE, format!("The order is {status}: there are no tickets to send.")));
-    }
-    make_row(&mut tx, order, super::view::channel(&found)).await?;
-    let statement =
-        "UPDATE order_details SET mail_asked_at = $2 WHERE booking = $1 AND (mail_asked_at IS NULL OR mail_asked_at <= $3)";
-    if tx.execute(statement, params![order, now, now - limits::RESEND_EVERY]).await? == 0 {
-        return Err(Problem::new(problem::RATE_LIMITED, "This order's mail was sent again a moment ago.")
-            .with("retry-after", (limits::RESEND_EVERY / kit::time::SECOND).to_string()));
-    }
-    let payload = json!({
-        "order_id": order, "event_id": event, "actor": claims.subject, "user_id": found.row.person, "payment_id": found.row.payment,
-    });
-    write(&mut tx, "order.mail-requested", order, payload).await?;
-    tx.commit().await?;
-    Ok(Response::empty(202))
+    idempotency::once(&request, "order-mails", &claims.subject, async |tx: &mut Tx| {
+        event::permitted(tx, &claims.subject, event, Permission::EditOrders).await?;
+        let found = store::find(tx, event, order).await?.ok_or_else(Problem::not_found)?;
+        let now = tx.now();
+        if found.row.status != "confirmed" {
+            let status = super::view::status(&found, now);
+            return Err(Problem::new(problem::WRONG_STATE, format!("The order is {status}: there are no tickets to send.")));
+        }
+        make_row(tx, order, super::view::channel(&found)).await?;
+        let statement =
+            "UPDATE order_details SET mail_asked_at = $2 WHERE booking = $1 AND (mail_asked_at IS NULL OR mail_asked_at <= $3)";
+        if tx.execute(statement, params![order, now, now - limits::RESEND_EVERY]).await? == 0 {
+            return Err(Problem::new(problem::RATE_LIMITED, "This order's mail was sent again a moment ago.")
+                .with("retry-after", (limits::RESEND_EVERY / kit::time::SECOND).to_string()));
+        }
+        let payload = json!({
+            "order_id": order,
+            "event_id": event,
+            "actor": claims.subject,
+            "user_id": found.row.person,
+            "payment_id": found.row.payment,
+        });
+        write(tx, "order.mail-requested", order, payload).await?;
+        Ok(Response::empty(202))
+    })
+    .await
 }
 
 async fn make_row(tx: &mut Tx, order: &str, channel: &str) -> Result<(), Error> {
