@@ -15,6 +15,7 @@
 mod accounts;
 mod bad_input;
 mod bookings;
+mod box_office_events;
 mod browsers;
 mod concurrency;
 mod events;
