@@ -8,7 +8,6 @@ mod accounts;
 mod admin;
 mod attempts;
 mod directory;
-mod email;
 mod email_change;
 mod hasher;
 mod keys;
@@ -36,7 +35,7 @@ mod verify;
 mod verify_email;
 mod wit;
 
-use kit::Router;
+use kit::{Router, email};
 use spin_sdk::{
     http::{IntoResponse, Request},
     http_service,

@@ -23,7 +23,38 @@ pub struct Document<'a> {
     region: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     refund_until: Option<String>,
-    ticket_types: &'a [TicketType],
+    ticket_types: Vec<Ticket<'a>>,
+}
+
+/// A ticket type of an event.
+#[derive(Serialize)]
+struct Ticket<'a> {
+    id: &'a str,
+    name: &'a str,
+    price: i64,
+    capacity: u32,
+    per_person_limit: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sales_from: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sales_until: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    paused: bool,
+}
+
+impl<'a> From<&'a TicketType> for Ticket<'a> {
+    fn from(ticket: &'a TicketType) -> Self {
+        Self {
+            id: &ticket.id,
+            name: &ticket.name,
+            price: ticket.price,
+            capacity: ticket.capacity,
+            per_person_limit: ticket.per_person_limit,
+            sales_from: ticket.sales_from.map(time::format),
+            sales_until: ticket.sales_until.map(time::format),
+            paused: ticket.paused,
+        }
+    }
 }
 
 impl<'a> From<&'a EventDoc> for Document<'a> {
@@ -43,7 +74,7 @@ impl<'a> From<&'a EventDoc> for Document<'a> {
             currency: &doc.currency,
             region: &doc.region,
             refund_until: doc.refund_until.map(time::format),
-            ticket_types: &doc.ticket_types,
+            ticket_types: doc.ticket_types.iter().map(Ticket::from).collect(),
         }
     }
 }

@@ -107,7 +107,7 @@ fn fault(pointer: &str, detail: String) -> Refusal {
 }
 
 /// Times are checked where they change: an event that has begun may still have its description put right.
-fn check_times(old: &EventDoc, new: &EventDoc, now: i64) -> Result<(), Refusal> {
+pub fn check_times(old: &EventDoc, new: &EventDoc, now: i64) -> Result<(), Refusal> {
     let mut faults = Vec::new();
     if new.starts_at != old.starts_at && new.starts_at <= now {
         faults.push(("/starts_at".to_owned(), "must be in the future".to_owned()));
@@ -157,13 +157,7 @@ fn change_tickets(
     let mut tickets: Vec<TicketType> = Vec::with_capacity(fields.len());
     for (index, given) in fields.into_iter().enumerate() {
         let mut ticket = match &given.id {
-            None => TicketType {
-                id: new_id(),
-                name: String::new(),
-                price: 0,
-                capacity: 0,
-                per_person_limit: limits::PER_PERSON_DEFAULT,
-            },
+            None => TicketType { id: new_id(), per_person_limit: limits::PER_PERSON_DEFAULT, ..TicketType::default() },
             Some(id) => {
                 let pointer = format!("/ticket_types/{index}/id");
                 if tickets.iter().any(|ticket| ticket.id == *id) {
@@ -179,6 +173,14 @@ fn change_tickets(
         set(&mut ticket.price, given.price);
         set(&mut ticket.capacity, given.capacity.and_then(|capacity| u32::try_from(capacity).ok()));
         set(&mut ticket.per_person_limit, given.per_person_limit.and_then(|limit| u32::try_from(limit).ok()));
+        set(&mut ticket.sales_from, given.sales_from);
+        set(&mut ticket.sales_until, given.sales_until);
+        set(&mut ticket.paused, given.paused);
+        if let (Some(from), Some(until)) = (ticket.sales_from, ticket.sales_until)
+            && until <= from
+        {
+            return Err(fault(&format!("/ticket_types/{index}/sales_until"), "must be after sales_from".to_owned()));
+        }
         tickets.push(ticket);
     }
     let removed = old.iter().any(|known| tickets.iter().all(|ticket| ticket.id != known.id));

@@ -37,6 +37,7 @@ fn ticket(id: Option<&str>, price: Option<i64>, capacity: Option<i64>, per_perso
         price,
         capacity,
         per_person_limit,
+        ..TicketFields::default()
     }
 }
 

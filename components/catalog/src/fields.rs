@@ -37,6 +37,11 @@ pub struct TicketFields {
     pub price: Option<i64>,
     pub capacity: Option<i64>,
     pub per_person_limit: Option<i64>,
+    /// `Some(None)`: taken away.
+    pub sales_from: Option<Option<i64>>,
+    /// `Some(None)`: taken away.
+    pub sales_until: Option<Option<i64>>,
+    pub paused: Option<bool>,
 }
 
 /// Reads the fields; `whole` where all must be there.
@@ -84,6 +89,9 @@ fn read_ticket(ticket: &mut Reader, whole: bool) -> TicketFields {
         price: integer(ticket, "price", &limits::PRICE, whole),
         capacity: integer(ticket, "capacity", &limits::CAPACITY, whole),
         per_person_limit: integer(ticket, "per_person_limit", &limits::PER_PERSON, false),
+        sales_from: ticket.nullable_instant("sales_from"),
+        sales_until: ticket.nullable_instant("sales_until"),
+        paused: ticket.optional_boolean("paused"),
     }
 }
 

@@ -5,11 +5,13 @@
 mod analytics;
 mod codes;
 mod conditions;
+mod copies;
 mod document;
 mod draft;
 mod due;
 mod fields;
 mod limits;
+mod organiser;
 mod quotas;
 mod read;
 mod steps;
@@ -32,6 +34,8 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
         .patch("/api/events/:id", write::change)
         .post("/api/events/:id/publish", write::publish)
         .post("/api/events/:id/cancel", write::cancel)
+        .post("/api/events/:id/copies", copies::make)
+        .get("/api/organisers/:id/events", organiser::list)
 });
 
 #[http_service]

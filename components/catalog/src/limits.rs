@@ -36,6 +36,18 @@ pub const TICKET_TEXT: usize = 100;
 pub const SEARCH_TEXT: RangeInclusive<usize> = 0..=200;
 /// Characters of a cursor; longer ones are not ours.
 pub const CURSOR: RangeInclusive<usize> = 1..=read_model::MAX_CURSOR_BYTES;
+/// Events on a page of an organiser's own: each with its description.
+pub const ORGANISER_PAGE: RangeInclusive<i64> = 1..=50;
+/// Events on such a page where the client does not say.
+pub const ORGANISER_PAGE_DEFAULT: i64 = 20;
+/// Bytes of the cursor of a list by creation.
+pub const CREATED_CURSOR: RangeInclusive<usize> = 1..=96;
+/// Digits of the microseconds in such a cursor: enough for thirty thousand years.
+pub const CURSOR_DIGITS: usize = 18;
+/// Copies of an event that one request makes.
+pub const COPIES: RangeInclusive<i64> = 1..=60;
+/// Days, weeks or months between two copies.
+pub const REPEAT_INTERVAL: RangeInclusive<i64> = 1..=12;
 /// How far ahead of now an event may be: a hundred years, in microseconds.
 pub const AHEAD: i64 = 100 * 366 * 86_400 * 1_000_000;
 

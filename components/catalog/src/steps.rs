@@ -98,6 +98,9 @@ fn sale(doc: &EventDoc) -> Sale {
         price: ticket.price,
         capacity: ticket.capacity,
         per_person_limit: ticket.per_person_limit,
+        sales_from: ticket.sales_from,
+        sales_until: ticket.sales_until,
+        paused: ticket.paused,
     });
     Sale {
         sales_until: Some(doc.ends_at),

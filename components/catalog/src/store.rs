@@ -2,8 +2,8 @@
 
 use kit::params;
 use kit::sql::{self, Error, FromRow, RowReader, Tx, Value};
-use read_model::EventDoc;
 use read_model::rows::{EventRow, TicketRow};
+use read_model::{EventDoc, TicketType};
 
 /// An event as it is kept.
 pub struct StoredEvent {
@@ -18,11 +18,16 @@ pub struct StoredEvent {
 pub async fn load(tx: &mut Tx, id: &str) -> Result<Option<StoredEvent>, Error> {
     let statement = format!("SELECT {}, pending, created_by FROM events WHERE id = $1", EventRow::COLUMNS.join(", "));
     let Some(StoredRow { event, pending, created_by }) = tx.one(&statement, params![id]).await? else { return Ok(None) };
-    let statement = format!("SELECT {} FROM ticket_types WHERE event_id = $1 ORDER BY ordinal", TicketRow::COLUMNS.join(", "));
-    let tickets: Vec<TicketRow> = tx.all(&statement, params![id]).await?;
     let unknown = format!("event status {}", event.status);
-    let doc = event.doc(tickets.into_iter().map(Into::into).collect()).ok_or(Error::Other(unknown))?;
+    let doc = event.doc(tickets(tx, id).await?).ok_or(Error::Other(unknown))?;
     Ok(Some(StoredEvent { doc, pending, created_by }))
+}
+
+/// The ticket types of an event, in its organiser's order.
+pub async fn tickets(tx: &mut Tx, event: &str) -> Result<Vec<TicketType>, Error> {
+    let statement = format!("SELECT {} FROM ticket_types WHERE event_id = $1 ORDER BY ordinal", TicketRow::COLUMNS.join(", "));
+    let rows: Vec<TicketRow> = tx.all(&statement, params![event]).await?;
+    Ok(rows.into_iter().map(Into::into).collect())
 }
 
 struct StoredRow {
@@ -151,7 +156,7 @@ fn columns(doc: &EventDoc) -> Result<Vec<(&'static str, Value)>, Error> {
 }
 
 async fn insert_tickets(tx: &mut Tx, doc: &EventDoc) -> Result<(), Error> {
-    let mut parameters = Vec::with_capacity(doc.ticket_types.len() * 7);
+    let mut parameters = Vec::with_capacity(doc.ticket_types.len() * 10);
     for (ordinal, ticket) in (0i64..).zip(&doc.ticket_types) {
         parameters.extend(params![
             &ticket.id,
@@ -161,11 +166,15 @@ async fn insert_tickets(tx: &mut Tx, doc: &EventDoc) -> Result<(), Error> {
             ticket.price,
             ticket.capacity,
             ticket.per_person_limit,
+            ticket.sales_from,
+            ticket.sales_until,
+            ticket.paused,
         ]);
     }
     let statement = format!(
-        "INSERT INTO ticket_types (id, event_id, ordinal, name, price, capacity, per_person_limit) VALUES {}",
-        sql::rows(doc.ticket_types.len(), 7)
+        "INSERT INTO ticket_types (id, event_id, ordinal, name, price, capacity, per_person_limit, sales_from, sales_until, paused) \
+         VALUES {}",
+        sql::rows(doc.ticket_types.len(), 10)
     );
     tx.execute(&statement, parameters).await.map(drop)
 }

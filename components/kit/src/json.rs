@@ -279,6 +279,19 @@ impl<'a> Reader<'a> {
         self.required(name, value).unwrap_or_default()
     }
 
+    /// One of these words, or an object.
+    pub fn optional_word_or_object<T>(
+        &mut self,
+        name: &'static str,
+        words: &[&'static str],
+        shape: impl FnOnce(&mut Reader) -> T,
+    ) -> Option<Result<&'static str, T>> {
+        match self.members.iter().find(|(key, _)| key == name) {
+            Some((_, Json::Object(_))) => self.optional_object(name, shape).map(Err),
+            _ => self.optional_word(name, words).map(Ok),
+        }
+    }
+
     /// A whole number in a range.
     pub fn optional_integer(&mut self, name: &'static str, range: RangeInclusive<i64>) -> Option<i64> {
         match self.field(name)? {

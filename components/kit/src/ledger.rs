@@ -95,6 +95,7 @@ impl From<Rejection> for Problem {
                     SalePhase::NotYet => "The sale has not begun.",
                     SalePhase::Over => "The sale is over.",
                     SalePhase::Closed => "The event was cancelled.",
+                    SalePhase::Paused => "What you asked for was taken off sale for now.",
                 },
             ),
             Rejection::SoldOut(shortages) => {

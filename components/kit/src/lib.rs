@@ -13,6 +13,7 @@
 pub mod browser;
 pub mod claims;
 pub mod config;
+pub mod email;
 pub mod hash;
 pub mod http;
 pub mod id;

@@ -24,6 +24,12 @@ pub const HOLDS_RETRY_SECONDS: u32 = 30;
 pub const PUBLIC_EVENTS: i64 = 20_000;
 /// After how many milliseconds to ask again for what this node leaves out: its region is asked then.
 pub const LEFT_OUT_RETRY_MILLISECONDS: u32 = 1_000;
+/// Bytes of an email address (RFC 5321 §4.5.3.1, as it fits between angle brackets).
+pub const EMAIL_BYTES: RangeInclusive<usize> = 3..=254;
+/// Bytes of the part before the `@`.
+pub const EMAIL_LOCAL_BYTES: usize = 64;
+/// Bytes of one label of a domain.
+pub const DOMAIN_LABEL_BYTES: RangeInclusive<usize> = 1..=63;
 /// Items on a page.
 pub const PAGE: RangeInclusive<i64> = 1..=100;
 /// Items on a page where the client does not say.

@@ -167,6 +167,9 @@ mod tests {
                 price: 1,
                 capacity: 10,
                 per_person_limit: 6,
+                sales_from: None,
+                sales_until: None,
+                paused: false,
             }],
             vec![InventoryRow {
                 event: event_id.clone(),

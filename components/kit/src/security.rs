@@ -11,8 +11,21 @@ use crate::{
 use serde_json::Value as Json;
 
 /// Prefix of the platform's own event types, reserved for them.
-pub const OWN: [&str; 11] =
-    ["access", "account", "booking", "event", "events", "inventory", "key", "organiser", "payment", "session", "user"];
+pub const OWN: [&str; 13] = [
+    "access",
+    "account",
+    "booking",
+    "event",
+    "events",
+    "inventory",
+    "key",
+    "order",
+    "organiser",
+    "payment",
+    "session",
+    "ticket",
+    "user",
+];
 
 /// An operator has published an event of their own.
 pub const PUBLISHED: &str = "events.published";

@@ -1,4 +1,4 @@
-//! hold, begin-payment, end-payment, confirm, cancel: what happens to one booking.
+//! hold, begin-payment, end-payment, confirm, cancel, annul: what happens to one booking.
 
 use crate::changes::{CancelledBy, EntryKind, Refund, RefundReason};
 use crate::decide::CommandInputs;
@@ -25,6 +25,11 @@ pub(crate) fn hold(
         return Err(Rejection::NotOnSale(phase));
     }
     let items = priced(draft, lines)?;
+    for item in &items {
+        if let Some(phase) = draft.state.lines.get(&item.ticket_type).and_then(|line| line.terms.off_sale(draft.now)) {
+            return Err(Rejection::NotOnSale(phase));
+        }
+    }
     within_limits(draft, person, &items)?;
     let amount: i64 = items.iter().map(|item| item.unit_price * i64::from(item.quantity)).sum();
     if amount > 0
@@ -124,6 +129,8 @@ pub(crate) fn confirm(draft: &mut Draft<'_>, confirmation: &Confirmation, refund
             return Ok(Outcome::Booking(record.booking));
         }
         BookingStatus::Confirmed => return Ok(late(draft, record, payment, RefundReason::AlreadyPaid, refund)),
+        // It bought them once. What goes back of it was decided when they were given back.
+        BookingStatus::Cancelled if record.payment.as_ref() == Some(payment) => return Ok(Outcome::RefundDue(record.booking)),
         _ if draft.state.terms.status == SaleStatus::Closed => {
             return Ok(late(draft, record, payment, RefundReason::EventCancelled, refund));
         }
@@ -145,8 +152,14 @@ pub(crate) fn confirm(draft: &mut Draft<'_>, confirmation: &Confirmation, refund
     Ok(Outcome::Booking(draft.put(record, EntryKind::Updated)))
 }
 
-/// Gives places back. What was paid becomes due for a refund.
-pub(crate) fn cancel(draft: &mut Draft<'_>, subject: &Subject, id: &str, refund: String) -> Result<Outcome, Rejection> {
+/// Gives places back. What was paid becomes due for a refund: all that has not gone back yet, or `amount` of it.
+pub(crate) fn cancel(
+    draft: &mut Draft<'_>,
+    subject: &Subject,
+    id: &str,
+    amount: Option<i64>,
+    refund: String,
+) -> Result<Outcome, Rejection> {
     let mut record = find(draft, subject, id)?;
     let shift = match record.status(draft.now) {
         BookingStatus::Held | BookingStatus::Paying => CapacityMove::Release,
@@ -158,6 +171,10 @@ pub(crate) fn cancel(draft: &mut Draft<'_>, subject: &Subject, id: &str, refund:
         }
         status => return Err(Rejection::WrongState(status)),
     };
+    let left = left_of(draft, &record);
+    if amount.is_some_and(|amount| amount > left) {
+        return Err(Rejection::Invalid(format!("refund: only {left} of what was paid are left, in minor units")));
+    }
     draft.shift(&record.booking.items, shift);
     record.booking.status = BookingStatus::Cancelled;
     let (by, reason) = match subject {
@@ -166,7 +183,7 @@ pub(crate) fn cancel(draft: &mut Draft<'_>, subject: &Subject, id: &str, refund:
         Subject::Steward(_) | Subject::Platform => (CancelledBy::Organiser, RefundReason::Cancelled),
     };
     if let Some(payment) = record.payment.clone() {
-        give_back(draft, &record, &payment, reason, refund);
+        give_back(draft, &record, &payment, reason, amount, refund);
     }
     Ok(Outcome::Booking(draft.put_cancelled(record, by)))
 }
@@ -256,14 +273,24 @@ fn cancellable_by_buyer(draft: &Draft<'_>, record: &Record) -> Result<(), Cancel
 }
 
 fn late(draft: &mut Draft<'_>, record: Record, payment: &str, reason: RefundReason, refund: String) -> Outcome {
-    give_back(draft, &record, payment, reason, refund);
+    give_back(draft, &record, payment, reason, None, refund);
     Outcome::RefundDue(record.booking)
 }
 
-/// Makes due what of a payment is neither refunded nor due already: a repeated confirmation is refunded once.
-fn give_back(draft: &mut Draft<'_>, record: &Record, payment: &str, reason: RefundReason, id: String) {
+/// What of a booking's payment is neither refunded nor due, in minor units.
+fn left_of(draft: &Draft<'_>, record: &Record) -> i64 {
+    record.payment.as_ref().map_or(0, |payment| left_of_payment(draft, record, payment))
+}
+
+fn left_of_payment(draft: &Draft<'_>, record: &Record, payment: &str) -> i64 {
+    record.booking.total.amount - draft.facts.refunded.get(payment).copied().unwrap_or_default()
+}
+
+/// Makes due what of a payment is neither refunded nor due already, or so much of it: a repeated confirmation is refunded once.
+fn give_back(draft: &mut Draft<'_>, record: &Record, payment: &str, reason: RefundReason, asked: Option<i64>, id: String) {
     let total = &record.booking.total;
-    let amount = total.amount - draft.facts.refunded.get(payment).copied().unwrap_or_default();
+    let left = left_of_payment(draft, record, payment);
+    let amount = asked.map_or(left, |asked| asked.min(left));
     if amount > 0 {
         draft.changes.refunds.push(Refund {
             id,

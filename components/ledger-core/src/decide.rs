@@ -125,7 +125,8 @@ pub fn decide(
         Action::BeginPayment(id) => booking::begin_payment(&mut draft, &command.subject, id),
         Action::EndPayment(id) => booking::end_payment(&mut draft, &command.subject, id),
         Action::Confirm(confirmation) => booking::confirm(&mut draft, confirmation, fresh.refund),
-        Action::Cancel(id) => booking::cancel(&mut draft, &command.subject, id, fresh.refund),
+        Action::Cancel(id) => booking::cancel(&mut draft, &command.subject, id, None, fresh.refund),
+        Action::Annul(it) => booking::cancel(&mut draft, &command.subject, &it.booking, it.refund, fresh.refund),
         Action::Expire => Ok(draft.sweep(limits::SWEPT_BY_EXPIRE)),
     };
     let version = draft.version();
@@ -185,6 +186,7 @@ fn permitted(command: &Command) -> bool {
         Action::Hold(_) => matches!(command.subject, Subject::Person(_)),
         Action::BeginPayment(_) | Action::EndPayment(_) => !matches!(command.subject, Subject::Steward(_)),
         Action::Confirm(_) | Action::Expire => command.subject == Subject::Platform,
+        Action::Annul(_) => matches!(command.subject, Subject::Steward(_)),
         Action::Cancel(_) => true,
     }
 }

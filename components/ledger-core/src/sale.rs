@@ -110,7 +110,15 @@ fn terms(sale: &Sale) -> Terms {
 
 fn offers(sale: &Sale) -> impl Iterator<Item = (String, LineTerms)> + '_ {
     (0u32..).zip(&sale.offers).map(|(ordinal, offer)| {
-        let terms = LineTerms { ordinal, price: offer.price, per_person_limit: offer.per_person_limit, capacity: offer.capacity };
+        let terms = LineTerms {
+            ordinal,
+            price: offer.price,
+            per_person_limit: offer.per_person_limit,
+            capacity: offer.capacity,
+            sales_from: offer.sales_from,
+            sales_until: offer.sales_until,
+            paused: offer.paused,
+        };
         (offer.ticket_type.clone(), terms)
     })
 }

@@ -52,15 +52,7 @@ impl Terms {
     /// Why nothing is on sale at `now`; none if something may be.
     #[must_use]
     pub fn off_sale(&self, now: Instant) -> Option<SalePhase> {
-        if self.status == SaleStatus::Closed {
-            Some(SalePhase::Closed)
-        } else if self.sales_until.is_some_and(|until| until <= now) {
-            Some(SalePhase::Over)
-        } else if self.sales_from.is_some_and(|from| now < from) {
-            Some(SalePhase::NotYet)
-        } else {
-            None
-        }
+        if self.status == SaleStatus::Closed { Some(SalePhase::Closed) } else { outside(self.sales_from, self.sales_until, now) }
     }
 }
 
@@ -75,6 +67,31 @@ pub struct LineTerms {
     pub per_person_limit: u32,
     /// Places there are in all.
     pub capacity: u32,
+    /// Inclusive; none: as the event.
+    pub sales_from: Option<Instant>,
+    /// Exclusive; none: as the event.
+    pub sales_until: Option<Instant>,
+    /// No holds for now.
+    pub paused: bool,
+}
+
+impl LineTerms {
+    /// Why this type is not on sale at `now`, where its event is.
+    #[must_use]
+    pub fn off_sale(&self, now: Instant) -> Option<SalePhase> {
+        if self.paused { Some(SalePhase::Paused) } else { outside(self.sales_from, self.sales_until, now) }
+    }
+}
+
+/// Where `now` is outside of a time of sale, if it is.
+fn outside(from: Option<Instant>, until: Option<Instant>, now: Instant) -> Option<SalePhase> {
+    if until.is_some_and(|until| until <= now) {
+        Some(SalePhase::Over)
+    } else if from.is_some_and(|from| now < from) {
+        Some(SalePhase::NotYet)
+    } else {
+        None
+    }
 }
 
 /// One general-admission ticket type: its terms and how many of its places are taken.

@@ -1,7 +1,7 @@
 //! What no state can make right.
 
 use crate::limits;
-use crate::types::{Action, Command, Confirmation, OrderLine, Rejection, Sale, Subject};
+use crate::types::{Action, Annulment, Command, Confirmation, Instant, OrderLine, Rejection, Sale, Subject};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
@@ -28,6 +28,7 @@ fn command(command: &Command) -> Result<(), String> {
         Action::Hold(lines) => order(lines),
         Action::BeginPayment(id) | Action::EndPayment(id) | Action::Cancel(id) => text("booking", id, &limits::ID_BYTES),
         Action::Confirm(it) => confirmation(it),
+        Action::Annul(it) => annulment(it),
         Action::Expire => Ok(()),
     }
 }
@@ -37,11 +38,7 @@ fn sale(sale: &Sale) -> Result<(), String> {
     if sale.currency.len() != 3 || !sale.currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
         return Err("currency: not three upper-case letters".to_owned());
     }
-    if let (Some(from), Some(until)) = (sale.sales_from, sale.sales_until)
-        && until <= from
-    {
-        return Err("sales-until: not after sales-from".to_owned());
-    }
+    time_of_sale(sale.sales_from, sale.sales_until)?;
     within("offers", sale.offers.len(), &limits::OFFERS)?;
     unique("offers", sale.offers.iter().map(|offer| offer.ticket_type.as_str()))?;
     for offer in &sale.offers {
@@ -50,8 +47,16 @@ fn sale(sale: &Sale) -> Result<(), String> {
         if offer.per_person_limit == 0 {
             return Err("per-person-limit: 0".to_owned());
         }
+        time_of_sale(offer.sales_from, offer.sales_until)?;
     }
     Ok(())
+}
+
+fn time_of_sale(from: Option<Instant>, until: Option<Instant>) -> Result<(), String> {
+    match (from, until) {
+        (Some(from), Some(until)) if until <= from => Err("sales-until: not after sales-from".to_owned()),
+        _ => Ok(()),
+    }
 }
 
 fn order(lines: &[OrderLine]) -> Result<(), String> {
@@ -60,6 +65,14 @@ fn order(lines: &[OrderLine]) -> Result<(), String> {
     for line in lines {
         text("ticket-type", &line.ticket_type, &limits::ID_BYTES)?;
         within("quantity", line.quantity, &limits::QUANTITY)?;
+    }
+    Ok(())
+}
+
+fn annulment(annulment: &Annulment) -> Result<(), String> {
+    text("booking", &annulment.booking, &limits::ID_BYTES)?;
+    if annulment.refund.is_some_and(|amount| amount < 0) {
+        return Err("refund: less than 0".to_owned());
     }
     Ok(())
 }

@@ -85,7 +85,7 @@ impl<H: Host> Call<'_, H> {
                 fresh.booking = new_id(self.host);
                 fresh.ticket_seed = self.host.secret();
             }
-            Action::Confirm(_) | Action::Cancel(_) => fresh.refund = new_id(self.host),
+            Action::Confirm(_) | Action::Cancel(_) | Action::Annul(_) => fresh.refund = new_id(self.host),
             Action::Open(_) | Action::Adjust(_) | Action::Close(_) => {}
             Action::BeginPayment(_) | Action::EndPayment(_) | Action::Expire => {}
         }

@@ -53,7 +53,7 @@ impl<'a> Plan<'a> {
                 Action::Open(_) | Action::Adjust(_) => {
                     plan.resized.insert(event);
                 }
-                Action::Close(_) | Action::BeginPayment(_) | Action::EndPayment(_) | Action::Cancel(_) => {}
+                Action::Close(_) | Action::BeginPayment(_) | Action::EndPayment(_) | Action::Cancel(_) | Action::Annul(_) => {}
             }
             plan.keys.push((event, command.subject.scope(), &command.idempotency_key));
         }

@@ -29,6 +29,9 @@ kit::row! {
         pub price: i64,
         pub per_person_limit: u32,
         pub capacity: u32,
+        pub sales_from: Option<i64>,
+        pub sales_until: Option<i64>,
+        pub paused: bool,
         pub held: i64,
         pub sold: i64,
     }
@@ -70,8 +73,21 @@ impl InventoryRow {
 
 impl From<LineRow> for ledger_engine::LineRow {
     fn from(row: LineRow) -> Self {
-        let LineRow { event, ticket_type, ordinal, price, per_person_limit, capacity, held, sold } = row;
-        (event, ticket_type, Line { terms: LineTerms { ordinal, price, per_person_limit, capacity }, held, sold })
+        let LineRow {
+            event,
+            ticket_type,
+            ordinal,
+            price,
+            per_person_limit,
+            capacity,
+            sales_from,
+            sales_until,
+            paused,
+            held,
+            sold,
+        } = row;
+        let terms = LineTerms { ordinal, price, per_person_limit, capacity, sales_from, sales_until, paused };
+        (event, ticket_type, Line { terms, held, sold })
     }
 }
 

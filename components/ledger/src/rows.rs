@@ -48,6 +48,9 @@ impl Row for Line<'_> {
             Column::<Self>::number("price", |row| Some(row.write.terms.price)).set(),
             Column::<Self>::number("per_person_limit", |row| Some(row.write.terms.per_person_limit.into())).set(),
             Column::<Self>::number("capacity", |row| Some(row.write.terms.capacity.into())).set(),
+            Column::<Self>::number("sales_from", |row| row.write.terms.sales_from).set(),
+            Column::<Self>::number("sales_until", |row| row.write.terms.sales_until).set(),
+            Column::<Self>::number("paused", |row| Some(row.write.terms.paused.into())).set(),
             Column::<Self>::number("held", |row| Some(row.write.held)).add(),
             Column::<Self>::number("sold", |row| Some(row.write.sold)).add(),
         ]

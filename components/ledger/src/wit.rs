@@ -19,6 +19,7 @@ mod bindings {
             "marquee:booking/types@0.1.0/offer": ledger_core::Offer,
             "marquee:booking/types@0.1.0/order-line": ledger_core::OrderLine,
             "marquee:booking/types@0.1.0/confirmation": ledger_core::Confirmation,
+            "marquee:booking/types@0.1.0/annulment": ledger_core::Annulment,
             "marquee:booking/types@0.1.0/booking-status": ledger_core::BookingStatus,
             "marquee:booking/types@0.1.0/booking-item": ledger_core::BookingItem,
             "marquee:booking/types@0.1.0/booking": ledger_core::Booking,

@@ -18,6 +18,9 @@ pub const PAYMENT: Scope = Scope { intent: "payment-intents", answer: "payments"
 /// `POST /api/payments/{id}/refund`
 pub const REFUND: Scope = Scope { intent: "refund-intents", answer: "refunds" };
 
+/// `POST /api/events/{id}/sales`: under its key stands whom the ledger sells to.
+pub const COUNTER: Scope = Scope { intent: "counter-intents", answer: "counter-sales" };
+
 /// A request under its key.
 pub struct KeyedRequest<'a> {
     /// What kind of write it is.

@@ -3,6 +3,7 @@
 //! Money follows the ledger: a payment takes a hold from it before a provider is asked, and tells it when the money is there. How a
 //! payment gets from step to step, whatever is killed in between, is in `domain` and `drive`.
 
+mod counter;
 mod domain;
 mod drive;
 mod due;
@@ -27,6 +28,7 @@ use std::sync::LazyLock;
 static ROUTES: LazyLock<Router> = LazyLock::new(|| {
     Router::new()
         .post("/api/payments", pay::create)
+        .post("/api/events/:id/sales", counter::sell)
         .host("/api/payments/due", due::run)
         .post("/api/payments/webhooks/:provider/:region", webhook::receive)
         .get("/api/payments/sandbox/:id", provider::sandbox::page::show)

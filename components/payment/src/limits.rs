@@ -33,6 +33,14 @@ pub const REFUNDS_OF_ONE: i64 = 10;
 pub const WEBHOOK_TOLERANCE: i64 = 300 * SECOND;
 /// Bytes of a webhook's signature header.
 pub const SIGNATURE_BYTES: usize = 1024;
+/// Ticket types of one sale at the counter.
+pub const SALE_ITEMS: RangeInclusive<usize> = 1..=20;
+/// Places of one ticket type in one sale at the counter.
+pub const SALE_QUANTITY: RangeInclusive<i64> = 1..=100;
+/// Characters of the name of somebody who buys at the counter.
+pub const BUYER_NAME: RangeInclusive<usize> = 1..=200;
+/// Characters of such a buyer's address, before it is looked at closely.
+pub const BUYER_EMAIL: RangeInclusive<usize> = 3..=254;
 /// Characters of a webhook's event id, and of its reason.
 pub const WEBHOOK_TEXT: RangeInclusive<usize> = 1..=200;
 /// Bytes of the sandbox page's form.

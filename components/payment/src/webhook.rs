@@ -16,7 +16,8 @@ pub async fn receive(request: Request) -> Answer {
     if request.parameter("region") != config::region().await? {
         return Err(Problem::not_found());
     }
-    let secret = config::optional(provider.webhook_secret()).await?.ok_or(WebhookError::Unsigned)?;
+    let secret = provider.webhook_secret().ok_or_else(Problem::not_found)?;
+    let secret = config::optional(secret).await?.ok_or(WebhookError::Unsigned)?;
     if let Some(notice) = provider.notice(&request, &secret, time::now())? {
         remember(provider, &notice).await?;
         // It is written down: whatever happens from here on, some driver continues with it, and the provider need not repeat it.

@@ -70,9 +70,11 @@ impl Availability {
         self.open && self.sales_from.is_none_or(|from| from <= now) && self.sales_until.is_none_or(|until| now < until)
     }
 
-    /// Whether somebody could buy something at `now`.
+    /// Whether somebody could buy one of these ticket types at `now`.
     #[must_use]
-    pub fn buyable(&self, now: i64) -> bool {
-        self.on_sale(now) && self.lines.iter().any(|line| line.available > 0)
+    pub fn buyable(&self, ticket_types: &[TicketType], now: i64) -> bool {
+        let of = |line: &Line| ticket_types.iter().find(|ticket| ticket.id == line.ticket_type);
+        let on_sale = |line: &Line| of(line).is_none_or(|ticket| ticket.on_sale(now));
+        self.on_sale(now) && self.lines.iter().any(|line| line.available > 0 && on_sale(line))
     }
 }

@@ -231,7 +231,7 @@ impl ReadModel {
                 ticket_type: ticket.id.clone(),
                 capacity: line.map_or(ticket.capacity, |line| line.capacity),
                 available: line.map_or(0, |line| line.available),
-                on_sale: on_sale && line.is_some(),
+                on_sale: on_sale && line.is_some() && ticket.on_sale(now),
             }
         });
         Some(edge::Availability {
@@ -318,6 +318,7 @@ pub(crate) mod tests {
                 price: 4500,
                 capacity: 10,
                 per_person_limit: 6,
+                ..TicketType::default()
             }],
             ..EventDoc::default()
         }

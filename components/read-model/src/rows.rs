@@ -60,6 +60,12 @@ impl Column for Option<i64> {
     }
 }
 
+impl Column for bool {
+    fn take<C: Columns>(row: &mut C) -> Result<Self, C::Error> {
+        Ok(row.integer()? != 0)
+    }
+}
+
 impl Column for u32 {
     fn take<C: Columns>(row: &mut C) -> Result<Self, C::Error> {
         row.count()
@@ -126,6 +132,9 @@ rows! {
         price: i64,
         capacity: u32,
         per_person_limit: u32,
+        sales_from: Option<i64>,
+        sales_until: Option<i64>,
+        paused: bool,
     }
 
     /// An event's inventory, of the table `inventory`.
@@ -173,8 +182,8 @@ impl EventRow {
 
 impl From<TicketRow> for TicketType {
     fn from(row: TicketRow) -> Self {
-        let TicketRow { event_id: _, id, name, price, capacity, per_person_limit } = row;
-        Self { id, name, price, capacity, per_person_limit }
+        let TicketRow { event_id: _, id, name, price, capacity, per_person_limit, sales_from, sales_until, paused } = row;
+        Self { id, name, price, capacity, per_person_limit, sales_from, sales_until, paused }
     }
 }
 

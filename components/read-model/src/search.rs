@@ -137,7 +137,9 @@ impl<'q> Filter<'q> {
             && query.max_price.is_none_or(|max| entry.cheapest <= max)
             && self.category.as_deref().is_none_or(|category| *entry.category_key == *category)
             && self.city.as_deref().is_none_or(|city| *entry.city_key == *city)
-            && query.available.is_none_or(|wanted| wanted == inventory.is_some_and(|inventory| inventory.buyable(self.now)))
+            && query
+                .available
+                .is_none_or(|wanted| wanted == inventory.is_some_and(|inventory| inventory.buyable(&doc.ticket_types, self.now)))
             && self.words.iter().all(|word| contains_word(&entry.haystack, word))
     }
 }

@@ -63,6 +63,12 @@ records! {
         "capacity" capacity: u32,
         /// Places one person may have at the same time.
         "per-person-limit" per_person_limit: u32,
+        /// On sale from then on, where the event is.
+        "sales-from" sales_from: Option<Instant>,
+        /// On sale until then, where the event is.
+        "sales-until" sales_until: Option<Instant>,
+        /// No holds for now, whatever the times say.
+        "paused" paused: bool,
     }
 
     /// Some places of one ticket type.
@@ -81,6 +87,14 @@ records! {
         "payment" payment: String,
         /// How much.
         "paid" paid: Money,
+    }
+
+    /// An order that its organiser takes back.
+    Annulment {
+        /// Which booking.
+        "booking" booking: String,
+        /// What of the payment goes back, in minor units; none: all that has not gone back yet.
+        "refund" refund: Option<i64>,
     }
 
     /// What was booked of one ticket type.
@@ -185,6 +199,8 @@ variants! {
         "cancel" Cancel(String),
         /// Tidies the rows of overdue holds.
         "expire" Expire,
+        /// Gives a booking's places back in the organiser's name, and so much of what was paid.
+        "annul" Annul(Annulment),
     }
 
     /// What came of an accepted command.
@@ -273,6 +289,8 @@ enums! {
         "over" Over,
         /// Closed for good.
         "closed" Closed,
+        /// Taken off sale for now.
+        "paused" Paused,
     }
 
     /// Why a token does not speak for a person.
@@ -328,6 +346,7 @@ impl Action {
         match self {
             Self::BeginPayment(id) | Self::EndPayment(id) | Self::Cancel(id) => Some(id),
             Self::Confirm(confirmation) => Some(&confirmation.booking),
+            Self::Annul(annulment) => Some(&annulment.booking),
             Self::Open(_) | Self::Adjust(_) | Self::Close(_) | Self::Hold(_) | Self::Expire => None,
         }
     }
@@ -338,6 +357,15 @@ impl Sale {
     #[must_use]
     pub fn new(revision: u64, currency: impl Into<String>, offers: Vec<Offer>) -> Self {
         Self { revision, currency: currency.into(), sales_from: None, sales_until: None, refund_until: None, offers }
+    }
+}
+
+impl Offer {
+    /// On sale whenever the event is.
+    #[must_use]
+    pub fn new(ticket_type: impl Into<String>, price: i64, capacity: u32, per_person_limit: u32) -> Self {
+        let ticket_type = ticket_type.into();
+        Self { ticket_type, price, capacity, per_person_limit, sales_from: None, sales_until: None, paused: false }
     }
 }
 

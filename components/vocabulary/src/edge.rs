@@ -43,6 +43,7 @@ records! {
     }
 
     /// A general-admission ticket type.
+    #[derive(Default)]
     TicketType {
         /// Unique over all events.
         "id" id: String,
@@ -54,6 +55,15 @@ records! {
         "capacity" capacity: u32,
         /// Places one person may have at a time.
         "per-person-limit" per_person_limit: u32,
+        /// On sale from then on; none: as soon as the event is. Microseconds, UTC.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        "sales-from" sales_from: Option<i64>,
+        /// On sale until then; none: as long as the event is. Microseconds, UTC.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        "sales-until" sales_until: Option<i64>,
+        /// Taken off sale for now.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        "paused" paused: bool,
     }
 
     /// An event as the public sees it. The default is a draft of which nothing is said yet.
@@ -236,6 +246,14 @@ impl EventStatus {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|status| status.as_str() == text)
+    }
+}
+
+impl TicketType {
+    /// Whether it may be sold at `now`, where its event is on sale.
+    #[must_use]
+    pub fn on_sale(&self, now: i64) -> bool {
+        !self.paused && self.sales_from.is_none_or(|from| from <= now) && self.sales_until.is_none_or(|until| now < until)
     }
 }
 

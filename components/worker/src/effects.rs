@@ -118,6 +118,16 @@ struct Booking {
 }
 
 #[derive(Deserialize)]
+struct MailRequested {
+    order_id: String,
+    /// Whose booking it is.
+    user_id: String,
+    payment_id: Option<String>,
+    /// Who of the organiser's team asked.
+    actor: String,
+}
+
+#[derive(Deserialize)]
 struct Item {
     quantity: u32,
 }
@@ -195,6 +205,18 @@ pub fn of(record: &Record<'_>) -> Result<Effects, String> {
             Effects { actor, moved, ..Effects::default() }
         }
         "booking.created" | "booking.updated" | "booking.cancelled" => booking(record, payload(record)?)?,
+        "order.mail-requested" => {
+            let MailRequested { order_id, user_id, payment_id, actor } = payload(record)?;
+            ids([&order_id, &user_id, &actor].into_iter().chain(&payment_id))?;
+            let needs = Needs { booking: Some(order_id), payment: payment_id, ..Needs::default() };
+            let mail = MailRequest { template: Template::Confirmed, recipient: user_id, needs };
+            Effects { mail: Some(mail), actor: Some(actor), ..Effects::default() }
+        }
+        "order.changed" => {
+            let Security { actor, network } = payload(record)?;
+            ids(&actor)?;
+            Effects { actor, network: network.and_then(known), ..Effects::default() }
+        }
         "payment.initiated" | "payment.completed" | "payment.failed" => payment(record, payload(record)?)?,
         kind if kit::security::is_own(kind) => {
             let Security { actor, network } = payload(record)?;

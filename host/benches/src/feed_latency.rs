@@ -126,7 +126,7 @@ fn command(region: &str, event: &str, subject: Subject, number: u64, action: &Ac
 }
 
 async fn open(buyer: &RemoteRegion, region: &str, event: &str) -> Outcome<()> {
-    let offer = Offer { ticket_type: ticket(region), price: 4500, capacity: 10_000_000, per_person_limit: 1_000_000 };
+    let offer = Offer::new(ticket(region), 4500, 10_000_000, 1_000_000);
     let sale = Sale::new(1, "EUR", vec![offer]);
     let opened = buyer.apply(vec![command(region, event, Subject::Platform, u64::MAX, &Action::Open(sale))]).await;
     opened.into_iter().next().ok_or("no answer")?.map_err(|rejection| format!("refused: {rejection:?}"))?;

@@ -339,7 +339,7 @@ async fn ledger(url: &str) -> Outcome<LedgerInstance> {
 /// Batches through the component, one after the other, as a coordinator has them. Also gives milliseconds a batch.
 async fn batches(ledger: &mut LedgerInstance, size: usize, time: Duration) -> Outcome<(f64, f64)> {
     let (event, ticket) = (event(&format!("c{size}")), ticket(&format!("c{size}")));
-    let offer = Offer { ticket_type: ticket.clone(), price: 4500, capacity: CAPACITY, per_person_limit: 1_000_000 };
+    let offer = Offer::new(ticket.clone(), 4500, CAPACITY, 1_000_000);
     let sale = Sale::new(1, "EUR", vec![offer]);
     let command = |subject, key: String, action| Command {
         client: Some("127.0.0.1".into()),

@@ -108,6 +108,7 @@ fn event(number: usize, random: &mut Random, revision: u64) -> EventDoc {
             price: 4500,
             capacity: 10,
             per_person_limit: 6,
+            ..TicketType::default()
         }],
         ..EventDoc::default()
     }

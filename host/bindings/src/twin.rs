@@ -70,9 +70,10 @@ twins! { booking:
     Money { amount, currency }
     Command { subject, idempotency_key, event_id, deadline, trace, token, client, action }
     Sale { revision, currency, sales_from, sales_until, refund_until, offers }
-    Offer { ticket_type, price, capacity, per_person_limit }
+    Offer { ticket_type, price, capacity, per_person_limit, sales_from, sales_until, paused }
     OrderLine { ticket_type, quantity }
     Confirmation { booking, payment, paid }
+    Annulment { booking, refund }
     BookingItem { ticket_type, quantity, unit_price }
     Booking { id, event_id, person, status, expires_at, items, total, version, created_at }
     Receipt { version, replayed, outcome }
@@ -82,6 +83,7 @@ twins! { booking:
     Subject [Person(id), Steward(id), Platform]
     Action [
         Open(sale), Adjust(sale), Close(revision), Hold(lines), BeginPayment(id), EndPayment(id), Confirm(confirmation), Cancel(id), Expire,
+        Annul(annulment),
     ]
     Outcome [Sale(revision), Booking(booking), RefundDue(booking), Swept(count)]
     Rejection [
@@ -91,7 +93,7 @@ twins! { booking:
     ]
     BookingStatus [Held, Paying, Confirmed, Cancelled, Expired]
     HoldScope [Account, Address]
-    SalePhase [NotYet, Over, Closed]
+    SalePhase [NotYet, Over, Closed, Paused]
     TokenFault [Invalid, Expired, Revoked]
     CancelRefusal [NoRefunds, TooLate]
 }
@@ -110,7 +112,7 @@ twins! { accounts:
 
 twins! { edge:
     Venue { name, city, country }
-    TicketType { id, name, price, capacity, per_person_limit }
+    TicketType { id, name, price, capacity, per_person_limit, sales_from, sales_until, paused }
     Event {
         id, organiser_id, status, revision, title, description, category, venue, starts_at, ends_at, timezone, currency, region, refund_until,
         ticket_types,

@@ -24,6 +24,7 @@ pub(crate) fn event(id: &str, revision: u64) -> Fact {
             price: 4500,
             capacity: 10,
             per_person_limit: 6,
+            ..TicketType::default()
         }],
         ..EventDoc::default()
     })

@@ -25,6 +25,8 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { portable: include_str!("../0012_mail_tokens.sql"), postgres: "" },
     Migration { portable: include_str!("../0013_teams.sql"), postgres: "" },
     Migration { portable: include_str!("../0014_sessions.sql"), postgres: "" },
+    Migration { portable: include_str!("../0018_orders.sql"), postgres: "" },
+    Migration { portable: include_str!("../0020_ticket_type_sales.sql"), postgres: "" },
 ];
 
 /// What a database may be.

@@ -387,6 +387,27 @@ fn a_partly_refunded_booking_is_refunded_for_the_rest() {
 }
 
 #[test]
+fn an_annulment_gives_back_what_the_organiser_says_and_no_more() {
+    for (refund, amounts) in [(Some(0), vec![]), (Some(4500), vec![4500]), (Some(9000), vec![9000]), (None, vec![9000])] {
+        let mut world = World::open();
+        let booking_id = world.bought("ada");
+        let steward = || Subject::Steward("org".to_owned());
+        let annulment = |refund| Action::Annul(Annulment { booking: booking_id.clone(), refund });
+        let beyond = world.ask(steward(), annulment(Some(9001)));
+        assert!(matches!(beyond, Err(Rejection::Invalid(_))), "{beyond:?}");
+        assert_eq!(world.ask(person("ada"), annulment(refund)), Err(Rejection::Forbidden));
+        let cancelled = booking(world.ask(steward(), annulment(refund)));
+        assert_eq!(cancelled.status, BookingStatus::Cancelled);
+        assert_eq!(world.rows.journal.last().unwrap().cancelled_by, Some(CancelledBy::Organiser));
+        let due = |world: &World| world.rows.refunds.iter().map(|refund| refund.amount).collect::<Vec<_>>();
+        assert_eq!(due(&world), amounts, "{refund:?}");
+        // The provider says once more that it was paid: what was withheld stays withheld.
+        assert_eq!(refund_due(world.pay(&booking_id, "p")), cancelled);
+        assert_eq!(due(&world), amounts, "{refund:?}");
+    }
+}
+
+#[test]
 fn commands_of_one_batch_see_each_other_and_take_a_version_each() {
     let mut world = World::unopened();
     let mut commands =

@@ -28,7 +28,7 @@ pub(crate) fn euros(amount: i64) -> Money {
 }
 
 pub(crate) fn offer(ticket_type: &str, price: i64, capacity: u32, per_person_limit: u32) -> Offer {
-    Offer { ticket_type: ticket_type.to_owned(), price, capacity, per_person_limit }
+    Offer::new(ticket_type, price, capacity, per_person_limit)
 }
 
 pub(crate) fn order(lines: &[(&str, u32)]) -> Action {

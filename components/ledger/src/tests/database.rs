@@ -36,7 +36,7 @@ fn rows_match_the_decision() {
 
         // Confirmed, adjusted with a ticket type more, and cancelled, all in one: the refund is what was paid.
         let mut wider = sale(2, 3);
-        wider.offers.push(Offer { ticket_type: "late".to_owned(), price: 1, capacity: 5, per_person_limit: 1 });
+        wider.offers.push(Offer::new("late", 1, 5, 1));
         let answers = node.apply(
             START + 20 * MINUTE,
             &[
@@ -134,8 +134,7 @@ fn database_constraints_refuse_oversales() {
 fn the_largest_batch_fits_into_statements() {
     for database in Database::all() {
         let node = database.node();
-        let offers =
-            (0..50).map(|number| Offer { ticket_type: format!("t{number}"), price: 100, capacity: 1000, per_person_limit: 9 });
+        let offers = (0..50).map(|number| Offer::new(format!("t{number}"), 100, 1000, 9));
         let mut wide = sale(1, 0);
         wide.offers = offers.collect();
         let names: Vec<_> = wide.offers.iter().map(|offer| offer.ticket_type.clone()).collect();

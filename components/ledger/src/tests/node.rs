@@ -164,7 +164,7 @@ pub(super) fn order(lines: &[(&str, u32)]) -> Action {
 }
 
 pub(super) fn sale(revision: u64, capacity: u32) -> Sale {
-    let offer = |name: &str, price, capacity| Offer { ticket_type: name.to_owned(), price, capacity, per_person_limit: 4 };
+    let offer = |name: &str, price, capacity| Offer::new(name, price, capacity, 4);
     let offers = vec![offer("standard", 4500, capacity), offer("free", 0, 10)];
     let ends = Some(START + 600 * MINUTE);
     Sale { sales_until: ends, refund_until: ends, ..Sale::new(revision, "EUR", offers) }

@@ -3,6 +3,7 @@
 //! A provider is asked with our ids as its idempotency keys (the payment's, the refund's), so that every question may be repeated.
 //! An adapter's own state is in the payment's memo. To add a provider: a folder here, and a case in [`Provider`].
 
+pub mod counter;
 pub mod sandbox;
 mod signature;
 
@@ -15,6 +16,8 @@ use serde_json::Value as Json;
 pub enum Provider {
     /// Built in: moves no money, and behaves as its tokens say.
     Sandbox,
+    /// The counter: somebody of the organiser's team has taken the money, and gives it back by hand.
+    Counter,
 }
 
 /// A payment as a provider gets it.
@@ -86,13 +89,14 @@ impl Provider {
 
     /// The provider of this name.
     pub fn named(name: &str) -> Option<Self> {
-        (name == Self::Sandbox.name()).then_some(Self::Sandbox)
+        [Self::Sandbox, Self::Counter].into_iter().find(|provider| provider.name() == name)
     }
 
     /// Whether it can be used here.
     pub async fn is_on(self) -> Result<bool, Problem> {
         match self {
             Self::Sandbox => config::switch("sandbox_payments").await,
+            Self::Counter => Ok(true),
         }
     }
 
@@ -108,6 +112,7 @@ impl Provider {
     pub fn name(self) -> &'static str {
         match self {
             Self::Sandbox => "sandbox",
+            Self::Counter => "counter",
         }
     }
 
@@ -115,6 +120,7 @@ impl Provider {
     pub fn takes(self, token: &str) -> bool {
         match self {
             Self::Sandbox => sandbox::Token::named(token).is_some(),
+            Self::Counter => counter::TOKENS.contains(&token),
         }
     }
 
@@ -122,6 +128,7 @@ impl Provider {
     pub fn memo(self) -> Json {
         match self {
             Self::Sandbox => sandbox::SandboxMemo::new().into_json(),
+            Self::Counter => Json::Null,
         }
     }
 
@@ -129,6 +136,7 @@ impl Provider {
     pub async fn start(self, charge: Charge<'_>, now: i64) -> Result<Reply, Problem> {
         match self {
             Self::Sandbox => sandbox::start(charge, now),
+            Self::Counter => Ok(counter::taken()),
         }
     }
 
@@ -136,6 +144,7 @@ impl Provider {
     pub async fn look_up(self, charge: Charge<'_>, now: i64) -> Result<Reply, Problem> {
         match self {
             Self::Sandbox => sandbox::look_up(charge, now),
+            Self::Counter => Ok(counter::taken()),
         }
     }
 
@@ -143,6 +152,8 @@ impl Provider {
     pub async fn refund(self, refund: &str, payment: &str, amount: i64) -> Refunded {
         match self {
             Self::Sandbox => sandbox::refund(refund, payment, amount),
+            // Whoever asked for it hands the money over.
+            Self::Counter => Refunded::Done,
         }
     }
 
@@ -150,13 +161,15 @@ impl Provider {
     pub fn action_url(self, payment: &str, memo: &Json) -> Result<String, Problem> {
         match self {
             Self::Sandbox => sandbox::action_url(payment, memo),
+            Self::Counter => Err(Problem::internal(format_args!("payment {payment}: nothing is left to do at the counter"))),
         }
     }
 
-    /// The variable that holds the secret of its webhooks.
-    pub fn webhook_secret(self) -> &'static str {
+    /// The variable that holds the secret of its webhooks; none where it sends none.
+    pub fn webhook_secret(self) -> Option<&'static str> {
         match self {
-            Self::Sandbox => "sandbox_webhook_secret",
+            Self::Sandbox => Some("sandbox_webhook_secret"),
+            Self::Counter => None,
         }
     }
 
@@ -164,6 +177,7 @@ impl Provider {
     pub fn notice(self, request: &Request, secret: &str, now: i64) -> Result<Option<Notice>, WebhookError> {
         match self {
             Self::Sandbox => sandbox::notice(request.header(sandbox::SIGNATURE), &request.body, secret, now),
+            Self::Counter => Err(WebhookError::Unsigned),
         }
     }
 
@@ -171,6 +185,7 @@ impl Provider {
     pub fn told(self, memo: &Json, verdict: &Verdict) -> Result<Json, Problem> {
         match self {
             Self::Sandbox => sandbox::told(memo, verdict),
+            Self::Counter => Ok(memo.clone()),
         }
     }
 }

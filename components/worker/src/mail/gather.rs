@@ -122,7 +122,8 @@ kit::row! {
 /// # Errors
 /// Of the database; in it, why there is nothing to send.
 pub async fn gather(tx: &mut Tx, claimed: &Claimed) -> Result<Result<Facts, Trouble>, Error> {
-    let mut person = match person(tx, &claimed.recipient).await? {
+    let needs = &claimed.needs;
+    let mut person = match person(tx, &claimed.recipient, needs.booking.as_deref()).await? {
         Ok(person) => person,
         Err(trouble) => return Ok(Err(trouble)),
     };
@@ -137,7 +138,6 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed) -> Result<Result<Facts, Trou
         // Who reads it there may have nothing to do with them.
         person = Person { name: None, verified: false, address: email.clone() };
     }
-    let needs = &claimed.needs;
     let booking = match &needs.booking {
         None => None,
         Some(id) => match booking(tx, id).await? {
@@ -200,18 +200,33 @@ fn grouped(code: &str) -> String {
     format!("{left} {right}")
 }
 
-/// A user. Of one whose account another region keeps the address is asked for meanwhile, and again after a while: it may have changed.
-async fn person(tx: &mut Tx, id: &str) -> Result<Result<Person, Trouble>, Error> {
+/// Who gets a mail: the user, or whom the organiser has named beside the booking that it is about. Of a user whose account another region keeps the
+/// address is asked for meanwhile, and again after a while: it may have changed.
+async fn person(tx: &mut Tx, id: &str, booking: Option<&str>) -> Result<Result<Person, Trouble>, Error> {
     let statement = "SELECT email, name, email_verified_at FROM users WHERE id = $1 AND (contact_at IS NULL OR contact_at > $2)";
     let fresh = tx.now() - kit::limits::CONTACT_MICROSECONDS;
-    let row: Option<(String, String, Option<i64>)> = tx.one(statement, params![id, fresh]).await?;
-    Ok(row
-        .filter(|(address, ..)| address.contains('@'))
-        .map(|(address, name, verified_at)| {
-            let verified = verified_at.is_some();
-            Person { name: verified.then(|| line(&name)), verified, address }
-        })
-        .ok_or_else(|| Trouble::NotYet("the recipient's address is not in this region's database".to_owned())))
+    let user: Option<(String, String, Option<i64>)> = tx.one(statement, params![id, fresh]).await?;
+    let account = user.filter(|(address, ..)| address.contains('@')).map(|(address, name, verified_at)| {
+        let verified = verified_at.is_some();
+        Person { name: verified.then(|| line(&name)), verified, address }
+    });
+    let statement = "SELECT channel, name, email FROM order_details WHERE booking = $1";
+    let details: Option<(String, Option<String>, Option<String>)> = match booking {
+        Some(booking) => tx.one(statement, params![booking]).await?,
+        None => None,
+    };
+    let missing = || Trouble::NotYet("the recipient's address is not in this region's database".to_owned());
+    Ok(match (details, account) {
+        // The organiser vouches for the name.
+        (Some((_, name, Some(address))), account) => {
+            let name = name.map(|name| line(&name)).or(account.and_then(|account| account.name));
+            Ok(Person { name, verified: true, address })
+        }
+        (Some((channel, ..)), None) if channel == "counter" => {
+            Err(Trouble::Never("it was sold at the counter, to somebody who gave no address".to_owned()))
+        }
+        (_, account) => account.ok_or_else(missing),
+    })
 }
 
 async fn booking(tx: &mut Tx, id: &str) -> Result<Option<Booking>, Error> {

@@ -147,19 +147,19 @@ mod tests {
         }
         //                                              own    other  edge
         for (method, path, asks, may) in [
-            ("GET", "/node/v3/status", Some(Path::Status), [true, true, true]),
-            ("POST", "/node/v3/revocations", Some(Path::Revocations), [true, true, true]),
-            ("GET", "/node/v3/feed", Some(Path::Feed), [true, true, true]),
-            ("POST", "/node/v3/ledger", Some(Path::Ledger), [true, false, true]),
-            ("POST", "/node/v3/decide", Some(Path::Decide), [true, false, false]),
-            ("POST", "/node/v3/addresses", Some(Path::Addresses), [false, true, false]),
-            ("GET", "/node/v3/forward/api/auth/me", Some(Path::Forward), [false, true, true]),
-            ("POST", "/node/v3/forward/api/bookings", Some(Path::Forward), [false, true, true]),
-            ("GET", "/node/v3/ledger", None, [false; 3]),
-            ("POST", "/node/v3/feed", None, [false; 3]),
-            ("GET", "/node/v3/addresses", None, [false; 3]),
-            ("POST", "/node/v3/decide/", None, [false; 3]),
-            ("POST", "/node/v2/ledger", None, [false; 3]),
+            ("GET", "/node/v4/status", Some(Path::Status), [true, true, true]),
+            ("POST", "/node/v4/revocations", Some(Path::Revocations), [true, true, true]),
+            ("GET", "/node/v4/feed", Some(Path::Feed), [true, true, true]),
+            ("POST", "/node/v4/ledger", Some(Path::Ledger), [true, false, true]),
+            ("POST", "/node/v4/decide", Some(Path::Decide), [true, false, false]),
+            ("POST", "/node/v4/addresses", Some(Path::Addresses), [false, true, false]),
+            ("GET", "/node/v4/forward/api/auth/me", Some(Path::Forward), [false, true, true]),
+            ("POST", "/node/v4/forward/api/bookings", Some(Path::Forward), [false, true, true]),
+            ("GET", "/node/v4/ledger", None, [false; 3]),
+            ("POST", "/node/v4/feed", None, [false; 3]),
+            ("GET", "/node/v4/addresses", None, [false; 3]),
+            ("POST", "/node/v4/decide/", None, [false; 3]),
+            ("POST", "/node/v3/ledger", None, [false; 3]),
             ("GET", "/api/events", None, [false; 3]),
             ("GET", "/", None, [false; 3]),
         ] {
@@ -183,6 +183,7 @@ mod tests {
             Action::EndPayment(_) => "end-payment",
             Action::Confirm(_) => "confirm",
             Action::Cancel(_) => "cancel",
+            Action::Annul(_) => "annul",
             Action::Expire => "expire",
         };
         let mut seen = std::collections::BTreeSet::new();

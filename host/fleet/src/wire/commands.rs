@@ -92,8 +92,8 @@ pub(crate) fn read_answers(frame: &[u8]) -> Result<Vec<(u16, Answer)>, Error> {
 pub(crate) mod examples {
     use super::{Answer, Command};
     use vocabulary::booking::{
-        Action, Booking, BookingItem, BookingStatus, CancelRefusal, Confirmation, HoldLimit, HoldScope, Limit, Money, Offer,
-        OrderLine, Outcome, Receipt, Rejection, Sale, SalePhase, Shortage, Subject, TokenFault,
+        Action, Annulment, Booking, BookingItem, BookingStatus, CancelRefusal, Confirmation, HoldLimit, HoldScope, Limit, Money,
+        Offer, OrderLine, Outcome, Receipt, Rejection, Sale, SalePhase, Shortage, Subject, TokenFault,
     };
 
     fn text(text: &str) -> String {
@@ -102,7 +102,7 @@ pub(crate) mod examples {
 
     /// One of each.
     pub(crate) fn actions() -> Vec<Action> {
-        let offers = vec![Offer { ticket_type: text("t"), price: 4500, capacity: 100, per_person_limit: 6 }];
+        let offers = vec![Offer::new("t", 4500, 100, 6)];
         let sale = Sale { sales_until: Some(9), refund_until: Some(-1), ..Sale::new(3, "EUR", offers) };
         let paid = Money { amount: 9000, currency: text("EUR") };
         vec![
@@ -114,6 +114,7 @@ pub(crate) mod examples {
             Action::EndPayment(text("b")),
             Action::Confirm(Confirmation { booking: text("b"), payment: text("p"), paid }),
             Action::Cancel(text("b")),
+            Action::Annul(Annulment { booking: text("b"), refund: Some(4500) }),
             Action::Expire,
         ]
     }

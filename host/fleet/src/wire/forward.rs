@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn requests_round_trip() {
-        for uri in ["/api/bookings?limit=1", "/", "http://shop.example:8080/a%20b/c?d", "/node/v3/forward/x"] {
+        for uri in ["/api/bookings?limit=1", "/", "http://shop.example:8080/a%20b/c?d", "/node/v4/forward/x"] {
             let (before, ()) = Request::put(uri).header("x-request-id", "r1").header("host", "a").body(()).unwrap().into_parts();
             let sent = outgoing(before.clone(), "eu.region.marquee.internal").unwrap();
             assert_eq!(sent.uri.authority().unwrap(), "eu.region.marquee.internal");
@@ -128,7 +128,7 @@ mod tests {
             let after = incoming(sent).unwrap();
             assert_eq!((after.method, after.uri, after.headers), (before.method, before.uri, before.headers));
         }
-        assert!(!is_one("/node/v3/forwards") && !is_one("/node/v3/forward"));
+        assert!(!is_one("/node/v4/forwards") && !is_one("/node/v4/forward"));
     }
 
     #[test]

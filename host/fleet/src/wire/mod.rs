@@ -17,22 +17,22 @@ use http::HeaderName;
 use serde::{Deserialize, Serialize};
 
 /// The protocol's version, in every path. Another one is needed whenever the types of `marquee:booking/types` change.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// Edges, and whoever else may ask: commands to be decided here or where their event is decided.
-pub const LEDGER: &str = "/node/v3/ledger";
+pub const LEDGER: &str = "/node/v4/ledger";
 /// Peers of the region: commands to be decided here or refused.
-pub const DECIDE: &str = "/node/v3/decide";
+pub const DECIDE: &str = "/node/v4/decide";
 /// What a forwarded request's path begins with.
-pub const FORWARD: &str = "/node/v3/forward";
+pub const FORWARD: &str = "/node/v4/forward";
 /// The feed; `?epoch=…&after=…` to go on.
-pub const FEED: &str = "/node/v3/feed";
+pub const FEED: &str = "/node/v4/feed";
 /// Lists of revoked certificates, both ways: see the module `revocations`.
-pub const REVOCATIONS: &str = "/node/v3/revocations";
+pub const REVOCATIONS: &str = "/node/v4/revocations";
 /// Nodes of other regions: how users are written to, where the accounts are kept.
-pub const ADDRESSES: &str = "/node/v3/addresses";
+pub const ADDRESSES: &str = "/node/v4/addresses";
 /// How a node is: [`Status`], in JSON.
-pub const STATUS: &str = "/node/v3/status";
+pub const STATUS: &str = "/node/v4/status";
 
 /// On an answer: the node itself refused, nothing was done, another one may do it.
 pub(crate) const REFUSED: HeaderName = HeaderName::from_static("marquee-refused");

@@ -12,7 +12,9 @@ use http::Request;
 use telemetry::BreakerState;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
-use vocabulary::booking::{Action, Command, Confirmation, Money, Offer, OrderLine, Rejection, Sale, Subject, TokenFault};
+use vocabulary::booking::{
+    Action, Annulment, Command, Confirmation, Money, Offer, OrderLine, Rejection, Sale, Subject, TokenFault,
+};
 
 use crate::fakes::{Database, FakeSource, command};
 use crate::scene::{Folder, Node, Scene, TestClient, nodes};
@@ -23,7 +25,7 @@ fn text(text: &str) -> String {
 
 /// One of each, with what takes none of them by itself.
 fn actions() -> Vec<Action> {
-    let offers = vec![Offer { ticket_type: text("t"), price: 1, capacity: 100, per_person_limit: 6 }];
+    let offers = vec![Offer::new("t", 1, 100, 6)];
     let sale = Sale::new(3, "EUR", offers);
     let paid = Money { amount: 9000, currency: text("EUR") };
     vec![
@@ -35,6 +37,7 @@ fn actions() -> Vec<Action> {
         Action::EndPayment(text("b")),
         Action::Confirm(Confirmation { booking: text("b"), payment: text("p"), paid }),
         Action::Cancel(text("b")),
+        Action::Annul(Annulment { booking: text("b"), refund: None }),
         Action::Expire,
     ]
 }

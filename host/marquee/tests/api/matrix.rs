@@ -148,6 +148,24 @@ fn operation(id: &str, scene: &Scene) -> (Rule, String, Option<Value>) {
         "publishEvent" => (Rule::Organiser, format!("/api/events/{event}/publish"), nothing()),
         "cancelEvent" => (Rule::Organiser, format!("/api/events/{event}/cancel"), nothing()),
         "getAnalytics" => (Rule::Organiser, format!("/api/events/{event}/analytics"), None),
+        "copyEvent" => {
+            (Rule::Organiser, format!("/api/events/{event}/copies"), Some(json!({"repeat": {"every": "week", "count": 1}})))
+        }
+        "listOrganiserEvents" => (Rule::Organiser, format!("/api/organisers/{}/events", scene.organiser), None),
+        "listOrders" => (Rule::Organiser, format!("/api/events/{event}/orders"), None),
+        "getOrder" => (Rule::Organiser, format!("/api/events/{event}/orders/{booking}"), None),
+        "changeOrder" => {
+            (Rule::Organiser, format!("/api/events/{event}/orders/{booking}"), Some(json!({"note": "By telephone."})))
+        }
+        "cancelOrder" => {
+            (Rule::Organiser, format!("/api/events/{event}/orders/{booking}/cancel"), Some(json!({"refund": "none"})))
+        }
+        "resendOrder" => (Rule::Organiser, format!("/api/events/{event}/orders/{booking}/resend"), nothing()),
+        "sellAtCounter" => (
+            Rule::Organiser,
+            format!("/api/events/{event}/sales"),
+            Some(json!({"items": scene.event.order(1)["items"], "method": "cash"})),
+        ),
         "setRoles" => (Rule::Admin, format!("/api/users/{user}/roles"), Some(json!({"roles": []}))),
         "suspendUser" => (Rule::Admin, format!("/api/users/{user}/suspend"), None),
         "restoreUser" => (Rule::Admin, format!("/api/users/{user}/restore"), None),

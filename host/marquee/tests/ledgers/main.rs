@@ -104,7 +104,7 @@ fn command(subject: Subject, key: String, action: Action) -> Command {
 }
 
 fn sale() -> Sale {
-    let offer = Offer { ticket_type: TICKET.into(), price: 4500, capacity: CAPACITY, per_person_limit: 40 };
+    let offer = Offer::new(TICKET, 4500, CAPACITY, 40);
     Sale::new(1, "EUR", vec![offer])
 }
 

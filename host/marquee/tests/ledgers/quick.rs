@@ -69,7 +69,7 @@ fn platform(key: &str, event_name: &str, action: Action) -> Command {
 }
 
 fn sale(name: &str, revision: u64, capacity: u32, per_person_limit: u32) -> Sale {
-    let offer = Offer { ticket_type: ticket(name), price: 4500, capacity, per_person_limit };
+    let offer = Offer::new(ticket(name), 4500, capacity, per_person_limit);
     Sale { refund_until: Some(DEADLINE), ..Sale::new(revision, "EUR", vec![offer]) }
 }
 
@@ -298,7 +298,7 @@ async fn life(ledger: &mut LedgerInstance) -> Vec<String> {
     // What ada has bought counts, though only holds stand in memory.
     ask(vec![hold("ada", "4", "a"), hold("ada", "5", "a")]).await;
     let mut wider = sale("a", 2, 9, 2);
-    wider.offers.push(Offer { ticket_type: ticket("more"), price: 0, capacity: 5, per_person_limit: 1 });
+    wider.offers.push(Offer::new(ticket("more"), 0, 5, 1));
     ask(vec![platform("wider", "a", Action::Adjust(wider)), platform("again", "a", Action::Open(sale("a", 1, 3, 2)))]).await;
     let free = vec![OrderLine { ticket_type: ticket("more"), quantity: 1 }, OrderLine { ticket_type: ticket("a"), quantity: 1 }];
     let answers = ask(vec![command(person("dan"), "both", "a", Action::Hold(free))]).await;

@@ -60,12 +60,15 @@ fn stored_under(order: &Order) -> check::Key {
 
 /// What an event's sale is at a revision.
 fn sale(event: &str, revision: u64, capacity: u32, limit: u32) -> Sale {
-    let offers = tickets(event).map(|(ticket_type, price)| Offer { ticket_type, price, capacity, per_person_limit: limit });
+    let offers = tickets(event).map(|(ticket_type, price)| Offer::new(ticket_type, price, capacity, limit));
     Sale { refund_until: Some(i64::MAX), ..Sale::new(revision, "EUR", offers.into()) }
 }
 
 fn doc(event: &str, revision: u64) -> EventDoc {
-    let ticket = |(id, price): (String, i64)| TicketType { id, name: "Ticket".into(), price, capacity: 6, per_person_limit: 3 };
+    let ticket = |(id, price): (String, i64)| {
+        let name = "Ticket".into();
+        TicketType { id, name, price, capacity: 6, per_person_limit: 3, ..TicketType::default() }
+    };
     EventDoc {
         id: event.to_owned(),
         organiser_id: "eu_o".into(),

@@ -260,7 +260,9 @@ fn snapshot(tables: &Tables, statement: &str, p: &[Value]) -> Rows {
         let row = |(doc, ticket): (&read_model::EventDoc, &read_model::TicketType)| {
             let (capacity, limit) = (i64::from(ticket.capacity), i64::from(ticket.per_person_limit));
             let names = [doc.id.as_str(), &ticket.id, &ticket.name].map(Value::from);
-            names.into_iter().chain([ticket.price, capacity, limit].map(Value::from)).collect()
+            let numbers = [ticket.price, capacity, limit].map(Value::from);
+            let times = [maybe(ticket.sales_from), maybe(ticket.sales_until), i64::from(ticket.paused).into()];
+            names.into_iter().chain(numbers).chain(times).collect()
         };
         tickets.map(row).collect()
     } else if is("SELECT id, organiser_id, status") {

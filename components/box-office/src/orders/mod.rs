@@ -1,0 +1,145 @@
+//! An event's orders, for its organiser's team.
+
+mod cancel;
+mod details;
+mod store;
+mod view;
+
+pub use cancel::cancel;
+pub use details::{change, resend};
+
+use crate::{csv, event, limits};
+use kit::ledger::BookingStatus;
+use kit::sql::Tx;
+use kit::team::Permission;
+use kit::{Answer, Problem, Request, Response, claims, id, query, sql, time};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
+use store::{Order, Wanted};
+use view::{Detailed, View};
+
+const STATUSES: &[&str] = &["held", "paying", "confirmed", "cancelled", "expired"];
+
+#[derive(Serialize)]
+struct List<'a> {
+    items: Vec<View<'a>>,
+    next_cursor: Option<&'a str>,
+}
+
+/// `GET /api/events/{id}/orders`: newest first.
+pub async fn list(request: Request) -> Answer {
+    let claims = claims::require(&request).await?;
+    let csv = csv::wanted(&request);
+    let (wanted, cursor) = query::read(&request, |query| {
+        let search = query.text("q", limits::SEARCH).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        let status = query.word("status", STATUSES).and_then(BookingStatus::parse);
+        let limit = if csv { query.integer("limit", 1..=limits::CSV_ROWS).unwrap_or(limits::CSV_ROWS) } else { query.limit() };
+        (Wanted { status, search, after: None, limit }, query.text("cursor", limits::CURSOR_BYTES))
+    })?;
+    let after =
+        cursor.map(|text| if id::valid(&text) { Ok(text) } else { Err(Problem::fault("/cursor", "not a cursor of this list")) });
+    let after = after.transpose()?;
+    let event = request.id("id")?;
+
+    let mut tx = sql::read().await?;
+    event::permitted(&mut tx, &claims.subject, event, Permission::SeeOrders).await?;
+    let now = tx.now();
+    let size = usize::try_from(wanted.limit).unwrap_or_default();
+    // One more than asked for tells whether there is a next page.
+    let asked = Wanted { after, limit: wanted.limit + 1, ..wanted };
+    let mut orders = match &asked.search {
+        Some(search) if id::valid(search) => {
+            store::find(&mut tx, event, search).await?.into_iter().filter(|order| asked.admits(order, now)).collect()
+        }
+        _ => store::page(&mut tx, event, &asked).await?,
+    };
+    tx.rollback().await?;
+    let more = orders.len() > size;
+    orders.truncate(size);
+    let next_cursor = orders.last().filter(|_| more).map(|order| order.row.id.as_str());
+    if csv {
+        return Ok(table(&orders, now).answer("orders", next_cursor.map(|cursor| next_page(&request, cursor))));
+    }
+    let items = orders.iter().map(|order| View::new(order, now)).collect();
+    private(200, &List { items, next_cursor })
+}
+
+/// The address of a list's next page.
+fn next_page(request: &Request, cursor: &str) -> String {
+    let given = request.query.iter().map(|(name, value)| (name.as_str(), value.as_str())).filter(|(name, _)| *name != "cursor");
+    let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let query: Vec<_> =
+        given.chain([("cursor", cursor)]).map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
+    format!("{}?{}", request.path, query.join("&"))
+}
+
+impl Wanted {
+    /// Whether an order that was found by its id is one of those.
+    fn admits(&self, order: &Order, now: i64) -> bool {
+        self.after.is_none() && self.status.is_none_or(|status| status.as_str() == view::status(order, now))
+    }
+}
+
+fn table(orders: &[Order], now: i64) -> csv::Table {
+    let mut table = csv::Table::new(&[
+        "order",
+        "created_at",
+        "status",
+        "channel",
+        "buyer_name",
+        "buyer_email",
+        "tickets",
+        "items",
+        "total_minor_units",
+        "refunded_minor_units",
+        "currency",
+        "payment",
+        "note",
+    ]);
+    for order in orders {
+        let row = &order.row;
+        let items: Vec<String> = order.items.iter().map(|item| format!("{} x {}", item.quantity, item.name)).collect();
+        let tickets: u32 = order.items.iter().map(|item| item.quantity).sum();
+        table.row([
+            row.id.as_str(),
+            &time::format(row.created_at),
+            view::status(order, now),
+            view::channel(order),
+            row.name.as_deref().unwrap_or_default(),
+            row.email.as_deref().unwrap_or_default(),
+            &tickets.to_string(),
+            &items.join("; "),
+            &row.total.to_string(),
+            &row.refunded.to_string(),
+            &row.currency,
+            row.payment.as_deref().unwrap_or_default(),
+            row.note.as_deref().unwrap_or_default(),
+        ]);
+    }
+    table
+}
+
+/// `GET /api/events/{id}/orders/{order}`
+pub async fn one(request: Request) -> Answer {
+    let claims = claims::require(&request).await?;
+    query::read(&request, |_| ())?;
+    let (event, order) = (request.id("id")?, request.id("order")?);
+    let mut tx = sql::read().await?;
+    event::permitted(&mut tx, &claims.subject, event, Permission::SeeOrders).await?;
+    let answer = detailed(&mut tx, event, order).await?;
+    tx.rollback().await?;
+    Ok(answer)
+}
+
+/// The order as it is now, as an answer.
+async fn detailed(tx: &mut Tx, event: &str, order: &str) -> Answer {
+    let now = tx.now();
+    let found = store::find(tx, event, order).await?.ok_or_else(Problem::not_found)?;
+    let payments = store::payments(tx, order).await?;
+    let refunds = store::refunds(tx, order).await?;
+    private(200, &Detailed::new(&found, &payments, &refunds, now))
+}
+
+fn private(status: u16, value: &impl Serialize) -> Answer {
+    Ok(Response::json(status, value)?.header("cache-control", "private, no-store").header("vary", "accept"))
+}

@@ -1,0 +1,98 @@
+//! Times of sale of ticket types, an organiser's own events, and copies of events.
+
+use crate::{
+    SHARED,
+    client::{Client, OnSale, unique},
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+fn order(event: &Value, ticket: usize) -> Value {
+    json!({"event_id": event["id"], "items": [{"ticket_type_id": event["ticket_types"][ticket]["id"], "quantity": 1}]})
+}
+
+async fn change(organiser: &Client<'_>, event: &Value, body: Value) -> crate::client::Answer {
+    let etag = format!("\"{}\"", event["revision"]);
+    let path = format!("/api/events/{}", event["id"].as_str().unwrap());
+    organiser.send(Method::PATCH, &path, &[("if-match", &etag)], Some(body.to_string().into())).await
+}
+
+#[tokio::test]
+async fn a_ticket_type_is_sold_in_its_own_time_only() {
+    let (organiser, id) = Client::organiser(&SHARED).await;
+    let types = json!([
+        {"name": "Early", "price": 0, "capacity": 5, "sales_until": "2001-01-01T00:00:00Z"},
+        {"name": "Now", "price": 0, "capacity": 5, "sales_from": "2001-01-01T00:00:00Z"},
+        {"name": "Late", "price": 0, "capacity": 5, "sales_from": "2090-01-01T00:00:00Z", "sales_until": "2091-01-01T00:00:00Z"},
+        {"name": "Paused", "price": 0, "capacity": 5, "paused": true},
+    ]);
+    let show = OnSale::publish(&organiser, &id, json!({"ticket_types": types})).await;
+    let event = organiser.get(&format!("/api/events/{}", show.id)).await.expect(200);
+    assert_eq!(event["ticket_types"][2]["sales_until"], "2091-01-01T00:00:00Z");
+    assert_eq!((&event["ticket_types"][3]["paused"], &event["ticket_types"][1]["paused"]), (&json!(true), &Value::Null));
+    let left = organiser.get(&format!("/api/events/{}/availability", show.id)).await.expect(200);
+    let on_sale: Vec<_> = left["ticket_types"].as_array().unwrap().iter().map(|line| line["on_sale"].clone()).collect();
+    assert_eq!(on_sale, [json!(false), json!(true), json!(false), json!(false)]);
+
+    let buyer = Client::register(&SHARED).await;
+    for (ticket, sold) in [(0, false), (1, true), (2, false), (3, false)] {
+        let answer = buyer.post_with(&unique("key"), "/api/bookings", &order(&event, ticket)).await;
+        if sold {
+            answer.expect(201);
+        } else {
+            answer.expect_problem(409, "not-on-sale");
+        }
+    }
+
+    // Put on sale again, and taken off.
+    let types: Vec<_> = event["ticket_types"].as_array().unwrap().iter().map(|ticket| json!({"id": ticket["id"]})).collect();
+    let mut types = json!(types);
+    types[3]["paused"] = json!(false);
+    types[2]["sales_from"] = Value::Null;
+    types[1]["paused"] = json!(true);
+    let event = change(&organiser, &event, json!({"ticket_types": types})).await.expect(200);
+    for (ticket, sold) in [(1, false), (2, true), (3, true)] {
+        let answer = buyer.post_with(&unique("key"), "/api/bookings", &order(&event, ticket)).await;
+        assert_eq!(answer.status.as_u16(), if sold { 201 } else { 409 }, "{ticket}");
+    }
+    types[2]["sales_from"] = json!("2092-01-01T00:00:00Z");
+    let problem = change(&organiser, &event, json!({"ticket_types": types})).await.expect_problem(400, "invalid-request");
+    assert_eq!(problem["errors"][0]["pointer"], "/ticket_types/2/sales_until");
+}
+
+#[tokio::test]
+async fn an_organiser_finds_drafts_and_copies_events() {
+    let (organiser, id) = Client::organiser(&SHARED).await;
+    let show = OnSale::with(&organiser, &id, 4500, 10, 2).await;
+    let event = organiser.get(&format!("/api/events/{}", show.id)).await.expect(200);
+    let copies = format!("/api/events/{}/copies", show.id);
+    let weekly = json!({"repeat": {"every": "week", "count": 2}});
+    let key = unique("key");
+    let made = organiser.post_with(&key, &copies, &weekly).await.expect(201);
+    assert_eq!(organiser.post_with(&key, &copies, &weekly).await.expect(201), made, "once");
+    assert_eq!(made["items"].as_array().unwrap().len(), 2);
+    for copy in made["items"].as_array().unwrap() {
+        assert_eq!((&copy["status"], &copy["title"]), (&json!("draft"), &event["title"]));
+        assert_ne!(copy["ticket_types"][0]["id"], event["ticket_types"][0]["id"]);
+    }
+    for (body, pointer) in [
+        (json!({}), "/starts_at"),
+        (json!({"starts_at": "2001-01-01T00:00:00Z"}), "/starts_at"),
+        (json!({"repeat": {"every": "year", "count": 1}}), "/repeat/every"),
+        (json!({"repeat": {"every": "day", "count": 61}}), "/repeat/count"),
+    ] {
+        let problem = organiser.post(&copies, &body).await.expect_problem(400, "invalid-request");
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}");
+    }
+
+    let own = format!("/api/organisers/{id}/events");
+    let drafts = organiser.get(&format!("{own}?status=draft")).await.expect(200);
+    let ids = |page: &Value| page["items"].as_array().unwrap().iter().map(|event| event["id"].clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&drafts), [made["items"][1]["id"].clone(), made["items"][0]["id"].clone()], "newest first");
+    assert_eq!(ids(&organiser.get(&format!("{own}?status=published")).await.expect(200)), [json!(show.id)]);
+    let first = organiser.get(&format!("{own}?limit=2")).await.expect(200);
+    let rest = organiser.get(&format!("{own}?limit=2&cursor={}", first["next_cursor"].as_str().unwrap())).await.expect(200);
+    assert_eq!((ids(&rest), &rest["next_cursor"]), (vec![json!(show.id)], &Value::Null));
+    Client::register(&SHARED).await.get(&own).await.expect_problem(403, "forbidden");
+    organiser.get("/api/organisers/local_00000000000000000000000000/events").await.expect_problem(404, "not-found");
+}
