@@ -176,7 +176,7 @@ fn by(row: &raw::Row, runs: raw::Runs, method: Option<&Method>, pattern: &Patter
     }
     let read = method == Some(&Method::GET);
     match by {
-        raw::By { path: Some(name), body: None, query: None } => match pattern.parameter(name) {
+        raw::By { path: Some(name), body: None, or: None, query: None } => match pattern.parameter(name) {
             Some(_) if runs == raw::Runs::Edge && !read => {
                 wrong("an edge asks a region for what it reads only", "remove by, write GET, or write runs = \"region\"")
             }
@@ -186,11 +186,13 @@ fn by(row: &raw::Row, runs: raw::Runs, method: Option<&Method>, pattern: &Patter
         _ if runs == raw::Runs::Edge => {
             wrong("an edge finds the region of what it reads by the path only", "write by = { path = … }, or runs = \"region\"")
         }
-        raw::By { path: None, body: Some(_), query: None } if read => {
+        raw::By { path: None, body: Some(_), or: _, query: None } if read => {
             wrong("GET has no body", "write by = { path = … } or { query = … }")
         }
-        raw::By { path: None, body: Some(member), query: None } => Ok(Some(By::Body(member.as_str().into()))),
-        raw::By { path: None, body: None, query: Some(name) } => Ok(Some(By::Query(name.as_str().into()))),
+        raw::By { path: None, body: Some(member), or, query: None } => {
+            Ok(Some(By::Body([Some(member), or.as_ref()].into_iter().flatten().cloned().collect())))
+        }
+        raw::By { path: None, body: None, or: None, query: Some(name) } => Ok(Some(By::Query(name.as_str().into()))),
         _ => wrong("by is none or several of path, body and query", "name the one thing that its region is found by"),
     }
 }
@@ -200,8 +202,9 @@ fn consistent(row: &raw::Row, runs: raw::Runs) -> Result<(), Wrong> {
     if row.roles && !row.token {
         return wrong("roles are the caller's, and no token says who that is", "add token = true, or remove roles");
     }
-    if row.roles && runs != raw::Runs::Region {
-        return wrong("only a region that may lack the accounts asks for roles", "remove roles, or write runs = \"region\"");
+    if row.roles && !matches!(runs, raw::Runs::Region | raw::Runs::EveryRegion) {
+        let remedy = "remove roles, or write runs = \"region\" or \"every-region\"";
+        return wrong("only a region that may lack the accounts asks for roles", remedy);
     }
     if row.rate.is_some() && runs == raw::Runs::Edge {
         return wrong("attempts are counted by regions, and this runs at the edge", "remove rate, or have a region run it");
