@@ -32,6 +32,7 @@ pub const PURE: &[&str] = &[
     "password-hashing",
     "read-model",
     "receipt",
+    "ticket-code",
     "vocabulary",
 ];
 

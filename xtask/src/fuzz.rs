@@ -6,7 +6,7 @@ use crate::{build, step::run as run_command, step::step, tools};
 use anyhow::{Context, Result, bail};
 
 /// Targets, and the crates whose tests they are: `fuzz_TARGET`.
-const TARGETS: [(&str, &[&str]); 10] = [
+const TARGETS: [(&str, &[&str]); 11] = [
     ("bodies", &["kit"]),
     ("cursors", &["booking", "operations", "read-model"]),
     ("ids", &["kit"]),
@@ -14,6 +14,7 @@ const TARGETS: [(&str, &[&str]); 10] = [
     ("queries", &["kit"]),
     ("redis", &["capabilities"]),
     ("seen", &["read-model"]),
+    ("tickets", &["ticket-code"]),
     ("tokens", &["access-token"]),
     ("webhooks", &["payment"]),
     ("wire", &["fleet"]),

@@ -1,13 +1,8 @@
 //! Every bound of this crate.
 
+pub use kit::limits::EMAIL_BYTES;
 use std::ops::RangeInclusive;
 
-/// Bytes of an email address (RFC 5321 §4.5.3.1, as it fits between angle brackets).
-pub const EMAIL_BYTES: RangeInclusive<usize> = 3..=254;
-/// Bytes of the part before the `@`.
-pub const EMAIL_LOCAL_BYTES: usize = 64;
-/// Bytes of one label of a domain.
-pub const DOMAIN_LABEL_BYTES: RangeInclusive<usize> = 1..=63;
 /// Characters of a password.
 pub const PASSWORD_CHARACTERS: RangeInclusive<usize> = 8..=256;
 /// Characters of a person's or an organiser's name.

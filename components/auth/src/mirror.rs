@@ -44,6 +44,8 @@ struct Visitor {
     id: String,
     name: String,
     roles: Vec<String>,
+    email: String,
+    email_verified: bool,
 }
 
 #[derive(Deserialize)]
@@ -113,7 +115,7 @@ async fn contacts_of(ids: &[String]) -> Answer {
 }
 
 /// A person's roles and organisers, as they are now: what is not listed was taken away. Nobody logs in here: of the account there is only what
-/// permits writes, the address once there is mail for it, and never its password.
+/// permits writes, the address once there is mail for it or its owner has shown that they read it, and never its password.
 async fn meet(tx: &mut sql::Tx, user: &Visitor, organisers: &[Organiser]) -> Result<(), Problem> {
     let now = tx.now();
     // Also locks the row, so that two answers about one person do not mix.
@@ -123,6 +125,14 @@ async fn meet(tx: &mut sql::Tx, user: &Visitor, organisers: &[Organiser]) -> Res
         params![&user.id, &user.name, now],
     )
     .await?;
+    if user.email_verified {
+        tx.execute(
+            "UPDATE users SET email = $2, email_verified_at = COALESCE(email_verified_at, $3) WHERE id = $1 \
+             AND NOT EXISTS (SELECT 1 FROM users other WHERE other.email = $2 AND other.id <> $1)",
+            params![&user.id, &user.email, now],
+        )
+        .await?;
+    }
     tx.execute("DELETE FROM user_roles WHERE user_id = $1", params![&user.id]).await?;
     for role in user.roles.iter().filter(|role| *role != accounts::USER) {
         tx.execute("INSERT INTO user_roles (user_id, role) VALUES ($1, $2)", params![&user.id, role]).await?;

@@ -1,35 +1,33 @@
 //! Which representation a client wants (RFC 9110, 12.5.1).
 
-use crate::limits;
+use crate::{Problem, Request, limits, problem};
 
-/// What a receipt can be had as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Representation {
-    /// `application/json`
-    Json,
-    /// `application/pdf`
-    Pdf,
+/// The media type, of these, that the request's `Accept` likes best; the earlier one where it likes two the same.
+///
+/// # Errors
+/// 406, which names all of them, where it wants none.
+pub fn choose(request: &Request, offered: &[&'static str]) -> Result<&'static str, Problem> {
+    best(request.header("accept"), offered).ok_or_else(|| {
+        Problem::new(problem::NOT_ACCEPTABLE, format!("This is there as {}.", offered.join(" and as "))).with("vary", "accept")
+    })
 }
 
-/// The one that `Accept` likes best; JSON where it likes both the same; none where it wants neither.
-pub fn choose(accept: Option<&str>) -> Option<Representation> {
-    let Some(accept) = accept.filter(|text| !text.trim().is_empty()) else { return Some(Representation::Json) };
-    let (json, pdf) = (quality(accept, "json"), quality(accept, "pdf"));
-    match json.max(pdf) {
-        0 => None,
-        _ if json >= pdf => Some(Representation::Json),
-        _ => Some(Representation::Pdf),
-    }
+fn best(accept: Option<&str>, offered: &[&'static str]) -> Option<&'static str> {
+    let Some(accept) = accept.filter(|text| !text.trim().is_empty()) else { return offered.first().copied() };
+    let liked = offered.iter().map(|media| (quality(accept, media), *media));
+    // Of equals the last one would be the greatest.
+    liked.rev().max_by_key(|(quality, _)| *quality).filter(|(quality, _)| *quality > 0).map(|(_, media)| media)
 }
 
-/// How much `application/<subtype>` is liked, in thousandths: what the most specific range that matches it says.
-fn quality(accept: &str, subtype: &str) -> u32 {
+/// How much a media type is liked, in thousandths: what the most specific range that matches it says.
+fn quality(accept: &str, media: &str) -> u32 {
+    let (kind, subtype) = media.split_once('/').unwrap_or_default();
     let matching = accept.split(',').take(limits::ACCEPT_RANGES).filter_map(|range| {
         let mut parts = range.split(';');
-        let kind = parts.next()?.trim().to_ascii_lowercase();
-        let specificity = match kind.split_once('/')? {
-            ("application", name) if name == subtype => 2,
-            ("application", "*") => 1,
+        let range = parts.next()?.trim().to_ascii_lowercase();
+        let specificity = match range.split_once('/')? {
+            (of, name) if of == kind && name == subtype => 2,
+            (of, "*") if of == kind => 1,
             ("*", "*") => 0,
             _ => return None,
         };
@@ -56,31 +54,43 @@ fn thousandths(text: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Representation::*, choose};
+    use super::best;
+
+    const JSON: &str = "application/json";
+    const PDF: &str = "application/pdf";
+    const CSV: &str = "text/csv";
 
     #[test]
     fn the_best_liked_one_wins() {
         for (accept, chosen) in [
-            (None, Some(Json)),
-            (Some(""), Some(Json)),
-            (Some("*/*"), Some(Json)),
-            (Some("application/json"), Some(Json)),
-            (Some("application/pdf"), Some(Pdf)),
-            (Some("Application/PDF"), Some(Pdf)),
-            (Some("application/pdf, application/json"), Some(Json)),
-            (Some("application/pdf, application/json;q=0.9"), Some(Pdf)),
-            (Some("application/pdf;q=0.5, application/json;q=0.9"), Some(Json)),
-            (Some("application/json;q=0, */*"), Some(Pdf)),
-            (Some("application/pdf;q=0.1, */*;q=0.05"), Some(Pdf)),
-            (Some("application/*;q=0.2, application/pdf;q=0.3"), Some(Pdf)),
-            (Some("text/html, application/pdf;q=0.001"), Some(Pdf)),
+            (None, Some(JSON)),
+            (Some(""), Some(JSON)),
+            (Some("*/*"), Some(JSON)),
+            (Some("application/json"), Some(JSON)),
+            (Some("application/pdf"), Some(PDF)),
+            (Some("Application/PDF"), Some(PDF)),
+            (Some("application/pdf, application/json"), Some(JSON)),
+            (Some("application/pdf, application/json;q=0.9"), Some(PDF)),
+            (Some("application/pdf;q=0.5, application/json;q=0.9"), Some(JSON)),
+            (Some("application/json;q=0, */*"), Some(PDF)),
+            (Some("application/pdf;q=0.1, */*;q=0.05"), Some(PDF)),
+            (Some("application/*;q=0.2, application/pdf;q=0.3"), Some(PDF)),
+            (Some("text/html, application/pdf;q=0.001"), Some(PDF)),
             (Some("text/html"), None),
             (Some("application/pdf;q=0"), None),
             (Some("application/pdf;q=2"), None),
             (Some("application/pdf;q=high"), None),
             (Some("nonsense"), None),
         ] {
-            assert_eq!(choose(accept), chosen, "{accept:?}");
+            assert_eq!(best(accept, &[JSON, PDF]), chosen, "{accept:?}");
+        }
+    }
+    #[test]
+    fn types_of_another_kind_are_told_apart() {
+        for (accept, chosen) in
+            [("text/*", Some(CSV)), ("application/*", Some(JSON)), ("text/csv, */*;q=0.1", Some(CSV)), ("text/html", None)]
+        {
+            assert_eq!(best(Some(accept), &[JSON, CSV]), chosen, "{accept}");
         }
     }
 }

@@ -10,9 +10,11 @@
 //! }
 //! ```
 
+pub mod accept;
 mod browser;
 pub mod claims;
 pub mod config;
+pub mod email;
 pub mod hash;
 pub mod http;
 pub mod id;

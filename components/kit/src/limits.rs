@@ -43,3 +43,13 @@ pub const VERIFY_EMAIL_MICROSECONDS: i64 = 7 * 86_400_000_000;
 pub const RESET_PASSWORD_MICROSECONDS: i64 = 3_600_000_000;
 /// Bytes of such a secret: a user's id, a dot and 256 bits in base32.
 pub const MAIL_TOKEN_BYTES: RangeInclusive<usize> = 56..=117;
+/// Bytes of an email address (RFC 5321 §4.5.3.1, as it fits between angle brackets).
+pub const EMAIL_BYTES: RangeInclusive<usize> = 3..=254;
+/// Bytes of the part before the `@`.
+pub const EMAIL_LOCAL_BYTES: usize = 64;
+/// Bytes of one label of a domain.
+pub const DOMAIN_LABEL_BYTES: RangeInclusive<usize> = 1..=63;
+/// Media ranges of an `Accept` header that are looked at.
+pub const ACCEPT_RANGES: usize = 32;
+/// For so many microseconds the key that signs tickets is not looked at again: within them every node knows that it was retired.
+pub const TICKET_KEY_MICROSECONDS: i64 = 5_000_000;

@@ -11,8 +11,8 @@ use crate::{
 use serde_json::Value as Json;
 
 /// What the types of the platform's own events begin with. Nobody else's may.
-pub const OWN: [&str; 11] =
-    ["access", "account", "booking", "event", "events", "inventory", "key", "organiser", "payment", "session", "user"];
+pub const OWN: [&str; 12] =
+    ["access", "account", "booking", "event", "events", "inventory", "key", "organiser", "payment", "session", "ticket", "user"];
 
 /// An operator has published an event of their own.
 pub const PUBLISHED: &str = "events.published";

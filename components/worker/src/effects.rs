@@ -77,6 +77,13 @@ struct Forgotten {
 }
 
 #[derive(Deserialize)]
+struct OfferMade {
+    offer_id: String,
+    actor: String,
+    network: Option<String>,
+}
+
+#[derive(Deserialize)]
 struct Event {
     actor: Option<String>,
     /// Of one that is on sale and is elsewhere or at another time than before: when and where it was.
@@ -164,6 +171,13 @@ pub fn of(record: &Record<'_>) -> Result<Effects, String> {
             Effects { actor, moved, ..Effects::default() }
         }
         "booking.created" | "booking.updated" | "booking.cancelled" => booking(record, payload(record)?)?,
+        "ticket.offered" => {
+            let OfferMade { offer_id, actor, network } = payload(record)?;
+            ids([&offer_id, &actor])?;
+            let needs = Needs { offer: Some(offer_id), ..Needs::default() };
+            let mail = MailRequest { template: Template::TicketOffered, recipient: actor.clone(), needs };
+            Effects { mail: Some(mail), actor: Some(actor), network: network.and_then(known), ..Effects::default() }
+        }
         "payment.initiated" | "payment.completed" | "payment.failed" => payment(record, payload(record)?)?,
         kind if kit::security::is_own(kind) => {
             let Security { actor, network } = payload(record)?;

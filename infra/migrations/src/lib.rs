@@ -24,6 +24,10 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { portable: include_str!("../0011_papers.sql"), postgres: include_str!("../0011_papers.postgres.sql") },
     Migration { portable: include_str!("../0012_mail_tokens.sql"), postgres: "" },
     Migration { portable: include_str!("../0013_teams.sql"), postgres: "" },
+    Migration { portable: include_str!("../0014_reserved.sql"), postgres: "" },
+    Migration { portable: include_str!("../0015_reserved.sql"), postgres: "" },
+    Migration { portable: include_str!("../0016_reserved.sql"), postgres: "" },
+    Migration { portable: include_str!("../0017_door.sql"), postgres: include_str!("../0017_door.postgres.sql") },
 ];
 
 /// What a database may be.

@@ -12,7 +12,7 @@ macro_rules! files {
     ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../../templates/", $name)))),*] };
 }
 
-const FILES: [(&str, &str); 18] = files![
+const FILES: [(&str, &str); 20] = files![
     "booking-cancelled.html",
     "booking-cancelled.txt",
     "booking-confirmed.html",
@@ -29,6 +29,8 @@ const FILES: [(&str, &str); 18] = files![
     "payment-failed.txt",
     "refund-made.html",
     "refund-made.txt",
+    "ticket-offered.html",
+    "ticket-offered.txt",
     "welcome.html",
     "welcome.txt",
 ];

@@ -1,0 +1,3 @@
+//! Email addresses: one spelling each.
+
+pub use kit::email::normalise;
