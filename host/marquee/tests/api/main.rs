@@ -17,6 +17,8 @@ mod bad_input;
 mod bookings;
 mod browsers;
 mod concurrency;
+mod door;
+mod evening;
 mod events;
 mod expiry;
 mod matrix;
@@ -24,6 +26,7 @@ mod native;
 mod operations;
 mod payments;
 mod search;
+mod tickets;
 mod web;
 
 use server::Server;
