@@ -36,7 +36,7 @@ export function register(name) {
   return must(http.post(at('/api/auth/register'), JSON.stringify(body), { headers: { 'Content-Type': 'application/json' } }), 201, 'register').access_token;
 }
 
-// Publishes an event with one free or paid ticket type; gives {id, ticket}.
+// Publishes an event with one free or paid ticket type; gives {id, ticket, organiser}, the last being its organiser's token.
 export function publish(title, capacity, price, limit) {
   const token = register('organiser');
   const post = (path, body) => http.post(edges[0] + path, JSON.stringify(body), { headers: headers(token, { 'Idempotency-Key': key() }) });
@@ -59,7 +59,7 @@ export function publish(title, capacity, price, limit) {
     'event',
   );
   must(post(`/api/events/${event.id}/publish`, {}), 200, 'publish');
-  return { id: event.id, ticket: event.ticket_types[0].id };
+  return { id: event.id, ticket: event.ticket_types[0].id, organiser: token };
 }
 
 // A figure of the summary, or 0 where it never came about.

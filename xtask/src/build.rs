@@ -51,6 +51,7 @@ pub const PURE: &[&str] = &[
     "password-hashing",
     "read-model",
     "receipt",
+    "ticket-code",
     "vocabulary",
 ];
 

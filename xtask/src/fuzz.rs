@@ -6,7 +6,7 @@ use crate::{build, step::run as run_command, step::step, tools};
 use anyhow::{Context, Result, bail};
 
 /// Targets, and the crates whose tests they are: `fuzz_TARGET`.
-const TARGETS: [(&str, &[&str]); 11] = [
+const TARGETS: [(&str, &[&str]); 12] = [
     ("bodies", &["kit"]),
     ("cookies", &["read-model"]),
     ("cursors", &["booking", "operations", "read-model"]),
@@ -15,6 +15,7 @@ const TARGETS: [(&str, &[&str]); 11] = [
     ("queries", &["kit"]),
     ("redis", &["storage"]),
     ("seen", &["read-model"]),
+    ("tickets", &["ticket-code"]),
     ("tokens", &["access-token"]),
     ("webhooks", &["payment"]),
     ("wire", &["fleet"]),

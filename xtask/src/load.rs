@@ -20,7 +20,7 @@ use std::{
 const DEFAULT: [&str; 2] = ["http://127.0.0.1:8080", "http://127.0.0.1:8081"];
 
 /// Scenarios against a running platform, and those that have a fleet started for them.
-const PLAIN: [&str; 2] = ["browse", "onsale"];
+const PLAIN: [&str; 3] = ["browse", "onsale", "door"];
 const FLEETS: [&str; 2] = ["failover", "edge-vs-central"];
 
 /// Runs a scenario of `load-tests/`.
@@ -69,7 +69,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
 }
 
 fn names() -> String {
-    [PLAIN, FLEETS].concat().join(", ")
+    [&PLAIN[..], &FLEETS[..]].concat().join(", ")
 }
 
 /// k6 with a scenario, not started yet.

@@ -30,7 +30,7 @@ pub async fn add_keys(list: &[PublicKey], all: bool) -> Result<(), Problem> {
 }
 
 /// A person's roles and organisers, as they are now: what is not listed was taken away. Nobody logs in here: of the account there is only what
-/// permits writes, the address once there is mail for it, and never its password.
+/// permits writes, the address once there is mail for it or its owner has shown that they read it, and never its password.
 pub async fn put_visitor(Visitor { user, organisers }: &Visitor) -> Result<(), Problem> {
     let mut tx = sql::write().await?;
     let now = tx.now();
@@ -41,6 +41,14 @@ pub async fn put_visitor(Visitor { user, organisers }: &Visitor) -> Result<(), P
         params![&user.id, &user.name, now],
     )
     .await?;
+    if user.email_verified {
+        tx.execute(
+            "UPDATE users SET email = $2, email_verified_at = COALESCE(email_verified_at, $3) WHERE id = $1 \
+             AND NOT EXISTS (SELECT 1 FROM users other WHERE other.email = $2 AND other.id <> $1)",
+            params![&user.id, &user.email, now],
+        )
+        .await?;
+    }
     tx.execute("DELETE FROM user_roles WHERE user_id = $1", params![&user.id]).await?;
     for role in user.roles.iter().filter(|role| **role != Role::User) {
         let statement = "INSERT INTO user_roles (user_id, role) VALUES ($1, $2) ON CONFLICT (user_id, role) DO NOTHING";
@@ -102,7 +110,13 @@ mod tests {
     fn visitor(roles: &[Role], organisers: &[(&str, TeamRole)]) -> Visitor {
         let membership = |(id, role): &(&str, TeamRole)| Membership { id: (*id).into(), name: format!("Hall {id}"), role: *role };
         Visitor {
-            user: User { id: "eu_u".into(), name: "Ada".into(), roles: roles.into() },
+            user: User {
+                id: "eu_u".into(),
+                name: "Ada".into(),
+                email: "ada@example.com".into(),
+                email_verified: false,
+                roles: roles.into(),
+            },
             organisers: organisers.iter().map(membership).collect(),
         }
     }

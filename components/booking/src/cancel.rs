@@ -1,6 +1,6 @@
 //! Giving places back.
 
-use crate::{store, view::View};
+use crate::{stop::Stop, store, view::View};
 use kit::{
     Answer, Problem, Request, Response, claims, idempotency, json,
     ledger::{self, Action, BookingStatus, Rejection},
@@ -19,12 +19,19 @@ pub async fn cancel(request: Request) -> Answer {
     let found = store::find(&mut tx, id, &claims.subject).await?.ok_or_else(Problem::not_found)?;
     // The ledger may need the database's only writer, so nothing of ours stays open meanwhile.
     tx.rollback().await?;
-    let event = found.booking.event_id;
+    let event = found.event_id;
 
     // A booking can be cancelled only once, so its id does for a key where the client gives none.
     let key = given.map_or_else(|| format!("cancel:{id}"), str::to_owned);
+    // From here on nobody is let in by its tickets, unless somebody was before: then it stays as it is.
+    let stop = if found.status == BookingStatus::Confirmed { Stop::begin(id).await? } else { None };
     let (token, cancel) = (claims::token(&request)?, Action::Cancel(id.to_owned()));
     let decided = ledger::decide_for(claims.subject.clone(), token, key, &event, cancel, trace::parent(&request)).await;
+    if let Some(stop) = stop
+        && !matches!(decided, Err(Rejection::Unknown))
+    {
+        stop.end().await;
+    }
     let (version, booking) = match decided {
         Ok(receipt) => {
             let version = receipt.version;
@@ -32,7 +39,7 @@ pub async fn cancel(request: Request) -> Answer {
         }
         Err(Rejection::WrongState(BookingStatus::Cancelled)) => {
             let mut tx = sql::read().await?;
-            let booking = store::find(&mut tx, id, &claims.subject).await?.ok_or_else(Problem::not_found)?.booking;
+            let booking = store::find(&mut tx, id, &claims.subject).await?.ok_or_else(Problem::not_found)?;
             (booking.version, booking)
         }
         Err(rejection) => return Err(rejection.into()),

@@ -9,6 +9,7 @@ mod hold;
 mod limits;
 mod list;
 mod show;
+mod stop;
 mod store;
 mod view;
 

@@ -2,10 +2,10 @@
 
 use crate::{
     limits,
-    store::{self, Page, StoredBooking},
+    store::{self, Page},
     view::{self, View},
 };
-use kit::ledger::BookingStatus;
+use kit::ledger::{Booking, BookingStatus};
 use kit::{Answer, Problem, Request, Response, claims, id, query, sql};
 use serde::Serialize;
 
@@ -37,13 +37,13 @@ pub async fn mine(request: Request) -> Answer {
     let more = found.len() > size;
     found.truncate(size);
     let next_cursor = found.last().filter(|_| more).map(cursor_after);
-    let items = found.into_iter().map(|stored| View::new(&view::at(stored.booking, now))).collect();
+    let items = found.into_iter().map(|booking| View::new(&view::at(booking, now))).collect();
     Ok(Response::json(200, &List { items, next_cursor })?.header("cache-control", "no-store"))
 }
 
 /// Says where the next page begins: behind this booking.
-fn cursor_after(last: &StoredBooking) -> String {
-    format!("{}.{}", last.booking.created_at, last.booking.id)
+fn cursor_after(last: &Booking) -> String {
+    format!("{}.{}", last.created_at, last.id)
 }
 
 fn parse(cursor: &str) -> Option<(i64, String)> {

@@ -17,25 +17,15 @@ kit::row! {
         expires_at: Option<i64>,
         total: i64,
         currency: String,
-        ticket_seed: String,
         version: u64,
         created_at: i64,
     }
 }
 
-const COLUMNS: &str = "id, event, person, status, expires_at, total, currency, ticket_seed, version, created_at";
+const COLUMNS: &str = "id, event, person, status, expires_at, total, currency, version, created_at";
 
-/// A booking, and the secret that its tickets come from.
-#[derive(Debug, Clone)]
-pub struct StoredBooking {
-    /// As its row says: an overdue hold is still held here.
-    pub booking: Booking,
-    /// Never shown.
-    pub ticket_seed: String,
-}
-
-/// A person's booking; none where there is none of this id, or it is somebody else's.
-pub async fn find(tx: &mut Tx, id: &str, person: &str) -> Result<Option<StoredBooking>, Error> {
+/// A person's booking, as its row says: an overdue hold is still held here. None where there is none of this id, or it is somebody else's.
+pub async fn find(tx: &mut Tx, id: &str, person: &str) -> Result<Option<Booking>, Error> {
     let statement = format!("SELECT {COLUMNS} FROM bookings WHERE id = $1 AND person = $2");
     let rows = tx.all(&statement, params![id, person]).await?;
     Ok(with_items(tx, rows).await?.pop())
@@ -53,7 +43,7 @@ pub struct Page {
 }
 
 /// A person's bookings, the newest first.
-pub async fn page(tx: &mut Tx, person: &str, page: &Page) -> Result<Vec<StoredBooking>, Error> {
+pub async fn page(tx: &mut Tx, person: &str, page: &Page) -> Result<Vec<Booking>, Error> {
     let (created_at, id) = page.after.clone().unwrap_or((i64::MAX, String::new()));
     let (condition, now) = match page.status {
         None => ("", None),
@@ -74,7 +64,7 @@ pub async fn page(tx: &mut Tx, person: &str, page: &Page) -> Result<Vec<StoredBo
     with_items(tx, rows).await
 }
 
-async fn with_items(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<StoredBooking>, Error> {
+async fn with_items(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Booking>, Error> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
@@ -87,26 +77,23 @@ async fn with_items(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<StoredBooking>, E
     for (booking, ticket_type, quantity, unit_price) in items {
         by_booking.entry(booking).or_default().push(BookingItem { ticket_type, quantity, unit_price });
     }
-    rows.into_iter().map(|row| stored(row, &mut by_booking)).collect()
+    rows.into_iter().map(|row| booking(row, &mut by_booking)).collect()
 }
 
-fn stored(row: Row, items: &mut BTreeMap<String, Vec<BookingItem>>) -> Result<StoredBooking, Error> {
+fn booking(row: Row, items: &mut BTreeMap<String, Vec<BookingItem>>) -> Result<Booking, Error> {
     let items = items.remove(&row.id).unwrap_or_default();
     let status = BookingStatus::parse(&row.status)
         .ok_or_else(|| Error::Other(format!("booking {}: unknown status {:?}", row.id, row.status)))?;
-    Ok(StoredBooking {
-        ticket_seed: row.ticket_seed,
-        booking: Booking {
-            id: row.id,
-            event_id: row.event,
-            person: row.person,
-            status,
-            expires_at: row.expires_at,
-            items,
-            total: Money { amount: row.total, currency: row.currency },
-            version: row.version,
-            created_at: row.created_at,
-        },
+    Ok(Booking {
+        id: row.id,
+        event_id: row.event,
+        person: row.person,
+        status,
+        expires_at: row.expires_at,
+        items,
+        total: Money { amount: row.total, currency: row.currency },
+        version: row.version,
+        created_at: row.created_at,
     })
 }
 

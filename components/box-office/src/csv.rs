@@ -1,12 +1,10 @@
 //! Lists as CSV (RFC 4180), for spreadsheets.
 
 use kit::{Request, Response};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// Whether a request asks for CSV rather than JSON.
-pub fn wanted(request: &Request) -> bool {
-    let accept = request.header("accept").unwrap_or_default();
-    accept.split(',').any(|range| range.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/csv")))
-}
+/// Its media type, as a client asks for it.
+pub const MEDIA: &str = "text/csv";
 
 /// A table of so many columns.
 pub struct Table {
@@ -36,14 +34,21 @@ impl Table {
     /// As an answer: a download of this name, with where the next page is.
     pub fn answer(self, name: &str, next: Option<String>) -> Response {
         let response = Response::new(200, "text/csv; charset=utf-8; header=present", self.text)
-            .header("content-disposition", format!("attachment; filename=\"{name}.csv\""))
-            .header("cache-control", "private, no-store")
-            .header("vary", "accept");
+            .header("content-disposition", format!("attachment; filename=\"{name}.csv\""));
         match next {
             Some(address) => response.header("link", format!("<{address}>; rel=\"next\"")),
             None => response,
         }
     }
+}
+
+/// The address of a list's next page.
+pub fn next_page(request: &Request, cursor: &str) -> String {
+    let given = request.query.iter().map(|(name, value)| (name.as_str(), value.as_str())).filter(|(name, _)| *name != "cursor");
+    let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let query: Vec<_> =
+        given.chain([("cursor", cursor)]).map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
+    format!("{}?{}", request.path, query.join("&"))
 }
 
 /// Spreadsheets run a cell that begins like a formula. With an apostrophe before it they show it as it was typed.

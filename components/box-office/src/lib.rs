@@ -1,13 +1,29 @@
-//! What an organiser's team does with what was sold: orders, attendees, the door.
+//! What people do with tickets, and an organiser's team with what was sold: names, transfers, attendees, the door.
 //!
 //! It reads what the ledger and `payment` write, and changes a booking through them alone.
 
+mod admission;
+mod attendees;
+mod booking_tickets;
+mod checkin;
 mod csv;
 mod event;
 mod limits;
+mod lists;
+mod merge;
+mod mine;
+mod offers;
+mod offline;
 mod orders;
+mod scan;
+mod sold;
+#[cfg(test)]
+mod tests;
+mod ticket;
+mod transfer;
 
 use kit::Router;
+use spin_sdk::http::Method;
 use spin_sdk::http_service;
 use std::sync::LazyLock;
 
@@ -18,6 +34,22 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
         .patch("/api/events/:id/orders/:order", orders::change)
         .post("/api/events/:id/orders/:order/cancel", orders::cancel)
         .post("/api/events/:id/orders/:order/resend", orders::resend)
+        .get("/api/bookings/:id/tickets", booking_tickets::show)
+        .on(Method::PUT, "/api/bookings/:id/tickets/:number", booking_tickets::name)
+        .post("/api/bookings/:id/tickets/:number/transfer", transfer::offer)
+        .on(Method::DELETE, "/api/bookings/:id/tickets/:number/transfer", transfer::withdraw)
+        .get("/api/tickets", mine::list)
+        .get("/api/tickets/offers", offers::list)
+        .post("/api/tickets/accept", transfer::accept)
+        .get("/api/events/:id/attendees", attendees::list)
+        .get("/api/events/:id/checkin-list", offline::download)
+        .get("/api/events/:id/checkin-lists", lists::all)
+        .post("/api/events/:id/checkin-lists", lists::create)
+        .on(Method::PUT, "/api/events/:id/checkin-lists/:list", lists::change)
+        .on(Method::DELETE, "/api/events/:id/checkin-lists/:list", lists::delete)
+        .post("/api/checkin", checkin::admit)
+        .post("/api/checkin/undo", checkin::undo)
+        .post("/api/checkin/merge", merge::merge)
 });
 
 #[http_service]

@@ -1,16 +1,15 @@
 //! Every bound of this component.
+//! Every bound of this component. Durations are microseconds.
 
 use kit::time::SECOND;
 use std::ops::RangeInclusive;
 
-/// Characters that a search looks for.
-pub const SEARCH: RangeInclusive<usize> = 1..=100;
 /// Bytes of a list's cursor.
 pub const CURSOR_BYTES: RangeInclusive<usize> = 1..=96;
 /// Rows of one answer in CSV; the next page has its own.
 pub const CSV_ROWS: i64 = 5000;
-/// Characters of a name.
-pub const NAME: RangeInclusive<usize> = 1..=200;
+/// Characters of a buyer's name.
+pub const BUYER_NAME: RangeInclusive<usize> = 1..=200;
 /// Characters of an email address before it is looked at closely.
 pub const EMAIL: RangeInclusive<usize> = 3..=254;
 /// Characters of a note.
@@ -25,3 +24,63 @@ pub const PAYMENTS: i64 = 20;
 pub const REFUNDS: i64 = 100;
 /// An order's mail is sent again once in this time.
 pub const RESEND_EVERY: i64 = 60 * SECOND;
+/// Characters of a name: of who comes, and of a check-in list.
+pub const NAME: RangeInclusive<usize> = 1..=100;
+/// Characters of a gate.
+pub const GATE: RangeInclusive<usize> = 1..=64;
+/// Characters of what was scanned.
+pub const CODE: RangeInclusive<usize> = 0..=256;
+/// Characters of what attendees are searched for.
+pub const SEARCH: RangeInclusive<usize> = 1..=100;
+/// Bytes of a cursor.
+pub const CURSOR: RangeInclusive<usize> = 1..=110;
+/// Digits of the microseconds in one.
+pub const CURSOR_DIGITS: usize = 18;
+/// Numbers of tickets: a booking has 20 items of 100 places at most.
+pub const NUMBER: RangeInclusive<u32> = 1..=9_999;
+
+/// How far a scanner's clock may be ahead of the database's.
+pub const SKEW: i64 = 120 * SECOND;
+/// How old a scan may be when it is told of: a device may come back long after a festival.
+pub const SCAN_AGE: i64 = 14 * 86_400 * SECOND;
+/// Scans that are merged by one request.
+pub const SCANS: RangeInclusive<usize> = 1..=500;
+/// Scans that are merged in one transaction.
+pub const SCANS_AT_ONCE: usize = 50;
+/// Check-in lists of an event.
+pub const LISTS: usize = 50;
+/// Ticket types of a list: as many as an event may have.
+pub const LIST_TYPES: RangeInclusive<usize> = 1..=50;
+
+/// How long an offer of a ticket can be accepted.
+pub const OFFER: i64 = 7 * 86_400 * SECOND;
+/// Offers that a person makes a day: each is a mail to an address that they choose.
+pub const OFFERS_A_DAY: i64 = 50;
+/// A day.
+pub const DAY: i64 = 86_400 * SECOND;
+/// How often a ticket is given out anew: a list for scanners names every generation of it.
+pub const GENERATIONS: u32 = 50;
+
+/// Bookings of an event that are read at once.
+pub const BOOKINGS_AT_ONCE: i64 = 250;
+/// Tickets that are looked at for one page of attendees.
+pub const TICKETS_LOOKED_AT: usize = 50_000;
+/// Tickets of one CSV document.
+pub const CSV_TICKETS: usize = 50_000;
+/// Rows of it that are in memory beside the document.
+pub const CSV_TICKETS_AT_ONCE: usize = 1_000;
+/// Public keys that scanners are told of.
+pub const KEYS: i64 = 100;
+/// Tickets on a page of the list for scanners.
+pub const OFFLINE_TICKETS: usize = 5_000;
+/// Times that a person's bookings are read for one page of their tickets: some have none that are still theirs.
+pub const MINE_READS: usize = 10;
+
+/// Events whose short codes are looked for where the scanner does not say which.
+pub const SHORT_CODE_EVENTS: i64 = 10;
+/// How long before it begins and after it ends such an event counts.
+pub const SHORT_CODE_AROUND: i64 = 86_400 * SECOND;
+/// Tickets whose short codes are written down by one scan.
+pub const SHORT_CODES: usize = 100_000;
+/// Short codes in one statement.
+pub const SHORT_CODES_AT_ONCE: usize = 500;

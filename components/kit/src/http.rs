@@ -41,6 +41,12 @@ impl Request {
         Self { method, path: path.to_owned(), query: Vec::new(), headers, body: Bytes::new(), request_id, parameters: Vec::new() }
     }
 
+    /// A request of nobody's, for tests of what a handler does.
+    #[cfg(feature = "testing")]
+    pub fn of_nobody() -> Self {
+        Self::head(Method::POST, "/", HeaderMap::new())
+    }
+
     /// Reads the query and the body.
     pub(crate) async fn read<B>(&mut self, query: &str, body: Pin<&mut B>) -> Result<(), Problem>
     where

@@ -358,6 +358,20 @@ impl<'a> Reader<'a> {
         self.required(name, value).unwrap_or_default()
     }
 
+    /// A list of ids, none twice.
+    pub fn optional_ids(&mut self, name: &'static str, count: &RangeInclusive<usize>) -> Option<Vec<String>> {
+        let items = self.list(name, count)?;
+        let mut ids: Vec<String> = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            match item {
+                Json::Text(text) if ids.contains(text) => self.fault_in(name, index, "given twice"),
+                Json::Text(text) if id::valid(text) => ids.push(text.clone()),
+                _ => self.fault_in(name, index, "must be an id"),
+            }
+        }
+        Some(ids)
+    }
+
     /// A required object of whatever members: [`raw`] gives it as it was sent.
     pub fn any_object(&mut self, name: &'static str) {
         let value = self.field(name).map(|value| matches!(value, Json::Object(_)));
@@ -491,6 +505,25 @@ mod tests {
             ("{\"event_id\": \"eu_1\", \"items\": [{\"name\": \"\\u0000\", \"quantity\": 1}]}", vec![""]),
         ] {
             assert_eq!(order(body), Err(pointers.into_iter().map(str::to_owned).collect()), "{body}");
+        }
+    }
+
+    #[test]
+    fn ids_are_ids_and_none_comes_twice() {
+        let read = |text: &str| {
+            read_bytes(text.as_bytes(), |body| body.optional_ids("ids", &(1..=3)))
+                .map_err(|problem| problem.faults.into_iter().map(|fault| fault.pointer).collect::<Vec<_>>())
+        };
+        assert_eq!(read(r#"{"ids": ["eu_1", "eu_2"]}"#), Ok(Some(vec!["eu_1".to_owned(), "eu_2".to_owned()])));
+        assert_eq!((read("{}"), read(r#"{"ids": null}"#)), (Ok(None), Ok(None)));
+        for (text, pointers) in [
+            (r#"{"ids": []}"#, vec!["/ids"]),
+            (r#"{"ids": "eu_1"}"#, vec!["/ids"]),
+            (r#"{"ids": ["eu_1", "EU", 3]}"#, vec!["/ids/1", "/ids/2"]),
+            (r#"{"ids": ["eu_1", "eu_1"]}"#, vec!["/ids/1"]),
+            (r#"{"ids": ["eu_1", "eu_2", "eu_3", "eu_4"]}"#, vec!["/ids"]),
+        ] {
+            assert_eq!(read(text), Err(pointers.into_iter().map(str::to_owned).collect()), "{text}");
         }
     }
 

@@ -10,6 +10,7 @@
 //! }
 //! ```
 
+pub mod accept;
 pub mod browser;
 pub mod claims;
 pub mod config;

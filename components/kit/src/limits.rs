@@ -59,3 +59,7 @@ pub const MAIL_CODE_TRIES: i64 = 5;
 pub const CONTACT_MICROSECONDS: i64 = 3_600_000_000;
 /// Bytes of such a secret: a user's id, a dot and 256 bits in base32.
 pub const MAIL_TOKEN_BYTES: RangeInclusive<usize> = 56..=117;
+/// Media ranges of an `Accept` header that are looked at.
+pub const ACCEPT_RANGES: usize = 32;
+/// For so many microseconds the key that signs tickets is not looked at again: within them every node knows that it was retired.
+pub const TICKET_KEY_MICROSECONDS: i64 = 5_000_000;

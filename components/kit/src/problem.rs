@@ -47,7 +47,7 @@ kinds! {
     IDEMPOTENCY_CONFLICT 409 "idempotency-conflict" "Idempotency key used before" "This key was used for another request. Use a new key for a new wish."
     BOOKING_NOT_PAYABLE 409 "booking-not-payable" "Booking cannot be paid" "Only a booking that is held can be paid: this one has expired, was cancelled, is being paid or is paid."
     PAYMENTS_OFF 409 "payments-off" "No payments here" "This deployment has no payment provider, so nothing can be paid. Whoever runs it may turn on the built-in sandbox, which moves no money, with the variable `sandbox_payments`."
-    NOT_CANCELLABLE 409 "not-cancellable" "Not cancellable" "This booking can no longer be cancelled by its buyer: the event offers no refunds, or its time for them has passed."
+    NOT_CANCELLABLE 409 "not-cancellable" "Not cancellable" "This booking can no longer be cancelled by its buyer: the event offers no refunds, its time for them has passed, or somebody was let in by one of its tickets."
     WRONG_STATE 409 "wrong-state" "Wrong state" "What this asks does not fit the state that the thing is in."
     QUOTA_EXCEEDED 409 "quota-exceeded" "Quota exceeded" "An account and an organiser may have only so many drafts, events that are not over, and characters in them. `detail` says which of these is used up, and what to do."
     EMAIL_TAKEN 409 "email-taken" "Email taken" "An account with this email exists. Log in instead; if it is yours and you do not know its password, have a mail sent that lets you choose another (`POST /api/auth/password/forgot`)."

@@ -103,6 +103,18 @@ pub async fn require(tx: &mut Tx, user: &str, organiser: &str, permission: Permi
     }
 }
 
+/// Whether a user may do that for any organiser at all.
+pub async fn may_somewhere(tx: &mut Tx, user: &str, permission: Permission) -> Result<bool, Problem> {
+    let rows: Vec<(String,)> = tx
+        .all(
+            "SELECT DISTINCT m.role FROM organiser_members m JOIN user_roles r ON r.user_id = m.user_id AND r.role = 'organiser' \
+             WHERE m.user_id = $1 UNION ALL SELECT role FROM user_roles WHERE user_id = $1 AND role = 'admin'",
+            params![user],
+        )
+        .await?;
+    Ok(rows.iter().any(|(role,)| role == "admin" || TeamRole::named(role).is_some_and(|role| permission.granted_to(role))))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

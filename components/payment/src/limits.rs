@@ -45,5 +45,3 @@ pub const BUYER_EMAIL: RangeInclusive<usize> = 3..=254;
 pub const WEBHOOK_TEXT: RangeInclusive<usize> = 1..=200;
 /// Bytes of the sandbox page's form.
 pub const FORM_BYTES: usize = 1024;
-/// Media ranges in an Accept header that are looked at.
-pub const ACCEPT_RANGES: usize = 32;

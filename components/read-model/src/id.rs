@@ -17,9 +17,36 @@ pub fn made_at(id: &str) -> Option<i64> {
     (rest.len() == 16).then_some((bits >> 2) * 1000)
 }
 
+/// The region that a ticket's code names, as it is written there (`EU.T1.…`, see `ticket-code`), of whatever version; none where it begins like none.
+#[must_use]
+pub fn region_of_code(text: &str) -> Option<&str> {
+    let mut parts = text.trim_start().splitn(3, '.');
+    let (region, version) = (parts.next()?, parts.next()?);
+    let digits = version.strip_prefix(['T', 't'])?;
+    let versioned = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) && parts.next().is_some();
+    (versioned && !region.is_empty()).then_some(region)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_ticket_code_says_its_region() {
+        for (text, region) in [
+            ("EU.T1.06F9ZKB2M4S8T1W6Y3C5E7G9HJ.3-1.4D", Some("EU")),
+            (" eu.t1.a", Some("eu")),
+            ("EU.T2.", Some("EU")),
+            ("EU.T1", None),
+            ("EU.T.a", None),
+            ("EU.X1.a", None),
+            (".T1.a", None),
+            ("g7jbmey215yrbb27", None),
+            ("", None),
+        ] {
+            assert_eq!(region_of_code(text), region, "{text}");
+        }
+    }
 
     #[test]
     fn an_id_contains_its_creation_time() {

@@ -53,6 +53,10 @@ records! {
         "id" id: String,
         /// As they write it.
         "name" name: String,
+        /// Lower case.
+        "email" email: String,
+        /// Whether it is known that they read it.
+        "email-verified" email_verified: bool,
         /// At most [`limits::ROLES`](crate::limits::ROLES).
         "roles" roles: Vec<Role>,
     }

@@ -92,6 +92,13 @@ enum Address {
 }
 
 #[derive(Deserialize)]
+struct OfferMade {
+    offer_id: String,
+    actor: String,
+    network: Option<String>,
+}
+
+#[derive(Deserialize)]
 struct Event {
     actor: Option<String>,
     /// Of one that is on sale and is elsewhere or at another time than before: when and where it was.
@@ -216,6 +223,13 @@ pub fn of(record: &Record<'_>) -> Result<Effects, String> {
             let Security { actor, network } = payload(record)?;
             ids(&actor)?;
             Effects { actor, network: network.and_then(known), ..Effects::default() }
+        }
+        "ticket.offered" => {
+            let OfferMade { offer_id, actor, network } = payload(record)?;
+            ids([&offer_id, &actor])?;
+            let needs = Needs { offer: Some(offer_id), ..Needs::default() };
+            let mail = MailRequest { template: Template::TicketOffered, recipient: actor.clone(), needs };
+            Effects { mail: Some(mail), actor: Some(actor), network: network.and_then(known), ..Effects::default() }
         }
         "payment.initiated" | "payment.completed" | "payment.failed" => payment(record, payload(record)?)?,
         kind if kit::security::is_own(kind) => {

@@ -101,7 +101,7 @@ twins! { booking:
 twins! { accounts:
     PublicKey { kid, public_key, until }
     Revocation { session, until }
-    User { id, name, roles }
+    User { id, name, email, email_verified, roles }
     Membership { id, name, role }
     Visitor { user, organisers }
     Address { id, email, name, verified_at }

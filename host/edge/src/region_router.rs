@@ -6,6 +6,7 @@ use contracts::RequestBody;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use manifest::{RegionSource, Route, RunLocation};
+use read_model::region_of_code;
 use tokio::sync::Semaphore;
 
 use crate::application::Region;
@@ -59,14 +60,14 @@ impl RegionRouter {
                 let named = lists::parameter(request.uri().query().unwrap_or_default(), name);
                 named.and_then(|name| self.regions.named(name)).unwrap_or(nearest)
             }
-            (_, Some(RegionSource::Body(member))) => {
+            (_, Some(RegionSource::Body(members))) => {
                 let Ok(_room) = self.looking.try_acquire() else {
                     return Err(Problem::Unavailable(limits::RETRY_AFTER_SECONDS));
                 };
                 let (parts, body) = request.into_parts();
                 // Who does not send all of it has asked nothing. It is within its limit already.
                 let body = body.collect().await.map_err(|_| Problem::Unavailable(limits::RETRY_AFTER_SECONDS))?.to_bytes();
-                let region = named(&body, member).and_then(|name| self.region(&name)).map(|(_, region)| region);
+                let region = named(&body, members).find_map(|name| self.region(&name)).map(|(_, region)| region);
                 return region.unwrap_or(nearest).handle(Request::from_parts(parts, body::known(body))).await;
             }
         };
@@ -78,9 +79,12 @@ impl RegionRouter {
         self.region(route.named_in(path)?)
     }
 
-    /// The region that is named so, or is the home of what has this id.
+    /// The region that is named so, or is the home of what has this id or of the ticket that has this code.
     fn region(&self, named: &str) -> Option<(&Arc<str>, &Arc<dyn Region>)> {
-        self.regions.iter().find(|(name, _)| ***name == *named || self.regions.is_of(named, name))
+        let code = region_of_code(named);
+        self.regions.iter().find(|(name, _)| {
+            ***name == *named || self.regions.is_of(named, name) || code.is_some_and(|region| region.eq_ignore_ascii_case(name))
+        })
     }
 
     /// Whether there is only one, of which everything is.
@@ -89,13 +93,13 @@ impl RegionRouter {
     }
 }
 
-/// What a member of a JSON object says, where it is a text.
-fn named(body: &[u8], member: &str) -> Option<String> {
-    let mut object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(body).ok()?;
-    match object.remove(member)? {
+/// What these members of a JSON object say, where they are texts.
+fn named(body: &[u8], members: &[String]) -> impl Iterator<Item = String> {
+    let mut object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(body).unwrap_or_default();
+    members.iter().filter_map(move |member| match object.remove(member)? {
         serde_json::Value::String(text) => Some(text),
         _ => None,
-    }
+    })
 }
 
 #[cfg(test)]
@@ -149,6 +153,7 @@ source = "c.wasm"
 "POST /told/:region" = { runs = "region", by = { path = "region" } }
 "POST /accounts/:id" = { runs = "accounts" }
 "POST /made" = { runs = "region", by = { body = "at" } }
+"POST /scanned" = { runs = "region", by = { body = "event", or = "code" } }
 "POST /asked" = { runs = "region", by = { query = "at" } }
 "GET /shown/:id" = { runs = "edge", by = { path = "id" } }
 "GET /list" = { runs = "every-region" }
@@ -182,6 +187,10 @@ source = "c.wasm"
             ("POST", "/made", r#"{"at": "us_7"}"#, "us_1"),
             ("POST", "/made", r#"{"at": "mars"}"#, "eu_1"),
             ("POST", "/made", r#"{"at": 7}"#, "eu_1"),
+            ("POST", "/scanned", r#"{"code": "US.T1.06F9ZK.3-1.4D", "event": "eu_7"}"#, "eu_1"),
+            ("POST", "/scanned", r#"{"code": "US.T1.06F9ZK.3-1.4D", "event": "mars_7"}"#, "us_1"),
+            ("POST", "/scanned", r#"{"code": "us.t1.06f9zk.3-1.4d"}"#, "us_1"),
+            ("POST", "/scanned", r#"{"code": "us.06f9zk"}"#, "eu_1"),
             ("POST", "/made", "nonsense", "eu_1"),
             ("POST", "/asked?limit=1&at=us", "", "us_1"),
             ("POST", "/asked?at=mars&flag", "", "eu_1"),

@@ -166,10 +166,11 @@ pub(super) enum RunLocation {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a table with one of path, body and query")]
+#[serde(deny_unknown_fields, expecting = "a table with one of path, body and query, and perhaps or")]
 pub(super) struct RegionSource {
     pub path: Option<String>,
     pub body: Option<String>,
+    pub or: Option<String>,
     pub query: Option<String>,
 }
 

@@ -178,7 +178,7 @@ fn by(
     }
     let read = method == Some(&Method::GET);
     match by {
-        raw::RegionSource { path: Some(name), body: None, query: None } => match pattern.parameter(name) {
+        raw::RegionSource { path: Some(name), body: None, or: None, query: None } => match pattern.parameter(name) {
             Some(_) if runs == raw::RunLocation::Edge && !read => {
                 wrong("an edge asks a region for what it reads only", "remove by, write GET, or write runs = \"region\"")
             }
@@ -188,11 +188,15 @@ fn by(
         _ if runs == raw::RunLocation::Edge => {
             wrong("an edge finds the region of what it reads by the path only", "write by = { path = … }, or runs = \"region\"")
         }
-        raw::RegionSource { path: None, body: Some(_), query: None } if read => {
+        raw::RegionSource { path: None, body: Some(_), or: _, query: None } if read => {
             wrong("GET has no body", "write by = { path = … } or { query = … }")
         }
-        raw::RegionSource { path: None, body: Some(member), query: None } => Ok(Some(RegionSource::Body(member.as_str().into()))),
-        raw::RegionSource { path: None, body: None, query: Some(name) } => Ok(Some(RegionSource::Query(name.as_str().into()))),
+        raw::RegionSource { path: None, body: Some(member), or, query: None } => {
+            Ok(Some(RegionSource::Body([Some(member), or.as_ref()].into_iter().flatten().cloned().collect())))
+        }
+        raw::RegionSource { path: None, body: None, or: None, query: Some(name) } => {
+            Ok(Some(RegionSource::Query(name.as_str().into())))
+        }
         _ => wrong("by is none or several of path, body and query", "name the one thing that its region is found by"),
     }
 }
@@ -202,8 +206,9 @@ fn consistent(row: &raw::Row, runs: raw::RunLocation) -> Result<(), RowError> {
     if row.roles && !row.token {
         return wrong("roles are the caller's, and no token says who that is", "add token = true, or remove roles");
     }
-    if row.roles && runs != raw::RunLocation::Region {
-        return wrong("only a region that may lack the accounts asks for roles", "remove roles, or write runs = \"region\"");
+    if row.roles && !matches!(runs, raw::RunLocation::Region | raw::RunLocation::EveryRegion) {
+        let remedy = "remove roles, or write runs = \"region\" or \"every-region\"";
+        return wrong("only a region that may lack the accounts asks for roles", remedy);
     }
     if row.rate.is_some() && runs == raw::RunLocation::Edge {
         return wrong("attempts are counted by regions, and this runs at the edge", "remove rate, or have a region run it");

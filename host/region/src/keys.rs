@@ -1,6 +1,7 @@
-//! The keys that sign access tokens, as an operator of the region that keeps the accounts ends them.
+//! The keys that sign access tokens, as an operator of the region that keeps the accounts ends them, and those that sign tickets, which each region has.
 //!
-//! What is written here goes to every edge and to other regions by the journal, like all that is public. Making keys is `auth`'s business.
+//! What is written here of the former goes to every edge and to other regions by the journal, like all that is public. Making keys is the components'
+//! business. The ids of the two kinds are of different lengths, so that one command ends either.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -10,11 +11,22 @@ use read_model::journal::{self, USER_EVENTS};
 use crate::database::{Database, Error, Purpose, Row, Transaction};
 use crate::limits;
 
+/// What a key signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signs {
+    /// Access tokens.
+    Tokens,
+    /// Codes of tickets.
+    Tickets,
+}
+
 /// A key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// Its id: the `kid` of its tokens.
+    /// Its id: the `kid` of its tokens, or what its codes carry.
     pub kid: String,
+    /// What it signs.
+    pub signs: Signs,
     /// Microseconds.
     pub created_at: i64,
     /// Whether it is still good.
@@ -26,17 +38,17 @@ pub struct Key {
 pub enum State {
     /// It signs, and is trusted.
     InUse,
-    /// It signs no more, and is trusted until its last token has ended.
+    /// It signs no more, and is trusted until its last token has ended; one of tickets, for good.
     Retired {
         /// When that is.
-        until: i64,
+        until: Option<i64>,
     },
     /// It was retired, and is not trusted any more.
     Ended {
         /// Since when.
         at: i64,
     },
-    /// It was revoked: its tokens are refused.
+    /// It was revoked: what it has signed is refused.
     Revoked {
         /// Since when.
         at: i64,
@@ -56,13 +68,64 @@ pub async fn list(database: &Database) -> Result<Vec<Key>, Error> {
         let (kid, created_at) = (row.text()?, row.integer()?);
         let state = match (row.maybe_integer()?, row.maybe_integer()?) {
             (_, Some(at)) => State::Revoked { at },
-            (Some(until), None) if until > now => State::Retired { until },
+            (Some(until), None) if until > now => State::Retired { until: Some(until) },
             (Some(at), None) => State::Ended { at },
             (None, None) => State::InUse,
         };
-        Ok(Key { kid, created_at, state })
+        Ok(Key { kid, signs: Signs::Tokens, created_at, state })
     };
-    rows.into_iter().map(key).collect()
+    let mut keys: Vec<Key> = rows.into_iter().map(key).collect::<Result<_, Error>>()?;
+    let statement = "SELECT kid, created_at, retired_at, revoked_at FROM ticket_keys ORDER BY created_at DESC, kid";
+    for mut row in transaction.query(statement, &[]).await? {
+        let (kid, created_at) = (row.text()?, row.integer()?);
+        let state = match (row.maybe_integer()?, row.maybe_integer()?) {
+            (_, Some(at)) => State::Revoked { at },
+            (Some(_), None) => State::Retired { until: None },
+            (None, None) => State::InUse,
+        };
+        keys.push(Key { kid, signs: Signs::Tickets, created_at, state });
+    }
+    Ok(keys)
+}
+
+/// Has a key of tickets sign no more; the codes that it has signed stay good. False where there is no such key in use.
+///
+/// # Errors
+/// Of the database.
+pub async fn retire_of_tickets(database: &Database, kid: &str) -> Result<bool, Error> {
+    let statement = "UPDATE ticket_keys SET retired_at = $2, private_key = NULL, slot = NULL \
+                     WHERE kid = $1 AND retired_at IS NULL AND revoked_at IS NULL RETURNING kid";
+    end_of_tickets(database, statement, "key.retired", kid).await
+}
+
+/// Has the codes refused that a key of tickets has signed: their holders find new ones where their tickets are shown. False where there is no such key that
+/// is trusted.
+///
+/// # Errors
+/// Of the database.
+pub async fn revoke_of_tickets(database: &Database, kid: &str) -> Result<bool, Error> {
+    let statement = "UPDATE ticket_keys SET revoked_at = $2, private_key = NULL, slot = NULL WHERE kid = $1 AND revoked_at IS NULL RETURNING kid";
+    end_of_tickets(database, statement, "key.revoked", kid).await
+}
+
+async fn end_of_tickets(database: &Database, statement: &str, kind: &'static str, kid: &str) -> Result<bool, Error> {
+    let mut transaction = database.begin(Purpose::Write).await?;
+    let now = transaction.now().await?;
+    if transaction.query(statement, &[kid.into(), now.into()]).await?.is_empty() {
+        return Ok(false);
+    }
+    let entry = journal::Row {
+        topic: USER_EVENTS,
+        kind,
+        aggregate: kid.to_owned(),
+        version: 2,
+        payload: serde_json::json!({ "kid": kid, "purpose": "tickets", "actor": "operator" }).to_string(),
+        trace: None,
+        fact: None,
+    };
+    tell(&mut transaction, &entry).await?;
+    transaction.commit().await?;
+    Ok(true)
 }
 
 /// Has a key sign no more. Its tokens are good until the last of them has ended, for which time it is trusted; then it is forgotten. Returns until
@@ -121,9 +184,15 @@ async fn tell(transaction: &mut Transaction, entry: &journal::Row) -> Result<(),
     // Unique, and sorts by nothing: within a transaction there is only this one. SQLite's clock may say the same for the next one.
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let batch = format!("operator_{now}_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    let facts = journal::facts(std::slice::from_ref(entry)).unwrap_or_default();
-    let statement = "INSERT INTO journal_batches (id, at, entries, facts) VALUES ($1, $2, 1, $3)";
-    transaction.query(statement, &[batch.as_str().into(), now.into(), facts.as_str().into()]).await?;
+    let begin = [batch.as_str().into(), now.into()];
+    match journal::facts(std::slice::from_ref(entry)) {
+        Some(facts) => {
+            let statement = "INSERT INTO journal_batches (id, at, entries, facts) VALUES ($1, $2, 1, $3)";
+            let [batch, now] = begin;
+            transaction.query(statement, &[batch, now, facts.as_str().into()]).await?;
+        }
+        None => _ = transaction.query("INSERT INTO journal_batches (id, at, entries) VALUES ($1, $2, 1)", &begin).await?,
+    }
     let statement =
         "INSERT INTO journal (batch, ordinal, topic, type, aggregate, version, payload) VALUES ($1, 0, $2, $3, $4, $5, $6)";
     let topic = entry.topic.unwrap_or_default();
@@ -167,7 +236,7 @@ mod tests {
             let expected = [
                 ("new".to_owned(), State::InUse),
                 ("stolen".to_owned(), State::Revoked { at }),
-                ("old".to_owned(), State::Retired { until }),
+                ("old".to_owned(), State::Retired { until: Some(until) }),
             ];
             assert_eq!(states, expected);
             assert_eq!(texts(database, "SELECT kid FROM signing_keys WHERE private_key IS NOT NULL").await, ["new"]);
@@ -186,6 +255,30 @@ mod tests {
             assert_eq!(revoke(database, "stolen").await.unwrap(), None);
             assert_eq!(revoke(database, "unheard of").await.unwrap(), None);
             assert!(revoke(database, "old").await.unwrap().unwrap() < until);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_of_tickets_is_retired_and_its_codes_stay_good_until_it_is_revoked() {
+        for scratch in databases(true).await {
+            let database = &scratch.database;
+            let statement = "INSERT INTO ticket_keys (kid, public_key, private_key, slot, created_at) VALUES ('K1', 'p', 'secret', 'kept', 1)";
+            database.ask(statement, &[]).await.unwrap();
+            let state = async || list(database).await.unwrap().remove(0).state;
+            assert_eq!(list(database).await.unwrap()[0].signs, Signs::Tickets);
+            assert!(!retire_of_tickets(database, "K2").await.unwrap());
+            assert!(retire_of_tickets(database, "K1").await.unwrap() && !retire_of_tickets(database, "K1").await.unwrap());
+            assert_eq!(state().await, State::Retired { until: None });
+            assert!(
+                texts(database, "SELECT kid FROM ticket_keys WHERE private_key IS NOT NULL OR slot IS NOT NULL").await.is_empty()
+            );
+            assert!(revoke_of_tickets(database, "K1").await.unwrap() && !revoke_of_tickets(database, "K1").await.unwrap());
+            assert!(matches!(state().await, State::Revoked { .. }));
+            assert_eq!(texts(database, "SELECT type FROM journal ORDER BY type").await, ["key.retired", "key.revoked"]);
+            assert!(
+                texts(database, "SELECT facts FROM journal_batches WHERE facts IS NOT NULL").await.is_empty(),
+                "edges check no tickets"
+            );
         }
     }
 }

@@ -115,6 +115,10 @@ pub const ACCESS_MICROSECONDS: i64 = access_token::limits::LIFETIME_SECONDS * 1_
 pub const KEY_MICROSECONDS: i64 = access_token::limits::KEY_MICROSECONDS;
 /// How long an expired session is kept: longer than a snapshot contains it.
 pub const SESSIONS_KEPT: Duration = Duration::from_secs(86_400);
+/// How long an offer of a ticket is kept that can no longer be accepted.
+pub const TICKET_OFFERS_KEPT: Duration = Duration::from_secs(30 * 86_400);
+/// How long the outcome of a scan is kept that was merged: far longer than one can be merged again.
+pub const OFFLINE_SCANS_KEPT: Duration = Duration::from_secs(60 * 86_400);
 /// How long wrong passwords are remembered: longer than they delay a login.
 pub const ATTEMPTS_KEPT: Duration = Duration::from_secs(86_400);
 

@@ -47,10 +47,13 @@ enum Kind {
     MailTokens,
     EmailChanges,
     Attempts,
+    TicketOffers,
+    TicketStops,
+    OfflineScans,
 }
 
 impl Kind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 12] = [
         Self::Idempotency,
         Self::Journal,
         Self::Inbox,
@@ -60,6 +63,9 @@ impl Kind {
         Self::MailTokens,
         Self::EmailChanges,
         Self::Attempts,
+        Self::TicketOffers,
+        Self::TicketStops,
+        Self::OfflineScans,
     ];
 }
 
@@ -125,6 +131,13 @@ impl RetentionTask {
                 }
                 Kind::Attempts => {
                     oldest(&self.database, limits::ATTEMPTS_KEPT, "login_attempts", "account", "updated_at", "1 = 1").await?
+                }
+                Kind::TicketOffers => {
+                    oldest(&self.database, limits::TICKET_OFFERS_KEPT, "ticket_offers", "id", "expires_at", "1 = 1").await?
+                }
+                Kind::TicketStops => oldest(&self.database, Duration::ZERO, "ticket_stops", "id", "until", "1 = 1").await?,
+                Kind::OfflineScans => {
+                    oldest(&self.database, limits::OFFLINE_SCANS_KEPT, "offline_scans", "id", "created_at", "1 = 1").await?
                 }
             };
             all += gone;
@@ -356,6 +369,47 @@ mod tests {
             }
             assert_eq!(retention_task.tidy(Kind::Nodes).await.unwrap(), 1);
             assert_eq!(scratch.database.ask("SELECT name FROM nodes", &[]).await.unwrap().remove(0).text().unwrap(), "late");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_said_at_doors_and_offered_is_forgotten_once_nobody_says_it_again() {
+        for scratch in databases(true).await {
+            let (retention_task, now) = retention_task(&scratch.database).await;
+            for statement in [
+                "INSERT INTO inventory (event, version, status, revision, currency) VALUES ('e', 1, 'open', 1, 'EUR')",
+                "INSERT INTO bookings (id, event, person, status, extended, total, currency, ticket_seed, version, created_at, updated_at) \
+                 VALUES ('b', 'e', 'p', 'confirmed', 0, 0, 'EUR', 's', 1, 0, 0)",
+                "INSERT INTO tickets (booking, number, event, ticket_type, generation, version, updated_at) VALUES ('b', 1, 'e', 't', 1, 1, 0)",
+            ] {
+                scratch.database.ask(statement, &[]).await.unwrap();
+            }
+            let (offers, scans) = (microseconds(limits::TICKET_OFFERS_KEPT), microseconds(limits::OFFLINE_SCANS_KEPT));
+            for (id, side) in [("old", HOUR), ("new", -HOUR)] {
+                for (statement, at) in [
+                    (
+                        "INSERT INTO ticket_offers (id, booking, number, generation, offered_by, email, status, expires_at, created_at, updated_at) \
+                      VALUES ($1, 'b', 1, 1, 'p', 'a', 'withdrawn', $2, 0, 0)",
+                        now - offers - side,
+                    ),
+                    ("INSERT INTO ticket_stops (id, booking, until) VALUES ($1, 'b', $2)", now - side),
+                    (
+                        "INSERT INTO offline_scans (id, event, list, at, answer, merged_by, created_at) VALUES ($1, 'e', '', 0, '', 'p', $2)",
+                        now - scans - side,
+                    ),
+                ] {
+                    scratch.database.ask(statement, &[id.into(), at.into()]).await.unwrap();
+                }
+            }
+            for (kind, table) in [
+                (Kind::TicketOffers, "ticket_offers"),
+                (Kind::TicketStops, "ticket_stops"),
+                (Kind::OfflineScans, "offline_scans"),
+            ] {
+                assert_eq!(retention_task.tidy(kind).await.unwrap(), 1, "{table}");
+                let left = scratch.database.ask(&format!("SELECT id FROM {table}"), &[]).await.unwrap().remove(0).text().unwrap();
+                assert_eq!(left, "new", "{table}");
+            }
         }
     }
 }

@@ -27,6 +27,10 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { portable: include_str!("../0014_sessions.sql"), postgres: "" },
     Migration { portable: include_str!("../0018_orders.sql"), postgres: "" },
     Migration { portable: include_str!("../0020_ticket_type_sales.sql"), postgres: "" },
+    Migration { portable: include_str!("../0014_reserved.sql"), postgres: "" },
+    Migration { portable: include_str!("../0015_reserved.sql"), postgres: "" },
+    Migration { portable: include_str!("../0016_reserved.sql"), postgres: "" },
+    Migration { portable: include_str!("../0017_door.sql"), postgres: include_str!("../0017_door.postgres.sql") },
 ];
 
 /// What a database may be.

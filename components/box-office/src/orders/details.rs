@@ -15,7 +15,7 @@ type Change = Option<Option<String>>;
 pub async fn change(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
     let (name, address, note) = json::read(&request, |body| {
-        let name = body.optional_name("name", limits::NAME);
+        let name = body.optional_name("name", limits::BUYER_NAME);
         let address = body.optional_text("email", limits::EMAIL).and_then(|text| match email::normalise(&text) {
             Ok(address) => Some(address),
             Err(why) => {

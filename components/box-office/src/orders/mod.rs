@@ -12,8 +12,7 @@ use crate::{csv, event, limits};
 use kit::ledger::BookingStatus;
 use kit::sql::Tx;
 use kit::team::Permission;
-use kit::{Answer, Problem, Request, Response, claims, id, query, sql, time};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use kit::{Answer, Problem, Request, Response, accept, claims, id, query, sql, time};
 use serde::Serialize;
 use store::{Order, Wanted};
 use view::{Detailed, View};
@@ -29,7 +28,7 @@ struct List<'a> {
 /// `GET /api/events/{id}/orders`: newest first.
 pub async fn list(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
-    let csv = csv::wanted(&request);
+    let csv = accept::choose(&request, &["application/json", csv::MEDIA])? == csv::MEDIA;
     let (wanted, cursor) = query::read(&request, |query| {
         let search = query.text("q", limits::SEARCH).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
         let status = query.word("status", STATUSES).and_then(BookingStatus::parse);
@@ -58,19 +57,14 @@ pub async fn list(request: Request) -> Answer {
     orders.truncate(size);
     let next_cursor = orders.last().filter(|_| more).map(|order| order.row.id.as_str());
     if csv {
-        return Ok(table(&orders, now).answer("orders", next_cursor.map(|cursor| next_page(&request, cursor))));
+        let next = next_cursor.map(|cursor| csv::next_page(&request, cursor));
+        return Ok(table(&orders, now)
+            .answer("orders", next)
+            .header("cache-control", "private, no-store")
+            .header("vary", "accept"));
     }
     let items = orders.iter().map(|order| View::new(order, now)).collect();
     private(200, &List { items, next_cursor })
-}
-
-/// The address of a list's next page.
-fn next_page(request: &Request, cursor: &str) -> String {
-    let given = request.query.iter().map(|(name, value)| (name.as_str(), value.as_str())).filter(|(name, _)| *name != "cursor");
-    let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-    let query: Vec<_> =
-        given.chain([("cursor", cursor)]).map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
-    format!("{}?{}", request.path, query.join("&"))
 }
 
 impl Wanted {

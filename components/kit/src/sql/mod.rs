@@ -139,6 +139,24 @@ impl Tx {
         self.trace = trace;
     }
 
+    /// What a SELECT ends with so that nobody changes its rows before this transaction ends, while others may lock them alike. On SQLite nothing: a
+    /// transaction that writes is alone there.
+    pub fn shared_lock(&self) -> &'static str {
+        self.lock(postgres::SHARED_LOCK)
+    }
+
+    /// As [`Self::shared_lock`], with nobody else's lock on the rows.
+    pub fn exclusive_lock(&self) -> &'static str {
+        self.lock(postgres::EXCLUSIVE_LOCK)
+    }
+
+    fn lock(&self, on_postgres: &'static str) -> &'static str {
+        match self.connection.engine() {
+            Engine::Postgres => on_postgres,
+            Engine::Sqlite => "",
+        }
+    }
+
     /// See [`Self::part_of`].
     pub(crate) fn trace(&self) -> Option<&str> {
         self.trace.as_deref()

@@ -13,6 +13,12 @@ pub(super) const CLOCK: &str = "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 
 /// The lock of a migration, held until the end of its transaction. The number only has to be the same everywhere.
 pub(super) const MIGRATION_LOCK: &str = "SELECT 1 FROM pg_advisory_xact_lock(7236827364)";
 
+/// Keeps rows as they are; what others have changed meanwhile is seen as it is now.
+pub(super) const SHARED_LOCK: &str = " FOR SHARE";
+
+/// The same, and waits for every other lock on them but those of foreign keys.
+pub(super) const EXCLUSIVE_LOCK: &str = " FOR NO KEY UPDATE";
+
 pub(super) struct Connection(pg::Connection);
 
 impl Connection {

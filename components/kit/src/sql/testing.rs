@@ -140,6 +140,11 @@ pub(super) fn connect() -> Result<Option<Connection>, Error> {
     CURRENT.with_borrow(|current| current.as_ref().map(|database| database.connect()).transpose())
 }
 
+/// Whether this thread has entered a database.
+pub fn entered() -> bool {
+    CURRENT.with_borrow(Option::is_some)
+}
+
 /// What time it is there, where the test says so.
 pub(super) fn now() -> Option<i64> {
     CURRENT.with_borrow(|current| Some(current.as_ref()?.now.load(Ordering::Relaxed)).filter(|now| *now > 0))

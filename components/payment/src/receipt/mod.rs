@@ -1,19 +1,19 @@
 //! Receipts, as JSON and as PDF.
 
-mod accept;
-
 use crate::{
     domain::{Payment, Status},
     links, refunds, show,
     view::View,
 };
 use ::receipt::{self as receipts, Booking, Buyer, Event, Item, Money, Paid, Receipt, Seller};
-use accept::Representation;
 use kit::{
-    Answer, Problem, Request, Response, claims, problem,
+    Answer, Problem, Request, Response, accept, claims, problem,
     sql::{self, Tx},
 };
 use serde::Serialize;
+
+const JSON: &str = "application/json";
+const PDF: &str = "application/pdf";
 
 /// A receipt's JSON, its fields in the order they are shown in.
 #[derive(Debug, Serialize)]
@@ -36,10 +36,7 @@ pub async fn show(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
     let base = links::base(&request).await?;
     let payment = show::current(request.id("id")?, &claims.subject).await?;
-    let representation = accept::choose(request.header("accept")).ok_or_else(|| {
-        Problem::new(problem::NOT_ACCEPTABLE, "A receipt is there as application/json and as application/pdf.")
-            .with("vary", "accept")
-    })?;
+    let media = accept::choose(&request, &[JSON, PDF])?;
     if payment.status != Status::Completed {
         return Err(Problem::new(problem::WRONG_STATE, "There is a receipt once the payment is completed."));
     }
@@ -47,12 +44,12 @@ pub async fn show(request: Request) -> Answer {
     let receipt = read(&mut tx, &payment).await?;
     let returned = refunds::of(&mut tx, &payment.id).await?;
     tx.rollback().await?;
-    let response = match representation {
-        Representation::Json => Response::json(200, &document(&receipt, View::new(&payment, returned, &base)?))?,
-        Representation::Pdf => {
+    let response = match media {
+        PDF => {
             let disposition = format!("inline; filename=\"receipt-{}.pdf\"", receipt.number);
-            Response::new(200, "application/pdf", receipts::render(&receipt)?).header("content-disposition", disposition)
+            Response::new(200, PDF, receipts::render(&receipt)?).header("content-disposition", disposition)
         }
+        _ => Response::json(200, &document(&receipt, View::new(&payment, returned, &base)?))?,
     };
     Ok(response.header("vary", "accept").header("cache-control", "no-store"))
 }

@@ -4,7 +4,8 @@ use super::{Claimed, Needs, Schedule, Template, Trouble};
 use crate::limits;
 use kit::mail_token::{self, Purpose};
 use kit::sql::{Error, Tx};
-use kit::{params, tickets, time};
+use kit::tickets::{self, SigningKey};
+use kit::{params, time};
 use receipt::{Paid, Receipt, local, money, reasons};
 use serde::Serialize;
 
@@ -17,6 +18,8 @@ pub struct Facts {
     pub booking: Option<Booking>,
     /// An event that was moved.
     pub moved: Option<Moved>,
+    /// A ticket that somebody wants to give away.
+    pub offer: Option<Offer>,
     /// A sum: `EUR 90.00`.
     pub amount: Option<String>,
     /// Why a payment failed, or why money goes back.
@@ -80,6 +83,19 @@ pub struct Moved {
     before: Place,
 }
 
+/// A ticket that is offered.
+#[derive(Debug, Serialize)]
+pub struct Offer {
+    token: String,
+    /// The address of who offers it.
+    from: String,
+    title: String,
+    venue: String,
+    starts: String,
+    ticket_type: String,
+    until: String,
+}
+
 #[derive(Debug, PartialEq, Serialize)]
 struct Place {
     venue: String,
@@ -106,7 +122,6 @@ kit::row! {
         payment: Option<String>,
         total: i64,
         currency: String,
-        ticket_seed: String,
         event: String,
         title: String,
         venue_name: String,
@@ -121,7 +136,7 @@ kit::row! {
 ///
 /// # Errors
 /// Of the database; in it, why there is nothing to send.
-pub async fn gather(tx: &mut Tx, claimed: &Claimed) -> Result<Result<Facts, Trouble>, Error> {
+pub async fn gather(tx: &mut Tx, claimed: &Claimed, key: Option<&SigningKey>) -> Result<Result<Facts, Trouble>, Error> {
     let needs = &claimed.needs;
     let mut person = match person(tx, &claimed.recipient, needs.booking.as_deref()).await? {
         Ok(person) => person,
@@ -140,7 +155,7 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed) -> Result<Result<Facts, Trou
     }
     let booking = match &needs.booking {
         None => None,
-        Some(id) => match booking(tx, id).await? {
+        Some(id) => match booking(tx, id, key).await? {
             Some(booking) => Some(booking),
             None => return Ok(Err(Trouble::Never("its booking or event is not here".to_owned()))),
         },
@@ -160,7 +175,7 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed) -> Result<Result<Facts, Trou
         }
         None => (None, None),
     };
-    let (mut receipt, mut moved, mut back) = (None, None, (None, None));
+    let (mut receipt, mut moved, mut offer, mut back) = (None, None, None, (None, None));
     match (claimed.template, &needs.payment) {
         (Template::Confirmed, Some(payment)) => match receipt_of(tx, payment).await? {
             Ok(it) => receipt = Some(it),
@@ -174,6 +189,14 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed) -> Result<Result<Facts, Trou
             Ok(it) => moved = Some(it),
             Err(trouble) => return Ok(Err(trouble)),
         },
+        (Template::TicketOffered, _) => match self::offer(tx, &person, needs).await? {
+            Ok((address, it)) => {
+                // Not to who offers it: to a reader of whom nothing is known.
+                person = Person { name: None, verified: false, address };
+                offer = Some(it);
+            }
+            Err(trouble) => return Ok(Err(trouble)),
+        },
         _ => {}
     }
     let amount = needs.amount.zip(needs.currency.as_deref()).map(|(amount, currency)| money::format(amount, currency));
@@ -184,7 +207,21 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed) -> Result<Result<Facts, Trou
     };
     let cancelled_by = needs.reason.clone().unwrap_or_default();
     let (going_back, went_back) = back;
-    Ok(Ok(Facts { person, booking, moved, amount, why, cancelled_by, going_back, went_back, token, code, new_email, receipt }))
+    Ok(Ok(Facts {
+        person,
+        booking,
+        moved,
+        offer,
+        amount,
+        why,
+        cancelled_by,
+        going_back,
+        went_back,
+        token,
+        code,
+        new_email,
+        receipt,
+    }))
 }
 
 /// The address that an account is to have instead of this one, while that is asked for.
@@ -229,8 +266,8 @@ async fn person(tx: &mut Tx, id: &str, booking: Option<&str>) -> Result<Result<P
     })
 }
 
-async fn booking(tx: &mut Tx, id: &str) -> Result<Option<Booking>, Error> {
-    let statement = "SELECT b.status, b.expires_at, b.payment, b.total, b.currency, b.ticket_seed, b.event, e.title, e.venue_name, e.city, \
+async fn booking(tx: &mut Tx, id: &str, key: Option<&SigningKey>) -> Result<Option<Booking>, Error> {
+    let statement = "SELECT b.status, b.expires_at, b.payment, b.total, b.currency, b.event, e.title, e.venue_name, e.city, \
                      e.country, e.starts_at, e.timezone FROM bookings b JOIN events e ON e.id = b.event WHERE b.id = $1";
     let Some(row): Option<BookingRow> = tx.one(statement, params![id]).await? else { return Ok(None) };
     let statement = "SELECT i.ticket_type, COALESCE(t.name, i.ticket_type), i.quantity FROM booking_items i \
@@ -239,8 +276,10 @@ async fn booking(tx: &mut Tx, id: &str) -> Result<Option<Booking>, Error> {
     let now = tx.now();
     let overdue = row.expires_at.is_some_and(|at| at <= now);
     let status = if overdue { "expired".to_owned() } else { row.status };
-    let tickets = if status == "confirmed" { codes(&row.ticket_seed, &items) } else { Vec::new() };
-    let places: usize = items.iter().map(|(.., quantity)| *quantity as usize).sum();
+    let (tickets, more) = match key {
+        Some(key) if status == "confirmed" => codes(tx, key, (id, &row.event), &items).await?,
+        _ => (Vec::new(), 0),
+    };
     Ok(Some(Booking {
         id: id.to_owned(),
         event_id: row.event,
@@ -251,9 +290,9 @@ async fn booking(tx: &mut Tx, id: &str) -> Result<Option<Booking>, Error> {
         total: money::format(row.total, &row.currency),
         held_until: row.expires_at.filter(|at| *at > now).map(|at| local::readable(at, &row.timezone)),
         bought: row.payment.is_some() || row.total == 0,
-        more: if tickets.is_empty() { 0 } else { places.saturating_sub(tickets.len()) },
         status,
         tickets,
+        more,
     }))
 }
 
@@ -320,12 +359,62 @@ async fn is_complete(tx: &mut Tx, payment: &str) -> Result<bool, Error> {
     Ok(row.is_some_and(|(status,)| status == "completed"))
 }
 
-/// The codes of a booking's tickets, each with its type's name.
-fn codes(seed: &str, items: &[(String, String, u32)]) -> Vec<Ticket> {
+/// The codes of a booking's tickets that are still its owner's, each with its type's name; and how many there are beside these.
+async fn codes(
+    tx: &mut Tx,
+    key: &SigningKey,
+    booking: (&str, &str),
+    items: &[(String, String, u32)],
+) -> Result<(Vec<Ticket>, usize), Error> {
     let wanted = items.iter().map(|(ticket_type, _, quantity)| (ticket_type.as_str(), *quantity));
+    let (tickets, more) = tickets::of_owner(tx, key, booking, wanted, limits::TICKETS).await?;
     let name = |id: &str| items.iter().find(|(ticket_type, ..)| ticket_type == id).map_or("", |(_, name, _)| name);
-    let all = tickets::tickets(seed, wanted).into_iter().take(limits::TICKETS);
-    all.map(|ticket| Ticket { name: line(name(&ticket.ticket_type_id)), code: ticket.code }).collect()
+    let tickets = tickets.into_iter().map(|ticket| Ticket { name: line(name(&ticket.ticket_type_id)), code: ticket.code });
+    Ok((tickets.collect(), more))
+}
+
+kit::row! {
+    struct OfferRow {
+        email: String,
+        status: String,
+        expires_at: i64,
+        booking_status: String,
+        title: String,
+        venue_name: String,
+        city: String,
+        country: String,
+        starts_at: i64,
+        timezone: String,
+        ticket_type: String,
+    }
+}
+
+/// An offer that can be accepted, and to whom it is. Of who makes it only the address is named, and only where it is known to be theirs: what people call
+/// themselves reaches nobody whom they have chosen.
+async fn offer(tx: &mut Tx, from: &Person, needs: &Needs) -> Result<Result<(String, Offer), Trouble>, Error> {
+    let never = |why: &str| Ok(Err(Trouble::Never(why.to_owned())));
+    let Some(id) = &needs.offer else { return never("it does not say what is offered") };
+    let statement = "SELECT o.email, o.status, o.expires_at, b.status, e.title, e.venue_name, e.city, e.country, e.starts_at, e.timezone, \
+                     COALESCE(y.name, t.ticket_type) FROM ticket_offers o JOIN tickets t ON t.booking = o.booking AND t.number = o.number \
+                     JOIN bookings b ON b.id = o.booking JOIN events e ON e.id = b.event LEFT JOIN ticket_types y ON y.id = t.ticket_type \
+                     WHERE o.id = $1";
+    let Some(row): Option<OfferRow> = tx.one(statement, params![id]).await? else { return never("its offer is not here") };
+    if row.status != "open" || row.expires_at <= tx.now() || row.booking_status != "confirmed" {
+        return never("what is offered can no longer be accepted");
+    }
+    if !from.verified {
+        return never("who offers it has not shown to read their address");
+    }
+    let offer = Offer {
+        token: id.clone(),
+        from: line(&from.address),
+        title: line(&row.title),
+        venue: place(&row.venue_name, &row.city, &row.country),
+        starts: local::readable(row.starts_at, &row.timezone),
+        ticket_type: line(&row.ticket_type),
+        until: local::readable(row.expires_at, &row.timezone),
+    };
+    Ok(Ok((row.email, offer)))
 }
 
 kit::row! {

@@ -8,7 +8,7 @@ use crate::limits;
 use crate::wit::mail::{Error as MailError, Message};
 use futures::future::join_all;
 use kit::mail_token::Purpose;
-use kit::{Problem, sql};
+use kit::{Problem, sql, tickets};
 use queue::{Claimed, Outcome};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
@@ -44,10 +44,12 @@ pub enum Template {
     PasswordForgotten,
     /// The password is another one.
     PasswordChanged,
+    /// Somebody wants to give their ticket to whoever reads an address.
+    TicketOffered,
 }
 
 impl Template {
-    const NAMES: [(Self, &'static str); 11] = [
+    const NAMES: [(Self, &'static str); 12] = [
         (Self::Welcome, "welcome"),
         (Self::VerifyEmail, "verify-email"),
         (Self::LeaveEmail, "leave-email"),
@@ -59,6 +61,7 @@ impl Template {
         (Self::Moved, "event-moved"),
         (Self::PasswordForgotten, "password-forgotten"),
         (Self::PasswordChanged, "password-changed"),
+        (Self::TicketOffered, "ticket-offered"),
     ];
 
     /// Its name in SQL, and its files'.
@@ -73,9 +76,13 @@ impl Template {
             Self::LeaveEmail => Some(Purpose::LeaveEmail),
             Self::TakeEmail => Some(Purpose::TakeEmail),
             Self::PasswordForgotten => Some(Purpose::ResetPassword),
-            Self::Confirmed | Self::Cancelled | Self::PaymentFailed | Self::Refunded | Self::Moved | Self::PasswordChanged => {
-                None
-            }
+            Self::Confirmed
+            | Self::Cancelled
+            | Self::PaymentFailed
+            | Self::Refunded
+            | Self::Moved
+            | Self::PasswordChanged
+            | Self::TicketOffered => None,
         }
     }
 
@@ -112,6 +119,9 @@ pub struct Needs {
     /// When and where that was before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Schedule>,
+    /// An offer of a ticket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offer: Option<String>,
 }
 
 /// When and where an event is. Instants are RFC 3339.
@@ -177,11 +187,14 @@ pub async fn send_due(mailer: &impl Mailer, base: &str, most: usize) -> Result<(
 }
 
 async fn prepare(group: &[Claimed], base: &str) -> Result<Vec<Result<Message, Trouble>>, Problem> {
+    // Before the transaction begins: where no key was used yet, one is written down.
+    let key =
+        if group.iter().any(|claimed| claimed.template == Template::Confirmed) { Some(tickets::signer().await?) } else { None };
     let secrets = group.iter().any(|claimed| claimed.template.secret().is_some());
     let mut tx = if secrets { sql::write().await? } else { sql::read().await? };
     let mut gathered = Vec::with_capacity(group.len());
     for claimed in group {
-        gathered.push(gather::gather(&mut tx, claimed).await?);
+        gathered.push(gather::gather(&mut tx, claimed, key.as_deref()).await?);
     }
     // A receipt takes its time to draw; nobody need wait for this transaction meanwhile.
     if secrets {

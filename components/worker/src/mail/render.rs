@@ -12,7 +12,7 @@ macro_rules! files {
     ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../../templates/", $name)))),*] };
 }
 
-const FILES: [(&str, &str); 24] = files![
+const FILES: [(&str, &str); 26] = files![
     "booking-cancelled.html",
     "booking-cancelled.txt",
     "booking-confirmed.html",
@@ -33,6 +33,8 @@ const FILES: [(&str, &str); 24] = files![
     "refund-made.txt",
     "take-email.html",
     "take-email.txt",
+    "ticket-offered.html",
+    "ticket-offered.txt",
     "verify-email.html",
     "verify-email.txt",
     "welcome.html",

@@ -75,6 +75,42 @@ fn a_registration_with_somebody_elses_address_carries_no_text_to_them() {
     }
 }
 
+#[test]
+fn a_ticket_that_is_offered_names_the_address_of_who_offers_it_and_nothing_that_they_typed() {
+    for database in with_title("Night of Strings") {
+        database.enter();
+        database.run(
+            "INSERT INTO tickets (booking, number, event, ticket_type, generation, version, updated_at) VALUES ('eu_paid', 1, 'eu_e', 'eu_t', 1, 1, 0)",
+        );
+        database.run(&format!(
+            "INSERT INTO ticket_offers (id, booking, number, generation, offered_by, email, status, expires_at, created_at, updated_at) \
+             VALUES ('eu_offer', 'eu_paid', 1, 1, 'eu_ada', 'grace@example.com', 'open', {}, {START}, {START})",
+            START + 3600 * 1_000_000
+        ));
+        let offered = |id: &str| {
+            let payload = serde_json::json!({"offer_id": "eu_offer", "booking_id": "eu_paid", "number": 1, "actor": "eu_ada"});
+            record(id, "ticket.offered", "eu_paid.0001", &payload)
+        };
+        let post = Post::default();
+        post.handle(&[offered("a.0")]);
+        let sent = post.sent.borrow();
+        let [mail] = &sent[..] else { panic!("{} mails", sent.len()) };
+        assert_eq!((mail.to.as_str(), mail.subject.as_str()), ("grace@example.com", "A ticket for Night of Strings"));
+        for text in [&mail.text, mail.html.as_ref().unwrap()] {
+            assert!(text.contains("ada@example.com") && text.contains("eu_offer") && text.contains("Standard"), "{text}");
+            assert!(!text.contains("Lovelace") && !text.contains("your account"), "{text}");
+        }
+        drop(sent);
+        // What is no longer true is not written, nor what somebody says who may be anybody.
+        database.run("UPDATE users SET email_verified_at = NULL");
+        post.handle(&[offered("a.1")]);
+        database.run("UPDATE users SET email_verified_at = 0");
+        database.run("UPDATE ticket_offers SET status = 'withdrawn'");
+        post.handle(&[offered("a.2")]);
+        assert_eq!(post.sent.borrow().len(), 1);
+    }
+}
+
 /// The token that stands in a mail, on a line of its own.
 fn token(mail: &crate::wit::mail::Message) -> Option<String> {
     let line = mail.text.lines().find(|line| line.starts_with("eu_ada."))?;
@@ -198,7 +234,7 @@ fn a_mail_reads_like_this() {
         database.enter();
         let post = Post::default();
         post.handle(&[booking("b.0", "booking.updated", "eu_paid", "confirmed", Some("eu_pay"))]);
-        let [first, second] = [1, 2].map(|number: usize| kit::tickets::tickets("seed", [("eu_t", 2)])[number - 1].code.clone());
+        let [first, second] = codes("eu_paid", "eu_t", 2).try_into().unwrap();
         let expected = format!(
             "Hello Ada <Lovelace>,\n\nyour booking is confirmed.\n\nNight of Strings\nBlue Hall, Colombo, LK\n\
              Friday 15 January 2027, 13:30 (Asia/Colombo, UTC+05:30)\n\n2 x Standard\nTotal: EUR 90.00\n\n\

@@ -185,6 +185,12 @@ impl Post {
     }
 }
 
+/// The codes of a booking's tickets.
+pub fn codes(booking: &str, ticket_type: &str, quantity: u32) -> Vec<String> {
+    let key = ready(kit::tickets::signer()).unwrap();
+    (1..=quantity).map(|number| kit::tickets::code(&key, (booking, number, 1), "eu_e", ticket_type)).collect()
+}
+
 pub fn number(database: &Database, query: &str) -> i64 {
     database.all_rows::<(i64,)>(query)[0].0
 }

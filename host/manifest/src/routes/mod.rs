@@ -29,13 +29,13 @@ pub enum RunLocation {
     EveryRegion,
 }
 
-/// What names the region that a request is for: by the region's own name, or by an id, whose first part that is.
+/// What names the region that a request is for: by the region's own name, or by an id or a ticket's code, whose first part that is.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum RegionSource {
     /// This segment of the path, counted from 0.
     Path(usize),
-    /// This member of the JSON body.
-    Body(Arc<str>),
+    /// The first of these members of the JSON body that names one.
+    Body(Arc<[String]>),
     /// This parameter of the query.
     Query(Arc<str>),
 }
@@ -362,7 +362,7 @@ mod tests {
         let create = routes.find(&Method::POST, "/api/events").unwrap();
         assert_eq!(
             (create.runs, &create.by, create.named_in("/api/events")),
-            (RunLocation::Region, &Some(RegionSource::Body("region".into())), None)
+            (RunLocation::Region, &Some(RegionSource::Body(["region".to_owned()].into())), None)
         );
         assert!(create.roles && create.token && create.rate.is_none());
         let publish = routes.find(&Method::POST, "/api/events/eu_7/publish").unwrap();

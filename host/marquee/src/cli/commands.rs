@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use fleet::Identity;
 use manifest::{Manifest, VariableSources};
-use region::keys::{self, State};
+use region::keys::{self, Signs, State};
 use region::{Database, MigrateError, migrate as apply};
 use storage::sqlite::SqliteDatabases;
 use streams::journal::PostgresJournal;
@@ -107,19 +107,31 @@ pub async fn keys(action: Keys) -> Result<(), Error> {
             for key in keys::list(&database).await.map_err(failed)? {
                 let state = match key.state {
                     State::InUse => "in use".to_owned(),
-                    State::Retired { until } => format!("retired, trusted until {}", instant(until)),
+                    State::Retired { until: Some(until) } => format!("retired, trusted until {}", instant(until)),
+                    State::Retired { until: None } => "retired, trusted for the tickets that it has signed".to_owned(),
                     State::Ended { at } => format!("retired, not trusted since {}", instant(at)),
                     State::Revoked { at } => format!("revoked {}", instant(at)),
                 };
-                say(&format!("{}  made {}  {state}", key.kid, instant(key.created_at)))?;
+                let signs = match key.signs {
+                    Signs::Tokens => "access tokens",
+                    Signs::Tickets => "tickets",
+                };
+                say(&format!("{}  signs {signs}  made {}  {state}", key.kid, instant(key.created_at)))?;
             }
             Ok(())
         }
         Keys::Retire { kid, .. } => {
+            if keys::retire_of_tickets(&database, &kid).await.map_err(failed)? {
+                return say(&format!("{kid} signs no more; the tickets that it has signed stay good"));
+            }
             let until = keys::retire(&database, &kid).await.map_err(failed)?.ok_or_else(|| unknown(&kid, "in use"))?;
             say(&format!("{kid} signs no more; its last token has ended by {}", instant(until)))
         }
         Keys::Revoke { kid, .. } => {
+            if keys::revoke_of_tickets(&database, &kid).await.map_err(failed)? {
+                let anew = "the tickets that it has signed are unknown at doors; where they are shown they have other codes now";
+                return say(&format!("{kid} is revoked: {anew}, and scanners without a network need a new list"));
+            }
             let at = keys::revoke(&database, &kid).await.map_err(failed)?.ok_or_else(|| unknown(&kid, "trusted"))?;
             say(&format!("{kid} is revoked since {}: nodes refuse its tokens as soon as they hear of it", instant(at)))
         }

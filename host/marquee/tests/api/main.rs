@@ -20,6 +20,8 @@ mod box_office_events;
 mod browsers;
 mod concurrency;
 mod cookies;
+mod door;
+mod evening;
 mod events;
 mod expiry;
 mod matrix;
@@ -29,6 +31,7 @@ mod orders;
 mod payments;
 mod search;
 mod sessions;
+mod tickets;
 mod web;
 
 use server::Server;

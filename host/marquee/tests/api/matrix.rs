@@ -53,6 +53,8 @@ enum Rule {
     Logout,
     /// Whoever is logged in, unless the organiser's role was taken from them.
     NewOrganiser,
+    /// Somebody who is none of these; to them it is not there.
+    Hidden,
 }
 
 const UNAUTHENTICATED: &[u16] = &[401];
@@ -67,6 +69,7 @@ fn expected(rule: Rule, who: Who) -> Option<&'static [u16]> {
         (Rule::Everybody, _) => None,
         (Rule::Logout, Suspended | RevokedSession) => Some(&[204]),
         (_, Nobody | Suspended | RevokedSession | Expired | Forged | Everlasting) => Some(UNAUTHENTICATED),
+        (Rule::Hidden, _) => Some(&[404]),
         (Rule::Person | Rule::Logout, _) | (_, Admin) if rule != Rule::Buyer => None,
         (Rule::Buyer, User) => None,
         (Rule::Buyer, _) => Some(&[404]),
@@ -88,6 +91,8 @@ struct Scene {
     /// A login of the buyer's.
     session: String,
     bystander: String,
+    /// A check-in list, by which somebody was let in.
+    list: String,
 }
 
 /// What to ask: who may, the path, and the body.
@@ -166,6 +171,29 @@ fn operation(id: &str, scene: &Scene) -> (Rule, String, Option<Value>) {
             format!("/api/events/{event}/sales"),
             Some(json!({"items": scene.event.order(1)["items"], "method": "cash"})),
         ),
+        "listBookingTickets" => (Rule::Buyer, format!("/api/bookings/{booking}/tickets"), None),
+        "nameTicket" => (Rule::Buyer, format!("/api/bookings/{booking}/tickets/1"), Some(json!({"name": "Grace"}))),
+        "offerTicket" => {
+            (Rule::Buyer, format!("/api/bookings/{booking}/tickets/1/transfer"), Some(json!({"email": "nobody@example.com"})))
+        }
+        "withdrawTicketOffer" => (Rule::Buyer, format!("/api/bookings/{booking}/tickets/1/transfer"), None),
+        "listTickets" => (Rule::Person, path("/api/tickets"), None),
+        "listTicketOffers" => (Rule::Person, path("/api/tickets/offers"), None),
+        "acceptTicket" => (Rule::Hidden, path("/api/tickets/accept"), Some(json!({"token": booking}))),
+        "listAttendees" => (Rule::Organiser, format!("/api/events/{event}/attendees"), None),
+        "getOfflineList" => (Rule::Organiser, format!("/api/events/{event}/checkin-list"), None),
+        "listCheckinLists" => (Rule::Organiser, format!("/api/events/{event}/checkin-lists"), None),
+        "createCheckinList" => (Rule::Organiser, format!("/api/events/{event}/checkin-lists"), Some(json!({"name": "North"}))),
+        "changeCheckinList" => {
+            (Rule::Organiser, format!("/api/events/{event}/checkin-lists/{}", scene.list), Some(json!({"name": "South"})))
+        }
+        "deleteCheckinList" => (Rule::Organiser, format!("/api/events/{event}/checkin-lists/{}", scene.list), None),
+        "checkIn" => (Rule::Organiser, path("/api/checkin"), Some(json!({"code": "x", "event_id": event}))),
+        "undoCheckIn" => (Rule::Organiser, path("/api/checkin/undo"), Some(json!({"code": "x", "event_id": event}))),
+        "mergeScans" => {
+            let scans = json!([{"code": "x", "at": "2026-01-01T00:00:00Z"}]);
+            (Rule::Organiser, path("/api/checkin/merge"), Some(json!({"event_id": event, "scans": scans})))
+        }
         "setRoles" => (Rule::Admin, format!("/api/users/{user}/roles"), Some(json!({"roles": []}))),
         "suspendUser" => (Rule::Admin, format!("/api/users/{user}/suspend"), None),
         "restoreUser" => (Rule::Admin, format!("/api/users/{user}/restore"), None),
@@ -265,7 +293,12 @@ async fn nobody_does_what_they_may_not() {
         let email = buyer.get("/api/auth/me").await.expect(200)["email"].clone();
         let login = buyer.post("/api/auth/login", &json!({"email": email, "password": PASSWORD})).await.expect(200);
         let session = login["refresh_token"].as_str().unwrap().split_once('.').unwrap().0.to_owned();
-        Scene { organiser: id, event, booking, payment: payment["id"].as_str().unwrap().to_owned(), session, bystander }
+        let lists = format!("/api/events/{}/checkin-lists", event.id);
+        let list = organiser.post(&lists, &json!({"name": "West"})).await.expect(201)["id"].as_str().unwrap().to_owned();
+        let ticket = &buyer.get(&format!("/api/bookings/{booking}/tickets")).await.expect(200)["items"][0];
+        let scan = json!({"code": ticket["code"], "event_id": event.id, "list": list});
+        assert_eq!(organiser.post("/api/checkin", &scan).await.expect(200)["result"], "admitted");
+        Scene { organiser: id, event, booking, payment: payment["id"].as_str().unwrap().to_owned(), session, bystander, list }
     };
     // His own organiser's event, for the operations on events: membership is there, the role is not.
     let his_event = OnSale::with(&without_role, &his, 4500, 10, 5).await;

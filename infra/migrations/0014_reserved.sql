@@ -1,0 +1,2 @@
+-- Nothing: this number is another change's, which replaces this file.
+UPDATE schema_version SET number = number;
