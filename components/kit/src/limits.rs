@@ -41,5 +41,7 @@ pub const COMMAND_MICROSECONDS: i64 = 25_000_000;
 pub const VERIFY_EMAIL_MICROSECONDS: i64 = 7 * 86_400_000_000;
 /// How long the secret of a mail is good that lets its reader choose a new password: they are waiting for it.
 pub const RESET_PASSWORD_MICROSECONDS: i64 = 3_600_000_000;
-/// Bytes of such a secret: a user's id, a dot and 256 bits in base32.
+/// How long the secret of a mail is good that lets its reader join an organiser's team: as long as the invitation, if that is made at once.
+pub const JOIN_TEAM_MICROSECONDS: i64 = 7 * 86_400_000_000;
+/// Bytes of such a secret: the id of a user or an invitation, a dot and 256 bits in base32.
 pub const MAIL_TOKEN_BYTES: RangeInclusive<usize> = 56..=117;

@@ -13,6 +13,8 @@ pub enum Purpose {
     VerifyEmail,
     /// Its bearer may choose a new password.
     ResetPassword,
+    /// Its bearer may join an organiser's team. Whose it is says which invitation it is of: whom it goes to may have no account yet.
+    JoinTeam,
 }
 
 impl Purpose {
@@ -20,6 +22,7 @@ impl Purpose {
         match self {
             Self::VerifyEmail => "verify-email",
             Self::ResetPassword => "reset-password",
+            Self::JoinTeam => "join-team",
         }
     }
 
@@ -27,6 +30,7 @@ impl Purpose {
         match self {
             Self::VerifyEmail => limits::VERIFY_EMAIL_MICROSECONDS,
             Self::ResetPassword => limits::RESET_PASSWORD_MICROSECONDS,
+            Self::JoinTeam => limits::JOIN_TEAM_MICROSECONDS,
         }
     }
 }

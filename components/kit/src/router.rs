@@ -99,6 +99,15 @@ impl Router {
         self.on(Method::PATCH, pattern, handler)
     }
 
+    /// Adds a DELETE route.
+    pub fn delete<F: Future<Output = Answer> + 'static>(
+        self,
+        pattern: &'static str,
+        handler: impl Fn(Request) -> F + Send + Sync + 'static,
+    ) -> Self {
+        self.on(Method::DELETE, pattern, handler)
+    }
+
     /// Every route as the manifest names it, and whether only the host may ask for it.
     pub fn rows(&self) -> impl Iterator<Item = (String, bool)> {
         self.routes.iter().map(|route| (format!("{} {}", route.method, route.pattern), route.host))
