@@ -1,4 +1,4 @@
-//! Tries at an account's password, and mails that let it be replaced: each one slows the next down, and none locks anybody out.
+//! Tries at an account's password, mails that let it be replaced, and invitations: each one slows the next down, and none locks anybody out.
 //!
 //! Tries are counted before the password is looked at, so that many at once are not many for the price of one. Those from a network that the
 //! account has been used from are counted apart: whoever guesses elsewhere does not slow down the owner at home. An address that nobody has is
@@ -17,6 +17,8 @@ pub struct Pace {
     longest: i64,
     /// After how long without any they are forgotten.
     forgotten: i64,
+    /// What who comes too soon hears.
+    detail: &'static str,
 }
 
 /// Of tries at a password.
@@ -25,6 +27,7 @@ pub const LOGIN: Pace = Pace {
     first: kit::time::SECOND,
     longest: limits::LONGEST_DELAY,
     forgotten: limits::ATTEMPTS_MICROSECONDS,
+    detail: "There were wrong passwords for this account just now: wait a moment.",
 };
 
 /// Of mails that let a password be replaced.
@@ -33,7 +36,30 @@ pub const RESET: Pace = Pace {
     first: limits::RESET_DELAY.0,
     longest: limits::RESET_DELAY.1,
     forgotten: limits::RESETS_MICROSECONDS,
+    detail: "There were mails to this address just now: wait a moment.",
 };
+
+/// Of invitations to one address, whoever invites.
+pub const INVITED: Pace = Pace { detail: "This address was invited just now: wait a while.", ..RESET };
+
+/// Of invitations by one organiser.
+pub const INVITING: Pace = Pace {
+    free: limits::FREE_INVITATIONS,
+    first: limits::INVITING_DELAY.0,
+    longest: limits::INVITING_DELAY.1,
+    forgotten: limits::RESETS_MICROSECONDS,
+    detail: "This organiser has invited many people just now: wait a while.",
+};
+
+/// What invitations of this address are counted under.
+pub fn invited_key(email: &str) -> String {
+    hash::sha256(&[b"invited", email.as_bytes()])
+}
+
+/// What invitations by this organiser are counted under.
+pub fn inviting_key(organiser: &str) -> String {
+    hash::sha256(&[b"inviting", organiser.as_bytes()])
+}
 
 /// What mails that let the password of this address be replaced are counted under.
 pub fn reset_key(email: &str) -> String {
@@ -49,7 +75,7 @@ pub fn key(email: &str, network: Option<&str>, known: bool) -> String {
 /// Counts a try.
 ///
 /// # Errors
-/// It comes too soon after a wrong one: 429, and when to try again.
+/// It comes too soon after another one: 429, and when to try again.
 pub async fn count(tx: &mut sql::Tx, key: &str, pace: &Pace) -> Result<(), Problem> {
     let now = tx.now();
     // One that was refused counts for nothing: else whoever goes on trying would put the owner off for good.
@@ -66,8 +92,7 @@ pub async fn count(tx: &mut sql::Tx, key: &str, pace: &Pace) -> Result<(), Probl
         let next: Option<(i64,)> = tx.one("SELECT next_at FROM login_attempts WHERE account = $1", params![key]).await?;
         let wait = next.map_or(0, |(next,)| next - now);
         let seconds = wait.div_euclid(kit::time::SECOND) + 1;
-        return Err(Problem::new(problem::RATE_LIMITED, "There were wrong passwords for this account just now: wait a moment.")
-            .with("retry-after", seconds.to_string()));
+        return Err(Problem::new(problem::RATE_LIMITED, pace.detail).with("retry-after", seconds.to_string()));
     };
     tx.execute("UPDATE login_attempts SET next_at = $2 WHERE account = $1", params![key, now + pace.delay(failures)]).await?;
     Ok(())

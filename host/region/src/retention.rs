@@ -45,11 +45,12 @@ enum Kind {
     Nodes,
     Sessions,
     MailTokens,
+    Invitations,
     Attempts,
 }
 
 impl Kind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Idempotency,
         Self::Journal,
         Self::Inbox,
@@ -57,6 +58,7 @@ impl Kind {
         Self::Nodes,
         Self::Sessions,
         Self::MailTokens,
+        Self::Invitations,
         Self::Attempts,
     ];
 }
@@ -118,6 +120,7 @@ impl RetentionTask {
                 Kind::MailTokens => {
                     oldest(&self.database, Duration::ZERO, "mail_tokens", "user_id, purpose", "expires_at", "1 = 1").await?
                 }
+                Kind::Invitations => oldest(&self.database, Duration::ZERO, "invitations", "id", "expires_at", "1 = 1").await?,
                 Kind::Attempts => {
                     oldest(&self.database, limits::ATTEMPTS_KEPT, "login_attempts", "account", "updated_at", "1 = 1").await?
                 }
@@ -321,6 +324,14 @@ mod tests {
                     "INSERT INTO mail_tokens (user_id, purpose, email, hash, expires_at) VALUES ('u', $1, 'e', 'h', $2)";
                 scratch.database.ask(statement, &[purpose.into(), expires_at.into()]).await.unwrap();
             }
+            scratch.database.ask("INSERT INTO organisers (id, name, created_at) VALUES ('o', 'O', 1)", &[]).await.unwrap();
+            for (id, expires_at) in [("over", now - 1), ("open", now + HOUR)] {
+                let statement = "INSERT INTO invitations (id, organiser_id, email, role, invited_by, created_at, expires_at) \
+                                 VALUES ($1, 'o', $1, 'door', 'u', 1, $2)";
+                scratch.database.ask(statement, &[id.into(), expires_at.into()]).await.unwrap();
+            }
+            assert_eq!(retention_task.tidy(Kind::Invitations).await.unwrap(), 1);
+            assert_eq!(numbers(&scratch.database, "SELECT COUNT(*) FROM invitations WHERE id = 'open'").await, [1]);
             assert_eq!(retention_task.tidy(Kind::MailTokens).await.unwrap(), 1);
             assert_eq!(
                 numbers(&scratch.database, "SELECT COUNT(*) FROM mail_tokens WHERE purpose = 'reset-password'").await,

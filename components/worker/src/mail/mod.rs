@@ -38,10 +38,12 @@ pub enum Template {
     PasswordForgotten,
     /// The password is another one.
     PasswordChanged,
+    /// Somebody may join an organiser's team.
+    Invitation,
 }
 
 impl Template {
-    const NAMES: [(Self, &'static str); 8] = [
+    const NAMES: [(Self, &'static str); 9] = [
         (Self::Welcome, "welcome"),
         (Self::Confirmed, "booking-confirmed"),
         (Self::Cancelled, "booking-cancelled"),
@@ -50,6 +52,7 @@ impl Template {
         (Self::Moved, "event-moved"),
         (Self::PasswordForgotten, "password-forgotten"),
         (Self::PasswordChanged, "password-changed"),
+        (Self::Invitation, "invitation"),
     ];
 
     /// Its name in SQL, and its files'.
@@ -62,6 +65,7 @@ impl Template {
         match self {
             Self::Welcome => Some(Purpose::VerifyEmail),
             Self::PasswordForgotten => Some(Purpose::ResetPassword),
+            Self::Invitation => Some(Purpose::JoinTeam),
             Self::Confirmed | Self::Cancelled | Self::PaymentFailed | Self::Refunded | Self::Moved | Self::PasswordChanged => {
                 None
             }
@@ -101,6 +105,9 @@ pub struct Needs {
     /// When and where that was before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Schedule>,
+    /// An invitation to a team, which says where to write to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invitation: Option<String>,
 }
 
 /// When and where an event is. Instants are RFC 3339.
@@ -132,7 +139,7 @@ pub struct Venue {
 pub struct MailRequest {
     /// What to write.
     pub template: Template,
-    /// The user to write to.
+    /// The user to write to; of an invitation its id, for there may be no such user yet.
     pub recipient: String,
     /// What it tells of.
     pub needs: Needs,

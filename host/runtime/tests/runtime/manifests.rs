@@ -453,5 +453,5 @@ fn the_table_says_of_each_operation_what_the_document_says() {
             Some(runtime::By::Path(_)) | None => {}
         }
     }
-    assert_eq!(counted, 6, "registration, login, and what has to do with passwords and mails");
+    assert_eq!(counted, 8, "registration, login, API keys, and what has to do with passwords and mails");
 }
