@@ -24,6 +24,7 @@ mod native;
 mod operations;
 mod payments;
 mod search;
+mod teams;
 mod web;
 
 use server::Server;
