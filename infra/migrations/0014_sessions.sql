@@ -25,3 +25,7 @@ CREATE TABLE email_changes (
   expires_at BIGINT NOT NULL
 );
 CREATE INDEX email_changes_by_end ON email_changes (expires_at);
+
+-- When the region of the accounts was last asked how its owner is written to. NULL: the account is kept here.
+ALTER TABLE users ADD COLUMN contact_at BIGINT;
+UPDATE users SET contact_at = 0 WHERE version = 0;

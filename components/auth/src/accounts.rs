@@ -1,7 +1,7 @@
 //! Users, as rows and as JSON.
 
 use crate::{email, limits};
-use kit::{Answer, Problem, Request, Response, claims, json, params, problem, sql};
+use kit::{Answer, Problem, Request, Response, claims, json, params, problem, sql, trace};
 use serde::Serialize;
 
 /// The role that everybody has; the others stand in `user_roles`.
@@ -152,6 +152,28 @@ pub async fn me(request: Request) -> Answer {
     private(200, &user)
 }
 
+/// `PATCH /api/auth/me`: changes what the caller says of themselves; 200 the user.
+pub async fn change(request: Request) -> Answer {
+    let claims = claims::require(&request).await?;
+    let name = json::read(&request, |body| body.optional_name("name", limits::NAME_CHARACTERS))?;
+    let mut tx = sql::write().await?;
+    tx.part_of(trace::parent(&request));
+    let before = find(&mut tx, &claims.subject).await?.ok_or_else(gone)?;
+    if is_suspended(&mut tx, &before.id).await? {
+        return Err(suspended());
+    }
+    let user = User { name: name.unwrap_or_else(|| before.name.clone()), ..before.clone() };
+    if user != before {
+        let version = touch(&mut tx, &user.id).await?;
+        tx.execute("UPDATE users SET name = $2 WHERE id = $1", params![&user.id, &user.name]).await?;
+        let details = serde_json::json!({ "user_id": &user.id });
+        let deed = Deed { kind: "user.changed", actor: &user.id, aggregate: &user.id, version, details };
+        deed.write(&mut tx, &request).await?;
+    }
+    tx.commit().await?;
+    private(200, &user)
+}
+
 /// An answer for its asker's eyes only.
 pub fn private(status: u16, value: &impl Serialize) -> Answer {
     Ok(Response::json(status, value)?.header("cache-control", "no-store"))
@@ -160,9 +182,14 @@ pub fn private(status: u16, value: &impl Serialize) -> Answer {
 /// Tells a taken email from what else may go wrong.
 pub fn taken(error: sql::Error) -> Problem {
     match error {
-        sql::Error::Unique(_) => Problem::new(problem::EMAIL_TAKEN, "An account with this email exists."),
+        sql::Error::Unique(_) => email_taken(),
         other => other.into(),
     }
+}
+
+/// An address is somebody else's already.
+pub fn email_taken() -> Problem {
+    Problem::new(problem::EMAIL_TAKEN, "An account with this email exists.")
 }
 
 #[cfg(test)]

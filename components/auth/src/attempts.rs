@@ -1,4 +1,4 @@
-//! Tries at an account's password, mails that let it be replaced, and invitations: each one slows the next down, and none locks anybody out.
+//! Tries at an account's password, mails that somebody can have sent, and invitations: each one slows the next down, and none locks anybody out.
 //!
 //! Tries are counted before the password is looked at, so that many at once are not many for the price of one. Those from a network that the
 //! account has been used from are counted apart: whoever guesses elsewhere does not slow down the owner at home. An address that nobody has is
@@ -9,6 +9,8 @@ use kit::{Problem, hash, params, problem, sql};
 
 /// How fast what is counted may come.
 pub struct Pace {
+    /// Why the next one has to wait.
+    why: &'static str,
     /// So many come freely.
     free: i64,
     /// How long the next one waits then, in microseconds; it doubles with each.
@@ -17,53 +19,43 @@ pub struct Pace {
     longest: i64,
     /// After how long without any they are forgotten.
     forgotten: i64,
-    /// What who comes too soon hears.
-    detail: &'static str,
 }
 
 /// Of tries at a password.
 pub const LOGIN: Pace = Pace {
+    why: "There were wrong passwords for this account just now: wait a moment.",
     free: limits::FREE_ATTEMPTS,
     first: kit::time::SECOND,
     longest: limits::LONGEST_DELAY,
     forgotten: limits::ATTEMPTS_MICROSECONDS,
-    detail: "There were wrong passwords for this account just now: wait a moment.",
 };
 
-/// Of mails that let a password be replaced.
-pub const RESET: Pace = Pace {
-    free: limits::FREE_RESETS,
-    first: limits::RESET_DELAY.0,
-    longest: limits::RESET_DELAY.1,
-    forgotten: limits::RESETS_MICROSECONDS,
-    detail: "There were mails to this address just now: wait a moment.",
+/// Of mails of one kind to one address.
+pub const MAIL: Pace = Pace {
+    why: "There were mails of this kind just now: look for them, or wait a while.",
+    free: limits::FREE_MAILS,
+    first: limits::MAIL_DELAY.0,
+    longest: limits::MAIL_DELAY.1,
+    forgotten: limits::MAILS_MICROSECONDS,
 };
-
-/// Of invitations to one address, whoever invites.
-pub const INVITED: Pace = Pace { detail: "This address was invited just now: wait a while.", ..RESET };
 
 /// Of invitations by one organiser.
 pub const INVITING: Pace = Pace {
+    why: "This organiser has invited many people just now: wait a while.",
     free: limits::FREE_INVITATIONS,
     first: limits::INVITING_DELAY.0,
     longest: limits::INVITING_DELAY.1,
-    forgotten: limits::RESETS_MICROSECONDS,
-    detail: "This organiser has invited many people just now: wait a while.",
+    forgotten: limits::MAILS_MICROSECONDS,
 };
-
-/// What invitations of this address are counted under.
-pub fn invited_key(email: &str) -> String {
-    hash::sha256(&[b"invited", email.as_bytes()])
-}
 
 /// What invitations by this organiser are counted under.
 pub fn inviting_key(organiser: &str) -> String {
     hash::sha256(&[b"inviting", organiser.as_bytes()])
 }
 
-/// What mails that let the password of this address be replaced are counted under.
-pub fn reset_key(email: &str) -> String {
-    hash::sha256(&[b"reset", email.as_bytes()])
+/// What mails of this kind, to this address or for this account, are counted under.
+pub fn mail_key(kind: &str, about: &str) -> String {
+    hash::sha256(&[kind.as_bytes(), about.as_bytes()])
 }
 
 /// What tries at this account, from this network, are counted under; `known`: the account has been used from there.
@@ -92,7 +84,7 @@ pub async fn count(tx: &mut sql::Tx, key: &str, pace: &Pace) -> Result<(), Probl
         let next: Option<(i64,)> = tx.one("SELECT next_at FROM login_attempts WHERE account = $1", params![key]).await?;
         let wait = next.map_or(0, |(next,)| next - now);
         let seconds = wait.div_euclid(kit::time::SECOND) + 1;
-        return Err(Problem::new(problem::RATE_LIMITED, pace.detail).with("retry-after", seconds.to_string()));
+        return Err(Problem::new(problem::RATE_LIMITED, pace.why).with("retry-after", seconds.to_string()));
     };
     tx.execute("UPDATE login_attempts SET next_at = $2 WHERE account = $1", params![key, now + pace.delay(failures)]).await?;
     Ok(())

@@ -115,7 +115,7 @@ async fn check(tx: &mut sql::Tx, organiser: &str, email: &str) -> Result<(), Pro
         return Err(Problem::new(problem::WRONG_STATE, format!("An organiser may have {most} open invitations: withdraw one.")));
     }
     // However many organisers somebody has, nobody's mailbox is theirs to fill.
-    attempts::count(tx, &attempts::invited_key(email), &attempts::INVITED).await?;
+    attempts::count(tx, &attempts::mail_key("invited", email), &attempts::MAIL).await?;
     attempts::count(tx, &attempts::inviting_key(organiser), &attempts::INVITING).await
 }
 

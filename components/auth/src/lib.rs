@@ -10,6 +10,7 @@ mod api_key;
 mod api_keys;
 mod attempts;
 mod email;
+mod email_change;
 mod hasher;
 mod invitations;
 mod keys;
@@ -19,8 +20,10 @@ mod logout;
 mod members;
 mod mirror;
 mod organisers;
+mod own_sessions;
 mod password;
 mod password_change;
+mod reauthentication;
 mod refresh;
 mod refresh_token;
 mod register;
@@ -32,6 +35,7 @@ mod setup;
 mod signing_key;
 mod suspension;
 mod token;
+mod transport;
 mod verify;
 mod verify_email;
 
@@ -50,11 +54,18 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
         .post("/api/auth/logout", logout::logout)
         .post("/api/auth/token", token::exchange)
         .post("/api/auth/verify", verify::verify)
+        .post("/api/auth/reauthenticate", reauthentication::reauthenticate)
+        .get("/api/auth/sessions", own_sessions::list)
+        .delete("/api/auth/sessions/:id", own_sessions::end)
         .post("/api/auth/verify-email", verify_email::verify)
+        .post("/api/auth/verify-email/resend", verify_email::resend)
+        .post("/api/auth/email", email_change::request)
+        .post("/api/auth/email/confirm", email_change::confirm)
         .post("/api/auth/password", password_change::change)
         .post("/api/auth/password/forgot", reset::forgot)
         .post("/api/auth/password/reset", reset::reset)
         .get("/api/auth/me", accounts::me)
+        .patch("/api/auth/me", accounts::change)
         .host("/api/auth/due", setup::due)
         .host("/api/auth/mirror", mirror::keep)
         .get("/api/organisers", organisers::mine)

@@ -45,12 +45,14 @@ pub const LONGEST_DELAY: i64 = 30_000_000;
 /// After how long without any they are forgotten, in microseconds.
 pub const ATTEMPTS_MICROSECONDS: i64 = 15 * 60_000_000;
 
-/// Mails that let a password be replaced, to one address, after which the next has to wait.
-pub const FREE_RESETS: i64 = 3;
+/// Mails of one kind that somebody can have sent to one address after which the next has to wait.
+pub const FREE_MAILS: i64 = 3;
 /// How long the first of those has to wait, and any at most, in microseconds: nobody's mailbox is to be filled by somebody else.
-pub const RESET_DELAY: (i64, i64) = (5 * 60_000_000, 6 * 3_600_000_000);
+pub const MAIL_DELAY: (i64, i64) = (5 * 60_000_000, 6 * 3_600_000_000);
 /// After how long without any they are forgotten, in microseconds.
-pub const RESETS_MICROSECONDS: i64 = 12 * 3_600_000_000;
+pub const MAILS_MICROSECONDS: i64 = 12 * 3_600_000_000;
+/// Characters of a code from a mail, as people type it.
+pub const CODE_CHARACTERS: RangeInclusive<usize> = 1..=20;
 
 /// How long an access token is good, in seconds.
 pub const ACCESS_SECONDS: i64 = access_token::limits::LIFETIME_SECONDS;
@@ -64,6 +66,10 @@ pub const GRACE_MICROSECONDS: i64 = 10_000_000;
 pub const ENDED_MICROSECONDS: i64 = 86_400_000_000;
 /// How long what a session has proved of its owner serves for what asks for it again, in microseconds.
 pub const RECENT_MICROSECONDS: i64 = 15 * 60_000_000;
+/// Characters of what a session's client says that it is.
+pub const USER_AGENT_CHARACTERS: usize = 200;
+/// Sessions of one user that are listed, those used last: who has more has had programs log in again and again, and ends all of them at once.
+pub const SESSIONS_LISTED: i64 = 100;
 /// Sessions of one user whose end is told at once.
 pub const SESSIONS_TOLD: usize = 500;
 /// Ended sessions tidied away by one login.

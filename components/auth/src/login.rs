@@ -1,6 +1,6 @@
 //! `POST /api/auth/login`
 
-use crate::{accounts, attempts, email, hasher, keys, limits, password, sessions, setup};
+use crate::{accounts, attempts, email, hasher, keys, limits, password, sessions, setup, transport::Transport};
 use kit::{Answer, Problem, Request, hash, journal, json, network, params, problem, sql, trace};
 
 kit::row! {
@@ -37,10 +37,11 @@ pub enum Right {
 
 /// Checks the password and begins a session. An unknown email and a wrong password look alike, and take as long.
 pub async fn login(request: Request) -> Answer {
-    let (email, password) = json::read(&request, |body| {
+    let (email, password, transport) = json::read(&request, |body| {
         let email = body.text("email", 1..=*limits::EMAIL_BYTES.end());
-        (email, body.text("password", 1..=*limits::PASSWORD_CHARACTERS.end()))
+        (email, body.text("password", 1..=*limits::PASSWORD_CHARACTERS.end()), Transport::read(body))
     })?;
+    transport.check(&request)?;
     setup::ensure().await?;
     let key = keys::signing().await?;
     let network = network::of(&request);
@@ -79,11 +80,11 @@ pub async fn login(request: Request) -> Answer {
     }
     attempts::forget(&mut tx, &attempt).await?;
     let user = accounts::find(&mut tx, &account.id).await?.ok_or_else(accounts::gone)?;
-    let mut grant = sessions::start(&mut tx, &key, &user, network.as_deref()).await?;
+    let mut grant = sessions::start(&mut tx, &key, &user, &request, transport).await?;
     sessions::Note { kind: "user.login", user: &user.id, session: grant.session() }.write(&mut tx, &request).await?;
     tx.commit().await?;
     grant.user = Some(user);
-    accounts::private(200, &grant)
+    grant.answer(200)
 }
 
 /// Whether the password is right; without a stored hash it is not, after the same work.

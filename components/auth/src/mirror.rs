@@ -76,24 +76,35 @@ pub async fn keep(request: Request) -> Answer {
     if let Some(user) = &document.user {
         meet(&mut tx, user, &document.organisers).await?;
     }
-    for Contact { id, email, name, verified_at } in &document.contacts {
-        tx.execute(
-            "INSERT INTO users (id, email, name, password_hash, version, created_at, email_verified_at) VALUES ($1, $2, $3, '', 0, $4, $5) \
-             ON CONFLICT (id) DO UPDATE SET email = $2, name = $3, email_verified_at = $5",
-            params![id, email, name, tx.now(), *verified_at],
-        )
-        .await?;
+    for contact in &document.contacts {
+        keep_contact(&mut tx, contact).await?;
     }
     let unknown = if document.unknown { unknown(&mut tx).await? } else { Vec::new() };
     tx.commit().await?;
     Response::json(200, &json!({ "unknown": unknown }))
 }
 
-/// Who is to get mail and has no address here, so many at most.
+/// How somebody is written to, as of now. Who had this address before has another one by now, and is asked for again.
+async fn keep_contact(tx: &mut sql::Tx, contact: &Contact) -> Result<(), sql::Error> {
+    let Contact { id, email, name, verified_at } = contact;
+    tx.execute("UPDATE users SET email = id, contact_at = 0 WHERE email = $2 AND id <> $1", params![id, email]).await?;
+    tx.execute(
+        "INSERT INTO users (id, email, name, password_hash, version, created_at, email_verified_at, contact_at) \
+         VALUES ($1, $2, $3, '', 0, $4, $5, $4) \
+         ON CONFLICT (id) DO UPDATE SET email = $2, name = $3, email_verified_at = $5, contact_at = $4",
+        params![id, email, name, tx.now(), *verified_at],
+    )
+    .await
+    .map(drop)
+}
+
+/// Who is to get mail and has no address here, or one that may be another by now; so many at most.
 async fn unknown(tx: &mut sql::Tx) -> Result<Vec<String>, sql::Error> {
     let statement = "SELECT DISTINCT m.recipient FROM mail_log m LEFT JOIN users u ON u.id = m.recipient AND u.email <> u.id \
-                     WHERE m.state = 'due' AND u.id IS NULL ORDER BY m.recipient LIMIT $1";
-    let rows: Vec<(String,)> = tx.all(statement, params![i64::try_from(limits::CONTACTS).unwrap_or(i64::MAX)]).await?;
+                     AND (u.contact_at IS NULL OR u.contact_at > $1) \
+                     WHERE m.state = 'due' AND u.id IS NULL ORDER BY m.recipient LIMIT $2";
+    let fresh = tx.now() - kit::limits::CONTACT_MICROSECONDS;
+    let rows: Vec<(String,)> = tx.all(statement, params![fresh, i64::try_from(limits::CONTACTS).unwrap_or(i64::MAX)]).await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
@@ -130,7 +141,7 @@ async fn meet(tx: &mut sql::Tx, user: &Visitor, organisers: &[Organiser]) -> Res
     let now = tx.now();
     // Also locks the row, so that two answers about one person do not mix.
     tx.execute(
-        "INSERT INTO users (id, email, name, password_hash, version, created_at) VALUES ($1, $1, $2, '', 0, $3) \
+        "INSERT INTO users (id, email, name, password_hash, version, created_at, contact_at) VALUES ($1, $1, $2, '', 0, $3, 0) \
          ON CONFLICT (id) DO UPDATE SET name = $2",
         params![&user.id, &user.name, now],
     )

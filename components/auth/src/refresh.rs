@@ -5,12 +5,14 @@ use crate::{
     refresh_token::RefreshToken,
     rotation::{self, Decision, Session},
     sessions, setup,
+    transport::Transport,
 };
-use kit::{Answer, Problem, Request, json, params, problem, sql, trace};
+use kit::{Answer, Problem, Request, browser, json, params, problem, sql, trace};
 
 kit::row! {
     struct Row {
         user: String,
+        transport: String,
         refresh_hash: String,
         previous_hash: Option<String>,
         rotated_at: i64,
@@ -20,11 +22,21 @@ kit::row! {
     }
 }
 
-/// Exchanges a refresh token for a new pair.
+/// A session that somebody shows a token of.
+pub struct Found {
+    /// Whose it is.
+    pub user: String,
+    /// How its client gets its tokens.
+    pub transport: Transport,
+    /// What the next token goes by.
+    pub session: Session,
+}
+
+/// Exchanges a refresh token for a new pair: that in the body, or a browser's in its cookie.
 pub async fn refresh(request: Request) -> Answer {
-    let text = json::read(&request, |body| body.text("refresh_token", 1..=limits::TOKEN_CHARACTERS))?;
+    let (shown, transport) = shown(&request)?;
     setup::ensure().await?;
-    let shown = RefreshToken::parse(&text).ok_or_else(revoked)?;
+    let shown = RefreshToken::parse(&shown).ok_or_else(revoked)?;
     let key = keys::signing().await?;
     let (next, issued) = (shown.next(key.secret()), shown.is_issued(key.secret()));
 
@@ -32,15 +44,18 @@ pub async fn refresh(request: Request) -> Answer {
     tx.part_of(trace::parent(&request));
     // Each turn after the first means that somebody else has just used the same token, and the next look finds it used.
     for _ in 0..limits::ROTATION_ATTEMPTS {
-        let (user, session) = find(&mut tx, shown.session()).await?.ok_or_else(revoked)?;
+        // What comes another way than it was given is not from its client.
+        let found = find(&mut tx, shown.session()).await?.filter(|found| found.transport == transport);
+        let Found { user, session, .. } = found.ok_or_else(revoked)?;
         let now = tx.now();
         match rotation::decide(&session, &shown.hash(), &next.hash(), issued, now) {
-            Decision::Rotate if !swap(&mut tx, &shown, &next, &session).await? => {}
+            Decision::Rotate if !swap(&mut tx, &shown, &next, &session, &request).await? => {}
             Decision::Rotate | Decision::Repeat => {
                 let user = accounts::find(&mut tx, &user).await?.ok_or_else(revoked)?;
-                let grant = sessions::grant(&key, &user, &next, now)?;
+                let mut grant = sessions::grant(&key, &user, &next, transport, session.created_at, now)?;
                 tx.commit().await?;
-                return accounts::private(200, &grant);
+                grant.user = (transport == Transport::Cookie).then_some(user);
+                return grant.answer(200);
             }
             Decision::Reused => {
                 sessions::end(&mut tx, shown.session()).await?;
@@ -55,34 +70,56 @@ pub async fn refresh(request: Request) -> Answer {
     Err(sql::Error::Busy.into())
 }
 
-async fn find(tx: &mut sql::Tx, session: &str) -> Result<Option<(String, Session)>, sql::Error> {
+/// The token that a request shows, and how: where the body has none its cookie counts.
+fn shown(request: &Request) -> Result<(String, Transport), Problem> {
+    let sent = json::read_optional(request, |body| body.optional_text("refresh_token", 1..=limits::TOKEN_CHARACTERS))?;
+    match (sent, browser::cookie(request, browser::REFRESH_COOKIE)) {
+        (Some(text), _) => Ok((text, Transport::Bearer)),
+        (None, Some(text)) => Ok((text.to_owned(), Transport::Cookie)),
+        (None, None) if request.body.is_empty() => {
+            Err(Problem::unauthenticated("There is no refresh token, neither in the body nor in a cookie."))
+        }
+        (None, None) => Err(Problem::fault("/refresh_token", "required")),
+    }
+}
+
+/// The session of this id.
+pub async fn find(tx: &mut sql::Tx, session: &str) -> Result<Option<Found>, sql::Error> {
     let row: Option<Row> = tx
         .one(
-            "SELECT user_id, refresh_hash, previous_hash, rotated_at, expires_at, revoked_at, created_at FROM sessions WHERE id = $1",
+            "SELECT user_id, transport, refresh_hash, previous_hash, rotated_at, expires_at, revoked_at, created_at FROM sessions \
+             WHERE id = $1",
             params![session],
         )
         .await?;
-    Ok(row.map(|row| {
-        let session = Session {
+    Ok(row.map(|row| Found {
+        user: row.user,
+        transport: Transport::named(&row.transport),
+        session: Session {
             refresh_hash: row.refresh_hash,
             previous_hash: row.previous_hash,
             rotated_at: row.rotated_at,
             expires_at: row.expires_at,
             revoked_at: row.revoked_at,
             created_at: row.created_at,
-        };
-        (row.user, session)
+        },
     }))
 }
 
 /// Puts the next token in the place of the one shown; false where that is no longer the newest.
-async fn swap(tx: &mut sql::Tx, shown: &RefreshToken, next: &RefreshToken, session: &Session) -> Result<bool, sql::Error> {
-    let now = tx.now();
+async fn swap(
+    tx: &mut sql::Tx,
+    shown: &RefreshToken,
+    next: &RefreshToken,
+    session: &Session,
+    request: &Request,
+) -> Result<bool, sql::Error> {
+    let (now, user_agent) = (tx.now(), sessions::user_agent(request));
     let swapped = tx
         .execute(
-            "UPDATE sessions SET refresh_hash = $3, previous_hash = $2, rotated_at = $4, expires_at = $5 \
+            "UPDATE sessions SET refresh_hash = $3, previous_hash = $2, rotated_at = $4, last_used_at = $4, expires_at = $5, user_agent = $6 \
              WHERE id = $1 AND refresh_hash = $2 AND revoked_at IS NULL",
-            params![shown.session(), shown.hash(), next.hash(), now, rotation::expires_at(session.created_at, now)],
+            params![shown.session(), shown.hash(), next.hash(), now, rotation::expires_at(session.created_at, now), user_agent],
         )
         .await?;
     Ok(swapped == 1)

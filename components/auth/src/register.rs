@@ -3,19 +3,21 @@
 use crate::{
     accounts::{self, NewUser, User},
     hasher, keys, limits, password, sessions, setup,
+    transport::Transport,
 };
 use kit::{Answer, Request, config, id, json, network, sql, trace};
 
 /// Makes an account, and logs its owner in: 201, or 409 where the email is taken.
 pub async fn register(request: Request) -> Answer {
-    let (email, password, name) = json::read(&request, |body| {
+    let (email, password, name, transport) = json::read(&request, |body| {
         let email = accounts::read_email(body);
         let password = password::prepared(&body.text("password", limits::PASSWORD_CHARACTERS)).into_owned();
         if let (false, Err(fault)) = (password.is_empty(), password::check(&password, &email)) {
             body.fault("password", fault);
         }
-        (email, password, accounts::read_name(body))
+        (email, password, accounts::read_name(body), Transport::read(body))
     })?;
+    transport.check(&request)?;
     setup::ensure().await?;
 
     let (key, network) = (keys::signing().await?, network::of(&request));
@@ -38,8 +40,8 @@ pub async fn register(request: Request) -> Answer {
         network: network.as_deref(),
     };
     accounts::add(&mut tx, &new).await.map_err(accounts::taken)?;
-    let mut grant = sessions::start(&mut tx, &key, &user, network.as_deref()).await?;
+    let mut grant = sessions::start(&mut tx, &key, &user, &request, transport).await?;
     tx.commit().await?;
     grant.user = Some(user);
-    accounts::private(201, &grant)
+    grant.answer(201)
 }

@@ -1,7 +1,7 @@
 //! `POST /api/auth/password/forgot`, `POST /api/auth/password/reset`
 
 use crate::accounts::{self, Deed};
-use crate::{attempts, email, hasher, limits, login, password, sessions, verify_email};
+use crate::{attempts, email, email_change, hasher, limits, login, password, sessions, verify_email};
 use kit::mail_token::{self, Purpose};
 use kit::{Answer, Problem, Request, Response, hash, journal, json, network, params, problem, sql, trace};
 
@@ -12,7 +12,7 @@ pub async fn forgot(request: Request) -> Answer {
     let email = email::normalise(&text).unwrap_or_else(|_| text.to_lowercase());
     let mut tx = sql::write().await?;
     tx.part_of(trace::parent(&request));
-    match attempts::count(&mut tx, &attempts::reset_key(&email), &attempts::RESET).await {
+    match attempts::count(&mut tx, &attempts::mail_key("reset", &email), &attempts::MAIL).await {
         Ok(()) => {}
         // The mails that went out are there to be read; to say that there are some would say that there is an account.
         Err(too_soon) if too_soon.kind.slug == problem::RATE_LIMITED.slug => {
@@ -69,6 +69,7 @@ pub async fn reset(request: Request) -> Answer {
     }
     mail_token::end(&mut tx, Purpose::ResetPassword, &user).await?;
     verify_email::note(&mut tx, &user, &email).await?;
+    email_change::cancel(&mut tx, &user).await?;
     sessions::end_all(&mut tx, &user).await?;
     // Who has shown that the account is theirs need not wait for others' wrong passwords.
     let network = network::of(&request);

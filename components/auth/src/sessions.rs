@@ -6,15 +6,17 @@ use crate::{
     refresh_token::RefreshToken,
     rotation,
     signing_key::SigningKey,
+    transport::{self, Transport},
 };
-use kit::{Problem, Request, claims, claims::Claims, config, hash, id, journal, network, params, problem, sql};
+use kit::{Answer, Problem, Request, claims, claims::Claims, config, hash, id, journal, network, params, problem, sql};
 use read_model::Fact;
 use serde::Serialize;
+use serde_json::json;
 
 /// What a client gets when it logs in or refreshes.
 #[derive(Debug, Serialize)]
 pub struct Grant {
-    /// Only at registration and login.
+    /// At registration and login, and for a browser always.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<User>,
     access_token: String,
@@ -23,6 +25,13 @@ pub struct Grant {
     expires_in: i64,
     #[serde(skip)]
     session: String,
+    #[serde(skip)]
+    transport: Transport,
+    #[serde(skip)]
+    now: i64,
+    /// When the refresh token ends.
+    #[serde(skip)]
+    until: i64,
 }
 
 impl Grant {
@@ -30,10 +39,28 @@ impl Grant {
     pub fn session(&self) -> &str {
         &self.session
     }
+
+    /// As its client takes it: a browser has the tokens in cookies, and its pages only learn who is logged in.
+    pub fn answer(&self, status: u16) -> Answer {
+        match self.transport {
+            Transport::Bearer => accounts::private(status, self),
+            Transport::Cookie => {
+                let answer = accounts::private(status, &json!({ "user": self.user }))?;
+                Ok(transport::set_cookies(answer, &self.access_token, &self.refresh_token, self.now, self.until))
+            }
+        }
+    }
 }
 
-/// Tokens for a session of this user, as of `now`.
-pub fn grant(key: &SigningKey, user: &User, refresh_token: &RefreshToken, now: i64) -> Result<Grant, Problem> {
+/// Tokens for a session of this user that began at `created_at`, as of `now`.
+pub fn grant(
+    key: &SigningKey,
+    user: &User,
+    refresh_token: &RefreshToken,
+    transport: Transport,
+    created_at: i64,
+    now: i64,
+) -> Result<Grant, Problem> {
     let access_token = key.access_token(&user.id, refresh_token.session(), &user.roles, now).map_err(Problem::internal)?;
     Ok(Grant {
         user: None,
@@ -42,11 +69,20 @@ pub fn grant(key: &SigningKey, user: &User, refresh_token: &RefreshToken, now: i
         token_type: "Bearer",
         expires_in: limits::ACCESS_SECONDS,
         session: refresh_token.session().to_owned(),
+        transport,
+        now,
+        until: rotation::expires_at(created_at, now),
     })
 }
 
-/// Begins a session from a network, and tidies away some of the user's that ended long ago.
-pub async fn start(tx: &mut sql::Tx, key: &SigningKey, user: &User, network: Option<&str>) -> Result<Grant, Problem> {
+/// Begins a session for the client of `request`, who has just proved to be this user, and tidies away some of theirs that ended long ago.
+pub async fn start(
+    tx: &mut sql::Tx,
+    key: &SigningKey,
+    user: &User,
+    request: &Request,
+    transport: Transport,
+) -> Result<Grant, Problem> {
     let token = RefreshToken::new(id::new(&config::region().await?), &hash::random(), key.secret());
     let now = tx.now();
     let ended = now - limits::ENDED_MICROSECONDS;
@@ -58,11 +94,28 @@ pub async fn start(tx: &mut sql::Tx, key: &SigningKey, user: &User, network: Opt
     .await?;
     tx.execute(
         "INSERT INTO sessions (id, user_id, refresh_hash, previous_hash, rotated_at, expires_at, revoked_at, created_at, network, \
-         last_used_at, authenticated_at) VALUES ($1, $2, $3, NULL, $4, $5, NULL, $4, $6, $4, $4)",
-        params![token.session(), &user.id, token.hash(), now, rotation::expires_at(now, now), network],
+         user_agent, transport, last_used_at, authenticated_at) VALUES ($1, $2, $3, NULL, $4, $5, NULL, $4, $6, $7, $8, $4, $4)",
+        params![
+            token.session(),
+            &user.id,
+            token.hash(),
+            now,
+            rotation::expires_at(now, now),
+            network::of(request),
+            user_agent(request),
+            transport.name()
+        ],
     )
     .await?;
-    grant(key, user, &token, now)
+    grant(key, user, &token, transport, now, now)
+}
+
+/// What a request's client says that it is: visible ASCII, with single blanks, and no more of it than helps its owner to know it again.
+pub fn user_agent(request: &Request) -> Option<String> {
+    let said = request.header("user-agent")?;
+    let words = said.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+    let shown: String = words.chars().take(limits::USER_AGENT_CHARACTERS).collect();
+    (!shown.is_empty()).then_some(shown)
 }
 
 /// Refuses a session that has not proved who it is lately, with a password, a second factor or a passkey: to have its token does not do for what
@@ -143,7 +196,7 @@ fn revoked(session: &str, until: i64) -> journal::Entry {
         kind: "session.revoked",
         aggregate: session.to_owned(),
         version: 1,
-        payload: serde_json::json!({ "session_id": session }),
+        payload: json!({ "session_id": session }),
         fact: Some(Fact::SessionRevoked { session: session.to_owned(), until }),
     }
 }
@@ -167,7 +220,7 @@ impl Note<'_> {
             kind,
             aggregate: user.to_owned(),
             version: accounts::touch(tx, user).await?,
-            payload: serde_json::json!({ "user_id": user, "session_id": session, "network": network::of(request) }),
+            payload: json!({ "user_id": user, "session_id": session, "network": network::of(request) }),
             fact: None,
         };
         Ok(journal::write(tx, &[entry]).await?)

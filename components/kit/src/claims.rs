@@ -1,9 +1,7 @@
 //! Who asks.
 
-use http::{HeaderValue, header::AUTHORIZATION};
-
 use crate::{
-    Problem, Request,
+    Problem, Request, browser,
     identity::{self, Refusal},
     params, problem,
     sql::Tx,
@@ -11,7 +9,7 @@ use crate::{
 
 pub use identity::Claims;
 
-/// The verified claims of the request's bearer token, which is a person's. That of an API key is refused: a program does what an organiser's team does,
+/// The verified claims of the request's access token, which is a person's. That of an API key is refused: a program does what an organiser's team does,
 /// by [`team::claims`](crate::team::claims), and nothing that a person does.
 pub async fn require(request: &Request) -> Result<Claims, Problem> {
     of_a_person(of_anybody(request).await?)
@@ -31,11 +29,11 @@ fn of_a_person(claims: Claims) -> Result<Claims, Problem> {
     }
 }
 
-/// The request's bearer token, whatever it is worth.
+/// The request's access token, whatever it is worth: a bearer token, or a browser's in its cookie.
 pub fn token(request: &Request) -> Result<&str, Problem> {
-    let headers = request.headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes);
-    read_model::bearer(headers)
+    browser::credential(&request.headers)
         .map_err(|error| Problem::unauthenticated(format!("{error}.")))?
+        .map(|credential| credential.token)
         .ok_or_else(|| Problem::unauthenticated("A bearer token is required."))
 }
 

@@ -10,7 +10,7 @@
 //! }
 //! ```
 
-mod browser;
+pub mod browser;
 pub mod claims;
 pub mod config;
 pub mod hash;

@@ -3,7 +3,7 @@
 use crate::{Answer, Problem, Request, Response, browser, config, hash, http::percent_decode, limits, network, problem, refusal};
 use browser_policy::Cors;
 use bytes::Bytes;
-use http::{Method, header, request};
+use http::{HeaderValue, Method, header, request};
 use http_body_util::{BodyExt, Full};
 use std::{
     future::Future,
@@ -141,7 +141,8 @@ impl Router {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let mut body = pin!(body);
-        let found = match self.find(&request.method, &request.path) {
+        let checked = browser::check(&request.method, &request.headers);
+        let found = match checked.and_then(|()| self.find(&request.method, &request.path)) {
             Ok(found) => request.read(query, body.as_mut()).await.map(|()| found),
             Err(problem) => Err(problem),
         };
@@ -197,7 +198,12 @@ fn matches(pattern: &'static str, path: &str) -> Option<Parameters> {
 /// browsers are to be told.
 pub async fn serve(router: &Router, request: spin_sdk::http::Request) -> spin_sdk::http::Response<Full<Bytes>> {
     let cors = browser::cors().await;
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    // wasi:http carries the authority beside the headers: links back to us are made from it, and a page of ours is told by it.
+    let authority = parts.uri.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
+    if let Some(authority) = authority {
+        parts.headers.insert(header::HOST, authority);
+    }
     respond(router, cors, parts, body).await
 }
 
@@ -391,6 +397,34 @@ mod tests {
             let (answer, read) = asked(method, path, headers, sent);
             assert_eq!((answer.status().as_u16(), read), (status, taken), "{path} {headers:?} {sent}");
         }
+    }
+
+    #[test]
+    fn with_a_cookie_only_a_page_of_ours_changes_something() {
+        let (ours, refresh, others) = ("__Host-marquee=a", "__Secure-marquee-refresh=r", "theme=dark");
+        let (host, origin, token) = (("host", "a.example"), ("origin", "https://a.example"), ("authorization", "Bearer a"));
+        let site = |site| ("sec-fetch-site", site);
+        for (method, cookies, headers, status) in [
+            (Method::POST, &[ours][..], &[][..], 403),
+            (Method::POST, &[refresh], &[site("cross-site")], 403),
+            (Method::POST, &[others, ours], &[site("none")], 403),
+            (Method::POST, &[others, ours], &[host, origin, site("same-site")], 403),
+            (Method::POST, &[ours], &[host, ("origin", "https://evil.example")], 403),
+            (Method::POST, &[ours, ours], &[site("cross-site")], 403),
+            (Method::POST, &[ours], &[site("same-origin")], 200),
+            (Method::POST, &[ours], &[host, origin], 200),
+            (Method::POST, &[ours], &[site("cross-site"), token], 200),
+            (Method::POST, &[others], &[site("cross-site")], 200),
+            (Method::POST, &[], &[site("cross-site")], 200),
+            (Method::DELETE, &[ours], &[site("cross-site")], 403),
+            (Method::GET, &[ours], &[site("cross-site")], 405),
+        ] {
+            let cookies: Vec<_> = cookies.iter().map(|cookie| ("cookie", *cookie)).collect();
+            let (answer, _) = asked(method.clone(), "/take", &[headers, &cookies].concat(), 1);
+            assert_eq!(answer.status().as_u16(), status, "{method} {cookies:?} {headers:?}");
+        }
+        let (answer, _) = asked(Method::GET, "/show/json", &[("cookie", ours), site("cross-site")], 0);
+        assert_eq!(answer.status().as_u16(), 200);
     }
 
     #[test]

@@ -19,7 +19,6 @@ mod store;
 mod view;
 mod webhook;
 
-use http::header::{HOST, HeaderValue};
 use kit::Router;
 use spin_sdk::http_service;
 use std::sync::LazyLock;
@@ -38,12 +37,7 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
 });
 
 #[http_service]
-async fn handle(mut request: spin_sdk::http::Request) -> impl spin_sdk::http::IntoResponse {
-    // wasi:http carries the authority beside the headers; links back to us are made from it.
-    let authority = request.uri().authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
-    if let Some(authority) = authority {
-        request.headers_mut().insert(HOST, authority);
-    }
+async fn handle(request: spin_sdk::http::Request) -> impl spin_sdk::http::IntoResponse {
     kit::serve(&ROUTES, request).await
 }
 

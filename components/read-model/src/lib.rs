@@ -4,12 +4,12 @@
 //! inventory, applied by version and never backwards, and answers get, search and availability. [`Seen`] is what a client has seen
 //! already, so that a reader which is behind it can tell.
 //!
-//! [`bearer`] reads the `Authorization` header for everybody, so that host and components see the same token in it.
+//! [`credential()`] reads the access token of a request for everybody, so that host and components see the same one.
 //!
 //! Pure: no I/O, no clock; callers pass `now`. Instants are microseconds since the Unix epoch, UTC; money is in minor units.
 //! Both hosts answer from this crate, so that they answer alike.
 
-mod authorization;
+mod credential;
 mod cursor;
 mod fact;
 mod id;
@@ -20,7 +20,10 @@ mod search;
 mod seen;
 mod text;
 
-pub use authorization::{NoBearer, bearer};
+pub use credential::{
+    ACCESS_COOKIE, Carrier, Credential, NoCredential, NoToken, REFRESH_COOKIE, REFRESH_PATH, cookie, credential, has_cookie,
+    our_cookies,
+};
 pub use fact::{Availability, EventDoc, EventStatus, Fact, Line, TicketType, Venue};
 pub use id::made_at;
 pub use limits::{

@@ -58,6 +58,19 @@ fn a_response_shows_only_problems_of_its_status() {
 }
 
 #[test]
+fn every_write_may_be_refused_to_a_page_of_another_site() {
+    let document = document();
+    for (path, item) in document.get("paths").unwrap().members() {
+        for (method, operation) in item.members().filter(|(method, _)| *method != "get") {
+            let refused = operation.at("#/responses/403").map(|response| resolve(&document, response));
+            let shown =
+                refused.and_then(|response| response.at("#/content/application~1problem+json/examples/cross-site-request"));
+            assert!(shown.is_some(), "{method} {path}: its 403 is CrossSiteRequest, or that with others");
+        }
+    }
+}
+
+#[test]
 fn every_reference_leads_somewhere() {
     let document = document();
     walk(&document, "#", &mut |pointer, node| {

@@ -84,6 +84,21 @@ struct Invited {
 }
 
 #[derive(Deserialize)]
+struct EmailChange {
+    user_id: String,
+    /// The one of two mails that is asked for.
+    address: Address,
+    network: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Address {
+    Old,
+    New,
+}
+
+#[derive(Deserialize)]
 struct Event {
     actor: Option<String>,
     /// Of one that is on sale and is elsewhere or at another time than before: when and where it was.
@@ -144,6 +159,22 @@ pub fn of(record: &Record<'_>) -> Result<Effects, String> {
             let User { user_id, network } = payload(record)?;
             ids([&user_id])?;
             let mail = MailRequest { template: Template::Welcome, recipient: user_id.clone(), needs: Needs::default() };
+            Effects { mail: Some(mail), actor: Some(user_id), network: network.and_then(known), ..Effects::default() }
+        }
+        "user.verification-requested" => {
+            let User { user_id, network } = payload(record)?;
+            ids([&user_id])?;
+            let mail = MailRequest { template: Template::VerifyEmail, recipient: user_id.clone(), needs: Needs::default() };
+            Effects { mail: Some(mail), actor: Some(user_id), network: network.and_then(known), ..Effects::default() }
+        }
+        "user.email-change-requested" => {
+            let EmailChange { user_id, address, network } = payload(record)?;
+            ids([&user_id])?;
+            let template = match address {
+                Address::Old => Template::LeaveEmail,
+                Address::New => Template::TakeEmail,
+            };
+            let mail = MailRequest { template, recipient: user_id.clone(), needs: Needs::default() };
             Effects { mail: Some(mail), actor: Some(user_id), network: network.and_then(known), ..Effects::default() }
         }
         "user.password-forgotten" => {

@@ -4,12 +4,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::LazyLock;
 
 use http::header::{
-    AUTHORIZATION, CONNECTION, EXPECT, FORWARDED, HOST, HeaderName, ORIGIN, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SERVER,
-    STRICT_TRANSPORT_SECURITY, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    AUTHORIZATION, CONNECTION, COOKIE, EXPECT, FORWARDED, HOST, HeaderName, ORIGIN, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION,
+    SERVER, STRICT_TRANSPORT_SECURITY, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Version, request};
-use read_model::NoBearer;
+use read_model::{Credential, NoCredential};
 
 use crate::connection::Connection;
 use crate::limits::{HEADER_BYTES, HEADERS, HSTS_SECONDS};
@@ -200,12 +200,44 @@ pub fn say_whose(headers: &mut HeaderMap) {
     headers.entry(SPIN_CLIENT_ADDR).or_insert(UNKNOWN);
 }
 
-/// The bearer token (RFC 6750), if there is one; read as components read it.
+/// The access token, if there is one, in `Authorization` or in a browser's cookie; read as components read it.
 ///
 /// # Errors
-/// Where the header is there and is none.
-pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, NoBearer> {
-    read_model::bearer(headers.get_all(AUTHORIZATION).iter().map(HeaderValue::as_bytes))
+/// Where something stands there and is none.
+pub fn credential(headers: &HeaderMap) -> Result<Option<Credential<'_>>, NoCredential> {
+    read_model::credential(values(headers, AUTHORIZATION), values(headers, COOKIE))
+}
+
+fn values(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
+    headers.get_all(name).iter().map(HeaderValue::as_bytes)
+}
+
+/// Whether a request would change something in the name of whom its cookies are, and no page of ours sent it. Its headers are [clean](clean()).
+pub(crate) fn is_forged(request: &request::Parts) -> bool {
+    let headers = &request.headers;
+    let by_cookies = !headers.contains_key(AUTHORIZATION) && values(headers, COOKIE).any(read_model::has_cookie);
+    if !by_cookies || browser_policy::is_safe(&request.method) {
+        return false;
+    }
+    let https = headers.get(X_FORWARDED_PROTO).is_some_and(|proto| proto == "https");
+    !browser_policy::is_same_origin(headers, request.uri.authority().map(Authority::as_str), https)
+}
+
+/// Takes out of a request that goes to a region what is none of its business: other cookies than ours, and ours where they do not count.
+pub(crate) fn only_our_cookies(headers: &mut HeaderMap, path: &str) {
+    if !headers.contains_key(COOKIE) {
+        return;
+    }
+    let ours = |header: &[u8]| read_model::our_cookies(header, path).and_then(|ours| HeaderValue::from_bytes(&ours).ok());
+    let kept: Vec<HeaderValue> = match headers.contains_key(AUTHORIZATION) {
+        true => Vec::new(),
+        false => values(headers, COOKIE).filter_map(ours).collect(),
+    };
+    headers.remove(COOKIE);
+    for mut value in kept {
+        value.set_sensitive(true);
+        headers.append(COOKIE, value);
+    }
 }
 
 /// The last address in `X-Forwarded-For` that is not one of the trusted proxies: each proxy adds its peer at the end, so that whatever the
@@ -426,6 +458,27 @@ mod tests {
         assert!(map.contains_key("x-yours"));
         for gone in ["connection", "x-mine", "te", "upgrade"] {
             assert!(!map.contains_key(gone), "{gone}");
+        }
+    }
+
+    #[test]
+    fn a_region_gets_our_cookies_and_only_those_that_count() {
+        let all = "_ga=1; __Host-marquee=a; __Secure-marquee-refresh=r";
+        for (lines, path, kept) in [
+            (&[("cookie", all)][..], "/api/bookings", &["__Host-marquee=a"][..]),
+            (&[("cookie", all)], "/api/auth/refresh", &["__Host-marquee=a; __Secure-marquee-refresh=r"]),
+            (&[("cookie", "_ga=1"), ("cookie", "__Host-marquee=a")], "/api/bookings", &["__Host-marquee=a"]),
+            (&[("cookie", "__Host-marquee=a"), ("cookie", "__Host-marquee=b")], "/", &["__Host-marquee=a", "__Host-marquee=b"]),
+            (&[("cookie", all), ("authorization", "Bearer b")], "/api/auth/refresh", &[]),
+            (&[("cookie", "_ga=1")], "/api/auth/refresh", &[]),
+            (&[("accept", "*/*")], "/api/bookings", &[]),
+        ] {
+            let mut map = HeaderMap::new();
+            for (name, value) in lines {
+                map.append(*name, HeaderValue::from_static(value));
+            }
+            only_our_cookies(&mut map, path);
+            assert_eq!(map.get_all(COOKIE).iter().collect::<Vec<_>>(), kept, "{lines:?} {path}");
         }
     }
 

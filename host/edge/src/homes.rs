@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::application::Region;
 use crate::body::{self, Body};
+use crate::headers;
 use crate::limits;
 use crate::lists;
 use crate::problem::Problem;
@@ -43,6 +44,8 @@ impl Homes {
     pub(crate) async fn handle(&self, route: &Arc<Route>, mut request: Request<RequestBody>) -> Result<Response<Body>, Problem> {
         let Some(nearest) = self.regions.nearest() else { return Err(Problem::Internal) };
         request.extensions_mut().insert(Arc::clone(route));
+        let path = request.uri().path().to_owned();
+        headers::only_our_cookies(request.headers_mut(), &path);
         if self.regions.len() == 1 {
             return nearest.handle(request).await;
         }

@@ -585,6 +585,67 @@ async fn who_has_no_token_is_refused_before_the_body_comes() {
 }
 
 #[tokio::test]
+async fn with_somebodys_cookies_only_a_page_of_ours_changes_something() {
+    let scene = scene().await;
+    let (cookie, site) = (("cookie", "theme=dark; __Host-marquee=a"), |site| ("sec-fetch-site", site));
+    let (ours, https, evil) =
+        (("origin", "http://test.example"), ("origin", "https://test.example"), ("origin", "https://evil.example"));
+    for (method, path, headers, status) in [
+        ("POST", "/echo/a", &[cookie][..], 403),
+        ("POST", "/echo/a", &[cookie, site("cross-site")], 403),
+        ("POST", "/echo/a", &[cookie, site("none")], 403),
+        ("POST", "/echo/a", &[cookie, ours, site("same-site")], 403),
+        ("POST", "/echo/a", &[cookie, evil], 403),
+        ("POST", "/echo/a", &[("cookie", "__Secure-marquee-refresh=a"), evil], 403),
+        ("POST", "/echo/private", &[cookie, evil], 403),
+        ("PUT", "/echo/region", &[cookie, evil], 403),
+        ("POST", "/echo/a", &[cookie, site("same-origin")], 200),
+        ("POST", "/echo/a", &[cookie, ours], 200),
+        ("POST", "/echo/a", &[cookie, https], 200),
+        ("POST", "/echo/a", &[cookie, evil, ("authorization", "Bearer a")], 200),
+        ("POST", "/echo/a", &[("cookie", "theme=dark"), evil], 200),
+        ("GET", "/echo/a", &[cookie, evil], 200),
+        ("HEAD", "/echo/a", &[cookie, evil], 200),
+        // As well as there is none.
+        ("POST", "/echo/private", &[cookie, site("same-origin")], 401),
+        ("POST", "/echo/private", &[("cookie", "__Host-marquee=a; __Host-marquee=a"), site("same-origin")], 401),
+    ] {
+        let answer = scene.ask(method, path, headers, "").await;
+        assert_eq!(answer.status, status, "{method} {path} {headers:?}");
+        if status == 403 {
+            assert_eq!(answer.problem().1, "/problems/cross-site-request");
+        }
+    }
+    // Nobody waits for the body of one that is refused.
+    let mut stream = TcpStream::connect(scene.address).await.unwrap();
+    let head =
+        "POST /echo/a HTTP/1.1\r\nhost: a\r\ncookie: __Host-marquee=a\r\norigin: https://b\r\ncontent-length: 1000\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    assert_eq!(begins(&mut stream).await, "HTTP/1.1 403");
+    // Where a trusted proxy says that it came over TLS, a page that came in the clear is another's.
+    let scene = Set { clients: trusting("127.0.0.0/8"), ..Set::default() }.scene().await;
+    let proxied = ("x-forwarded-proto", "https");
+    for (origin, status) in [(ours, 403), (https, 200)] {
+        assert_eq!(scene.ask("POST", "/echo/a", &[cookie, origin, proxied], "").await.status, status, "{origin:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_region_gets_no_cookies_but_ours() {
+    let scene = scene().await;
+    let cookie = ("cookie", "_ga=1; __Host-marquee=a; __Secure-marquee-refresh=r");
+    for (more, region, edge) in
+        [(None, Some("__Host-marquee=a"), Some(cookie.1)), (Some(("authorization", "Bearer b")), None, Some(cookie.1))]
+    {
+        for (path, kept) in [("/echo/region", region), ("/echo/a", edge)] {
+            let headers: Vec<_> = more.into_iter().chain([cookie]).collect();
+            let seen = scene.ask("GET", path, &headers, "").await.json();
+            assert_eq!(seen["headers"].get("cookie").and_then(Value::as_str), kept, "{path} {more:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn bodies_that_never_come_stop_nobody_else() {
     let scene = Set::attacked().scene().await;
     let mut attackers = Vec::new();

@@ -51,7 +51,7 @@ pub use certificate::{Certificate, Error as CertificateError};
 pub use clock::now;
 pub use connection::Patience;
 pub use follower::Follower;
-pub use headers::{Client, MARQUEE_SEEN, Through, bearer, client, handed_over, say_whose};
+pub use headers::{Client, MARQUEE_SEEN, Through, client, credential, handed_over, say_whose};
 pub use homes::Homes;
 pub use identity::Identity;
 pub use ledgers::Ledgers;

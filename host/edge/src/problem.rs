@@ -19,6 +19,8 @@ pub enum Problem {
     Unauthenticated(&'static str),
     /// 401: the session of its token has ended.
     TokenRevoked,
+    /// 403: with cookies only pages of this site may change something, and this was not sent by one.
+    CrossSite,
     /// 404: no route leads anywhere.
     NotFound,
     /// 405: its path answers these methods only.
@@ -52,6 +54,7 @@ impl Problem {
         match self {
             Self::NotOneHost => StatusCode::BAD_REQUEST,
             Self::Unauthenticated(_) | Self::TokenRevoked => StatusCode::UNAUTHORIZED,
+            Self::CrossSite => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -77,6 +80,11 @@ impl Problem {
             Self::NotOneHost => ("invalid-request", "Invalid request", "The request must name one host, once."),
             Self::Unauthenticated(detail) => ("unauthenticated", "Not authenticated", detail),
             Self::TokenRevoked => ("token-revoked", "Token revoked", "The session of this token has ended."),
+            Self::CrossSite => (
+                "cross-site-request",
+                "Not sent by a page of this site",
+                "Nothing shows that a page of this site sent this request.",
+            ),
             Self::NotFound => ("not-found", "Not found", "Nothing answers this address."),
             Self::MethodNotAllowed(_) => ("method-not-allowed", "Method not allowed", "This method is not answered here."),
             Self::TooSlow => {
@@ -169,6 +177,7 @@ mod tests {
             Problem::NotOneHost,
             Problem::Unauthenticated("A bearer token is required."),
             Problem::TokenRevoked,
+            Problem::CrossSite,
             Problem::NotFound,
             Problem::MethodNotAllowed(Methods::ALL),
             Problem::TooSlow,

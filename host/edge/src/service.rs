@@ -9,7 +9,7 @@ use http::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode, request};
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
-use read_model::Seen;
+use read_model::{NoCredential, Seen};
 use runtime::{Methods, NoRoute, RequestBody, Route, Runs};
 use telemetry::{Metrics, RequestLabels, Role};
 
@@ -73,7 +73,7 @@ impl<T: Traffic> Service<T> {
                 parts.headers.insert(X_REQUEST_ID, request_id.clone());
                 // Who looks for what is not there is counted as well.
                 let networks = networks(client, &self.clients.uncounted);
-                let admitted = self.admit(networks, route.is_ok_and(|route| route.token), &parts.headers, &look, &mut busy);
+                let admitted = self.admit(networks, route.is_ok_and(|route| route.token), &parts, &look, &mut busy);
                 admitted.and_then(|()| route.map(Begun::Admitted).map_err(Problem::from))
             }
         };
@@ -110,12 +110,13 @@ impl<T: Traffic> Service<T> {
         response
     }
 
-    /// Refuses who asks too often, has too much unfinished, or has no valid token where one is needed.
+    /// Refuses who asks too often, has too much unfinished, is sent by a page of another site with somebody's cookies, or has no valid token where one is
+    /// needed.
     fn admit(
         &self,
         networks: [Option<Network>; 2],
         needs_token: bool,
-        headers: &HeaderMap,
+        request: &request::Parts,
         look: &Look,
         busy: &mut Busy,
     ) -> Result<(), Problem> {
@@ -138,11 +139,19 @@ impl<T: Traffic> Service<T> {
             Full::ForAll => Problem::Unavailable(limits::RETRY_AFTER_SECONDS),
         })?;
         busy.hold(place);
+        if headers::is_forged(request) {
+            return Err(Problem::CrossSite);
+        }
         let Some(identity) = self.identity.as_ref().filter(|_| needs_token || look.credentials) else { return Ok(()) };
-        let claims = match headers::bearer(headers) {
-            Ok(Some(token)) => identity.claims(token).map_err(refusal),
-            Ok(_) => Err(Problem::Unauthenticated("A bearer token is required.")),
-            Err(_) => Err(Problem::Unauthenticated("Authorization must be, once: Bearer, a space, the token.")),
+        let claims = match headers::credential(&request.headers) {
+            Ok(Some(credential)) => identity.claims(credential.token).map_err(refusal),
+            Ok(None) => Err(Problem::Unauthenticated("A bearer token is required.")),
+            Err(NoCredential::Header) => {
+                Err(Problem::Unauthenticated("Authorization must be, once: Bearer, a space, the token."))
+            }
+            Err(NoCredential::Cookie) => {
+                Err(Problem::Unauthenticated("the cookie __Host-marquee must be there once, and be a token."))
+            }
         };
         match claims {
             Ok(claims) if networks.iter().any(Option::is_some) => take(Counted::User(claims.subject.into())),

@@ -119,7 +119,7 @@ impl<T: Traffic> Limited<T> {
         let guessable = edge::route(application.routes(), request).is_ok_and(|route| route.rate == Some(Rate::Attempts));
         let attempts = |network| guessable.then_some(Counted::Attempts(network));
         let through = through.filter(|_| guessable).map(|Through(edge)| Counted::EdgeAttempts(edge));
-        let user = edge::bearer(request.headers()).ok().flatten().and_then(|token| self.identity.user(token));
+        let user = edge::credential(request.headers()).ok().flatten().and_then(|credential| self.identity.user(credential.token));
         [one.and_then(attempts), site.and_then(attempts), through, user.map(|user| Counted::User(user.into()))]
     }
 }

@@ -45,6 +45,7 @@ enum Kind {
     Nodes,
     Sessions,
     MailTokens,
+    EmailChanges,
     Invitations,
     Attempts,
 }
@@ -58,6 +59,7 @@ impl Kind {
         Self::Nodes,
         Self::Sessions,
         Self::MailTokens,
+        Self::EmailChanges,
         Self::Invitations,
         Self::Attempts,
     ];
@@ -119,6 +121,9 @@ impl RetentionTask {
                 Kind::Sessions => oldest(&self.database, limits::SESSIONS_KEPT, "sessions", "id", "expires_at", "1 = 1").await?,
                 Kind::MailTokens => {
                     oldest(&self.database, Duration::ZERO, "mail_tokens", "user_id, purpose", "expires_at", "1 = 1").await?
+                }
+                Kind::EmailChanges => {
+                    oldest(&self.database, Duration::ZERO, "email_changes", "user_id", "expires_at", "1 = 1").await?
                 }
                 Kind::Invitations => oldest(&self.database, Duration::ZERO, "invitations", "id", "expires_at", "1 = 1").await?,
                 Kind::Attempts => {
@@ -323,6 +328,12 @@ mod tests {
                 let statement =
                     "INSERT INTO mail_tokens (user_id, purpose, email, hash, expires_at) VALUES ('u', $1, 'e', 'h', $2)";
                 scratch.database.ask(statement, &[purpose.into(), expires_at.into()]).await.unwrap();
+            }
+            let change = "INSERT INTO email_changes (user_id, session_id, old_email, new_email, expires_at) VALUES ('u', 's', 'e', 'f', $1)";
+            for (expires_at, gone) in [(now + HOUR, 0), (now - 1, 1)] {
+                scratch.database.ask("DELETE FROM email_changes", &[]).await.unwrap();
+                scratch.database.ask(change, &[expires_at.into()]).await.unwrap();
+                assert_eq!(retention_task.tidy(Kind::EmailChanges).await.unwrap(), gone);
             }
             scratch.database.ask("INSERT INTO organisers (id, name, created_at) VALUES ('o', 'O', 1)", &[]).await.unwrap();
             for (id, expires_at) in [("over", now - 1), ("open", now + HOUR)] {

@@ -31,6 +31,10 @@ pub struct Facts {
     pub invitation: Option<Invitation>,
     /// Shows that its bearer has read this mail.
     pub token: Option<String>,
+    /// The same, to be typed.
+    pub code: Option<String>,
+    /// The address that an account is to have.
+    pub new_email: Option<String>,
     /// To be attached.
     #[serde(skip)]
     pub receipt: Option<Receipt>,
@@ -142,10 +146,21 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed) -> Result<Result<Facts, Trou
             None => return Ok(Err(Trouble::Never("its invitation is over, was withdrawn or has been accepted".to_owned()))),
         },
     };
-    let person = match person {
+    let mut person = match person {
         Ok(person) => person,
         Err(trouble) => return Ok(Err(trouble)),
     };
+    let new_email = match claimed.template {
+        Template::LeaveEmail | Template::TakeEmail => match new_email(tx, &claimed.recipient, &person.address).await? {
+            Some(email) => Some(email),
+            None => return Ok(Err(Trouble::Never("the change of address is void, or done".to_owned()))),
+        },
+        _ => None,
+    };
+    if let (Template::TakeEmail, Some(email)) = (claimed.template, &new_email) {
+        // Who reads it there may have nothing to do with them.
+        person = Person { name: None, verified: false, address: email.clone() };
+    }
     let booking = match &needs.booking {
         None => None,
         Some(id) => match booking(tx, id).await? {
@@ -153,10 +168,20 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed) -> Result<Result<Facts, Trou
             None => return Ok(Err(Trouble::Never("its booking or event is not here".to_owned()))),
         },
     };
-    let token = match claimed.template.secret() {
-        Some(Purpose::VerifyEmail) if person.verified => None,
-        Some(purpose) => Some(mail_token::issue(tx, purpose, &claimed.recipient, &person.address).await?),
-        None => None,
+    let (token, code) = match claimed.template.secret() {
+        Some(Purpose::VerifyEmail) if person.verified && claimed.template == Template::VerifyEmail => {
+            return Ok(Err(Trouble::Never("the address has been verified".to_owned())));
+        }
+        Some(Purpose::VerifyEmail) if person.verified => (None, None),
+        Some(purpose) => {
+            let token = mail_token::issue(tx, purpose, &claimed.recipient, &person.address).await?;
+            let code = match purpose {
+                Purpose::VerifyEmail => Some(grouped(&mail_token::issue_code(tx, purpose, &claimed.recipient).await?)),
+                _ => None,
+            };
+            (Some(token), code)
+        }
+        None => (None, None),
     };
     let (mut receipt, mut moved, mut back) = (None, None, (None, None));
     match (claimed.template, &needs.payment) {
@@ -182,13 +207,41 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed) -> Result<Result<Facts, Trou
     };
     let cancelled_by = needs.reason.clone().unwrap_or_default();
     let (going_back, went_back) = back;
-    Ok(Ok(Facts { person, booking, moved, amount, why, cancelled_by, going_back, went_back, invitation, token, receipt }))
+    Ok(Ok(Facts {
+        person,
+        booking,
+        moved,
+        amount,
+        why,
+        cancelled_by,
+        going_back,
+        went_back,
+        invitation,
+        token,
+        code,
+        new_email,
+        receipt,
+    }))
 }
 
-/// A user. Of one whose account another region keeps the address is asked for meanwhile.
+/// The address that an account is to have instead of this one, while that is asked for.
+async fn new_email(tx: &mut Tx, user: &str, old: &str) -> Result<Option<String>, Error> {
+    let statement = "SELECT new_email FROM email_changes WHERE user_id = $1 AND old_email = $2 AND expires_at > $3";
+    let now = tx.now();
+    Ok(tx.one::<(String,)>(statement, params![user, old, now]).await?.map(|(email,)| email))
+}
+
+/// A code as people read it best, with a blank in its middle.
+fn grouped(code: &str) -> String {
+    let (left, right) = code.split_at_checked(code.len() / 2).unwrap_or((code, ""));
+    format!("{left} {right}")
+}
+
+/// A user. Of one whose account another region keeps the address is asked for meanwhile, and again after a while: it may have changed.
 async fn person(tx: &mut Tx, id: &str) -> Result<Result<Person, Trouble>, Error> {
-    let statement = "SELECT email, name, email_verified_at FROM users WHERE id = $1";
-    let row: Option<(String, String, Option<i64>)> = tx.one(statement, params![id]).await?;
+    let statement = "SELECT email, name, email_verified_at FROM users WHERE id = $1 AND (contact_at IS NULL OR contact_at > $2)";
+    let fresh = tx.now() - kit::limits::CONTACT_MICROSECONDS;
+    let row: Option<(String, String, Option<i64>)> = tx.one(statement, params![id, fresh]).await?;
     Ok(row
         .filter(|(address, ..)| address.contains('@'))
         .map(|(address, name, verified_at)| {

@@ -24,6 +24,12 @@ pub trait Mailer {
 pub enum Template {
     /// Somebody has an account now.
     Welcome,
+    /// Somebody wants to show that they read their address.
+    VerifyEmail,
+    /// An account is to have another address: to the one that it has.
+    LeaveEmail,
+    /// The same, to the other.
+    TakeEmail,
     /// A booking is theirs, with its tickets and, where it was paid, the receipt.
     Confirmed,
     /// A booking is no longer.
@@ -43,8 +49,11 @@ pub enum Template {
 }
 
 impl Template {
-    const NAMES: [(Self, &'static str); 9] = [
+    const NAMES: [(Self, &'static str); 12] = [
         (Self::Welcome, "welcome"),
+        (Self::VerifyEmail, "verify-email"),
+        (Self::LeaveEmail, "leave-email"),
+        (Self::TakeEmail, "take-email"),
         (Self::Confirmed, "booking-confirmed"),
         (Self::Cancelled, "booking-cancelled"),
         (Self::PaymentFailed, "payment-failed"),
@@ -63,7 +72,9 @@ impl Template {
     /// What a secret in it is good for; none where it has none.
     fn secret(self) -> Option<Purpose> {
         match self {
-            Self::Welcome => Some(Purpose::VerifyEmail),
+            Self::Welcome | Self::VerifyEmail => Some(Purpose::VerifyEmail),
+            Self::LeaveEmail => Some(Purpose::LeaveEmail),
+            Self::TakeEmail => Some(Purpose::TakeEmail),
             Self::PasswordForgotten => Some(Purpose::ResetPassword),
             Self::Invitation => Some(Purpose::JoinTeam),
             Self::Confirmed | Self::Cancelled | Self::PaymentFailed | Self::Refunded | Self::Moved | Self::PasswordChanged => {

@@ -12,7 +12,7 @@ macro_rules! files {
     ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../../templates/", $name)))),*] };
 }
 
-const FILES: [(&str, &str); 20] = files![
+const FILES: [(&str, &str); 26] = files![
     "booking-cancelled.html",
     "booking-cancelled.txt",
     "booking-confirmed.html",
@@ -23,6 +23,8 @@ const FILES: [(&str, &str); 20] = files![
     "invitation.html",
     "invitation.txt",
     "layout.html",
+    "leave-email.html",
+    "leave-email.txt",
     "password-changed.html",
     "password-changed.txt",
     "password-forgotten.html",
@@ -31,6 +33,10 @@ const FILES: [(&str, &str); 20] = files![
     "payment-failed.txt",
     "refund-made.html",
     "refund-made.txt",
+    "take-email.html",
+    "take-email.txt",
+    "verify-email.html",
+    "verify-email.txt",
     "welcome.html",
     "welcome.txt",
 ];

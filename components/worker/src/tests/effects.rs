@@ -7,10 +7,14 @@ use crate::record;
 use crate::wit::kafka::ConsumerRecord;
 use serde_json::json;
 
+fn email_change(address: &str) -> ConsumerRecord {
+    record("a", "user.email-change-requested", "eu_ada", &json!({"user_id": "eu_ada", "address": address}))
+}
+
 #[test]
 fn figures_and_mail_follow_the_record() {
     let eur = || EventAnalytics { currency: "EUR".into(), ..EventAnalytics::default() };
-    let cases: [(ConsumerRecord, Option<EventAnalytics>, Option<Template>); 11] = [
+    let cases: [(ConsumerRecord, Option<EventAnalytics>, Option<Template>); 15] = [
         (booking("a", "booking.created", "eu_paid", "held", None), Some(EventAnalytics { holds: 1, ..eur() }), None),
         (booking("a", "booking.updated", "eu_paid", "paying", None), Some(eur()), None),
         (
@@ -38,6 +42,10 @@ fn figures_and_mail_follow_the_record() {
         (payment("a", "payment.completed", Some(500)), Some(EventAnalytics { refunded: 500, ..eur() }), Some(Template::Refunded)),
         (payment("a", "payment.failed", None), None, Some(Template::PaymentFailed)),
         (record("a", "event.cancelled", "eu_e", &json!({"id": "eu_e"})), None, None),
+        (record("a", "user.verification-requested", "eu_ada", &json!({"user_id": "eu_ada"})), None, Some(Template::VerifyEmail)),
+        (email_change("old"), None, Some(Template::LeaveEmail)),
+        (email_change("new"), None, Some(Template::TakeEmail)),
+        (record("a", "user.email-changed", "eu_ada", &json!({"user_id": "eu_ada", "actor": "eu_ada"})), None, None),
     ];
     for (record, figures, template) in cases {
         let effects = effects::of(&record::read(&record).unwrap()).unwrap();

@@ -182,6 +182,23 @@ fn a_mail_waits_for_the_address_of_who_has_an_account_elsewhere() {
 }
 
 #[test]
+fn what_was_said_of_an_address_elsewhere_is_believed_for_an_hour() {
+    for database in worlds() {
+        database.enter();
+        let asked_at =
+            |at: i64| database.run(&format!("UPDATE users SET email = 'bob@example.com', contact_at = {at} WHERE id = 'us_bob'"));
+        let post = Post::default();
+        asked_at(START - kit::limits::CONTACT_MICROSECONDS);
+        post.handle(&[registered("a.0", "us_bob")]);
+        assert!(post.ids().is_empty(), "it may be another one by now");
+        asked_at(START);
+        database.set_now(START + 5 * SECOND);
+        post.tick();
+        assert_eq!(post.ids().len(), 1);
+    }
+}
+
+#[test]
 fn a_mail_is_given_up_in_the_end() {
     for database in worlds() {
         database.enter();

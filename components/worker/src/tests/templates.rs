@@ -111,6 +111,87 @@ fn a_mail_has_a_token_that_shows_that_it_was_read() {
     }
 }
 
+/// The code that stands in a mail, on a line of its own.
+fn code(mail: &crate::wit::mail::Message) -> Option<String> {
+    let is_code = |line: &&str| line.len() == 9 && line.bytes().all(|byte| byte.is_ascii_digit() || byte == b' ');
+    let line = mail.text.lines().find(is_code)?;
+    assert!(mail.html.as_ref().unwrap().contains(line));
+    Some(line.replace(' ', ""))
+}
+
+#[test]
+fn only_the_mail_that_verifies_an_address_has_a_code_and_the_newest_counts() {
+    use kit::mail_token::{self, Purpose};
+    use kit::sql::{self, testing::ready};
+    let requested = |id| record(id, "user.verification-requested", "eu_ada", &serde_json::json!({"user_id": "eu_ada"}));
+    for database in with_title("Night of Strings") {
+        database.enter();
+        database.run("UPDATE users SET email_verified_at = NULL");
+        let post = Post::default();
+        post.handle(&[registered("a.0", "eu_ada")]);
+        post.handle(&[requested("a.1"), forgotten("a.2", Some("eu_ada"))]);
+        let good = |code: &str| {
+            ready(async {
+                let mut tx = sql::write().await.unwrap();
+                let good = mail_token::is_code(&mut tx, Purpose::VerifyEmail, "eu_ada", "ada@example.com", code).await.unwrap();
+                tx.commit().await.unwrap();
+                good
+            })
+        };
+        let sent = post.sent.borrow();
+        let codes: Vec<_> = sent.iter().map(|mail| (mail.subject.as_str(), code(mail))).collect();
+        let of = |subject: &str| codes.iter().find(|(known, _)| *known == subject).unwrap().1.clone();
+        assert_eq!(of("Choose a new password"), None);
+        let (first, newest) = (of("Welcome to Marquee").unwrap(), of("Is this your address?").unwrap());
+        assert_eq!((good(&first), good(&newest)), (false, true));
+        drop(sent);
+        database.run("UPDATE users SET email_verified_at = 0");
+        post.handle(&[requested("a.3")]);
+        assert_eq!(post.ids().len(), 3, "there is nothing to show any more");
+    }
+}
+
+#[test]
+fn both_addresses_are_asked_before_an_account_changes_to_another() {
+    use kit::mail_token::{self, Purpose};
+    use kit::sql::{self, testing::ready};
+    let requested = |id, address| {
+        let payload = serde_json::json!({"user_id": "eu_ada", "address": address});
+        record(id, "user.email-change-requested", "eu_ada", &payload)
+    };
+    for database in with_title("Night of Strings") {
+        database.enter();
+        database.run(&format!(
+            "INSERT INTO email_changes (user_id, session_id, old_email, new_email, expires_at) \
+             VALUES ('eu_ada', 'eu_s', 'ada@example.com', 'countess@example.org', {START} + 1)"
+        ));
+        let post = Post::default();
+        post.handle(&[requested("a.0", "old"), requested("a.1", "new")]);
+        let sent = post.sent.borrow();
+        assert_eq!(sent.len(), 2);
+        for (address, purpose) in [("ada@example.com", Purpose::LeaveEmail), ("countess@example.org", Purpose::TakeEmail)] {
+            let mail = sent.iter().find(|mail| mail.to == address).unwrap();
+            let owner = ready(async {
+                let mut tx = sql::read().await.unwrap();
+                let owner = mail_token::find(&mut tx, purpose, &token(mail).unwrap()).await.unwrap();
+                tx.rollback().await.unwrap();
+                owner
+            });
+            assert_eq!(owner, Some(("eu_ada".to_owned(), address.to_owned())));
+            // Who reads the other address may have nothing to do with her.
+            let known = purpose == Purpose::LeaveEmail;
+            assert_eq!((mail.text.contains("Lovelace"), mail.text.contains("countess@")), (known, known), "{}", mail.text);
+        }
+        drop(sent);
+        // What is void by the time that the mail is written is not asked.
+        for void in ["UPDATE email_changes SET old_email = 'x@example.com'", "DELETE FROM email_changes"] {
+            database.run(void);
+            post.handle(&[requested("a.2", "old"), requested("a.3", "new")]);
+            assert_eq!(post.ids().len(), 2, "{void}");
+        }
+    }
+}
+
 #[test]
 fn an_invitation_goes_to_an_address_and_says_who_sends_it_only_if_that_is_known() {
     use kit::mail_token::{self, Purpose};

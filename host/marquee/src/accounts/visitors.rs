@@ -45,7 +45,7 @@ impl Visitors {
     async fn answer(&self, mut request: Request<RequestBody>) -> Result<Response<Body>, Problem> {
         let route = edge::route(self.traffic.current().routes(), &mut request)?;
         if route.roles
-            && let Some(token) = edge::bearer(request.headers()).ok().flatten().map(str::to_owned)
+            && let Some(token) = edge::credential(request.headers()).ok().flatten().map(|credential| credential.token.to_owned())
         {
             let asking = Asking { token: &token, request_id: request.headers().get("x-request-id").cloned() };
             // One that is not good is refused by the node.

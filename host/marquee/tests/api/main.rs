@@ -13,10 +13,12 @@
 )]
 
 mod accounts;
+mod addresses;
 mod bad_input;
 mod bookings;
 mod browsers;
 mod concurrency;
+mod cookies;
 mod events;
 mod expiry;
 mod matrix;
@@ -24,6 +26,7 @@ mod native;
 mod operations;
 mod payments;
 mod search;
+mod sessions;
 mod teams;
 mod web;
 

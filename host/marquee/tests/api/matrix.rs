@@ -128,6 +128,8 @@ struct Scene {
     event: OnSale,
     booking: String,
     payment: String,
+    /// A login of the buyer's.
+    session: String,
     manager: String,
     bystander: String,
     invitation: String,
@@ -181,6 +183,13 @@ async fn operation(id: &str, scene: &Scene, may: impl Fn(Rule) -> bool) -> (Rule
         }
         "logout" => (Rule::Logout, path("/api/auth/logout"), Some(json!({"refresh_token": "x"}))),
         "me" => (Rule::Person, path("/api/auth/me"), None),
+        "changeMe" => (Rule::Person, path("/api/auth/me"), nothing()),
+        "reauthenticate" => (Rule::Person, path("/api/auth/reauthenticate"), nothing()),
+        "listSessions" => (Rule::Person, path("/api/auth/sessions"), None),
+        "endSession" => (Rule::Buyer, format!("/api/auth/sessions/{}", scene.session), None),
+        "resendVerification" => (Rule::Person, path("/api/auth/verify-email/resend"), nothing()),
+        "changeEmail" => (Rule::Person, path("/api/auth/email"), Some(json!({"email": "no address"}))),
+        "confirmEmail" => (Rule::Everybody, path("/api/auth/email/confirm"), Some(json!({"token": "x"}))),
         "listOrganisers" => (Rule::Bearer, path("/api/organisers"), None),
         "createOrganiser" => (Rule::NewOrganiser, path("/api/organisers"), Some(json!({"name": "Red Hall"}))),
         "createBooking" => (Rule::Person, path("/api/bookings"), Some(scene.event.order(1))),
@@ -352,7 +361,10 @@ async fn nobody_does_what_they_may_not() {
         let payment = payment["id"].as_str().unwrap().to_owned();
         let (manager, bystander) = (members[0].1.user.clone(), Client::register(&SHARED).await.user);
         let invitation = teams::invited(&owner, &id, &other, "door").await;
-        Scene { owner, organiser: id, event, booking, payment, manager, bystander, invitation }
+        let email = buyer.get("/api/auth/me").await.expect(200)["email"].clone();
+        let login = buyer.post("/api/auth/login", &json!({"email": email, "password": PASSWORD})).await.expect(200);
+        let session = login["refresh_token"].as_str().unwrap().split_once('.').unwrap().0.to_owned();
+        Scene { owner, organiser: id, event, booking, payment, session, manager, bystander, invitation }
     };
     let keys = Keys::make(&permissions, &scene, (&another, &anothers)).await;
     // His own organiser's event, for what is done for organisers: membership is there, the role is not.
