@@ -6,14 +6,18 @@
 
 mod accounts;
 mod admin;
+mod api_key;
+mod api_keys;
 mod attempts;
 mod email;
 mod email_change;
 mod hasher;
+mod invitations;
 mod keys;
 mod limits;
 mod login;
 mod logout;
+mod members;
 mod mirror;
 mod organisers;
 mod own_sessions;
@@ -30,6 +34,7 @@ mod sessions;
 mod setup;
 mod signing_key;
 mod suspension;
+mod token;
 mod transport;
 mod verify;
 mod verify_email;
@@ -47,6 +52,7 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
         .post("/api/auth/login", login::login)
         .post("/api/auth/refresh", refresh::refresh)
         .post("/api/auth/logout", logout::logout)
+        .post("/api/auth/token", token::exchange)
         .post("/api/auth/verify", verify::verify)
         .post("/api/auth/reauthenticate", reauthentication::reauthenticate)
         .get("/api/auth/sessions", own_sessions::list)
@@ -64,9 +70,23 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
         .host("/api/auth/mirror", mirror::keep)
         .get("/api/organisers", organisers::mine)
         .post("/api/organisers", organisers::create)
+        .patch("/api/organisers/:id", organisers::change)
+        .get("/api/organisers/:id/team", members::list)
+        .patch("/api/organisers/:id/team/:user", members::change)
+        .delete("/api/organisers/:id/team/:user", members::remove)
+        .get("/api/organisers/:id/invitations", invitations::list)
+        .post("/api/organisers/:id/invitations", invitations::invite)
+        .delete("/api/organisers/:id/invitations/:invitation", invitations::withdraw)
+        .get("/api/invitations", invitations::mine)
+        .post("/api/invitations/accept", invitations::accept_by_token)
+        .post("/api/invitations/:id/accept", invitations::accept)
+        .get("/api/organisers/:id/api-keys", api_keys::list)
+        .post("/api/organisers/:id/api-keys", api_keys::create)
+        .delete("/api/organisers/:id/api-keys/:key", api_keys::delete)
         .post("/api/users/:id/roles", roles::set)
         .post("/api/users/:id/suspend", suspension::suspend)
         .post("/api/users/:id/restore", suspension::restore)
+        .post("/api/users/:id/verify-email", verify_email::vouch)
         .get("/.well-known/jwks.json", keys::published)
 });
 

@@ -18,6 +18,25 @@ pub const REFRESH_TOKEN_BYTES: usize = 160;
 pub const TOKEN_CHARACTERS: usize = 4096;
 /// Organisers that one person may be a member of.
 pub const ORGANISERS_PER_USER: i64 = 100;
+/// Members of one organiser's team: a page's worth.
+pub const MEMBERS: i64 = 100;
+/// Invitations of one organiser that are open at a time.
+pub const OPEN_INVITATIONS: i64 = 50;
+/// How long an invitation is open, in microseconds; the secret of its mail ends no later by much, and serves no longer.
+pub const INVITATION_MICROSECONDS: i64 = 7 * 86_400_000_000;
+/// Invitations to one person that are shown, the newest: few people are asked by so many.
+pub const INVITATIONS_SHOWN: i64 = 100;
+/// Invitations by one organiser after which the next has to wait: a whole team at once, and then slowly.
+pub const FREE_INVITATIONS: i64 = 50;
+/// How long the first of those has to wait, and any at most, in microseconds.
+pub const INVITING_DELAY: (i64, i64) = (60_000_000, 3_600_000_000);
+
+/// API keys of one organiser, those that have expired among them.
+pub const API_KEYS: i64 = 20;
+/// Characters of what is sent as an API key; beyond them it is not even looked at.
+pub const API_KEY_CHARACTERS: usize = 256;
+/// How long the tokens of an API key that was deleted are refused, in microseconds: longer than any of them lasts, whichever transaction gave it.
+pub const KEY_REFUSED_MICROSECONDS: i64 = (ACCESS_SECONDS + access_token::limits::LEEWAY_SECONDS) * 1_000_000;
 
 /// Wrong passwords for an account after which the next try has to wait.
 pub const FREE_ATTEMPTS: i64 = 9;

@@ -16,7 +16,7 @@ struct Document {
     only_keys: Option<Vec<String>>,
     /// Somebody, as `GET /api/auth/me` there shows them.
     user: Option<Visitor>,
-    /// Whom they may organise for, as `GET /api/organisers` there lists them.
+    /// Whom they may organise for, as `GET /api/organisers` there lists them; without a user, whom a program acts for.
     #[serde(default)]
     organisers: Vec<Organiser>,
     /// Asks who is to get mail from here and cannot be written to.
@@ -72,6 +72,7 @@ pub async fn keep(request: Request) -> Answer {
     if let Some(kids) = document.only_keys {
         keys::only(&mut tx, &kids).await?;
     }
+    know(&mut tx, &document.organisers).await?;
     if let Some(user) = &document.user {
         meet(&mut tx, user, &document.organisers).await?;
     }
@@ -123,6 +124,17 @@ async fn contacts_of(ids: &[String]) -> Answer {
     Response::json(200, &json!({ "contacts": contacts }))
 }
 
+/// Organisers, as they are called now.
+async fn know(tx: &mut sql::Tx, organisers: &[Organiser]) -> Result<(), sql::Error> {
+    let now = tx.now();
+    for Organiser { id, name } in organisers {
+        let statement =
+            "INSERT INTO organisers (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET name = $2";
+        tx.execute(statement, params![id, name, now]).await?;
+    }
+    Ok(())
+}
+
 /// A person's roles and organisers, as they are now: what is not listed was taken away. Nobody logs in here: of the account there is only what
 /// permits writes, the address once there is mail for it, and never its password.
 async fn meet(tx: &mut sql::Tx, user: &Visitor, organisers: &[Organiser]) -> Result<(), Problem> {
@@ -140,11 +152,6 @@ async fn meet(tx: &mut sql::Tx, user: &Visitor, organisers: &[Organiser]) -> Res
     }
     tx.execute("DELETE FROM organiser_members WHERE user_id = $1", params![&user.id]).await?;
     for organiser in organisers {
-        tx.execute(
-            "INSERT INTO organisers (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING",
-            params![&organiser.id, &organiser.name, now],
-        )
-        .await?;
         tx.execute("INSERT INTO organiser_members (organiser_id, user_id) VALUES ($1, $2)", params![&organiser.id, &user.id])
             .await?;
     }

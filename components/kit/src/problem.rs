@@ -32,6 +32,7 @@ kinds! {
     IDEMPOTENCY_KEY_MISSING 400 "idempotency-key-missing" "Idempotency key missing" "This write needs an `Idempotency-Key` header: 1 to 200 visible ASCII characters, new for every new wish, the same when you repeat one. With it a repeated request is answered, not done twice."
     UNAUTHENTICATED 401 "unauthenticated" "Not authenticated" "There is no valid access token, neither in `Authorization: Bearer …` nor in a cookie. Log in, or refresh your token, and try again."
     BAD_CREDENTIALS 401 "bad-credentials" "Wrong email or password" "No account has this email with this password."
+    API_KEY_INVALID 401 "api-key-invalid" "API key not valid" "This is no API key of ours, or it was deleted or has expired. Make another one with `POST /api/organisers/{id}/api-keys`."
     TOKEN_REVOKED 401 "token-revoked" "Token revoked" "The session of this token has ended: by logout, or because an old refresh token was used again. Log in again."
     PAYMENT_DECLINED 402 "payment-declined" "Payment declined" "The provider declined the payment. The booking is still held until its `expires_at`: try another card."
     FORBIDDEN 403 "forbidden" "Not permitted" "Your account may not do this."

@@ -27,6 +27,8 @@ pub struct Facts {
     pub going_back: Option<String>,
     /// What of it has gone back.
     pub went_back: Option<String>,
+    /// What somebody is invited to.
+    pub invitation: Option<Invitation>,
     /// Shows that its bearer has read this mail.
     pub token: Option<String>,
     /// The same, to be typed.
@@ -70,6 +72,20 @@ pub struct Booking {
     tickets: Vec<Ticket>,
     /// Tickets that it has beside those.
     more: usize,
+}
+
+/// An invitation to an organiser's team.
+#[derive(Debug, Serialize)]
+pub struct Invitation {
+    role: String,
+    /// Who invites and to what; none while it is not known that the inviter reads their address: then what they call themselves reaches nobody by mail.
+    from: Option<Inviter>,
+}
+
+#[derive(Debug, Serialize)]
+struct Inviter {
+    name: String,
+    organiser: String,
 }
 
 /// An event at its new time and place, and where it was.
@@ -122,7 +138,15 @@ kit::row! {
 /// # Errors
 /// Of the database; in it, why there is nothing to send.
 pub async fn gather(tx: &mut Tx, claimed: &Claimed) -> Result<Result<Facts, Trouble>, Error> {
-    let mut person = match person(tx, &claimed.recipient).await? {
+    let needs = &claimed.needs;
+    let (person, invitation) = match &needs.invitation {
+        None => (person(tx, &claimed.recipient).await?, None),
+        Some(id) => match self::invitation(tx, id).await? {
+            Some((person, invitation)) => (Ok(person), Some(invitation)),
+            None => return Ok(Err(Trouble::Never("its invitation is over, was withdrawn or has been accepted".to_owned()))),
+        },
+    };
+    let mut person = match person {
         Ok(person) => person,
         Err(trouble) => return Ok(Err(trouble)),
     };
@@ -137,7 +161,6 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed) -> Result<Result<Facts, Trou
         // Who reads it there may have nothing to do with them.
         person = Person { name: None, verified: false, address: email.clone() };
     }
-    let needs = &claimed.needs;
     let booking = match &needs.booking {
         None => None,
         Some(id) => match booking(tx, id).await? {
@@ -184,7 +207,21 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed) -> Result<Result<Facts, Trou
     };
     let cancelled_by = needs.reason.clone().unwrap_or_default();
     let (going_back, went_back) = back;
-    Ok(Ok(Facts { person, booking, moved, amount, why, cancelled_by, going_back, went_back, token, code, new_email, receipt }))
+    Ok(Ok(Facts {
+        person,
+        booking,
+        moved,
+        amount,
+        why,
+        cancelled_by,
+        going_back,
+        went_back,
+        invitation,
+        token,
+        code,
+        new_email,
+        receipt,
+    }))
 }
 
 /// The address that an account is to have instead of this one, while that is asked for.
@@ -212,6 +249,29 @@ async fn person(tx: &mut Tx, id: &str) -> Result<Result<Person, Trouble>, Error>
             Person { name: verified.then(|| line(&name)), verified, address }
         })
         .ok_or_else(|| Trouble::NotYet("the recipient's address is not in this region's database".to_owned())))
+}
+
+kit::row! {
+    struct InvitationRow {
+        email: String,
+        role: String,
+        organiser: String,
+        inviter: Option<String>,
+        verified_at: Option<i64>,
+    }
+}
+
+/// An invitation that is open, and whom it goes to: an address, whose reader may have no account.
+async fn invitation(tx: &mut Tx, id: &str) -> Result<Option<(Person, Invitation)>, Error> {
+    let statement = "SELECT i.email, i.role, o.name, u.name, u.email_verified_at FROM invitations i JOIN organisers o ON o.id = i.organiser_id \
+                     LEFT JOIN users u ON u.id = i.invited_by WHERE i.id = $1 AND i.expires_at > $2";
+    let now = tx.now();
+    let row: Option<InvitationRow> = tx.one(statement, params![id, now]).await?;
+    Ok(row.map(|row| {
+        let from = row.inviter.filter(|_| row.verified_at.is_some());
+        let from = from.map(|name| Inviter { name: line(&name), organiser: line(&row.organiser) });
+        (Person { name: None, verified: false, address: row.email }, Invitation { role: row.role, from })
+    }))
 }
 
 async fn booking(tx: &mut Tx, id: &str) -> Result<Option<Booking>, Error> {

@@ -44,10 +44,12 @@ pub enum Template {
     PasswordForgotten,
     /// The password is another one.
     PasswordChanged,
+    /// Somebody may join an organiser's team.
+    Invitation,
 }
 
 impl Template {
-    const NAMES: [(Self, &'static str); 11] = [
+    const NAMES: [(Self, &'static str); 12] = [
         (Self::Welcome, "welcome"),
         (Self::VerifyEmail, "verify-email"),
         (Self::LeaveEmail, "leave-email"),
@@ -59,6 +61,7 @@ impl Template {
         (Self::Moved, "event-moved"),
         (Self::PasswordForgotten, "password-forgotten"),
         (Self::PasswordChanged, "password-changed"),
+        (Self::Invitation, "invitation"),
     ];
 
     /// Its name in SQL, and its files'.
@@ -73,6 +76,7 @@ impl Template {
             Self::LeaveEmail => Some(Purpose::LeaveEmail),
             Self::TakeEmail => Some(Purpose::TakeEmail),
             Self::PasswordForgotten => Some(Purpose::ResetPassword),
+            Self::Invitation => Some(Purpose::JoinTeam),
             Self::Confirmed | Self::Cancelled | Self::PaymentFailed | Self::Refunded | Self::Moved | Self::PasswordChanged => {
                 None
             }
@@ -112,6 +116,9 @@ pub struct Needs {
     /// When and where that was before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Schedule>,
+    /// An invitation to a team, which says where to write to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invitation: Option<String>,
 }
 
 /// When and where an event is. Instants are RFC 3339.
@@ -143,7 +150,7 @@ pub struct Venue {
 pub struct MailRequest {
     /// What to write.
     pub template: Template,
-    /// The user to write to.
+    /// The user to write to; of an invitation its id, for there may be no such user yet.
     pub recipient: String,
     /// What it tells of.
     pub needs: Needs,

@@ -12,7 +12,7 @@ macro_rules! files {
     ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../../templates/", $name)))),*] };
 }
 
-const FILES: [(&str, &str); 24] = files![
+const FILES: [(&str, &str); 26] = files![
     "booking-cancelled.html",
     "booking-cancelled.txt",
     "booking-confirmed.html",
@@ -20,6 +20,8 @@ const FILES: [(&str, &str); 24] = files![
     "event-moved.html",
     "event-moved.txt",
     "footer.txt",
+    "invitation.html",
+    "invitation.txt",
     "layout.html",
     "leave-email.html",
     "leave-email.txt",

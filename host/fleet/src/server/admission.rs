@@ -111,7 +111,8 @@ pub(crate) async fn admit(peer: Peer, verifier: &dyn Verifier, mut command: Comm
                 Refusal::Revoked => Rejection::Unauthenticated(TokenFault::Revoked),
                 Refusal::Unavailable(milliseconds) => Rejection::Unavailable(milliseconds),
             })?;
-            if claims.subject == person { Ok(command) } else { Err(Rejection::Forbidden) }
+            // A program does nothing that a person does, whatever it calls itself.
+            if claims.scope.is_none() && claims.subject == person { Ok(command) } else { Err(Rejection::Forbidden) }
         }
     }
 }
@@ -120,7 +121,7 @@ pub(crate) async fn admit(peer: Peer, verifier: &dyn Verifier, mut command: Comm
 mod tests {
     use super::*;
     use crate::wire::commands::examples;
-    use capabilities::edge::Claims;
+    use capabilities::edge::{Claims, Scope};
     use futures::FutureExt as _;
     use futures::future::BoxFuture;
 
@@ -206,8 +207,11 @@ mod tests {
                 session: "s".to_owned(),
                 roles: vec!["admin".to_owned()],
                 expires_at: i64::MAX,
+                scope: None,
             };
+            let scope = Scope { organiser: "eu_o".to_owned(), permissions: vec!["edit-events".to_owned()] };
             Box::pin(std::future::ready(match token.as_str() {
+                "a program" => Ok(Claims { scope: Some(scope), ..claims("eu_u") }),
                 "expired" => Err(Refusal::Expired),
                 "revoked" => Err(Refusal::Revoked),
                 "no keys" => Err(Refusal::Unavailable(7)),
@@ -222,6 +226,7 @@ mod tests {
         for (peer, token, expected) in [
             (Peer::Edge, Some("of eu_u"), None),
             (Peer::Edge, Some("of eu_v"), Some(Rejection::Forbidden)),
+            (Peer::Edge, Some("a program"), Some(Rejection::Forbidden)),
             (Peer::Edge, Some("forged"), Some(invalid.clone())),
             (Peer::Edge, Some(""), Some(invalid.clone())),
             (Peer::Edge, None, Some(invalid)),

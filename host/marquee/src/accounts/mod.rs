@@ -4,7 +4,7 @@
 //!   [`mirror`] follows the other's feed, on the node that runs what a region runs once.
 //! - **Roles** permit writes, and are read from SQL here. Where a route says that it needs them, [`visitors`] first asks the other region who the caller
 //!   is, by the caller's own token, and has the answer written down. Without that region such a write is `503`: a role that may have been taken
-//!   away permits nothing.
+//!   away permits nothing. Of a program only whom it acts for is asked: what it may do its token says.
 //!
 //! - **Addresses** of people who are to get mail from here: [`addresses`] asks for those that are missing, on the same node. Until it has them the mail waits.
 //!

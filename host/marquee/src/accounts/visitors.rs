@@ -1,10 +1,11 @@
-//! People whose account another region keeps, where their roles matter.
+//! People whose account another region keeps, and programs, where it matters what they may do.
 
 use std::sync::Arc;
 
-use edge::{Body, Problem, Region};
+use capabilities::identity::Identity as _;
+use edge::{Body, Identity, Problem, Region};
 use futures::future::BoxFuture;
-use http::{Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use runtime::{RequestBody, Switch};
 use serde::Deserialize;
@@ -32,34 +33,55 @@ pub struct Visitors {
     node: Arc<dyn Region>,
     accounts: Arc<dyn Region>,
     traffic: Arc<Switch>,
+    identity: Identity,
 }
 
 impl Visitors {
-    /// Before `node` answers what needs roles, `accounts` is asked for them.
-    pub fn new(node: Arc<dyn Region>, accounts: Arc<dyn Region>, traffic: Arc<Switch>) -> Self {
-        Self { node, accounts, traffic }
+    /// Before `node` answers what needs roles, `accounts` is asked for them; `identity` tells people and programs apart.
+    pub fn new(node: Arc<dyn Region>, accounts: Arc<dyn Region>, traffic: Arc<Switch>, identity: Identity) -> Self {
+        Self { node, accounts, traffic, identity }
     }
 
     async fn answer(&self, mut request: Request<RequestBody>) -> Result<Response<Body>, Problem> {
         let route = edge::route(self.traffic.current().routes(), &mut request)?;
         if route.roles
-            && let Some(questions) = questions(&request)
-            && let Some(refusal) = self.meet(questions).await?
+            && let Some(token) = edge::credential(request.headers()).ok().flatten().map(|credential| credential.token.to_owned())
         {
-            return Ok(refusal);
+            let asking = Asking { token: &token, request_id: request.headers().get("x-request-id").cloned() };
+            // One that is not good is refused by the node.
+            let refusal = match self.identity.verify(token.clone()).await {
+                Ok(claims) if claims.scope.is_some() => self.meet_program(&asking).await?,
+                Ok(_) => self.meet(&asking).await?,
+                Err(_) => None,
+            };
+            if let Some(refusal) = refusal {
+                return Ok(refusal);
+            }
         }
         self.node.handle(request).await
     }
 
     /// Learns who the caller is; what the region of the accounts says instead, where it knows no such person.
-    async fn meet(&self, [me, organisers]: [Request<RequestBody>; 2]) -> Result<Option<Response<Body>>, Problem> {
+    async fn meet(&self, asking: &Asking<'_>) -> Result<Option<Response<Body>>, Problem> {
+        let (me, organisers) = (asking.question(ME)?, asking.question(ORGANISERS)?);
         let (user, organisers) = tokio::try_join!(self.ask::<Value>(me), self.ask::<List>(organisers))?;
         let (user, organisers) = match (user, organisers) {
             (Ok(user), Ok(organisers)) => (user, organisers),
             (Err(refusal), _) | (_, Err(refusal)) => return Ok(Some(refusal)),
         };
-        let document = serde_json::json!({ "user": user, "organisers": organisers.items });
-        keep(&self.traffic, &document).await.map_err(|error| {
+        self.keep(&serde_json::json!({ "user": user, "organisers": organisers.items })).await
+    }
+
+    /// Learns which organiser a program acts for. What it may do its token says; that it may still do so, the region of the accounts says by answering.
+    async fn meet_program(&self, asking: &Asking<'_>) -> Result<Option<Response<Body>>, Problem> {
+        match self.ask::<List>(asking.question(ORGANISERS)?).await? {
+            Ok(organisers) => self.keep(&serde_json::json!({ "organisers": organisers.items })).await,
+            Err(refusal) => Ok(Some(refusal)),
+        }
+    }
+
+    async fn keep(&self, document: &Value) -> Result<Option<Response<Body>>, Problem> {
+        keep(&self.traffic, document).await.map_err(|error| {
             tracing::warn!(error, "could not store a visitor's roles");
             RETRY
         })?;
@@ -78,19 +100,21 @@ impl Visitors {
     }
 }
 
-/// What there is to ask about the caller of a request; none where it does not say who that is.
-fn questions(request: &Request<RequestBody>) -> Option<[Request<RequestBody>; 2]> {
-    let token = edge::credential(request.headers()).ok().flatten()?.token;
-    let question = |path: &str| {
-        // A browser's, too: what it says of itself concerns this request alone.
+/// Who asks about themselves.
+struct Asking<'a> {
+    token: &'a str,
+    request_id: Option<HeaderValue>,
+}
+
+impl Asking<'_> {
+    fn question(&self, path: &str) -> Result<Request<RequestBody>, Problem> {
         let mut question =
-            Request::get(format!("http://accounts{path}")).header(header::AUTHORIZATION, format!("Bearer {token}"));
-        if let Some(id) = request.headers().get("x-request-id") {
+            Request::get(format!("http://accounts{path}")).header(header::AUTHORIZATION, format!("Bearer {}", self.token));
+        if let Some(id) = &self.request_id {
             question = question.header("x-request-id", id);
         }
-        question.body(runtime::empty()).ok()
-    };
-    Some([question(ME)?, question(ORGANISERS)?])
+        question.body(runtime::empty()).map_err(|_| Problem::Internal)
+    }
 }
 
 impl Region for Visitors {

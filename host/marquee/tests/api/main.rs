@@ -27,6 +27,7 @@ mod operations;
 mod payments;
 mod search;
 mod sessions;
+mod teams;
 mod web;
 
 use server::Server;
