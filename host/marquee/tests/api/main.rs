@@ -19,6 +19,7 @@ mod browsers;
 mod concurrency;
 mod events;
 mod expiry;
+mod factors;
 mod matrix;
 mod native;
 mod operations;
