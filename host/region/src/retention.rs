@@ -47,11 +47,12 @@ enum Kind {
     MailTokens,
     EmailChanges,
     Invitations,
+    Challenges,
     Attempts,
 }
 
 impl Kind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Idempotency,
         Self::Journal,
         Self::Inbox,
@@ -61,6 +62,7 @@ impl Kind {
         Self::MailTokens,
         Self::EmailChanges,
         Self::Invitations,
+        Self::Challenges,
         Self::Attempts,
     ];
 }
@@ -126,6 +128,7 @@ impl RetentionTask {
                     oldest(&self.database, Duration::ZERO, "email_changes", "user_id", "expires_at", "1 = 1").await?
                 }
                 Kind::Invitations => oldest(&self.database, Duration::ZERO, "invitations", "id", "expires_at", "1 = 1").await?,
+                Kind::Challenges => oldest(&self.database, Duration::ZERO, "challenges", "hash", "expires_at", "1 = 1").await?,
                 Kind::Attempts => {
                     oldest(&self.database, limits::ATTEMPTS_KEPT, "login_attempts", "account", "updated_at", "1 = 1").await?
                 }
@@ -343,7 +346,14 @@ mod tests {
             }
             assert_eq!(retention_task.tidy(Kind::Invitations).await.unwrap(), 1);
             assert_eq!(numbers(&scratch.database, "SELECT COUNT(*) FROM invitations WHERE id = 'open'").await, [1]);
+            for (hash, expires_at) in [("over", now - 1), ("open", now + HOUR)] {
+                let statement =
+                    "INSERT INTO challenges (hash, purpose, tries_left, expires_at) VALUES ($1, 'passkey-login', 1, $2)";
+                scratch.database.ask(statement, &[hash.into(), expires_at.into()]).await.unwrap();
+            }
             assert_eq!(retention_task.tidy(Kind::MailTokens).await.unwrap(), 1);
+            assert_eq!(retention_task.tidy(Kind::Challenges).await.unwrap(), 1);
+            assert_eq!(numbers(&scratch.database, "SELECT COUNT(*) FROM challenges WHERE hash = 'open'").await, [1]);
             assert_eq!(
                 numbers(&scratch.database, "SELECT COUNT(*) FROM mail_tokens WHERE purpose = 'reset-password'").await,
                 [1]

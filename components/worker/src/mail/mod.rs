@@ -46,10 +46,12 @@ pub enum Template {
     PasswordChanged,
     /// Somebody may join an organiser's team.
     Invitation,
+    /// Something that stands for its owner at a login is there now, is gone, or was used up.
+    SecondFactorChanged,
 }
 
 impl Template {
-    const NAMES: [(Self, &'static str); 12] = [
+    const NAMES: [(Self, &'static str); 13] = [
         (Self::Welcome, "welcome"),
         (Self::VerifyEmail, "verify-email"),
         (Self::LeaveEmail, "leave-email"),
@@ -62,6 +64,7 @@ impl Template {
         (Self::PasswordForgotten, "password-forgotten"),
         (Self::PasswordChanged, "password-changed"),
         (Self::Invitation, "invitation"),
+        (Self::SecondFactorChanged, "second-factor-changed"),
     ];
 
     /// Its name in SQL, and its files'.
@@ -77,9 +80,13 @@ impl Template {
             Self::TakeEmail => Some(Purpose::TakeEmail),
             Self::PasswordForgotten => Some(Purpose::ResetPassword),
             Self::Invitation => Some(Purpose::JoinTeam),
-            Self::Confirmed | Self::Cancelled | Self::PaymentFailed | Self::Refunded | Self::Moved | Self::PasswordChanged => {
-                None
-            }
+            Self::Confirmed
+            | Self::Cancelled
+            | Self::PaymentFailed
+            | Self::Refunded
+            | Self::Moved
+            | Self::PasswordChanged
+            | Self::SecondFactorChanged => None,
         }
     }
 
@@ -107,7 +114,7 @@ pub struct Needs {
     /// Why a payment failed, as a code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
-    /// Why money goes back, as a code; of a booking that was cancelled, by whom.
+    /// Why money goes back, as a code; of a booking that was cancelled, by whom; of what was changed of an account, the type of the record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// An event.
