@@ -1,4 +1,4 @@
-//! Accounts: register, log in, tokens, roles, organisers.
+//! Accounts: register, log in, second factors, passkeys, tokens, roles, organisers.
 //!
 //! Runs in the region that keeps the accounts; others only keep what they must know of them (`mirror`). Passwords are argon2id hashes,
 //! access tokens are EdDSA JWTs of 15 minutes that edges verify with public keys alone, and a session is a row whose refresh token changes
@@ -7,6 +7,7 @@
 mod accounts;
 mod admin;
 mod attempts;
+mod challenges;
 mod email;
 mod email_change;
 mod hasher;
@@ -16,20 +17,27 @@ mod login;
 mod logout;
 mod mirror;
 mod organisers;
+mod otp;
 mod own_sessions;
+mod passkey;
 mod password;
 mod password_change;
+mod platform;
 mod reauthentication;
+mod recovery_codes;
 mod refresh;
 mod refresh_token;
 mod register;
 mod reset;
 mod roles;
 mod rotation;
+mod sealed;
+mod second_factor;
 mod sessions;
 mod setup;
 mod signing_key;
 mod suspension;
+mod totp;
 mod transport;
 mod verify;
 mod verify_email;
@@ -45,6 +53,7 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
     Router::new()
         .post("/api/auth/register", register::register)
         .post("/api/auth/login", login::login)
+        .post("/api/auth/login/second-factor", second_factor::login)
         .post("/api/auth/refresh", refresh::refresh)
         .post("/api/auth/logout", logout::logout)
         .post("/api/auth/verify", verify::verify)
@@ -60,6 +69,17 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
         .post("/api/auth/password/reset", reset::reset)
         .get("/api/auth/me", accounts::me)
         .patch("/api/auth/me", accounts::change)
+        .get("/api/auth/totp", totp::show)
+        .post("/api/auth/totp", totp::begin)
+        .delete("/api/auth/totp", totp::end)
+        .post("/api/auth/totp/confirm", totp::confirm)
+        .post("/api/auth/recovery-codes", recovery_codes::replace)
+        .get("/api/auth/passkeys", passkey::list)
+        .post("/api/auth/passkeys", passkey::register)
+        .post("/api/auth/passkeys/options", passkey::registration_options)
+        .post("/api/auth/passkeys/login", passkey::login)
+        .post("/api/auth/passkeys/login/options", passkey::login_options)
+        .delete("/api/auth/passkeys/:id", passkey::remove)
         .host("/api/auth/due", setup::due)
         .host("/api/auth/mirror", mirror::keep)
         .get("/api/organisers", organisers::mine)

@@ -183,6 +183,18 @@ pub fn of(record: &Record<'_>) -> Result<Effects, String> {
             let mail = MailRequest { template: Template::PasswordChanged, recipient: user_id.clone(), needs: Needs::default() };
             Effects { mail: Some(mail), actor: Some(user_id), network: network.and_then(known), ..Effects::default() }
         }
+        "user.second-factor-enabled"
+        | "user.second-factor-disabled"
+        | "user.recovery-code-used"
+        | "user.recovery-codes-made"
+        | "user.passkey-added"
+        | "user.passkey-removed" => {
+            let User { user_id, network } = payload(record)?;
+            ids([&user_id])?;
+            let needs = Needs { reason: Some(record.kind.to_owned()), ..Needs::default() };
+            let mail = MailRequest { template: Template::SecondFactorChanged, recipient: user_id.clone(), needs };
+            Effects { mail: Some(mail), actor: Some(user_id), network: network.and_then(known), ..Effects::default() }
+        }
         "user.login" | "user.logout" => {
             let User { user_id, network } = payload(record)?;
             ids([&user_id])?;

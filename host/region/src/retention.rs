@@ -46,11 +46,12 @@ enum Kind {
     Sessions,
     MailTokens,
     EmailChanges,
+    Challenges,
     Attempts,
 }
 
 impl Kind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Idempotency,
         Self::Journal,
         Self::Inbox,
@@ -59,6 +60,7 @@ impl Kind {
         Self::Sessions,
         Self::MailTokens,
         Self::EmailChanges,
+        Self::Challenges,
         Self::Attempts,
     ];
 }
@@ -123,6 +125,7 @@ impl RetentionTask {
                 Kind::EmailChanges => {
                     oldest(&self.database, Duration::ZERO, "email_changes", "user_id", "expires_at", "1 = 1").await?
                 }
+                Kind::Challenges => oldest(&self.database, Duration::ZERO, "challenges", "hash", "expires_at", "1 = 1").await?,
                 Kind::Attempts => {
                     oldest(&self.database, limits::ATTEMPTS_KEPT, "login_attempts", "account", "updated_at", "1 = 1").await?
                 }
@@ -332,7 +335,14 @@ mod tests {
                 scratch.database.ask(change, &[expires_at.into()]).await.unwrap();
                 assert_eq!(retention_task.tidy(Kind::EmailChanges).await.unwrap(), gone);
             }
+            for (hash, expires_at) in [("over", now - 1), ("open", now + HOUR)] {
+                let statement =
+                    "INSERT INTO challenges (hash, purpose, tries_left, expires_at) VALUES ($1, 'passkey-login', 1, $2)";
+                scratch.database.ask(statement, &[hash.into(), expires_at.into()]).await.unwrap();
+            }
             assert_eq!(retention_task.tidy(Kind::MailTokens).await.unwrap(), 1);
+            assert_eq!(retention_task.tidy(Kind::Challenges).await.unwrap(), 1);
+            assert_eq!(numbers(&scratch.database, "SELECT COUNT(*) FROM challenges WHERE hash = 'open'").await, [1]);
             assert_eq!(
                 numbers(&scratch.database, "SELECT COUNT(*) FROM mail_tokens WHERE purpose = 'reset-password'").await,
                 [1]

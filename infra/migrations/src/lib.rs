@@ -25,6 +25,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { portable: include_str!("../0012_mail_tokens.sql"), postgres: "" },
     Migration { portable: include_str!("../0013_teams.sql"), postgres: "" },
     Migration { portable: include_str!("../0014_sessions.sql"), postgres: "" },
+    Migration { portable: include_str!("../0015_factors.sql"), postgres: include_str!("../0015_factors.postgres.sql") },
 ];
 
 /// What a database may be.

@@ -23,6 +23,8 @@ pub struct Facts {
     pub why: Option<&'static str>,
     /// Who cancelled a booking: `buyer`, `organiser`, or `event` where the whole event was; empty where that is not known.
     pub cancelled_by: String,
+    /// What was changed of an account: the type of the record that says so.
+    pub change: Option<String>,
     /// What of a booking's money is on its way back.
     pub going_back: Option<String>,
     /// What of it has gone back.
@@ -183,8 +185,23 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed) -> Result<Result<Facts, Trou
         _ => None,
     };
     let cancelled_by = needs.reason.clone().unwrap_or_default();
+    let change = needs.reason.clone().filter(|_| claimed.template == Template::SecondFactorChanged);
     let (going_back, went_back) = back;
-    Ok(Ok(Facts { person, booking, moved, amount, why, cancelled_by, going_back, went_back, token, code, new_email, receipt }))
+    Ok(Ok(Facts {
+        person,
+        booking,
+        moved,
+        amount,
+        why,
+        cancelled_by,
+        change,
+        going_back,
+        went_back,
+        token,
+        code,
+        new_email,
+        receipt,
+    }))
 }
 
 /// The address that an account is to have instead of this one, while that is asked for.

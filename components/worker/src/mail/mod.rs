@@ -44,10 +44,12 @@ pub enum Template {
     PasswordForgotten,
     /// The password is another one.
     PasswordChanged,
+    /// Something that stands for its owner at a login is there now, is gone, or was used up.
+    SecondFactorChanged,
 }
 
 impl Template {
-    const NAMES: [(Self, &'static str); 11] = [
+    const NAMES: [(Self, &'static str); 12] = [
         (Self::Welcome, "welcome"),
         (Self::VerifyEmail, "verify-email"),
         (Self::LeaveEmail, "leave-email"),
@@ -59,6 +61,7 @@ impl Template {
         (Self::Moved, "event-moved"),
         (Self::PasswordForgotten, "password-forgotten"),
         (Self::PasswordChanged, "password-changed"),
+        (Self::SecondFactorChanged, "second-factor-changed"),
     ];
 
     /// Its name in SQL, and its files'.
@@ -73,9 +76,13 @@ impl Template {
             Self::LeaveEmail => Some(Purpose::LeaveEmail),
             Self::TakeEmail => Some(Purpose::TakeEmail),
             Self::PasswordForgotten => Some(Purpose::ResetPassword),
-            Self::Confirmed | Self::Cancelled | Self::PaymentFailed | Self::Refunded | Self::Moved | Self::PasswordChanged => {
-                None
-            }
+            Self::Confirmed
+            | Self::Cancelled
+            | Self::PaymentFailed
+            | Self::Refunded
+            | Self::Moved
+            | Self::PasswordChanged
+            | Self::SecondFactorChanged => None,
         }
     }
 
@@ -103,7 +110,7 @@ pub struct Needs {
     /// Why a payment failed, as a code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
-    /// Why money goes back, as a code; of a booking that was cancelled, by whom.
+    /// Why money goes back, as a code; of a booking that was cancelled, by whom; of what was changed of an account, the type of the record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// An event.

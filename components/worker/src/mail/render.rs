@@ -12,7 +12,7 @@ macro_rules! files {
     ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../../templates/", $name)))),*] };
 }
 
-const FILES: [(&str, &str); 24] = files![
+const FILES: [(&str, &str); 26] = files![
     "booking-cancelled.html",
     "booking-cancelled.txt",
     "booking-confirmed.html",
@@ -31,6 +31,8 @@ const FILES: [(&str, &str); 24] = files![
     "payment-failed.txt",
     "refund-made.html",
     "refund-made.txt",
+    "second-factor-changed.html",
+    "second-factor-changed.txt",
     "take-email.html",
     "take-email.txt",
     "verify-email.html",

@@ -60,13 +60,14 @@ fn a_registration_with_somebody_elses_address_carries_no_text_to_them() {
             registered("a.0", "eu_ada"),
             forgotten("a.1", Some("eu_ada")),
             record("a.2", "user.password-changed", "eu_ada", &serde_json::json!({"user_id": "eu_ada"})),
+            record("a.3", "user.second-factor-enabled", "eu_ada", &serde_json::json!({"user_id": "eu_ada"})),
             booking("b.0", "booking.updated", "eu_paid", "confirmed", Some("eu_pay")),
             booking("b.1", "booking.cancelled", "eu_paid", "cancelled", Some("eu_pay")),
             payment("c.0", "payment.failed", None),
             payment("c.1", "payment.completed", Some(4500)),
         ]);
         let sent = post.sent.borrow();
-        assert_eq!(sent.len(), 7);
+        assert_eq!(sent.len(), 8);
         for mail in sent.iter() {
             for text in [&mail.subject, &mail.text, mail.html.as_ref().unwrap()] {
                 assert!(!text.contains("Ada") && !text.contains("Lovelace"), "{text}");

@@ -21,6 +21,7 @@ mod concurrency;
 mod cookies;
 mod events;
 mod expiry;
+mod factors;
 mod matrix;
 mod native;
 mod operations;

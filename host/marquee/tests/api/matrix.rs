@@ -3,6 +3,7 @@
 use crate::{
     SHARED, SIGNING_KEY,
     client::{Answer, Client, OnSale, PASSWORD, event, unique},
+    factors::with_passkey,
     openapi,
     operations::admin,
 };
@@ -87,6 +88,8 @@ struct Scene {
     payment: String,
     /// A login of the buyer's.
     session: String,
+    /// Of the buyer.
+    passkey: String,
     bystander: String,
 }
 
@@ -121,6 +124,19 @@ fn operation(id: &str, scene: &Scene) -> (Rule, String, Option<Value>) {
             (Rule::Everybody, format!("/api/payments/webhooks/sandbox/{region}"), nothing())
         }
         "logout" => (Rule::Logout, path("/api/auth/logout"), Some(json!({"refresh_token": "x"}))),
+        "loginWithSecondFactor" => {
+            (Rule::Everybody, path("/api/auth/login/second-factor"), Some(json!({"token": "x", "code": "123456"})))
+        }
+        "getSecondFactor" | "endTotp" => (Rule::Person, path("/api/auth/totp"), None),
+        "beginTotp" => (Rule::Person, path("/api/auth/totp"), nothing()),
+        "confirmTotp" => (Rule::Person, path("/api/auth/totp/confirm"), Some(json!({"code": "x"}))),
+        "makeRecoveryCodes" => (Rule::Person, path("/api/auth/recovery-codes"), nothing()),
+        "listPasskeys" => (Rule::Person, path("/api/auth/passkeys"), None),
+        "addPasskey" => (Rule::Person, path("/api/auth/passkeys"), Some(json!({"credential": {}}))),
+        "beginPasskey" => (Rule::Person, path("/api/auth/passkeys/options"), nothing()),
+        "loginWithPasskey" => (Rule::Everybody, path("/api/auth/passkeys/login"), Some(json!({"credential": {}}))),
+        "beginPasskeyLogin" => (Rule::Everybody, path("/api/auth/passkeys/login/options"), nothing()),
+        "removePasskey" => (Rule::Buyer, format!("/api/auth/passkeys/{}", scene.passkey), None),
         "me" => (Rule::Person, path("/api/auth/me"), None),
         "changeMe" => (Rule::Person, path("/api/auth/me"), nothing()),
         "reauthenticate" => (Rule::Person, path("/api/auth/reauthenticate"), nothing()),
@@ -244,10 +260,11 @@ async fn nobody_does_what_they_may_not() {
         let body = json!({"booking_id": booking, "method": {"type": "card", "token": "tok_ok"}});
         let payment = buyer.post_with(&unique("key"), "/api/payments", &body).await.expect(201);
         let bystander = Client::register(&SHARED).await.user;
+        let (_, passkey) = with_passkey(&buyer).await;
         let email = buyer.get("/api/auth/me").await.expect(200)["email"].clone();
         let login = buyer.post("/api/auth/login", &json!({"email": email, "password": PASSWORD})).await.expect(200);
         let session = login["refresh_token"].as_str().unwrap().split_once('.').unwrap().0.to_owned();
-        Scene { organiser: id, event, booking, payment: payment["id"].as_str().unwrap().to_owned(), session, bystander }
+        Scene { organiser: id, event, booking, payment: payment["id"].as_str().unwrap().to_owned(), session, passkey, bystander }
     };
     // His own organiser's event, for the operations on events: membership is there, the role is not.
     let his_event = OnSale::with(&without_role, &his, 4500, 10, 5).await;

@@ -433,10 +433,12 @@ fn the_table_says_of_each_operation_what_the_document_says() {
 
         let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
         let body = resolve(schema);
-        // A password, the secret of a mail, or whose mailbox is to be filled.
+        // A password, a code, the secret of a mail; whose mailbox is to be filled; and what anybody may have written down.
         let password = body["properties"].as_object().is_some_and(|all| all.values().any(|it| it["format"] == "password"));
         let guessable = password
-            || ["MailToken", "ForgottenPassword"].iter().any(|name| schema["$ref"] == format!("#/components/schemas/{name}"));
+            || ["MailToken", "ForgottenPassword", "PasskeyLogin", "PasskeyLoginBegin"]
+                .iter()
+                .any(|name| schema["$ref"] == format!("#/components/schemas/{name}"));
         assert_eq!(
             route.rate == Some(Rate::Attempts),
             guessable,
@@ -453,5 +455,5 @@ fn the_table_says_of_each_operation_what_the_document_says() {
             Some(runtime::By::Path(_)) | None => {}
         }
     }
-    assert_eq!(counted, 6, "registration, login, and what has to do with passwords and mails");
+    assert_eq!(counted, 13, "registration, login, and what has to do with passwords, second factors, passkeys and mails");
 }
