@@ -6,6 +6,7 @@
 use crate::{
     SHARED, SIGNING_KEY,
     client::{Answer, Client, OnSale, PASSWORD, event, unique},
+    factors::with_passkey,
     openapi,
     operations::admin,
     teams::{self, api_key, exchanged},
@@ -131,6 +132,8 @@ struct Scene {
     /// A login of the buyer's.
     session: String,
     manager: String,
+    /// Of the buyer.
+    passkey: String,
     bystander: String,
     invitation: String,
 }
@@ -182,6 +185,19 @@ async fn operation(id: &str, scene: &Scene, may: impl Fn(Rule) -> bool) -> (Rule
             (Rule::Everybody, format!("/api/payments/webhooks/sandbox/{region}"), nothing())
         }
         "logout" => (Rule::Logout, path("/api/auth/logout"), Some(json!({"refresh_token": "x"}))),
+        "loginWithSecondFactor" => {
+            (Rule::Everybody, path("/api/auth/login/second-factor"), Some(json!({"token": "x", "code": "123456"})))
+        }
+        "getSecondFactor" | "endTotp" => (Rule::Person, path("/api/auth/totp"), None),
+        "beginTotp" => (Rule::Person, path("/api/auth/totp"), nothing()),
+        "confirmTotp" => (Rule::Person, path("/api/auth/totp/confirm"), Some(json!({"code": "x"}))),
+        "makeRecoveryCodes" => (Rule::Person, path("/api/auth/recovery-codes"), nothing()),
+        "listPasskeys" => (Rule::Person, path("/api/auth/passkeys"), None),
+        "addPasskey" => (Rule::Person, path("/api/auth/passkeys"), Some(json!({"credential": {}}))),
+        "beginPasskey" => (Rule::Person, path("/api/auth/passkeys/options"), nothing()),
+        "loginWithPasskey" => (Rule::Everybody, path("/api/auth/passkeys/login"), Some(json!({"credential": {}}))),
+        "beginPasskeyLogin" => (Rule::Everybody, path("/api/auth/passkeys/login/options"), nothing()),
+        "removePasskey" => (Rule::Buyer, format!("/api/auth/passkeys/{}", scene.passkey), None),
         "me" => (Rule::Person, path("/api/auth/me"), None),
         "changeMe" => (Rule::Person, path("/api/auth/me"), nothing()),
         "reauthenticate" => (Rule::Person, path("/api/auth/reauthenticate"), nothing()),
@@ -364,7 +380,8 @@ async fn nobody_does_what_they_may_not() {
         let email = buyer.get("/api/auth/me").await.expect(200)["email"].clone();
         let login = buyer.post("/api/auth/login", &json!({"email": email, "password": PASSWORD})).await.expect(200);
         let session = login["refresh_token"].as_str().unwrap().split_once('.').unwrap().0.to_owned();
-        Scene { owner, organiser: id, event, booking, payment, session, manager, bystander, invitation }
+        let (_, passkey) = with_passkey(&buyer).await;
+        Scene { owner, organiser: id, event, booking, payment, session, manager, passkey, bystander, invitation }
     };
     let keys = Keys::make(&permissions, &scene, (&another, &anothers)).await;
     // His own organiser's event, for what is done for organisers: membership is there, the role is not.
