@@ -48,6 +48,7 @@ pub const PURE: &[&str] = &[
     "ledger-core",
     "ledger-engine",
     "migrations",
+    "passkeys",
     "password-hashing",
     "read-model",
     "receipt",

@@ -6,11 +6,13 @@ use crate::{build, step::run as run_command, step::step, tools};
 use anyhow::{Context, Result, bail};
 
 /// Targets, and the crates whose tests they are: `fuzz_TARGET`.
-const TARGETS: [(&str, &[&str]); 12] = [
+const TARGETS: [(&str, &[&str]); 14] = [
+    ("api_keys", &["auth"]),
     ("bodies", &["kit"]),
     ("cookies", &["read-model"]),
     ("cursors", &["booking", "operations", "read-model"]),
     ("ids", &["kit"]),
+    ("passkeys", &["passkeys"]),
     ("postgres", &["capabilities"]),
     ("queries", &["kit"]),
     ("redis", &["storage"]),

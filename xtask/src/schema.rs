@@ -156,7 +156,10 @@ expected-statuses = ["400", "401", "403", "404", "415", "428", "431"]
 
 # Which secrets are good is no matter of the document either: those that are not are 400 here.
 [[operations]]
-include-path = ["/api/auth/email/confirm", "/api/auth/logout", "/api/auth/password/reset", "/api/auth/verify-email"]
+include-path = [
+  "/api/auth/email/confirm", "/api/auth/login/second-factor", "/api/auth/logout", "/api/auth/passkeys", "/api/auth/passkeys/login",
+  "/api/auth/password/reset", "/api/auth/verify-email",
+]
 checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "403"]
 "#
     )

@@ -7,8 +7,11 @@ use serde::Deserialize;
 
 /// Who issues the tokens.
 pub const ISSUER: &str = "marquee";
-/// Whom they are for.
+/// What a person's are for.
 pub const AUDIENCE: &str = "marquee-api";
+/// What an organiser's programs' are for, who have theirs for an API key. Another audience, so that nobody who knows of no programs takes one for a
+/// person's.
+pub const PROGRAM_AUDIENCE: &str = "marquee-organiser";
 /// The header's `typ`: no other token signed with the same key passes for one (RFC 9068).
 pub const TYPE: &str = "at+jwt";
 
@@ -24,24 +27,38 @@ pub enum Refusal {
 /// What a good token says. Instants are microseconds since the Unix epoch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
-    /// User id.
+    /// User id; of a program the id of its API key.
     pub subject: String,
-    /// Session id.
+    /// Session id; of a program the id of its API key, which ends as a session does.
     pub session: String,
     /// Roles when it was issued: they inform, and permit nothing.
     pub roles: Vec<String>,
     /// No longer good from then on.
     pub expires_at: i64,
+    /// Of a program: all that its token is good for.
+    pub scope: Option<Scope>,
 }
 
-/// As the payload has it: names of RFC 7519, instants in seconds.
+/// What the token of an API key is good for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// The only organiser that it may act for.
+    pub organiser: String,
+    /// What it may do for that one, by the names of permissions; who knows one of them not goes without it.
+    pub permissions: Vec<String>,
+}
+
+/// As the payload has it: names of RFC 7519 and RFC 8693, instants in seconds.
 #[derive(Deserialize)]
 struct Payload {
+    aud: String,
     sub: String,
     sid: String,
     roles: Vec<String>,
     iat: i64,
     exp: i64,
+    organiser: Option<String>,
+    scope: Option<String>,
 }
 
 /// The public part of a key.
@@ -63,7 +80,7 @@ impl Default for Verifier {
     fn default() -> Self {
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_issuer(&[ISSUER]);
-        validation.set_audience(&[AUDIENCE]);
+        validation.set_audience(&[AUDIENCE, PROGRAM_AUDIENCE]);
         validation.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
         // [`judge`] looks at it, to the microsecond and by the clock that it is given.
         validation.validate_exp = false;
@@ -89,13 +106,22 @@ impl Verifier {
     /// [`Refusal::Invalid`]
     pub fn verify(&self, token: &str, key: &PublicKey) -> Result<Claims, Refusal> {
         key_id(token).ok_or(Refusal::Invalid)?;
-        let Payload { sub, sid, roles, iat, exp } = decode(token, &key.0, &self.0).map_err(|_| Refusal::Invalid)?.claims;
+        let Payload { aud, sub, sid, roles, iat, exp, organiser, scope } =
+            decode(token, &key.0, &self.0).map_err(|_| Refusal::Invalid)?.claims;
+        let scope = match (aud == PROGRAM_AUDIENCE, organiser, scope) {
+            (false, None, None) => None,
+            (true, Some(organiser), Some(scope)) => {
+                Some(Scope { organiser, permissions: scope.split_ascii_whitespace().map(str::to_owned).collect() })
+            }
+            // Neither a person's nor a program's.
+            _ => return Err(Refusal::Invalid),
+        };
         let lifetime = exp.checked_sub(iat).ok_or(Refusal::Invalid)?;
         if !(1..=limits::LIFETIME_SECONDS + limits::LEEWAY_SECONDS).contains(&lifetime) {
             return Err(Refusal::Invalid);
         }
         let expires_at = exp.checked_mul(1_000_000).ok_or(Refusal::Invalid)?;
-        Ok(Claims { subject: sub, session: sid, roles, expires_at })
+        Ok(Claims { subject: sub, session: sid, roles, expires_at, scope })
     }
 }
 
@@ -175,6 +201,36 @@ mod tests {
         assert_eq!(check(&token, PUBLIC, end), Err(Refusal::Expired));
     }
 
+    fn of_a_program() -> Value {
+        json!({"iss": ISSUER, "aud": PROGRAM_AUDIENCE, "sub": "eu_k", "sid": "eu_k", "roles": [], "iat": NOW / SECOND, "exp": NOW / SECOND + 900,
+               "organiser": "eu_o", "scope": "see-orders refund"})
+    }
+
+    #[test]
+    fn a_programs_token_says_what_it_is_good_for_and_passes_for_nobody_elses() {
+        let read = check(&sign(&header(), &of_a_program()), PUBLIC, NOW).unwrap();
+        let permissions = vec!["see-orders".to_owned(), "refund".to_owned()];
+        assert_eq!(read.scope, Some(Scope { organiser: "eu_o".to_owned(), permissions }));
+        assert_eq!(check(&sign(&header(), &claims()), PUBLIC, NOW).unwrap().scope, None);
+        for (name, value) in [
+            ("aud", json!(AUDIENCE)),
+            ("aud", json!([AUDIENCE, PROGRAM_AUDIENCE])),
+            ("organiser", Value::Null),
+            ("scope", Value::Null),
+        ] {
+            let mut mixed = of_a_program();
+            mixed[name] = value;
+            assert_eq!(check(&sign(&header(), &mixed), PUBLIC, NOW), Err(Refusal::Invalid), "{name}: {mixed}");
+        }
+        for (name, value) in [("scope", json!("refund")), ("organiser", json!("eu_o")), ("aud", json!(PROGRAM_AUDIENCE))] {
+            assert_eq!(check(&sign(&header(), &with(name, value)), PUBLIC, NOW), Err(Refusal::Invalid), "a person's with {name}");
+        }
+        // One that permits nothing is one all the same, and no person's.
+        let mut nothing = of_a_program();
+        nothing["scope"] = json!("");
+        assert_eq!(check(&sign(&header(), &nothing), PUBLIC, NOW).unwrap().scope.unwrap().permissions, Vec::<String>::new());
+    }
+
     #[test]
     fn a_token_that_lasts_longer_than_those_that_are_issued_is_refused() {
         let longest = limits::LIFETIME_SECONDS + limits::LEEWAY_SECONDS;
@@ -231,7 +287,7 @@ mod tests {
     #[test]
     fn fuzz_tokens() {
         let good = sign(&header(), &claims());
-        let other = sign(&header(), &with("sub", json!("eu_v")));
+        let other = sign(&header(), &of_a_program());
         let (head, rest) = good.split_once('.').unwrap();
         let none = "eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0Iiwia2lkIjoiazEifQ";
         let (verifier, key) = (Verifier::default(), PublicKey::parse(PUBLIC).unwrap());

@@ -1,6 +1,6 @@
 //! Users, as rows and as JSON.
 
-use crate::limits;
+use crate::{email, limits};
 use kit::{Answer, Problem, Request, Response, claims, json, params, problem, sql, trace};
 use serde::Serialize;
 
@@ -131,6 +131,16 @@ pub fn all_roles(mut beyond: Vec<String>) -> Vec<String> {
 /// A name's field: 1 to 100 characters, cleaned as all names are.
 pub fn read_name(body: &mut json::Reader) -> String {
     body.name("name", limits::NAME_CHARACTERS)
+}
+
+/// `email`, normalised.
+pub fn read_email(body: &mut json::Reader) -> String {
+    let text = body.text("email", 1..=*limits::EMAIL_BYTES.end());
+    let email = email::normalise(&text);
+    if let (false, Err(fault)) = (text.is_empty(), &email) {
+        body.fault("email", *fault);
+    }
+    email.unwrap_or_default()
 }
 
 /// `GET /api/auth/me`: the caller, their roles as they are now.

@@ -1,4 +1,5 @@
-//! Tries at an account's password, and mails that somebody can have sent: each one slows the next down, and none locks anybody out.
+//! Tries at an account's password or second factor, mails that somebody can have sent, and invitations: each one slows the next down, and none locks
+//! anybody out.
 //!
 //! Tries are counted before the password is looked at, so that many at once are not many for the price of one. Those from a network that the
 //! account has been used from are counted apart: whoever guesses elsewhere does not slow down the owner at home. An address that nobody has is
@@ -30,6 +31,15 @@ pub const LOGIN: Pace = Pace {
     forgotten: limits::ATTEMPTS_MICROSECONDS,
 };
 
+/// Of tries at a second factor.
+pub const SECOND_FACTOR: Pace = Pace {
+    why: "There were wrong codes for this account just now: wait a moment.",
+    free: limits::FREE_CODES,
+    first: kit::time::SECOND,
+    longest: limits::LONGEST_CODE_DELAY,
+    forgotten: limits::CODES_MICROSECONDS,
+};
+
 /// Of mails of one kind to one address.
 pub const MAIL: Pace = Pace {
     why: "There were mails of this kind just now: look for them, or wait a while.",
@@ -38,6 +48,20 @@ pub const MAIL: Pace = Pace {
     longest: limits::MAIL_DELAY.1,
     forgotten: limits::MAILS_MICROSECONDS,
 };
+
+/// Of invitations by one organiser.
+pub const INVITING: Pace = Pace {
+    why: "This organiser has invited many people just now: wait a while.",
+    free: limits::FREE_INVITATIONS,
+    first: limits::INVITING_DELAY.0,
+    longest: limits::INVITING_DELAY.1,
+    forgotten: limits::MAILS_MICROSECONDS,
+};
+
+/// What invitations by this organiser are counted under.
+pub fn inviting_key(organiser: &str) -> String {
+    hash::sha256(&[b"inviting", organiser.as_bytes()])
+}
 
 /// What mails of this kind, to this address or for this account, are counted under.
 pub fn mail_key(kind: &str, about: &str) -> String {
@@ -50,10 +74,16 @@ pub fn key(email: &str, network: Option<&str>, known: bool) -> String {
     hash::sha256(&[b"login", email.as_bytes(), from.as_bytes()])
 }
 
+/// What tries at this user's second factor are counted under; see [`key`].
+pub fn second_factor_key(user: &str, network: Option<&str>, known: bool) -> String {
+    let from = network.filter(|_| known).unwrap_or_default();
+    hash::sha256(&[b"second-factor", user.as_bytes(), from.as_bytes()])
+}
+
 /// Counts a try.
 ///
 /// # Errors
-/// It comes too soon after a wrong one: 429, and when to try again.
+/// It comes too soon after another one: 429, and when to try again.
 pub async fn count(tx: &mut sql::Tx, key: &str, pace: &Pace) -> Result<(), Problem> {
     let now = tx.now();
     // One that was refused counts for nothing: else whoever goes on trying would put the owner off for good.

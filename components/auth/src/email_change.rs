@@ -46,7 +46,7 @@ pub async fn request(request: Request) -> Answer {
     let version = accounts::touch(&mut tx, &user.id).await?;
     if let Some(checked) = checked {
         checked.still_holds(&mut tx).await?;
-        sessions::note_authentication(&mut tx, &claims.session).await?;
+        sessions::note_password(&mut tx, &user.id, &claims.session).await?;
     }
     sessions::require_recent(&mut tx, &claims).await?;
     // It may be another one by now.

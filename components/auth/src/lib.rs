@@ -1,4 +1,4 @@
-//! Accounts: register, log in, tokens, roles, organisers.
+//! Accounts: register, log in, second factors, passkeys, tokens, roles, organisers.
 //!
 //! Runs in the region that keeps the accounts; others only keep what they must know of them, which their hosts hand over by `marquee:accounts`
 //! (`mirror`). Passwords are argon2id hashes, access tokens are EdDSA JWTs of 15 minutes that edges verify with public keys alone, and a session
@@ -6,30 +6,43 @@
 
 mod accounts;
 mod admin;
+mod api_key;
+mod api_keys;
 mod attempts;
+mod challenges;
 mod directory;
 mod email_change;
 mod hasher;
+mod invitations;
 mod keys;
 mod limits;
 mod login;
 mod logout;
+mod members;
 mod mirror;
 mod organisers;
+mod otp;
 mod own_sessions;
+mod passkey;
 mod password;
 mod password_change;
+mod platform;
 mod reauthentication;
+mod recovery_codes;
 mod refresh;
 mod refresh_token;
 mod register;
 mod reset;
 mod roles;
 mod rotation;
+mod sealed;
+mod second_factor;
 mod sessions;
 mod setup;
 mod signing_key;
 mod suspension;
+mod token;
+mod totp;
 mod transport;
 mod verify;
 mod verify_email;
@@ -46,8 +59,10 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
     Router::new()
         .post("/api/auth/register", register::register)
         .post("/api/auth/login", login::login)
+        .post("/api/auth/login/second-factor", second_factor::login)
         .post("/api/auth/refresh", refresh::refresh)
         .post("/api/auth/logout", logout::logout)
+        .post("/api/auth/token", token::exchange)
         .post("/api/auth/verify", verify::verify)
         .post("/api/auth/reauthenticate", reauthentication::reauthenticate)
         .get("/api/auth/sessions", own_sessions::list)
@@ -61,12 +76,37 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
         .post("/api/auth/password/reset", reset::reset)
         .get("/api/auth/me", accounts::me)
         .patch("/api/auth/me", accounts::change)
+        .get("/api/auth/totp", totp::show)
+        .post("/api/auth/totp", totp::begin)
+        .delete("/api/auth/totp", totp::end)
+        .post("/api/auth/totp/confirm", totp::confirm)
+        .post("/api/auth/recovery-codes", recovery_codes::replace)
+        .get("/api/auth/passkeys", passkey::list)
+        .post("/api/auth/passkeys", passkey::register)
+        .post("/api/auth/passkeys/options", passkey::registration_options)
+        .post("/api/auth/passkeys/login", passkey::login)
+        .post("/api/auth/passkeys/login/options", passkey::login_options)
+        .delete("/api/auth/passkeys/:id", passkey::remove)
         .host("/api/auth/due", setup::due)
         .get("/api/organisers", organisers::mine)
         .post("/api/organisers", organisers::create)
+        .patch("/api/organisers/:id", organisers::change)
+        .get("/api/organisers/:id/team", members::list)
+        .patch("/api/organisers/:id/team/:user", members::change)
+        .delete("/api/organisers/:id/team/:user", members::remove)
+        .get("/api/organisers/:id/invitations", invitations::list)
+        .post("/api/organisers/:id/invitations", invitations::invite)
+        .delete("/api/organisers/:id/invitations/:invitation", invitations::withdraw)
+        .get("/api/invitations", invitations::mine)
+        .post("/api/invitations/accept", invitations::accept_by_token)
+        .post("/api/invitations/:id/accept", invitations::accept)
+        .get("/api/organisers/:id/api-keys", api_keys::list)
+        .post("/api/organisers/:id/api-keys", api_keys::create)
+        .delete("/api/organisers/:id/api-keys/:key", api_keys::delete)
         .post("/api/users/:id/roles", roles::set)
         .post("/api/users/:id/suspend", suspension::suspend)
         .post("/api/users/:id/restore", suspension::restore)
+        .post("/api/users/:id/verify-email", verify_email::vouch)
         .get("/.well-known/jwks.json", keys::published)
 });
 

@@ -13,6 +13,25 @@ pub const REFRESH_TOKEN_BYTES: usize = 160;
 pub const TOKEN_CHARACTERS: usize = 4096;
 /// Organisers that one person may be a member of.
 pub const ORGANISERS_PER_USER: i64 = vocabulary::limits::MEMBERSHIPS as i64;
+/// Members of one organiser's team: a page's worth.
+pub const MEMBERS: i64 = 100;
+/// Invitations of one organiser that are open at a time.
+pub const OPEN_INVITATIONS: i64 = 50;
+/// How long an invitation is open, in microseconds; the secret of its mail ends no later by much, and serves no longer.
+pub const INVITATION_MICROSECONDS: i64 = 7 * 86_400_000_000;
+/// Invitations to one person that are shown, the newest: few people are asked by so many.
+pub const INVITATIONS_SHOWN: i64 = 100;
+/// Invitations by one organiser after which the next has to wait: a whole team at once, and then slowly.
+pub const FREE_INVITATIONS: i64 = 50;
+/// How long the first of those has to wait, and any at most, in microseconds.
+pub const INVITING_DELAY: (i64, i64) = (60_000_000, 3_600_000_000);
+
+/// API keys of one organiser, those that have expired among them.
+pub const API_KEYS: i64 = 20;
+/// Characters of what is sent as an API key; beyond them it is not even looked at.
+pub const API_KEY_CHARACTERS: usize = 256;
+/// How long the tokens of an API key that was deleted are refused, in microseconds: longer than any of them lasts, whichever transaction gave it.
+pub const KEY_REFUSED_MICROSECONDS: i64 = (ACCESS_SECONDS + access_token::limits::LEEWAY_SECONDS) * 1_000_000;
 
 /// Wrong passwords for an account after which the next try has to wait.
 pub const FREE_ATTEMPTS: i64 = 9;
@@ -29,6 +48,49 @@ pub const MAIL_DELAY: (i64, i64) = (5 * 60_000_000, 6 * 3_600_000_000);
 pub const MAILS_MICROSECONDS: i64 = 12 * 3_600_000_000;
 /// Characters of a code from a mail, as people type it.
 pub const CODE_CHARACTERS: RangeInclusive<usize> = 1..=20;
+
+/// Wrong codes for an account after which the next has to wait.
+pub const FREE_CODES: i64 = 5;
+/// How long it has to wait at most, in microseconds. Who tries codes has the password already, and six digits are soon tried: a hundred a day are a
+/// chance of one in three thousand.
+pub const LONGEST_CODE_DELAY: i64 = 15 * 60_000_000;
+/// After how long without any they are forgotten, in microseconds.
+pub const CODES_MICROSECONDS: i64 = 86_400_000_000;
+/// Characters of a code as somebody types it: perhaps in two groups.
+pub const TOTP_CODE_CHARACTERS: RangeInclusive<usize> = 6..=7;
+/// Steps before and after the present one whose codes are good: clocks differ, and people are slow.
+pub const TOTP_STEPS_BESIDE: i64 = 1;
+/// Bytes of a secret that codes are made of: as many as HMAC-SHA-1 has (RFC 4226 §4).
+pub const TOTP_SECRET_BYTES: usize = 20;
+/// How long a secret waits for its first code, in microseconds.
+pub const TOTP_PENDING_MICROSECONDS: i64 = 3_600_000_000;
+/// Keys of the variable `totp_key`: the present one, and some before it.
+pub const TOTP_KEYS: RangeInclusive<usize> = 1..=4;
+/// Characters of what a key is called.
+pub const TOTP_KEY_ID_CHARACTERS: usize = 16;
+/// Secrets that are encrypted anew in one transaction.
+pub const TOTP_RENEWED: i64 = 100;
+/// Recovery codes that an account has.
+pub const RECOVERY_CODES: usize = 10;
+/// Letters and digits of one: 80 bits.
+pub const RECOVERY_CODE_LETTERS: usize = 16;
+/// Characters of one as somebody types it: in groups, or not.
+pub const RECOVERY_CODE_CHARACTERS: RangeInclusive<usize> = 16..=31;
+/// Passkeys of one user.
+pub const PASSKEYS_PER_USER: i64 = 20;
+
+/// How long a challenge may be answered, in microseconds.
+pub const CHALLENGE_MICROSECONDS: i64 = 5 * 60_000_000;
+/// Tries at one, where several are allowed.
+pub const CHALLENGE_TRIES: i64 = 5;
+/// Characters of what is sent as one; beyond them it is not even looked at.
+pub const CHALLENGE_CHARACTERS: RangeInclusive<usize> = 1..=100;
+/// Challenges that are put to nobody in particular, at a time: some hundred bytes each, which rates bound long before.
+pub const CHALLENGES: i64 = 100_000;
+/// When to try again where there are so many, in milliseconds.
+pub const CHALLENGES_RETRY_MILLISECONDS: u32 = 10_000;
+/// Challenges that ended, tidied away by a new one.
+pub const CHALLENGES_TIDIED: i64 = 50;
 
 /// How long an access token is good, in seconds.
 pub const ACCESS_SECONDS: i64 = access_token::limits::LIFETIME_SECONDS;

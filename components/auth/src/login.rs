@@ -1,6 +1,6 @@
 //! `POST /api/auth/login`
 
-use crate::{accounts, attempts, email, hasher, keys, limits, password, sessions, setup, transport::Transport};
+use crate::{accounts, attempts, email, hasher, keys, limits, password, second_factor, sessions, setup, transport::Transport};
 use kit::{Answer, Problem, Request, hash, journal, json, network, params, problem, sql, trace};
 
 kit::row! {
@@ -35,7 +35,7 @@ pub enum Right {
     Before,
 }
 
-/// Checks the password and begins a session. An unknown email and a wrong password look alike, and take as long.
+/// Checks the password, and begins a session or asks for the second factor. An unknown email and a wrong password look alike, and take as long.
 pub async fn login(request: Request) -> Answer {
     let (email, password, transport) = json::read(&request, |body| {
         let email = body.text("email", 1..=*limits::EMAIL_BYTES.end());
@@ -77,6 +77,11 @@ pub async fn login(request: Request) -> Answer {
     if let Some(rehashed) = rehashed {
         let statement = "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
         tx.execute(statement, params![&account.id, &account.password_hash, rehashed]).await?;
+    }
+    if second_factor::is_on(&mut tx, &account.id).await? {
+        let asked = second_factor::ask(&mut tx, &account.id, transport).await?;
+        tx.commit().await?;
+        return accounts::private(200, &asked);
     }
     attempts::forget(&mut tx, &attempt).await?;
     let user = accounts::find(&mut tx, &account.id).await?.ok_or_else(accounts::gone)?;

@@ -4,7 +4,7 @@
 
 use crate::{keys, sessions};
 use kit::{Problem, params, sql};
-use vocabulary::accounts::{Address, PublicKey, Revocation, Role, Visitor};
+use vocabulary::accounts::{Address, Membership, PublicKey, Revocation, Role, User, Visitor};
 use vocabulary::limits;
 
 /// Adds revocations.
@@ -29,10 +29,29 @@ pub async fn add_keys(list: &[PublicKey], all: bool) -> Result<(), Problem> {
     Ok(tx.commit().await?)
 }
 
+/// Organisers, as they are called now.
+async fn know(tx: &mut sql::Tx, organisers: &[Membership]) -> Result<(), sql::Error> {
+    let now = tx.now();
+    for Membership { id, name, role: _ } in organisers {
+        let statement =
+            "INSERT INTO organisers (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET name = $2";
+        tx.execute(statement, params![id, name, now]).await?;
+    }
+    Ok(())
+}
+
 /// A person's roles and organisers, as they are now: what is not listed was taken away. Nobody logs in here: of the account there is only what
 /// permits writes, the address once there is mail for it or its owner has shown that they read it, and never its password.
 pub async fn put_visitor(Visitor { user, organisers }: &Visitor) -> Result<(), Problem> {
     let mut tx = sql::write().await?;
+    know(&mut tx, organisers).await?;
+    if let Some(user) = user {
+        put_user(&mut tx, user, organisers).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+async fn put_user(tx: &mut sql::Tx, user: &User, organisers: &[Membership]) -> Result<(), sql::Error> {
     let now = tx.now();
     // Also locks the row, so that two answers about one person do not mix.
     tx.execute(
@@ -55,19 +74,12 @@ pub async fn put_visitor(Visitor { user, organisers }: &Visitor) -> Result<(), P
         tx.execute(statement, params![&user.id, role.as_str()]).await?;
     }
     tx.execute("DELETE FROM organiser_members WHERE user_id = $1", params![&user.id]).await?;
-    for organiser in organisers {
-        tx.execute(
-            "INSERT INTO organisers (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING",
-            params![&organiser.id, &organiser.name, now],
-        )
-        .await?;
-        tx.execute(
-            "INSERT INTO organiser_members (organiser_id, user_id, role) VALUES ($1, $2, $3)",
-            params![&organiser.id, &user.id, organiser.role.name()],
-        )
-        .await?;
+    for Membership { id, role, .. } in organisers {
+        let Some(role) = role else { continue };
+        let statement = "INSERT INTO organiser_members (organiser_id, user_id, role) VALUES ($1, $2, $3)";
+        tx.execute(statement, params![id, &user.id, role.name()]).await?;
     }
-    Ok(tx.commit().await?)
+    Ok(())
 }
 
 /// Who is to get mail and has no address here, or one that may be another by now; so many at most.
@@ -103,20 +115,21 @@ mod tests {
     use super::*;
     use crate::directory;
     use kit::sql::testing::{Database, ready};
-    use vocabulary::accounts::{Membership, TeamRole, User};
+    use vocabulary::accounts::TeamRole;
 
     const NOW: i64 = 1_790_000_000_000_000;
 
     fn visitor(roles: &[Role], organisers: &[(&str, TeamRole)]) -> Visitor {
-        let membership = |(id, role): &(&str, TeamRole)| Membership { id: (*id).into(), name: format!("Hall {id}"), role: *role };
+        let membership =
+            |(id, role): &(&str, TeamRole)| Membership { id: (*id).into(), name: format!("Hall {id}"), role: Some(*role) };
         Visitor {
-            user: User {
+            user: Some(User {
                 id: "eu_u".into(),
                 name: "Ada".into(),
                 email: "ada@example.com".into(),
                 email_verified: false,
                 roles: roles.into(),
-            },
+            }),
             organisers: organisers.iter().map(membership).collect(),
         }
     }

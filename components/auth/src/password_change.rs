@@ -24,7 +24,7 @@ pub async fn change(request: Request) -> Answer {
     checked.still_holds(&mut tx).await?;
     tx.execute("UPDATE users SET password_hash = $2 WHERE id = $1", params![&user.id, password_hash]).await?;
     sessions::end_others(&mut tx, &user.id, &claims.session).await?;
-    sessions::note_authentication(&mut tx, &claims.session).await?;
+    sessions::note_password(&mut tx, &user.id, &claims.session).await?;
     email_change::cancel(&mut tx, &user.id).await?;
     let details = serde_json::json!({ "user_id": &user.id, "by": "password" });
     let deed = Deed { kind: "user.password-changed", actor: &user.id, aggregate: &user.id, version, details };

@@ -1,22 +1,37 @@
 //! `POST /api/auth/reauthenticate`: a session that has been open for a while proves again whose it is.
 
 use crate::accounts::{self, User};
+use crate::second_factor::{self, Shown};
 use crate::{attempts, limits, login, sessions};
-use kit::{Answer, Problem, Request, Response, claims, json, network, problem, sql};
+use kit::{Answer, Problem, Request, Response, claims, json, network, problem, sql, trace};
 
-/// Checks the caller's password, and notes that their session has proved whose it is: 204.
+/// Checks the caller's password, and their second factor if they have one, and notes that their session has proved whose it is: 204.
 pub async fn reauthenticate(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
-    let password = json::read(&request, |body| body.text("password", 1..=*limits::PASSWORD_CHARACTERS.end()))?;
+    let (password, shown) =
+        json::read(&request, |body| (body.text("password", 1..=*limits::PASSWORD_CHARACTERS.end()), Shown::read_optional(body)))?;
     let mut tx = sql::read().await?;
     let user = accounts::find(&mut tx, &claims.subject).await?.ok_or_else(accounts::gone)?;
     tx.rollback().await?;
     let checked = check_password(&request, &user, &password).await?;
+    let proof = match shown {
+        Some(shown) => Some(shown.prepare().await?),
+        None => None,
+    };
 
     let mut tx = sql::write().await?;
+    tx.part_of(trace::parent(&request));
     // Locks the user's row: whoever suspends them, or changes the password, now comes before or after.
     accounts::touch(&mut tx, &user.id).await?;
     checked.still_holds(&mut tx).await?;
+    if second_factor::is_on(&mut tx, &user.id).await? {
+        let proof = proof.ok_or_else(second_factor::required)?;
+        if !second_factor::accept(&mut tx, &request, &user, &proof).await? {
+            // The try counts.
+            tx.commit().await?;
+            return Err(second_factor::wrong());
+        }
+    }
     sessions::note_authentication(&mut tx, &claims.session).await?;
     tx.commit().await?;
     Ok(Response::empty(204))

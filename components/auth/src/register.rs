@@ -2,7 +2,7 @@
 
 use crate::{
     accounts::{self, NewUser, User},
-    email, hasher, keys, limits, password, sessions, setup,
+    hasher, keys, limits, password, sessions, setup,
     transport::Transport,
 };
 use kit::{Answer, Request, config, id, json, network, sql, trace};
@@ -10,12 +10,7 @@ use kit::{Answer, Request, config, id, json, network, sql, trace};
 /// Makes an account, and logs its owner in: 201, or 409 where the email is taken.
 pub async fn register(request: Request) -> Answer {
     let (email, password, name, transport) = json::read(&request, |body| {
-        let text = body.text("email", 1..=*limits::EMAIL_BYTES.end());
-        let email = email::normalise(&text);
-        if let (false, Err(fault)) = (text.is_empty(), &email) {
-            body.fault("email", *fault);
-        }
-        let email = email.unwrap_or_default();
+        let email = accounts::read_email(body);
         let password = password::prepared(&body.text("password", limits::PASSWORD_CHARACTERS)).into_owned();
         if let (false, Err(fault)) = (password.is_empty(), password::check(&password, &email)) {
             body.fault("password", fault);

@@ -1,6 +1,7 @@
 //! `POST /api/users/{id}/roles`
 
 use crate::accounts::{self, ADMIN, Deed, ORGANISER, USER};
+use crate::{api_keys, invitations};
 use kit::{Answer, Problem, Request, Response, claims, idempotency, json, params, problem, sql};
 use serde_json::json;
 
@@ -20,6 +21,7 @@ pub async fn set(request: Request) -> Answer {
         for role in roles.iter().filter(|role| **role != USER) {
             tx.execute("INSERT INTO user_roles (user_id, role) VALUES ($1, $2)", params![user, *role]).await?;
         }
+        note_taken(tx, &before, &roles).await?;
         let user = accounts::find(tx, user).await?.ok_or_else(Problem::not_found)?;
         if user.roles != before.roles {
             let details = json!({ "user_id": user.id, "before": before.roles, "roles": user.roles });
@@ -29,6 +31,22 @@ pub async fn set(request: Request) -> Answer {
         Response::json(200, &user)
     })
     .await
+}
+
+/// Remembers whether the organiser's role was taken away: then neither a new organiser nor an invitation gives it back, whatever teams there are.
+pub async fn note_taken(tx: &mut sql::Tx, before: &accounts::User, roles: &[&str]) -> Result<(), sql::Error> {
+    let (had, has) = (before.roles.iter().any(|role| role == ORGANISER), roles.contains(&ORGANISER));
+    if had == has {
+        return Ok(());
+    }
+    let taken_at = (!has).then(|| tx.now());
+    let statement = "UPDATE users SET organiser_role_taken_at = CAST($2 AS BIGINT) WHERE id = $1";
+    tx.execute(statement, params![&before.id, taken_at]).await?;
+    if taken_at.is_some() {
+        invitations::end_all_of(tx, &before.id).await?;
+        api_keys::end_tokens_without_owner(tx, &before.id).await?;
+    }
+    Ok(())
 }
 
 /// Refuses everybody but admins.

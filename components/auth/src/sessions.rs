@@ -2,9 +2,9 @@
 
 use crate::{
     accounts::{self, User},
-    limits,
+    challenges, limits,
     refresh_token::RefreshToken,
-    rotation,
+    rotation, second_factor,
     signing_key::SigningKey,
     transport::{self, Transport},
 };
@@ -119,12 +119,13 @@ pub fn user_agent(request: &Request) -> Option<String> {
 }
 
 /// Refuses a session that has not proved who it is lately, with a password, a second factor or a passkey: to have its token does not do for what
-/// would hand the account over.
+/// would hand the account over. What it proved before the account had a second factor is not enough any more.
 pub async fn require_recent(tx: &mut sql::Tx, claims: &Claims) -> Result<(), Problem> {
-    let statement = "SELECT authenticated_at FROM sessions WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL";
-    let proved: Option<(i64,)> = tx.one(statement, params![&claims.session, &claims.subject]).await?;
+    let statement = "SELECT s.authenticated_at, t.confirmed_at FROM sessions s LEFT JOIN totp t ON t.user_id = s.user_id \
+                     WHERE s.id = $1 AND s.user_id = $2 AND s.revoked_at IS NULL";
+    let proved: Option<(i64, Option<i64>)> = tx.one(statement, params![&claims.session, &claims.subject]).await?;
     match proved {
-        Some((at,)) if at + limits::RECENT_MICROSECONDS > tx.now() => Ok(()),
+        Some((at, second)) if at + limits::RECENT_MICROSECONDS > tx.now() && second.is_none_or(|second| at >= second) => Ok(()),
         Some(_) => Err(Problem::new(problem::REAUTHENTICATION_REQUIRED, "This session has not proved lately whose it is.")),
         None => Err(claims::ended()),
     }
@@ -135,6 +136,11 @@ pub async fn note_authentication(tx: &mut sql::Tx, session: &str) -> Result<(), 
     let now = tx.now();
     let statement = "UPDATE sessions SET authenticated_at = $2, last_used_at = $2 WHERE id = $1 AND revoked_at IS NULL";
     tx.execute(statement, params![session, now]).await.map(drop)
+}
+
+/// Notes that a session has shown its user's password just now, and nothing else: proof enough where there is no second factor.
+pub async fn note_password(tx: &mut sql::Tx, user: &str, session: &str) -> Result<(), sql::Error> {
+    if second_factor::is_on(tx, user).await? { Ok(()) } else { note_authentication(tx, session).await }
 }
 
 /// Ends a session, and tells the edges to refuse its access tokens until the last of them has ended. False where it had ended already.
@@ -157,6 +163,8 @@ pub async fn end_all(tx: &mut sql::Tx, user: &str) -> Result<(), sql::Error> {
 /// As [`end_all`], but for this one.
 pub async fn end_others(tx: &mut sql::Tx, user: &str, but: &str) -> Result<(), sql::Error> {
     let now = tx.now();
+    // And logins that are under way.
+    challenges::end_all(tx, user).await?;
     let ended: Vec<(String, i64)> = tx
         .all(
             "UPDATE sessions SET revoked_at = $2 WHERE user_id = $1 AND id <> $3 AND revoked_at IS NULL RETURNING id, rotated_at",
@@ -235,7 +243,7 @@ mod tests {
     const NOW: i64 = 1_790_000_000_000_000;
 
     fn claims(session: &str) -> Claims {
-        Claims { subject: "eu_ada".to_owned(), session: session.to_owned(), roles: Vec::new(), expires_at: i64::MAX }
+        Claims { subject: "eu_ada".to_owned(), session: session.to_owned(), roles: Vec::new(), expires_at: i64::MAX, scope: None }
     }
 
     fn recent(session: &str) -> Result<(), u16> {

@@ -1,7 +1,7 @@
-//! What must stand before anybody can log in: the signing key and the first admin. Made on first use and by the region's ticker,
+//! What must stand before anybody can log in: the signing key, the first admin, and second factors under the newest key. Made on first use and by the region's ticker,
 //! whichever comes first.
 
-use crate::{admin, keys};
+use crate::{admin, keys, sealed};
 use kit::{Answer, Problem, Request, Response, config};
 
 /// Sees to it; gives how many things it did. Free once this instance has seen it done. Nothing where another region keeps the accounts.
@@ -11,7 +11,8 @@ pub async fn ensure() -> Result<u32, Problem> {
     }
     let key = keys::ensure().await?;
     let admin = admin::ensure().await?;
-    Ok(u32::from(key) + u32::from(admin))
+    let renewed = sealed::ensure().await?;
+    Ok(u32::from(key) + u32::from(admin) + renewed)
 }
 
 /// `POST /api/auth/due`: the tick.

@@ -1,7 +1,7 @@
 //! The Ed25519 key that access tokens are signed with, and what such a token says.
 
 use crate::limits;
-use access_token::{AUDIENCE, ISSUER, TYPE};
+use access_token::{AUDIENCE, ISSUER, PROGRAM_AUDIENCE, Scope, TYPE};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -36,6 +36,10 @@ struct Claims<'a> {
     roles: &'a [String],
     iat: i64,
     exp: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organiser: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
 }
 
 impl SigningKey {
@@ -91,10 +95,30 @@ impl SigningKey {
     /// An access token, good for [`limits::ACCESS_SECONDS`] from `now` (microseconds) on.
     pub fn access_token(&self, user: &str, session: &str, roles: &[String], now: i64) -> Result<String, Error> {
         let iat = now / 1_000_000;
-        let claims =
-            Claims { iss: ISSUER, aud: AUDIENCE, sub: user, sid: session, roles, iat, exp: iat + limits::ACCESS_SECONDS };
+        let exp = iat + limits::ACCESS_SECONDS;
+        self.sign(&Claims { iss: ISSUER, aud: AUDIENCE, sub: user, sid: session, roles, iat, exp, organiser: None, scope: None })
+    }
+
+    /// The access token of an API key, good for this much from `now` on, and so many seconds. It stands for the key and for nobody.
+    pub fn program_token(&self, key: &str, scope: &Scope, now: i64, seconds: i64) -> Result<String, Error> {
+        let iat = now / 1_000_000;
+        let (organiser, permissions) = (Some(scope.organiser.as_str()), Some(scope.permissions.join(" ")));
+        self.sign(&Claims {
+            iss: ISSUER,
+            aud: PROGRAM_AUDIENCE,
+            sub: key,
+            sid: key,
+            roles: &[],
+            iat,
+            exp: iat + seconds,
+            organiser,
+            scope: permissions,
+        })
+    }
+
+    fn sign(&self, claims: &Claims) -> Result<String, Error> {
         let header = Header { typ: Some(TYPE.to_owned()), kid: Some(self.kid.clone()), ..Header::new(Algorithm::EdDSA) };
-        jsonwebtoken::encode(&header, &claims, &self.encoding).map_err(|_| Error::Unsigned)
+        jsonwebtoken::encode(&header, claims, &self.encoding).map_err(|_| Error::Unsigned)
     }
 }
 
@@ -161,5 +185,18 @@ mod tests {
                 "iat": now / 1_000_000, "exp": now / 1_000_000 + 900,
             })
         );
+    }
+
+    #[test]
+    fn a_programs_token_is_read_as_one() {
+        let key = SigningKey::from_pem(PEM).unwrap();
+        let (now, scope) = (
+            1_790_000_000_000_000,
+            Scope { organiser: "eu_o".to_owned(), permissions: vec!["check-in".into(), "refund".into()] },
+        );
+        let token = key.program_token("eu_k", &scope, now, 60).unwrap();
+        let read = access_token::Verifier::default().verify(&token, &access_token::PublicKey::parse(PUBLIC).unwrap()).unwrap();
+        assert_eq!((read.subject.as_str(), read.session.as_str(), read.scope), ("eu_k", "eu_k", Some(scope)));
+        assert_eq!((read.expires_at, read.roles), (now + 60_000_000, Vec::<String>::new()));
     }
 }

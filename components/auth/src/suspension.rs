@@ -2,7 +2,7 @@
 
 use crate::{
     accounts::{self, Deed},
-    roles, sessions,
+    api_keys, invitations, roles, sessions,
 };
 use kit::{Answer, Problem, Request, Response, claims, idempotency, json, params, sql};
 use serde_json::json;
@@ -46,6 +46,8 @@ async fn apply(tx: &mut sql::Tx, user: &str, suspended: bool, actor: &str, reque
     if suspended {
         // Who logs in at this moment waits for this row, and is refused.
         sessions::end_all(tx, user).await?;
+        invitations::end_all_of(tx, user).await?;
+        api_keys::end_tokens_without_owner(tx, user).await?;
     }
     let kind = if suspended { "user.suspended" } else { "user.restored" };
     let deed = Deed { kind, actor, aggregate: user, version, details: json!({ "user_id": user }) };

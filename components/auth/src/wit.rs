@@ -66,7 +66,9 @@ impl exported::mirror::Guest for Auth {
     }
 
     async fn put_visitor(visitor: Visitor) -> Result<(), Error> {
-        at_most(limits::ROLES, &visitor.user.roles)?;
+        if let Some(user) = &visitor.user {
+            at_most(limits::ROLES, &user.roles)?;
+        }
         at_most(limits::MEMBERSHIPS, &visitor.organisers)?;
         asked(Keeper::Elsewhere).await?;
         mirror::put_visitor(&visitor).await.map_err(failed)

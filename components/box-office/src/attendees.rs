@@ -6,7 +6,7 @@ use crate::{csv, limits, lists};
 use kit::sql::{self, Tx};
 use kit::team::{self, Permission};
 use kit::tickets::{self, SigningKey};
-use kit::{Answer, Problem, Request, Response, accept, claims, query, time};
+use kit::{Answer, Problem, Request, Response, accept, query, time};
 use read_model::fold;
 use serde::Serialize;
 use ticket_code::Ticket;
@@ -87,7 +87,7 @@ impl Codes {
 
 /// JSON in pages, or CSV: as many rows as fit, and a link to the rest.
 pub async fn list(request: Request) -> Answer {
-    let claims = claims::require(&request).await?;
+    let claims = team::claims(&request).await?;
     let id = request.id("id")?;
     let (filter, cursor, limit) = query::read(&request, |query| {
         let words = query.text("q", limits::SEARCH).map(|text| read_model::words(&text)).unwrap_or_default();
@@ -108,11 +108,11 @@ pub async fn list(request: Request) -> Answer {
     let key = tickets::signer().await?;
 
     let mut tx = sql::read().await?;
-    let event = Event::permitted(&mut tx, &claims.subject, id, Permission::SeeAttendees).await?;
+    let event = Event::permitted(&mut tx, &claims, id, Permission::SeeAttendees).await?;
     if filter.list.is_some() && lists::read(&mut tx, &event.id, filter.list.as_deref()).await?.is_none() {
         return Err(Problem::fault("/list", "is no list of this event"));
     }
-    let whole = team::authority(&mut tx, &claims.subject, &event.organiser).await?.may(Permission::EditOrders);
+    let whole = team::authority(&mut tx, &claims, &event.organiser).await?.may(Permission::EditOrders);
     let response = if media == csv::MEDIA {
         let (table, next) = table(&mut tx, &event.id, &filter, place).await?;
         let next = next.map(|place| csv::next_page(&request, &place.cursor()));

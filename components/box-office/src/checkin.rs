@@ -6,7 +6,8 @@ use crate::scan::{Door, Found};
 use crate::ticket::{self, Ticket};
 use crate::{limits, lists};
 use kit::sql::{Error, Tx};
-use kit::{Answer, Problem, Request, Response, claims, idempotency, journal, json, params, time};
+use kit::team;
+use kit::{Answer, Problem, Request, Response, idempotency, journal, json, params, time};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -83,7 +84,7 @@ fn asked(body: &mut json::Reader) -> Asked {
 
 /// `POST /api/checkin`
 pub async fn admit(request: Request) -> Answer {
-    let claims = claims::require(&request).await?;
+    let claims = team::claims(&request).await?;
     let (asked, scan) = json::read(&request, |body| {
         let (code, gate, at) =
             (body.text("code", limits::CODE), body.optional_name("gate", limits::GATE), body.optional_instant("at"));
@@ -91,7 +92,7 @@ pub async fn admit(request: Request) -> Answer {
         (self::asked(body), Scan { code, gate, at, way })
     })?;
     idempotency::once(&request, "checkin", &claims.subject, async |tx: &mut Tx| {
-        let door = Door::open(tx, &claims.subject, asked.event.as_deref()).await?;
+        let door = Door::open(tx, &claims, asked.event.as_deref()).await?;
         Response::json(200, &self::scan(tx, &request, &door, asked.list.as_deref(), &scan).await?)
     })
     .await
@@ -133,12 +134,12 @@ pub async fn scan(tx: &mut Tx, request: &Request, door: &Door<'_>, list: Option<
     let outcome = match verdict {
         Verdict::Admit(entry) => {
             let admission = Admission { entry, at, gate: scan.gate.clone() };
-            write(tx, request, door.person, &ticket, &list, &admission, scan.way).await?;
+            write(tx, request, &door.claims.subject, &ticket, &list, &admission, scan.way).await?;
             Outcome::of("admitted").at(at, admission.gate)
         }
         Verdict::Earlier(later) => {
             let admission = Admission { entry: later.entry, at, gate: scan.gate.clone() };
-            replace(tx, request, door.person, &ticket, &list, &admission, &later).await?;
+            replace(tx, request, &door.claims.subject, &ticket, &list, &admission, &later).await?;
             Outcome::of("admitted").at(at, admission.gate)
         }
         Verdict::Already(first) => Outcome::of("already-admitted").at(first.at, first.gate),
@@ -213,13 +214,13 @@ async fn replace(
 
 /// `POST /api/checkin/undo`: takes back that somebody was let in, the last time of several.
 pub async fn undo(request: Request) -> Answer {
-    let claims = claims::require(&request).await?;
+    let claims = team::claims(&request).await?;
     let (asked, code, manual) = json::read(&request, |body| {
         let (code, manual) = (body.text("code", limits::CODE), body.optional_boolean("manual") == Some(true));
         (self::asked(body), code, manual)
     })?;
     idempotency::once(&request, "checkin-undo", &claims.subject, async |tx: &mut Tx| {
-        let door = Door::open(tx, &claims.subject, asked.event.as_deref()).await?;
+        let door = Door::open(tx, &claims, asked.event.as_deref()).await?;
         Response::json(200, &take_back(tx, &request, &door, asked.list.as_deref(), (&code, manual)).await?)
     })
     .await
@@ -245,7 +246,7 @@ pub async fn take_back(
     let statement = "DELETE FROM admissions WHERE booking = $1 AND number = $2 AND list = $3 AND entry = $4";
     tx.execute(statement, params![&ticket.booking, ticket.number, &list.id, last.entry]).await?;
     let told = json!({ "list": list.id, "entry": last.entry, "gate": last.gate, "admitted_at": time::format(last.at) });
-    journal::write(tx, &[ticket.entry("ticket.admission-undone", door.person, request, told)]).await?;
+    journal::write(tx, &[ticket.entry("ticket.admission-undone", &door.claims.subject, request, told)]).await?;
     described(tx, Outcome::of("undone").at(last.at, last.gate), &ticket).await
 }
 

@@ -3,8 +3,8 @@
 use crate::limits;
 use crate::scan::Event;
 use kit::sql::{self, Error, Tx};
-use kit::team::Permission;
-use kit::{Answer, Problem, Request, Response, claims, config, id, idempotency, json, params, problem, query, time};
+use kit::team::{self, Permission};
+use kit::{Answer, Problem, Request, Response, config, id, idempotency, json, params, problem, query, time};
 use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -121,10 +121,10 @@ impl View {
 
 /// `GET /api/events/{id}/checkin-lists`: all of them, the event's own first. There is one page.
 pub async fn all(request: Request) -> Answer {
-    let claims = claims::require(&request).await?;
+    let claims = team::claims(&request).await?;
     query::read(&request, |_| ())?;
     let mut tx = sql::read().await?;
-    let event = Event::permitted(&mut tx, &claims.subject, request.id("id")?, Permission::CheckIn).await?;
+    let event = Event::permitted(&mut tx, &claims, request.id("id")?, Permission::CheckIn).await?;
     let items = shown(&mut tx, &event.id).await?;
     tx.rollback().await?;
     Ok(Response::json(200, &json!({ "items": items, "next_cursor": null }))?.header("cache-control", "no-store"))
@@ -179,11 +179,11 @@ fn asked(body: &mut json::Reader) -> List {
 
 /// `POST /api/events/{id}/checkin-lists`
 pub async fn create(request: Request) -> Answer {
-    let claims = claims::require(&request).await?;
+    let claims = team::claims(&request).await?;
     let event = request.id("id")?;
     let list = List { id: id::new(&config::region().await?), ..json::read(&request, asked)? };
     idempotency::once(&request, "checkin-lists", &claims.subject, async |tx: &mut Tx| {
-        let event = Event::permitted(tx, &claims.subject, event, Permission::EditEvents).await?;
+        let event = Event::permitted(tx, &claims, event, Permission::EditEvents).await?;
         add(tx, &event.id, &list).await?;
         Response::json(201, &View::new(list.clone(), Some(0)))
     })
@@ -234,11 +234,11 @@ async fn check(tx: &mut Tx, event: &str, list: &List) -> Result<(), Problem> {
 
 /// `PUT /api/events/{id}/checkin-lists/{list}`: makes it another. Who was let in by it stays so.
 pub async fn change(request: Request) -> Answer {
-    let claims = claims::require(&request).await?;
+    let claims = team::claims(&request).await?;
     let (event, id) = (request.id("id")?, request.id("list")?);
     let list = List { id: id.to_owned(), ..json::read(&request, asked)? };
     idempotency::once(&request, "checkin-lists", &claims.subject, async |tx: &mut Tx| {
-        let event = Event::permitted(tx, &claims.subject, event, Permission::EditEvents).await?;
+        let event = Event::permitted(tx, &claims, event, Permission::EditEvents).await?;
         check(tx, &event.id, &list).await?;
         let now = tx.now();
         let changed = tx
@@ -264,10 +264,10 @@ async fn count(tx: &mut Tx, event: &str, list: &str) -> Result<i64, Error> {
 
 /// `DELETE /api/events/{id}/checkin-lists/{list}`: one that nobody was let in by.
 pub async fn delete(request: Request) -> Answer {
-    let claims = claims::require(&request).await?;
+    let claims = team::claims(&request).await?;
     let (event, list) = (request.id("id")?, request.id("list")?);
     idempotency::once(&request, "checkin-lists", &claims.subject, async |tx: &mut Tx| {
-        let event = Event::permitted(tx, &claims.subject, event, Permission::EditEvents).await?;
+        let event = Event::permitted(tx, &claims, event, Permission::EditEvents).await?;
         remove(tx, &event.id, list).await?;
         Ok(Response::empty(204))
     })

@@ -3,16 +3,18 @@
 use crate::checkin::{self, Outcome, Scan, Way};
 use crate::scan::Door;
 use crate::{limits, lists};
+use kit::claims::Claims;
 use kit::problem::Fault;
 use kit::sql::{self, Tx};
-use kit::{Answer, Problem, Request, Response, claims, hash, idempotency, json, params, trace};
+use kit::team;
+use kit::{Answer, Problem, Request, Response, hash, idempotency, json, params, trace};
 use serde_json::json;
 use ticket_code::{Code, Ticket};
 
 /// Merges scans into what is known, so many in each transaction. A scan has one outcome: whoever tells of it again gets that, so after an error all of
 /// them may be sent again.
 pub async fn merge(request: Request) -> Answer {
-    let claims = claims::require(&request).await?;
+    let claims = team::claims(&request).await?;
     idempotency::key(&request)?;
     let (event, list, scans) = json::read(&request, |body| {
         let (event, list) = (body.id("event_id"), lists::asked_for(body));
@@ -22,13 +24,13 @@ pub async fn merge(request: Request) -> Answer {
         });
         (event, list, scans)
     })?;
-    check(&claims.subject, &event, &scans).await?;
+    check(&claims, &event, &scans).await?;
     let mut all = vec![Outcome::default(); scans.len()];
     let order = order(&scans);
     for chunk in order.chunks(limits::SCANS_AT_ONCE) {
         let mut tx = sql::write().await?;
         tx.part_of(trace::parent(&request));
-        let door = Door::open(&mut tx, &claims.subject, Some(&event)).await?;
+        let door = Door::open(&mut tx, &claims, Some(&event)).await?;
         for at in chunk {
             let (Some(scan), Some(outcome)) = (scans.get(*at), all.get_mut(*at)) else { continue };
             *outcome = once(&mut tx, &request, &door, (&event, list.as_deref()), scan).await?;
@@ -39,9 +41,9 @@ pub async fn merge(request: Request) -> Answer {
 }
 
 /// Before anything is done: one wrong clock, and nothing is.
-async fn check(person: &str, event: &str, scans: &[Scan]) -> Result<(), Problem> {
+async fn check(claims: &Claims, event: &str, scans: &[Scan]) -> Result<(), Problem> {
     let mut tx = sql::read().await?;
-    Door::open(&mut tx, person, Some(event)).await?;
+    Door::open(&mut tx, claims, Some(event)).await?;
     let now = tx.now();
     tx.rollback().await?;
     let fault = |(index, scan): (usize, &Scan)| {
@@ -79,7 +81,7 @@ pub async fn once(
         .execute(
             "INSERT INTO offline_scans (id, event, list, gate, at, answer, merged_by, created_at) VALUES ($1, $2, $3, $4, $5, '', $6, $7) \
              ON CONFLICT (id) DO NOTHING",
-            params![&id, event, listed, scan.gate.clone(), at, door.person, now],
+            params![&id, event, listed, scan.gate.clone(), at, &door.claims.subject, now],
         )
         .await?;
     if new == 0 {

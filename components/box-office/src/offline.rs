@@ -5,8 +5,8 @@ use crate::lists::{self, View};
 use crate::scan::Event;
 use crate::sold::{self, Place};
 use kit::sql::{self, Error, Tx};
-use kit::team::Permission;
-use kit::{Answer, Problem, Request, Response, claims, hash, params, query, time};
+use kit::team::{self, Permission};
+use kit::{Answer, Problem, Request, Response, hash, params, query, time};
 use serde::Serialize;
 use ticket_code::Ticket;
 
@@ -48,13 +48,13 @@ struct Dated<'a> {
 
 /// A page, unless the scanner has it as it is.
 pub async fn download(request: Request) -> Answer {
-    let claims = claims::require(&request).await?;
+    let claims = team::claims(&request).await?;
     let id = request.id("id")?;
     let (list, cursor) = query::read(&request, |query| (lists::queried(query), query.text("cursor", limits::CURSOR)))?;
     let place = cursor.map(|text| Place::parse(&text).ok_or_else(|| Problem::fault("/cursor", "not a cursor of this list")));
     let place = place.transpose()?;
     let mut tx = sql::read().await?;
-    let event = Event::permitted(&mut tx, &claims.subject, id, Permission::CheckIn).await?;
+    let event = Event::permitted(&mut tx, &claims, id, Permission::CheckIn).await?;
     let page = page(&mut tx, &event.id, list.as_deref(), place).await?;
     let as_of = time::format(tx.now());
     tx.rollback().await?;

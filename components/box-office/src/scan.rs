@@ -2,6 +2,7 @@
 
 use crate::limits;
 use crate::ticket::{Place, Ticket};
+use kit::claims::Claims;
 use kit::sql::{self, Error, Tx, Value};
 use kit::team::{self, Permission};
 use kit::{Problem, params, tickets};
@@ -53,10 +54,10 @@ impl Event {
         Ok(row.map(|(organiser, status)| Self { id: id.to_owned(), organiser, cancelled: status == "cancelled" }))
     }
 
-    /// One for whose organiser this person may do that.
-    pub async fn permitted(tx: &mut Tx, person: &str, id: &str, permission: Permission) -> Result<Self, Problem> {
+    /// One for whose organiser the bearer of a token may do that.
+    pub async fn permitted(tx: &mut Tx, claims: &Claims, id: &str, permission: Permission) -> Result<Self, Problem> {
         let event = Self::find(tx, id).await?.ok_or_else(Problem::not_found)?;
-        team::require(tx, person, &event.organiser, permission).await?;
+        team::require(tx, claims, &event.organiser, permission).await?;
         Ok(event)
     }
 }
@@ -65,7 +66,7 @@ impl Event {
 #[derive(Debug)]
 pub struct Door<'a> {
     /// Who.
-    pub person: &'a str,
+    pub claims: &'a Claims,
     event: Option<Event>,
 }
 
@@ -82,12 +83,12 @@ pub enum Found {
 
 impl<'a> Door<'a> {
     /// Of an event, where the scanner says which.
-    pub async fn open(tx: &mut Tx, person: &'a str, event: Option<&str>) -> Result<Self, Problem> {
+    pub async fn open(tx: &mut Tx, claims: &'a Claims, event: Option<&str>) -> Result<Self, Problem> {
         let event = match event {
-            Some(id) => Some(Event::permitted(tx, person, id, Permission::CheckIn).await?),
+            Some(id) => Some(Event::permitted(tx, claims, id, Permission::CheckIn).await?),
             None => None,
         };
-        Ok(Self { person, event })
+        Ok(Self { claims, event })
     }
 
     /// What a text is that was scanned here. With `manual`, a code without its signature will do.
@@ -102,7 +103,7 @@ impl<'a> Door<'a> {
             Some(_) => return Ok(Found::WrongEvent),
             None => {
                 let event = Event::find(tx, &place.event).await?.ok_or_else(Problem::not_found)?;
-                if !team::authority(tx, self.person, &event.organiser).await?.may(Permission::CheckIn) {
+                if !team::authority(tx, self.claims, &event.organiser).await?.may(Permission::CheckIn) {
                     return self.nothing(tx, Found::WrongEvent).await;
                 }
                 event
@@ -119,10 +120,10 @@ impl<'a> Door<'a> {
 
     /// For who lets people in nowhere there is not even nothing.
     async fn nothing(&self, tx: &mut Tx, found: Found) -> Result<Found, Problem> {
-        if self.event.is_some() || team::may_somewhere(tx, self.person, Permission::CheckIn).await? {
+        if self.event.is_some() || team::may_somewhere(tx, self.claims, Permission::CheckIn).await? {
             return Ok(found);
         }
-        Err(Problem::refused(self.person, "You may let nobody in anywhere."))
+        Err(Problem::refused(&self.claims.subject, "You may let nobody in anywhere."))
     }
 
     /// Which ticket it is said to be; none where nobody can be believed to have been given it.
@@ -150,12 +151,16 @@ impl<'a> Door<'a> {
         short(tx, code).await
     }
 
-    /// Events of this person's organisers, the soonest first.
+    /// Events of the organisers that they act for, the soonest first.
     async fn events_about_now(&self, tx: &mut Tx) -> Result<Vec<String>, Error> {
         let (from, until) = (tx.now() - limits::SHORT_CODE_AROUND, tx.now() + limits::SHORT_CODE_AROUND);
-        let statement = "SELECT e.id FROM events e JOIN organiser_members m ON m.organiser_id = e.organiser_id \
-                         WHERE m.user_id = $1 AND e.ends_at > $2 AND e.starts_at < $3 ORDER BY e.starts_at, e.id LIMIT $4";
-        let rows: Vec<(String,)> = tx.all(statement, params![self.person, from, until, limits::SHORT_CODE_EVENTS]).await?;
+        let statement = "SELECT e.id FROM events e WHERE (e.organiser_id = $1 OR EXISTS (SELECT 1 FROM organiser_members m \
+                         WHERE m.organiser_id = e.organiser_id AND m.user_id = $2)) AND e.ends_at > $3 AND e.starts_at < $4 \
+                         ORDER BY e.starts_at, e.id LIMIT $5";
+        // A program acts for one organiser, and is nobody's member.
+        let program = self.claims.scope.as_ref().map_or("", |scope| scope.organiser.as_str());
+        let parameters = params![program, &self.claims.subject, from, until, limits::SHORT_CODE_EVENTS];
+        let rows: Vec<(String,)> = tx.all(statement, parameters).await?;
         Ok(rows.into_iter().map(|(id,)| id).collect())
     }
 }

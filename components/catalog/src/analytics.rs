@@ -3,7 +3,7 @@
 use crate::limits;
 use kit::sql::{Error, Tx};
 use kit::team::{self, Permission};
-use kit::{Answer, Problem, Request, Response, claims, config, params, query, sql, time};
+use kit::{Answer, Problem, Request, Response, config, params, query, sql, time};
 use serde::Serialize;
 
 kit::row! {
@@ -67,13 +67,13 @@ pub struct Analytics {
 
 /// `GET /api/events/{id}/analytics`
 pub async fn show(request: Request) -> Answer {
-    let claims = claims::require(&request).await?;
+    let claims = team::claims(&request).await?;
     let id = request.id("id")?;
     query::read(&request, |_| ())?;
     let mut tx = sql::read().await?;
     let event: Option<(String, String)> = tx.one("SELECT organiser_id, currency FROM events WHERE id = $1", params![id]).await?;
     let (organiser, currency) = event.ok_or_else(Problem::not_found)?;
-    team::require(&mut tx, &claims.subject, &organiser, Permission::SeeOrders).await?;
+    team::require(&mut tx, &claims, &organiser, Permission::SeeOrders).await?;
     let analytics = match config::switch("analytics").await? {
         true => read(&mut tx, id, &currency).await?,
         false => unavailable(&tx, id),

@@ -4,7 +4,7 @@ use jiff::{Span, Timestamp, tz::TimeZone};
 use kit::json::Reader;
 use kit::sql::Tx;
 use kit::team::{self, Permission};
-use kit::{Answer, Problem, Request, Response, claims, id, idempotency, json};
+use kit::{Answer, Problem, Request, Response, id, idempotency, json};
 use read_model::{EventDoc, EventStatus, TicketType};
 use serde::Serialize;
 
@@ -35,7 +35,7 @@ struct List<'a> {
 
 /// Makes drafts of what the event is, each with ticket types of its own.
 pub async fn make(request: Request) -> Answer {
-    let claims = claims::require(&request).await?;
+    let claims = team::claims(&request).await?;
     let (title, when) = json::read(&request, |body| {
         let title = body.optional_name("title", limits::TITLE);
         let at = body.optional_instant("starts_at");
@@ -55,7 +55,7 @@ pub async fn make(request: Request) -> Answer {
     idempotency::once(&request, SCOPE, &claims.subject, async |tx: &mut Tx| {
         let stored = store::load(tx, event).await?.ok_or_else(Problem::not_found)?;
         let old = stored.doc;
-        team::require(tx, &claims.subject, &old.organiser_id, Permission::EditEvents).await?;
+        team::require(tx, &claims, &old.organiser_id, Permission::EditEvents).await?;
         let mut copies = Vec::new();
         for starts_at in times(&old, &when)? {
             let copy = copy(&old, title.clone(), starts_at, tx.now())?;

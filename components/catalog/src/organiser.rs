@@ -3,7 +3,7 @@
 use kit::params;
 use kit::sql::{FromRow, RowReader, Tx, Value};
 use kit::team::{self, Permission};
-use kit::{Answer, Problem, Request, Response, claims, id, query, sql, time};
+use kit::{Answer, Problem, Request, Response, id, query, sql, time};
 use read_model::EventDoc;
 use read_model::rows::EventRow;
 use serde::Serialize;
@@ -42,7 +42,7 @@ impl FromRow for Row {
 
 /// Those that are at home here, newest first.
 pub async fn list(request: Request) -> Answer {
-    let claims = claims::require(&request).await?;
+    let claims = team::claims(&request).await?;
     let (status, limit, cursor) = query::read(&request, |query| {
         let limit = query.integer("limit", limits::ORGANISER_PAGE).unwrap_or(limits::ORGANISER_PAGE_DEFAULT);
         (query.word("status", STATUSES), limit, query.text("cursor", limits::CREATED_CURSOR))
@@ -54,7 +54,7 @@ pub async fn list(request: Request) -> Answer {
     if !store::has_organiser(&mut tx, organiser).await? {
         return Err(Problem::not_found());
     }
-    team::require(&mut tx, &claims.subject, organiser, Permission::SeeEvents).await?;
+    team::require(&mut tx, &claims, organiser, Permission::SeeEvents).await?;
     let mut found = page(&mut tx, organiser, status, after, limit + 1).await?;
     tx.rollback().await?;
     let size = usize::try_from(limit).unwrap_or_default();

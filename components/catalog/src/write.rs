@@ -2,7 +2,9 @@
 
 use kit::sql::Tx;
 use kit::team::{self, Permission};
-use kit::{Answer, Problem, Request, Response, claims, config, id, idempotency, json, problem, seen::SeenKind, sql, trace};
+use kit::{
+    Answer, Problem, Request, Response, config, id, idempotency, identity::Claims, json, problem, seen::SeenKind, sql, trace,
+};
 use read_model::{EventDoc, EventStatus};
 
 use crate::document::answer;
@@ -13,12 +15,12 @@ use crate::{conditions, due, limits, quotas, steps, store};
 
 /// `POST /api/events`
 pub async fn create(request: Request) -> Answer {
-    let claims = claims::require(&request).await?;
+    let claims = team::claims(&request).await?;
     let fields = json::read(&request, |body| fields::read(body, true))?;
     let region = config::region().await?;
     idempotency::once(&request, SCOPE, &claims.subject, async |tx: &mut Tx| {
         let doc = draft::create(fields.clone(), &region, tx.now(), || id::new(&region))?;
-        check_organiser(tx, &claims.subject, &doc.organiser_id).await?;
+        check_organiser(tx, &claims, &doc.organiser_id).await?;
         quotas::check(tx, None, &doc, &claims.subject, &claims.subject).await?;
         store::insert(tx, &doc, &claims.subject).await?;
         steps::record(tx, &doc, "event.created", &claims.subject).await?;
@@ -29,24 +31,24 @@ pub async fn create(request: Request) -> Answer {
 
 /// `PATCH /api/events/{id}`
 pub async fn change(request: Request) -> Answer {
-    let claims = claims::require(&request).await?;
+    let claims = team::claims(&request).await?;
     conditions::require_if_match(&request)?;
     let fields = json::read(&request, |body| fields::read(body, false))?;
-    apply(&request, claims.subject, &EventCommand::Change(fields)).await
+    apply(&request, &claims, &EventCommand::Change(fields)).await
 }
 
 /// `POST /api/events/{id}/publish`
 pub async fn publish(request: Request) -> Answer {
-    let claims = claims::require(&request).await?;
+    let claims = team::claims(&request).await?;
     json::read_optional(&request, |_| ())?;
-    apply(&request, claims.subject, &EventCommand::Publish).await
+    apply(&request, &claims, &EventCommand::Publish).await
 }
 
 /// `POST /api/events/{id}/cancel`
 pub async fn cancel(request: Request) -> Answer {
-    let claims = claims::require(&request).await?;
+    let claims = team::claims(&request).await?;
     json::read_optional(&request, |_| ())?;
-    apply(&request, claims.subject, &EventCommand::Cancel).await
+    apply(&request, &claims, &EventCommand::Cancel).await
 }
 
 enum EventCommand {
@@ -89,10 +91,10 @@ enum NextStep {
     Again,
 }
 
-async fn apply(request: &Request, user: String, command: &EventCommand) -> Answer {
+async fn apply(request: &Request, claims: &Claims, command: &EventCommand) -> Answer {
     let event = request.id("id")?;
     for _ in 0..limits::ROUNDS {
-        match look(request, &user, event, command).await? {
+        match look(request, claims, event, command).await? {
             NextStep::Answer(response) => return Ok(response),
             NextStep::AnswerAndDriveOn(response) => {
                 due::drive_on_later(event).await;
@@ -117,7 +119,8 @@ async fn apply(request: &Request, user: String, command: &EventCommand) -> Answe
 }
 
 /// One transaction: answers, writes, or records the step to take.
-async fn look(request: &Request, user: &str, event: &str, command: &EventCommand) -> Result<NextStep, Problem> {
+async fn look(request: &Request, claims: &Claims, event: &str, command: &EventCommand) -> Result<NextStep, Problem> {
+    let user = claims.subject.as_str();
     let key = idempotency::key(request)?;
     let fingerprint = idempotency::fingerprint(request);
     let mut tx = sql::write().await?;
@@ -129,7 +132,7 @@ async fn look(request: &Request, user: &str, event: &str, command: &EventCommand
     }
     let stored = store::load(&mut tx, event).await?.ok_or_else(Problem::not_found)?;
     let old = &stored.doc;
-    team::require(&mut tx, user, &old.organiser_id, Permission::EditEvents).await?;
+    team::require(&mut tx, claims, &old.organiser_id, Permission::EditEvents).await?;
     let pending = stored.pending.as_deref().map(Pending::parse).transpose()?;
     if matches!(pending, Some(Pending::Step(_))) {
         return Ok(NextStep::DriveOn);
@@ -137,7 +140,7 @@ async fn look(request: &Request, user: &str, event: &str, command: &EventCommand
     conditions::if_match(request, old.revision)?;
     let new = command.of(old, tx.now())?;
     if new.organiser_id != old.organiser_id {
-        check_organiser(&mut tx, user, &new.organiser_id).await?;
+        check_organiser(&mut tx, claims, &new.organiser_id).await?;
     }
     quotas::check(&mut tx, Some(old), &new, &stored.created_by, user).await?;
 
@@ -185,12 +188,12 @@ async fn look(request: &Request, user: &str, event: &str, command: &EventCommand
     })
 }
 
-/// 404 for an organiser that there is not, 403 for one that is not the caller's.
-async fn check_organiser(tx: &mut Tx, user: &str, organiser: &str) -> Result<(), Problem> {
+/// 404 for an organiser that there is not, 403 for one that the caller may not do this for.
+async fn check_organiser(tx: &mut Tx, claims: &Claims, organiser: &str) -> Result<(), Problem> {
     if !store::has_organiser(tx, organiser).await? {
         return Err(Problem::not_found());
     }
-    team::require(tx, user, organiser, Permission::EditEvents).await
+    team::require(tx, claims, organiser, Permission::EditEvents).await
 }
 
 /// Refuses at once what the ledger would refuse too; it has the last word.

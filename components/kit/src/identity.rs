@@ -12,4 +12,4 @@ mod bindings {
 }
 
 pub use bindings::marquee::edge::identity::verify;
-pub use vocabulary::edge::{Claims, Refusal};
+pub use vocabulary::edge::{Claims, Refusal, Scope};

@@ -49,6 +49,8 @@ pub const VERIFY_EMAIL_MICROSECONDS: i64 = 7 * 86_400_000_000;
 pub const RESET_PASSWORD_MICROSECONDS: i64 = 3_600_000_000;
 /// How long those of the two mails are good that confirm another address.
 pub const CHANGE_EMAIL_MICROSECONDS: i64 = 86_400_000_000;
+/// How long the secret of a mail is good that lets its reader join an organiser's team: as long as the invitation, if that is made at once.
+pub const JOIN_TEAM_MICROSECONDS: i64 = 7 * 86_400_000_000;
 /// Digits of a code that is typed instead of such a secret.
 pub const MAIL_CODE_DIGITS: u32 = 8;
 /// How long it is good, and for how many tries: a guess is right once in twenty million.
@@ -57,7 +59,7 @@ pub const MAIL_CODE_MICROSECONDS: i64 = 3_600_000_000;
 pub const MAIL_CODE_TRIES: i64 = 5;
 /// How old the address of somebody may be whose account another region keeps before that region is asked for it again, in microseconds.
 pub const CONTACT_MICROSECONDS: i64 = 3_600_000_000;
-/// Bytes of such a secret: a user's id, a dot and 256 bits in base32.
+/// Bytes of such a secret: the id of a user or an invitation, a dot and 256 bits in base32.
 pub const MAIL_TOKEN_BYTES: RangeInclusive<usize> = 56..=117;
 /// Media ranges of an `Accept` header that are looked at.
 pub const ACCEPT_RANGES: usize = 32;

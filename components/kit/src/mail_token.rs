@@ -20,6 +20,8 @@ pub enum Purpose {
     LeaveEmail,
     /// Its bearer reads the address that an account is to have.
     TakeEmail,
+    /// Its bearer may join an organiser's team. Whose it is says which invitation it is of: whom it goes to may have no account yet.
+    JoinTeam,
 }
 
 impl Purpose {
@@ -29,6 +31,7 @@ impl Purpose {
             Self::ResetPassword => "reset-password",
             Self::LeaveEmail => "leave-email",
             Self::TakeEmail => "take-email",
+            Self::JoinTeam => "join-team",
         }
     }
 
@@ -37,6 +40,7 @@ impl Purpose {
             Self::VerifyEmail => limits::VERIFY_EMAIL_MICROSECONDS,
             Self::ResetPassword => limits::RESET_PASSWORD_MICROSECONDS,
             Self::LeaveEmail | Self::TakeEmail => limits::CHANGE_EMAIL_MICROSECONDS,
+            Self::JoinTeam => limits::JOIN_TEAM_MICROSECONDS,
         }
     }
 }

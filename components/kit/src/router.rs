@@ -90,15 +90,6 @@ impl Router {
         })
     }
 
-    /// Adds a DELETE route.
-    pub fn delete<F: Future<Output = Answer> + 'static>(
-        self,
-        pattern: &'static str,
-        handler: impl Fn(Request) -> F + Send + Sync + 'static,
-    ) -> Self {
-        self.on(Method::DELETE, pattern, handler)
-    }
-
     /// Adds a PATCH route.
     pub fn patch<F: Future<Output = Answer> + 'static>(
         self,
@@ -106,6 +97,15 @@ impl Router {
         handler: impl Fn(Request) -> F + Send + Sync + 'static,
     ) -> Self {
         self.on(Method::PATCH, pattern, handler)
+    }
+
+    /// Adds a DELETE route.
+    pub fn delete<F: Future<Output = Answer> + 'static>(
+        self,
+        pattern: &'static str,
+        handler: impl Fn(Request) -> F + Send + Sync + 'static,
+    ) -> Self {
+        self.on(Method::DELETE, pattern, handler)
     }
 
     /// Every route as the manifest names it, and whether only the host may ask for it.

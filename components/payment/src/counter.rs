@@ -11,7 +11,7 @@ use crate::{limits, store};
 use kit::ledger::{self, Action, Booking, BookingStatus, OrderLine, Rejection, Subject};
 use kit::sql::{self, Error};
 use kit::team::{self, Permission};
-use kit::{Answer, Problem, Request, Response, claims, email, id, json, params, trace};
+use kit::{Answer, Problem, Request, Response, claims::Claims, email, id, json, params, trace};
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -25,11 +25,11 @@ struct Sale {
 
 /// `POST /api/events/{id}/sales`
 pub async fn sell(request: Request) -> Answer {
-    let claims = claims::require(&request).await?;
+    let claims = team::claims(&request).await?;
     let keyed = KeyedRequest::new(&request, intent::COUNTER, &claims.subject)?;
     let sale = read(&request)?;
     let event = request.id("id")?;
-    let person = match accept(&keyed, event).await? {
+    let person = match accept(&keyed, &claims, event).await? {
         Accepted::Answered(answer) => return Ok(answer),
         Accepted::Person(person) => person,
     };
@@ -103,12 +103,12 @@ enum Accepted {
 }
 
 /// Writes down who buys, unless the key has been used.
-async fn accept(keyed: &KeyedRequest<'_>, event: &str) -> Result<Accepted, Problem> {
+async fn accept(keyed: &KeyedRequest<'_>, claims: &Claims, event: &str) -> Result<Accepted, Problem> {
     for _ in 0..limits::ATTEMPTS {
         let mut tx = sql::write().await?;
         let organiser: Option<(String,)> = tx.one("SELECT organiser_id FROM events WHERE id = $1", params![event]).await?;
         let (organiser,) = organiser.ok_or_else(Problem::not_found)?;
-        team::require(&mut tx, keyed.person, &organiser, Permission::EditOrders).await?;
+        team::require(&mut tx, claims, &organiser, Permission::EditOrders).await?;
         match keyed.find(&mut tx).await? {
             IntentState::Answered(answer) => return Ok(Accepted::Answered(answer)),
             IntentState::Made(person) => return Ok(Accepted::Person(person)),

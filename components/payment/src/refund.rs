@@ -7,19 +7,21 @@ use crate::{
     view::View,
 };
 use kit::{
-    Answer, Problem, Request, Response, claims, json, params, problem,
+    Answer, Problem, Request, Response,
+    identity::Claims,
+    json, params, problem,
     sql::{self, Error, Tx},
     team::{self, Permission},
 };
 
 /// `POST /api/payments/{id}/refund`: `{"amount": 4500}`, or everything that is left.
 pub async fn create(request: Request) -> Answer {
-    let claims = claims::require(&request).await?;
+    let claims = team::claims(&request).await?;
     let keyed = KeyedRequest::new(&request, intent::REFUND, &claims.subject)?;
     let amount = json::read_optional(&request, |body| body.optional_integer("amount", limits::REFUND))?;
     let id = request.id("id")?;
     let base = links::base(&request).await?;
-    let refund = match accept(&keyed, id, amount).await? {
+    let refund = match accept(&keyed, &claims, id, amount).await? {
         AcceptedIntent::Answered(answer) => return Ok(answer),
         AcceptedIntent::Refund(refund) => refund,
     };
@@ -45,10 +47,10 @@ enum AcceptedIntent {
     Refund(String),
 }
 
-async fn accept(keyed: &KeyedRequest<'_>, id: &str, amount: Option<i64>) -> Result<AcceptedIntent, Problem> {
+async fn accept(keyed: &KeyedRequest<'_>, claims: &Claims, id: &str, amount: Option<i64>) -> Result<AcceptedIntent, Problem> {
     for _ in 0..limits::ATTEMPTS {
         let mut tx = sql::write().await?;
-        let payment = permitted(&mut tx, id, keyed.person).await?;
+        let payment = permitted(&mut tx, id, claims).await?;
         match keyed.find(&mut tx).await? {
             IntentState::Answered(answer) => return Ok(AcceptedIntent::Answered(answer)),
             IntentState::Made(refund) => return Ok(AcceptedIntent::Refund(refund)),
@@ -69,19 +71,19 @@ async fn accept(keyed: &KeyedRequest<'_>, id: &str, amount: Option<i64>) -> Resu
     Err(Problem::unavailable("Too many refunds at once.", 1000))
 }
 
-/// The payment, if this person may give it back: for its event's organiser, or as an admin. Its buyer learns that they may not, everybody
+/// The payment, if its caller may give it back: for its event's organiser, or as an admin. Its buyer learns that they may not, everybody
 /// else learns nothing.
-async fn permitted(tx: &mut Tx, id: &str, person: &str) -> Result<Payment, Problem> {
+async fn permitted(tx: &mut Tx, id: &str, claims: &Claims) -> Result<Payment, Problem> {
     // Locked before it is read, so that two refunds at once count each other.
     refunds::lock(tx, id).await?;
     let payment = store::find(tx, id).await?.filter(|payment| payment.version > 0).ok_or_else(Problem::not_found)?;
     let organiser: Option<(String,)> = tx.one("SELECT organiser_id FROM events WHERE id = $1", params![&payment.event]).await?;
     let organiser = organiser.map_or(String::new(), |(organiser,)| organiser);
-    if team::authority(tx, person, &organiser).await?.may(Permission::Refund) {
+    if team::authority(tx, claims, &organiser).await?.may(Permission::Refund) {
         Ok(payment)
-    } else if payment.person == person {
+    } else if payment.person == claims.subject {
         Err(Problem::refused(
-            person,
+            &claims.subject,
             "Only the event's organiser can refund a payment. To give your tickets back, cancel the booking.",
         ))
     } else {

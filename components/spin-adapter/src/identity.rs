@@ -5,7 +5,7 @@ use kit::sql::Tx;
 use kit::{Problem, params, router, sql};
 use std::sync::LazyLock;
 
-use vocabulary::edge::{Claims, Refusal};
+use vocabulary::edge::{Claims, Refusal, Scope};
 
 use crate::bindings::exports::marquee::edge::identity::Guest;
 use crate::{Adapter, limits};
@@ -25,11 +25,13 @@ impl Guest for Adapter {
         let key = PublicKey::parse(&public_key).ok_or(Refusal::Invalid)?;
         let claims = VERIFIER.verify(&token, &key).map_err(refusal)?;
         access_token::judge(claims.expires_at, kit::time::now()).map_err(refusal)?;
-        if is_over(&mut tx, &claims.session).await? {
+        let access_token::Claims { subject, session, roles, expires_at, scope } = claims;
+        let over = if scope.is_some() { key_is_over(&mut tx, &session).await } else { is_over(&mut tx, &session).await };
+        if over.map_err(unavailable)? {
             return Err(Refusal::Revoked);
         }
-        let access_token::Claims { subject, session, roles, expires_at } = claims;
-        Ok(Claims { subject, session, roles, expires_at })
+        let scope = scope.map(|access_token::Scope { organiser, permissions }| Scope { organiser, permissions });
+        Ok(Claims { subject, session, roles, expires_at, scope })
     }
 }
 
@@ -50,15 +52,21 @@ async fn look_up(kid: &str) -> Result<Option<(Tx, String)>, Problem> {
     Ok(row.map(|(public_key,)| (tx, public_key)))
 }
 
+fn unavailable(error: sql::Error) -> Refusal {
+    router::log(&format!("identity: {error}"));
+    Refusal::Unavailable(limits::RETRY_MILLISECONDS)
+}
+
 /// Whether the session was ended; one that there is no trace of is over too.
-async fn is_over(tx: &mut Tx, session: &str) -> Result<bool, Refusal> {
-    let row: Result<Option<(Option<i64>,)>, sql::Error> =
-        tx.one("SELECT revoked_at FROM sessions WHERE id = $1", params![session]).await;
-    match row {
-        Ok(row) => Ok(row.is_none_or(|(revoked_at,)| revoked_at.is_some())),
-        Err(error) => {
-            router::log(&format!("identity: {error}"));
-            Err(Refusal::Unavailable(limits::RETRY_MILLISECONDS))
-        }
-    }
+async fn is_over(tx: &mut Tx, session: &str) -> Result<bool, sql::Error> {
+    let row: Option<(Option<i64>,)> = tx.one("SELECT revoked_at FROM sessions WHERE id = $1", params![session]).await?;
+    Ok(row.is_none_or(|(revoked_at,)| revoked_at.is_some()))
+}
+
+/// Whether an API key is no more, or its tokens were ended.
+async fn key_is_over(tx: &mut Tx, key: &str) -> Result<bool, sql::Error> {
+    let statement = "SELECT id FROM api_keys WHERE id = $1 AND NOT EXISTS \
+                     (SELECT 1 FROM revocations WHERE session_id = api_keys.id AND ends_at > $2)";
+    let now = tx.now();
+    Ok(tx.one::<(String,)>(statement, params![key, now]).await?.is_none())
 }

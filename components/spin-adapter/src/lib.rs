@@ -29,6 +29,7 @@ mod bindings {
             "marquee:edge/types@0.1.0/line-availability": vocabulary::edge::LineAvailability,
             "marquee:edge/types@0.1.0/availability": vocabulary::edge::Availability,
             "marquee:edge/types@0.1.0/read-error": vocabulary::edge::ReadError,
+            "marquee:edge/types@0.1.0/scope": vocabulary::edge::Scope,
             "marquee:edge/types@0.1.0/claims": vocabulary::edge::Claims,
             "marquee:edge/types@0.1.0/refusal": vocabulary::edge::Refusal,
         },

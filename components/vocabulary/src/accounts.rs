@@ -67,14 +67,15 @@ records! {
         "id" id: String,
         /// The organiser's name.
         "name" name: String,
-        /// What the user is in its team.
-        "role" role: TeamRole,
+        /// What the user is in its team; none for a program, whose token says what it may.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        "role" role: Option<TeamRole>,
     }
 
     /// Somebody who writes in a region that does not keep the accounts, as they are now: what is not listed was taken away.
     Visitor {
-        /// Who.
-        "user" user: User,
+        /// Who; none: a program of the organiser's.
+        "user" user: Option<User>,
         /// At most [`limits::MEMBERSHIPS`](crate::limits::MEMBERSHIPS).
         "organisers" organisers: Vec<Membership>,
     }

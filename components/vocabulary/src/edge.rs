@@ -190,16 +190,27 @@ records! {
         "as-of" as_of: i64,
     }
 
+    /// What the token of an API key is good for: this, and nothing that a person does.
+    Scope {
+        /// The only organiser that it may act for.
+        "organiser" organiser: String,
+        /// What it may do for that one: names of permissions.
+        "permissions" permissions: Vec<String>,
+    }
+
     /// What a verified access token says.
     Claims {
-        /// User id.
+        /// User id; of a program the id of its API key.
         "subject" subject: String,
-        /// Session (refresh family) id.
+        /// Session (refresh family) id; of a program the id of its API key.
         "session" session: String,
         /// They only inform: a write reads them from SQL.
         "roles" roles: Vec<String>,
         /// When the token ends.
         "expires-at" expires_at: i64,
+        /// Of a program; none: it is a person's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        "scope" scope: Option<Scope>,
     }
 }
 

@@ -77,6 +77,13 @@ struct Forgotten {
 }
 
 #[derive(Deserialize)]
+struct Invited {
+    invitation_id: String,
+    actor: String,
+    network: Option<String>,
+}
+
+#[derive(Deserialize)]
 struct EmailChange {
     user_id: String,
     /// The one of two mails that is asked for.
@@ -198,6 +205,25 @@ pub fn of(record: &Record<'_>) -> Result<Effects, String> {
             let User { user_id, network } = payload(record)?;
             ids([&user_id])?;
             let mail = MailRequest { template: Template::PasswordChanged, recipient: user_id.clone(), needs: Needs::default() };
+            Effects { mail: Some(mail), actor: Some(user_id), network: network.and_then(known), ..Effects::default() }
+        }
+        "organiser.invited" => {
+            let Invited { invitation_id, actor, network } = payload(record)?;
+            ids([&invitation_id, &actor])?;
+            let needs = Needs { invitation: Some(invitation_id.clone()), ..Needs::default() };
+            let mail = MailRequest { template: Template::Invitation, recipient: invitation_id, needs };
+            Effects { mail: Some(mail), actor: Some(actor), network: network.and_then(known), ..Effects::default() }
+        }
+        "user.second-factor-enabled"
+        | "user.second-factor-disabled"
+        | "user.recovery-code-used"
+        | "user.recovery-codes-made"
+        | "user.passkey-added"
+        | "user.passkey-removed" => {
+            let User { user_id, network } = payload(record)?;
+            ids([&user_id])?;
+            let needs = Needs { reason: Some(record.kind.to_owned()), ..Needs::default() };
+            let mail = MailRequest { template: Template::SecondFactorChanged, recipient: user_id.clone(), needs };
             Effects { mail: Some(mail), actor: Some(user_id), network: network.and_then(known), ..Effects::default() }
         }
         "user.login" | "user.logout" => {

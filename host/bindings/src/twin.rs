@@ -125,7 +125,8 @@ twins! { edge:
     Page { items, next_cursor, categories, cities, as_of, incomplete }
     LineAvailability { ticket_type, capacity, available, on_sale }
     Availability { event_id, version, lines, as_of }
-    Claims { subject, session, roles, expires_at }
+    Claims { subject, session, roles, expires_at, scope }
+    Scope { organiser, permissions }
     EventStatus [Draft, Published, Cancelled]
     SortKey [StartsAt, Price, Title]
     ReadError [NotFound, LeftOut, BadCursor, Unavailable(milliseconds)]

@@ -7,7 +7,7 @@ use access_token::{PublicKey, Verifier};
 use futures::future::BoxFuture;
 use read_model::Fact;
 use telemetry::{Finding, Health, Needed};
-use vocabulary::edge::{Claims, Refusal};
+use vocabulary::edge::{Claims, Refusal, Scope};
 
 use crate::clock;
 use crate::limits;
@@ -184,8 +184,9 @@ impl Identity {
         };
         // Not under the lock: this is the dear part.
         let claims = self.0.verifier.verify(token, &key).map_err(|_| Refusal::Invalid)?;
-        let access_token::Claims { subject, session, roles, expires_at } = claims;
-        Ok(Verified { claims: Claims { subject, session, roles, expires_at }, keys, key_until })
+        let access_token::Claims { subject, session, roles, expires_at, scope } = claims;
+        let scope = scope.map(|access_token::Scope { organiser, permissions }| Scope { organiser, permissions });
+        Ok(Verified { claims: Claims { subject, session, roles, expires_at, scope }, keys, key_until })
     }
 }
 

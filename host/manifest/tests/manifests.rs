@@ -434,10 +434,12 @@ fn the_routing_table_agrees_with_the_openapi_document() {
 
         let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
         let body = resolve(schema);
-        // A password, the secret of a mail, or whose mailbox is to be filled.
+        // A password, a code, the secret of a mail; whose mailbox is to be filled; and what anybody may have written down.
         let password = body["properties"].as_object().is_some_and(|all| all.values().any(|it| it["format"] == "password"));
         let guessable = password
-            || ["MailToken", "ForgottenPassword"].iter().any(|name| schema["$ref"] == format!("#/components/schemas/{name}"));
+            || ["MailToken", "EmailVerification", "ForgottenPassword", "PasskeyLogin", "PasskeyLoginBegin"]
+                .iter()
+                .any(|name| schema["$ref"] == format!("#/components/schemas/{name}"));
         assert_eq!(
             route.rate == Some(Rate::Attempts),
             guessable,
@@ -457,5 +459,8 @@ fn the_routing_table_agrees_with_the_openapi_document() {
             Some(RegionSource::Path(_)) | None => {}
         }
     }
-    assert_eq!(counted, 6, "registration, login, and what has to do with passwords and mails");
+    assert_eq!(
+        counted, 15,
+        "registration, login, API keys, and what has to do with passwords, second factors, passkeys and mails"
+    );
 }

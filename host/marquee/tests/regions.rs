@@ -242,6 +242,63 @@ async fn two_regions_sell_as_one() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn teams_and_programs_act_in_every_region() {
+    let server = Server::start_regions("teams");
+    let (owner, organiser) = Client::organiser(&server).await;
+    let person = Client::register(&server).await;
+    let at_us = Client::elsewhere;
+    let new = async |client: &Client<'_>| client.post("/api/events", &event(&organiser, json!({"region": "us"}))).await;
+    new(&at_us(&person)).await.expect_problem(403, "forbidden");
+
+    // Accounts are kept in `eu`; `us` asks.
+    let url = server.fleet().regions[EU].database();
+    let mut accounts = <sqlx::PgConnection as sqlx::Connection>::connect(&url).await.unwrap();
+    sqlx::query("UPDATE users SET email_verified_at = 0 WHERE id = $1").bind(&person.user).execute(&mut accounts).await.unwrap();
+    let email = person.get("/api/auth/me").await.expect(200)["email"].clone();
+    let path = |rest: &str| format!("/api/organisers/{organiser}{rest}");
+    let invite = |role: &str| json!({"email": email, "role": role});
+    let invitation = at_us(&owner).post(&path("/invitations"), &invite("manager")).await.expect(201);
+    let accept = format!("/api/invitations/{}/accept", invitation["id"].as_str().unwrap());
+    at_us(&person).post(&accept, &json!({})).await.expect(200);
+    new(&at_us(&person)).await.expect(201);
+    let member = path(&format!("/team/{}", person.user));
+    owner.send(Method::DELETE, &member, &[], None).await.expect(204);
+    new(&at_us(&person)).await.expect_problem(403, "forbidden");
+
+    // Nobody of this team has been in `us` when its program comes.
+    let (another, anothers) = Client::organiser(&server).await;
+    let keys = format!("/api/organisers/{anothers}/api-keys");
+    let made = another.post(&keys, &json!({"name": "Till", "permissions": ["edit-events"]})).await.expect(201);
+    let mut program = Client::new(&server);
+    let token = at_us(&program).post("/api/auth/token", &json!({"api_key": made["key"]})).await.expect(200);
+    program.token = token["access_token"].as_str().map(str::to_owned);
+    let draft = |region: &str| event(&anothers, json!({"region": region}));
+    for region in ["us", "eu"] {
+        let created = program.post("/api/events", &draft(region)).await.expect(201);
+        assert!(created["id"].as_str().unwrap().starts_with(region), "{created}");
+        at_us(&program).post(&format!("/api/events/{}/publish", created["id"].as_str().unwrap()), &json!({})).await.expect(200);
+    }
+    new(&at_us(&program)).await.expect_problem(403, "forbidden");
+    at_us(&program).get("/api/bookings").await.expect_problem(403, "forbidden");
+    another.send(Method::DELETE, &format!("{keys}/{}", made["id"].as_str().unwrap()), &[], None).await.expect(204);
+    for place in [program.elsewhere().elsewhere(), at_us(&program)] {
+        for region in ["us", "eu"] {
+            let asked = async || place.post("/api/events", &draft(region)).await;
+            eventually("the key is dead", asked, |answer| answer.status == 401).await.expect_problem(401, "token-revoked");
+        }
+    }
+
+    // What hands an organiser over asks who it is again.
+    let old = "UPDATE sessions SET authenticated_at = 0 WHERE user_id = $1";
+    sqlx::query(old).bind(&owner.user).execute(&mut accounts).await.unwrap();
+    let again = "reauthentication-required";
+    owner.post(&path("/invitations"), &invite("owner")).await.expect_problem(403, again);
+    owner.post(&path("/invitations"), &invite("door")).await.expect(201);
+    owner.post(&path("/api-keys"), &json!({"name": "Till", "permissions": ["check-in"]})).await.expect_problem(403, again);
+    owner.send(Method::DELETE, &path("/api-keys/eu_1"), &[], None).await.expect_problem(403, again);
+}
+
 /// What `marquee keys` says of the keys in this database.
 fn keys(server: &Server, database: &str, arguments: &[&str]) -> String {
     let asked = std::process::Command::new(test_support::marquee())

@@ -46,6 +46,8 @@ enum Kind {
     Sessions,
     MailTokens,
     EmailChanges,
+    Invitations,
+    Challenges,
     Attempts,
     TicketOffers,
     TicketStops,
@@ -53,7 +55,7 @@ enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 14] = [
         Self::Idempotency,
         Self::Journal,
         Self::Inbox,
@@ -62,6 +64,8 @@ impl Kind {
         Self::Sessions,
         Self::MailTokens,
         Self::EmailChanges,
+        Self::Invitations,
+        Self::Challenges,
         Self::Attempts,
         Self::TicketOffers,
         Self::TicketStops,
@@ -129,6 +133,8 @@ impl RetentionTask {
                 Kind::EmailChanges => {
                     oldest(&self.database, Duration::ZERO, "email_changes", "user_id", "expires_at", "1 = 1").await?
                 }
+                Kind::Invitations => oldest(&self.database, Duration::ZERO, "invitations", "id", "expires_at", "1 = 1").await?,
+                Kind::Challenges => oldest(&self.database, Duration::ZERO, "challenges", "hash", "expires_at", "1 = 1").await?,
                 Kind::Attempts => {
                     oldest(&self.database, limits::ATTEMPTS_KEPT, "login_attempts", "account", "updated_at", "1 = 1").await?
                 }
@@ -345,7 +351,22 @@ mod tests {
                 scratch.database.ask(change, &[expires_at.into()]).await.unwrap();
                 assert_eq!(retention_task.tidy(Kind::EmailChanges).await.unwrap(), gone);
             }
+            scratch.database.ask("INSERT INTO organisers (id, name, created_at) VALUES ('o', 'O', 1)", &[]).await.unwrap();
+            for (id, expires_at) in [("over", now - 1), ("open", now + HOUR)] {
+                let statement = "INSERT INTO invitations (id, organiser_id, email, role, invited_by, created_at, expires_at) \
+                                 VALUES ($1, 'o', $1, 'door', 'u', 1, $2)";
+                scratch.database.ask(statement, &[id.into(), expires_at.into()]).await.unwrap();
+            }
+            assert_eq!(retention_task.tidy(Kind::Invitations).await.unwrap(), 1);
+            assert_eq!(numbers(&scratch.database, "SELECT COUNT(*) FROM invitations WHERE id = 'open'").await, [1]);
+            for (hash, expires_at) in [("over", now - 1), ("open", now + HOUR)] {
+                let statement =
+                    "INSERT INTO challenges (hash, purpose, tries_left, expires_at) VALUES ($1, 'passkey-login', 1, $2)";
+                scratch.database.ask(statement, &[hash.into(), expires_at.into()]).await.unwrap();
+            }
             assert_eq!(retention_task.tidy(Kind::MailTokens).await.unwrap(), 1);
+            assert_eq!(retention_task.tidy(Kind::Challenges).await.unwrap(), 1);
+            assert_eq!(numbers(&scratch.database, "SELECT COUNT(*) FROM challenges WHERE hash = 'open'").await, [1]);
             assert_eq!(
                 numbers(&scratch.database, "SELECT COUNT(*) FROM mail_tokens WHERE purpose = 'reset-password'").await,
                 [1]

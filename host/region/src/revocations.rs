@@ -70,6 +70,8 @@ async fn write(database: &Database, revoked: &[(String, i64)]) -> Result<(), Err
         // Of this region's own accounts, or of those that another one keeps.
         let ended = "UPDATE sessions SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL";
         transaction.query(ended, &[now.into(), session.as_str().into()]).await?;
+        // Or an API key, which then is gone for good: whether only its tokens were ended, nobody can tell any more.
+        transaction.query("DELETE FROM api_keys WHERE id = $1", &[session.as_str().into()]).await?;
         let noted = "INSERT INTO revocations (session_id, ends_at) VALUES ($1, $2) ON CONFLICT (session_id) DO NOTHING";
         transaction.query(noted, &[session.as_str().into(), (*until).into()]).await?;
     }

@@ -31,6 +31,8 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { portable: include_str!("../0015_reserved.sql"), postgres: "" },
     Migration { portable: include_str!("../0016_reserved.sql"), postgres: "" },
     Migration { portable: include_str!("../0017_door.sql"), postgres: include_str!("../0017_door.postgres.sql") },
+    Migration { portable: include_str!("../0015_factors.sql"), postgres: include_str!("../0015_factors.postgres.sql") },
+    Migration { portable: include_str!("../0016_members.sql"), postgres: include_str!("../0016_members.postgres.sql") },
 ];
 
 /// What a database may be.

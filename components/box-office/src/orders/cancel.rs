@@ -4,8 +4,8 @@ use super::{detailed, store};
 use crate::{event, limits};
 use kit::ledger::{self, Action, Annulment, BookingStatus, Rejection, Subject};
 use kit::seen::SeenKind;
-use kit::team::Permission;
-use kit::{Answer, Problem, Request, claims, idempotency, json, sql, trace};
+use kit::team::{self, Permission};
+use kit::{Answer, Problem, Request, idempotency, json, sql, trace};
 
 /// What of the payment goes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +18,7 @@ enum Back {
 /// `POST /api/events/{id}/orders/{order}/cancel`: `{"refund": "full" | "none" | {"amount": 4500}}`. One that is cancelled already stays so, and is
 /// shown as it is.
 pub async fn cancel(request: Request) -> Answer {
-    let claims = claims::require(&request).await?;
+    let claims = team::claims(&request).await?;
     let given = idempotency::key(&request)?;
     let back = json::read(&request, |body| {
         let word = body.optional_word_or_object("refund", &["full", "none"], |refund| refund.integer("amount", limits::REFUND));
@@ -34,9 +34,9 @@ pub async fn cancel(request: Request) -> Answer {
     let (event, order) = (request.id("id")?, request.id("order")?);
 
     let mut tx = sql::read().await?;
-    event::permitted(&mut tx, &claims.subject, event, Permission::EditOrders).await?;
+    event::permitted(&mut tx, &claims, event, Permission::EditOrders).await?;
     if back != Back::None {
-        event::permitted(&mut tx, &claims.subject, event, Permission::Refund).await?;
+        event::permitted(&mut tx, &claims, event, Permission::Refund).await?;
     }
     store::find(&mut tx, event, order).await?.ok_or_else(Problem::not_found)?;
     // The ledger may need the database's only writer, so nothing of ours stays open meanwhile.

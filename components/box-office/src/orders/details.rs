@@ -4,8 +4,8 @@ use super::{detailed, store};
 use crate::{event, limits};
 use kit::journal::{self, Entry};
 use kit::sql::{Error, Tx};
-use kit::team::Permission;
-use kit::{Answer, Problem, Request, Response, claims, email, idempotency, json, params, problem};
+use kit::team::{self, Permission};
+use kit::{Answer, Problem, Request, Response, email, idempotency, json, params, problem};
 use serde_json::json;
 
 /// A change of one text: left alone, taken away, or another.
@@ -13,7 +13,7 @@ type Change = Option<Option<String>>;
 
 /// `PATCH /api/events/{id}/orders/{order}`: `{"name", "email", "note"}`, each left out, `null`, or another.
 pub async fn change(request: Request) -> Answer {
-    let claims = claims::require(&request).await?;
+    let claims = team::claims(&request).await?;
     let (name, address, note) = json::read(&request, |body| {
         let name = body.optional_name("name", limits::BUYER_NAME);
         let address = body.optional_text("email", limits::EMAIL).and_then(|text| match email::normalise(&text) {
@@ -29,7 +29,7 @@ pub async fn change(request: Request) -> Answer {
     })?;
     let (event, order) = (request.id("id")?, request.id("order")?);
     idempotency::once(&request, "order-details", &claims.subject, async |tx: &mut Tx| {
-        event::permitted(tx, &claims.subject, event, Permission::EditOrders).await?;
+        event::permitted(tx, &claims, event, Permission::EditOrders).await?;
         let found = store::find(tx, event, order).await?.ok_or_else(Problem::not_found)?;
         make_row(tx, order, super::view::channel(&found)).await?;
         let mut changed = Vec::new();
@@ -50,11 +50,11 @@ pub async fn change(request: Request) -> Answer {
 
 /// `POST /api/events/{id}/orders/{order}/resend`: the mail with the tickets, once more.
 pub async fn resend(request: Request) -> Answer {
-    let claims = claims::require(&request).await?;
+    let claims = team::claims(&request).await?;
     json::read_optional(&request, |_| ())?;
     let (event, order) = (request.id("id")?, request.id("order")?);
     idempotency::once(&request, "order-mails", &claims.subject, async |tx: &mut Tx| {
-        event::permitted(tx, &claims.subject, event, Permission::EditOrders).await?;
+        event::permitted(tx, &claims, event, Permission::EditOrders).await?;
         let found = store::find(tx, event, order).await?.ok_or_else(Problem::not_found)?;
         let now = tx.now();
         if found.row.status != "confirmed" {

@@ -11,8 +11,8 @@ pub use details::{change, resend};
 use crate::{csv, event, limits};
 use kit::ledger::BookingStatus;
 use kit::sql::Tx;
-use kit::team::Permission;
-use kit::{Answer, Problem, Request, Response, accept, claims, id, query, sql, time};
+use kit::team::{self, Permission};
+use kit::{Answer, Problem, Request, Response, accept, id, query, sql, time};
 use serde::Serialize;
 use store::{Order, Wanted};
 use view::{Detailed, View};
@@ -27,7 +27,7 @@ struct List<'a> {
 
 /// `GET /api/events/{id}/orders`: newest first.
 pub async fn list(request: Request) -> Answer {
-    let claims = claims::require(&request).await?;
+    let claims = team::claims(&request).await?;
     let csv = accept::choose(&request, &["application/json", csv::MEDIA])? == csv::MEDIA;
     let (wanted, cursor) = query::read(&request, |query| {
         let search = query.text("q", limits::SEARCH).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
@@ -41,7 +41,7 @@ pub async fn list(request: Request) -> Answer {
     let event = request.id("id")?;
 
     let mut tx = sql::read().await?;
-    event::permitted(&mut tx, &claims.subject, event, Permission::SeeOrders).await?;
+    event::permitted(&mut tx, &claims, event, Permission::SeeOrders).await?;
     let now = tx.now();
     let size = usize::try_from(wanted.limit).unwrap_or_default();
     // One more than asked for tells whether there is a next page.
@@ -115,11 +115,11 @@ fn table(orders: &[Order], now: i64) -> csv::Table {
 
 /// `GET /api/events/{id}/orders/{order}`
 pub async fn one(request: Request) -> Answer {
-    let claims = claims::require(&request).await?;
+    let claims = team::claims(&request).await?;
     query::read(&request, |_| ())?;
     let (event, order) = (request.id("id")?, request.id("order")?);
     let mut tx = sql::read().await?;
-    event::permitted(&mut tx, &claims.subject, event, Permission::SeeOrders).await?;
+    event::permitted(&mut tx, &claims, event, Permission::SeeOrders).await?;
     let answer = detailed(&mut tx, event, order).await?;
     tx.rollback().await?;
     Ok(answer)

@@ -26,10 +26,14 @@ pub struct Facts {
     pub why: Option<&'static str>,
     /// Who cancelled a booking: `buyer`, `organiser`, or `event` where the whole event was; empty where that is not known.
     pub cancelled_by: String,
+    /// What was changed of an account: the type of the record that says so.
+    pub change: Option<String>,
     /// What of a booking's money is on its way back.
     pub going_back: Option<String>,
     /// What of it has gone back.
     pub went_back: Option<String>,
+    /// What somebody is invited to.
+    pub invitation: Option<Invitation>,
     /// Shows that its bearer has read this mail.
     pub token: Option<String>,
     /// The same, to be typed.
@@ -73,6 +77,20 @@ pub struct Booking {
     tickets: Vec<Ticket>,
     /// Tickets that it has beside those.
     more: usize,
+}
+
+/// An invitation to an organiser's team.
+#[derive(Debug, Serialize)]
+pub struct Invitation {
+    role: String,
+    /// Who invites and to what; none while it is not known that the inviter reads their address: then what they call themselves reaches nobody by mail.
+    from: Option<Inviter>,
+}
+
+#[derive(Debug, Serialize)]
+struct Inviter {
+    name: String,
+    organiser: String,
 }
 
 /// An event at its new time and place, and where it was.
@@ -138,7 +156,14 @@ kit::row! {
 /// Of the database; in it, why there is nothing to send.
 pub async fn gather(tx: &mut Tx, claimed: &Claimed, key: Option<&SigningKey>) -> Result<Result<Facts, Trouble>, Error> {
     let needs = &claimed.needs;
-    let mut person = match person(tx, &claimed.recipient, needs.booking.as_deref()).await? {
+    let (person, invitation) = match &needs.invitation {
+        None => (person(tx, &claimed.recipient, needs.booking.as_deref()).await?, None),
+        Some(id) => match self::invitation(tx, id).await? {
+            Some((person, invitation)) => (Ok(person), Some(invitation)),
+            None => return Ok(Err(Trouble::Never("its invitation is over, was withdrawn or has been accepted".to_owned()))),
+        },
+    };
+    let mut person = match person {
         Ok(person) => person,
         Err(trouble) => return Ok(Err(trouble)),
     };
@@ -206,6 +231,7 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed, key: Option<&SigningKey>) ->
         _ => None,
     };
     let cancelled_by = needs.reason.clone().unwrap_or_default();
+    let change = needs.reason.clone().filter(|_| claimed.template == Template::SecondFactorChanged);
     let (going_back, went_back) = back;
     Ok(Ok(Facts {
         person,
@@ -215,8 +241,10 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed, key: Option<&SigningKey>) ->
         amount,
         why,
         cancelled_by,
+        change,
         going_back,
         went_back,
+        invitation,
         token,
         code,
         new_email,
@@ -264,6 +292,29 @@ async fn person(tx: &mut Tx, id: &str, booking: Option<&str>) -> Result<Result<P
         }
         (_, account) => account.ok_or_else(missing),
     })
+}
+
+kit::row! {
+    struct InvitationRow {
+        email: String,
+        role: String,
+        organiser: String,
+        inviter: Option<String>,
+        verified_at: Option<i64>,
+    }
+}
+
+/// An invitation that is open, and whom it goes to: an address, whose reader may have no account.
+async fn invitation(tx: &mut Tx, id: &str) -> Result<Option<(Person, Invitation)>, Error> {
+    let statement = "SELECT i.email, i.role, o.name, u.name, u.email_verified_at FROM invitations i JOIN organisers o ON o.id = i.organiser_id \
+                     LEFT JOIN users u ON u.id = i.invited_by WHERE i.id = $1 AND i.expires_at > $2";
+    let now = tx.now();
+    let row: Option<InvitationRow> = tx.one(statement, params![id, now]).await?;
+    Ok(row.map(|row| {
+        let from = row.inviter.filter(|_| row.verified_at.is_some());
+        let from = from.map(|name| Inviter { name: line(&name), organiser: line(&row.organiser) });
+        (Person { name: None, verified: false, address: row.email }, Invitation { role: row.role, from })
+    }))
 }
 
 async fn booking(tx: &mut Tx, id: &str, key: Option<&SigningKey>) -> Result<Option<Booking>, Error> {

@@ -46,10 +46,14 @@ pub enum Template {
     PasswordChanged,
     /// Somebody wants to give their ticket to whoever reads an address.
     TicketOffered,
+    /// Somebody may join an organiser's team.
+    Invitation,
+    /// Something that stands for its owner at a login is there now, is gone, or was used up.
+    SecondFactorChanged,
 }
 
 impl Template {
-    const NAMES: [(Self, &'static str); 12] = [
+    const NAMES: [(Self, &'static str); 14] = [
         (Self::Welcome, "welcome"),
         (Self::VerifyEmail, "verify-email"),
         (Self::LeaveEmail, "leave-email"),
@@ -62,6 +66,8 @@ impl Template {
         (Self::PasswordForgotten, "password-forgotten"),
         (Self::PasswordChanged, "password-changed"),
         (Self::TicketOffered, "ticket-offered"),
+        (Self::Invitation, "invitation"),
+        (Self::SecondFactorChanged, "second-factor-changed"),
     ];
 
     /// Its name in SQL, and its files'.
@@ -76,13 +82,15 @@ impl Template {
             Self::LeaveEmail => Some(Purpose::LeaveEmail),
             Self::TakeEmail => Some(Purpose::TakeEmail),
             Self::PasswordForgotten => Some(Purpose::ResetPassword),
+            Self::Invitation => Some(Purpose::JoinTeam),
             Self::Confirmed
             | Self::Cancelled
             | Self::PaymentFailed
             | Self::Refunded
             | Self::Moved
             | Self::PasswordChanged
-            | Self::TicketOffered => None,
+            | Self::TicketOffered
+            | Self::SecondFactorChanged => None,
         }
     }
 
@@ -110,7 +118,7 @@ pub struct Needs {
     /// Why a payment failed, as a code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
-    /// Why money goes back, as a code; of a booking that was cancelled, by whom.
+    /// Why money goes back, as a code; of a booking that was cancelled, by whom; of what was changed of an account, the type of the record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// An event.
@@ -122,6 +130,9 @@ pub struct Needs {
     /// An offer of a ticket.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offer: Option<String>,
+    /// An invitation to a team, which says where to write to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invitation: Option<String>,
 }
 
 /// When and where an event is. Instants are RFC 3339.
@@ -153,7 +164,7 @@ pub struct Venue {
 pub struct MailRequest {
     /// What to write.
     pub template: Template,
-    /// The user to write to.
+    /// The user to write to; of an invitation its id, for there may be no such user yet.
     pub recipient: String,
     /// What it tells of.
     pub needs: Needs,

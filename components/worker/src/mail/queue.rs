@@ -12,7 +12,7 @@ use kit::{Problem, hash, params};
 pub struct Claimed {
     /// Local part of the `Message-ID`.
     pub id: String,
-    /// The user to write to.
+    /// See [`MailRequest::recipient`].
     pub recipient: String,
     /// What to write.
     pub template: Template,

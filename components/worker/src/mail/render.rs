@@ -12,7 +12,7 @@ macro_rules! files {
     ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../../templates/", $name)))),*] };
 }
 
-const FILES: [(&str, &str); 26] = files![
+const FILES: [(&str, &str); 30] = files![
     "booking-cancelled.html",
     "booking-cancelled.txt",
     "booking-confirmed.html",
@@ -20,6 +20,8 @@ const FILES: [(&str, &str); 26] = files![
     "event-moved.html",
     "event-moved.txt",
     "footer.txt",
+    "invitation.html",
+    "invitation.txt",
     "layout.html",
     "leave-email.html",
     "leave-email.txt",
@@ -31,6 +33,8 @@ const FILES: [(&str, &str); 26] = files![
     "payment-failed.txt",
     "refund-made.html",
     "refund-made.txt",
+    "second-factor-changed.html",
+    "second-factor-changed.txt",
     "take-email.html",
     "take-email.txt",
     "ticket-offered.html",

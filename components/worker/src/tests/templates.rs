@@ -60,13 +60,14 @@ fn a_registration_with_somebody_elses_address_carries_no_text_to_them() {
             registered("a.0", "eu_ada"),
             forgotten("a.1", Some("eu_ada")),
             record("a.2", "user.password-changed", "eu_ada", &serde_json::json!({"user_id": "eu_ada"})),
+            record("a.3", "user.second-factor-enabled", "eu_ada", &serde_json::json!({"user_id": "eu_ada"})),
             booking("b.0", "booking.updated", "eu_paid", "confirmed", Some("eu_pay")),
             booking("b.1", "booking.cancelled", "eu_paid", "cancelled", Some("eu_pay")),
             payment("c.0", "payment.failed", None),
             payment("c.1", "payment.completed", Some(4500)),
         ]);
         let sent = post.sent.borrow();
-        assert_eq!(sent.len(), 7);
+        assert_eq!(sent.len(), 8);
         for mail in sent.iter() {
             for text in [&mail.subject, &mail.text, mail.html.as_ref().unwrap()] {
                 assert!(!text.contains("Ada") && !text.contains("Lovelace"), "{text}");
@@ -225,6 +226,68 @@ fn both_addresses_are_asked_before_an_account_changes_to_another() {
             post.handle(&[requested("a.2", "old"), requested("a.3", "new")]);
             assert_eq!(post.ids().len(), 2, "{void}");
         }
+    }
+}
+
+#[test]
+fn an_invitation_goes_to_an_address_and_says_who_sends_it_only_if_that_is_known() {
+    use kit::mail_token::{self, Purpose};
+    use kit::sql::{self, testing::ready};
+    for database in with_title("Night of Strings") {
+        database.enter();
+        database.run(
+            "INSERT INTO users (id, email, name, password_hash, version, created_at) VALUES ('eu_owner', 'o@example.com', 'Olga <b>', 'x', 1, 0)",
+        );
+        let invite = || {
+            database.run(&format!(
+                "INSERT INTO invitations (id, organiser_id, email, role, invited_by, created_at, expires_at) \
+                 VALUES ('eu_i', 'eu_o', 'new@example.com', 'finance', 'eu_owner', {START}, {START} + 1)"
+            ));
+        };
+        invite();
+        let post = Post::default();
+        post.handle(&[invited("a.0")]);
+        database.run("UPDATE users SET email_verified_at = 0 WHERE id = 'eu_owner'");
+        post.handle(&[invited("a.1")]);
+        // Withdrawn, accepted, over.
+        database.run("DELETE FROM invitations");
+        post.handle(&[invited("a.2")]);
+        invite();
+        database.run(&format!("UPDATE invitations SET expires_at = {START}"));
+        post.handle(&[invited("a.3")]);
+
+        let sent = post.sent.borrow();
+        let [unknown, known] = &sent[..] else { panic!("{} mails", sent.len()) };
+        assert_eq!(number(&database, "SELECT COUNT(*) FROM mail_log WHERE state = 'failed'"), 2);
+        for mail in [unknown, known] {
+            assert_eq!(mail.to, "new@example.com");
+            assert!(
+                mail.text.contains("You would be: finance.") && mail.text.contains("because this address was invited"),
+                "{}",
+                mail.text
+            );
+        }
+        assert_eq!((&*unknown.subject, &*known.subject), ("You are invited to a team", "Join the team of Blue Hall"));
+        for text in [&unknown.subject, &unknown.text, unknown.html.as_ref().unwrap()] {
+            assert!(!text.contains("Olga") && !text.contains("Blue Hall"), "{text}");
+        }
+        assert!(known.text.contains("Olga <b> invites you to the team of Blue Hall"), "{}", known.text);
+        assert!(known.html.as_ref().unwrap().contains("Olga &lt;b&gt; invites you"));
+        // The newest token is good, and says which invitation it is of.
+        let token =
+            |mail: &crate::wit::mail::Message| mail.text.lines().find(|line| line.starts_with("eu_i.")).unwrap().to_owned();
+        let found = |token: &str| {
+            ready(async {
+                let mut tx = sql::read().await.unwrap();
+                let found = mail_token::find(&mut tx, Purpose::JoinTeam, token).await.unwrap();
+                tx.rollback().await.unwrap();
+                found
+            })
+        };
+        assert_eq!(
+            (found(&token(unknown)), found(&token(known))),
+            (None, Some(("eu_i".to_owned(), "new@example.com".to_owned())))
+        );
     }
 }
 

@@ -270,3 +270,33 @@ fn nobody_is_told_of_a_new_day_for_an_event_that_is_cancelled_or_back_where_it_w
         assert_eq!(number(&database, "SELECT COUNT(*) FROM mail_log WHERE state = 'due'"), 0);
     }
 }
+
+#[test]
+fn every_change_of_how_an_account_is_entered_is_told_to_its_owner() {
+    for database in worlds() {
+        database.enter();
+        for (kind, subject, sentence) in [
+            ("user.second-factor-enabled", "Your account has a second factor now", "needs a code of an app as well"),
+            (
+                "user.second-factor-disabled",
+                "Your second factor was taken away",
+                "the second factor of your account was taken away",
+            ),
+            ("user.recovery-code-used", "A recovery code of your account was used", "one of your recovery codes was used"),
+            ("user.recovery-codes-made", "Your account has new recovery codes", "new recovery codes were made"),
+            ("user.passkey-added", "Your account has a new passkey", "a passkey was added to your account"),
+            ("user.passkey-removed", "A passkey of your account was removed", "a passkey was removed from your account"),
+        ] {
+            let payload = json!({"user_id": "eu_ada", "actor": "eu_ada", "network": "192.0.2.0/24"});
+            let mail = told(record(&format!("{kind}.0"), kind, "eu_ada", &payload));
+            assert!(mail.starts_with(&format!("{subject}\n")) && mail.contains(sentence), "{mail}");
+            assert!(mail.contains("If that was not you"), "{mail}");
+        }
+        // Whoever failed is not known to be its owner, and may fail often.
+        let post = Post::default();
+        for kind in ["user.second-factor-failed", "user.passkey-refused"] {
+            post.handle(&[record(&format!("{kind}.0"), kind, "eu_ada", &json!({"user_id": "eu_ada", "network": null}))]);
+        }
+        assert_eq!(post.sent.borrow().len(), 0);
+    }
+}

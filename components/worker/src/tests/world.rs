@@ -109,6 +109,14 @@ pub fn forgotten(id: &str, user: Option<&str>) -> ConsumerRecord {
     record(id, "user.password-forgotten", user.unwrap_or("nobody"), &json!({"user_id": user, "network": "192.0.2.0/24"}))
 }
 
+/// Ada was invited, or somebody at her address.
+pub fn invited(id: &str) -> ConsumerRecord {
+    let payload = json!({
+        "organiser_id": "eu_o", "invitation_id": "eu_i", "role": "finance", "actor": "eu_owner", "network": "192.0.2.0/24",
+    });
+    record(id, "organiser.invited", "eu_o", &payload)
+}
+
 /// What the ledger tells of a booking; `payment` is the one that confirmed it.
 pub fn booking(id: &str, kind: &str, booking: &str, status: &str, payment: Option<&str>) -> ConsumerRecord {
     let (amount, quantity) = if booking == "eu_free" { (0, 1) } else { (9000, 2) };

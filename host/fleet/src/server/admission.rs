@@ -118,7 +118,8 @@ pub(crate) async fn admit(peer: Peer, verifier: &dyn Verifier, mut command: Comm
                 Refusal::Revoked => Rejection::Unauthenticated(TokenFault::Revoked),
                 Refusal::Unavailable(milliseconds) => Rejection::Unavailable(milliseconds),
             })?;
-            if claims.subject == person { Ok(command) } else { Err(Rejection::Forbidden) }
+            // A program does nothing that a person does, whatever it calls itself.
+            if claims.scope.is_none() && claims.subject == person { Ok(command) } else { Err(Rejection::Forbidden) }
         }
     }
 }
@@ -129,7 +130,7 @@ mod tests {
     use crate::wire::commands::examples;
     use futures::FutureExt as _;
     use futures::future::BoxFuture;
-    use vocabulary::edge::Claims;
+    use vocabulary::edge::{Claims, Scope};
 
     const PEERS: [Peer; 3] = [Peer::Own, Peer::OtherRegion, Peer::Edge];
 
@@ -216,8 +217,11 @@ mod tests {
                 session: "s".to_owned(),
                 roles: vec!["admin".to_owned()],
                 expires_at: i64::MAX,
+                scope: None,
             };
+            let scope = Scope { organiser: "eu_o".to_owned(), permissions: vec!["edit-events".to_owned()] };
             Box::pin(std::future::ready(match token.as_str() {
+                "a program" => Ok(Claims { scope: Some(scope), ..claims("eu_u") }),
                 "expired" => Err(Refusal::Expired),
                 "revoked" => Err(Refusal::Revoked),
                 "no keys" => Err(Refusal::Unavailable(7)),
@@ -232,6 +236,7 @@ mod tests {
         for (peer, token, expected) in [
             (Peer::Edge, Some("of eu_u"), None),
             (Peer::Edge, Some("of eu_v"), Some(Rejection::Forbidden)),
+            (Peer::Edge, Some("a program"), Some(Rejection::Forbidden)),
             (Peer::Edge, Some("forged"), Some(invalid.clone())),
             (Peer::Edge, Some(""), Some(invalid.clone())),
             (Peer::Edge, None, Some(invalid)),

@@ -137,6 +137,7 @@ impl Identity for FakeVerifier {
             session: "eu_s".to_owned(),
             roles: vec!["user".to_owned()],
             expires_at: i64::MAX,
+            scope: None,
         };
         let verified = match token.as_str() {
             "revoked" => Err(Refusal::Revoked),

@@ -155,7 +155,8 @@ impl RegionSide {
         self.tasks.spawn(mirror.run(self.writers.clone()));
         let asking = AddressLookup::new(Arc::new(accounts.clone()), Arc::clone(&self.traffic), self.coordinator.runner());
         self.tasks.spawn(asking.run(self.writers.clone()));
-        self.node = Arc::new(Visitors::new(Arc::clone(&self.node), Arc::new(accounts.clone()), Arc::clone(&self.traffic)));
+        let (node, traffic, identity) = (Arc::clone(&self.node), Arc::clone(&self.traffic), self.identity.clone());
+        self.node = Arc::new(Visitors::new(node, Arc::new(accounts.clone()), traffic, identity));
     }
 
     /// What it tells other regions of accounts.

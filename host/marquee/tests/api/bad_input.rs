@@ -7,13 +7,19 @@ use crate::{
 use reqwest::Method;
 
 /// Every write with a body.
-const WRITES: [(&str, &str); 13] = [
+const WRITES: [(&str, &str); 19] = [
     ("POST", "/api/auth/register"),
     ("POST", "/api/auth/login"),
     ("POST", "/api/auth/refresh"),
     ("POST", "/api/auth/logout"),
     ("POST", "/api/auth/verify"),
+    ("POST", "/api/auth/token"),
     ("POST", "/api/organisers"),
+    ("PATCH", "/api/organisers/local_00000000000000000000000000"),
+    ("PATCH", "/api/organisers/local_00000000000000000000000000/team/local_00000000000000000000000000"),
+    ("POST", "/api/organisers/local_00000000000000000000000000/invitations"),
+    ("POST", "/api/organisers/local_00000000000000000000000000/api-keys"),
+    ("POST", "/api/invitations/accept"),
     ("POST", "/api/events"),
     ("POST", "/api/bookings"),
     ("POST", "/api/payments"),

@@ -24,6 +24,7 @@ mod door;
 mod evening;
 mod events;
 mod expiry;
+mod factors;
 mod matrix;
 mod native;
 mod operations;
@@ -31,6 +32,7 @@ mod orders;
 mod payments;
 mod search;
 mod sessions;
+mod teams;
 mod tickets;
 mod web;
 

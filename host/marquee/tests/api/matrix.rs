@@ -1,10 +1,15 @@
 //! Who may do what: every operation of the OpenAPI document, asked by every kind of caller. An operation that has no entry here fails.
+//!
+//! What is done for an organiser is listed with the permission that it needs; which roles and API keys have that, docs/design.md says, whose table a test
+//! of the kit holds against what every component asks.
 
 use crate::{
     SHARED, SIGNING_KEY,
     client::{Answer, Client, OnSale, PASSWORD, event, unique},
+    factors::with_passkey,
     openapi,
     operations::admin,
+    teams::{self, api_key, exchanged},
 };
 use base64::{
     Engine as _,
@@ -13,19 +18,29 @@ use base64::{
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Who {
     Nobody,
-    /// A user: the buyer of what is bought.
-    User,
-    OrganiserOfIt,
+    /// A user who has nothing to do with what is asked for; somebody has invited them.
+    Other,
+    /// Whose the booking and its payment are.
+    Buyer,
+    /// A member of the event's organiser's team, with this role.
+    Member(&'static str),
+    /// The owner of an organiser whose role an admin has taken away.
+    WithoutRole,
     AnotherOrganiser,
-    /// A member of the event's organiser whose role an admin has taken away.
-    OrganiserWithoutRole,
     Admin,
+    /// An API key of the event's organiser that permits what the operation needs, and nothing else.
+    KeyWith,
+    /// One that permits everything else.
+    KeyWithout,
+    /// Another organiser's, that permits everything.
+    AnothersKey,
+    DeletedKey,
     Suspended,
     RevokedSession,
     Expired,
@@ -39,14 +54,18 @@ enum Who {
 enum Rule {
     /// Everybody, and a token makes no difference.
     Everybody,
+    /// Whoever has a token, be it a program's.
+    Bearer,
     /// Whoever is logged in.
     Person,
     /// The buyer; to everybody else it is not there.
     Buyer,
-    /// Who may organise for the event's organiser, and admins.
-    Organiser,
-    /// As that; to who has nothing to do with it, it is not there.
-    OrganiserOrHidden,
+    /// Who was invited; to everybody else it is not there.
+    Invited,
+    /// Who may do this for the organiser, and admins.
+    Team(&'static str),
+    /// As that; to who may not, and is not the buyer, it is not there.
+    TeamOrHidden(&'static str),
     /// Admins.
     Admin,
     /// Whoever is logged in, or was until now.
@@ -57,50 +76,94 @@ enum Rule {
     Hidden,
 }
 
+const DESIGN: &str = include_str!("../../../../docs/design.md");
+/// As the column of the table of permissions is called.
+const API_KEY: &str = "API key";
+const ROLES: [&str; 4] = ["owner", "manager", "finance", "door"];
+/// For what is about no permission; any will do.
+const SOME: &str = "see-events";
+
+/// Each permission, and who has it: roles, or [`API_KEY`].
+fn permissions() -> BTreeMap<&'static str, Vec<&'static str>> {
+    let cells = |line: &'static str| line.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>();
+    let mut lines = DESIGN.lines().skip_while(|line| !line.starts_with("| permission | what it is |"));
+    let columns = cells(lines.next().unwrap());
+    let rows = lines.skip(1).take_while(|line| line.starts_with('|')).map(cells);
+    let having = |cells: &[&str]| columns.iter().zip(cells).filter(|(_, has)| **has == "yes").map(|(name, _)| *name).collect();
+    rows.map(|cells| (cells[0].trim_matches('`'), having(&cells))).collect()
+}
+
 const UNAUTHENTICATED: &[u16] = &[401];
 
 /// The statuses that this caller may get; none: whatever the operation answers to who may.
-fn expected(rule: Rule, who: Who) -> Option<&'static [u16]> {
+fn expected(rule: Rule, who: Who, permissions: &BTreeMap<&str, Vec<&str>>) -> Option<&'static [u16]> {
     use Who::{
-        Admin, AnotherOrganiser, Everlasting, Expired, Forged, Nobody, OrganiserOfIt, OrganiserWithoutRole, RevokedSession,
-        Suspended, User,
+        Admin, AnothersKey, Buyer, DeletedKey, Everlasting, Expired, Forged, KeyWith, KeyWithout, Member, Nobody, Other,
+        RevokedSession, Suspended, WithoutRole,
     };
     match (rule, who) {
         (Rule::Everybody, _) => None,
-        (Rule::Logout, Suspended | RevokedSession) => Some(&[204]),
-        (_, Nobody | Suspended | RevokedSession | Expired | Forged | Everlasting) => Some(UNAUTHENTICATED),
-        (Rule::Hidden, _) => Some(&[404]),
-        (Rule::Person | Rule::Logout, _) | (_, Admin) if rule != Rule::Buyer => None,
-        (Rule::Buyer, User) => None,
-        (Rule::Buyer, _) => Some(&[404]),
-        (Rule::NewOrganiser, OrganiserWithoutRole) => Some(&[403]),
+        (Rule::Logout, Suspended | RevokedSession | DeletedKey) => Some(&[204]),
+        (_, Nobody | Suspended | RevokedSession | DeletedKey | Expired | Forged | Everlasting) => Some(UNAUTHENTICATED),
+        (Rule::Bearer, _) => None,
+        (Rule::Team(permission) | Rule::TeamOrHidden(permission), KeyWith) if permissions[permission].contains(&API_KEY) => None,
+        (Rule::TeamOrHidden(_), KeyWith | KeyWithout | AnothersKey) => Some(&[404]),
+        // Whatever a person does, a program does not.
+        (_, KeyWith | KeyWithout | AnothersKey) => Some(&[403]),
+        (Rule::Person | Rule::Logout, _) | (Rule::Buyer, Buyer) | (Rule::Invited, Other) => None,
+        (Rule::Buyer | Rule::Invited | Rule::Hidden, _) => Some(&[404]),
+        (_, Admin) => None,
+        (Rule::NewOrganiser, WithoutRole) => Some(&[403]),
         (Rule::NewOrganiser, _) => None,
-        (Rule::Organiser | Rule::OrganiserOrHidden, OrganiserOfIt) => None,
+        (Rule::Team(permission) | Rule::TeamOrHidden(permission), Member(role)) if permissions[permission].contains(&role) => {
+            None
+        }
         // The buyer sees that it is there.
-        (Rule::OrganiserOrHidden, AnotherOrganiser | OrganiserWithoutRole) => Some(&[404]),
+        (Rule::TeamOrHidden(_), who) if who != Buyer => Some(&[404]),
         _ => Some(&[403]),
     }
 }
 
 /// What the operations are about.
 struct Scene {
+    owner: Client<'static>,
     organiser: String,
     event: OnSale,
     booking: String,
     payment: String,
     /// A login of the buyer's.
     session: String,
+    manager: String,
+    /// Of the buyer.
+    passkey: String,
     bystander: String,
     /// A check-in list, by which somebody was let in.
     list: String,
+    invitation: String,
 }
 
-/// What to ask: who may, the path, and the body.
-fn operation(id: &str, scene: &Scene) -> (Rule, String, Option<Value>) {
+impl Scene {
+    /// Something that an operation ends: for who may, so that each finds it; for the others any id does.
+    async fn to_be_ended(&self, what: &str, there: bool) -> String {
+        let made = match what {
+            _ if !there => return self.bystander.clone(),
+            "team" => return teams::member(&self.owner, &self.organiser, "door").await.user,
+            "invitations" => json!({"email": format!("{}@example.com", unique("invited")), "role": "door"}),
+            _ => json!({"name": "To be deleted", "permissions": [SOME]}),
+        };
+        let made = self.owner.post(&format!("/api/organisers/{}/{what}", self.organiser), &made).await.expect(201);
+        made["id"].as_str().unwrap().to_owned()
+    }
+}
+
+/// What to ask: who may, the path, and the body. `may`: whether who asks is one of them.
+async fn operation(id: &str, scene: &Scene, may: impl Fn(Rule) -> bool) -> (Rule, String, Option<Value>) {
     let event = &scene.event.id;
     let (booking, payment, user) = (&scene.booking, &scene.payment, &scene.bystander);
     let path = |path: &str| path.to_owned();
+    let of_organiser = |rest: &str| format!("/api/organisers/{}{rest}", scene.organiser);
     let nothing = || Some(json!({}));
+    let (team, programs) = (Rule::Team("manage-team"), Rule::Team("manage-programs"));
     match id {
         "register" => {
             (Rule::Everybody, path("/api/auth/register"), Some(json!({"email": "no address", "password": "x", "name": "x"})))
@@ -126,6 +189,19 @@ fn operation(id: &str, scene: &Scene) -> (Rule, String, Option<Value>) {
             (Rule::Everybody, format!("/api/payments/webhooks/sandbox/{region}"), nothing())
         }
         "logout" => (Rule::Logout, path("/api/auth/logout"), Some(json!({"refresh_token": "x"}))),
+        "loginWithSecondFactor" => {
+            (Rule::Everybody, path("/api/auth/login/second-factor"), Some(json!({"token": "x", "code": "123456"})))
+        }
+        "getSecondFactor" | "endTotp" => (Rule::Person, path("/api/auth/totp"), None),
+        "beginTotp" => (Rule::Person, path("/api/auth/totp"), nothing()),
+        "confirmTotp" => (Rule::Person, path("/api/auth/totp/confirm"), Some(json!({"code": "x"}))),
+        "makeRecoveryCodes" => (Rule::Person, path("/api/auth/recovery-codes"), nothing()),
+        "listPasskeys" => (Rule::Person, path("/api/auth/passkeys"), None),
+        "addPasskey" => (Rule::Person, path("/api/auth/passkeys"), Some(json!({"credential": {}}))),
+        "beginPasskey" => (Rule::Person, path("/api/auth/passkeys/options"), nothing()),
+        "loginWithPasskey" => (Rule::Everybody, path("/api/auth/passkeys/login"), Some(json!({"credential": {}}))),
+        "beginPasskeyLogin" => (Rule::Everybody, path("/api/auth/passkeys/login/options"), nothing()),
+        "removePasskey" => (Rule::Buyer, format!("/api/auth/passkeys/{}", scene.passkey), None),
         "me" => (Rule::Person, path("/api/auth/me"), None),
         "changeMe" => (Rule::Person, path("/api/auth/me"), nothing()),
         "reauthenticate" => (Rule::Person, path("/api/auth/reauthenticate"), nothing()),
@@ -134,7 +210,7 @@ fn operation(id: &str, scene: &Scene) -> (Rule, String, Option<Value>) {
         "resendVerification" => (Rule::Person, path("/api/auth/verify-email/resend"), nothing()),
         "changeEmail" => (Rule::Person, path("/api/auth/email"), Some(json!({"email": "no address"}))),
         "confirmEmail" => (Rule::Everybody, path("/api/auth/email/confirm"), Some(json!({"token": "x"}))),
-        "listOrganisers" => (Rule::Person, path("/api/organisers"), None),
+        "listOrganisers" => (Rule::Bearer, path("/api/organisers"), None),
         "createOrganiser" => (Rule::NewOrganiser, path("/api/organisers"), Some(json!({"name": "Red Hall"}))),
         "createBooking" => (Rule::Person, path("/api/bookings"), Some(scene.event.order(1))),
         "listBookings" => (Rule::Person, path("/api/bookings"), None),
@@ -147,27 +223,23 @@ fn operation(id: &str, scene: &Scene) -> (Rule, String, Option<Value>) {
         ),
         "getPayment" => (Rule::Buyer, format!("/api/payments/{payment}"), None),
         "getReceipt" => (Rule::Buyer, format!("/api/payments/{payment}/receipt"), None),
-        "refundPayment" => (Rule::OrganiserOrHidden, format!("/api/payments/{payment}/refund"), Some(json!({"amount": 1}))),
-        "createEvent" => (Rule::Organiser, path("/api/events"), Some(self::event(&scene.organiser, json!({})))),
-        "changeEvent" => (Rule::Organiser, format!("/api/events/{event}"), Some(json!({"description": "Five quartets."}))),
-        "publishEvent" => (Rule::Organiser, format!("/api/events/{event}/publish"), nothing()),
-        "cancelEvent" => (Rule::Organiser, format!("/api/events/{event}/cancel"), nothing()),
-        "getAnalytics" => (Rule::Organiser, format!("/api/events/{event}/analytics"), None),
-        "copyEvent" => {
-            (Rule::Organiser, format!("/api/events/{event}/copies"), Some(json!({"repeat": {"every": "week", "count": 1}})))
-        }
-        "listOrganiserEvents" => (Rule::Organiser, format!("/api/organisers/{}/events", scene.organiser), None),
-        "listOrders" => (Rule::Organiser, format!("/api/events/{event}/orders"), None),
-        "getOrder" => (Rule::Organiser, format!("/api/events/{event}/orders/{booking}"), None),
+        "copyEvent" => (
+            Rule::Team("edit-events"),
+            format!("/api/events/{event}/copies"),
+            Some(json!({"repeat": {"every": "week", "count": 1}})),
+        ),
+        "listOrganiserEvents" => (Rule::Team("see-events"), format!("/api/organisers/{}/events", scene.organiser), None),
+        "listOrders" => (Rule::Team("see-orders"), format!("/api/events/{event}/orders"), None),
+        "getOrder" => (Rule::Team("see-orders"), format!("/api/events/{event}/orders/{booking}"), None),
         "changeOrder" => {
-            (Rule::Organiser, format!("/api/events/{event}/orders/{booking}"), Some(json!({"note": "By telephone."})))
+            (Rule::Team("edit-orders"), format!("/api/events/{event}/orders/{booking}"), Some(json!({"note": "By telephone."})))
         }
         "cancelOrder" => {
-            (Rule::Organiser, format!("/api/events/{event}/orders/{booking}/cancel"), Some(json!({"refund": "none"})))
+            (Rule::Team("edit-orders"), format!("/api/events/{event}/orders/{booking}/cancel"), Some(json!({"refund": "none"})))
         }
-        "resendOrder" => (Rule::Organiser, format!("/api/events/{event}/orders/{booking}/resend"), nothing()),
+        "resendOrder" => (Rule::Team("edit-orders"), format!("/api/events/{event}/orders/{booking}/resend"), nothing()),
         "sellAtCounter" => (
-            Rule::Organiser,
+            Rule::Team("edit-orders"),
             format!("/api/events/{event}/sales"),
             Some(json!({"items": scene.event.order(1)["items"], "method": "cash"})),
         ),
@@ -180,20 +252,54 @@ fn operation(id: &str, scene: &Scene) -> (Rule, String, Option<Value>) {
         "listTickets" => (Rule::Person, path("/api/tickets"), None),
         "listTicketOffers" => (Rule::Person, path("/api/tickets/offers"), None),
         "acceptTicket" => (Rule::Hidden, path("/api/tickets/accept"), Some(json!({"token": booking}))),
-        "listAttendees" => (Rule::Organiser, format!("/api/events/{event}/attendees"), None),
-        "getOfflineList" => (Rule::Organiser, format!("/api/events/{event}/checkin-list"), None),
-        "listCheckinLists" => (Rule::Organiser, format!("/api/events/{event}/checkin-lists"), None),
-        "createCheckinList" => (Rule::Organiser, format!("/api/events/{event}/checkin-lists"), Some(json!({"name": "North"}))),
-        "changeCheckinList" => {
-            (Rule::Organiser, format!("/api/events/{event}/checkin-lists/{}", scene.list), Some(json!({"name": "South"})))
+        "listAttendees" => (Rule::Team("see-attendees"), format!("/api/events/{event}/attendees"), None),
+        "getOfflineList" => (Rule::Team("check-in"), format!("/api/events/{event}/checkin-list"), None),
+        "listCheckinLists" => (Rule::Team("check-in"), format!("/api/events/{event}/checkin-lists"), None),
+        "createCheckinList" => {
+            (Rule::Team("edit-events"), format!("/api/events/{event}/checkin-lists"), Some(json!({"name": "North"})))
         }
-        "deleteCheckinList" => (Rule::Organiser, format!("/api/events/{event}/checkin-lists/{}", scene.list), None),
-        "checkIn" => (Rule::Organiser, path("/api/checkin"), Some(json!({"code": "x", "event_id": event}))),
-        "undoCheckIn" => (Rule::Organiser, path("/api/checkin/undo"), Some(json!({"code": "x", "event_id": event}))),
+        "changeCheckinList" => (
+            Rule::Team("edit-events"),
+            format!("/api/events/{event}/checkin-lists/{}", scene.list),
+            Some(json!({"name": "South"})),
+        ),
+        "deleteCheckinList" => (Rule::Team("edit-events"), format!("/api/events/{event}/checkin-lists/{}", scene.list), None),
+        "checkIn" => (Rule::Team("check-in"), path("/api/checkin"), Some(json!({"code": "x", "event_id": event}))),
+        "undoCheckIn" => (Rule::Team("check-in"), path("/api/checkin/undo"), Some(json!({"code": "x", "event_id": event}))),
         "mergeScans" => {
             let scans = json!([{"code": "x", "at": "2026-01-01T00:00:00Z"}]);
-            (Rule::Organiser, path("/api/checkin/merge"), Some(json!({"event_id": event, "scans": scans})))
+            (Rule::Team("check-in"), path("/api/checkin/merge"), Some(json!({"event_id": event, "scans": scans})))
         }
+        "refundPayment" => (Rule::TeamOrHidden("refund"), format!("/api/payments/{payment}/refund"), Some(json!({"amount": 1}))),
+        "createEvent" => (Rule::Team("edit-events"), path("/api/events"), Some(self::event(&scene.organiser, json!({})))),
+        "changeEvent" => {
+            (Rule::Team("edit-events"), format!("/api/events/{event}"), Some(json!({"description": "Five quartets."})))
+        }
+        "publishEvent" => (Rule::Team("edit-events"), format!("/api/events/{event}/publish"), nothing()),
+        "cancelEvent" => (Rule::Team("edit-events"), format!("/api/events/{event}/cancel"), nothing()),
+        "getAnalytics" => (Rule::Team("see-orders"), format!("/api/events/{event}/analytics"), None),
+        "changeOrganiser" => (team, of_organiser(""), Some(json!({"name": "Blue Hall"}))),
+        "listTeam" => (team, of_organiser("/team"), None),
+        "changeMember" => (team, of_organiser(&format!("/team/{}", scene.manager)), Some(json!({"role": "manager"}))),
+        "removeMember" => (team, of_organiser(&format!("/team/{}", scene.to_be_ended("team", may(team)).await)), None),
+        "listInvitations" => (team, of_organiser("/invitations"), None),
+        "invite" => {
+            let whom = json!({"email": format!("{}@example.com", unique("invited")), "role": "door"});
+            (team, of_organiser("/invitations"), Some(whom))
+        }
+        "withdrawInvitation" => {
+            (team, of_organiser(&format!("/invitations/{}", scene.to_be_ended("invitations", may(team)).await)), None)
+        }
+        "listOwnInvitations" => (Rule::Person, path("/api/invitations"), None),
+        "acceptInvitationByToken" => (Rule::Person, path("/api/invitations/accept"), Some(json!({"token": "x"}))),
+        "acceptInvitation" => (Rule::Invited, format!("/api/invitations/{}/accept", scene.invitation), None),
+        "listApiKeys" => (programs, of_organiser("/api-keys"), None),
+        "createApiKey" => (programs, of_organiser("/api-keys"), Some(json!({"name": "Till", "permissions": [SOME]}))),
+        "deleteApiKey" => {
+            (programs, of_organiser(&format!("/api-keys/{}", scene.to_be_ended("api-keys", may(programs)).await)), None)
+        }
+        "exchangeApiKey" => (Rule::Everybody, path("/api/auth/token"), Some(json!({"api_key": "x"}))),
+        "vouchForEmail" => (Rule::Admin, format!("/api/users/{user}/verify-email"), None),
         "setRoles" => (Rule::Admin, format!("/api/users/{user}/roles"), Some(json!({"roles": []}))),
         "suspendUser" => (Rule::Admin, format!("/api/users/{user}/suspend"), None),
         "restoreUser" => (Rule::Admin, format!("/api/users/{user}/restore"), None),
@@ -224,25 +330,19 @@ fn signed(person: &Client<'_>, issued_at: i64, expires_at: i64) -> String {
     encode(&header, &claims, &EncodingKey::from_ed_der(&der)).unwrap()
 }
 
-/// Everybody who asks, those who may do something last: what they do shall not be what others find.
+/// Everybody who asks but for API keys, those who may do something last: what they do shall not be what others find.
 async fn callers(
-    scene_organiser: Client<'static>,
-    without_role: Client<'static>,
-    buyer: Client<'static>,
+    living: impl IntoIterator<Item = (Who, Client<'static>)>,
+    buyer: &Client<'static>,
 ) -> Vec<(Who, Client<'static>)> {
     let admin = admin().await;
-    let other = Client::organiser(&SHARED).await.0;
     let (suspended, revoked) = (Client::register(&SHARED).await, Client::register(&SHARED).await);
     admin.post(&format!("/api/users/{}/suspend", suspended.user), &json!({})).await.expect(204);
     revoked.post("/api/auth/logout", &json!({"refresh_token": revoked.refresh_token})).await.expect(204);
     let now = i64::try_from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()).unwrap();
-    let with = |token: String| {
-        let mut client = buyer.elsewhere();
-        client.token = Some(token);
-        client
-    };
+    let with = |token: String| teams::bearer(&token);
     // That the key is the platform's own: a token as it would issue it is good.
-    with(signed(&buyer, now, now + 900)).get("/api/auth/me").await.expect(200);
+    with(signed(buyer, now, now + 900)).get("/api/auth/me").await.expect(200);
     let (signed_part, signature) = buyer.token.as_ref().unwrap().rsplit_once('.').unwrap();
     let other_letter = if signature.starts_with('A') { 'B' } else { 'A' };
     let forged = format!("{signed_part}.{other_letter}{}", &signature[1..]);
@@ -250,29 +350,59 @@ async fn callers(
         (Who::Nobody, Client::new(&SHARED)),
         (Who::Suspended, suspended),
         (Who::RevokedSession, revoked),
-        (Who::Expired, with(signed(&buyer, now - 1_000, now - 100))),
+        (Who::Expired, with(signed(buyer, now - 1_000, now - 100))),
         (Who::Forged, with(forged)),
-        (Who::Everlasting, with(signed(&buyer, now, now + 365 * 86_400))),
+        (Who::Everlasting, with(signed(buyer, now, now + 365 * 86_400))),
     ];
-    let living = [
-        (Who::OrganiserWithoutRole, without_role),
-        (Who::AnotherOrganiser, other),
-        (Who::User, buyer),
-        (Who::OrganiserOfIt, scene_organiser),
-        (Who::Admin, admin),
-    ];
-    dead.into_iter().chain(living).collect()
+    dead.into_iter().chain(living).chain([(Who::Admin, admin)]).collect()
 }
 
-async fn ask(who: Who, client: &Client<'_>, method: &Method, path: &str, body: Option<&Value>, etag: &str) -> Answer {
+/// API keys: for each permission that one may have, one that has it alone, and one that has all others.
+struct Keys {
+    with: BTreeMap<&'static str, Client<'static>>,
+    without: BTreeMap<&'static str, Client<'static>>,
+    anothers: Client<'static>,
+    deleted: Client<'static>,
+}
+
+impl Keys {
+    async fn make(permissions: &BTreeMap<&'static str, Vec<&'static str>>, scene: &Scene, another: (&Client<'_>, &str)) -> Self {
+        let all: Vec<_> = permissions.iter().filter(|(_, who)| who.contains(&API_KEY)).map(|(name, _)| *name).collect();
+        let (mut with, mut without) = (BTreeMap::new(), BTreeMap::new());
+        let made = async |of: &Client<'_>, organiser: &str, permissions: &[&str]| {
+            let key = api_key(of, organiser, permissions).await;
+            (key["id"].as_str().unwrap().to_owned(), exchanged(&key).await)
+        };
+        for permission in &all {
+            let others: Vec<_> = all.iter().filter(|other| *other != permission).copied().collect();
+            with.insert(*permission, made(&scene.owner, &scene.organiser, &[permission]).await.1);
+            without.insert(*permission, made(&scene.owner, &scene.organiser, &others).await.1);
+        }
+        let anothers = made(another.0, another.1, &all).await.1;
+        let (id, deleted) = made(&scene.owner, &scene.organiser, &[SOME]).await;
+        teams::delete(&scene.owner, &format!("/api/organisers/{}/api-keys/{id}", scene.organiser)).await.expect(204);
+        crate::client::eventually("the key is dead", async || deleted.get("/api/auth/me").await.status, |it| *it == 401).await;
+        Self { with, without, anothers, deleted }
+    }
+
+    /// Those that ask for what has this rule.
+    fn of(&self, rule: Rule) -> [(Who, &Client<'static>); 4] {
+        let permission = match rule {
+            Rule::Team(permission) | Rule::TeamOrHidden(permission) if self.with.contains_key(permission) => permission,
+            _ => SOME,
+        };
+        let (with, without) = (&self.with[permission], &self.without[permission]);
+        [(Who::KeyWithout, without), (Who::AnothersKey, &self.anothers), (Who::DeletedKey, &self.deleted), (Who::KeyWith, with)]
+    }
+}
+
+async fn ask(who: Who, client: &Client<'_>, method: &Method, path: &str, body: Option<&Value>, etag: Option<&str>) -> Answer {
     let key = unique("key");
     let mut headers = vec![];
     if *method != Method::GET {
         headers.push(("idempotency-key", key.as_str()));
     }
-    if *method == Method::PATCH {
-        headers.push(("if-match", etag));
-    }
+    headers.extend(etag.map(|etag| ("if-match", etag)));
     let answer = client.send(method.clone(), path, &headers, body.map(|body| body.to_string().into())).await;
     assert!(answer.status.as_u16() < 500, "{who:?} {method} {path}: {}", answer.status);
     answer
@@ -280,70 +410,93 @@ async fn ask(who: Who, client: &Client<'_>, method: &Method, path: &str, body: O
 
 #[tokio::test]
 async fn nobody_does_what_they_may_not() {
-    let (organiser, id) = Client::organiser(&SHARED).await;
+    let permissions = permissions();
+    let (owner, id) = Client::organiser(&SHARED).await;
+    let (another, anothers) = Client::organiser(&SHARED).await;
     let (without_role, his) = Client::organiser(&SHARED).await;
-    let buyer = Client::register(&SHARED).await;
+    let (buyer, other) = (Client::register(&SHARED).await, Client::register(&SHARED).await);
+    let mut members = Vec::new();
+    for role in &ROLES[1..] {
+        members.push((Who::Member(role), teams::member(&owner, &id, role).await));
+    }
     let scene = {
-        let event = OnSale::with(&organiser, &id, 4500, 100, 50).await;
+        let event = OnSale::with(&owner, &id, 4500, 100, 50).await;
         let hold = buyer.post_with(&unique("key"), "/api/bookings", &event.order(1)).await.expect(201);
         let booking = hold["id"].as_str().unwrap().to_owned();
         let body = json!({"booking_id": booking, "method": {"type": "card", "token": "tok_ok"}});
         let payment = buyer.post_with(&unique("key"), "/api/payments", &body).await.expect(201);
-        let bystander = Client::register(&SHARED).await.user;
+        let payment = payment["id"].as_str().unwrap().to_owned();
+        let (manager, bystander) = (members[0].1.user.clone(), Client::register(&SHARED).await.user);
+        let invitation = teams::invited(&owner, &id, &other, "door").await;
         let email = buyer.get("/api/auth/me").await.expect(200)["email"].clone();
         let login = buyer.post("/api/auth/login", &json!({"email": email, "password": PASSWORD})).await.expect(200);
         let session = login["refresh_token"].as_str().unwrap().split_once('.').unwrap().0.to_owned();
         let lists = format!("/api/events/{}/checkin-lists", event.id);
-        let list = organiser.post(&lists, &json!({"name": "West"})).await.expect(201)["id"].as_str().unwrap().to_owned();
+        let list = owner.post(&lists, &json!({"name": "West"})).await.expect(201)["id"].as_str().unwrap().to_owned();
         let ticket = &buyer.get(&format!("/api/bookings/{booking}/tickets")).await.expect(200)["items"][0];
         let scan = json!({"code": ticket["code"], "event_id": event.id, "list": list});
-        assert_eq!(organiser.post("/api/checkin", &scan).await.expect(200)["result"], "admitted");
-        Scene { organiser: id, event, booking, payment: payment["id"].as_str().unwrap().to_owned(), session, bystander, list }
+        assert_eq!(owner.post("/api/checkin", &scan).await.expect(200)["result"], "admitted");
+        let (_, passkey) = with_passkey(&buyer).await;
+        Scene { owner, organiser: id, event, booking, payment, session, manager, passkey, bystander, list, invitation }
     };
-    // His own organiser's event, for the operations on events: membership is there, the role is not.
+    let keys = Keys::make(&permissions, &scene, (&another, &anothers)).await;
+    // His own organiser's event, for what is done for organisers: membership is there, the role is not.
     let his_event = OnSale::with(&without_role, &his, 4500, 10, 5).await;
     let roles = format!("/api/users/{}/roles", without_role.user);
     admin().await.post(&roles, &json!({"roles": []})).await.expect(200);
 
-    let callers = callers(organiser, without_role, buyer).await;
+    let owner = teams::bearer(scene.owner.token.as_ref().unwrap());
+    let living =
+        [(Who::WithoutRole, without_role), (Who::AnotherOrganiser, another), (Who::Other, other)].into_iter().chain(members);
+    let people = callers(living.chain([(Who::Member("owner"), owner)]), &buyer).await;
+    let people: Vec<_> = people.into_iter().chain([(Who::Buyer, buyer)]).collect();
     let document = openapi::document(&SHARED).await;
     let mut asked = BTreeSet::new();
     let mut wrong = Vec::new();
+    let mut tries = 0;
     let paths = document["paths"].as_object().unwrap();
     let operations =
         paths.iter().flat_map(|(_, item)| item.as_object().unwrap()).filter(|(_, operation)| !operation["operationId"].is_null());
-    // What ends something comes last.
+    // What ends something comes last, and so does what makes somebody else of somebody.
     let mut operations: Vec<_> = operations.collect();
-    operations.sort_by_key(|(_, operation)| operation["operationId"].as_str().unwrap().starts_with("cancel"));
+    operations.sort_by_key(|(_, operation)| {
+        let name = operation["operationId"].as_str().unwrap();
+        name.starts_with("cancel") || name == "acceptInvitation"
+    });
     for (method, described) in operations {
         let (name, method) =
             (described["operationId"].as_str().unwrap(), Method::from_bytes(method.to_uppercase().as_bytes()).unwrap());
         asked.insert(name);
+        let (rule, ..) = operation(name, &scene, |_| false).await;
+        if let Rule::Team(permission) | Rule::TeamOrHidden(permission) = rule {
+            let description = described["description"].as_str().unwrap();
+            assert!(description.contains(&format!("Needs `{permission}`")), "{name}: {description}");
+        }
         let mut like_nobody = None;
-        for (who, client) in &callers {
-            let (rule, mut path, mut body) = operation(name, &scene);
-            if *who == Who::OrganiserWithoutRole && matches!(rule, Rule::Organiser) {
-                path = path.replace(&scene.event.id, &his_event.id);
+        for (who, client) in people.iter().map(|(who, client)| (*who, client)).chain(keys.of(rule)) {
+            let (rule, mut path, mut body) = operation(name, &scene, |rule| expected(rule, who, &permissions).is_none()).await;
+            if who == Who::WithoutRole && matches!(rule, Rule::Team(_)) {
+                path = path.replace(&scene.event.id, &his_event.id).replace(&scene.organiser, &his);
                 if name == "createEvent" {
                     body = Some(event(&his, json!({})));
                 }
             }
-            let etag = if method == Method::PATCH {
-                client.get(&path).await.header("etag").unwrap_or("\"1\"").to_owned()
-            } else {
-                String::new()
+            let etag = match name {
+                "changeEvent" => Some(client.get(&path).await.header("etag").unwrap_or("\"1\"").to_owned()),
+                _ => None,
             };
-            let status = ask(*who, client, &method, &path, body.as_ref(), &etag).await.status.as_u16();
-            let right = match (expected(rule, *who), rule) {
+            let status = ask(who, client, &method, &path, body.as_ref(), etag.as_deref()).await.status.as_u16();
+            let right = match (expected(rule, who, &permissions), rule) {
                 (Some(statuses), _) => statuses.contains(&status),
                 (None, Rule::Everybody) => *like_nobody.get_or_insert(status) == status,
                 (None, _) => !matches!(status, 401 | 403 | 404),
             };
+            tries += 1;
             if !right {
                 wrong.push(format!("{name}: {who:?} got {status}"));
             }
         }
     }
-    assert!(wrong.is_empty(), "{} of {} are wrong:\n{}", wrong.len(), asked.len() * callers.len(), wrong.join("\n"));
-    assert!(asked.len() > 30, "{asked:?}");
+    assert!(wrong.is_empty(), "{} of {tries} are wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(asked.len() > 45, "{asked:?}");
 }

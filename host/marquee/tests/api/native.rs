@@ -4,6 +4,7 @@ use crate::{
     SHARED,
     client::{Client, OnSale, eventually, unique},
     operations::admin,
+    teams,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -136,4 +137,42 @@ async fn what_operators_did_stands_in_the_audit_log_with_their_network() {
     assert_eq!((told.len(), &told[0]["actor"], &told[0]["network"]), (1, &json!(admin.user), &json!("127.0.0.0/24")));
     // What somebody publishes is not believed who did it.
     assert_eq!(rows("com.example.poster", &json!(show.id))[0]["actor"], Value::Null);
+}
+
+#[tokio::test]
+async fn what_was_done_to_a_team_stands_in_the_audit_log() {
+    if !SHARED.form.has_worker() {
+        eprintln!("skipped: in form {:?} there is no worker", SHARED.form);
+        return;
+    }
+    let (owner, organiser) = Client::organiser(&SHARED).await;
+    let person = teams::member(&owner, &organiser, "manager").await;
+    let path = |rest: &str| format!("/api/organisers/{organiser}{rest}");
+    let member = path(&format!("/team/{}", person.user));
+    teams::patch(&owner, &member, &json!({"role": "door"})).await.expect(200);
+    teams::delete(&owner, &member).await.expect(204);
+    let withdrawn = teams::invited(&owner, &organiser, &person, "door").await;
+    teams::delete(&owner, &path(&format!("/invitations/{withdrawn}"))).await.expect(204);
+    let key = teams::api_key(&owner, &organiser, &["check-in"]).await;
+    teams::delete(&owner, &path(&format!("/api-keys/{}", key["id"].as_str().unwrap()))).await.expect(204);
+    teams::patch(&owner, &path(""), &json!({"name": "Red Hall"})).await.expect(200);
+    let expected = [
+        ("organiser.created", &owner),
+        ("organiser.invited", &owner),
+        ("organiser.member-added", &person),
+        ("organiser.member-changed", &owner),
+        ("organiser.member-removed", &owner),
+        ("organiser.invited", &owner),
+        ("organiser.invitation-withdrawn", &owner),
+        ("organiser.api-key-created", &owner),
+        ("organiser.api-key-deleted", &owner),
+        ("organiser.renamed", &owner),
+    ];
+    let expected: Vec<_> = expected.iter().map(|(kind, actor)| (json!(kind), json!(actor.user), json!("127.0.0.0/24"))).collect();
+    let admin = admin().await;
+    let told = async || {
+        let ours = audit_log(&admin).await.into_iter().rev().filter(|row| row["subject"] == organiser);
+        ours.map(|row| (row["type"].clone(), row["actor"].clone(), row["network"].clone())).collect::<Vec<_>>()
+    };
+    eventually("all of it", told, |told| *told == expected).await;
 }

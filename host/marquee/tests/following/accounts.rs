@@ -59,3 +59,31 @@ async fn the_welcome_mail_verifies_the_address() {
     assert_eq!(person.get("/api/auth/me").await.expect(200)["email_verified"], true);
     nobody.post("/api/auth/verify-email", &json!({"token": token})).await.expect_problem(400, "token-invalid");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_comes_by_mail_and_its_token_makes_a_member_once() {
+    let scene = Scene::start("invited").await;
+    let (owner, _) = person(&scene.server).await;
+    let organiser = owner.post("/api/organisers", &json!({"name": "Blue Hall"})).await.expect(201);
+    let path = format!("/api/organisers/{}", organiser["id"].as_str().unwrap());
+    let address = format!("{}@example.com", unique("invited"));
+    let invitation = json!({"email": address, "role": "manager"});
+    owner.post(&format!("{path}/invitations"), &invitation).await.expect(201);
+    // Nobody has shown who the owner is: what they call their organiser stays with them.
+    let token = token(&address, "You are invited to a team").await;
+    assert!(!mail::of(&address).iter().any(|mail| mail.has("Blue Hall") || mail.has("Lovelace")));
+
+    // The mail comes before the account.
+    let mut guest = Client::new(&scene.server);
+    let account = json!({"email": address, "password": PASSWORD, "name": "Guest"});
+    let registered = guest.post("/api/auth/register", &account).await.expect(201);
+    guest.take_tokens(&registered);
+    let accept = async |who: &Client<'_>| who.post("/api/invitations/accept", &json!({"token": token})).await;
+    accept(&owner).await.expect_problem(403, "forbidden");
+    assert_eq!(accept(&guest).await.expect(200)["role"], "manager");
+    accept(&guest).await.expect_problem(400, "token-invalid");
+    let me = guest.get("/api/auth/me").await.expect(200);
+    assert_eq!((&me["email_verified"], &me["roles"]), (&json!(true), &json!(["user", "organiser"])));
+    let team = owner.get(&format!("{path}/team")).await.expect(200);
+    assert_eq!(team["items"].as_array().unwrap().len(), 2);
+}

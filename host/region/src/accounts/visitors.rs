@@ -1,11 +1,11 @@
-//! People whose account another region keeps, where their roles matter.
+//! People whose account another region keeps, and programs, where it matters what they may do.
 
 use std::sync::Arc;
 
-use contracts::{Components as _, RequestBody, Traffic};
-use edge::{Body, Problem, Region};
+use contracts::{Components as _, Identity as _, RequestBody, Traffic};
+use edge::{Body, Identity, Problem, Region};
 use futures::future::BoxFuture;
-use http::{Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -32,33 +32,54 @@ pub struct Visitors<T> {
     node: Arc<dyn Region>,
     accounts: Arc<dyn Region>,
     traffic: Arc<T>,
+    identity: Identity,
 }
 
 impl<T: Traffic> Visitors<T> {
-    /// Before `node` answers what needs roles, `accounts` is asked for them.
-    pub fn new(node: Arc<dyn Region>, accounts: Arc<dyn Region>, traffic: Arc<T>) -> Self {
-        Self { node, accounts, traffic }
+    /// Before `node` answers what needs roles, `accounts` is asked for them; `identity` tells people and programs apart.
+    pub fn new(node: Arc<dyn Region>, accounts: Arc<dyn Region>, traffic: Arc<T>, identity: Identity) -> Self {
+        Self { node, accounts, traffic, identity }
     }
 
     async fn answer(&self, mut request: Request<RequestBody>) -> Result<Response<Body>, Problem> {
         let route = edge::route(self.traffic.current().routes(), &mut request)?;
         if route.roles
-            && let Some(questions) = questions(&request)
-            && let Some(refusal) = self.meet(questions).await?
+            && let Some(token) = edge::credential(request.headers()).ok().flatten().map(|credential| credential.token.to_owned())
         {
-            return Ok(refusal);
+            let asking = Asking { token: &token, request_id: request.headers().get("x-request-id").cloned() };
+            // One that is not good is refused by the node.
+            let refusal = match self.identity.verify(token.clone()).await {
+                Ok(claims) if claims.scope.is_some() => self.meet_program(&asking).await?,
+                Ok(_) => self.meet(&asking).await?,
+                Err(_) => None,
+            };
+            if let Some(refusal) = refusal {
+                return Ok(refusal);
+            }
         }
         self.node.handle(request).await
     }
 
     /// Learns who the caller is; what the region of the accounts says instead, where it knows no such person.
-    async fn meet(&self, [me, organisers]: [Request<RequestBody>; 2]) -> Result<Option<Response<Body>>, Problem> {
+    async fn meet(&self, asking: &Asking<'_>) -> Result<Option<Response<Body>>, Problem> {
+        let (me, organisers) = (asking.question(ME)?, asking.question(ORGANISERS)?);
         let (user, organisers) = tokio::try_join!(self.ask::<User>(me), self.ask::<Memberships>(organisers))?;
         let (user, organisers) = match (user, organisers) {
             (Ok(user), Ok(organisers)) => (user, organisers),
             (Err(refusal), _) | (_, Err(refusal)) => return Ok(Some(refusal)),
         };
-        let visitor = Visitor { user, organisers: organisers.items };
+        self.keep(Visitor { user: Some(user), organisers: organisers.items }).await
+    }
+
+    /// Learns which organiser a program acts for. What it may do its token says; that it may still do so, the region of the accounts says by answering.
+    async fn meet_program(&self, asking: &Asking<'_>) -> Result<Option<Response<Body>>, Problem> {
+        match self.ask::<Memberships>(asking.question(ORGANISERS)?).await? {
+            Ok(organisers) => self.keep(Visitor { user: None, organisers: organisers.items }).await,
+            Err(refusal) => Ok(Some(refusal)),
+        }
+    }
+
+    async fn keep(&self, visitor: Visitor) -> Result<Option<Response<Body>>, Problem> {
         let accounts = Accounts::of(&*self.traffic);
         let put = async { accounts.component()?.put_visitor(visitor).await };
         put.await.map_err(|error| {
@@ -80,19 +101,21 @@ impl<T: Traffic> Visitors<T> {
     }
 }
 
-/// What there is to ask about the caller of a request; none where it does not say who that is.
-fn questions(request: &Request<RequestBody>) -> Option<[Request<RequestBody>; 2]> {
-    let token = edge::credential(request.headers()).ok().flatten()?.token;
-    let question = |path: &str| {
-        // A browser's, too: what it says of itself concerns this request alone.
+/// Who asks about themselves.
+struct Asking<'a> {
+    token: &'a str,
+    request_id: Option<HeaderValue>,
+}
+
+impl Asking<'_> {
+    fn question(&self, path: &str) -> Result<Request<RequestBody>, Problem> {
         let mut question =
-            Request::get(format!("http://accounts{path}")).header(header::AUTHORIZATION, format!("Bearer {token}"));
-        if let Some(id) = request.headers().get("x-request-id") {
+            Request::get(format!("http://accounts{path}")).header(header::AUTHORIZATION, format!("Bearer {}", self.token));
+        if let Some(id) = &self.request_id {
             question = question.header("x-request-id", id);
         }
-        question.body(contracts::empty()).ok()
-    };
-    Some([question(ME)?, question(ORGANISERS)?])
+        question.body(contracts::empty()).map_err(|_| Problem::Internal)
+    }
 }
 
 impl<T: Traffic> Region for Visitors<T> {
