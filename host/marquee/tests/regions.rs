@@ -129,7 +129,8 @@ async fn two_regions_sell_as_one() {
     let known =
         eventually("the address is known there", address, |it| it.as_ref().is_some_and(|email| email.contains('@'))).await;
     // It becomes another one, and the first is somebody else's: there that is learned the next time that it is asked for.
-    let mut eu = <sqlx::PgConnection as sqlx::Connection>::connect(&server.fleet().regions[EU].database()).await.unwrap();
+    let url = server.fleet().regions[EU].database();
+    let mut eu = <sqlx::PgConnection as sqlx::Connection>::connect(&url).await.unwrap();
     let moved = format!("{}@example.org", unique("moved"));
     for (user, email) in [(&person.user, &moved), (&other.user, known.as_ref().unwrap())] {
         sqlx::query("UPDATE users SET email = $2 WHERE id = $1").bind(user).bind(email).execute(&mut eu).await.unwrap();
