@@ -436,7 +436,9 @@ fn the_table_says_of_each_operation_what_the_document_says() {
         // A password, the secret of a mail, or whose mailbox is to be filled.
         let password = body["properties"].as_object().is_some_and(|all| all.values().any(|it| it["format"] == "password"));
         let guessable = password
-            || ["MailToken", "ForgottenPassword"].iter().any(|name| schema["$ref"] == format!("#/components/schemas/{name}"));
+            || ["EmailVerification", "MailToken", "ForgottenPassword"]
+                .iter()
+                .any(|name| schema["$ref"] == format!("#/components/schemas/{name}"));
         assert_eq!(
             route.rate == Some(Rate::Attempts),
             guessable,
@@ -453,5 +455,5 @@ fn the_table_says_of_each_operation_what_the_document_says() {
             Some(runtime::By::Path(_)) | None => {}
         }
     }
-    assert_eq!(counted, 6, "registration, login, and what has to do with passwords and mails");
+    assert_eq!(counted, 9, "registration, login, and what has to do with passwords and mails");
 }
