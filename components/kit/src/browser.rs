@@ -35,12 +35,15 @@ pub(crate) fn credential(headers: &HeaderMap) -> Result<Option<Credential<'_>>, 
     read_model::credential(values(headers, header::AUTHORIZATION), values(headers, header::COOKIE))
 }
 
-/// The token in the cookie of this name; none where there is none, and where what is there cannot be ours.
+/// The token in the cookie of this name; none where there is none, where what is there cannot be ours, and beside an `Authorization`, which counts alone.
 pub fn cookie<'r>(request: &'r Request, name: &str) -> Option<&'r str> {
+    if request.headers.contains_key(header::AUTHORIZATION) {
+        return None;
+    }
     read_model::cookie(values(&request.headers, header::COOKIE), name).ok().flatten()
 }
 
-/// Whether a request comes with cookies of ours, which count only where there is no `Authorization`.
+/// Whether a request comes with cookies of ours that count: there is no `Authorization`.
 pub fn has_cookies(request: &Request) -> bool {
     by_cookies(&request.headers)
 }

@@ -8,7 +8,7 @@ use http::header::{
     SERVER, STRICT_TRANSPORT_SECURITY, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::uri::Authority;
-use http::{HeaderMap, HeaderValue, Version, request};
+use http::{HeaderMap, HeaderValue, Request, Version, request};
 use read_model::{Credential, NoCredential};
 
 use crate::connection::Connection;
@@ -224,19 +224,21 @@ pub(crate) fn is_forged(request: &request::Parts) -> bool {
 }
 
 /// Takes out of a request that goes to a region what is none of its business: other cookies than ours, and ours where they do not count.
-pub(crate) fn only_our_cookies(headers: &mut HeaderMap, path: &str) {
-    if !headers.contains_key(COOKIE) {
+pub(crate) fn only_our_cookies<B>(request: &mut Request<B>) {
+    if !request.headers().contains_key(COOKIE) {
         return;
     }
+    let path = request.uri().path();
     let ours = |header: &[u8]| read_model::our_cookies(header, path).and_then(|ours| HeaderValue::from_bytes(&ours).ok());
-    let kept: Vec<HeaderValue> = match headers.contains_key(AUTHORIZATION) {
-        true => Vec::new(),
-        false => values(headers, COOKIE).filter_map(ours).collect(),
+    let kept: Vec<HeaderValue> = if request.headers().contains_key(AUTHORIZATION) {
+        Vec::new()
+    } else {
+        values(request.headers(), COOKIE).filter_map(ours).collect()
     };
-    headers.remove(COOKIE);
+    request.headers_mut().remove(COOKIE);
     for mut value in kept {
         value.set_sensitive(true);
-        headers.append(COOKIE, value);
+        request.headers_mut().append(COOKIE, value);
     }
 }
 
@@ -473,12 +475,12 @@ mod tests {
             (&[("cookie", "_ga=1")], "/api/auth/refresh", &[]),
             (&[("accept", "*/*")], "/api/bookings", &[]),
         ] {
-            let mut map = HeaderMap::new();
+            let mut request = Request::get(path).body(()).unwrap();
             for (name, value) in lines {
-                map.append(*name, HeaderValue::from_static(value));
+                request.headers_mut().append(*name, HeaderValue::from_static(value));
             }
-            only_our_cookies(&mut map, path);
-            assert_eq!(map.get_all(COOKIE).iter().collect::<Vec<_>>(), kept, "{lines:?} {path}");
+            only_our_cookies(&mut request);
+            assert_eq!(request.headers().get_all(COOKIE).iter().collect::<Vec<_>>(), kept, "{lines:?} {path}");
         }
     }
 

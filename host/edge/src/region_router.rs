@@ -46,8 +46,7 @@ impl RegionRouter {
     pub(crate) async fn handle(&self, route: &Arc<Route>, mut request: Request<RequestBody>) -> Result<Response<Body>, Problem> {
         let Some(nearest) = self.regions.nearest() else { return Err(Problem::Internal) };
         request.extensions_mut().insert(Arc::clone(route));
-        let path = request.uri().path().to_owned();
-        headers::only_our_cookies(request.headers_mut(), &path);
+        headers::only_our_cookies(&mut request);
         if self.regions.len() == 1 {
             return nearest.handle(request).await;
         }

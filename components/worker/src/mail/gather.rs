@@ -38,7 +38,7 @@ pub struct Facts {
     pub token: Option<String>,
     /// The same, to be typed.
     pub code: Option<String>,
-    /// The address that an account is to have.
+    /// The address that an account is to have; none while it is not known that the one that it has is its owner's, who has not typed it then.
     pub new_email: Option<String>,
     /// To be attached.
     #[serde(skip)]
@@ -167,16 +167,17 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed, key: Option<&SigningKey>) ->
         Ok(person) => person,
         Err(trouble) => return Ok(Err(trouble)),
     };
-    let new_email = match claimed.template {
-        Template::LeaveEmail | Template::TakeEmail => match new_email(tx, &claimed.recipient, &person.address).await? {
-            Some(email) => Some(email),
-            None => return Ok(Err(Trouble::Never("the change of address is void, or done".to_owned()))),
-        },
-        _ => None,
-    };
-    if let (Template::TakeEmail, Some(email)) = (claimed.template, &new_email) {
-        // Who reads it there may have nothing to do with them.
-        person = Person { name: None, verified: false, address: email.clone() };
+    let mut new_email = None;
+    if matches!(claimed.template, Template::LeaveEmail | Template::TakeEmail) {
+        let Some(email) = self::new_email(tx, &claimed.recipient, &person.address).await? else {
+            return Ok(Err(Trouble::Never("the change of address is void, or done".to_owned())));
+        };
+        if claimed.template == Template::TakeEmail {
+            // Who reads it there may have nothing to do with them.
+            person = Person { name: None, verified: false, address: email };
+        } else if person.verified {
+            new_email = Some(email);
+        }
     }
     let booking = match &needs.booking {
         None => None,

@@ -320,6 +320,8 @@ async fn the_header_counts_where_both_are_there() {
             answer.expect_problem(401, "unauthenticated");
         }
     }
+    let answer = jar.ask(&client, Method::POST, "/api/auth/refresh", &[("authorization", &bearer), CROSS_SITE], None).await;
+    answer.expect_problem(400, "invalid-request");
     // It ends its own session, and leaves the browser's cookies alone.
     let body = json!({"refresh_token": person.refresh_token});
     let answer = jar.ask(&client, Method::POST, "/api/auth/logout", &[("authorization", &bearer)], Some(&body)).await;
