@@ -1,6 +1,7 @@
 //! CSV for spreadsheets (RFC 4180).
 
-/// Adds a row. Every cell is quoted; one that a spreadsheet would run as a formula begins with an apostrophe instead, which it shows as text.
+/// Adds a row. Every cell is quoted; one that a spreadsheet would run as a formula begins with an apostrophe instead, which it shows as
+/// text.
 pub fn row<'a>(document: &mut String, cells: impl IntoIterator<Item = &'a str>) {
     for (index, cell) in cells.into_iter().enumerate() {
         if index > 0 {
