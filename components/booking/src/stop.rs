@@ -1,8 +1,9 @@
 //! Cancelling a booking, and letting people in by its tickets: one of the two.
 //!
-//! The ledger knows no door, and the door no ledger. So before the ledger is asked, a stop is written down, with the booking's row locked: whoever lets
-//! somebody in locks that row as well, and sees either no stop, which comes after and finds the admission, or the stop. A stop ends once the ledger has
-//! decided; one that nobody ends, because the outcome is unknown or a node died, runs out once nothing can be decided any more.
+//! The ledger knows no door, and the door no ledger. So before the ledger is asked, a stop is written down, with the booking's row locked:
+//! whoever lets somebody in locks that row as well, and sees either no stop, which comes after and finds the admission, or the stop. A stop
+//! ends once the ledger has decided; one that nobody ends, because the outcome is unknown or a node died, runs out once nothing can be
+//! decided any more.
 
 use crate::limits;
 use kit::sql::{self, Tx};

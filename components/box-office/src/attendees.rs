@@ -71,7 +71,8 @@ fn state(ticket: &SoldTicket) -> &'static str {
 enum Codes {
     /// To who runs the orders and could give out new ones anyway.
     Whole(std::sync::Arc<SigningKey>),
-    /// To who stands at the door, and in files, which get lost: without the signature, so that it lets nobody in unless somebody at the door says so.
+    /// To who stands at the door, and in files, which get lost: without the signature, so that it lets nobody in unless somebody at the
+    /// door says so.
     References,
 }
 

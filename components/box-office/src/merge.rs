@@ -11,8 +11,8 @@ use kit::{Answer, Problem, Request, Response, hash, idempotency, json, params, t
 use serde_json::json;
 use ticket_code::{Code, Ticket};
 
-/// Merges scans into what is known, so many in each transaction. A scan has one outcome: whoever tells of it again gets that, so after an error all of
-/// them may be sent again.
+/// Merges scans into what is known, so many in each transaction. A scan has one outcome: whoever tells of it again gets that, so after an
+/// error all of them may be sent again.
 pub async fn merge(request: Request) -> Answer {
     let claims = team::claims(&request).await?;
     idempotency::key(&request)?;
@@ -54,8 +54,8 @@ async fn check(claims: &Claims, event: &str, scans: &[Scan]) -> Result<(), Probl
     if faults.is_empty() { Ok(()) } else { Err(Problem::invalid(faults)) }
 }
 
-/// In which order: a ticket's scans by their clocks, so that what was earlier is let in without taking anything back; and tickets alike in every request, so that no
-/// two wait for each other.
+/// In which order: a ticket's scans by their clocks, so that what was earlier is let in without taking anything back; and tickets alike in
+/// every request, so that no two wait for each other.
 fn order(scans: &[Scan]) -> Vec<usize> {
     let ticket = |code: &str| Code::parse(code).map(|code| code.ticket().clone()).or_else(|| Ticket::of_reference(code));
     let mut order: Vec<_> =

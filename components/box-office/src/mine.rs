@@ -157,8 +157,8 @@ kit::row! {
     }
 }
 
-/// Tickets of a person's own bookings that are still theirs: `most` of those behind a key, or a few more. The key behind which there may be others, where
-/// reading ended before all that were wanted were found.
+/// Tickets of a person's own bookings that are still theirs: `most` of those behind a key, or a few more. The key behind which there may be
+/// others, where reading ended before all that were wanted were found.
 async fn own(tx: &mut Tx, person: &str, behind: &Key, most: usize) -> Result<(Vec<Held>, Option<Key>), Error> {
     let statement = "SELECT id, event, status, created_at FROM bookings WHERE person = $1 AND (created_at < $2 OR (created_at = $2 AND id <= $3)) \
                      AND (status = 'confirmed' OR (status = 'cancelled' AND (payment IS NOT NULL OR total = 0))) \

@@ -77,7 +77,8 @@ pub fn number(request: &Request) -> Result<u32, Problem> {
 
 /// What a booking that is, or was, confirmed says of a ticket. The booking does not change before the transaction ends.
 ///
-/// The ledger changes a booking's row when it cancels it. That waits for this one's lock, or this one waits for that and sees what came of it.
+/// The ledger changes a booking's row when it cancels it. That waits for this one's lock, or this one waits for that and sees what came of
+/// it.
 #[derive(Debug)]
 pub struct Place {
     booking: String,

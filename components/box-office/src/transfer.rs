@@ -1,8 +1,8 @@
 //! Giving a ticket to somebody else: an offer to an address, and its acceptance by the account that has shown to read it.
 //!
-//! The offer's id is all that a mail carries, and it lets nobody do anything by itself. Whoever accepts becomes the ticket's holder, and the codes before are
-//! void. Booking, money and refunds stay the buyer's: cancelling the booking voids the ticket, whoever has it. The ledger's limit per person counts who
-//! booked.
+//! The offer's id is all that a mail carries, and it lets nobody do anything by itself. Whoever accepts becomes the ticket's holder, and
+//! the codes before are void. Booking, money and refunds stay the buyer's: cancelling the booking voids the ticket, whoever has it. The
+//! ledger's limit per person counts who booked.
 
 use crate::booking_tickets::{held, unused};
 use crate::offers::{self, Offer};
@@ -106,7 +106,8 @@ pub async fn take_back(tx: &mut Tx, request: &Request, (booking, number): (&str,
     Ok(())
 }
 
-/// `POST /api/tickets/accept`: the ticket is the caller's from now on, if it was offered to their address. To accept it again shows it again.
+/// `POST /api/tickets/accept`: the ticket is the caller's from now on, if it was offered to their address. To accept it again shows it
+/// again.
 pub async fn accept(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
     idempotency::key(&request)?;

@@ -4,9 +4,9 @@ use crate::limits;
 
 /// The address in lower case and its domain in ASCII, or what is wrong with it.
 ///
-/// Only the shape is checked: whether mail arrives is known when it has. Before the `@` only ASCII passes, since what else there is many servers
-/// do not take; an internationalised domain is kept in the form that every server knows (`xn--`, UTS #46). Lower case throughout, though RFC 5321
-/// lets a server tell `A@` from `a@`: none that matters does, and people do not.
+/// Only the shape is checked: whether mail arrives is known when it has. Before the `@` only ASCII passes, since what else there is many
+/// servers do not take; an internationalised domain is kept in the form that every server knows (`xn--`, UTS #46). Lower case throughout,
+/// though RFC 5321 lets a server tell `A@` from `a@`: none that matters does, and people do not.
 ///
 /// # Errors
 /// What is wrong with it.

@@ -1,7 +1,7 @@
 //! The tickets of bookings, and the keys that sign their codes.
 //!
-//! A booking's tickets are numbered from 1 through its items in order. A ticket has a row in `tickets` once something has happened to it; without one it is
-//! its booking's owner's, in its first generation.
+//! A booking's tickets are numbered from 1 through its items in order. A ticket has a row in `tickets` once something has happened to it;
+//! without one it is its booking's owner's, in its first generation.
 
 use crate::hash::{self, base32};
 use crate::journal::{self, USER_EVENTS};
@@ -36,7 +36,8 @@ pub fn numbered<'a>(items: impl IntoIterator<Item = (&'a str, u32)>) -> impl Ite
     (1u32..).zip(types)
 }
 
-/// The tickets of a confirmed booking that are still its owner's, with their codes: `most` of them at most, and how many there are beside these.
+/// The tickets of a confirmed booking that are still its owner's, with their codes: `most` of them at most, and how many there are beside
+/// these.
 ///
 /// # Errors
 /// Of the database.
@@ -71,7 +72,8 @@ pub fn code(key: &SigningKey, (booking, number, generation): (&str, u32, u32), e
     Code::sign(key, ticket, event, ticket_type).text()
 }
 
-/// Code n of a booking as it was before codes were signed: the first 16 letters of base32(SHA-256(seed ":" n)). Good for a ticket's first generation.
+/// Code n of a booking as it was before codes were signed: the first 16 letters of base32(SHA-256(seed ":" n)). Good for a ticket's first
+/// generation.
 pub fn short_code(seed: &str, number: u32) -> String {
     let mut text = base32(&Sha256::digest(format!("{seed}:{number}")));
     text.truncate(SHORT_CODE_LENGTH);
@@ -81,8 +83,8 @@ pub fn short_code(seed: &str, number: u32) -> String {
 /// This instance's key, and when it was looked at. Neither the variable nor a kept key changes under it, but it may be retired.
 static KEY: Mutex<Option<(Arc<SigningKey>, Instant)>> = Mutex::new(None);
 
-/// The key that signs codes: the variable `ticket_signing_key`, or one that is kept in the database. On first use its public part is published, or,
-/// where none is configured, a key is made. To be asked for before a transaction begins: this may write.
+/// The key that signs codes: the variable `ticket_signing_key`, or one that is kept in the database. On first use its public part is
+/// published, or, where none is configured, a key is made. To be asked for before a transaction begins: this may write.
 ///
 /// # Errors
 /// Where the database fails; where the configured key was retired or revoked.

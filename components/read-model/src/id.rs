@@ -17,7 +17,8 @@ pub fn made_at(id: &str) -> Option<i64> {
     (rest.len() == 16).then_some((bits >> 2) * 1000)
 }
 
-/// The region that a ticket's code names, as it is written there (`EU.T1.…`, see `ticket-code`), of whatever version; none where it begins like none.
+/// The region that a ticket's code names, as it is written there (`EU.T1.…`, see `ticket-code`), of whatever version; none where it begins
+/// like none.
 #[must_use]
 pub fn region_of_code(text: &str) -> Option<&str> {
     let mut parts = text.trim_start().splitn(3, '.');

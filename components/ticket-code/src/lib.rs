@@ -8,15 +8,15 @@
 //! region                           number
 //! ```
 //!
-//! A code has only what a QR code's alphanumeric mode has, and at most 200 characters; like an id it begins with its region. What stands before the
-//! last full stop is the *reference*: it says which ticket, and lets nobody in, since only the signature shows that somebody was given it.
-//! The generation counts how often the ticket was given out anew: with every transfer it grows, and the codes before it are void.
+//! A code has only what a QR code's alphanumeric mode has, and at most 200 characters; like an id it begins with its region. What stands
+//! before the last full stop is the *reference*: it says which ticket, and lets nobody in, since only the signature shows that somebody was
+//! given it. The generation counts how often the ticket was given out anew: with every transfer it grows, and the codes before it are void.
 //!
-//! The last part is base32 (Crockford's alphabet) of 85 bytes: 5 of the key's id, 8 of the SHA-256 of the event's id, 8 of the ticket type's, and 64 of the
-//! Ed25519 signature. Signed are [`DOMAIN`], the reference, and the 21 bytes before the signature.
+//! The last part is base32 (Crockford's alphabet) of 85 bytes: 5 of the key's id, 8 of the SHA-256 of the event's id, 8 of the ticket
+//! type's, and 64 of the Ed25519 signature. Signed are [`DOMAIN`], the reference, and the 21 bytes before the signature.
 //!
-//! Ed25519 signs the same with the same: a code need not be stored. Another key makes another code of the same ticket; both are good while both keys are
-//! trusted, and both have the same reference.
+//! Ed25519 signs the same with the same: a code need not be stored. Another key makes another code of the same ticket; both are good while
+//! both keys are trusted, and both have the same reference.
 
 mod code;
 mod keys;

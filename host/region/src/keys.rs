@@ -1,7 +1,8 @@
-//! The keys that sign access tokens, as an operator of the region that keeps the accounts ends them, and those that sign tickets, which each region has.
+//! The keys that sign access tokens, as an operator of the region that keeps the accounts ends them, and those that sign tickets, which
+//! each region has.
 //!
-//! What is written here of the former goes to every edge and to other regions by the journal, like all that is public. Making keys is the components'
-//! business. The ids of the two kinds are of different lengths, so that one command ends either.
+//! What is written here of the former goes to every edge and to other regions by the journal, like all that is public. Making keys is the
+//! components' business. The ids of the two kinds are of different lengths, so that one command ends either.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -98,8 +99,8 @@ pub async fn retire_of_tickets(database: &Database, kid: &str) -> Result<bool, E
     end_of_tickets(database, statement, "key.retired", kid).await
 }
 
-/// Has the codes refused that a key of tickets has signed: their holders find new ones where their tickets are shown. False where there is no such key that
-/// is trusted.
+/// Has the codes refused that a key of tickets has signed: their holders find new ones where their tickets are shown. False where there is
+/// no such key that is trusted.
 ///
 /// # Errors
 /// Of the database.

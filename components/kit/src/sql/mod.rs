@@ -139,8 +139,8 @@ impl Tx {
         self.trace = trace;
     }
 
-    /// What a SELECT ends with so that nobody changes its rows before this transaction ends, while others may lock them alike. On SQLite nothing: a
-    /// transaction that writes is alone there.
+    /// What a SELECT ends with so that nobody changes its rows before this transaction ends, while others may lock them alike. On SQLite
+    /// nothing: a transaction that writes is alone there.
     pub fn shared_lock(&self) -> &'static str {
         self.lock(postgres::SHARED_LOCK)
     }

@@ -441,8 +441,8 @@ kit::row! {
     }
 }
 
-/// An offer that can be accepted, and to whom it is. Of who makes it only the address is named, and only where it is known to be theirs: what people call
-/// themselves reaches nobody whom they have chosen.
+/// An offer that can be accepted, and to whom it is. Of who makes it only the address is named, and only where it is known to be theirs:
+/// what people call themselves reaches nobody whom they have chosen.
 async fn offer(tx: &mut Tx, from: &Person, needs: &Needs) -> Result<Result<(String, Offer), Trouble>, Error> {
     let never = |why: &str| Ok(Err(Trouble::Never(why.to_owned())));
     let Some(id) = &needs.offer else { return never("it does not say what is offered") };

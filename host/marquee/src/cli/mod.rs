@@ -60,7 +60,8 @@ pub enum Command {
         #[arg(long, value_name = "POSITION", value_parser = clap::value_parser!(i64).range(1..))]
         last: i64,
     },
-    /// Lists, retires and revokes the keys that sign: access tokens in the database of the region that keeps the accounts, tickets in each region's.
+    /// Lists, retires and revokes the keys that sign: access tokens in the database of the region that keeps the accounts, tickets in each
+    /// region's.
     Keys {
         /// What to do.
         #[command(subcommand)]
@@ -97,7 +98,8 @@ pub enum Keys {
         #[command(flatten)]
         storage: Storage,
     },
-    /// Has a key sign no more. Its tokens stay good until they end, a quarter of an hour at most; then it is forgotten. Its tickets stay good.
+    /// Has a key sign no more. Its tokens stay good until they end, a quarter of an hour at most; then it is forgotten. Its tickets stay
+    /// good.
     Retire {
         /// The key's id, as `list` shows it.
         kid: String,
@@ -105,8 +107,8 @@ pub enum Keys {
         #[command(flatten)]
         storage: Storage,
     },
-    /// Has every node refuse a key's tokens within seconds: who is logged in by them must refresh. Its tickets are refused as well, and shown with other
-    /// codes.
+    /// Has every node refuse a key's tokens within seconds: who is logged in by them must refresh. Its tickets are refused as well, and
+    /// shown with other codes.
     Revoke {
         /// The key's id, as `list` shows it.
         kid: String,

@@ -1,5 +1,5 @@
-//! An evening at the door of a large event: scanners with and without a network, tickets that are shown twice, cancelled or given away; and in the end everybody
-//! was let in once.
+//! An evening at the door of a large event: scanners with and without a network, tickets that are shown twice, cancelled or given away; and
+//! in the end everybody was let in once.
 
 use crate::{
     client::{Client, OnSale, unique},
@@ -105,7 +105,8 @@ async fn everybody_is_let_in_once() {
     let before =
         organiser.get(&format!("/api/events/{event}/checkin-list")).await.expect(200)["as_of"].as_str().unwrap().to_owned();
 
-    // A sixth comes to each of two gates without a network, a few of these once more elsewhere; everybody else to four gates with one, a tenth of them twice.
+    // A sixth comes to each of two gates without a network, a few of these once more elsewhere; everybody else to four gates with one, a
+    // tenth of them twice.
     let sixth = good.len() / 6;
     let (offline, online) = good.split_at(2 * sixth);
     let twice = 40;
