@@ -6,6 +6,10 @@
 //!
 //! The user must have been verified, so that a passkey stands for two factors: to have it, and to unlock it. What nobody here asks for is refused:
 //! attestation by a manufacturer, pages in frames of other sites, and keys that are not ES256, Ed25519 or RS256.
+//!
+//! No library does this here: `webauthn-rs` needs OpenSSL, which no component may; those in pure Rust hold challenges in states of their own, in the clear
+//! and by a node's clock, where ours are hashes in the database and end by its clock. What is hard is theirs all the same: signatures are checked by
+//! `p256`, `ed25519-dalek` and `rsa`, which access tokens bring anyway, and CBOR is read by `ciborium`.
 
 pub mod authentication;
 mod authenticator_data;
