@@ -18,8 +18,8 @@ const ORIGIN: &str = "http://localhost:8080";
 /// The code that an app shows so many steps from now (RFC 6238), by itself.
 fn code(secret: &str, steps: u64) -> String {
     let letters = secret.bytes().map(|letter| "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".bytes().position(|it| it == letter).unwrap());
-    let bits: Vec<bool> = letters.flat_map(|five| (0..5).rev().map(move |bit| five >> bit & 1 == 1)).collect();
-    let key: Vec<u8> = bits.chunks_exact(8).map(|byte| byte.iter().fold(0, |all, bit| all << 1 | u8::from(*bit))).collect();
+    let bits: Vec<bool> = letters.flat_map(|five| (0..5).rev().map(move |bit| (five >> bit) & 1 == 1)).collect();
+    let key: Vec<u8> = bits.chunks_exact(8).map(|byte| byte.iter().fold(0, |all, bit| (all << 1) | u8::from(*bit))).collect();
     let step = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() / 30 + steps;
     let mut mac = Hmac::<Sha1>::new_from_slice(&key).unwrap();
     mac.update(&step.to_be_bytes());
