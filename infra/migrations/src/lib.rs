@@ -25,14 +25,11 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { portable: include_str!("../0012_mail_tokens.sql"), postgres: "" },
     Migration { portable: include_str!("../0013_teams.sql"), postgres: "" },
     Migration { portable: include_str!("../0014_sessions.sql"), postgres: "" },
-    Migration { portable: include_str!("../0018_orders.sql"), postgres: "" },
-    Migration { portable: include_str!("../0020_ticket_type_sales.sql"), postgres: "" },
-    Migration { portable: include_str!("../0014_reserved.sql"), postgres: "" },
-    Migration { portable: include_str!("../0015_reserved.sql"), postgres: "" },
-    Migration { portable: include_str!("../0016_reserved.sql"), postgres: "" },
-    Migration { portable: include_str!("../0017_door.sql"), postgres: include_str!("../0017_door.postgres.sql") },
     Migration { portable: include_str!("../0015_factors.sql"), postgres: include_str!("../0015_factors.postgres.sql") },
     Migration { portable: include_str!("../0016_members.sql"), postgres: include_str!("../0016_members.postgres.sql") },
+    Migration { portable: include_str!("../0017_door.sql"), postgres: include_str!("../0017_door.postgres.sql") },
+    Migration { portable: include_str!("../0018_orders.sql"), postgres: "" },
+    Migration { portable: include_str!("../0019_ticket_type_sales.sql"), postgres: "" },
 ];
 
 /// What a database may be.

@@ -1,2 +1,0 @@
--- Nothing: this number is another change's, which replaces this file.
-UPDATE schema_version SET number = number;
