@@ -34,7 +34,7 @@ pub const HOST: &[&str] = &[
 /// Those of them that know no WebAssembly: neither they nor their tests are built after wasmtime.
 pub const APART: &[&str] = &["contracts", "edge", "fleet", "manifest", "region", "storage", "streams", "telemetry"];
 
-/// Benchmarks of the host's parts. Nothing but lints and [`bench`] builds them.
+/// Benchmarks of the host's parts. Nothing but lints and [`bench()`] builds them.
 pub const BENCHES: &str = "benches";
 
 /// Libraries that need neither wasm nor a server.

@@ -37,7 +37,7 @@ const USAGE: &str = "cargo xtask COMMAND
                       --rounds 60   --seed N   --only PART-OF-A-FAULT'S-NAME
   seed --url URL    load the demo catalog into a platform that runs, stock Spin included; again adds nothing
                       --email ADDRESS   --password-file FILE   of who organises it; else SPIN_VARIABLE_ADMIN_EMAIL and _PASSWORD say that
-  load SCENARIO     browse | onsale: k6 against a running `up` on port 8080, or one that is started for it
+  load SCENARIO     browse | onsale | door: k6 against a running `up` on port 8080, or one that is started for it
                       --url URL[,URL]   the edges to load      --short   a few seconds, for a first look
                     failover | edge-vs-central: k6 against a fleet that is started for it
   schema            schemathesis: generated calls of every operation, each answer held against the OpenAPI document

@@ -84,7 +84,7 @@ impl<'a> Draft<'a> {
         }
         let before = self.facts.bookings.get(&record.booking.id).map(|before| before.booking.status);
         debug_assert!(record.may_follow(before), "{} becomes {:?} after {before:?}", record.booking.id, record.booking.status);
-        debug_assert!(record.is_sound(), "about to be written: {record:?}");
+        debug_assert!(record.is_sound(), "about to be written: {:?}", record.booking);
         let booking = record.booking.clone();
         let payment = record.payment.clone();
         self.changes.journal.push(Entry { kind, booking: booking.clone(), payment, cancelled_by, trace: None });

@@ -74,7 +74,7 @@ impl PlanState {
     /// Named bookings, then overdue ones: some may be both.
     pub fn bookings(&mut self, named: Vec<Record>, overdue: Vec<Record>, now: i64) {
         for record in named.into_iter().chain(overdue) {
-            debug_assert!(record.is_sound(), "read: {record:?}");
+            debug_assert!(record.is_sound(), "read: {:?}", record.booking);
             if record.booking.expires_at.is_some_and(|at| at <= now) {
                 self.overdue.insert(record.booking.id.clone());
             }

@@ -115,9 +115,10 @@ impl Payment {
     /// of what was read, and of what a step makes of it.
     pub fn is_sound(&self) -> bool {
         let paid = self.status == Status::Completed;
+        let most = if paid { self.amount } else { 0 };
         self.failure.is_some() == (self.status == Status::Failed)
             && (paid || self.details.completed_at.is_none())
-            && (0..=if paid { self.amount } else { 0 }).contains(&self.refunded)
+            && (0..=most).contains(&self.refunded)
             && (self.version > 0 || self.status == Status::Pending)
     }
 
@@ -195,7 +196,13 @@ pub enum Settlement {
 
 /// What a provider's answer means for a payment.
 pub fn settle(payment: &Payment, outcome: Outcome, now: i64) -> Settlement {
-    debug_assert!(payment.is_sound(), "about to be settled: {payment:?}");
+    debug_assert!(
+        payment.is_sound(),
+        "payment {} is about to be settled: {:?} {:?}",
+        payment.id,
+        payment.status,
+        payment.failure
+    );
     let no_sooner = |at: i64| at.max(now + limits::WAIT_FLOOR);
     let settlement = match (payment.status, outcome) {
         (Status::Completed, _) => Settlement::Close,
@@ -213,7 +220,7 @@ pub fn settle(payment: &Payment, outcome: Outcome, now: i64) -> Settlement {
         Settlement::Wait(status, _) => payment.status.may_become(*status),
         Settlement::Close => true,
     };
-    debug_assert!(permitted, "{payment:?} is settled by {settlement:?}");
+    debug_assert!(permitted, "payment {} is settled by {settlement:?} after {:?}", payment.id, payment.status);
     settlement
 }
 

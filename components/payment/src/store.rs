@@ -55,7 +55,7 @@ impl TryFrom<Row> for Payment {
             version: row.version,
             created_at: row.created_at,
         };
-        debug_assert!(payment.is_sound(), "read: {payment:?}");
+        debug_assert!(payment.is_sound(), "payment {} is read as {:?} {:?}", payment.id, payment.status, payment.failure);
         Ok(payment)
     }
 }

@@ -21,7 +21,7 @@
 //! | [`mail`] | `marquee:mail/mailer` | the trait [`mail::Mailer`] |
 //! | [`passwords`] | `marquee:passwords/hasher` | [`passwords::PasswordHasher`]: threads of its own |
 //!
-//! [`ledger_component`], [`consumer_component`] and [`accounts_component`] of the crate `bindings` go the other way: they call what the component
+//! `ledger_component`, `consumer_component` and `accounts_component` of the crate `bindings` go the other way: they call what the component
 //! `ledger`, one that takes Kafka's records, and the component `auth` export.
 //!
 //! # To add a capability

@@ -15,8 +15,9 @@ fn offline_scan(code: &str, gate: &str, at: i64) -> Scan {
 }
 
 fn merged(scan: &Scan) -> Outcome {
+    let claims = claims("eu_door");
     written(async |tx| {
-        let door = Door::open(tx, "eu_door", Some(EVENT)).await?;
+        let door = Door::open(tx, &claims, Some(EVENT)).await?;
         merge::once(tx, &Request::of_nobody(), &door, (EVENT, None), scan).await
     })
     .unwrap()

@@ -312,7 +312,7 @@ fn every_rejection_is_reachable() {
             "offered twice",
             steward(),
             |_| Action::Adjust(changed(|sale| sale.offers.push(offer("free", 0, 1, 1)))),
-            Invalid("offers: free stands twice".to_owned()),
+            Invalid("offers: free is listed twice".to_owned()),
         ),
         (
             "no currency",
@@ -350,7 +350,7 @@ fn every_rejection_is_reachable() {
             "ordered twice",
             ada(),
             |_| order(&[("standard", 1), ("standard", 1)]),
-            Invalid("lines: standard stands twice".to_owned()),
+            Invalid("lines: standard is listed twice".to_owned()),
         ),
         ("no id", ada(), |_| Action::Cancel(String::new()), Invalid("booking: not 1 to 200 bytes".to_owned())),
         ("a NUL", ada(), |_| Action::Cancel("eu_\0".to_owned()), Invalid("booking: has control characters".to_owned())),

@@ -1,7 +1,7 @@
 //! Requests into instances.
 //!
 //! wasmtime's `ProxyHandler` keeps a component's instances and hands each request to one that takes it, making another
-//! where none does. Around it stand: a [`Gate`], so that only so many requests are in it (it takes any number); the instance's `lifecycle`, so that a
+//! where none does. Around it stand: a `Gate`, so that only so many requests are in it (it takes any number); the instance's `lifecycle`, so that a
 //! request that lost its instance knows why; and a second try, by itself, for a read that died beside another's trap.
 
 mod body;
