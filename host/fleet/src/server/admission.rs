@@ -204,7 +204,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(seen.len(), 9);
+        assert_eq!(seen.len(), 10);
     }
 
     /// Knows tokens that say what is to become of them.
