@@ -249,7 +249,8 @@ async fn teams_and_programs_act_in_every_region() {
     let person = Client::register(&server).await;
     let at_us = Client::elsewhere;
     let new = async |client: &Client<'_>| client.post("/api/events", &event(&organiser, json!({"region": "us"}))).await;
-    new(&at_us(&person)).await.expect_problem(403, "forbidden");
+    // Nobody of its team has been there yet.
+    new(&at_us(&person)).await.expect_problem(404, "not-found");
 
     // Accounts are kept in `eu`; `us` asks.
     let url = server.fleet().regions[EU].database();
