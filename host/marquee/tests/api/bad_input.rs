@@ -31,7 +31,6 @@ const WRITES: [(&str, &str); 19] = [
 
 #[tokio::test]
 async fn bodies_that_are_not_what_they_should_be() {
-    let (person, _) = Client::organiser(&SHARED).await;
     let deep = format!("{}1{}", "[".repeat(5000), "]".repeat(5000));
     let bodies: [(&str, &[u8]); 14] = [
         ("empty", b""),
@@ -50,6 +49,8 @@ async fn bodies_that_are_not_what_they_should_be() {
         ("deep", deep.as_bytes()),
     ];
     for (method, path) in WRITES {
+        // Somebody else each time: one person who asks so often is told to wait.
+        let (person, _) = Client::organiser(&SHARED).await;
         for (name, body) in bodies {
             let (method, key) = (Method::from_bytes(method.as_bytes()).unwrap(), unique("key"));
             let headers = [("idempotency-key", &*key), ("if-match", "\"1\"")];
