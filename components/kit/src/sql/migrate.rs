@@ -32,8 +32,12 @@ pub(super) async fn migrate(connection: &Connection) -> Result<(), Error> {
     let engine = connection.engine();
     match engine {
         Engine::Sqlite => {
-            // Not possible in a transaction; it stays with the file.
-            connection.run("PRAGMA journal_mode = WAL", Vec::new()).await?;
+            // Not possible in a transaction; it stays with the file. Of two instances that do it at once SQLite refuses one without
+            // waiting, since each would wait for the other; the other does it for both.
+            match connection.run("PRAGMA journal_mode = WAL", Vec::new()).await {
+                Ok(()) | Err(Error::Busy) => {}
+                Err(error) => return Err(error),
+            }
             connection.run("BEGIN IMMEDIATE", Vec::new()).await?;
         }
         Engine::Postgres => {
@@ -50,4 +54,26 @@ pub(super) async fn migrate(connection: &Connection) -> Result<(), Error> {
         connection.run(&format!("INSERT INTO schema_version (number) VALUES ({})", index + 1), Vec::new()).await?;
     }
     connection.run("COMMIT", Vec::new()).await
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sql::testing::Database;
+
+    #[test]
+    fn instances_that_begin_at_once_find_one_database() {
+        for _ in 0..20 {
+            let database = Database::unmade_file();
+            let at_once = std::sync::Barrier::new(4);
+            std::thread::scope(|threads| {
+                for _ in 0..4 {
+                    threads.spawn(|| {
+                        at_once.wait();
+                        database.migrate();
+                    });
+                }
+            });
+            assert_eq!(database.all_rows::<(String,)>("PRAGMA journal_mode"), [("wal".to_owned(),)]);
+        }
+    }
 }

@@ -43,15 +43,28 @@ impl Database {
         places.into_iter().map(Self::new).collect()
     }
 
+    /// A file of SQLite's that nobody has made yet.
+    #[cfg(test)]
+    pub(super) fn unmade_file() -> Self {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self::at(Place::Sqlite(std::env::temp_dir().join(format!("kit_{}_{number}.db", std::process::id()))))
+    }
+
+    fn at(place: Place) -> Self {
+        Self { place, now: AtomicI64::new(0), down: AtomicBool::new(false) }
+    }
+
     fn new(place: Place) -> Arc<Self> {
-        let database = Arc::new(Self { place, now: AtomicI64::new(0), down: AtomicBool::new(false) });
-        let connection = database.connect().unwrap();
+        let database = Self::at(place);
         if let Place::Postgres { schema, .. } = &database.place {
-            connection.query(&format!("CREATE SCHEMA {schema}"), &[]).unwrap();
+            database.run(&format!("CREATE SCHEMA {schema}"));
         }
-        let connection = super::Connection::Testing(connection);
-        ready(migrate::migrate(&connection)).unwrap();
-        database
+        database.migrate();
+        Arc::new(database)
+    }
+
+    pub(super) fn migrate(&self) {
+        ready(migrate::migrate(&super::Connection::Testing(self.connect().unwrap()))).unwrap();
     }
 
     /// Has this thread's statements go here from now on.

@@ -4,7 +4,7 @@ use std::{
     fs::{OpenOptions, Permissions},
     os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::PathBuf,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -26,7 +26,8 @@ pub(super) struct Database {
     /// The lock of immediate transactions, granted in the order of requests. SQLite itself knows no queue: its
     /// waiters poll, so that under contention some wait for ever and all wait too long.
     writer: Arc<Semaphore>,
-    write_ahead: OnceLock<()>,
+    /// Whether the file is known to keep a write-ahead log.
+    write_ahead: Mutex<bool>,
     pub(super) commits: Commits,
 }
 
@@ -46,7 +47,7 @@ impl Database {
             places: Arc::new(Semaphore::new(connections)),
             acquire,
             writer: Arc::new(Semaphore::new(1)),
-            write_ahead: OnceLock::new(),
+            write_ahead: Mutex::new(false),
             commits,
         }
     }
@@ -63,19 +64,22 @@ impl Database {
     }
 
     fn open(&self) -> rusqlite::Result<Session> {
+        // One at a time until the log is switched on. Of two connections that switch at once SQLite refuses one without waiting, since each
+        // would wait for the other.
+        let mut write_ahead = self.write_ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        if *write_ahead {
+            drop(write_ahead);
+            return Session::open(&self.file);
+        }
         // For this user alone, whatever the umask: SQLite gives its other files (-wal, -shm) the mode of this one. It says itself what is wrong
         // with a file that cannot be made.
-        if self.write_ahead.get().is_none() {
-            let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&self.file);
-            // One that is there already may be from somebody less careful, and not ours to change.
-            drop(file.map(|file| file.set_permissions(Permissions::from_mode(0o600))));
-        }
+        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&self.file);
+        // One that is there already may be from somebody less careful, and not ours to change.
+        drop(file.map(|file| file.set_permissions(Permissions::from_mode(0o600))));
         let session = Session::open(&self.file)?;
-        if self.write_ahead.get().is_none() {
-            // Kept in the file; readers and the writer then do not wait for each other.
-            session.sqlite.pragma_update(None, "journal_mode", "WAL")?;
-            self.write_ahead.get_or_init(|| ());
-        }
+        // Kept in the file; readers and the writer then do not wait for each other.
+        session.sqlite.pragma_update(None, "journal_mode", "WAL")?;
+        *write_ahead = true;
         Ok(session)
     }
 
