@@ -339,6 +339,10 @@ async fn callers(
     let (suspended, revoked) = (Client::register(&SHARED).await, Client::register(&SHARED).await);
     admin.post(&format!("/api/users/{}/suspend", suspended.user), &json!({})).await.expect(204);
     revoked.post("/api/auth/logout", &json!({"refresh_token": revoked.refresh_token})).await.expect(204);
+    // Edges know within a second.
+    for dead in [&suspended, &revoked] {
+        crate::client::eventually("the session is over", async || dead.get("/api/auth/me").await.status, |it| *it == 401).await;
+    }
     let now = i64::try_from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()).unwrap();
     let with = |token: String| teams::bearer(&token);
     // That the key is the platform's own: a token as it would issue it is good.
