@@ -164,6 +164,31 @@ async fn there_is_nothing_to_print_before_it_is_paid() {
     }
 }
 
+/// Twenty items of a hundred places each are the most that a booking may have.
+#[tokio::test]
+async fn the_largest_booking_can_be_printed() {
+    let (organiser, id) = Client::organiser(&SHARED).await;
+    let kind = |number| json!({"name": format!("Block {number}"), "price": 0, "capacity": 100, "per_person_limit": 100});
+    let types: Vec<Value> = (1..=20).map(kind).collect();
+    let show = OnSale::publish(&organiser, &id, json!({"ticket_types": types})).await;
+    let item = |kind: &Value| json!({"ticket_type_id": kind["id"], "quantity": 100});
+    let items: Vec<Value> = show.document["ticket_types"].as_array().unwrap().iter().map(item).collect();
+    let buyer = Client::register(&SHARED).await;
+    let order = json!({"event_id": show.id, "items": items});
+    let booking = buyer.post_with(&unique("key"), "/api/bookings", &order).await.expect(201);
+    let path = format!("/api/bookings/{}/tickets", booking["id"].as_str().unwrap());
+    let start = std::time::Instant::now();
+    let pdf = as_media(&buyer, &path, "application/pdf").await;
+    eprintln!("{} bytes in {:?}", pdf.bytes.len(), start.elapsed());
+    assert_eq!(pdf.status.as_u16(), 200, "{}", pdf.json);
+    let text = written(&pdf.bytes);
+    for number in [1, 1000, 2000] {
+        assert!(text.contains(&format!("Ticket{number}of2000")), "{number}");
+    }
+    let calendar = String::from_utf8(as_media(&buyer, &path, "text/calendar").await.bytes).unwrap();
+    assert!(calendar.replace("\r\n ", "").contains("\\n100 × Block 20\r\n"), "{calendar}");
+}
+
 #[tokio::test]
 async fn an_event_goes_into_a_calendar() {
     let (organiser, id) = Client::organiser(&SHARED).await;
