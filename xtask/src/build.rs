@@ -42,6 +42,7 @@ pub const PURE: &[&str] = &[
     "access-token",
     "audit",
     "browser-policy",
+    "calendar",
     "fuzz",
     "generator",
     "kit",

@@ -24,14 +24,14 @@ pub fn offer() {
     }
     if let Err(error) = get() {
         say(&format!(
-            "    going on without them ({error:#}): receipts show boxes for Chinese, Japanese, Korean, Thai and Indian scripts"
+            "    going on without them ({error:#}): receipts and tickets show boxes for Chinese, Japanese, Korean, Thai and Indian scripts"
         ));
     }
 }
 
 /// Gets them.
 pub fn get() -> Result<()> {
-    step("getting fonts for receipts in every script, from Debian's packages", || {
+    step("getting fonts for receipts and tickets in every script, from Debian's packages", || {
         if tools::find("apt-get", "").is_none() || tools::find("dpkg-deb", "").is_none() {
             bail!("this machine has no apt-get and dpkg-deb: put TrueType fonts into {FOLDER} yourself");
         }

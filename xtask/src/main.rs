@@ -32,7 +32,7 @@ const USAGE: &str = "cargo xtask COMMAND
   test [FILTER]     set up what the tests need and run them all; with FILTER, only the steps whose name contains it:
                       check | unit | host | api | schema | load
   check             formatting, lints, rustdoc, documents (links, paths, commands, settings, metrics), licences and sources of dependencies
-  fonts             get the fonts that receipts in Chinese, Japanese, Korean, Thai and Indian scripts are set in, from Debian's packages
+  fonts             get the fonts that receipts and tickets in Chinese, Japanese, Korean, Thai and Indian scripts are set in, from Debian's packages
   faults            kill, pause, cut off and mislead the nodes of a fleet under load, and check what people were answered
                       --rounds 60   --seed N   --only PART-OF-A-FAULT'S-NAME
   seed --url URL    load the demo catalog into a platform that runs, stock Spin included; again adds nothing

@@ -22,6 +22,7 @@ pub fn run(filter: Option<&str>) -> Result<()> {
     }
     if wanted("unit") {
         fonts::offer();
+        tools::poppler()?;
         let services = Services::start(&[Kind::Postgres])?;
         step("unit tests of the components and the pure libraries", || {
             tools::native_build()?;
@@ -41,6 +42,7 @@ pub fn run(filter: Option<&str>) -> Result<()> {
         })?;
     }
     if wanted("host") || wanted("api") {
+        tools::poppler()?;
         let services = Services::for_tests()?;
         if wanted("host") {
             step("tests of the host, and the API suite, form `up`", || {

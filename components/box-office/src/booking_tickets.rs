@@ -5,12 +5,16 @@ use crate::{limits, offers};
 use kit::sql::{self, Error, Tx, Value};
 use kit::tickets::{self, SigningKey};
 use kit::{Answer, Problem, Request, Response, accept, claims, idempotency, journal, json, params, problem, query, time, trace};
+use receipt::tickets::Order;
 use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
 
+const JSON: &str = "application/json";
+const PDF: &str = "application/pdf";
+const CALENDAR: &str = "text/calendar";
 /// What tickets can be had as, the first by default.
-const OFFERED: &[&str] = &["application/json"];
+const OFFERED: &[&str] = &[JSON, PDF, CALENDAR];
 
 /// A ticket as its booking's owner sees it.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -33,23 +37,60 @@ pub async fn show(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
     let id = request.id("id")?;
     query::read(&request, |_| ())?;
-    accept::choose(&request, OFFERED)?;
+    let media = accept::choose(&request, OFFERED)?;
     let key = tickets::signer().await?;
     let mut tx = sql::read().await?;
-    let views = views(&mut tx, &key, id, &claims.subject).await?;
-    tx.rollback().await?;
-    let response = Response::json(200, &json!({ "items": views, "next_cursor": null }))?;
+    let response = if media == JSON {
+        let views = views(&mut tx, &key, id, &claims.subject).await?;
+        tx.rollback().await?;
+        Response::json(200, &json!({ "items": views, "next_cursor": null }))?
+    } else {
+        let order = order(&mut tx, &key, id, &claims.subject).await?;
+        // A paper takes its time to draw; nobody need wait for this transaction meanwhile.
+        tx.rollback().await?;
+        paper(&order, media)?
+    };
     Ok(response.header("vary", "accept").header("cache-control", "no-store"))
 }
 
-/// The tickets of a person's booking that is, or was, confirmed.
-pub async fn views(tx: &mut Tx, key: &SigningKey, booking: &str, person: &str) -> Result<Vec<View>, Problem> {
+/// A person's booking that is, or was, confirmed: its event, and its status.
+async fn own(tx: &mut Tx, booking: &str, person: &str) -> Result<(String, String), Problem> {
     let statement = "SELECT event, status FROM bookings WHERE id = $1 AND person = $2";
     let row: Option<(String, String)> = tx.one(statement, params![booking, person]).await?;
     let (event, status) = row.ok_or_else(Problem::not_found)?;
     if !matches!(&*status, "confirmed" | "cancelled") {
         return Err(Problem::new(problem::WRONG_STATE, "A booking has tickets once it is confirmed."));
     }
+    Ok((event, status))
+}
+
+/// All that papers say of a person's booking.
+pub async fn order(tx: &mut Tx, key: &SigningKey, booking: &str, person: &str) -> Result<Order, Problem> {
+    own(tx, booking, person).await?;
+    let most = usize::try_from(*limits::NUMBER.end()).unwrap_or(usize::MAX);
+    receipt::tickets::read(tx, key, booking, most)
+        .await?
+        .ok_or_else(|| Problem::internal(format_args!("booking {booking}: its event is gone")))
+}
+
+/// Tickets that are good and still the owner's, a page for each; or the event as it is for who comes.
+pub fn paper(order: &Order, media: &str) -> Answer {
+    if media == CALENDAR {
+        let disposition = format!("attachment; filename=\"{}\"", order.file_name("ics"));
+        let calendar = Response::new(200, receipt::tickets::CALENDAR, order.calendar()?);
+        return Ok(calendar.header("content-disposition", disposition));
+    }
+    if order.tickets.is_empty() {
+        let why = if order.event.cancelled { "its event was cancelled" } else { "they are void, or somebody else's" };
+        return Err(Problem::new(problem::WRONG_STATE, format!("This booking has no tickets to print: {why}.")));
+    }
+    let disposition = format!("inline; filename=\"{}\"", order.file_name("pdf"));
+    Ok(Response::new(200, PDF, receipt::tickets::render(order)?).header("content-disposition", disposition))
+}
+
+/// The tickets of a person's booking that is, or was, confirmed.
+pub async fn views(tx: &mut Tx, key: &SigningKey, booking: &str, person: &str) -> Result<Vec<View>, Problem> {
+    let (event, status) = own(tx, booking, person).await?;
     let items = ticket::items(tx, booking).await?;
     let statement = "SELECT number, generation, holder, name FROM tickets WHERE booking = $1";
     type Row = (u32, u32, Option<String>, Option<String>);

@@ -3,6 +3,7 @@
 mod door;
 mod lists;
 mod offline;
+mod papers;
 mod shown;
 mod transfers;
 mod world;

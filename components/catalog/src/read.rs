@@ -1,16 +1,19 @@
 //! The list and the event page, from the replica.
 
 use kit::replica::{self, Facet, Query, ReadError, SortKey};
-use kit::{Answer, Request, Response, config, public, query, time};
-use read_model::EventStatus;
+use kit::{Answer, Problem, Request, Response, accept, config, public, query, time};
+use read_model::{EventDoc, EventStatus};
 use serde::{Serialize, Serializer};
 
 use crate::document::{Document, answer, etag};
 use crate::{codes, conditions, due, limits};
 
+const JSON: &str = "application/json";
+
 /// `GET /api/events/{id}`
 pub async fn show(request: Request) -> Answer {
     let id = request.id("id")?;
+    let media = accept::choose(&request, &[JSON, calendar::MEDIA])?;
     let (doc, as_of) = match replica::get_event(id.to_owned()).await {
         Err(ReadError::LeftOut) => public::event(id).await?,
         view => view.map(|view| (view.event, view.as_of))?,
@@ -19,12 +22,33 @@ pub async fn show(request: Request) -> Answer {
         // Its bookings may still be being cancelled. An edge has no database and leaves that to the region.
         let _ = due::drive_on(&doc.id).await;
     }
-    let response = if conditions::not_modified(&request, doc.revision) {
+    let response = if media == calendar::MEDIA {
+        // It has no tag of its own: whoever has the JSON of this revision does not have this.
+        let disposition = format!("attachment; filename=\"{}.ics\"", doc.id);
+        Response::new(200, calendar::CONTENT_TYPE, entry(&doc, as_of)?).header("content-disposition", disposition)
+    } else if conditions::not_modified(&request, doc.revision) {
         Response::empty(304).header("etag", etag(doc.revision))
     } else {
         answer(200, &doc)?
     };
-    Ok(response.header("cache-control", "no-cache").header("marquee-as-of", time::format(as_of)))
+    Ok(response.header("vary", "accept").header("cache-control", "no-cache").header("marquee-as-of", time::format(as_of)))
+}
+
+/// The event in a calendar, as it was at this instant.
+fn entry(doc: &EventDoc, as_of: i64) -> Result<String, Problem> {
+    let entry = calendar::Entry {
+        id: &doc.id,
+        sequence: doc.revision,
+        stamp: as_of,
+        title: &doc.title,
+        place: &format!("{}, {}, {}", doc.venue.name, doc.venue.city, doc.venue.country),
+        notes: &doc.description,
+        starts_at: doc.starts_at,
+        ends_at: doc.ends_at,
+        timezone: &doc.timezone,
+        cancelled: doc.status == EventStatus::Cancelled,
+    };
+    calendar::render(&entry).map_err(|error| Problem::internal(format_args!("event {}: {error}", doc.id)))
 }
 
 #[derive(Serialize)]

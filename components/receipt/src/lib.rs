@@ -2,14 +2,19 @@
 //!
 //! The same payment has the same receipt, whoever asks for it: `payment` answers with it, the worker's mails carry it. It is a record of the
 //! sale, not a view of today's data: whatever is renamed or moved afterwards, it says what was bought.
+//!
+//! [`tickets`] are the other papers: `box-office` answers with them, the worker's mails carry them. Both are set in the same fonts.
 
 pub mod fonts;
 mod limits;
 pub mod local;
 pub mod money;
+mod outline;
+mod page;
 mod pdf;
 pub mod reasons;
 mod sheet;
+pub mod tickets;
 mod typeset;
 
 pub use pdf::render;

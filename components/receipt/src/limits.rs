@@ -10,6 +10,8 @@ pub const FONT_FOLDERS: usize = 4;
 pub const FONT_BYTES: u64 = 24 << 20;
 /// Bytes of all fonts that are in memory.
 pub const FONTS_BYTES: u64 = 28 << 20;
+/// Lines that are set once and kept for the next page of a document.
+pub const LINES: usize = 1_000;
 /// Characters of which it is remembered in which font they are.
 pub const FOUND: usize = 4_000;
 /// Bytes of the table that says which characters a font has.

@@ -1,90 +1,242 @@
-//! Draws a receipt as PDF, with its fonts in it.
+//! Draws pages as PDF, with their fonts in it.
 
 use crate::{
     Receipt,
     fonts::{self, Library},
-    sheet::{self, HEIGHT, MARGIN, Page, WIDTH},
-    typeset,
+    limits, outline,
+    page::{HEIGHT, MARGIN, Measure, Page, RIGHT, Shape, Text, WIDTH},
+    sheet,
+    tickets::{Order, layout},
+    typeset::{self, Line},
 };
 use kit::Problem;
 use krilla::{
     Document,
     color::rgb,
-    geom::{PathBuilder, Point},
+    geom::{PathBuilder, Point, Transform},
     metadata::Metadata,
     page::PageSettings,
-    paint::{Fill, Stroke},
+    paint::{Fill, Stroke, StrokeDash},
     surface::Surface,
 };
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
 
 /// Shades of grey, from 0 for black.
 const INK: u8 = 0x1a;
 const FAINT: u8 = 0x70;
+const SHADE: u8 = 0xf1;
+/// The radius of round corners, in points; and of that how far away the handles of a curve are that is nearly an arc.
+const ROUND: f32 = 10.0;
+const HANDLE: f32 = 0.4477 * ROUND;
+/// Modules that are left white on each side of a QR code (ISO/IEC 18004).
+const QUIET: usize = 4;
 
 /// The PDF of a receipt.
 ///
 /// # Errors
 /// Where a font is broken or the document cannot be made: faults of ours.
 pub fn render(receipt: &Receipt) -> Result<Vec<u8>, Problem> {
-    fonts::with(|library| render_with(library, receipt)).unwrap_or_else(|| Err(Problem::internal("a font is broken")))
+    with(|library| render_with(library, receipt))
+}
+
+/// The PDF of an order's tickets: a page for each, with its code.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_tickets(order: &Order) -> Result<Vec<u8>, Problem> {
+    with(|library| render_tickets_with(library, order))
+}
+
+fn with(render: impl FnOnce(&mut Library) -> Result<Vec<u8>, Problem>) -> Result<Vec<u8>, Problem> {
+    fonts::with(render).unwrap_or_else(|| Err(Problem::internal("a font is broken")))
 }
 
 /// As [`render`], with these fonts.
 pub(crate) fn render_with(library: &mut Library, receipt: &Receipt) -> Result<Vec<u8>, Problem> {
-    let (library, incomplete) = (RefCell::new(library), Cell::new(false));
-    let measure = |text: &str, size: f32, bold: bool| {
-        let line = typeset::line(&mut library.borrow_mut(), text, bold, typeset::is_rtl(text));
-        incomplete.set(incomplete.get() || line.incomplete);
-        line.width * size
-    };
-    let mut pages = sheet::pages(receipt, false, &measure);
-    if incomplete.get() {
-        pages = sheet::pages(receipt, true, &measure);
-    }
-
-    let mut document = Document::new();
-    document.set_metadata(Metadata::new().title(format!("Receipt {}", receipt.number)).language("en".into()));
-    for page in &pages {
-        let settings = PageSettings::from_wh(WIDTH, HEIGHT).ok_or_else(|| Problem::internal("a page has no size"))?;
-        let mut sheet = document.start_page_with(settings);
-        let mut surface = sheet.surface();
-        draw(&mut surface, page, &mut library.borrow_mut());
-        surface.finish();
-        sheet.finish();
-    }
-    document.finish().map_err(|error| Problem::internal(format_args!("a receipt does not become a PDF: {error:?}")))
+    let mut press = Press::new(library, &format!("Receipt {}", receipt.number));
+    press.print(|incomplete, measure| Ok(sheet::pages(receipt, incomplete, measure)))?;
+    press.finish()
 }
 
-fn draw(surface: &mut Surface, page: &Page, library: &mut Library) {
-    for text in &page.texts {
-        let paint = grey(if text.faint { FAINT } else { INK }).into();
-        surface.set_fill(Some(Fill { paint, ..Fill::default() }));
-        let mut x = text.x;
-        for run in typeset::line(library, &text.text, text.bold, text.rtl).runs {
-            surface.draw_glyphs(Point::from_xy(x, text.y), &run.glyphs, run.font, &run.text, text.size, false);
-            x += run.width * text.size;
-        }
+/// As [`render_tickets`], with these fonts.
+pub(crate) fn render_tickets_with(library: &mut Library, order: &Order) -> Result<Vec<u8>, Problem> {
+    let mut press = Press::new(library, &format!("Tickets for {}", order.event.title));
+    for ticket in &order.tickets {
+        press.print(|incomplete, measure| Ok(vec![layout::page(order, ticket, incomplete, measure)?]))?;
     }
-    surface.set_fill(None);
-    surface.set_stroke(Some(Stroke { paint: grey(FAINT).into(), width: 0.5, ..Stroke::default() }));
-    for y in &page.rules {
-        let mut path = PathBuilder::new();
-        path.move_to(MARGIN, *y);
-        path.line_to(WIDTH - MARGIN, *y);
-        if let Some(path) = path.finish() {
-            surface.draw_path(&path);
+    press.finish()
+}
+
+/// A document that pages are added to.
+struct Press<'a> {
+    library: RefCell<&'a mut Library>,
+    /// What was set already: a text is measured before it is drawn, and many stand on every page.
+    lines: RefCell<HashMap<(String, bool, bool), Rc<Line>>>,
+    document: Document,
+}
+
+impl<'a> Press<'a> {
+    fn new(library: &'a mut Library, title: &str) -> Self {
+        let mut document = Document::new();
+        document.set_metadata(Metadata::new().title(title.to_owned()).language("en".into()));
+        Self { library: RefCell::new(library), lines: RefCell::default(), document }
+    }
+
+    /// Adds pages; they are laid out anew, told so, where they have characters that no font has.
+    fn print(&mut self, layout: impl Fn(bool, Measure) -> Result<Vec<Page>, Problem>) -> Result<(), Problem> {
+        let incomplete = Cell::new(false);
+        let measure = |text: &str, size: f32, bold: bool| {
+            let line = self.line(text, bold, typeset::is_rtl(text));
+            incomplete.set(incomplete.get() || line.incomplete);
+            line.width * size
+        };
+        let mut pages = layout(false, &measure)?;
+        if incomplete.get() {
+            pages = layout(true, &measure)?;
         }
+        for page in &pages {
+            self.draw(page)?;
+        }
+        Ok(())
+    }
+
+    fn line(&self, text: &str, bold: bool, rtl: bool) -> Rc<Line> {
+        let key = (text.to_owned(), bold, rtl);
+        if let Some(line) = self.lines.borrow().get(&key) {
+            return Rc::clone(line);
+        }
+        let line = Rc::new(typeset::line(&mut self.library.borrow_mut(), text, bold, rtl));
+        let mut lines = self.lines.borrow_mut();
+        if lines.len() >= limits::LINES {
+            lines.clear();
+        }
+        lines.insert(key, Rc::clone(&line));
+        line
+    }
+
+    fn draw(&mut self, page: &Page) -> Result<(), Problem> {
+        let settings = PageSettings::from_wh(WIDTH, HEIGHT).ok_or_else(|| Problem::internal("a page has no size"))?;
+        let lines: Vec<Rc<Line>> = page.texts.iter().map(|text| self.line(&text.text, text.bold, text.rtl)).collect();
+        let mut sheet = self.document.start_page_with(settings);
+        let mut surface = sheet.surface();
+        for shape in &page.shapes {
+            draw_shape(&mut surface, shape);
+        }
+        for (text, line) in page.texts.iter().zip(&lines) {
+            draw_text(&mut surface, text, line);
+        }
+        surface.set_fill(None);
+        surface.set_stroke(Some(stroke()));
+        for y in &page.rules {
+            draw_line(&mut surface, (MARGIN, *y), (RIGHT, *y));
+        }
+        surface.set_stroke(None);
+        surface.finish();
+        sheet.finish();
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Vec<u8>, Problem> {
+        self.document.finish().map_err(|error| Problem::internal(format_args!("a paper does not become a PDF: {error:?}")))
+    }
+}
+
+fn draw_text(surface: &mut Surface, text: &Text, line: &Line) {
+    surface.set_fill(Some(fill(if text.faint { FAINT } else { INK })));
+    let mut x = text.x;
+    for run in &line.runs {
+        surface.draw_glyphs(Point::from_xy(x, text.y), &run.glyphs, run.font.clone(), &run.text, text.size, false);
+        x += run.width * text.size;
+    }
+}
+
+fn draw_shape(surface: &mut Surface, shape: &Shape) {
+    surface.set_fill(None);
+    match shape {
+        Shape::Card { left, top, width, height, shaded } => {
+            surface.set_fill(Some(fill(SHADE)));
+            draw_box(surface, (*left, *top), (*width, *shaded), false);
+            surface.set_fill(None);
+            surface.set_stroke(Some(stroke()));
+            draw_box(surface, (*left, *top), (*width, *height), true);
+            draw_line(surface, (*left, top + shaded), (left + width, top + shaded));
+        }
+        Shape::Dashes { x, top, bottom } => {
+            let dash = StrokeDash { array: vec![3.0, 3.0], offset: 0.0 };
+            surface.set_stroke(Some(Stroke { dash: Some(dash), ..stroke() }));
+            draw_line(surface, (*x, *top), (*x, *bottom));
+        }
+        Shape::Code { left, top, side, code } => draw_code(surface, (*left, *top), *side, code),
     }
     surface.set_stroke(None);
 }
 
-fn grey(shade: u8) -> rgb::Color {
-    rgb::Color::new(shade, shade, shade)
+/// A box with round corners, above alone or on all sides.
+fn draw_box(surface: &mut Surface, (left, top): (f32, f32), (width, height): (f32, f32), all: bool) {
+    let (right, bottom) = (left + width, top + height);
+    let mut path = PathBuilder::new();
+    path.move_to(left, top + ROUND);
+    path.cubic_to(left, top + HANDLE, left + HANDLE, top, left + ROUND, top);
+    path.line_to(right - ROUND, top);
+    path.cubic_to(right - HANDLE, top, right, top + HANDLE, right, top + ROUND);
+    if all {
+        path.line_to(right, bottom - ROUND);
+        path.cubic_to(right, bottom - HANDLE, right - HANDLE, bottom, right - ROUND, bottom);
+        path.line_to(left + ROUND, bottom);
+        path.cubic_to(left + HANDLE, bottom, left, bottom - HANDLE, left, bottom - ROUND);
+    } else {
+        path.line_to(right, bottom);
+        path.line_to(left, bottom);
+    }
+    path.close();
+    if let Some(path) = path.finish() {
+        surface.draw_path(&path);
+    }
+}
+
+fn draw_line(surface: &mut Surface, from: (f32, f32), to: (f32, f32)) {
+    let mut path = PathBuilder::new();
+    path.move_to(from.0, from.1);
+    path.line_to(to.0, to.1);
+    if let Some(path) = path.finish() {
+        surface.draw_path(&path);
+    }
+}
+
+/// One path around all that is black: what is filled at once has no seams. A module is 1 here, so that numbers are short.
+fn draw_code(surface: &mut Surface, (left, top): (f32, f32), side: f32, code: &[Vec<bool>]) {
+    let scale = side / (code.len() + 2 * QUIET) as f32;
+    let mut path = PathBuilder::new();
+    for outline in outline::of(code) {
+        for (number, (x, y)) in outline.into_iter().enumerate() {
+            let (x, y) = ((x + QUIET) as f32, (y + QUIET) as f32);
+            if number == 0 {
+                path.move_to(x, y);
+            } else {
+                path.line_to(x, y);
+            }
+        }
+        path.close();
+    }
+    let Some(path) = path.finish() else { return };
+    surface.set_fill(Some(fill(0)));
+    surface.push_transform(&Transform::from_row(scale, 0.0, 0.0, scale, left, top));
+    surface.draw_path(&path);
+    surface.pop();
+}
+
+fn fill(shade: u8) -> Fill {
+    Fill { paint: rgb::Color::new(shade, shade, shade).into(), ..Fill::default() }
+}
+
+fn stroke() -> Stroke {
+    Stroke { paint: rgb::Color::new(FAINT, FAINT, FAINT).into(), width: 0.5, ..Stroke::default() }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::fonts::Library;
     use crate::sheet::tests::receipt;
@@ -116,7 +268,7 @@ mod tests {
     ];
 
     /// Where `cargo xtask fonts` has put fonts.
-    fn with_fonts() -> Library {
+    pub fn with_fonts() -> Library {
         let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/fonts"));
         let there = folder
             .read_dir()

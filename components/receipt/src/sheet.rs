@@ -1,55 +1,14 @@
-//! Lays a receipt out: texts at places on A4 pages, in points from the top left. No drawing here.
+//! Lays a receipt out. No drawing here.
 
+use crate::page::{self, BOTTOM, LINE, MARGIN, Measure, Page, RIGHT, Text, isolated};
 use crate::{Item, Receipt, limits, money, typeset};
-use unicode_segmentation::UnicodeSegmentation;
 
-/// Points of an A4 page.
-pub const WIDTH: f32 = 595.0;
-/// Points of an A4 page.
-pub const HEIGHT: f32 = 842.0;
-/// The margin on every side.
-pub const MARGIN: f32 = 56.0;
-
-const RIGHT: f32 = WIDTH - MARGIN;
-const BOTTOM: f32 = HEIGHT - MARGIN;
 /// Where what a label names begins.
 const VALUE: f32 = MARGIN + 64.0;
 /// Between columns.
 const GAP: f32 = 14.0;
 /// A column of names is no narrower: where sums leave less, they go below the names.
 const NAME_WIDTH: f32 = 150.0;
-const LINE: f32 = 1.4;
-
-/// A piece of text on one line.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Text {
-    /// Left end.
-    pub x: f32,
-    /// Baseline.
-    pub y: f32,
-    /// Height of the font.
-    pub size: f32,
-    /// Bold or regular.
-    pub bold: bool,
-    /// Grey or black.
-    pub faint: bool,
-    /// Whether the paragraph that it is from reads from right to left.
-    pub rtl: bool,
-    /// What it says.
-    pub text: String,
-}
-
-/// A page.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Page {
-    /// In reading order.
-    pub texts: Vec<Text>,
-    /// Baselines of lines across the page.
-    pub rules: Vec<f32>,
-}
-
-/// How wide a text is: text, size, bold.
-pub type Measure<'a> = &'a dyn Fn(&str, f32, bool) -> f32;
 
 /// The pages of a receipt; `incomplete` says that there are characters in it that no font has.
 pub fn pages(receipt: &Receipt, incomplete: bool, measure: Measure) -> Vec<Page> {
@@ -258,39 +217,8 @@ impl Sheet<'_> {
         }
     }
 
-    /// A text in lines that are no wider than this, broken between words where there are any.
     fn wrapped(&self, text: &str, size: f32, bold: bool, width: f32) -> Vec<String> {
-        let fits = |line: &str| (self.measure)(line, size, bold) <= width;
-        let (mut lines, mut line) = (Vec::new(), String::new());
-        for word in
-            text.split(|character: char| character.is_whitespace() || character.is_control()).filter(|word| !word.is_empty())
-        {
-            let longer = if line.is_empty() { word.to_owned() } else { format!("{line} {word}") };
-            if fits(&longer) {
-                line = longer;
-                continue;
-            }
-            if !line.is_empty() {
-                lines.push(std::mem::take(&mut line));
-            }
-            if fits(word) {
-                word.clone_into(&mut line);
-                continue;
-            }
-            // A word wider than the column, or a text in a script that has no spaces, is broken between what people see as characters.
-            for character in word.graphemes(true) {
-                let before = line.len();
-                line.push_str(character);
-                if before > 0 && !fits(&line) {
-                    line.truncate(before);
-                    lines.push(std::mem::replace(&mut line, character.to_owned()));
-                }
-            }
-        }
-        if !line.is_empty() || lines.is_empty() {
-            lines.push(line);
-        }
-        lines
+        page::wrapped(self.measure, text, size, bold, width)
     }
 }
 
@@ -300,11 +228,6 @@ fn price_of_one(item: &Item) -> String {
 
 fn total(item: &Item) -> String {
     money::format(item.total.amount, &item.total.currency)
-}
-
-/// A value within a line, which reads in its own direction and leaves the line's alone.
-fn isolated(text: &str) -> String {
-    format!("\u{2068}{text}\u{2069}")
 }
 
 #[cfg(test)]

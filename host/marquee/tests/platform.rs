@@ -363,5 +363,7 @@ async fn the_readme_script_works_as_pasted() {
     for word in ["\"status\":\"confirmed\"", "\"status\":\"cancelled\"", "\"refunds\":[{"] {
         assert!(said.contains(word), "{word} is not in what it printed:\n{said}\n{errors}");
     }
-    assert!(std::fs::read(folder.join("receipt.pdf")).unwrap().starts_with(b"%PDF"));
+    for paper in ["receipt.pdf", "tickets.pdf"] {
+        assert!(std::fs::read(folder.join(paper)).unwrap().starts_with(b"%PDF"), "{paper}");
+    }
 }

@@ -6,7 +6,7 @@ use kit::mail_token::{self, Purpose};
 use kit::sql::{Error, Tx};
 use kit::tickets::{self, SigningKey};
 use kit::{params, time};
-use receipt::{Paid, Receipt, local, money, reasons};
+use receipt::{Paid, Receipt, local, money, reasons, tickets as papers};
 use serde::Serialize;
 
 /// What the templates may say.
@@ -43,6 +43,9 @@ pub struct Facts {
     /// To be attached.
     #[serde(skip)]
     pub receipt: Option<Receipt>,
+    /// To be attached, as tickets to print and as an entry of a calendar.
+    #[serde(skip)]
+    pub tickets: Option<papers::Order>,
 }
 
 /// Who is written to.
@@ -225,6 +228,14 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed, key: Option<&SigningKey>) ->
         },
         _ => {}
     }
+    let tickets = match (key, &booking) {
+        (Some(key), Some(booking)) if claimed.template == Template::Confirmed && !booking.tickets.is_empty() => {
+            let order = papers::read(tx, key, &booking.id, limits::TICKETS).await?;
+            // What people call themselves reaches nobody of whom it is not known that they are it.
+            order.filter(|order| !order.tickets.is_empty()).map(|it| if person.verified { it } else { it.without_names() })
+        }
+        _ => None,
+    };
     let amount = needs.amount.zip(needs.currency.as_deref()).map(|(amount, currency)| money::format(amount, currency));
     let why = match claimed.template {
         Template::PaymentFailed => needs.failure.as_deref().map(reasons::failure),
@@ -250,6 +261,7 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed, key: Option<&SigningKey>) ->
         code,
         new_email,
         receipt,
+        tickets,
     }))
 }
 

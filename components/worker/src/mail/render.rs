@@ -3,10 +3,13 @@
 use super::{Template, gather::Facts};
 use crate::limits;
 use crate::wit::mail::{Attachment, Message};
+use kit::Problem;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 use std::sync::LazyLock;
+
+const PDF: &str = "application/pdf";
 
 macro_rules! files {
     ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../../templates/", $name)))),*] };
@@ -66,14 +69,7 @@ pub fn message(id: &str, template: Template, facts: &Facts, base: &str) -> Resul
     let text = rendered(&format!("{}.txt", template.name()), &context)?;
     let (subject, text) = text.split_once("\n\n").ok_or("the template has no subject")?;
     let html = rendered(&format!("{}.html", template.name()), &context)?;
-    let attachments = match &facts.receipt {
-        None => Vec::new(),
-        Some(receipt) => vec![Attachment {
-            filename: format!("receipt-{}.pdf", receipt.number),
-            content_type: "application/pdf".to_owned(),
-            content: receipt::render(receipt).map_err(|problem| problem.log.unwrap_or(problem.detail))?,
-        }],
-    };
+    let attachments = attachments(facts).map_err(|problem| problem.log.unwrap_or(problem.detail))?;
     Ok(Message {
         id: id.to_owned(),
         to: facts.person.address.clone(),
@@ -82,6 +78,22 @@ pub fn message(id: &str, template: Template, facts: &Facts, base: &str) -> Resul
         html: Some(html),
         attachments,
     })
+}
+
+/// Tickets, to print and for a calendar, and the receipt, as far as there are any.
+fn attachments(facts: &Facts) -> Result<Vec<Attachment>, Problem> {
+    let mut all = Vec::new();
+    let mut attach = |filename, content_type: &str, content| {
+        all.push(Attachment { filename, content_type: content_type.to_owned(), content });
+    };
+    if let Some(order) = &facts.tickets {
+        attach(order.file_name("pdf"), PDF, receipt::tickets::render(order)?);
+        attach(order.file_name("ics"), receipt::tickets::CALENDAR, order.calendar()?.into_bytes());
+    }
+    if let Some(receipt) = &facts.receipt {
+        attach(format!("receipt-{}.pdf", receipt.number), PDF, receipt::render(receipt)?);
+    }
+    Ok(all)
 }
 
 /// A subject that programs show: the whole title stands in the mail.

@@ -22,9 +22,18 @@ fn a_paid_booking_comes_with_its_tickets_and_its_receipt() {
         for code in &codes("eu_paid", "eu_t", 2) {
             assert!(mail.text.contains(&format!("{code}  Standard")) && mail.html.as_ref().unwrap().contains(code.as_str()));
         }
-        let [receipt] = &mail.attachments[..] else { panic!("no receipt") };
+        let [tickets, calendar, receipt] = &mail.attachments[..] else { panic!("{} attachments", mail.attachments.len()) };
+        assert_eq!((tickets.filename.as_str(), tickets.content_type.as_str()), ("tickets-eu_paid.pdf", "application/pdf"));
+        assert_eq!(
+            (calendar.filename.as_str(), calendar.content_type.as_str()),
+            ("tickets-eu_paid.ics", "text/calendar; charset=utf-8")
+        );
         assert_eq!((receipt.filename.as_str(), receipt.content_type.as_str()), ("receipt-EU-PAY.pdf", "application/pdf"));
-        assert!(receipt.content.starts_with(b"%PDF-"));
+        assert!(tickets.content.starts_with(b"%PDF-") && receipt.content.starts_with(b"%PDF-"));
+        let calendar = String::from_utf8(calendar.content.clone()).unwrap();
+        for line in ["UID:eu_paid@marquee", "DTSTART;TZID=Asia/Colombo:20270115T133000", "STATUS:CONFIRMED"] {
+            assert!(calendar.contains(&format!("{line}\r\n")), "{line} in {calendar}");
+        }
         assert_eq!(
             database.all_rows::<(String, String)>("SELECT state, address FROM mail_log"),
             [("sent".into(), "ada@example.com".into())]
@@ -39,7 +48,9 @@ fn a_free_booking_comes_with_its_tickets_alone() {
         let post = Post::default();
         post.handle(&[booking("b.0", "booking.created", "eu_free", "confirmed", None)]);
         let sent = post.sent.borrow();
-        assert!(sent[0].attachments.is_empty() && !sent[0].text.contains("receipt"), "{}", sent[0].text);
+        let attached: Vec<_> = sent[0].attachments.iter().map(|it| it.filename.as_str()).collect();
+        assert_eq!(attached, ["tickets-eu_free.pdf", "tickets-eu_free.ics"]);
+        assert!(!sent[0].text.contains("receipt"), "{}", sent[0].text);
         assert!(sent[0].text.contains(&codes("eu_free", "eu_f", 1)[0]));
     }
 }
@@ -226,8 +237,46 @@ fn a_receipt_waits_for_its_payment() {
         database.run("UPDATE payments SET status = 'completed' WHERE id = 'eu_pay'");
         database.set_now(START + 5 * SECOND);
         post.tick();
-        assert_eq!(post.sent.borrow()[0].attachments.len(), 1);
+        assert_eq!(post.sent.borrow()[0].attachments.len(), 3);
     }
+}
+
+/// As many tickets as a mail shows come on paper, too; its bound is the host's, of all that is in a mail.
+#[test]
+fn the_largest_order_fits_into_a_mail() {
+    for database in worlds() {
+        database.enter();
+        database.run("UPDATE booking_items SET quantity = 2000 WHERE booking = 'eu_paid'");
+        let post = Post::default();
+        post.handle(&[booking("b.0", "booking.updated", "eu_paid", "confirmed", Some("eu_pay"))]);
+        let sent = post.sent.borrow();
+        assert!(sent[0].text.contains("And 1800 more"));
+        let bytes: usize = sent[0].attachments.iter().map(|it| it.content.len()).sum();
+        assert!(sent[0].attachments[0].content.len() > 100_000 && bytes * 3 / 2 < 4 << 20, "{bytes}");
+    }
+}
+
+/// What people call themselves stands on no paper that goes to an address of which it is not known that they read it.
+#[test]
+fn tickets_have_no_names_for_an_unknown_reader() {
+    for database in worlds() {
+        database.enter();
+        database.run("UPDATE users SET name = 'Buy at shop.example', email_verified_at = NULL WHERE id = 'eu_ada'");
+        let named = attached(&database);
+        database.run("UPDATE users SET name = 'A' WHERE id = 'eu_ada'");
+        assert_eq!(named, attached(&database), "the same paper, whatever the name");
+        database.run("UPDATE users SET email_verified_at = 1 WHERE id = 'eu_ada'");
+        assert_ne!(named, attached(&database));
+    }
+}
+
+/// How large the tickets of the free booking are in a mail.
+fn attached(database: &Database) -> usize {
+    database.run("DELETE FROM mail_log");
+    database.run("DELETE FROM inbox");
+    let post = Post::default();
+    post.handle(&[booking("b.0", "booking.created", "eu_free", "confirmed", None)]);
+    post.sent.borrow()[0].attachments[0].content.len()
 }
 
 #[test]

@@ -77,8 +77,137 @@ async fn a_code_shows_without_a_network_what_it_is_for_and_who_signed_it() {
         let hash = ticket_code::hash(read.reference());
         assert!(list["tickets"].as_array().unwrap().iter().any(|known| known["code_hash"] == hash && known["void"] == false));
     }
-    let pdf = buyer.send(Method::GET, &format!("{path}/tickets"), &[("accept", "image/png")], None).await;
-    pdf.expect_problem(406, "not-acceptable");
+}
+
+/// The same tickets in another form.
+async fn as_media(client: &Client<'_>, path: &str, accept: &str) -> crate::client::Answer {
+    client.send(Method::GET, path, &[("accept", accept)], None).await
+}
+
+/// What is written in a PDF, as a program that is not ours reads it, without spaces.
+fn written(pdf: &[u8]) -> String {
+    let file = std::env::temp_dir().join(format!("{}.pdf", unique("tickets")));
+    std::fs::write(&file, pdf).unwrap();
+    let text = std::process::Command::new("pdftotext").arg("-raw").arg(&file).arg("-").output();
+    let text = text.unwrap_or_else(|error| panic!("pdftotext: {error}. `cargo xtask test` installs it: Debian's poppler-utils"));
+    std::fs::remove_file(&file).unwrap();
+    String::from_utf8(text.stdout).unwrap().split_whitespace().collect()
+}
+
+#[tokio::test]
+async fn tickets_are_json_papers_or_entries_of_a_calendar() {
+    let (organiser, id) = Client::organiser(&SHARED).await;
+    let show = OnSale::with(&organiser, &id, 0, 10, 6).await;
+    let buyer = Client::register(&SHARED).await;
+    let booking = booked(&buyer, &show, 2).await;
+    put(&buyer, &format!("{booking}/tickets/1"), &json!({"name": "Grace Hopper"})).await.expect(200);
+    let path = format!("{booking}/tickets");
+    let listed = tickets(&buyer, &booking).await;
+
+    let pdf = as_media(&buyer.elsewhere(), &path, "application/pdf").await;
+    assert_eq!((pdf.status.as_u16(), pdf.header("content-type")), (200, Some("application/pdf")));
+    assert_eq!(
+        (pdf.header("cache-control"), pdf.header("vary").map(|vary| vary.contains("accept"))),
+        (Some("no-store"), Some(true))
+    );
+    let name = booking.rsplit_once('/').unwrap().1;
+    assert_eq!(pdf.header("content-disposition"), Some(&*format!("inline; filename=\"tickets-{name}.pdf\"")));
+    let text = written(&pdf.bytes);
+    for expected in
+        ["NightofStrings", "Ticket1of2", "Ticket2of2", "GraceHopper", "BlueHall", name, code(&listed[0]), code(&listed[1])]
+    {
+        assert!(text.contains(expected), "{expected} in {text}");
+    }
+
+    let calendar = as_media(&buyer, &path, "text/calendar").await;
+    assert_eq!((calendar.status.as_u16(), calendar.header("content-type")), (200, Some("text/calendar; charset=utf-8")));
+    let calendar = String::from_utf8(calendar.bytes).unwrap();
+    for line in
+        ["BEGIN:VCALENDAR", "BEGIN:VTIMEZONE", "SUMMARY:Night of Strings", "STATUS:CONFIRMED", &format!("UID:{name}@marquee")]
+    {
+        assert!(calendar.lines().any(|it| it == line), "{line} in {calendar}");
+    }
+
+    for (accept, expected) in [
+        ("*/*", "application/json"),
+        ("text/*", "text/calendar; charset=utf-8"),
+        ("application/pdf;q=0.5, application/json", "application/json"),
+        ("application/json;q=0.2, application/pdf;q=0.5", "application/pdf"),
+        ("text/html, text/calendar;q=0.1", "text/calendar; charset=utf-8"),
+    ] {
+        let answer = as_media(&buyer, &path, accept).await;
+        assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, Some(expected)), "{accept}");
+    }
+    for refused in ["image/png", "application/pdf;q=0"] {
+        as_media(&buyer, &path, refused).await.expect_problem(406, "not-acceptable");
+    }
+
+    let stranger = Client::register(&SHARED).await;
+    for accept in ["application/json", "application/pdf", "text/calendar"] {
+        as_media(&stranger, &path, accept).await.expect_problem(404, "not-found");
+        as_media(&Client::new(&SHARED), &path, accept).await.expect_problem(401, "unauthenticated");
+    }
+    buyer.post(&format!("{booking}/cancel"), &json!({})).await.expect(200);
+    as_media(&buyer, &path, "application/pdf").await.expect_problem(409, "wrong-state");
+    let cancelled = as_media(&buyer, &path, "text/calendar").await;
+    assert!(String::from_utf8(cancelled.bytes).unwrap().contains("STATUS:CANCELLED\r\n"));
+}
+
+#[tokio::test]
+async fn there_is_nothing_to_print_before_it_is_paid() {
+    let (organiser, id) = Client::organiser(&SHARED).await;
+    let show = OnSale::with(&organiser, &id, 4500, 10, 6).await;
+    let buyer = Client::register(&SHARED).await;
+    let path = format!("{}/tickets", booked(&buyer, &show, 1).await);
+    for accept in ["application/json", "application/pdf", "text/calendar"] {
+        as_media(&buyer, &path, accept).await.expect_problem(409, "wrong-state");
+    }
+}
+
+/// Twenty items of a hundred places each are the most that a booking may have.
+#[tokio::test]
+async fn the_largest_booking_can_be_printed() {
+    let (organiser, id) = Client::organiser(&SHARED).await;
+    let kind = |number| json!({"name": format!("Block {number}"), "price": 0, "capacity": 100, "per_person_limit": 100});
+    let types: Vec<Value> = (1..=20).map(kind).collect();
+    let show = OnSale::publish(&organiser, &id, json!({"ticket_types": types})).await;
+    let item = |kind: &Value| json!({"ticket_type_id": kind["id"], "quantity": 100});
+    let items: Vec<Value> = show.document["ticket_types"].as_array().unwrap().iter().map(item).collect();
+    let buyer = Client::register(&SHARED).await;
+    let order = json!({"event_id": show.id, "items": items});
+    let booking = buyer.post_with(&unique("key"), "/api/bookings", &order).await.expect(201);
+    let path = format!("/api/bookings/{}/tickets", booking["id"].as_str().unwrap());
+    let start = std::time::Instant::now();
+    let pdf = as_media(&buyer, &path, "application/pdf").await;
+    eprintln!("{} bytes in {:?}", pdf.bytes.len(), start.elapsed());
+    assert_eq!(pdf.status.as_u16(), 200, "{}", pdf.json);
+    let text = written(&pdf.bytes);
+    for number in [1, 1000, 2000] {
+        assert!(text.contains(&format!("Ticket{number}of2000")), "{number}");
+    }
+    let calendar = String::from_utf8(as_media(&buyer, &path, "text/calendar").await.bytes).unwrap();
+    assert!(calendar.replace("\r\n ", "").contains("\\n100 × Block 20\r\n"), "{calendar}");
+}
+
+#[tokio::test]
+async fn an_event_goes_into_a_calendar() {
+    let (organiser, id) = Client::organiser(&SHARED).await;
+    let show = OnSale::with(&organiser, &id, 0, 10, 6).await;
+    let (path, anybody) = (format!("/api/events/{}", show.id), organiser.elsewhere());
+    let read = async || {
+        let answer = as_media(&anybody, &path, "text/calendar").await;
+        assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, Some("text/calendar; charset=utf-8")));
+        assert_eq!((answer.header("etag"), answer.header("vary").map(|vary| vary.contains("accept"))), (None, Some(true)));
+        String::from_utf8(answer.bytes).unwrap()
+    };
+    let event = anybody.get(&path).await.expect(200);
+    let calendar = read().await;
+    for line in ["STATUS:CONFIRMED", &format!("UID:{}@marquee", show.id), &format!("SEQUENCE:{}", event["revision"])] {
+        assert!(calendar.lines().any(|it| it == line), "{line} in {calendar}");
+    }
+    as_media(&anybody, &path, "image/png").await.expect_problem(406, "not-acceptable");
+    organiser.post(&format!("{path}/cancel"), &json!({})).await.expect(200);
+    eventually("the edge to know", read, |calendar| calendar.contains("STATUS:CANCELLED\r\n")).await;
 }
 
 #[tokio::test]
