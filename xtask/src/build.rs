@@ -54,6 +54,7 @@ pub const PURE: &[&str] = &[
     "receipt",
     "ticket-code",
     "vocabulary",
+    "webhooks",
 ];
 
 /// What automation needs, too: it is built before anything else, with the features that it wants by itself.
