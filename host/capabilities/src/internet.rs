@@ -131,7 +131,8 @@ where
 fn in_origin_form(mut request: http::Request<WasiBody>) -> Result<http::Request<WasiBody>, Error> {
     let authority = request.uri().authority().ok_or(Error::HttpRequestUriInvalid)?;
     let host = http::HeaderValue::from_str(authority.as_str()).map_err(|_| Error::HttpRequestUriInvalid)?;
-    let path = request.uri().path_and_query().map_or("/", PathAndQuery::as_str).parse().map_err(|_| Error::HttpRequestUriInvalid)?;
+    let path =
+        request.uri().path_and_query().map_or("/", PathAndQuery::as_str).parse().map_err(|_| Error::HttpRequestUriInvalid)?;
     request.headers_mut().insert(http::header::HOST, host);
     *request.uri_mut() = path;
     Ok(request)
@@ -183,7 +184,8 @@ mod tests {
         first_byte: Duration::from_secs(60),
         between_bytes: Duration::from_secs(60),
     };
-    const HASTY: Timeouts = Timeouts { first_byte: Duration::from_millis(50), between_bytes: Duration::from_millis(50), ..PATIENT };
+    const HASTY: Timeouts =
+        Timeouts { first_byte: Duration::from_millis(50), between_bytes: Duration::from_millis(50), ..PATIENT };
 
     async fn called(uri: String, receivers: Receivers, timeouts: Timeouts) -> Result<(u16, Result<String, Error>), Error> {
         let body = http_body_util::Full::from("{}").map_err(|never: std::convert::Infallible| match never {}).boxed_unsync();
@@ -254,7 +256,10 @@ mod tests {
         let answer = called(format!("http://localhost:{port}/hooks?a=b"), Receivers::Any, PATIENT).await.unwrap();
         assert_eq!((answer.0, answer.1.unwrap().as_str()), (302, "move"));
         let sent = heard.recv().await.unwrap().to_lowercase();
-        assert!(sent.starts_with("post /hooks?a=b http/1.1\r\n") && sent.contains(&format!("host: localhost:{port}\r\n")), "{sent}");
+        assert!(
+            sent.starts_with("post /hooks?a=b http/1.1\r\n") && sent.contains(&format!("host: localhost:{port}\r\n")),
+            "{sent}"
+        );
         assert!(sent.contains("content-length: 2\r\n"), "{sent}");
     }
 

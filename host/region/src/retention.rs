@@ -149,7 +149,8 @@ impl RetentionTask {
                 }
                 // What waits is tried for a day; of a webhook that is paused or gone it waits for nobody.
                 Kind::WebhookDeliveries => {
-                    oldest(&self.database, limits::WEBHOOK_DELIVERIES_KEPT, "webhook_deliveries", "id", "updated_at", "1 = 1").await?
+                    oldest(&self.database, limits::WEBHOOK_DELIVERIES_KEPT, "webhook_deliveries", "id", "updated_at", "1 = 1")
+                        .await?
                 }
             };
             all += gone;

@@ -469,7 +469,8 @@ async fn nobody_does_what_they_may_not() {
         assert_eq!(owner.post("/api/checkin", &scan).await.expect(200)["result"], "admitted");
         let (_, passkey) = with_passkey(&buyer).await;
         let hook = json!({"url": "https://hooks.example.invalid/", "types": ["order.confirmed"]});
-        let hook = owner.post(&format!("/api/organisers/{id}/webhooks"), &hook).await.expect(201)["id"].as_str().unwrap().to_owned();
+        let hook =
+            owner.post(&format!("/api/organisers/{id}/webhooks"), &hook).await.expect(201)["id"].as_str().unwrap().to_owned();
         Scene { owner, organiser: id, event, booking, payment, session, manager, passkey, bystander, list, hook, invitation }
     };
     let keys = Keys::make(&permissions, &scene, (&another, &anothers)).await;

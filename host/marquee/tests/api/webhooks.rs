@@ -73,7 +73,8 @@ impl Subscriber {
             text.extend_from_slice(&piece[..read]);
             let text = String::from_utf8_lossy(&text).into_owned();
             let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-            let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse::<usize>().ok());
+            let length =
+                head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse::<usize>().ok());
             if body.len() >= length.expect("a length") {
                 break (head.to_owned(), body.to_owned());
             }
@@ -171,7 +172,10 @@ async fn an_organisers_server_is_told_of_an_order_from_sale_to_refund() {
     owner.post("/api/checkin", &json!({"code": code(ticket), "event_id": show.id, "gate": "north"})).await.expect(200);
     let admitted = subscriber.told("ticket.admitted", 1).await.remove(0).event();
     assert_eq!(admitted["data"]["ticket"]["order_id"], booking);
-    assert_eq!((&admitted["data"]["admission"]["gate"], &admitted["data"]["admission"]["list"]), (&json!("north"), &json!("default")));
+    assert_eq!(
+        (&admitted["data"]["admission"]["gate"], &admitted["data"]["admission"]["list"]),
+        (&json!("north"), &json!("default"))
+    );
     assert!(!admitted.to_string().contains(&owner.user), "who let in is nobody's business: {admitted}");
 
     let cancel = format!("/api/events/{}/orders/{booking}/cancel", show.id);
@@ -187,7 +191,10 @@ async fn an_organisers_server_is_told_of_an_order_from_sale_to_refund() {
     assert_eq!((first.len(), rest.len()), (2, 3));
     let confirmed = rest.iter().find(|delivery| delivery["type"] == "order.confirmed").unwrap();
     assert_eq!((&confirmed["id"], &confirmed["state"]), (&json!(heard.id()), &json!("delivered")));
-    assert_eq!((&confirmed["status"], &confirmed["answer"], &confirmed["attempts"]), (&json!(200), &json!("said 200"), &json!(1)));
+    assert_eq!(
+        (&confirmed["status"], &confirmed["answer"], &confirmed["attempts"]),
+        (&json!(200), &json!("said 200"), &json!(1))
+    );
 }
 
 #[tokio::test]
@@ -298,13 +305,18 @@ async fn a_paused_webhook_is_told_nothing_and_a_slow_server_holds_up_nobody() {
 async fn a_webhook_is_made_changed_and_deleted() {
     let (owner, organiser) = Client::organiser(&SHARED).await;
     let all = hooks(&organiser);
-    let (key, body) = (unique("key"), json!({"url": "https://hooks.example.invalid/", "types": ["order.confirmed"], "description": "Books"}));
+    let (key, body) =
+        (unique("key"), json!({"url": "https://hooks.example.invalid/", "types": ["order.confirmed"], "description": "Books"}));
     let made = owner.post_with(&key, &all, &body).await.expect(201);
-    assert_eq!((&made["state"], &made["description"], &made["created_by"]), (&json!("active"), &json!("Books"), &json!(owner.user)));
+    assert_eq!(
+        (&made["state"], &made["description"], &made["created_by"]),
+        (&json!("active"), &json!("Books"), &json!(owner.user))
+    );
     let again = owner.post_with(&key, &all, &body).await.expect(201);
     assert!(made["secret"].is_string() && again.get("secret").is_none() && again["id"] == made["id"], "{again}");
     let path = format!("{all}/{}", made["id"].as_str().unwrap());
-    let changed = patch(&owner, &path, &json!({"types": ["ticket.admitted", "event.updated"], "description": null})).await.expect(200);
+    let changed =
+        patch(&owner, &path, &json!({"types": ["ticket.admitted", "event.updated"], "description": null})).await.expect(200);
     assert_eq!((&changed["types"], &changed["description"]), (&json!(["ticket.admitted", "event.updated"]), &Value::Null));
     assert_eq!(changed["url"], "https://hooks.example.invalid/");
     let second = owner.post(&all, &body).await.expect(201);
@@ -345,10 +357,9 @@ async fn messages_go_to_the_public_internet_alone() {
         "https://[64:ff9b::a00:1]/",
         "nonsense",
     ] {
-        for refused in [
-            owner.post(&all, &json!({"url": url, "types": types})).await,
-            patch(&owner, &path, &json!({"url": url})).await,
-        ] {
+        for refused in
+            [owner.post(&all, &json!({"url": url, "types": types})).await, patch(&owner, &path, &json!({"url": url})).await]
+        {
             let problem = refused.expect_problem(400, "invalid-request");
             assert_eq!(problem["errors"][0]["pointer"], "/url", "{url}: {problem}");
         }
