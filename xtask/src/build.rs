@@ -55,6 +55,7 @@ pub const PURE: &[&str] = &[
     "receipt",
     "ticket-code",
     "vocabulary",
+    "webhooks",
 ];
 
 /// What automation needs, too: it is built before anything else, with the features that it wants by itself.

@@ -6,7 +6,7 @@ use crate::{build, step::run as run_command, step::step, tools};
 use anyhow::{Context, Result, bail};
 
 /// Targets, and the crates whose tests they are: `fuzz_TARGET`.
-const TARGETS: [(&str, &[&str]); 14] = [
+const TARGETS: [(&str, &[&str]); 15] = [
     ("api_keys", &["auth"]),
     ("bodies", &["kit"]),
     ("cookies", &["read-model"]),
@@ -15,6 +15,7 @@ const TARGETS: [(&str, &[&str]); 14] = [
     ("passkeys", &["passkeys"]),
     ("postgres", &["capabilities"]),
     ("queries", &["kit"]),
+    ("receivers", &["webhooks"]),
     ("redis", &["storage"]),
     ("seen", &["read-model"]),
     ("tickets", &["ticket-code"]),

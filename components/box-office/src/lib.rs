@@ -1,4 +1,4 @@
-//! What people do with tickets, and an organiser's team with what was sold: names, transfers, attendees, the door.
+//! What people do with tickets, and an organiser's team with what was sold: names, transfers, attendees, the door; and who is told of it by webhooks.
 //!
 //! It reads what the ledger and `payment` write, and changes a booking through them alone.
 
@@ -21,6 +21,7 @@ mod sold;
 mod tests;
 mod ticket;
 mod transfer;
+mod webhooks;
 
 use kit::Router;
 use spin_sdk::http::Method;
@@ -47,6 +48,14 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
         .post("/api/events/:id/checkin-lists", lists::create)
         .on(Method::PUT, "/api/events/:id/checkin-lists/:list", lists::change)
         .on(Method::DELETE, "/api/events/:id/checkin-lists/:list", lists::delete)
+        .get("/api/organisers/:id/webhooks", webhooks::list)
+        .post("/api/organisers/:id/webhooks", webhooks::create)
+        .patch("/api/organisers/:id/webhooks/:hook", webhooks::change)
+        .delete("/api/organisers/:id/webhooks/:hook", webhooks::delete)
+        .post("/api/organisers/:id/webhooks/:hook/secret", webhooks::rotate)
+        .post("/api/organisers/:id/webhooks/:hook/test", webhooks::test)
+        .get("/api/organisers/:id/webhooks/:hook/deliveries", webhooks::list_deliveries)
+        .post("/api/organisers/:id/webhooks/:hook/deliveries/:delivery/resend", webhooks::resend)
         .post("/api/checkin", checkin::admit)
         .post("/api/checkin/undo", checkin::undo)
         .post("/api/checkin/merge", merge::merge)

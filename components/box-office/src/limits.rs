@@ -84,3 +84,24 @@ pub const SHORT_CODE_AROUND: i64 = 86_400 * SECOND;
 pub const SHORT_CODES: usize = 100_000;
 /// Short codes in one statement.
 pub const SHORT_CODES_AT_ONCE: usize = 500;
+
+/// Characters of a region's name.
+pub const REGION: RangeInclusive<usize> = 1..=16;
+/// Characters of the address that a webhook's messages go to.
+pub const WEBHOOK_URL: RangeInclusive<usize> = 1..=2_000;
+/// Characters of what a webhook is for.
+pub const WEBHOOK_DESCRIPTION: RangeInclusive<usize> = 1..=200;
+/// Webhooks of an organiser in a region: each is told everything by itself.
+pub const WEBHOOKS: i64 = 20;
+/// Bytes of a webhook's secret; Standard Webhooks asks for 24 to 64.
+pub const WEBHOOK_SECRET: usize = 32;
+/// How long the secret before signs as well.
+pub const WEBHOOK_SECRET_BEFORE: i64 = DAY;
+/// Test messages of a webhook in [`WEBHOOK_TESTS_IN`]: a server may be somebody else's.
+pub const WEBHOOK_TESTS: i64 = 10;
+/// See [`WEBHOOK_TESTS`].
+pub const WEBHOOK_TESTS_IN: i64 = 60 * SECOND;
+/// A message is sent again by hand once in this time.
+pub const WEBHOOK_RESEND_EVERY: i64 = 5 * SECOND;
+/// How long a message is tried that was asked for by hand; what the worker writes down itself, it tries as long.
+pub const WEBHOOK_GIVEN_UP: i64 = 30 * 3_600 * SECOND;

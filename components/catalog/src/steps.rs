@@ -219,7 +219,8 @@ pub async fn record(tx: &mut Tx, doc: &EventDoc, kind: &'static str, by: &str) -
     record_change(tx, None, doc, kind, by).await
 }
 
-/// As [`record`], of an event that was `before`: where people hold tickets for it, its previous time and place are published with it.
+/// As [`record`], of an event that was `before`: whether it was published with this, and, where people hold tickets for it, its previous time and place are
+/// told with it.
 async fn record_change(
     tx: &mut Tx,
     before: Option<&EventDoc>,
@@ -231,6 +232,9 @@ async fn record_change(
         .map_err(|error| Problem::internal(format_args!("an event does not serialize: {error}")))?;
     if let Some(members) = payload.as_object_mut() {
         members.insert("actor".into(), by.into());
+        if before.is_some_and(|before| before.status == EventStatus::Draft) && doc.status == EventStatus::Published {
+            members.insert("published".into(), true.into());
+        }
         if let Some(before) = before.and_then(|before| moved(before, doc)) {
             members.insert("before".into(), before);
         }

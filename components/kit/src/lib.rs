@@ -42,6 +42,7 @@ pub mod text;
 pub mod tickets;
 pub mod time;
 pub mod trace;
+pub mod webhooks;
 
 pub use http::{Request, Response};
 pub use problem::Problem;

@@ -28,13 +28,15 @@ pub enum Permission {
     SendMessages,
     /// Invite, change and remove members.
     ManageTeam,
-    /// Keys of its own programs, and webhooks.
+    /// Webhooks: servers of its own that are told what happens.
+    ManageWebhooks,
+    /// Keys of its own programs.
     ManagePrograms,
 }
 
 impl Permission {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::SeeEvents,
         Self::EditEvents,
         Self::SeeOrders,
@@ -44,6 +46,7 @@ impl Permission {
         Self::CheckIn,
         Self::SendMessages,
         Self::ManageTeam,
+        Self::ManageWebhooks,
         Self::ManagePrograms,
     ];
 
@@ -68,6 +71,7 @@ impl Permission {
             Self::CheckIn => "check-in",
             Self::SendMessages => "send-messages",
             Self::ManageTeam => "manage-team",
+            Self::ManageWebhooks => "manage-webhooks",
             Self::ManagePrograms => "manage-programs",
         }
     }
@@ -77,10 +81,10 @@ impl Permission {
         Self::ALL.into_iter().find(|permission| permission.name() == name)
     }
 
-    /// Whether an API key may have it. Who belongs to the team and which keys there are, people alone decide: else a key that was stolen could make others
-    /// that outlive it.
+    /// Whether an API key may have it. Who belongs to the team, which keys there are and who is told what happens, people alone decide: else a key that was
+    /// stolen could make what outlives it.
     pub fn is_for_programs(self) -> bool {
-        !matches!(self, Self::ManageTeam | Self::ManagePrograms)
+        !matches!(self, Self::ManageTeam | Self::ManageWebhooks | Self::ManagePrograms)
     }
 
     const fn bit(self) -> u16 {

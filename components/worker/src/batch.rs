@@ -4,7 +4,7 @@ use crate::analytics::Sums;
 use crate::effects::{self, Effects};
 use crate::record::{self, Record};
 use crate::wit::kafka::ConsumerRecord;
-use crate::{Fate, audit_log, limits, mail};
+use crate::{Fate, audit_log, limits, mail, webhooks};
 use audit::Entry;
 use kit::Problem;
 use kit::params;
@@ -124,6 +124,7 @@ async fn transaction(items: &[Item<'_>]) -> Result<(), Failure> {
             mail::queue::add_for_holders(&mut tx, &item.record, moved).await?;
         }
     }
+    webhooks::queue::add(&mut tx, new.iter().filter(|item| !item.record.replayed).map(|item| &item.record)).await?;
     // Last: whoever is at the chain has others wait.
     audit_log::append(&mut tx, new.iter().map(|item| entry(item)).collect()).await?;
     Ok(tx.commit().await?)

@@ -5,7 +5,7 @@
 //!
 //! - counts it in its event's figures (`analytics`),
 //! - adds it to the audit log (`audit_log`),
-//! - and writes down the mail that it asks for (`mail::queue`).
+//! - and writes down the mail that it asks for (`mail::queue`), and what organisers' webhooks are told (`webhooks::queue`).
 //!
 //! Records may come twice and out of order. Nothing that is kept here is a state that a later version replaces: figures are sums, the audit log tells what
 //! happened in the order in which it was heard, and a mail is written from the tables as they are when it is sent. So there is no older version to
@@ -23,6 +23,7 @@ mod mail;
 mod record;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 mod wit;
 
 use mail::Mailer;
@@ -39,7 +40,8 @@ enum Fate {
     Reject(String),
 }
 
-/// Handles these records, one fate each in order, and then sends mail that is due. Without records it only does the latter: a tick.
+/// Handles these records, one fate each in order, and then sends mail that is due. Without records it only does the latter: a tick, in which it also tells
+/// webhooks what is due; records never wait for those.
 async fn handle(records: &[ConsumerRecord], mailer: &impl Mailer, base: &str) -> Vec<Fate> {
     let fates = batch::handle(records).await;
     let most = if records.is_empty() { limits::MAILS_OF_A_TICK } else { limits::MAILS_AFTER_A_BATCH };

@@ -41,3 +41,44 @@ pub const VALUE: usize = 300;
 pub const SUBJECT: usize = 200;
 /// Tickets whose codes stand in a mail. Of an order that has more, the mail says how many and where.
 pub const TICKETS: usize = 200;
+
+/// Webhooks' messages on their way at once, from one tick.
+pub const HOOKS_AT_ONCE: usize = 32;
+/// Of those, to one receiver; to one that failed last it is one.
+pub const HOOK_AT_ONCE: i64 = 4;
+/// Webhooks that have a turn at a time.
+pub const HOOK_TURNS: i64 = 32;
+/// For how long a tick goes on sending what comes due meanwhile. With the attempts that have begun then it stays below what a call may take.
+pub const HOOK_TIME: Duration = Duration::from_secs(20);
+/// How often it looks for more while it waits for answers.
+pub const HOOK_PAUSE: Duration = Duration::from_millis(250);
+/// How long a message is its claimer's. Longer than any call: who comes after it comes after a crash.
+pub const HOOK_CLAIM: i64 = 90 * SECOND;
+/// How long an attempt may wait for a connection, for the head of the answer, for each piece of its body, and for all of that body.
+pub const HOOK_CONNECT: Duration = Duration::from_secs(5);
+/// See [`HOOK_CONNECT`].
+pub const HOOK_FIRST_BYTE: Duration = Duration::from_secs(10);
+/// See [`HOOK_CONNECT`].
+pub const HOOK_BETWEEN_BYTES: Duration = Duration::from_secs(3);
+/// See [`HOOK_CONNECT`].
+pub const HOOK_BODY: Duration = Duration::from_secs(5);
+/// Bytes of an answer that are read and kept.
+pub const HOOK_ANSWER: usize = 1_024;
+/// The shortest and longest wait before a message is tried again, give or take a fifth. It doubles with every attempt.
+pub const HOOK_WAIT: RangeInclusive<i64> = 5 * SECOND..=3 * 3_600 * SECOND;
+/// Attempts at one message, over about a day; then it has failed.
+pub const HOOK_ATTEMPTS: i64 = 19;
+/// After so long what fails is not tried again, however seldom it had its turn.
+pub const HOOK_GIVEN_UP: i64 = 30 * 3_600 * SECOND;
+/// The longest that a receiver is left alone which fails: so long it may take until one that is there again is told.
+pub const HOOK_REST: i64 = 600 * SECOND;
+/// A receiver that has failed for so long, whatever it was told, is told nothing any more.
+pub const HOOK_FAILING: i64 = 3 * 86_400 * SECOND;
+/// Messages of a webhook that wait; what happens beyond that it is not told.
+pub const HOOK_DUE: i64 = 10_000;
+/// Messages of a webhook that are kept beside those.
+pub const HOOK_LOG: i64 = 1_000;
+/// Orders, or events, that are read at once.
+pub const HOOK_ORDERS: usize = 500;
+/// Messages written by one statement.
+pub const HOOK_ROWS: usize = 100;

@@ -14,7 +14,7 @@
 //! | [`key_value`] | `spin:key-value` | [`key_value::KeyValueStores`]: one SQLite file |
 //! | `variables` | `spin:variables` | [`Grants::variables`](manifest::Grants::variables) |
 //! | `earlier` | `fermyon:spin/key-value`, `sqlite` and `variables`, `@2.0.0` | the same as today's |
-//! | [`outbound_http`] | `wasi:http/client`, and `outgoing-handler@0.2` | [`outbound_http::OutboundHttp`] |
+//! | [`outbound_http`] | `wasi:http/client`, and `outgoing-handler@0.2` | [`outbound_http::OutboundHttp`]; `internet`: of it, servers that anybody may name |
 //! | `ledger` | `marquee:booking/ledger` | the trait [`contracts::Ledger`] |
 //! | `replica`, `identity` | `marquee:edge` | the traits [`contracts::Replica`], [`contracts::Identity`] |
 //! | [`kafka`] | `marquee:kafka/producer` | the trait [`kafka::Producer`] |
@@ -41,6 +41,7 @@
 mod earlier;
 mod guest_log;
 mod identity;
+mod internet;
 pub mod kafka;
 pub mod key_value;
 mod ledger;

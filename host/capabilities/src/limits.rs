@@ -76,6 +76,13 @@ pub const HTTP_FIRST_BYTE: Duration = Duration::from_secs(60);
 /// How long to wait for each further piece of a response; a guest may ask for less.
 pub const HTTP_BETWEEN_BYTES: Duration = Duration::from_secs(60);
 
+/// Addresses of a name that are looked at, and connected to one after the other.
+pub const INTERNET_ADDRESSES: usize = 8;
+/// How long to wait for a connection to one of them.
+pub const INTERNET_ADDRESS: Duration = Duration::from_secs(3);
+/// Bytes of the head of an answer from a server that anybody may name.
+pub const INTERNET_HEAD: usize = 64 << 10;
+
 // Mail ---------------------------------------------------------------------------------------------------------------
 
 /// Bytes of a message with its attachments, as its WIT says.

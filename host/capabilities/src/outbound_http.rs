@@ -18,7 +18,10 @@ use http_body_util::BodyExt;
 use manifest::Grants;
 use telemetry::{Breaker, BreakerLine, BreakerOptions, BreakerSource};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+use webhooks::Receivers;
+use webhooks::receiver::Receiver;
 
+use crate::internet::{self, Timeouts};
 use crate::limits;
 
 /// The name by which a component calls the application it is part of.
@@ -81,8 +84,8 @@ impl Hooks {
         Self { grants, client }
     }
 
-    /// The request as it shall go out, or why it may not.
-    fn permit<B>(&self, request: http::Request<B>) -> Result<http::Request<B>, Error> {
+    /// The request as it shall go out, or why it may not; and where it goes, if that is a server which anybody may name.
+    fn permit<B>(&self, request: http::Request<B>) -> Result<(http::Request<B>, Option<(Receiver, Receivers)>), Error> {
         let client = self.client.as_ref().ok_or(Error::HttpRequestDenied)?;
         let (scheme, authority) = match (request.uri().scheme_str(), request.uri().authority()) {
             (scheme, Some(authority)) => (scheme.unwrap_or("https"), authority),
@@ -91,10 +94,14 @@ impl Hooks {
         let hosts = &self.grants.allowed_outbound_hosts;
         if SELF.contains(&authority.host()) {
             let own_address = client.own_address.clone().ok_or(Error::DestinationNotFound)?;
-            return if hosts.allows_self(&["http", "https"]) { to(request, own_address) } else { Err(Error::HttpRequestDenied) };
+            let allowed = hosts.allows_self(&["http", "https"]);
+            return if allowed { Ok((to(request, own_address)?, None)) } else { Err(Error::HttpRequestDenied) };
         }
         if hosts.allows(scheme, authority.host(), authority.port_u16()) {
-            Ok(request)
+            Ok((request, None))
+        } else if let Some(receivers) = self.grants.internet {
+            let receiver = internet::receiver(request.uri(), receivers)?;
+            Ok((request, Some((receiver, receivers))))
         } else {
             tracing::info!(%scheme, %authority, "a component called a host that it is not granted");
             Err(Error::HttpRequestDenied)
@@ -124,6 +131,14 @@ fn within_limits(options: Option<RequestOptions>) -> RequestOptions {
     options
 }
 
+fn timeouts(options: &RequestOptions) -> Timeouts {
+    Timeouts {
+        connect: options.connect_timeout.unwrap_or(limits::HTTP_CONNECT),
+        first_byte: options.first_byte_timeout.unwrap_or(limits::HTTP_FIRST_BYTE),
+        between_bytes: options.between_bytes_timeout.unwrap_or(limits::HTTP_BETWEEN_BYTES),
+    }
+}
+
 impl WasiHttpHooks for Hooks {
     fn send_request(
         &mut self,
@@ -133,9 +148,15 @@ impl WasiHttpHooks for Hooks {
         _body_result: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Answer> + Send> {
         let permitted = self.permit(request);
-        let breaker = permitted.as_ref().ok().and_then(|request| Some(self.client.as_ref()?.breaker(request.uri().authority()?)));
+        let breaker = match &permitted {
+            Ok((request, None)) => self.client.as_ref().zip(request.uri().authority()).map(|(client, to)| client.breaker(to)),
+            Ok((_, Some(_))) | Err(_) => None,
+        };
         Box::new(async move {
-            let request = permitted?;
+            let (request, to) = permitted?;
+            if let Some((receiver, receivers)) = to {
+                return internet::send(request, receiver, receivers, timeouts(&within_limits(options))).await;
+            }
             let permit = breaker.as_ref().map(Breaker::permit).transpose().map_err(|_| Error::DestinationUnavailable)?;
             let sent = wasmtime_wasi_http::default_send_request(request, Some(within_limits(options))).await;
             match (permit, &sent) {
@@ -175,6 +196,27 @@ mod tests {
         for (hosts, uri, allowed) in cases {
             let outcome = hooks(hosts, Some(OutboundHttp::default())).permit(request(uri));
             assert_eq!(outcome.is_ok(), *allowed, "{hosts:?} {uri}");
+        }
+    }
+
+    #[test]
+    fn servers_that_anybody_may_name_are_granted_by_themselves() {
+        let hooks = |internet| {
+            let grants = Grants { internet, ..Grants::default() };
+            Hooks::new(Arc::new(grants), Some(OutboundHttp::new(Some(Authority::from_static("127.0.0.1:3000")))))
+        };
+        for (internet, uri, allowed) in [
+            (None, "https://example.com/", false),
+            (Some(Receivers::Public), "https://example.com/", true),
+            (Some(Receivers::Public), "http://example.com/", false),
+            (Some(Receivers::Public), "https://10.0.0.1/", false),
+            (Some(Receivers::Any), "http://10.0.0.1:8080/", true),
+            // Not even then: whoever names a server does not call the application in its own name.
+            (Some(Receivers::Any), "http://self/api/events", false),
+        ] {
+            let permitted = hooks(internet).permit(request(uri));
+            assert_eq!(permitted.is_ok(), allowed, "{internet:?} {uri}");
+            assert!(permitted.is_ok_and(|(_, to)| to.is_some()) || !allowed, "{uri} is judged once more when it is looked up");
         }
     }
 
@@ -224,7 +266,7 @@ mod tests {
     #[test]
     fn self_requests_reach_the_application_where_granted() {
         let client = OutboundHttp::new(Some(Authority::from_static("127.0.0.1:3000")));
-        let sent = hooks(&["http://self"], Some(client.clone())).permit(request("http://self/api/events?q=a")).unwrap();
+        let sent = hooks(&["http://self"], Some(client.clone())).permit(request("http://self/api/events?q=a")).unwrap().0;
         assert_eq!(sent.uri(), "http://127.0.0.1:3000/api/events?q=a");
         let denied = hooks(&["http://other"], Some(client)).permit(request("http://self/"));
         assert!(matches!(denied, Err(Error::HttpRequestDenied)));

@@ -9,6 +9,7 @@ use crate::allowed_hosts::AllowedHosts;
 use std::collections::BTreeMap;
 use std::path::{Component as Part, Path};
 use toml::Value;
+use webhooks::Receivers;
 
 /// A trigger, as written.
 pub(super) struct Trigger {
@@ -249,7 +250,17 @@ impl Context<'_> {
         };
         // Spin knows no such grant: everybody's stands here.
         grants.kafka_topics = table.kafka_topics.iter().cloned().collect();
+        grants.internet = self.internet(&format!("{key}.internet"), &table.internet, faults);
         (Some(tool), grants)
+    }
+
+    fn internet(&self, at: &str, template: &str, faults: &mut Vec<Fault>) -> Option<Receivers> {
+        let named = self.resolve(at, template, faults).filter(|name| !name.is_empty())?;
+        let receivers = Receivers::named(&named);
+        if receivers.is_none() {
+            faults.push(Fault::new(at, format!("{named:?} says nothing"), "choose public, any, or nothing"));
+        }
+        receivers
     }
 
     fn grants(

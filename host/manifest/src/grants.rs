@@ -6,6 +6,8 @@ use std::{
     path::PathBuf,
 };
 
+use webhooks::Receivers;
+
 use crate::allowed_hosts::AllowedHosts;
 
 /// What one component may use, from the manifest with its variables resolved. Deny by default: the default grants nothing.
@@ -19,6 +21,8 @@ pub struct Grants {
     pub variables: BTreeMap<String, Secret>,
     /// Hosts that may be called, over HTTP, Postgres, Redis or sockets (`allowed_outbound_hosts`).
     pub allowed_outbound_hosts: AllowedHosts,
+    /// Which servers may be called over HTTP whoever they are (`internet` under `tool.marquee`); none: only those above.
+    pub internet: Option<Receivers>,
     /// Kafka topics that may be written to (`kafka_topics` under `tool.marquee`).
     pub kafka_topics: BTreeSet<String>,
     /// Environment variables (`environment`).

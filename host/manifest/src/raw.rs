@@ -128,6 +128,8 @@ pub(super) struct Tool {
     #[serde(default)]
     pub allowed_outbound_hosts: Vec<String>,
     #[serde(default)]
+    pub internet: String,
+    #[serde(default)]
     pub kafka_topics: Vec<String>,
     #[serde(default)]
     pub variables: BTreeMap<String, String>,

@@ -243,6 +243,24 @@ fn an_unset_host_variable_grants_nothing() {
 
 /// Rows of the table that are wrong: by what GOOD's are replaced, and what the message must hold. Each names the row.
 #[test]
+fn whoever_may_be_called_wherever_they_are_is_said_by_a_word() {
+    let with = |word: &str| {
+        parse(&GOOD.replace(
+            "source = \"stock.wasm\"\n[component.stock.tool.marquee]\n",
+            &format!("source = \"stock.wasm\"\n[component.stock.tool.marquee]\ninternet = \"{word}\"\n"),
+        ))
+    };
+    let granted = |word: &str| with(word).unwrap().components["stock"].grants.internet.map(|receivers| format!("{receivers:?}"));
+    assert_eq!((granted(""), granted("public").as_deref(), granted("any").as_deref()), (None, Some("Public"), Some("Any")));
+    assert!(parse(GOOD).unwrap().components.values().all(|component| component.grants.internet.is_none()));
+    let error = with("everybody").unwrap_err().to_string();
+    assert!(
+        error.contains("component.stock.tool.marquee.internet") && error.contains("choose public, any, or nothing"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_bad_table_of_routes_says_which_row_what_and_what_to_do() {
     const ORDERS: &str = "\"POST /api/orders\" = { runs = \"region\", by = { body = \"customer\" }, token = true, roles = true }";
     const SHOWN: &str = "\"GET /api/orders/:id\" = { runs = \"edge\", by = { path = \"id\" } }";

@@ -43,8 +43,10 @@ pub const BUS_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duratio
 pub const BUS_OUTAGE: Duration = Duration::from_millis(900);
 /// Tries of a record, after which it is left out: about a minute.
 pub const BUS_TRIES: u32 = 10;
-/// How often the idle component is ticked.
+/// How often the component is ticked.
 pub const BUS_TICK: Duration = Duration::from_secs(1);
+/// Ticks at once: one that waits for somebody's server holds up nobody else.
+pub const BUS_TICKS: usize = 4;
 /// How often it is signed how far the audit log has come, while it grows.
 pub const AUDIT_SEAL: Duration = Duration::from_secs(10);
 /// How long that may take once more when the node stops.

@@ -52,10 +52,11 @@ enum Kind {
     TicketOffers,
     TicketStops,
     OfflineScans,
+    WebhookDeliveries,
 }
 
 impl Kind {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Idempotency,
         Self::Journal,
         Self::Inbox,
@@ -70,6 +71,7 @@ impl Kind {
         Self::TicketOffers,
         Self::TicketStops,
         Self::OfflineScans,
+        Self::WebhookDeliveries,
     ];
 }
 
@@ -144,6 +146,11 @@ impl RetentionTask {
                 Kind::TicketStops => oldest(&self.database, Duration::ZERO, "ticket_stops", "id", "until", "1 = 1").await?,
                 Kind::OfflineScans => {
                     oldest(&self.database, limits::OFFLINE_SCANS_KEPT, "offline_scans", "id", "created_at", "1 = 1").await?
+                }
+                // What waits is tried for a day; of a webhook that is paused or gone it waits for nobody.
+                Kind::WebhookDeliveries => {
+                    oldest(&self.database, limits::WEBHOOK_DELIVERIES_KEPT, "webhook_deliveries", "id", "updated_at", "1 = 1")
+                        .await?
                 }
             };
             all += gone;
@@ -406,6 +413,7 @@ mod tests {
                 scratch.database.ask(statement, &[]).await.unwrap();
             }
             let (offers, scans) = (microseconds(limits::TICKET_OFFERS_KEPT), microseconds(limits::OFFLINE_SCANS_KEPT));
+            let told = microseconds(limits::WEBHOOK_DELIVERIES_KEPT);
             for (id, side) in [("old", HOUR), ("new", -HOUR)] {
                 for (statement, at) in [
                     (
@@ -418,6 +426,11 @@ mod tests {
                         "INSERT INTO offline_scans (id, event, list, at, answer, merged_by, created_at) VALUES ($1, 'e', '', 0, '', 'p', $2)",
                         now - scans - side,
                     ),
+                    (
+                        "INSERT INTO webhook_deliveries (id, webhook, type, body, state, attempts, due_at, give_up_at, claimed_until, created_at, \
+                         updated_at) VALUES ($1, 'w', 't', '{}', 'due', 1, 0, 0, 0, 0, $2)",
+                        now - told - side,
+                    ),
                 ] {
                     scratch.database.ask(statement, &[id.into(), at.into()]).await.unwrap();
                 }
@@ -426,6 +439,7 @@ mod tests {
                 (Kind::TicketOffers, "ticket_offers"),
                 (Kind::TicketStops, "ticket_stops"),
                 (Kind::OfflineScans, "offline_scans"),
+                (Kind::WebhookDeliveries, "webhook_deliveries"),
             ] {
                 assert_eq!(retention_task.tidy(kind).await.unwrap(), 1, "{table}");
                 let left = scratch.database.ask(&format!("SELECT id FROM {table}"), &[]).await.unwrap().remove(0).text().unwrap();

@@ -113,6 +113,8 @@ pub const COMMIT_EVERY: Duration = Duration::from_millis(200);
 pub const HANDLE: Duration = Duration::from_secs(60);
 /// How often an idle handler is ticked.
 pub const TICK: Duration = Duration::from_secs(1);
+/// Ticks at once: one that waits for somebody's server holds up nobody else.
+pub const TICKS: usize = 4;
 /// How long what is in flight may take when partitions are given up or the consumer stops; what is not done then comes again elsewhere.
 pub const GIVE_UP: Duration = Duration::from_secs(10);
 /// How long a consumer may be silent until the group gives its partitions to others.

@@ -3,4 +3,5 @@ mod mail;
 mod records;
 mod templates;
 mod truth;
+mod webhooks;
 mod world;

@@ -5,6 +5,7 @@
 //! [`limits::BUS_TRIES`] times, is left out, and the log says so: a developer's machine has no topic for it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use capabilities::kafka::{ConsumerRecord, Header};
 use region::Database;
@@ -14,6 +15,7 @@ use streams::cloud_events::{HEADERS, Headers};
 use streams::journal;
 use streams::retry::{Retry, Verdict};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -37,7 +39,7 @@ const ROWS: &str =
 pub struct Bus {
     database: Database,
     region: String,
-    following: RecordHandler,
+    following: Arc<RecordHandler>,
     positions: watch::Receiver<i64>,
 }
 
@@ -60,7 +62,7 @@ struct PendingRecord {
 impl Bus {
     /// A bus of this region's journal. `positions` tells when it has grown.
     pub fn new(database: Database, region: String, following: RecordHandler, positions: watch::Receiver<i64>) -> Self {
-        Self { database, region, following, positions }
+        Self { database, region, following: Arc::new(following), positions }
     }
 
     /// Runs until `stop`.
@@ -73,7 +75,14 @@ impl Bus {
 
     async fn follow(&mut self) {
         let mut pause = limits::BUS_PAUSE.0;
+        let (mut ticks, mut ticked) = (JoinSet::new(), Instant::now());
         loop {
+            while ticks.try_join_next().is_some() {}
+            // Also while there are records: what comes due does not wait until nothing happens.
+            if ticked.elapsed() >= limits::BUS_TICK {
+                ticked = Instant::now();
+                self.tick(&mut ticks);
+            }
             let next = Instant::now() + limits::BUS_PACE;
             match self.look().await {
                 Ok(ScanResult::More) => pause = limits::BUS_PAUSE.0,
@@ -83,7 +92,6 @@ impl Bus {
                 }
                 Ok(ScanResult::Nothing) => {
                     pause = limits::BUS_PAUSE.0;
-                    self.tick().await;
                     tokio::select! {
                         _ = self.positions.changed() => {}
                         () = sleep(limits::BUS_TICK) => {}
@@ -98,10 +106,17 @@ impl Bus {
         }
     }
 
-    async fn tick(&self) {
-        if let Err(reason) = self.following.take(Vec::new()).await {
-            tracing::warn!(reason, "a tick was not handled");
+    /// Beside the records: a tick may wait for others' servers. Where several do already, there is none.
+    fn tick(&self, ticks: &mut JoinSet<()>) {
+        if ticks.len() >= limits::BUS_TICKS {
+            return;
         }
+        let following = Arc::clone(&self.following);
+        ticks.spawn(async move {
+            if let Err(reason) = following.take(Vec::new()).await {
+                tracing::warn!(reason, "a tick was not handled");
+            }
+        });
     }
 
     /// Reads on from its place, has everything done, and moves it.

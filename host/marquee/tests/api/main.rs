@@ -35,6 +35,7 @@ mod sessions;
 mod teams;
 mod tickets;
 mod web;
+mod webhooks;
 
 use server::Server;
 use std::sync::LazyLock;

@@ -139,6 +139,8 @@ struct Scene {
     bystander: String,
     /// A check-in list, by which somebody was let in.
     list: String,
+    /// A webhook of the organiser's.
+    hook: String,
     invitation: String,
 }
 
@@ -148,11 +150,23 @@ impl Scene {
         let made = match what {
             _ if !there => return self.bystander.clone(),
             "team" => return teams::member(&self.owner, &self.organiser, "door").await.user,
+            "webhooks" => json!({"url": "https://hooks.example.invalid/", "types": ["order.confirmed"]}),
             "invitations" => json!({"email": format!("{}@example.com", unique("invited")), "role": "door"}),
             _ => json!({"name": "To be deleted", "permissions": [SOME]}),
         };
         let made = self.owner.post(&format!("/api/organisers/{}/{what}", self.organiser), &made).await.expect(201);
         made["id"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Scene {
+    /// A message of the webhook: for who may have it sent again, a new one.
+    async fn delivery(&self, there: bool) -> String {
+        if !there {
+            return self.bystander.clone();
+        }
+        let test = format!("/api/organisers/{}/webhooks/{}/test", self.organiser, self.hook);
+        self.owner.post(&test, &json!({})).await.expect(202)["id"].as_str().unwrap().to_owned()
     }
 }
 
@@ -164,6 +178,7 @@ async fn operation(id: &str, scene: &Scene, may: impl Fn(Rule) -> bool) -> (Rule
     let of_organiser = |rest: &str| format!("/api/organisers/{}{rest}", scene.organiser);
     let nothing = || Some(json!({}));
     let (team, programs) = (Rule::Team("manage-team"), Rule::Team("manage-programs"));
+    let webhooks = Rule::Team("manage-webhooks");
     match id {
         "register" => {
             (Rule::Everybody, path("/api/auth/register"), Some(json!({"email": "no address", "password": "x", "name": "x"})))
@@ -297,6 +312,22 @@ async fn operation(id: &str, scene: &Scene, may: impl Fn(Rule) -> bool) -> (Rule
         "createApiKey" => (programs, of_organiser("/api-keys"), Some(json!({"name": "Till", "permissions": [SOME]}))),
         "deleteApiKey" => {
             (programs, of_organiser(&format!("/api-keys/{}", scene.to_be_ended("api-keys", may(programs)).await)), None)
+        }
+        "listWebhooks" => (webhooks, of_organiser("/webhooks"), None),
+        "createWebhook" => {
+            let hook = json!({"url": "https://hooks.example.invalid/", "types": ["order.confirmed"]});
+            (webhooks, of_organiser("/webhooks"), Some(hook))
+        }
+        "changeWebhook" => (webhooks, of_organiser(&format!("/webhooks/{}", scene.hook)), Some(json!({"description": "Books"}))),
+        "deleteWebhook" => {
+            (webhooks, of_organiser(&format!("/webhooks/{}", scene.to_be_ended("webhooks", may(webhooks)).await)), None)
+        }
+        "rotateWebhookSecret" => (webhooks, of_organiser(&format!("/webhooks/{}/secret", scene.hook)), nothing()),
+        "testWebhook" => (webhooks, of_organiser(&format!("/webhooks/{}/test", scene.hook)), nothing()),
+        "listWebhookDeliveries" => (webhooks, of_organiser(&format!("/webhooks/{}/deliveries", scene.hook)), None),
+        "resendWebhookDelivery" => {
+            let delivery = scene.delivery(may(webhooks)).await;
+            (webhooks, of_organiser(&format!("/webhooks/{}/deliveries/{delivery}/resend", scene.hook)), nothing())
         }
         "exchangeApiKey" => (Rule::Everybody, path("/api/auth/token"), Some(json!({"api_key": "x"}))),
         "vouchForEmail" => (Rule::Admin, format!("/api/users/{user}/verify-email"), None),
@@ -441,7 +472,10 @@ async fn nobody_does_what_they_may_not() {
         let scan = json!({"code": ticket["code"], "event_id": event.id, "list": list});
         assert_eq!(owner.post("/api/checkin", &scan).await.expect(200)["result"], "admitted");
         let (_, passkey) = with_passkey(&buyer).await;
-        Scene { owner, organiser: id, event, booking, payment, session, manager, passkey, bystander, list, invitation }
+        let hook = json!({"url": "https://hooks.example.invalid/", "types": ["order.confirmed"]});
+        let hook =
+            owner.post(&format!("/api/organisers/{id}/webhooks"), &hook).await.expect(201)["id"].as_str().unwrap().to_owned();
+        Scene { owner, organiser: id, event, booking, payment, session, manager, passkey, bystander, list, hook, invitation }
     };
     let keys = Keys::make(&permissions, &scene, (&another, &anothers)).await;
     // His own organiser's event, for what is done for organisers: membership is there, the role is not.

@@ -17,7 +17,7 @@
 //! Dead letters have the record's key, headers and value, and the headers `marquee_reason`, `marquee_topic`, `marquee_partition` and
 //! `marquee_offset` besides. A record is done with once Kafka has its dead letter.
 //!
-//! A handler that has nothing to do is handed an empty list about every second.
+//! A handler is handed an empty list about every second, beside the records.
 
 mod attempt;
 mod dead;
@@ -79,8 +79,10 @@ pub struct Rules {
     pub attempts: u32,
     /// Failures with a record alone.
     pub alone: u32,
-    /// How often an idle handler is ticked.
+    /// How often the handler is ticked.
     pub tick: Duration,
+    /// Ticks at once.
+    pub ticks: usize,
 }
 
 impl Default for Rules {
@@ -95,6 +97,7 @@ impl Default for Rules {
             attempts: limits::ATTEMPTS,
             alone: limits::ALONE,
             tick: limits::TICK,
+            ticks: limits::TICKS,
         }
     }
 }
@@ -166,10 +169,10 @@ impl Consumer {
     /// or it is lost.
     pub async fn run(self, stop: CancellationToken) -> Result<(), Error> {
         let mut poller = poller::Poller::start(&self.options, Arc::clone(&self.shared))?;
-        let mut flights = JoinSet::new();
+        let (mut flights, mut ticks) = (JoinSet::new(), JoinSet::new());
         tokio::select! {
             () = stop.cancelled() => {}
-            () = self.dispatch(&mut flights) => {}
+            () = self.dispatch(&mut flights, &mut ticks) => {}
             () = poller.ended() => return Err(Error::Unreachable("the thread that takes records has ended".to_owned())),
         }
         // The poller waits for what is in flight, commits, and leaves the group.
@@ -179,6 +182,7 @@ impl Consumer {
             tokio::select! {
                 () = &mut leaving => break,
                 Some(_) = flights.join_next() => {}
+                Some(_) = ticks.join_next() => {}
             }
         }
         let dead = self.dead;
@@ -187,10 +191,17 @@ impl Consumer {
     }
 
     /// Hands over what there is, for ever.
-    async fn dispatch(&self, flights: &mut JoinSet<()>) {
+    async fn dispatch(&self, flights: &mut JoinSet<()>, ticks: &mut JoinSet<()>) {
         let rules = self.options.rules;
-        let mut called = Instant::now();
+        let (mut called, mut ticked) = (Instant::now(), Instant::now());
         loop {
+            // Beside the records: a tick may wait for others' servers.
+            if ticked.elapsed() >= rules.tick {
+                ticked = Instant::now();
+                if ticks.len() < rules.ticks {
+                    ticks.spawn(self.flight().tick());
+                }
+            }
             if flights.len() < rules.batches {
                 let ready = self.shared.work().ready();
                 // Right after another batch a little more may come; while one is being handled it comes anyway. The first after a pause is sent at once.
@@ -204,18 +215,14 @@ impl Consumer {
                     flights.spawn(self.flight().fly(batch));
                     continue;
                 }
-                if flights.is_empty() && called.elapsed() >= rules.tick {
-                    called = Instant::now();
-                    flights.spawn(self.flight().tick());
-                    continue;
-                }
             }
-            let tick = called + rules.tick;
+            let tick = ticked + rules.tick;
             let due = self.shared.work().due().filter(|_| flights.len() < rules.batches).map_or(tick, |due| due.min(tick));
             let wait = due.max(Instant::now() + rules.collect);
             tokio::select! {
                 () = self.shared.changed.notified() => {}
                 Some(_) = flights.join_next() => {}
+                Some(_) = ticks.join_next() => {}
                 () = sleep_until(wait) => {}
             }
         }
