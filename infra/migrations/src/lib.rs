@@ -30,6 +30,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { portable: include_str!("../0017_door.sql"), postgres: include_str!("../0017_door.postgres.sql") },
     Migration { portable: include_str!("../0018_orders.sql"), postgres: "" },
     Migration { portable: include_str!("../0019_ticket_type_sales.sql"), postgres: "" },
+    Migration { portable: include_str!("../0020_language.sql"), postgres: "" },
 ];
 
 /// What a database may be.
