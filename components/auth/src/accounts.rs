@@ -1,6 +1,6 @@
 //! Users, as rows and as JSON.
 
-use crate::{email, limits};
+use crate::{email, language, limits};
 use kit::{Answer, Problem, Request, Response, claims, json, params, problem, sql, trace};
 use serde::Serialize;
 
@@ -22,18 +22,19 @@ pub struct User {
     pub email_verified: bool,
     /// As they write it.
     pub name: String,
+    /// In which they are written to: a BCP 47 tag.
+    pub language: String,
     /// `user` first.
     pub roles: Vec<String>,
 }
 
 /// A user and their roles; none where there is no such user.
 pub async fn find(tx: &mut sql::Tx, id: &str) -> Result<Option<User>, Problem> {
-    let statement = "SELECT email, email_verified_at, name FROM users WHERE id = $1";
-    let Some((email, verified_at, name)) = tx.one::<(String, Option<i64>, String)>(statement, params![id]).await? else {
-        return Ok(None);
-    };
+    let statement = "SELECT email, email_verified_at, name, language FROM users WHERE id = $1";
+    let row: Option<(String, Option<i64>, String, String)> = tx.one(statement, params![id]).await?;
+    let Some((email, verified_at, name, language)) = row else { return Ok(None) };
     let roles = all_roles(claims::roles(tx, id).await?);
-    Ok(Some(User { id: id.to_owned(), email, email_verified: verified_at.is_some(), name, roles }))
+    Ok(Some(User { id: id.to_owned(), email, email_verified: verified_at.is_some(), name, language, roles }))
 }
 
 /// What is written to `users`. The email is unique: [`sql::Error::Unique`] says that it is taken.
@@ -44,6 +45,8 @@ pub struct NewUser<'a> {
     pub email: &'a str,
     /// Checked.
     pub name: &'a str,
+    /// In its one spelling.
+    pub language: &'a str,
     /// PHC string.
     pub password_hash: &'a str,
     /// Where they registered from; none where the host does not say, or the operator made the account.
@@ -54,8 +57,8 @@ pub struct NewUser<'a> {
 pub async fn add(tx: &mut sql::Tx, user: &NewUser<'_>) -> Result<(), sql::Error> {
     let now = tx.now();
     tx.execute(
-        "INSERT INTO users (id, email, name, password_hash, version, created_at) VALUES ($1, $2, $3, $4, 1, $5)",
-        params![user.id, user.email, user.name, user.password_hash, now],
+        "INSERT INTO users (id, email, name, password_hash, version, created_at, language) VALUES ($1, $2, $3, $4, 1, $5, $6)",
+        params![user.id, user.email, user.name, user.password_hash, now, user.language],
     )
     .await?;
     let registered = kit::journal::Entry {
@@ -155,17 +158,23 @@ pub async fn me(request: Request) -> Answer {
 /// `PATCH /api/auth/me`: changes what the caller says of themselves; 200 the user.
 pub async fn change(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
-    let name = json::read(&request, |body| body.optional_name("name", limits::NAME_CHARACTERS))?;
+    let (name, language) =
+        json::read(&request, |body| (body.optional_name("name", limits::NAME_CHARACTERS), language::read(body)))?;
     let mut tx = sql::write().await?;
     tx.part_of(trace::parent(&request));
     let before = find(&mut tx, &claims.subject).await?.ok_or_else(gone)?;
     if is_suspended(&mut tx, &before.id).await? {
         return Err(suspended());
     }
-    let user = User { name: name.unwrap_or_else(|| before.name.clone()), ..before.clone() };
+    let user = User {
+        name: name.unwrap_or_else(|| before.name.clone()),
+        language: language.unwrap_or_else(|| before.language.clone()),
+        ..before.clone()
+    };
     if user != before {
         let version = touch(&mut tx, &user.id).await?;
-        tx.execute("UPDATE users SET name = $2 WHERE id = $1", params![&user.id, &user.name]).await?;
+        let statement = "UPDATE users SET name = $2, language = $3 WHERE id = $1";
+        tx.execute(statement, params![&user.id, &user.name, &user.language]).await?;
         let details = serde_json::json!({ "user_id": &user.id });
         let deed = Deed { kind: "user.changed", actor: &user.id, aggregate: &user.id, version, details };
         deed.write(&mut tx, &request).await?;

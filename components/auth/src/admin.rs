@@ -1,6 +1,6 @@
 //! The first admin, from the variables `admin_email` and `admin_password`.
 
-use crate::{accounts, email, hasher, login, password};
+use crate::{accounts, email, hasher, language, login, password};
 use kit::{Problem, claims, config, id, params, router, sql};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -54,7 +54,14 @@ async fn make(email: &str, password: &str) -> Result<bool, Problem> {
     let id = id::new(&config::region().await?);
     let password_hash = hasher::hash(&password::prepared(password)).await?;
     let mut tx = sql::write().await?;
-    let user = accounts::NewUser { id: &id, email: &email, name: "Admin", password_hash: &password_hash, network: None };
+    let user = accounts::NewUser {
+        id: &id,
+        email: &email,
+        name: "Admin",
+        language: language::DEFAULT,
+        password_hash: &password_hash,
+        network: None,
+    };
     match accounts::add(&mut tx, &user).await {
         Ok(()) => {}
         // Another instance was faster.

@@ -10,10 +10,11 @@ pub async fn addresses_of(users: &[String]) -> Result<Vec<Address>, Problem> {
     }
     let mut tx = sql::read().await?;
     let statement = format!(
-        "SELECT id, email, name, email_verified_at FROM users WHERE email <> id AND id IN ({})",
+        "SELECT id, email, name, email_verified_at, language FROM users WHERE email <> id AND id IN ({})",
         sql::list(1, users.len())
     );
-    let rows: Vec<(String, String, String, Option<i64>)> = tx.all(&statement, users.iter().map(sql::Value::from)).await?;
+    let rows: Vec<(String, String, String, Option<i64>, String)> = tx.all(&statement, users.iter().map(sql::Value::from)).await?;
     tx.rollback().await?;
-    Ok(rows.into_iter().map(|(id, email, name, verified_at)| Address { id, email, name, verified_at }).collect())
+    let address = |(id, email, name, verified_at, language)| Address { id, email, name, verified_at, language: Some(language) };
+    Ok(rows.into_iter().map(address).collect())
 }

@@ -15,6 +15,7 @@ mod email_change;
 mod hasher;
 mod invitations;
 mod keys;
+mod language;
 mod limits;
 mod login;
 mod logout;

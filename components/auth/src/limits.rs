@@ -11,6 +11,8 @@ pub const NAME_CHARACTERS: RangeInclusive<usize> = 1..=100;
 pub const REFRESH_TOKEN_BYTES: usize = 160;
 /// Characters of what is sent as a refresh token; beyond them it is not even looked at.
 pub const TOKEN_CHARACTERS: usize = 4096;
+/// Characters of a language's tag: as many as BCP 47 asks programs to have room for (RFC 5646, 4.4.1).
+pub const LANGUAGE_CHARACTERS: usize = 35;
 /// Organisers that one person may be a member of.
 pub const ORGANISERS_PER_USER: i64 = vocabulary::limits::MEMBERSHIPS as i64;
 /// Members of one organiser's team: a page's worth.

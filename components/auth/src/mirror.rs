@@ -2,7 +2,7 @@
 //!
 //! What is there already stays as it is, so all of this may be repeated.
 
-use crate::{keys, sessions};
+use crate::{keys, language, sessions};
 use kit::{Problem, params, sql};
 use vocabulary::accounts::{Address, Membership, PublicKey, Revocation, Role, User, Visitor};
 use vocabulary::limits;
@@ -32,10 +32,10 @@ pub async fn add_keys(list: &[PublicKey], all: bool) -> Result<(), Problem> {
 /// Organisers, as they are called now.
 async fn know(tx: &mut sql::Tx, organisers: &[Membership]) -> Result<(), sql::Error> {
     let now = tx.now();
-    for Membership { id, name, role: _ } in organisers {
-        let statement =
-            "INSERT INTO organisers (id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET name = $2";
-        tx.execute(statement, params![id, name, now]).await?;
+    for Membership { id, name, role: _, contact_email } in organisers {
+        let statement = "INSERT INTO organisers (id, name, created_at, contact_email) VALUES ($1, $2, $3, $4) \
+                         ON CONFLICT (id) DO UPDATE SET name = $2, contact_email = $4";
+        tx.execute(statement, params![id, name, now, contact_email.as_deref()]).await?;
     }
     Ok(())
 }
@@ -97,13 +97,16 @@ pub async fn missing_addresses() -> Result<Vec<String>, Problem> {
 /// How people are written to, as of now. Who had such an address before has another one by now, and is asked for again.
 pub async fn put_addresses(addresses: &[Address]) -> Result<(), Problem> {
     let mut tx = sql::write().await?;
-    for Address { id, email, name, verified_at } in addresses {
+    for Address { id, email, name, verified_at, language } in addresses {
+        // A node of the version before says none.
+        let language = language.as_deref().and_then(language::normalise).unwrap_or_else(|| language::DEFAULT.to_owned());
+
         tx.execute("UPDATE users SET email = id, contact_at = 0 WHERE email = $2 AND id <> $1", params![id, email]).await?;
         tx.execute(
-            "INSERT INTO users (id, email, name, password_hash, version, created_at, email_verified_at, contact_at) \
-             VALUES ($1, $2, $3, '', 0, $4, $5, $4) \
-             ON CONFLICT (id) DO UPDATE SET email = $2, name = $3, email_verified_at = $5, contact_at = $4",
-            params![id, email, name, tx.now(), *verified_at],
+            "INSERT INTO users (id, email, name, password_hash, version, created_at, email_verified_at, contact_at, language) \
+             VALUES ($1, $2, $3, '', 0, $4, $5, $4, $6) \
+             ON CONFLICT (id) DO UPDATE SET email = $2, name = $3, email_verified_at = $5, contact_at = $4, language = $6",
+            params![id, email, name, tx.now(), *verified_at, language],
         )
         .await?;
     }
@@ -120,8 +123,12 @@ mod tests {
     const NOW: i64 = 1_790_000_000_000_000;
 
     fn visitor(roles: &[Role], organisers: &[(&str, TeamRole)]) -> Visitor {
-        let membership =
-            |(id, role): &(&str, TeamRole)| Membership { id: (*id).into(), name: format!("Hall {id}"), role: Some(*role) };
+        let membership = |(id, role): &(&str, TeamRole)| Membership {
+            id: (*id).into(),
+            name: format!("Hall {id}"),
+            role: Some(*role),
+            contact_email: Some(format!("{id}@example.com")),
+        };
         Visitor {
             user: Some(User {
                 id: "eu_u".into(),
@@ -156,6 +163,9 @@ mod tests {
                 let rows: Vec<(String, String)> = database
                     .all_rows("SELECT organiser_id, role FROM organiser_members WHERE user_id = 'eu_u' ORDER BY organiser_id");
                 let rows: Vec<_> = rows.into_iter().map(|(id, role)| format!("{id}:{role}")).collect();
+                let unlike =
+                    "SELECT COUNT(*) FROM organisers WHERE contact_email IS NULL OR contact_email <> id || '@example.com'";
+                assert_eq!(database.all_rows::<(i64,)>(unlike), [(0,)]);
                 assert_eq!(rows.join(" "), members);
             }
         }
@@ -201,8 +211,13 @@ mod tests {
             assert_eq!(ready(missing_addresses()).unwrap(), ["eu_u", "eu_v"]);
             // Nobody is written to at what stands for an address until there is one.
             assert!(ready(directory::addresses_of(&["eu_u".to_owned()])).unwrap().is_empty());
-            let address =
-                |verified_at| Address { id: "eu_u".into(), email: "ada@example.com".into(), name: "Ada L".into(), verified_at };
+            let address = |verified_at| Address {
+                id: "eu_u".into(),
+                email: "ada@example.com".into(),
+                name: "Ada L".into(),
+                verified_at,
+                language: Some("de-AT".into()),
+            };
             for verified_at in [None, Some(NOW)] {
                 ready(put_addresses(&[address(verified_at)])).unwrap();
                 let known = ready(directory::addresses_of(&["eu_u".to_owned(), "eu_x".to_owned()])).unwrap();

@@ -2,27 +2,48 @@
 
 use crate::{
     accounts::{self, Deed},
-    limits, members,
+    email, limits, members,
 };
 use kit::team::{self, Permission, TeamRole};
 use kit::{Answer, Problem, Request, Response, claims, config, id, idempotency, json, params, query, sql};
+use serde::Serialize;
 use serde_json::json;
 use vocabulary::accounts::Membership;
+
+/// An organiser as the API shows it.
+#[derive(Serialize)]
+struct Organiser<'a> {
+    id: &'a str,
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contact_email: Option<&'a str>,
+}
+
+/// `contact_email`, where answers to mails about events go: absent, taken away (`null`) or an address, normalised.
+fn read_contact(body: &mut json::Reader) -> Option<Option<String>> {
+    let text = body.optional_text("contact_email", 1..=*limits::EMAIL_BYTES.end());
+    let address = text.map(|text| email::normalise(&text));
+    if let Some(Err(fault)) = &address {
+        body.fault("contact_email", *fault);
+    }
+    body.has("contact_email").then(|| address.and_then(Result::ok))
+}
 
 /// Makes an organiser with the caller as its owner, who may from then on create events for it.
 pub async fn create(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
-    let name = json::read(&request, accounts::read_name)?;
+    let (name, contact_email) = json::read(&request, |body| (accounts::read_name(body), read_contact(body).flatten()))?;
     let region = config::region().await?;
     idempotency::once(&request, "organisers", &claims.subject, async |tx: &mut sql::Tx| {
         let user = &claims.subject;
         members::check_room(tx, user).await?;
         let (organiser, now) = (id::new(&region), tx.now());
-        tx.execute("INSERT INTO organisers (id, name, created_at) VALUES ($1, $2, $3)", params![&organiser, &name, now]).await?;
+        let statement = "INSERT INTO organisers (id, name, created_at, contact_email) VALUES ($1, $2, $3, $4)";
+        tx.execute(statement, params![&organiser, &name, now, contact_email.as_deref()]).await?;
         members::add(tx, &organiser, user, TeamRole::Owner).await?;
-        let details = json!({ "organiser_id": organiser, "name": name });
+        let details = json!({ "organiser_id": organiser, "name": name, "contact_email": contact_email });
         Deed { kind: "organiser.created", actor: user, aggregate: &organiser, version: 1, details }.write(tx, &request).await?;
-        Response::json(201, &json!({ "id": organiser, "name": name }))
+        Response::json(201, &Organiser { id: &organiser, name: &name, contact_email: contact_email.as_deref() })
     })
     .await
 }
@@ -32,11 +53,11 @@ pub async fn mine(request: Request) -> Answer {
     let claims = team::claims(&request).await?;
     query::read(&request, |_| ())?;
     let mut tx = sql::read().await?;
-    let rows: Vec<(String, String, Option<String>)> = match &claims.scope {
-        Some(scope) => tx.all("SELECT id, name, NULL FROM organisers WHERE id = $1", params![&scope.organiser]).await?,
+    let rows: Vec<(String, String, Option<String>, Option<String>)> = match &claims.scope {
+        Some(scope) => tx.all("SELECT id, name, NULL, contact_email FROM organisers WHERE id = $1", params![&scope.organiser]).await?,
         None => {
             tx.all(
-                "SELECT o.id, o.name, m.role FROM organiser_members m JOIN organisers o ON o.id = m.organiser_id WHERE m.user_id = $1 \
+                "SELECT o.id, o.name, m.role, o.contact_email FROM organiser_members m JOIN organisers o ON o.id = m.organiser_id WHERE m.user_id = $1 \
                  ORDER BY o.id LIMIT $2",
                 params![&claims.subject, limits::ORGANISERS_PER_USER],
             )
@@ -44,34 +65,39 @@ pub async fn mine(request: Request) -> Answer {
         }
     };
     tx.rollback().await?;
-    let membership = |(id, name, role): (String, String, Option<String>)| {
+    let membership = |(id, name, role, contact_email): (String, String, Option<String>, Option<String>)| {
         let named =
             |role: String| TeamRole::named(&role).ok_or_else(|| Problem::internal(format_args!("{role} is no role of a team")));
         let role = role.map(named).transpose()?;
-        Ok(Membership { id, name, role })
+        Ok(Membership { id, name, role, contact_email })
     };
     let items = rows.into_iter().map(membership).collect::<Result<Vec<_>, Problem>>()?;
     accounts::private(200, &json!({ "items": items, "next_cursor": null }))
 }
 
-/// Changes what an organiser is called. To send nothing changes nothing.
+/// Changes what an organiser is called, and where answers go. To send nothing changes nothing; `null` takes the address away.
 pub async fn change(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
-    let new = json::read(&request, |body| body.optional_name("name", limits::NAME_CHARACTERS))?;
+    let (new_name, new_contact) =
+        json::read(&request, |body| (body.optional_name("name", limits::NAME_CHARACTERS), read_contact(body)))?;
     idempotency::once(&request, "organisers", &claims.subject, async |tx: &mut sql::Tx| {
         let organiser = request.id("id")?;
         let version = touch(tx, organiser).await?;
         team::require(tx, &claims, organiser, Permission::ManageTeam).await?;
-        let statement = "SELECT name FROM organisers WHERE id = $1";
-        let (before,) = tx.one::<(String,)>(statement, params![organiser]).await?.ok_or_else(Problem::not_found)?;
-        let name = new.as_ref().unwrap_or(&before);
-        if *name != before {
-            tx.execute("UPDATE organisers SET name = $2 WHERE id = $1", params![organiser, name]).await?;
-            let details = json!({ "organiser_id": organiser, "before": before, "name": name });
-            let deed = Deed { kind: "organiser.renamed", actor: &claims.subject, aggregate: organiser, version, details };
-            deed.write(tx, &request).await?;
+        let statement = "SELECT name, contact_email FROM organisers WHERE id = $1";
+        let before: Option<(String, Option<String>)> = tx.one(statement, params![organiser]).await?;
+        let (old_name, old_contact) = before.ok_or_else(Problem::not_found)?;
+        let name = new_name.as_ref().unwrap_or(&old_name);
+        let contact_email = new_contact.as_ref().unwrap_or(&old_contact).as_deref();
+        let renamed = *name != old_name;
+        if renamed || contact_email != old_contact.as_deref() {
+            let statement = "UPDATE organisers SET name = $2, contact_email = $3 WHERE id = $1";
+            tx.execute(statement, params![organiser, name, contact_email]).await?;
+            let kind = if renamed { "organiser.renamed" } else { "organiser.changed" };
+            let details = json!({ "organiser_id": organiser, "before": old_name, "name": name, "contact_email": contact_email });
+            Deed { kind, actor: &claims.subject, aggregate: organiser, version, details }.write(tx, &request).await?;
         }
-        Response::json(200, &json!({ "id": organiser, "name": name }))
+        Response::json(200, &Organiser { id: organiser, name, contact_email })
     })
     .await
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     accounts::{self, NewUser, User},
-    hasher, keys, limits, password, sessions, setup,
+    hasher, keys, language, limits, password, sessions, setup,
     transport::Transport,
 };
 use kit::{Answer, Request, config, id, json, network, sql, trace};
@@ -28,6 +28,7 @@ pub async fn register(request: Request) -> Answer {
         email,
         email_verified: false,
         name,
+        language: language::preferred(&request),
         roles: accounts::all_roles(Vec::new()),
     };
     let mut tx = sql::write().await?;
@@ -36,6 +37,7 @@ pub async fn register(request: Request) -> Answer {
         id: &user.id,
         email: &user.email,
         name: &user.name,
+        language: &user.language,
         password_hash: &password_hash,
         network: network.as_deref(),
     };

@@ -137,6 +137,7 @@ mod tests {
                 email: "ada@example.com".to_owned(),
                 email_verified: true,
                 name: "Ada".to_owned(),
+                language: "en".to_owned(),
                 roles: vec!["user".to_owned(), "organiser".to_owned()],
             };
             database.run("DELETE FROM user_roles");

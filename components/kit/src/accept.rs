@@ -1,4 +1,4 @@
-//! Which representation a client wants (RFC 9110, 12.5.1).
+//! Which representation a client wants, and in which language (RFC 9110, 12.5).
 
 use crate::{Problem, Request, limits, problem};
 
@@ -17,6 +17,23 @@ fn best(accept: Option<&str>, offered: &[&'static str]) -> Option<&'static str> 
     let liked = offered.iter().map(|media| (quality(accept, media), *media));
     // Of equals the last one would be the greatest.
     liked.rev().max_by_key(|(quality, _)| *quality).filter(|(quality, _)| *quality > 0).map(|(_, media)| media)
+}
+
+/// The languages of the request's `Accept-Language`, the best liked one first: as the client writes them, and without those that it wants not at all.
+pub fn languages(request: &Request) -> Vec<&str> {
+    ranked(request.header("accept-language").unwrap_or_default())
+}
+
+fn ranked(accept: &str) -> Vec<&str> {
+    let ranges = accept.split(',').take(limits::ACCEPT_RANGES).filter_map(|range| {
+        let (tag, parameters) = range.split_once(';').unwrap_or((range, ""));
+        let weight = parameters.split_once('=').map_or(Some(1000), |(_, value)| thousandths(value.trim()))?;
+        Some((weight, tag.trim())).filter(|(weight, tag)| *weight > 0 && !tag.is_empty())
+    });
+    let mut ranges: Vec<_> = ranges.collect();
+    // Stable: of those that it likes the same, the earlier one.
+    ranges.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
+    ranges.into_iter().map(|(_, tag)| tag).collect()
 }
 
 /// How much a media type is liked, in thousandths: what the most specific range that matches it says.
@@ -54,7 +71,7 @@ fn thousandths(text: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::best;
+    use super::{best, ranked};
 
     const JSON: &str = "application/json";
     const PDF: &str = "application/pdf";
@@ -85,6 +102,21 @@ mod tests {
             assert_eq!(best(accept, &[JSON, PDF]), chosen, "{accept:?}");
         }
     }
+    #[test]
+    fn languages_come_in_the_order_in_which_they_are_liked() {
+        for (accept, expected) in [
+            ("", &[][..]),
+            ("de", &["de"]),
+            ("de-AT, de;q=0.9, en;q=0.8", &["de-AT", "de", "en"]),
+            ("en;q=0.8,si, *;q=0.1", &["si", "en", "*"]),
+            ("fr;q=0, en ; q=0.5", &["en"]),
+            ("de;q=high, ,;q=1", &[]),
+        ] {
+            assert_eq!(ranked(accept), expected, "{accept}");
+        }
+        assert_eq!(ranked(&"de,".repeat(10_000)).len(), crate::limits::ACCEPT_RANGES);
+    }
+
     #[test]
     fn types_of_another_kind_are_told_apart() {
         for (accept, chosen) in

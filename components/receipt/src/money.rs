@@ -5,24 +5,35 @@ const WHOLE: &[&str] =
     &["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"];
 const THOUSANDTHS: &[&str] = &["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
 
-/// Minor units as `EUR 1,234.50`. A currency that is not three letters is shown as `???`: nothing foreign comes through here.
-pub fn format(amount: i64, currency: &str) -> String {
-    let decimals = if WHOLE.contains(&currency) {
+/// Decimals of a currency's major unit.
+#[must_use]
+pub fn decimals(currency: &str) -> u8 {
+    if WHOLE.contains(&currency) {
         0
     } else if THOUSANDTHS.contains(&currency) {
         3
     } else {
         2
-    };
-    let code = if currency.len() == 3 && currency.bytes().all(|byte| byte.is_ascii_alphabetic()) { currency } else { "???" };
-    let scale = 10u64.pow(decimals);
+    }
+}
+
+/// A currency's code. One that is not three letters is shown as `???`: nothing foreign comes through here.
+#[must_use]
+pub fn code(currency: &str) -> &str {
+    if currency.len() == 3 && currency.bytes().all(|byte| byte.is_ascii_alphabetic()) { currency } else { "???" }
+}
+
+/// Minor units as `EUR 1,234.50`.
+pub fn format(amount: i64, currency: &str) -> String {
+    let (decimals, code) = (decimals(currency), code(currency));
+    let scale = 10u64.pow(u32::from(decimals));
     let units = amount.unsigned_abs();
     let sign = if amount < 0 { "-" } else { "" };
     let whole = grouped(units / scale);
     if decimals == 0 {
         format!("{code} {sign}{whole}")
     } else {
-        format!("{code} {sign}{whole}.{:0width$}", units % scale, width = decimals as usize)
+        format!("{code} {sign}{whole}.{:0width$}", units % scale, width = usize::from(decimals))
     }
 }
 

@@ -70,6 +70,9 @@ records! {
         /// What the user is in its team; none for a program, whose token says what it may.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         "role" role: Option<TeamRole>,
+        /// Where answers to mails about its events go; none: nobody has said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        "contact-email" contact_email: Option<String>,
     }
 
     /// Somebody who writes in a region that does not keep the accounts, as they are now: what is not listed was taken away.
@@ -90,6 +93,9 @@ records! {
         "name" name: String,
         /// Since when it is known that they read the address, microseconds; none: it is not known.
         "verified-at" verified_at: Option<i64>,
+        /// In which they are written to, a BCP 47 tag; none: not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        "language" language: Option<String>,
     }
 }
 

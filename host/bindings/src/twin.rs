@@ -102,9 +102,9 @@ twins! { accounts:
     PublicKey { kid, public_key, until }
     Revocation { session, until }
     User { id, name, email, email_verified, roles }
-    Membership { id, name, role }
+    Membership { id, name, role, contact_email }
     Visitor { user, organisers }
-    Address { id, email, name, verified_at }
+    Address { id, email, name, verified_at, language }
     Role [User, Organiser, Admin]
     TeamRole [Owner, Manager, Finance, Door]
     Error [NotHere, TooLong(items), Failed(reason)]

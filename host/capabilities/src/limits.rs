@@ -89,8 +89,14 @@ pub const INTERNET_HEAD: usize = 64 << 10;
 pub const MAIL_BYTES: usize = 10 << 20;
 /// Bytes of an address, as RFC 5321 has it.
 pub const MAIL_ADDRESS_BYTES: usize = 254;
-/// Bytes of a message's subject; a longer one is shortened.
-pub const MAIL_SUBJECT_BYTES: usize = 1_000;
+/// Bytes of a message's subject; a longer one is shortened. With its name it fits a line, if it is one word.
+pub const MAIL_SUBJECT_BYTES: usize = 900;
+/// Bytes of a line of text that is sent as it is; RFC 5322 allows 998.
+pub const MAIL_LINE_BYTES: usize = 900;
+/// Bytes of the name that a message gives its sender.
+pub const MAIL_NAME_BYTES: usize = 500;
+/// Bytes of a link in a header, which stands on one line.
+pub const MAIL_LINK_BYTES: usize = 900;
 /// Bytes of the file name of an attachment.
 pub const MAIL_FILENAME_BYTES: usize = 200;
 /// Bytes of a message's id.

@@ -6,7 +6,7 @@ use kit::mail_token::{self, Purpose};
 use kit::sql::{Error, Tx};
 use kit::tickets::{self, SigningKey};
 use kit::{params, time};
-use receipt::{Paid, Receipt, local, money, reasons, tickets as papers};
+use receipt::{Paid, Receipt, tickets as papers};
 use serde::Serialize;
 
 /// What the templates may say.
@@ -14,24 +14,26 @@ use serde::Serialize;
 pub struct Facts {
     /// Who it is for.
     pub person: Person,
+    /// In whose name it is sent: whose event it is about.
+    pub organiser: Option<Organiser>,
     /// What it is about.
     pub booking: Option<Booking>,
     /// An event that was moved.
     pub moved: Option<Moved>,
     /// A ticket that somebody wants to give away.
     pub offer: Option<Offer>,
-    /// A sum: `EUR 90.00`.
-    pub amount: Option<String>,
-    /// Why a payment failed, or why money goes back.
-    pub why: Option<&'static str>,
+    /// A sum that was not paid, or has gone back.
+    pub amount: Option<Money>,
+    /// Why a payment failed, or why money goes back: a code of `payments.failure` or `refunds.reason`.
+    pub why: Option<String>,
     /// Who cancelled a booking: `buyer`, `organiser`, or `event` where the whole event was; empty where that is not known.
     pub cancelled_by: String,
     /// What was changed of an account: the type of the record that says so.
     pub change: Option<String>,
     /// What of a booking's money is on its way back.
-    pub going_back: Option<String>,
+    pub going_back: Option<Money>,
     /// What of it has gone back.
-    pub went_back: Option<String>,
+    pub went_back: Option<Money>,
     /// What somebody is invited to.
     pub invitation: Option<Invitation>,
     /// Shows that its bearer has read this mail.
@@ -55,9 +57,36 @@ pub struct Person {
     pub name: Option<String>,
     /// Whether it is known.
     pub verified: bool,
+    /// In which language they are written to: a BCP 47 tag.
+    #[serde(skip)]
+    pub language: String,
     /// Where they read it.
     #[serde(skip)]
     pub address: String,
+}
+
+/// Who puts an event on.
+#[derive(Debug, Serialize)]
+pub struct Organiser {
+    /// As people know them.
+    pub name: String,
+    /// Where answers go.
+    #[serde(skip)]
+    pub contact_email: Option<String>,
+}
+
+/// An instant, for who is at a place.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Instant {
+    at: i64,
+    timezone: String,
+}
+
+/// A sum in minor units.
+#[derive(Debug, Serialize)]
+pub struct Money {
+    amount: i64,
+    currency: String,
 }
 
 /// A booking and its event.
@@ -67,13 +96,13 @@ pub struct Booking {
     event_id: String,
     title: String,
     venue: String,
-    starts: String,
+    starts: Instant,
     items: Vec<Item>,
-    total: String,
+    total: Money,
     /// As it is now; one whose time is over is `expired`, tidied or not.
     status: String,
     /// Until when its places are kept, while they are.
-    held_until: Option<String>,
+    held_until: Option<Instant>,
     /// Whether it was confirmed once.
     bought: bool,
     /// None while it is not confirmed.
@@ -112,16 +141,16 @@ pub struct Offer {
     from: String,
     title: String,
     venue: String,
-    starts: String,
+    starts: Instant,
     ticket_type: String,
-    until: String,
+    until: Instant,
 }
 
 #[derive(Debug, PartialEq, Serialize)]
 struct Place {
     venue: String,
-    starts: String,
-    ends: String,
+    starts: Instant,
+    ends: Instant,
 }
 
 #[derive(Debug, Serialize)]
@@ -177,7 +206,7 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed, key: Option<&SigningKey>) ->
         };
         if claimed.template == Template::TakeEmail {
             // Who reads it there may have nothing to do with them.
-            person = Person { name: None, verified: false, address: email };
+            person = Person { name: None, verified: false, address: email, ..person };
         } else if person.verified {
             new_email = Some(email);
         }
@@ -204,6 +233,7 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed, key: Option<&SigningKey>) ->
         }
         None => (None, None),
     };
+    let mut event = booking.as_ref().map(|booking| booking.event_id.clone());
     let (mut receipt, mut moved, mut offer, mut back) = (None, None, None, (None, None));
     match (claimed.template, &needs.payment) {
         (Template::Confirmed, Some(payment)) => match receipt_of(tx, payment).await? {
@@ -215,14 +245,19 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed, key: Option<&SigningKey>) ->
             return Ok(Err(Trouble::Never("the money has arrived after all".to_owned())));
         }
         (Template::Moved, _) => match self::moved(tx, &claimed.recipient, needs).await? {
-            Ok(it) => moved = Some(it),
+            Ok(it) => {
+                moved = Some(it);
+                event.clone_from(&needs.event);
+            }
             Err(trouble) => return Ok(Err(trouble)),
         },
         (Template::TicketOffered, _) => match self::offer(tx, &person, needs).await? {
-            Ok((address, it)) => {
-                // Not to who offers it: to a reader of whom nothing is known.
-                person = Person { name: None, verified: false, address };
-                offer = Some(it);
+            Ok(it) => {
+                // Not to who offers it: to a reader of whom nothing is known, but for the language of an account with this address.
+                let language = language_of(tx, &it.email).await?.unwrap_or(person.language);
+                person = Person { name: None, verified: false, language, address: it.email };
+                event = Some(it.event);
+                offer = Some(it.offer);
             }
             Err(trouble) => return Ok(Err(trouble)),
         },
@@ -236,10 +271,14 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed, key: Option<&SigningKey>) ->
         }
         _ => None,
     };
-    let amount = needs.amount.zip(needs.currency.as_deref()).map(|(amount, currency)| money::format(amount, currency));
+    let organiser = match &event {
+        Some(event) => organiser(tx, event).await?,
+        None => None,
+    };
+    let amount = needs.amount.zip(needs.currency.clone()).map(|(amount, currency)| Money { amount, currency });
     let why = match claimed.template {
-        Template::PaymentFailed => needs.failure.as_deref().map(reasons::failure),
-        Template::Refunded => needs.reason.as_deref().map(reasons::refund),
+        Template::PaymentFailed => needs.failure.clone(),
+        Template::Refunded => needs.reason.clone(),
         _ => None,
     };
     let cancelled_by = needs.reason.clone().unwrap_or_default();
@@ -247,6 +286,7 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed, key: Option<&SigningKey>) ->
     let (going_back, went_back) = back;
     Ok(Ok(Facts {
         person,
+        organiser,
         booking,
         moved,
         offer,
@@ -281,12 +321,13 @@ fn grouped(code: &str) -> String {
 /// Who gets a mail: the user, or whom the organiser has named beside the booking that it is about. Of a user whose account another region keeps the
 /// address is asked for meanwhile, and again after a while: it may have changed.
 async fn person(tx: &mut Tx, id: &str, booking: Option<&str>) -> Result<Result<Person, Trouble>, Error> {
-    let statement = "SELECT email, name, email_verified_at FROM users WHERE id = $1 AND (contact_at IS NULL OR contact_at > $2)";
+    let statement =
+        "SELECT email, name, email_verified_at, language FROM users WHERE id = $1 AND (contact_at IS NULL OR contact_at > $2)";
     let fresh = tx.now() - kit::limits::CONTACT_MICROSECONDS;
-    let user: Option<(String, String, Option<i64>)> = tx.one(statement, params![id, fresh]).await?;
-    let account = user.filter(|(address, ..)| address.contains('@')).map(|(address, name, verified_at)| {
+    let user: Option<(String, String, Option<i64>, String)> = tx.one(statement, params![id, fresh]).await?;
+    let account = user.filter(|(address, ..)| address.contains('@')).map(|(address, name, verified_at, language)| {
         let verified = verified_at.is_some();
-        Person { name: verified.then(|| line(&name)), verified, address }
+        Person { name: verified.then(|| line(&name)), verified, language, address }
     });
     let statement = "SELECT channel, name, email FROM order_details WHERE booking = $1";
     let details: Option<(String, Option<String>, Option<String>)> = match booking {
@@ -297,14 +338,30 @@ async fn person(tx: &mut Tx, id: &str, booking: Option<&str>) -> Result<Result<P
     Ok(match (details, account) {
         // The organiser vouches for the name.
         (Some((_, name, Some(address))), account) => {
-            let name = name.map(|name| line(&name)).or(account.and_then(|account| account.name));
-            Ok(Person { name, verified: true, address })
+            let (known, language) = match account {
+                Some(account) => (account.name, account.language),
+                None => (None, language_of(tx, &address).await?.unwrap_or_default()),
+            };
+            Ok(Person { name: name.map(|name| line(&name)).or(known), verified: true, language, address })
         }
         (Some((channel, ..)), None) if channel == "counter" => {
             Err(Trouble::Never("it was sold at the counter, to somebody who gave no address".to_owned()))
         }
         (_, account) => account.ok_or_else(missing),
     })
+}
+
+/// The language of who has an account with this address, if anybody.
+async fn language_of(tx: &mut Tx, address: &str) -> Result<Option<String>, Error> {
+    let row: Option<(String,)> = tx.one("SELECT language FROM users WHERE email = $1", params![address]).await?;
+    Ok(row.map(|(language,)| language))
+}
+
+/// Who puts an event on, as they are called now.
+async fn organiser(tx: &mut Tx, event: &str) -> Result<Option<Organiser>, Error> {
+    let statement = "SELECT o.name, o.contact_email FROM events e JOIN organisers o ON o.id = e.organiser_id WHERE e.id = $1";
+    let row: Option<(String, Option<String>)> = tx.one(statement, params![event]).await?;
+    Ok(row.map(|(name, contact_email)| Organiser { name: line(&name), contact_email }))
 }
 
 kit::row! {
@@ -314,19 +371,22 @@ kit::row! {
         organiser: String,
         inviter: Option<String>,
         verified_at: Option<i64>,
+        language: String,
     }
 }
 
 /// An invitation that is open, and whom it goes to: an address, whose reader may have no account.
 async fn invitation(tx: &mut Tx, id: &str) -> Result<Option<(Person, Invitation)>, Error> {
-    let statement = "SELECT i.email, i.role, o.name, u.name, u.email_verified_at FROM invitations i JOIN organisers o ON o.id = i.organiser_id \
-                     LEFT JOIN users u ON u.id = i.invited_by WHERE i.id = $1 AND i.expires_at > $2";
+    // Its reader's language, if they have an account, or else the inviter's.
+    let statement = "SELECT i.email, i.role, o.name, u.name, u.email_verified_at, COALESCE(r.language, u.language, 'en') \
+                     FROM invitations i JOIN organisers o ON o.id = i.organiser_id LEFT JOIN users u ON u.id = i.invited_by \
+                     LEFT JOIN users r ON r.email = i.email WHERE i.id = $1 AND i.expires_at > $2";
     let now = tx.now();
     let row: Option<InvitationRow> = tx.one(statement, params![id, now]).await?;
     Ok(row.map(|row| {
         let from = row.inviter.filter(|_| row.verified_at.is_some());
         let from = from.map(|name| Inviter { name: line(&name), organiser: line(&row.organiser) });
-        (Person { name: None, verified: false, address: row.email }, Invitation { role: row.role, from })
+        (Person { name: None, verified: false, language: row.language, address: row.email }, Invitation { role: row.role, from })
     }))
 }
 
@@ -349,10 +409,10 @@ async fn booking(tx: &mut Tx, id: &str, key: Option<&SigningKey>) -> Result<Opti
         event_id: row.event,
         title: line(&row.title),
         venue: place(&row.venue_name, &row.city, &row.country),
-        starts: local::readable(row.starts_at, &row.timezone),
+        starts: Instant { at: row.starts_at, timezone: row.timezone.clone() },
         items: items.into_iter().map(|(_, name, quantity)| Item { name: line(&name), quantity }).collect(),
-        total: money::format(row.total, &row.currency),
-        held_until: row.expires_at.filter(|at| *at > now).map(|at| local::readable(at, &row.timezone)),
+        total: Money { amount: row.total, currency: row.currency },
+        held_until: row.expires_at.filter(|at| *at > now).map(|at| Instant { at, timezone: row.timezone.clone() }),
         bought: row.payment.is_some() || row.total == 0,
         status,
         tickets,
@@ -393,13 +453,15 @@ async fn moved(tx: &mut Tx, person: &str, needs: &Needs) -> Result<Result<Moved,
     }
     let now = Place {
         venue: place(&row.venue_name, &row.city, &row.country),
-        starts: local::readable(row.starts_at, &row.timezone),
-        ends: local::readable(row.ends_at, &row.timezone),
+        starts: Instant { at: row.starts_at, timezone: row.timezone.clone() },
+        ends: Instant { at: row.ends_at, timezone: row.timezone },
     };
     let Schedule { starts_at, ends_at, timezone, venue } = before;
-    let instant = |text: &str| time::parse(text).map_or_else(|| line(text), |at| local::readable(at, timezone));
-    let before =
-        Place { venue: place(&venue.name, &venue.city, &venue.country), starts: instant(starts_at), ends: instant(ends_at) };
+    let instant = |text: &str| time::parse(text).map(|at| Instant { at, timezone: timezone.clone() });
+    let Some((starts, ends)) = instant(starts_at).zip(instant(ends_at)) else {
+        return never("it does not say when it was before");
+    };
+    let before = Place { venue: place(&venue.name, &venue.city, &venue.country), starts, ends };
     if now == before {
         return never("it is where it was before");
     }
@@ -407,13 +469,13 @@ async fn moved(tx: &mut Tx, person: &str, needs: &Needs) -> Result<Result<Moved,
 }
 
 /// What is going back of a payment, and what has gone back.
-async fn given_back(tx: &mut Tx, payment: &str) -> Result<(Option<String>, Option<String>), Error> {
+async fn given_back(tx: &mut Tx, payment: &str) -> Result<(Option<Money>, Option<Money>), Error> {
     let statement = "SELECT status, currency, CAST(SUM(amount) AS BIGINT) FROM refunds WHERE payment = $1 AND status <> 'failed' \
                      GROUP BY status, currency";
     let sums: Vec<(String, String, i64)> = tx.all(statement, params![payment]).await?;
     let of = |wanted: &str| {
         let sum = sums.iter().find(|(status, ..)| status == wanted);
-        sum.map(|(_, currency, amount)| money::format(*amount, currency))
+        sum.map(|(_, currency, amount)| Money { amount: *amount, currency: currency.clone() })
     };
     Ok((of("due"), of("completed")))
 }
@@ -450,16 +512,24 @@ kit::row! {
         starts_at: i64,
         timezone: String,
         ticket_type: String,
+        event: String,
     }
+}
+
+/// An offer, to whom it is, and for which event.
+struct Offered {
+    email: String,
+    event: String,
+    offer: Offer,
 }
 
 /// An offer that can be accepted, and to whom it is. Of who makes it only the address is named, and only where it is known to be theirs:
 /// what people call themselves reaches nobody whom they have chosen.
-async fn offer(tx: &mut Tx, from: &Person, needs: &Needs) -> Result<Result<(String, Offer), Trouble>, Error> {
+async fn offer(tx: &mut Tx, from: &Person, needs: &Needs) -> Result<Result<Offered, Trouble>, Error> {
     let never = |why: &str| Ok(Err(Trouble::Never(why.to_owned())));
     let Some(id) = &needs.offer else { return never("it does not say what is offered") };
     let statement = "SELECT o.email, o.status, o.expires_at, b.status, e.title, e.venue_name, e.city, e.country, e.starts_at, e.timezone, \
-                     COALESCE(y.name, t.ticket_type) FROM ticket_offers o JOIN tickets t ON t.booking = o.booking AND t.number = o.number \
+                     COALESCE(y.name, t.ticket_type), b.event FROM ticket_offers o JOIN tickets t ON t.booking = o.booking AND t.number = o.number \
                      JOIN bookings b ON b.id = o.booking JOIN events e ON e.id = b.event LEFT JOIN ticket_types y ON y.id = t.ticket_type \
                      WHERE o.id = $1";
     let Some(row): Option<OfferRow> = tx.one(statement, params![id]).await? else { return never("its offer is not here") };
@@ -474,11 +544,11 @@ async fn offer(tx: &mut Tx, from: &Person, needs: &Needs) -> Result<Result<(Stri
         from: line(&from.address),
         title: line(&row.title),
         venue: place(&row.venue_name, &row.city, &row.country),
-        starts: local::readable(row.starts_at, &row.timezone),
+        starts: Instant { at: row.starts_at, timezone: row.timezone.clone() },
         ticket_type: line(&row.ticket_type),
-        until: local::readable(row.expires_at, &row.timezone),
+        until: Instant { at: row.expires_at, timezone: row.timezone },
     };
-    Ok(Ok((row.email, offer)))
+    Ok(Ok(Offered { email: row.email, event: row.event, offer }))
 }
 
 kit::row! {

@@ -1,8 +1,9 @@
 //! Mail: written down with the record that asks for it, sent afterwards.
 
+pub mod formats;
 mod gather;
 pub mod queue;
-mod render;
+pub mod render;
 
 use crate::limits;
 use crate::wit::mail::{Error as MailError, Message};

@@ -1,81 +1,172 @@
-//! Mails from the files in `templates`: each has a text, whose first line is its subject, and HTML, in which every value is escaped.
+//! Mails from the files in `templates`: a folder a language, in which each mail has a text, whose first paragraph is its subject.
+//!
+//! The HTML is made from the same text, in which then every value is escaped: a blank line ends a paragraph, and `layout.html` goes around them.
+//! Values are one line each (`gather::line`), so none of them begins a paragraph.
+//!
+//! Beside the mails a folder has `sender.txt` (what programs show for the sender of a mail in an organiser's name), `footer.txt` (why somebody gets
+//! it), `instant.txt` (how a date and a time stand together) and `money.txt` (a sum and its currency).
 
-use super::{Template, gather::Facts};
+use super::{Template, formats, gather::Facts};
 use crate::limits;
 use crate::wit::mail::{Attachment, Message};
 use kit::Problem;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{Environment, UndefinedBehavior, Value, context};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, HtmlEscape, State, UndefinedBehavior, Value, context};
 use std::sync::LazyLock;
 
 const PDF: &str = "application/pdf";
 
-macro_rules! files {
-    ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../../templates/", $name)))),*] };
+/// A file's name as text, as HTML, and what stands in it.
+type File = (&'static str, &'static str, &'static str);
+
+/// A language that mails are written in.
+pub struct Language {
+    /// Its folder: a language of BCP 47.
+    pub tag: &'static str,
+    environment: &'static LazyLock<Result<Environment<'static>, Error>>,
 }
 
-const FILES: [(&str, &str); 30] = files![
-    "booking-cancelled.html",
-    "booking-cancelled.txt",
-    "booking-confirmed.html",
-    "booking-confirmed.txt",
-    "event-moved.html",
-    "event-moved.txt",
-    "footer.txt",
-    "invitation.html",
-    "invitation.txt",
-    "layout.html",
-    "leave-email.html",
-    "leave-email.txt",
-    "password-changed.html",
-    "password-changed.txt",
-    "password-forgotten.html",
-    "password-forgotten.txt",
-    "payment-failed.html",
-    "payment-failed.txt",
-    "refund-made.html",
-    "refund-made.txt",
-    "second-factor-changed.html",
-    "second-factor-changed.txt",
-    "take-email.html",
-    "take-email.txt",
-    "ticket-offered.html",
-    "ticket-offered.txt",
-    "verify-email.html",
-    "verify-email.txt",
-    "welcome.html",
-    "welcome.txt",
-];
+macro_rules! files {
+    ($folder:literal: $($name:literal),* $(,)?) => {
+        [$((concat!($name, ".txt"), concat!($name, ".html"), include_str!(concat!("../../templates/", $folder, "/", $name, ".txt")))),*]
+    };
+}
 
-static TEMPLATES: LazyLock<Result<Environment<'static>, minijinja::Error>> = LazyLock::new(|| {
+/// The language of a folder: one that lacks a file does not compile. Numbers and dates are those of a locale that `formats` has.
+macro_rules! language {
+    ($folder:literal, $locale:literal) => {{
+        const FILES: [File; 18] = files![
+            $folder:
+            "booking-cancelled",
+            "booking-confirmed",
+            "event-moved",
+            "footer",
+            "instant",
+            "invitation",
+            "leave-email",
+            "money",
+            "password-changed",
+            "password-forgotten",
+            "payment-failed",
+            "refund-made",
+            "second-factor-changed",
+            "sender",
+            "take-email",
+            "ticket-offered",
+            "verify-email",
+            "welcome",
+        ];
+        static ENVIRONMENT: LazyLock<Result<Environment<'static>, Error>> = LazyLock::new(|| environment(&FILES, $locale));
+        Language { tag: $folder, environment: &ENVIRONMENT }
+    }};
+}
+
+/// Every language, the one first that stands in for all others.
+pub static LANGUAGES: [Language; 3] = [language!("en", "en-GB"), language!("de", "de"), language!("si", "si")];
+
+const LAYOUT: &str = include_str!("../../templates/layout.html");
+
+/// The language of a tag, as RFC 4647 (3.4) looks it up: `de` for `de-AT`.
+pub fn language(tag: &str) -> &'static Language {
+    let [fallback, ..] = &LANGUAGES;
+    let primary = tag.split('-').next().unwrap_or_default();
+    LANGUAGES.iter().find(|language| language.tag.eq_ignore_ascii_case(primary)).unwrap_or(fallback)
+}
+
+fn environment(files: &[File], locale: &'static str) -> Result<Environment<'static>, Error> {
     // Escaping goes by the name: on in `.html`, off in `.txt`.
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     // A tag that has a line to itself leaves none.
-    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build()?);
-    for (name, text) in FILES {
-        environment.add_template(name, text)?;
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+    for (text, html, source) in files {
+        environment.add_template(text, source)?;
+        environment.add_template(html, source)?;
     }
+    environment.add_template("layout.html", LAYOUT)?;
+    environment.add_filter("code", code);
+    environment.add_filter("link", link);
+    environment.add_filter("instant", move |state: &State<'_, '_>, value: &Value| instant(state, value, locale));
+    environment.add_filter("money", move |state: &State<'_, '_>, value: &Value| money(state, value, locale));
     Ok(environment)
-});
+}
 
-/// The mail of this id.
+/// What is to be copied, or shown at a door.
+fn code(state: &State<'_, '_>, value: &Value) -> Value {
+    match state.auto_escape() {
+        AutoEscape::Html => Value::from_safe_string(format!(
+            "<span style=\"font:18px/1.4 ui-monospace,monospace;overflow-wrap:anywhere\">{}</span>",
+            HtmlEscape(&value.to_string())
+        )),
+        _ => value.clone(),
+    }
+}
+
+/// An address of ours.
+fn link(state: &State<'_, '_>, value: &Value) -> Value {
+    match state.auto_escape() {
+        AutoEscape::Html => {
+            let url = value.to_string();
+            let url = HtmlEscape(&url);
+            Value::from_safe_string(format!("<a style=\"color:inherit\" href=\"{url}\">{url}</a>"))
+        }
+        _ => value.clone(),
+    }
+}
+
+/// An instant as the clock at its place shows it.
+fn instant(state: &State<'_, '_>, value: &Value, locale: &str) -> Result<String, Error> {
+    let (at, timezone) = (i64::try_from(value.get_attr("at")?)?, value.get_attr("timezone")?);
+    let formats::Instant { date, time, zone } =
+        formats::instant(at, timezone.as_str().unwrap_or_default(), locale).map_err(broken)?;
+    part(state, "instant.txt", context! { date, time, zone })
+}
+
+fn money(state: &State<'_, '_>, value: &Value, locale: &str) -> Result<String, Error> {
+    let (amount, currency) = (i64::try_from(value.get_attr("amount")?)?, value.get_attr("currency")?);
+    let (amount, currency) = formats::money(amount, currency.as_str().unwrap_or_default(), locale).map_err(broken)?;
+    part(state, "money.txt", context! { amount, currency })
+}
+
+fn part(state: &State<'_, '_>, name: &str, context: Value) -> Result<String, Error> {
+    Ok(state.env().get_template(name)?.render(context)?.trim().to_owned())
+}
+
+fn broken(reason: String) -> Error {
+    Error::new(ErrorKind::InvalidOperation, reason)
+}
+
+impl Language {
+    /// A file of it, without the blank lines around it; as HTML where its name ends so.
+    pub fn rendered(&self, name: &str, context: &Value) -> Result<String, String> {
+        let environment = self.environment.as_ref().map_err(|error| format!("{}: {error:#}", self.tag))?;
+        let rendered = environment.get_template(name).and_then(|template| template.render(context));
+        rendered.map(|text| text.trim().to_owned()).map_err(|error| format!("{}/{name}: {error:#}", self.tag))
+    }
+}
+
+/// The mail of this id, in its reader's language.
 ///
 /// # Errors
 /// Where a template or a receipt is broken: a fault of ours, which trying again does not mend.
 pub fn message(id: &str, template: Template, facts: &Facts, base: &str) -> Result<Message, String> {
+    let language = language(&facts.person.language);
     let context = context! { base, receipt => facts.receipt.is_some(), ..Value::from(Serde(facts)) };
-    let text = rendered(&format!("{}.txt", template.name()), &context)?;
+    let rendered = |name: &str| language.rendered(name, &context);
+    let text = rendered(&format!("{}.txt", template.name()))?;
     let (subject, text) = text.split_once("\n\n").ok_or("the template has no subject")?;
-    let html = rendered(&format!("{}.html", template.name()), &context)?;
     let attachments = attachments(facts).map_err(|problem| problem.log.unwrap_or(problem.detail))?;
     Ok(Message {
         id: id.to_owned(),
         to: facts.person.address.clone(),
+        sender_name: facts.organiser.as_ref().map(|_| rendered("sender.txt")).transpose()?,
+        reply_to: facts.organiser.as_ref().and_then(|organiser| organiser.contact_email.clone()),
+        // Whoever buys a ticket is told of it: there is nothing to end.
+        list_unsubscribe: None,
         subject: shortened(subject.trim()),
-        text: text.to_owned(),
-        html: Some(html),
+        text: format!("{}\n\n-- \n{}\n", text.trim(), rendered("footer.txt")?),
+        html: Some(html(language, template, &context)?),
         attachments,
     })
 }
@@ -96,6 +187,19 @@ fn attachments(facts: &Facts) -> Result<Vec<Attachment>, Problem> {
     Ok(all)
 }
 
+/// The same text as HTML.
+fn html(language: &Language, template: Template, context: &Value) -> Result<String, String> {
+    // Escaped by now, or made by a filter.
+    let safe = |text: &str| Value::from_safe_string(text.trim().to_owned());
+    let text = language.rendered(&format!("{}.html", template.name()), context)?;
+    let (title, text) = text.split_once("\n\n").ok_or("the template has no subject")?;
+    let paragraphs = text.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty());
+    let paragraphs: Vec<Value> = paragraphs.map(|paragraph| safe(&paragraph.replace('\n', "<br>\n"))).collect();
+    let reason = language.rendered("footer.html", context)?;
+    let context = context! { language => language.tag, title => safe(title), paragraphs, reason => safe(&reason) };
+    language.rendered("layout.html", &context).map(|html| html + "\n")
+}
+
 /// A subject that programs show: the whole title stands in the mail.
 fn shortened(subject: &str) -> String {
     if subject.chars().count() <= limits::SUBJECT {
@@ -103,9 +207,4 @@ fn shortened(subject: &str) -> String {
     }
     let kept: String = subject.chars().take(limits::SUBJECT - 1).collect();
     format!("{}…", kept.trim_end())
-}
-
-fn rendered(name: &str, context: &Value) -> Result<String, String> {
-    let environment = TEMPLATES.as_ref().map_err(|error| format!("{error:#}"))?;
-    environment.get_template(name).and_then(|template| template.render(context)).map_err(|error| format!("{name}: {error:#}"))
 }

@@ -1,4 +1,6 @@
 mod effects;
+mod formats;
+mod languages;
 mod mail;
 mod records;
 mod templates;

@@ -305,7 +305,7 @@ fn a_mail_reads_like_this() {
         let [first, second] = codes("eu_paid", "eu_t", 2).try_into().unwrap();
         let expected = format!(
             "Hello Ada <Lovelace>,\n\nyour booking is confirmed.\n\nNight of Strings\nBlue Hall, Colombo, LK\n\
-             Friday 15 January 2027, 13:30 (Asia/Colombo, UTC+05:30)\n\n2 x Standard\nTotal: EUR 90.00\n\n\
+             Friday, 15 January 2027, 13:30 (Asia/Colombo, UTC+05:30)\n\n2 x Standard\nTotal: EUR 90.00\n\n\
              Your tickets: show one code for each person at the door.\n\n{first}  Standard\n{second}  Standard\n\nBooking eu_paid\n\
              The receipt is attached.\n\n-- \nYou get this mail because of your account at https://tickets.example.\n"
         );

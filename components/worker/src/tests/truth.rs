@@ -95,7 +95,7 @@ fn a_mail_says_only_what_is_true() {
                 ))
             },
             payment("c.0", "payment.failed", None),
-            &["held until Friday 15 January 2027, 13:40 (Asia/Colombo, UTC+05:30)", "not enough money", "Nothing was charged"],
+            &["held until Friday, 15 January 2027, 13:40 (Asia/Colombo, UTC+05:30)", "not enough money", "Nothing was charged"],
             &["expired"],
         ),
         (
@@ -247,8 +247,8 @@ fn holders_of_tickets_are_told_once_when_day_time_or_venue_change() {
         assert_eq!((mail.to.as_str(), mail.subject.as_str()), ("ada@example.com", "Changed: Night of Strings"));
         for part in [
             "Your tickets stay valid.",
-            "Now\nBlue Hall, Colombo, LK\nbegins Friday 15 January 2027, 13:30 (Asia/Colombo, UTC+05:30)",
-            "Before\nRed Hall, Kandy, LK\nbegan Thursday 14 January 2027, 13:30 (Asia/Colombo, UTC+05:30)",
+            "Now\nBlue Hall, Colombo, LK\nbegins Friday, 15 January 2027, 13:30 (Asia/Colombo, UTC+05:30)",
+            "Before\nRed Hall, Kandy, LK\nbegan Thursday, 14 January 2027, 13:30 (Asia/Colombo, UTC+05:30)",
         ] {
             assert!(mail.text.contains(part), "{part:?} in {}", mail.text);
         }

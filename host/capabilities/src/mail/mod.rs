@@ -8,6 +8,7 @@ mod smtp;
 use bindings::mail::mailer;
 pub use bindings::mail::mailer::{Attachment, Error, Message};
 use futures::future::BoxFuture;
+use lettre::message::header::ContentType;
 use wasmtime::component::Accessor;
 
 pub use files::FileMailer;
@@ -47,6 +48,17 @@ fn check(message: &Message) -> Result<(), Error> {
     if message.subject.is_empty() || message.subject.chars().any(char::is_control) {
         return rejected("the subject is empty or has control characters");
     }
+    let bad_name =
+        |name: &String| name.trim().is_empty() || name.len() > limits::MAIL_NAME_BYTES || name.chars().any(char::is_control);
+    if message.sender_name.as_ref().is_some_and(bad_name) {
+        return rejected("the sender's name is empty, too long, or has control characters");
+    }
+    if let Some(Err(reason)) = message.reply_to.as_deref().map(address::parse) {
+        return rejected(reason);
+    }
+    if let Some(Err(reason)) = message.list_unsubscribe.as_deref().map(address::link) {
+        return rejected(reason);
+    }
     let attachments: usize = message.attachments.iter().map(|attachment| attachment.content.len()).sum();
     if message.text.len() + message.html.as_ref().map_or(0, String::len) + attachments > limits::MAIL_BYTES {
         return rejected("the message is too large");
@@ -60,7 +72,8 @@ fn check(message: &Message) -> Result<(), Error> {
             return rejected("an attachment has no proper file name");
         }
         let is_type = |char: char| char.is_ascii_alphanumeric() || "-+./;= ".contains(char);
-        if !attachment.content_type.contains('/') || !attachment.content_type.chars().all(is_type) {
+        let content_type = ContentType::parse(&attachment.content_type);
+        if content_type.is_err() || !attachment.content_type.chars().all(is_type) {
             return rejected("an attachment has no proper content type");
         }
     }
@@ -75,6 +88,9 @@ mod tests {
         Message {
             id: "booking.local_abc-1".into(),
             to: "ada@example.com".into(),
+            sender_name: None,
+            reply_to: None,
+            list_unsubscribe: None,
             subject: "Your tickets".into(),
             text: "See you there.\n".into(),
             html: None,
@@ -104,9 +120,19 @@ mod tests {
             ("hidden id", with(|message| message.id = ".hidden".into())),
             ("long id", with(|message| message.id = "x".repeat(limits::MAIL_ID_BYTES + 1))),
             ("second header", with(|message| message.subject = "Hello\r\nBcc: eve@example.com".into())),
+            ("second header by a name", with(|message| message.sender_name = Some("Hall\r\nBcc: eve@example.com".into()))),
+            ("no name", with(|message| message.sender_name = Some(" ".into()))),
+            ("long name", with(|message| message.sender_name = Some("x".repeat(limits::MAIL_NAME_BYTES + 1)))),
+            (
+                "second header by an answer",
+                with(|message| message.reply_to = Some("a@example.com\r\nBcc: eve@example.com".into())),
+            ),
+            ("two answers", with(|message| message.reply_to = Some("a@example.com, eve@example.com".into()))),
+            ("link", with(|message| message.list_unsubscribe = Some("http://example.com".into()))),
             ("no subject", with(|message| message.subject = String::new())),
             ("size", with(|message| message.text = "x".repeat(limits::MAIL_BYTES + 1))),
             ("file name as a path", with(|message| message.attachments = vec![file("../x", "application/pdf")])),
+            ("no content type", with(|message| message.attachments = vec![file("x", "/")])),
             ("content type", with(|message| message.attachments = vec![file("x", "application/pdf\r\nX: y")])),
         ] {
             assert!(matches!(check(&message), Err(Error::Rejected(_))), "{what}");

@@ -17,18 +17,21 @@ mod session;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
+    time::{Instant, SystemTime},
 };
 
 use futures::future::BoxFuture;
-use jiff::Timestamp;
 use telemetry::{Breaker, BreakerOptions};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
 
-use super::{Error, Mailer, Message, check, mime};
+use super::{
+    Error, Mailer, Message,
+    address::{self, Sender},
+    check, mime,
+};
 use crate::limits;
 use server::Server;
 use session::{Failure, Session};
@@ -53,10 +56,7 @@ pub struct SmtpMailer(Arc<Inner>);
 
 struct Inner {
     server: Server,
-    /// As the header has it.
-    from: String,
-    /// The address in it.
-    sender: lettre::Address,
+    sender: Sender,
     /// Last in, first out.
     idle: Mutex<Vec<(Session, Instant)>>,
     places: Arc<Semaphore>,
@@ -70,11 +70,11 @@ impl SmtpMailer {
     /// # Errors
     /// See [`InvalidServer`].
     pub fn new(url: &str, from: &str, root: Option<&[u8]>, breaker: BreakerOptions) -> Result<Self, InvalidServer> {
-        let (from, sender) = server::sender(from)?;
-        let server = Server::parse(url, sender.domain(), root)?;
+        let sender = Sender::parse(from).map_err(InvalidServer::Sender)?;
+        let server = Server::parse(url, sender.address.domain(), root)?;
         let breaker = Breaker::new(format!("mail/{}", server.name()), breaker);
         let places = Arc::new(Semaphore::new(limits::SMTP_CONNECTIONS));
-        Ok(Self(Arc::new(Inner { server, from, sender, idle: Mutex::default(), places, breaker })))
+        Ok(Self(Arc::new(Inner { server, sender, idle: Mutex::default(), places, breaker })))
     }
 
     /// Its circuit breaker, for operators.
@@ -99,13 +99,13 @@ impl Mailer for SmtpMailer {
 impl Inner {
     async fn send(&self, message: Message) -> Result<(), Error> {
         check(&message)?;
-        let receiver = server::receiver(&message.to).map_err(|reason| Error::Rejected(reason.to_owned()))?;
-        let message = Message { to: receiver.to_string(), ..message };
+        let receiver = address::parse(&message.to).map_err(|reason| Error::Rejected(reason.to_owned()))?;
         let place = self.place().await?;
         let permit = self.breaker.permit().map_err(|rejected| {
             Error::Unavailable(u32::try_from(rejected.retry_after.as_millis()).unwrap_or(limits::RETRY_AFTER_MS))
         })?;
-        let outcome = self.hand_over(&message, receiver).await;
+        let id = message.id.clone();
+        let outcome = self.hand_over(message, receiver).await;
         match &outcome {
             Err(failure) if failure.server_lost() => permit.failed(),
             _ => permit.succeeded(),
@@ -113,7 +113,7 @@ impl Inner {
         drop(place);
         outcome.map_err(|failure| {
             // Whose mail it is stands in no log.
-            tracing::warn!(server = self.server.name(), id = message.id, %failure, "a mail was not sent");
+            tracing::warn!(server = self.server.name(), id, %failure, "a mail was not sent");
             failure.into()
         })
     }
@@ -125,15 +125,19 @@ impl Inner {
         }
     }
 
-    async fn hand_over(&self, message: &Message, receiver: lettre::Address) -> Result<(), Failure> {
+    async fn hand_over(&self, mut message: Message, receiver: lettre::Address) -> Result<(), Failure> {
         let mut session = match self.take_idle().await {
             Some(session) => session,
             None => Session::open(&self.server).await?,
         };
-        let domain = self.sender.domain();
-        let text = mime::render(message, &self.from, domain, &mime::date(Timestamp::now()), session.takes_eight_bits());
+        // A server that takes no such address would refuse the mail for where answers go.
+        if !session.takes_international_addresses() {
+            message.reply_to.take_if(|address| !address::is_ascii_before_the_at(address));
+        }
+        let mail = mime::render(&message, &self.sender, SystemTime::now(), session.takes_eight_bits());
+        let mail = mail.map_err(|error| Failure::Refused(format!("{error:?}")))?;
         // A session that failed is closed: it may be in the middle of anything.
-        session.send(&self.sender, receiver, &text).await?;
+        session.send(&self.sender.address, receiver, &mail).await?;
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push((session, Instant::now()));
         Ok(())
     }

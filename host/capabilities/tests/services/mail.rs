@@ -14,6 +14,9 @@ fn message(id: String) -> Message {
     Message {
         id,
         to: "ada@example.com".into(),
+        sender_name: Some("Bühne via Marquee".into()),
+        reply_to: Some("box@example.com".into()),
+        list_unsubscribe: None,
         subject: "Ihre Plätze".into(),
         text: "Grüße,\n.\nein Punkt allein in seiner Zeile\n".into(),
         html: Some("<p>Grüße</p>".into()),
@@ -47,7 +50,11 @@ async fn a_mail_arrives_with_all_its_parts_and_the_id_of_its_message() {
     let mails = delivered(&maildir, &id).await;
     let mail = mails[0].replace("\r\n", "\n");
     assert!(mail.contains(&format!("Message-ID: <{id}@marquee.example>\n")), "{mail}");
-    assert!(mail.contains("From: \"Marquee\" <tickets@marquee.example>\nTo: ada@example.com\n"), "{mail}");
+    assert!(
+        mail.contains("From: =?utf-8?b?QsO8aG5lIHZpYSBNYXJxdWVl?= <tickets@marquee.example>\nTo: ada@example.com\n"),
+        "{mail}"
+    );
+    assert!(mail.contains("Reply-To: box@example.com\n"), "{mail}");
     assert!(
         mail.contains("filename=\"tickets.pdf\"") && mail.contains("text/html") && mail.contains(&"q6ur".repeat(19)),
         "{mail}"
@@ -145,6 +152,9 @@ async fn what_cannot_be_told_to_this_server_is_rejected_and_passwords_are_kept()
     let mailer = mailer(&server(&[]).await);
     assert!(matches!(mailer.send(to("jörg@example.com")).await, Err(Error::Rejected(reason)) if reason.contains("ASCII")));
     assert_eq!(mailer.send(to("joerg@bücher.example")).await, Ok(()));
+    // Where answers go is worth no mail.
+    let answers = Message { reply_to: Some("jörg@example.com".into()), ..message("id".into()) };
+    assert_eq!(mailer.send(answers).await, Ok(()));
     assert!(matches!(mailer.send(to("nobody")).await, Err(Error::Rejected(_))));
     let with_password = server(&[("AUTH", Some("535 wrong"))]).await.replace("smtp://", "smtp://me:hunter2@");
     assert!(!format!("{:?}", self::mailer(&with_password)).contains("hunter2"));

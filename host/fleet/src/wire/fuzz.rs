@@ -31,8 +31,13 @@ fn messages() -> Vec<Vec<u8>> {
     let list = frame(|into| into.extend(b"\x30\x03\x02\x01\x01"));
     let frames = snapshot.into_iter().chain(rest).map(|frame| frame.to_vec());
     let calls = [commands::request(7, encoded.iter()).to_vec(), commands::answers(&answers).unwrap().to_vec(), list.to_vec()];
-    let address =
-        Address { id: "eu_u".to_owned(), email: "a@example.com".to_owned(), name: "A".to_owned(), verified_at: Some(7) };
+    let address = Address {
+        id: "eu_u".to_owned(),
+        email: "a@example.com".to_owned(),
+        name: "A".to_owned(),
+        verified_at: Some(7),
+        language: Some("de".to_owned()),
+    };
     let asked = [addresses::request(&["eu_u".to_owned()]).to_vec(), addresses::answer(&[address]).to_vec()];
     frames.chain(calls).chain(asked).collect()
 }

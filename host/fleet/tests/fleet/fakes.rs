@@ -212,6 +212,7 @@ impl Accounts for FakeAccounts {
             email: format!("{id}@{}.example", self.0),
             name: "Ada".to_owned(),
             verified_at: None,
+            language: None,
             id,
         };
         let answer = match users.first().map(String::as_str) {

@@ -34,7 +34,7 @@ const REPLICA: &str = "region";
 /// The variable that says which region an application runs in.
 const REGION: &str = "region";
 /// Whom mail comes from: it only goes to files.
-const SENDER: &str = "marquee@localhost";
+const SENDER: &str = "Marquee <marquee@localhost>";
 
 /// A region's parts, started.
 pub struct RegionSide {
@@ -112,7 +112,7 @@ impl RegionSide {
         let follower = Follower::new(REPLICA, region, Arc::clone(&feed) as _, &replica, &identity);
         follower.register(health, metrics);
         identity.register(REPLICA, health);
-        let mailer = FileMailer::new(folder.path().join("mail"), SENDER.to_owned());
+        let mailer = FileMailer::new(folder.path().join("mail"), SENDER).map_err(|error| Error::Worker(error.to_string()))?;
         let bindings = Bindings {
             mailer: Some(Arc::new(mailer)),
             passwords: Some(PasswordHasher::start()?),

@@ -141,7 +141,8 @@ fn mailer(
     metrics: &Metrics,
 ) -> Result<Arc<dyn Mailer>, Error> {
     let Some(server) = &mail.server else {
-        return Ok(Arc::new(FileMailer::new(folder.path().join("mail"), mail.from.clone())));
+        let mailer = FileMailer::new(folder.path().join("mail"), &mail.from).map_err(|error| Error::Worker(error.to_string()))?;
+        return Ok(Arc::new(mailer));
     };
     let authority = mail.ca_file.as_ref().map(std::fs::read).transpose()?;
     let mailer = SmtpMailer::new(server, &mail.from, authority.as_deref(), breakers.mail)

@@ -25,6 +25,7 @@ mod evening;
 mod events;
 mod expiry;
 mod factors;
+mod languages;
 mod matrix;
 mod native;
 mod operations;

@@ -156,6 +156,7 @@ async fn what_was_done_to_a_team_stands_in_the_audit_log() {
     let key = teams::api_key(&owner, &organiser, &["check-in"]).await;
     teams::delete(&owner, &path(&format!("/api-keys/{}", key["id"].as_str().unwrap()))).await.expect(204);
     teams::patch(&owner, &path(""), &json!({"name": "Red Hall"})).await.expect(200);
+    teams::patch(&owner, &path(""), &json!({"contact_email": "box@example.com"})).await.expect(200);
     let expected = [
         ("organiser.created", &owner),
         ("organiser.invited", &owner),
@@ -167,6 +168,7 @@ async fn what_was_done_to_a_team_stands_in_the_audit_log() {
         ("organiser.api-key-created", &owner),
         ("organiser.api-key-deleted", &owner),
         ("organiser.renamed", &owner),
+        ("organiser.changed", &owner),
     ];
     let expected: Vec<_> = expected.iter().map(|(kind, actor)| (json!(kind), json!(actor.user), json!("127.0.0.0/24"))).collect();
     let admin = admin().await;

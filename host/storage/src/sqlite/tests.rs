@@ -94,7 +94,8 @@ async fn who_opens_a_new_database_at_once_with_others_is_not_refused() {
         let files = BTreeMap::from([("default".to_owned(), folder.path().join("default.db"))]);
         let databases = SqliteDatabases::new(files);
         let connections: Vec<_> = (0..8).map(|_| databases.open("default").unwrap()).collect();
-        let modes = futures::future::join_all(connections.iter().map(|connection| run(connection, "PRAGMA journal_mode", &[]))).await;
+        let modes =
+            futures::future::join_all(connections.iter().map(|connection| run(connection, "PRAGMA journal_mode", &[]))).await;
         for mode in modes {
             assert!(matches!(mode.unwrap().concat().as_slice(), [Value::Text(mode)] if mode == "wal"));
         }

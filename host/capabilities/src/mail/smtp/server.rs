@@ -1,19 +1,15 @@
 //! Which server, and who we are to it.
 
-use lettre::{
-    Address,
-    transport::smtp::{
-        authentication::Credentials,
-        client::{Certificate, TlsParameters},
-        extension::ClientId,
-    },
+use lettre::transport::smtp::{
+    authentication::Credentials,
+    client::{Certificate, TlsParameters},
+    extension::ClientId,
 };
 use storage::percent;
 use telemetry::secured;
 use url::{Host, Url};
 
 use super::InvalidServer;
-use crate::mail::address;
 
 /// A mail server.
 // No Debug: it carries a password.
@@ -90,31 +86,6 @@ fn parameters(host: &str, root: Option<&[u8]>) -> Result<TlsParameters, InvalidS
     builder.build().map_err(wrong)
 }
 
-/// The header, and the address in it.
-pub(super) fn sender(from: &str) -> Result<(String, Address), InvalidServer> {
-    let from = from.trim();
-    let (name, bare) = match from.strip_suffix('>').and_then(|text| text.rsplit_once('<')) {
-        Some((name, bare)) => (name.trim(), bare),
-        None => ("", from),
-    };
-    let plain = |char: char| char.is_ascii_alphanumeric() || " -_.'".contains(char);
-    if !name.chars().all(plain) {
-        return Err(InvalidServer::Sender("its name has more in it than letters, digits, spaces and -_.'"));
-    }
-    let sender = receiver(bare).map_err(InvalidServer::Sender)?;
-    let header = if name.is_empty() { sender.to_string() } else { format!("\"{name}\" <{sender}>") };
-    Ok((header, sender))
-}
-
-/// An address whose domain is as DNS has it.
-pub(super) fn receiver(text: &str) -> Result<Address, &'static str> {
-    address::check(text)?;
-    let wrong = "it is no mailbox";
-    let (local, domain) = text.rsplit_once('@').ok_or(wrong)?;
-    let domain = Host::parse(domain).map_err(|_| wrong)?;
-    Address::new(local, domain.to_string()).map_err(|_| wrong)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,19 +119,5 @@ mod tests {
         for url in ["smtps://mail?tls=off", "smtp://mail?starttls=1", "http://mail", "mail:25", "smtp://", "smtp://mail/x", ""] {
             assert!(summary(url).starts_with("the mail server's URL is no"), "{url}: {}", summary(url));
         }
-    }
-
-    #[test]
-    fn senders_and_receivers() {
-        let header = |from: &str| sender(from).map(|(header, _)| header);
-        assert_eq!(header("tickets@example.com").unwrap(), "tickets@example.com");
-        assert_eq!(
-            header(" Marquee Tickets <tickets@bücher.example>").unwrap(),
-            "\"Marquee Tickets\" <tickets@xn--bcher-kva.example>"
-        );
-        for from in ["", "nobody", "a\r\nBcc: x <a@example.com>", "\"x\" <a@example.com>", "<a@example.com> b"] {
-            assert!(header(from).is_err(), "{from}");
-        }
-        assert_eq!(receiver("jörg@bücher.example").unwrap().to_string(), "jörg@xn--bcher-kva.example");
     }
 }

@@ -131,17 +131,24 @@ impl Session {
         self.0.server_info().supports_feature(Extension::EightBitMime)
     }
 
+    /// Whether addresses need not be ASCII before their `@`.
+    pub(super) fn takes_international_addresses(&self) -> bool {
+        self.0.server_info().supports_feature(Extension::SmtpUtfEight)
+    }
+
     pub(super) async fn is_alive(&mut self) -> bool {
         matches!(timeout(limits::SMTP_CONNECT, self.0.command(Noop)).await, Ok(Ok(_)))
     }
 
     /// Hands one message over. After an error the session is of no more use.
-    pub(super) async fn send(&mut self, sender: &Address, receiver: Address, mail: &str) -> Result<(), Failure> {
-        let connection = &mut self.0;
+    pub(super) async fn send(&mut self, sender: &Address, receiver: Address, mail: &[u8]) -> Result<(), Failure> {
         let mut options = Vec::new();
-        let beyond_ascii = [sender, &receiver].iter().any(|address| !AsRef::<str>::as_ref(address).is_ascii());
+        let end_of_headers = mail.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap_or(mail.len());
+        // Addresses are the only thing in headers that is not encoded.
+        let beyond_ascii = [sender, &receiver].iter().any(|address| !AsRef::<str>::as_ref(address).is_ascii())
+            || mail.iter().take(end_of_headers).any(|byte| !byte.is_ascii());
         if beyond_ascii {
-            if !connection.server_info().supports_feature(Extension::SmtpUtfEight) {
+            if !self.takes_international_addresses() {
                 return Err(Failure::Refused("the server takes ASCII addresses only".to_owned()));
             }
             options.push(MailParameter::SmtpUtfEight);
@@ -149,6 +156,7 @@ impl Session {
         if !mail.is_ascii() {
             options.push(MailParameter::Body(MailBodyParameter::EightBitMime));
         }
+        let connection = &mut self.0;
         let announcing = async {
             connection.command(Mail::new(Some(sender.clone()), options)).await?;
             connection.command(Rcpt::new(receiver, Vec::new())).await?;
@@ -160,7 +168,7 @@ impl Session {
             Err(_) => return Err(Failure::Unreachable("it took too long".to_owned())),
         }
         // What ends the message brings a line end of its own.
-        let telling = connection.message(mail.strip_suffix("\r\n").unwrap_or(mail).as_bytes());
+        let telling = connection.message(mail.strip_suffix(b"\r\n").unwrap_or(mail));
         match timeout(limits::SMTP_MESSAGE, telling).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(Failure::after(&error)),
