@@ -111,7 +111,7 @@ pub const POLL: Duration = Duration::from_millis(20);
 pub const COMMIT_EVERY: Duration = Duration::from_millis(200);
 /// How long one call of the handler may take.
 pub const HANDLE: Duration = Duration::from_secs(60);
-/// How often an idle handler is ticked.
+/// How often the handler is ticked.
 pub const TICK: Duration = Duration::from_secs(1);
 /// Ticks at once: one that waits for somebody's server holds up nobody else.
 pub const TICKS: usize = 4;
