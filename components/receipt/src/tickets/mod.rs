@@ -155,6 +155,15 @@ impl Order {
         self
     }
 
+    /// Tickets from this number on, so many at most, and the number of the next one where there are others.
+    #[must_use]
+    pub fn part(mut self, from: u32, most: usize) -> (Self, Option<u32>) {
+        self.tickets.retain(|ticket| ticket.number >= from);
+        let next = self.tickets.get(most).map(|ticket| ticket.number);
+        self.tickets.truncate(most);
+        (self, next)
+    }
+
     /// The name of a file with this, which ends so.
     #[must_use]
     pub fn file_name(&self, extension: &str) -> String {
