@@ -2,7 +2,7 @@
 //!
 //! Other than a receipt they say what is true now: an event that was moved has its new time and place on them.
 
-pub mod layout;
+pub(crate) mod layout;
 
 use crate::Money;
 use calendar::Entry;
