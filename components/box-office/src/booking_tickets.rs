@@ -9,12 +9,16 @@ use receipt::tickets::Order;
 use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 const JSON: &str = "application/json";
 const PDF: &str = "application/pdf";
 const CALENDAR: &str = "text/calendar";
 /// What tickets can be had as, the first by default.
 const OFFERED: &[&str] = &[JSON, PDF, CALENDAR];
+
+/// Numbers of tickets, for queries.
+const FIRST: RangeInclusive<i64> = *limits::NUMBER.start() as i64..=*limits::NUMBER.end() as i64;
 
 /// A ticket as its booking's owner sees it.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -36,7 +40,7 @@ pub struct View {
 pub async fn show(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
     let id = request.id("id")?;
-    query::read(&request, |_| ())?;
+    let from = query::read(&request, |query| query.integer("from", FIRST))?.and_then(|from| u32::try_from(from).ok());
     let media = accept::choose(&request, OFFERED)?;
     let key = tickets::signer().await?;
     let mut tx = sql::read().await?;
@@ -48,7 +52,7 @@ pub async fn show(request: Request) -> Answer {
         let order = order(&mut tx, &key, id, &claims.subject).await?;
         // A paper takes its time to draw; nobody need wait for this transaction meanwhile.
         tx.rollback().await?;
-        paper(&order, media)?
+        paper(&request, order, media, from)?
     };
     Ok(response.header("vary", "accept").header("cache-control", "no-store"))
 }
@@ -73,19 +77,30 @@ pub async fn order(tx: &mut Tx, key: &SigningKey, booking: &str, person: &str) -
         .ok_or_else(|| Problem::internal(format_args!("booking {booking}: its event is gone")))
 }
 
-/// Tickets that are good and still the owner's, a page for each; or the event as it is for who comes.
-pub fn paper(order: &Order, media: &str) -> Answer {
+/// Tickets that are good and still the owner's, a page for each, as many as are printed at once, and a link to the others; or the event as it is for who comes.
+pub fn paper(request: &Request, order: Order, media: &str, from: Option<u32>) -> Answer {
     if media == CALENDAR {
         let disposition = format!("attachment; filename=\"{}\"", order.file_name("ics"));
         let calendar = Response::new(200, receipt::tickets::CALENDAR, order.calendar()?);
         return Ok(calendar.header("content-disposition", disposition));
     }
+    let (order, next) = order.part(from.unwrap_or(1), limits::PRINTED);
     if order.tickets.is_empty() {
-        let why = if order.event.cancelled { "its event was cancelled" } else { "they are void, or somebody else's" };
+        let why = if from.is_some() {
+            "none from this number on is good and one's own"
+        } else if order.event.cancelled {
+            "its event was cancelled"
+        } else {
+            "they are void, or somebody else's"
+        };
         return Err(Problem::new(problem::WRONG_STATE, format!("This booking has no tickets to print: {why}.")));
     }
     let disposition = format!("inline; filename=\"{}\"", order.file_name("pdf"));
-    Ok(Response::new(200, PDF, receipt::tickets::render(order)?).header("content-disposition", disposition))
+    let pdf = Response::new(200, PDF, receipt::tickets::render(&order)?).header("content-disposition", disposition);
+    Ok(match next {
+        Some(number) => pdf.header("link", format!("<{}?from={number}>; rel=\"next\"", request.path)),
+        None => pdf,
+    })
 }
 
 /// The tickets of a person's booking that is, or was, confirmed.

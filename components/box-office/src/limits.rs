@@ -39,6 +39,9 @@ pub const CURSOR_DIGITS: usize = 18;
 /// Numbers of tickets: a booking has 20 items of 100 places at most.
 pub const NUMBER: RangeInclusive<u32> = 1..=9_999;
 
+/// Tickets of one PDF: drawing them takes half a second, in which their instance answers nobody else.
+pub const PRINTED: usize = 200;
+
 /// How far a scanner's clock may be ahead of the database's.
 pub const SKEW: i64 = 120 * SECOND;
 /// How old a scan may be when it is told of: a device may come back long after a festival.

@@ -86,7 +86,7 @@ fn the_rules_lead_to_the_instant() {
             let event = calendar.components.iter().find(|it| it.name.as_ref() == "VEVENT").unwrap();
             for (name, instant) in [("DTSTART", starts_at), ("DTEND", ends_at)] {
                 let local = local(value(event, name));
-                let rule = zone.components.iter().filter(|rule| self::local(value(rule, "DTSTART")) <= local).last();
+                let rule = zone.components.iter().rfind(|rule| self::local(value(rule, "DTSTART")) <= local);
                 let offset = value(rule.unwrap_or_else(|| panic!("{timezone}: no rule for {local}")), "TZOFFSETTO");
                 let seconds: i64 = offset[1..3].parse::<i64>().unwrap() * 3600 + offset[3..5].parse::<i64>().unwrap() * 60;
                 let seconds = if offset.starts_with('-') { -seconds } else { seconds };

@@ -2,8 +2,9 @@
 
 use super::world::*;
 use crate::booking_tickets::{order, paper};
+use crate::limits;
 use kit::sql::testing::Database;
-use kit::{Problem, Response};
+use kit::{Problem, Request, Response};
 use receipt::tickets::Order;
 
 fn read(person: &str, booking: &str) -> Result<Order, Problem> {
@@ -12,7 +13,7 @@ fn read(person: &str, booking: &str) -> Result<Order, Problem> {
 }
 
 fn as_media(order: &Order, media: &str) -> Result<Response, &'static str> {
-    paper(order, media).map_err(|problem| problem.kind.slug)
+    paper(&Request::of_nobody(), order.clone(), media, None).map_err(|problem| problem.kind.slug)
 }
 
 fn calendar(order: &Order) -> String {
@@ -120,5 +121,29 @@ fn the_name_on_the_order_is_the_one_that_the_organiser_gave() {
         assert_eq!(read("eu_ada", BOOKING).unwrap().buyer.as_deref(), Some("Charles Babbage"));
         database.run("UPDATE order_details SET name = NULL WHERE booking = 'eu_b1'");
         assert_eq!(read("eu_ada", BOOKING).unwrap().buyer.as_deref(), Some("Ada Lovelace"));
+    }
+}
+
+#[test]
+fn many_tickets_are_printed_part_by_part() {
+    for database in worlds() {
+        database.enter();
+        database.run("UPDATE booking_items SET quantity = 205 WHERE booking = 'eu_b1' AND ticket_type = 'eu_stand'");
+        database.run(
+            "INSERT INTO tickets (booking, number, event, ticket_type, generation, holder, held_since, version, updated_at) \
+             VALUES ('eu_b1', 201, 'eu_e', 'eu_stand', 2, 'eu_grace', 25, 1, 0)",
+        );
+        let order = read("eu_ada", BOOKING).unwrap();
+        assert_eq!((order.size, order.tickets.len()), (206, 205));
+        let print = |from| paper(&Request::of_nobody(), order.clone(), "application/pdf", from);
+        // The 201st was given away.
+        assert!(header(&print(None).unwrap(), "link").ends_with("?from=202>; rel=\"next\""));
+        assert_eq!(header(&print(Some(202)).unwrap(), "link"), "");
+        assert_eq!(print(Some(207)).unwrap_err().kind.slug, "wrong-state");
+        let (rest, next) = order.part(202, limits::PRINTED);
+        assert_eq!(
+            (rest.tickets.iter().map(|ticket| ticket.number).collect::<Vec<_>>(), next),
+            (vec![202, 203, 204, 205, 206], None)
+        );
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Other than a receipt they say what is true now: an event that was moved has its new time and place on them.
 
-pub mod layout;
+pub(crate) mod layout;
 
 use crate::Money;
 use calendar::Entry;
@@ -153,6 +153,15 @@ impl Order {
             ticket.name = None;
         }
         self
+    }
+
+    /// Tickets from this number on, so many at most, and the number of the next one where there are others.
+    #[must_use]
+    pub fn part(mut self, from: u32, most: usize) -> (Self, Option<u32>) {
+        self.tickets.retain(|ticket| ticket.number >= from);
+        let next = self.tickets.get(most).map(|ticket| ticket.number);
+        self.tickets.truncate(most);
+        (self, next)
     }
 
     /// The name of a file with this, which ends so.
