@@ -152,7 +152,8 @@ impl Language {
 /// Where a template or a receipt is broken: a fault of ours, which trying again does not mend.
 pub fn message(id: &str, template: Template, facts: &Facts, base: &str) -> Result<Message, String> {
     let language = language(&facts.person.language);
-    let context = context! { base, receipt => facts.receipt.is_some(), ..Value::from(Serde(facts)) };
+    let (receipt, printed) = (facts.receipt.is_some(), facts.tickets.is_some());
+    let context = context! { base, receipt, printed, ..Value::from(Serde(facts)) };
     let rendered = |name: &str| language.rendered(name, &context);
     let text = rendered(&format!("{}.txt", template.name()))?;
     let (subject, text) = text.split_once("\n\n").ok_or("the template has no subject")?;

@@ -307,6 +307,7 @@ fn a_mail_reads_like_this() {
             "Hello Ada <Lovelace>,\n\nyour booking is confirmed.\n\nNight of Strings\nBlue Hall, Colombo, LK\n\
              Friday, 15 January 2027, 13:30 (Asia/Colombo, UTC+05:30)\n\n2 x Standard\nTotal: EUR 90.00\n\n\
              Your tickets: show one code for each person at the door.\n\n{first}  Standard\n{second}  Standard\n\nBooking eu_paid\n\
+             The tickets are attached: as a PDF to print, and as an entry for your calendar.\n\
              The receipt is attached.\n\n-- \nYou get this mail because of your account at https://tickets.example.\n"
         );
         assert_eq!(post.sent.borrow()[0].text, expected);
