@@ -66,10 +66,6 @@ pub const TOTP_STEPS_BESIDE: i64 = 1;
 pub const TOTP_SECRET_BYTES: usize = 20;
 /// How long a secret waits for its first code, in microseconds.
 pub const TOTP_PENDING_MICROSECONDS: i64 = 3_600_000_000;
-/// Keys of the variable `totp_key`: the present one, and some before it.
-pub const TOTP_KEYS: RangeInclusive<usize> = 1..=4;
-/// Characters of what a key is called.
-pub const TOTP_KEY_ID_CHARACTERS: usize = 16;
 /// Secrets that are encrypted anew in one transaction.
 pub const TOTP_RENEWED: i64 = 100;
 /// Recovery codes that an account has.

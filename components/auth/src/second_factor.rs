@@ -1,8 +1,9 @@
 //! The second factor: what is asked of those who have one when they have shown their password. `POST /api/auth/login/second-factor`
 
 use crate::accounts::{self, Deed, User};
-use crate::sealed::{self, Keys};
+use crate::sealed;
 use crate::{attempts, challenges, keys, limits, login, otp, recovery_codes, sessions, setup, totp, transport::Transport};
+use kit::sealing::Keys;
 use kit::{Answer, Problem, Request, journal, json, network, params, problem, sql, trace};
 use serde_json::json;
 use std::sync::Arc;
@@ -52,7 +53,7 @@ impl Shown {
     /// Before a transaction is open. Recovery codes need no keys, and are good where those are lost.
     pub async fn prepare(self) -> Result<Proof, Problem> {
         Ok(match self {
-            Self::Code(code) => Proof::Code(code, sealed::keys().await?),
+            Self::Code(code) => Proof::Code(code, sealed::KEYS.keys().await?),
             Self::RecoveryCode(code) => Proof::RecoveryCode(code),
         })
     }

@@ -1,9 +1,10 @@
 //! Codes that an app shows, as a second factor: `GET`, `POST` and `DELETE /api/auth/totp`, `POST /api/auth/totp/confirm`
 
 use crate::accounts::{self, Deed};
-use crate::sealed::{self, Keys, Sealed};
+use crate::sealed;
 use crate::{challenges, limits, otp, platform, recovery_codes, second_factor, sessions};
 use data_encoding::BASE32_NOPAD;
+use kit::sealing::{Keys, Sealed};
 use kit::{Answer, Problem, Request, Response, claims, hash, json, params, problem, query, sql, time, trace};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
@@ -35,7 +36,7 @@ pub async fn show(request: Request) -> Answer {
 pub async fn begin(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
     json::read_optional(&request, |_| ())?;
-    let (keys, issuer) = (sealed::keys().await?, platform::name().await?);
+    let (keys, issuer) = (sealed::KEYS.keys().await?, platform::name().await?);
     let user = &claims.subject;
     let secret: [u8; limits::TOTP_SECRET_BYTES] = hash::random();
     let sealed = keys.seal(user, &secret)?;
@@ -62,7 +63,7 @@ pub async fn begin(request: Request) -> Answer {
 pub async fn confirm(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
     let code = json::read(&request, second_factor::read_code)?;
-    let keys = sealed::keys().await?;
+    let keys = sealed::KEYS.keys().await?;
     let user = &claims.subject;
     let mut tx = sql::write().await?;
     tx.part_of(trace::parent(&request));
@@ -76,7 +77,7 @@ pub async fn confirm(request: Request) -> Answer {
             "There is no secret that waits for its first code: begin with a new one.",
         ));
     };
-    let secret = keys.open(user, &Sealed { key_id: row.key_id, text: row.secret })?;
+    let secret = sealed::open(&keys, user, &Sealed { key_id: row.key_id, text: row.secret })?;
     let step = otp::find(&secret, &code, now, row.last_step).ok_or_else(second_factor::wrong)?;
     tx.execute("UPDATE totp SET confirmed_at = $2, last_step = $3 WHERE user_id = $1", params![user, now, step]).await?;
     let codes = recovery_codes::make(&mut tx, user).await?;
@@ -115,7 +116,7 @@ pub async fn end(request: Request) -> Answer {
 /// Whether this is a code of a user's app, and used for the first time: it never is again.
 pub async fn accept(tx: &mut sql::Tx, keys: &Keys, user: &str, code: &str) -> Result<bool, Problem> {
     let Some(row) = find(tx, user).await?.filter(|row| row.confirmed_at.is_some()) else { return Ok(false) };
-    let secret = keys.open(user, &Sealed { key_id: row.key_id, text: row.secret })?;
+    let secret = sealed::open(keys, user, &Sealed { key_id: row.key_id, text: row.secret })?;
     let Some(step) = otp::find(&secret, code, tx.now(), row.last_step) else { return Ok(false) };
     // Of two at once one comes first.
     let statement = "UPDATE totp SET last_step = $2 WHERE user_id = $1 AND last_step < $2";

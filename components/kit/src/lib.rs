@@ -34,6 +34,7 @@ pub mod query;
 mod refusal;
 pub mod replica;
 pub mod router;
+pub mod sealing;
 pub mod security;
 pub mod seen;
 pub mod sql;

@@ -65,3 +65,7 @@ pub const MAIL_TOKEN_BYTES: RangeInclusive<usize> = 56..=117;
 pub const ACCEPT_RANGES: usize = 32;
 /// For so many microseconds the key that signs tickets is not looked at again: within them every node knows that it was retired.
 pub const TICKET_KEY_MICROSECONDS: i64 = 5_000_000;
+/// Keys that secrets at rest may be encrypted with: the present one, and some before it.
+pub const SEALING_KEYS: RangeInclusive<usize> = 1..=4;
+/// Characters of what such a key is called.
+pub const SEALING_KEY_ID: usize = 16;

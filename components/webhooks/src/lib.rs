@@ -1,15 +1,13 @@
-//! Webhooks out: what an organiser can be told of, who may be told, how a message is signed, and how its secret is kept. No I/O.
+//! Webhooks out: what an organiser can be told of, who may be told, and how a message is signed. No I/O.
 //!
 //! Components and the host share it: both look at where a message goes, the one as it is written down, the other as it is sent.
 
 pub mod address;
 pub mod limits;
 pub mod receiver;
-pub mod sealing;
 pub mod signature;
 
 pub use receiver::Receivers;
-pub use sealing::{Keys, Sealed};
 pub use signature::Secret;
 
 /// What an organiser can be told of: the `type` of a CloudEvent each.

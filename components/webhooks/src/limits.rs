@@ -10,7 +10,3 @@ pub const LABEL_BYTES: RangeInclusive<usize> = 1..=63;
 pub const DOMAIN_BYTES: usize = 253;
 /// Ports that may be called beside the scheme's own: below are services that speak something else.
 pub const PORTS: RangeInclusive<u16> = 1_024..=u16::MAX;
-/// Keys that secrets may be encrypted with.
-pub const KEYS: RangeInclusive<usize> = 1..=4;
-/// Characters of a key's id.
-pub const KEY_ID: usize = 16;

@@ -60,7 +60,7 @@ impl Guest for Worker {
         };
         let fates = crate::handle(&records, &Host, base.trim_end_matches('/')).await;
         if records.is_empty()
-            && let Err(problem) = crate::webhooks::send_due(&Host, kit::webhooks::keys).await
+            && let Err(problem) = crate::webhooks::send_due(&Host, || kit::webhooks::KEYS.keys()).await
         {
             kit::router::log(&format!("webhooks stay due: {}", problem.log.unwrap_or(problem.detail)));
         }

@@ -79,13 +79,16 @@ pub(crate) struct Hooks {
 
 type Answer = Result<(http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
 
+/// A request that may go out; and where it goes, if that is a server which anybody may name.
+type Permitted<B> = (http::Request<B>, Option<(Receiver, Receivers)>);
+
 impl Hooks {
     pub(crate) fn new(grants: Arc<Grants>, client: Option<OutboundHttp>) -> Self {
         Self { grants, client }
     }
 
-    /// The request as it shall go out, or why it may not; and where it goes, if that is a server which anybody may name.
-    fn permit<B>(&self, request: http::Request<B>) -> Result<(http::Request<B>, Option<(Receiver, Receivers)>), Error> {
+    /// The request as it shall go out, or why it may not.
+    fn permit<B>(&self, request: http::Request<B>) -> Result<Permitted<B>, Error> {
         let client = self.client.as_ref().ok_or(Error::HttpRequestDenied)?;
         let (scheme, authority) = match (request.uri().scheme_str(), request.uri().authority()) {
             (scheme, Some(authority)) => (scheme.unwrap_or("https"), authority),

@@ -8,9 +8,10 @@ mod view;
 pub use deliveries::{list as list_deliveries, resend, test};
 
 use crate::{limits, mine};
-use ::webhooks::{KINDS, Keys, Sealed, Secret};
+use ::webhooks::{KINDS, Secret};
 use kit::claims::Claims;
 use kit::journal::{self, Entry};
+use kit::sealing::Sealed;
 use kit::sql::Tx;
 use kit::team::{self, Permission};
 use kit::{
@@ -35,7 +36,7 @@ pub async fn create(request: Request) -> Answer {
         rules::check_url(body, &url, receivers);
         (url, body.words("types", 1..=KINDS.len(), &KINDS), body.optional_name("description", limits::WEBHOOK_DESCRIPTION))
     })?;
-    let (region, keys) = (config::region().await?, webhooks::keys().await?);
+    let (region, keys) = (config::region().await?, webhooks::KEYS.keys().await?);
     let shown: Mutex<Option<(Response, Response)>> = Mutex::new(None);
     let answer = idempotency::once(&request, "webhooks", &claims.subject, async |tx: &mut Tx| {
         let (organiser, now) = (request.id("id")?, tx.now());
@@ -51,7 +52,7 @@ pub async fn create(request: Request) -> Answer {
         }
         let id = id::new(&region);
         let secret = Secret::new(hash::random::<{ limits::WEBHOOK_SECRET }>());
-        let Sealed { key_id, text } = seal(&keys, &id, &secret)?;
+        let Sealed { key_id, text } = keys.seal(&id, secret.bytes())?;
         let row = Row {
             id,
             organiser_id: organiser.to_owned(),
@@ -125,7 +126,7 @@ pub async fn delete(request: Request) -> Answer {
 pub async fn rotate(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
     json::read_optional(&request, |_| ())?;
-    let keys = webhooks::keys().await?;
+    let keys = webhooks::KEYS.keys().await?;
     let shown: Mutex<Option<(Response, Response)>> = Mutex::new(None);
     let answer = idempotency::once(&request, "webhooks", &claims.subject, async |tx: &mut Tx| {
         let (mut row, now) = (own(tx, &claims, &request).await?, tx.now());
@@ -134,21 +135,17 @@ pub async fn rotate(request: Request) -> Answer {
         // With the key that encrypts now: so an older one can go once every secret was exchanged.
         let before = Sealed { key_id, text };
         let before = match keys.open(&row.id, &before) {
-            Some(secret) => seal(&keys, &row.id, &secret)?,
+            Some(secret) => keys.seal(&row.id, &secret)?,
             None => before,
         };
         let until = now + limits::WEBHOOK_SECRET_BEFORE;
         (row.version, row.previous_until) = (row.version + 1, Some(until));
-        store::rotate(tx, &row, &seal(&keys, &row.id, &secret)?, &before).await?;
+        store::rotate(tx, &row, &keys.seal(&row.id, secret.bytes())?, &before).await?;
         tell(tx, &request, &claims, "organiser.webhook-changed", &row).await?;
         shown_once(&shown, 200, &View::new(row, now)?, &secret)
     })
     .await?;
     Ok(with_secret(shown, answer))
-}
-
-fn seal(keys: &Keys, id: &str, secret: &Secret) -> Result<Sealed, Problem> {
-    keys.seal(id, secret, hash::random()).ok_or_else(|| Problem::internal("a webhook's secret cannot be encrypted"))
 }
 
 /// 404 where there is no such organiser, 403 where the caller may not have its webhooks.

@@ -1,8 +1,8 @@
 //! Webhooks and their deliveries as SQL has them.
 
-use ::webhooks::Sealed;
 use kit::Problem;
 use kit::params;
+use kit::sealing::Sealed;
 use kit::sql::{Error, Tx};
 
 kit::row! {

@@ -21,7 +21,7 @@ fn facts() -> Json {
     let money = json!({"amount": 123_450, "currency": "EUR"});
     let place = json!({"venue": "Blue Hall, Colombo, LK", "starts": instant, "ends": instant});
     json!({
-        "base": "", "receipt": false, "person": {"name": null, "verified": false}, "organiser": {"name": "Blue Hall"},
+        "base": "", "receipt": false, "printed": false, "person": {"name": null, "verified": false}, "organiser": {"name": "Blue Hall"},
         "booking": {
             "id": "eu_paid", "event_id": "eu_e", "title": "Night of Strings", "venue": "Blue Hall, Colombo, LK", "starts": instant,
             "items": [{"name": "Standard", "quantity": 2}], "total": money, "status": "confirmed", "held_until": null, "bought": false,
@@ -43,6 +43,7 @@ fn variations(template: Template) -> Vec<(&'static str, Vec<Json>)> {
             ("/booking/status", codes(&["cancelled"])),
             ("/booking/tickets", vec![json!([{"code": "CODE", "name": "Standard"}])]),
             ("/receipt", vec![json!(true)]),
+            ("/printed", vec![json!(true)]),
         ],
         Template::Cancelled => vec![
             ("/cancelled_by", codes(&["buyer", "organiser", "event"])),
@@ -245,7 +246,8 @@ fn a_mail_reads_like_this_in_german() {
             "Guten Tag Ada <Lovelace>,\n\nIhre Buchung ist bestätigt.\n\nNight of Strings\nBlue Hall, Colombo, LK\n\
              Freitag, 15. Januar 2027, 13:30 Uhr (Asia/Colombo, UTC+05:30)\n\n2 × Standard\nGesamtbetrag: 90,00 EUR\n\n\
              Ihre Tickets: Bitte zeigen Sie am Einlass für jede Person einen Code vor.\n\n{first}  Standard\n{second}  Standard\n\n\
-             Buchung eu_paid\nDen Beleg finden Sie im Anhang.\n\n-- \n\
+             Buchung eu_paid\n\
+             Die Tickets finden Sie im Anhang: als PDF zum Ausdrucken und als Eintrag für Ihren Kalender.\nDen Beleg finden Sie im Anhang.\n\n-- \n\
              Sie erhalten diese E-Mail, weil Sie ein Konto auf https://tickets.example haben.\n"
         );
         assert_eq!(mail.subject, "Ihre Tickets für Night of Strings");

@@ -4,9 +4,11 @@ use super::world::*;
 use crate::webhooks::{Answer, Outgoing, Sender, send_due};
 use crate::wit::kafka::ConsumerRecord;
 use crate::{Fate, batch, limits};
-use ::webhooks::{Keys, Secret};
+use ::webhooks::Secret;
+use kit::sealing::Keys;
 use kit::sql::testing::{Database, ready};
 use kit::time::SECOND;
+use kit::webhooks::KEYS;
 use serde_json::{Value as Json, json};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -16,7 +18,7 @@ use std::sync::Arc;
 const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
 fn keys() -> Keys {
-    Keys::parse(KEY).unwrap()
+    KEYS.parse(KEY).unwrap()
 }
 
 /// Takes messages, and answers as it is told; then with 200.
@@ -75,7 +77,7 @@ impl Servers {
 /// A webhook of the event's organiser; its address is its name's.
 fn hook(database: &Database, name: &str, types: &[&str]) -> String {
     let id = format!("eu_{name}");
-    let sealed = keys().seal(&id, &Secret::new(name.as_bytes()), [7; 24]).unwrap();
+    let sealed = keys().seal(&id, name.as_bytes()).unwrap();
     database.run(&format!(
         "INSERT INTO webhooks (id, organiser_id, url, types, state, secret, key_id, failures, not_before, turn_at, version, created_by, created_at, \
          updated_at) VALUES ('{id}', 'eu_o', '{}', '{}', 'active', '{}', '{}', 0, 0, 0, 1, 'eu_owner', 0, 0)",
@@ -405,11 +407,11 @@ fn a_secret_is_encrypted_with_the_newest_key_once_it_was_used() {
         handle(&[confirmed("b.1")]);
         let newest = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
         let servers = Servers::default();
-        let both = || async { Ok(Arc::new(Keys::parse(&format!("{newest},{KEY}")).unwrap())) };
+        let both = || async { Ok(Arc::new(KEYS.parse(&format!("{newest},{KEY}")).unwrap())) };
         ready(send_due(&servers, both)).unwrap();
         let (text, key_id): (String, String) = database.all_rows("SELECT secret, key_id FROM webhooks").remove(0);
-        let sealed = ::webhooks::Sealed { key_id, text };
-        assert_eq!(Keys::parse(newest).unwrap().open(&id, &sealed), Some(Secret::new(*b"books")));
+        let sealed = kit::sealing::Sealed { key_id, text };
+        assert_eq!(KEYS.parse(newest).unwrap().open(&id, &sealed), Some(b"books".to_vec()));
         // Without its key nothing is sent, and the log says why.
         handle(&[confirmed("b.2")]);
         servers.tick();

@@ -14,11 +14,11 @@ mod send;
 pub use send::{Answer, Outgoing, Sender};
 
 use crate::limits;
-use ::webhooks::Keys;
 use futures::StreamExt;
 use futures::future::{Either, select};
 use futures::stream::FuturesUnordered;
 use kit::Problem;
+use kit::sealing::Keys;
 use queue::Claimed;
 use std::pin::pin;
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use super::send::Answer;
 use super::{message, occurrence};
 use crate::limits;
 use crate::record::Record;
-use ::webhooks::{Keys, Sealed};
+use kit::sealing::{Keys, Sealed};
 use kit::sql::{self, Error, Tx, Value};
 use kit::{Problem, hash, id, params};
 use std::collections::{BTreeMap, BTreeSet};
@@ -310,8 +310,8 @@ async fn reseal(tx: &mut Tx, claimed: &Claimed, keys: &Keys) -> Result<(), Error
         if keys.is_current(sealed) {
             continue;
         }
-        let secret = keys.open(&claimed.webhook, sealed);
-        let Some(anew) = secret.and_then(|secret| keys.seal(&claimed.webhook, &secret, hash::random())) else { continue };
+        let Some(secret) = keys.open(&claimed.webhook, sealed) else { continue };
+        let Ok(anew) = keys.seal(&claimed.webhook, &secret) else { continue };
         let statement = format!("UPDATE webhooks SET {column} = $3, {key} = $4 WHERE id = $1 AND {column} = $2");
         tx.execute(&statement, params![&claimed.webhook, &sealed.text, anew.text, anew.key_id]).await?;
     }

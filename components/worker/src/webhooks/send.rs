@@ -2,7 +2,8 @@
 
 use super::message;
 use super::queue::Claimed;
-use ::webhooks::{Keys, signature};
+use ::webhooks::{Secret, signature};
+use kit::sealing::Keys;
 
 /// Whoever takes a message to its receiver: the host, or a test.
 pub trait Sender {
@@ -37,7 +38,8 @@ pub struct Answer {
 
 /// Signed at that second with every secret that is good; none where one cannot be decrypted.
 pub fn outgoing(claimed: &Claimed, keys: &Keys, at: i64) -> Option<Outgoing> {
-    let secrets: Option<Vec<_>> = claimed.secrets.iter().map(|sealed| keys.open(&claimed.webhook, sealed)).collect();
+    let secrets: Option<Vec<_>> =
+        claimed.secrets.iter().map(|sealed| keys.open(&claimed.webhook, sealed).map(Secret::new)).collect();
     let (secrets, body) = (secrets?, claimed.body.clone());
     let headers = [
         ("content-type", message::MEDIA.to_owned()),
