@@ -104,8 +104,13 @@ pub async fn verify(password: &str, stored: Option<&str>) -> Result<Option<Right
     Ok(None)
 }
 
-/// Tells the journal of a wrong password. Of an address that nobody has it keeps a hash.
-async fn note_failure(request: &Request, email: &str, account: Option<&Account>, network: Option<&str>) -> Result<(), Problem> {
+/// Tells the journal of a wrong password, whatever it was asked for. Of an address that nobody has it keeps a hash.
+pub async fn note_failure(
+    request: &Request,
+    email: &str,
+    account: Option<&Account>,
+    network: Option<&str>,
+) -> Result<(), Problem> {
     let user = account.map(|account| account.id.as_str());
     let entry = journal::Entry {
         topic: journal::USER_EVENTS,

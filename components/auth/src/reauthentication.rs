@@ -58,6 +58,7 @@ pub async fn check_password(request: &Request, user: &User, password: &str) -> R
     attempts::count(&mut tx, &attempt, &attempts::LOGIN).await?;
     tx.commit().await?;
     if login::verify(password, Some(&account.password_hash)).await?.is_none() {
+        login::note_failure(request, &user.email, Some(&account), network.as_deref()).await?;
         return Err(Problem::new(problem::BAD_CREDENTIALS, "This is not the account's password."));
     }
     Ok(Checked { user: account.id, password_hash: account.password_hash, attempt })

@@ -31,8 +31,7 @@ impl Form {
 
 /// What is logged where `RUST_LOG` does not say: our own at `info`, libraries from `warn` on, and nothing of what Postgres remarks about
 /// the tidying of connections.
-const DEFAULT_FILTER: &str =
-    "warn,sqlx::postgres::notice=off,marquee=info,edge=info,region=info,runtime=info,capabilities=info,telemetry=info,guest=info";
+const DEFAULT_FILTER: &str = "warn,sqlx::postgres::notice=off,marquee=info,capabilities=info,edge=info,fleet=info,region=info,runtime=info,storage=info,streams=info,telemetry=info,guest=info";
 
 /// Takes the process's logs. Call it once, at start, before anything logs.
 pub fn init() -> Result<(), Error> {
@@ -56,7 +55,8 @@ pub fn init() -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::Form;
+    use super::{DEFAULT_FILTER, Form};
+    use std::{fs, path::Path};
 
     #[test]
     fn the_variable_wins_over_the_terminal() {
@@ -65,5 +65,21 @@ mod tests {
         assert_eq!(Form::choose(Some("json"), true), Form::Json);
         assert_eq!(Form::choose(Some("text"), false), Form::Text);
         assert_eq!(Form::choose(Some("nonsense"), false), Form::Json);
+    }
+
+    /// Whoever logs and is not named there is silent below `warn`.
+    #[test]
+    fn every_crate_of_ours_that_logs_is_heard() {
+        let host = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let mut heard = 0;
+        for entry in fs::read_dir(host).unwrap() {
+            let Ok(manifest) = fs::read_to_string(entry.unwrap().path().join("Cargo.toml")) else { continue };
+            if manifest.contains("tracing.workspace") {
+                let name = manifest.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"')).unwrap();
+                assert!(DEFAULT_FILTER.split(',').any(|one| one == format!("{name}=info")), "{name}");
+                heard += 1;
+            }
+        }
+        assert!(heard >= 9, "{heard}");
     }
 }

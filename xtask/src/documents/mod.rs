@@ -1,7 +1,8 @@
-//! Whether the documents are true: links and paths that lead somewhere, commands that exist, and every setting and metric documented.
+//! Whether the documents are true: links and paths that lead somewhere, commands and tests that exist, and every setting and metric documented.
 //!
 //! What `marquee` itself takes on its command line is compared by a test of the crate `marquee`, which has the parser.
 
+mod citations;
 mod commands;
 mod environment;
 mod links;
@@ -75,6 +76,7 @@ pub fn check() -> Result<()> {
     let root = root();
     let repository = Repository::read(&root)?;
     let mut faults = links::check(&repository);
+    faults.extend(citations::check(&root, &repository)?);
     faults.extend(commands::check(&repository));
     faults.extend(settings::check(&root, repository.document(CONFIGURATION)?)?);
     faults.extend(manifest::check(&root, repository.document(CONFIGURATION)?)?);

@@ -275,6 +275,8 @@ async fn the_audit_log_tells_what_was_done_to_an_account() {
         let next = person.post("/api/auth/refresh", &json!({"refresh_token": person.refresh_token})).await.expect(200);
         person.take_tokens(&next);
     }
+    let change = json!({"current": "not that one", "new": "battery horse correct"});
+    person.post("/api/auth/password", &change).await.expect_problem(401, "bad-credentials");
     for _ in 0..4 {
         person.get("/api/audit").await.expect_problem(403, "forbidden");
     }
@@ -302,6 +304,11 @@ async fn the_audit_log_tells_what_was_done_to_an_account() {
         let found = |items: &Vec<serde_json::Value>| items.iter().any(told);
         eventually(kind, log, found).await;
     }
+    // Whoever has a session and guesses is as visible as who logs in.
+    let failed = |items: &Vec<serde_json::Value>| {
+        items.iter().filter(|item| item["type"] == "user.login-failed" && item["subject"] == user).count()
+    };
+    eventually("wrong passwords", async || failed(&log().await), |failed| *failed == 2).await;
     // The same refusal is told once a minute, of which one may have ended meanwhile.
     let refused = log().await.iter().filter(|item| item["type"] == "access.refused" && item["subject"] == user).count();
     assert!((1..=2).contains(&refused), "{refused}");
