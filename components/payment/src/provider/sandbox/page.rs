@@ -105,7 +105,7 @@ fn page(payment: &Payment, returned: &[RefundEntry], secret: &str) -> Response {
         .header("cache-control", "no-store")
         .header(
             "content-security-policy",
-            "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
+            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
         )
         .header("referrer-policy", "no-referrer")
 }
