@@ -10,7 +10,7 @@ use crate::{
     tools,
 };
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{path::Path, process::Stdio};
 
 /// Cases by command, by default.
@@ -30,6 +30,8 @@ const EXAMPLES: std::ops::RangeInclusive<u32> = 10..=400;
 const USAGE: &str = "cargo xtask schema [--cases N] [--seed N]";
 const EMAIL: &str = "schema@example.com";
 const PASSWORD: &str = "what no dictionary has in it";
+/// What asks for the caller's own password: whoever guesses it there is slowed down at the login as well.
+const GUESSED: &str = r#""/api/auth/email", "/api/auth/password", "/api/auth/reauthenticate""#;
 
 /// Builds what is missing, and runs it.
 pub fn run(arguments: &[String]) -> Result<()> {
@@ -71,7 +73,7 @@ fn against_own(cases: u32, seed: u32) -> Result<()> {
     // What one seed makes of the document is bounded; more cases are more seeds.
     for round in 0.. {
         let seed = seed + round;
-        let outcome = once(&program, edge, &folder, seed, cases)?;
+        let outcome = once(&program, edge, &folder, seed, cases, &somebody(edge, seed)?)?;
         done += outcome.cases;
         say(&format!("    seed {seed}: {} cases, {done} of {cases} so far", outcome.cases));
         judge(&outcome)?;
@@ -106,10 +108,10 @@ struct Failure {
 const PERMITTED: &str = "RejectedPositiveData";
 
 /// One run. Each operation gets as many examples as it takes for so many cases, about.
-fn once(program: &Path, edge: &str, folder: &Path, seed: u32, cases: u32) -> Result<Outcome> {
+fn once(program: &Path, edge: &str, folder: &Path, seed: u32, cases: u32, somebody: &str) -> Result<Outcome> {
     let examples = (cases / CASES_OF_AN_EXAMPLE).clamp(*EXAMPLES.start(), *EXAMPLES.end());
     let (configuration, report) = (folder.join("schemathesis.toml"), folder.join("report.json"));
-    write_private(&configuration, &settings(seed, examples))?;
+    write_private(&configuration, &settings(seed, examples, somebody))?;
     let mut run = command(program, &["--config-file"]);
     run.arg(&configuration).arg("run").arg(format!("{edge}/api/openapi.json"));
     run.arg("--report-json-path").arg(&report).args(["--phases", "coverage,fuzzing", "--no-color", "--warnings", "off"]);
@@ -119,8 +121,17 @@ fn once(program: &Path, edge: &str, folder: &Path, seed: u32, cases: u32) -> Res
     read(&report)
 }
 
-/// How it is run: by one worker, so that a seed is one run. Its client logs in again when a call of its own has ended the session.
-fn settings(seed: u32, examples: u32) -> String {
+/// An access token of somebody new.
+fn somebody(edge: &str, seed: u32) -> Result<String> {
+    let account = json!({ "email": format!("schema-{seed}@example.com"), "password": PASSWORD, "name": "Somebody" });
+    let answer = ureq::post(format!("{edge}/api/auth/register")).send_json(account);
+    let answer: Value = answer.context("nobody can register")?.body_mut().read_json()?;
+    answer.get("access_token").and_then(Value::as_str).map(str::to_owned).context("no access token")
+}
+
+/// How it is run: by one worker, so that a seed is one run. Its client logs in again when a call of its own has ended the session; so passwords are
+/// guessed as `somebody` else, whose token this is.
+fn settings(seed: u32, examples: u32, somebody: &str) -> String {
     format!(
         r#"seed = {seed}
 workers = 1
@@ -149,6 +160,10 @@ expected-statuses = ["2xx", "3xx", "401", "403", "404", "409", "412", "429"]
 
 [checks.missing_required_header]
 expected-statuses = ["400", "401", "403", "404", "415", "428", "431"]
+
+[[operations]]
+include-path = [{GUESSED}]
+headers = {{ Authorization = "Bearer {somebody}" }}
 
 # Which regions there are is no matter of the document.
 [parameters]
@@ -211,7 +226,6 @@ fn judge(Outcome { cases, failures: found }: &Outcome) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn a_report_is_parsed_and_evaluated() {

@@ -1,6 +1,7 @@
 //! What is written and shown, against real databases.
 
 mod door;
+mod hooks;
 mod lists;
 mod offline;
 mod papers;

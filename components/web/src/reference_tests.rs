@@ -123,3 +123,41 @@ fn the_page_shows_every_operation_and_schema() {
         assert_eq!(page.matches(&format!(" id=\"{target}\"")).count(), 1, "{target}");
     }
 }
+
+/// The kit's reader of bodies takes `null` for what is not there.
+#[test]
+fn what_may_be_left_out_of_a_body_may_be_null() {
+    fn permits_null(document: &Node, schema: &Node) -> bool {
+        let schema = resolve(document, schema);
+        let kinds = schema.get("type").map(|kind| kind.as_text() == "null" || kind.items().any(|kind| kind.as_text() == "null"));
+        kinds == Some(true)
+            || schema.get("oneOf").is_some_and(|choices| choices.items().any(|choice| permits_null(document, choice)))
+    }
+    fn look(document: &Node, schema: &Node, place: &str, looked: &mut usize) {
+        let schema = resolve(document, schema);
+        let required: Vec<_> = schema.get("required").map(|all| all.items().map(Node::as_text).collect()).unwrap_or_default();
+        for (name, field) in schema.get("properties").into_iter().flat_map(Node::members) {
+            let place = format!("{place}/{name}");
+            let known = resolve(document, field);
+            // Anything at all.
+            let wild = ["type", "oneOf", "allOf"].iter().all(|key| known.get(key).is_none());
+            assert!(required.contains(&name) || wild || permits_null(document, field), "{place} may be left out, and be null");
+            *looked += 1;
+            look(document, field, &place, looked);
+        }
+        for one in schema.get("items").into_iter().chain(schema.get("oneOf").into_iter().flat_map(Node::items)) {
+            look(document, one, place, looked);
+        }
+    }
+    let document = document();
+    let mut looked = 0;
+    for tag in document.get("tags").unwrap().items() {
+        for operation in operations(&document, tag.text("name")) {
+            let bodies = operation.node.at("#/requestBody/content").into_iter().flat_map(Node::members);
+            for schema in bodies.filter_map(|(_, content)| content.get("schema")) {
+                look(&document, schema, operation.path, &mut looked);
+            }
+        }
+    }
+    assert!(looked > 100, "{looked}");
+}

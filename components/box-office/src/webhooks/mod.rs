@@ -2,7 +2,7 @@
 
 mod deliveries;
 mod rules;
-mod store;
+pub(crate) mod store;
 mod view;
 
 pub use deliveries::{list as list_deliveries, resend, test};

@@ -104,7 +104,7 @@ pub async fn update(tx: &mut Tx, row: &Row, anew: bool) -> Result<(), Problem> {
     let forgotten = if anew { ", failures = 0, failing_since = NULL, not_before = 0" } else { "" };
     let statement = format!(
         "UPDATE webhooks SET url = $3, types = $4, description = $5, state = $6, reason = $7, version = $2, updated_at = $8{forgotten} \
-         WHERE id = $1 AND version = $2 - 1"
+         WHERE id = $1 AND version + 1 = $2"
     );
     let changed = tx
         .execute(
@@ -127,7 +127,7 @@ pub async fn rotate(tx: &mut Tx, row: &Row, secret: &Sealed, before: &Sealed) ->
     let changed = tx
         .execute(
             "UPDATE webhooks SET secret = $3, key_id = $4, previous_secret = $5, previous_key_id = $6, previous_until = $7, version = $2, \
-             updated_at = $8 WHERE id = $1 AND version = $2 - 1",
+             updated_at = $8 WHERE id = $1 AND version + 1 = $2",
             params![
                 &row.id,
                 row.version,
