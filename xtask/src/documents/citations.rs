@@ -40,6 +40,7 @@ fn cited(cell: &Cell) -> Vec<(&str, &str)> {
             file = Some(code.as_str());
         } else if let Some(file) = file
             && [": ", ", "].contains(&between)
+            && code.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
         {
             cited.push((file, code.as_str()));
         } else {
@@ -56,7 +57,7 @@ mod tests {
 
     #[test]
     fn tests_are_named_after_their_file() {
-        let text = "| a |\n|---|\n| Test: `x/a.rs`: `one`, `two`; `x/b.rs`: `three`. In `x/c.rs` and by `four`; `x/d.rs`, where `five` is. |\n";
+        let text = "| a |\n|---|\n| Test: `x/a.rs`: `one`, `two`; `x/b.rs`: `three`. In `x/c.rs` and by `four`; `x/d.rs`, where `five` is; `x/e.rs`, `y/` |\n";
         let document = Document::parse("a.md", text);
         let cell = &document.tables[0].rows[0].1[0];
         assert_eq!(cited(cell), [("x/a.rs", "one"), ("x/a.rs", "two"), ("x/b.rs", "three")]);
