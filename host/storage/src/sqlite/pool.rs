@@ -153,3 +153,28 @@ impl Drop for Lease {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Barrier, thread};
+
+    use super::*;
+
+    #[test]
+    fn who_opens_a_new_database_at_once_with_others_is_not_refused() {
+        for _ in 0..20 {
+            let folder = tempfile::tempdir().unwrap();
+            let database = Database::new(folder.path().join("new.db"), Commits::default(), 8, Duration::from_secs(1));
+            let at_once = Barrier::new(8);
+            thread::scope(|threads| {
+                for _ in 0..8 {
+                    threads.spawn(|| {
+                        at_once.wait();
+                        let mode = database.open().unwrap().sqlite.pragma_query_value(None, "journal_mode", |row| row.get(0));
+                        assert_eq!(mode, Ok("wal".to_owned()));
+                    });
+                }
+            });
+        }
+    }
+}

@@ -88,21 +88,6 @@ async fn errors_contain_sqlites_message() {
 }
 
 #[tokio::test]
-async fn who_opens_a_new_database_at_once_with_others_is_not_refused() {
-    for _ in 0..50 {
-        let folder = tempfile::tempdir().unwrap();
-        let files = BTreeMap::from([("default".to_owned(), folder.path().join("default.db"))]);
-        let databases = SqliteDatabases::new(files);
-        let connections: Vec<_> = (0..8).map(|_| databases.open("default").unwrap()).collect();
-        let modes =
-            futures::future::join_all(connections.iter().map(|connection| run(connection, "PRAGMA journal_mode", &[]))).await;
-        for mode in modes {
-            assert!(matches!(mode.unwrap().concat().as_slice(), [Value::Text(mode)] if mode == "wal"));
-        }
-    }
-}
-
-#[tokio::test]
 async fn an_open_transaction_is_rolled_back_and_its_connection_discarded() {
     let database = TempDatabase::with("CREATE TABLE t (a)").await;
     let idle = database.idle();
