@@ -47,6 +47,7 @@ source = "echo.wasm"
 "POST /echo/region" = { runs = "region", by = { query = "at" } }
 "PUT /echo/region" = { runs = "edge" }
 "POST /echo/private" = { runs = "edge", token = true }
+"GET /echo/assets/:name" = { runs = "edge", immutable = true }
 "POST /echo/due" = { host = "tick" }
 [component.fail]
 source = "fail.wasm"
@@ -112,6 +113,32 @@ impl Components for FakeComponents {
                     frame
                 });
                 Ok(Response::new(Body::taken(held).await.unwrap()))
+            }
+            ("echo", path) if path.starts_with("/echo/assets/") => {
+                // So many times it was asked, which is in the answer.
+                self.waiting.add_permits(1);
+                let name = path.rsplit('/').next().unwrap_or_default().to_owned();
+                let codings = request.headers().get(header::ACCEPT_ENCODING).map_or("", |value| value.to_str().unwrap());
+                let content = format!("{} {codings} {}", self.waiting.available_permits(), "x".repeat(64 * 1024));
+                let length = content.len();
+                // Not known as a whole: as a component sends it.
+                let pieces = futures::stream::iter([Ok::<_, std::convert::Infallible>(Frame::data(Bytes::from(content)))]);
+                let mut response = Response::new(Body::taken(StreamBody::new(pieces)).await.unwrap());
+                let control = match name.as_str() {
+                    "private" => "private, max-age=31536000, immutable",
+                    "changes" => "public, max-age=31536000",
+                    "past" => "public, max-age=0, immutable",
+                    _ => "public, max-age=31536000, immutable",
+                };
+                let headers = response.headers_mut();
+                headers.insert(header::CACHE_CONTROL, control.parse().unwrap());
+                headers.insert(header::ETAG, "\"1\"".parse().unwrap());
+                headers.insert(header::CONTENT_LENGTH, length.into());
+                headers.insert(header::VARY, if name == "origin" { "origin" } else { "Accept-Encoding" }.parse().unwrap());
+                if name == "cookie" {
+                    headers.insert(header::SET_COOKIE, "a=b".parse().unwrap());
+                }
+                Ok(response)
             }
             ("echo", _) => echo(request, "edge").await,
             (_, "/fail/trap") => Err(Failure::Trapped("panic".into())),
@@ -306,6 +333,41 @@ async fn a_component_answers_and_the_answer_is_finished() {
     assert_eq!(made.headers["x-request-id"].len(), 24);
     let text = String::from_utf8(scene.metrics.render().unwrap()).unwrap();
     assert!(text.contains("http_route=\"/echo/:id\"") && text.contains("http_server_active_requests{role=\"edge\"} 0"), "{text}");
+}
+
+#[tokio::test]
+async fn what_never_changes_is_asked_of_a_component_once() {
+    let scene = scene().await;
+    let first = scene.ask("GET", "/echo/assets/a.js", &[("accept-encoding", "br")], "").await;
+    assert_eq!((first.status, &first.body[..5]), (200, &b"1 br "[..]));
+    let again = scene.ask("GET", "/echo/assets/a.js", &[("accept-encoding", "br")], "").await;
+    assert_eq!((again.status, &again.body), (200, &first.body));
+    for name in ["etag", "cache-control", "vary", "content-length", "x-content-type-options"] {
+        assert_eq!(again.headers[name], first.headers[name], "{name}");
+    }
+    assert_ne!(again.headers["x-request-id"], first.headers["x-request-id"]);
+    let head = scene.ask("HEAD", "/echo/assets/a.js", &[("accept-encoding", "br")], "").await;
+    assert_eq!((head.status, head.body.len(), &head.headers["content-length"]), (200, 0, &first.headers["content-length"]));
+    for known in ["\"1\"", "W/\"1\", \"2\""] {
+        let headers = [("accept-encoding", "br"), ("if-none-match", known)];
+        let known = scene.ask("GET", "/echo/assets/a.js", &headers, "").await;
+        assert_eq!((known.status, known.body.len(), &known.headers["etag"]), (304, 0, &first.headers["etag"]));
+    }
+    // Another coding, and what may have another answer.
+    for (path, name, value) in [
+        ("/echo/assets/a.js", "accept-encoding", "gzip"),
+        ("/echo/assets/a.js?v=2", "accept-encoding", "br"),
+        ("/echo/assets/a.js", "range", "bytes=0-1"),
+    ] {
+        let before = scene.fake.waiting.available_permits();
+        scene.ask("GET", path, &[(name, value)], "").await;
+        assert_eq!(scene.fake.waiting.available_permits(), before + 1, "{path} {value}");
+    }
+    // What does not say that it never changes, or is not everybody's, is asked for each time.
+    for name in ["private", "changes", "past", "origin", "cookie"] {
+        let path = format!("/echo/assets/{name}");
+        assert_ne!(scene.get(&path).await.body, scene.get(&path).await.body, "{name}");
+    }
 }
 
 #[tokio::test]

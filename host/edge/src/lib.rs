@@ -24,6 +24,7 @@ mod headers;
 #[cfg(test)]
 mod http_tests;
 mod identity;
+mod immutable;
 mod ledgers;
 pub mod limits;
 mod listener;

@@ -85,6 +85,13 @@ pub const SETTLED: Duration = Duration::from_millis(2);
 pub const ANSWER_BYTES: usize = 1024 * 1024;
 /// Bytes of all answers that wait so; while there are more, each has one piece in memory at a time.
 pub const ANSWERS_BYTES: usize = 512 * 1024 * 1024;
+/// Bytes of answers that never change that a node has in memory, in two generations: the scripts and styles of some versions, and the pictures that are
+/// asked for.
+pub const IMMUTABLE_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes of one of them.
+pub const IMMUTABLE_ONE_BYTES: usize = 1024 * 1024;
+/// Bytes of a path and of what its client accepts, up to which an answer is looked for there.
+pub const IMMUTABLE_KEY_BYTES: usize = 512;
 /// How long a client may take none of an answer that is there; from then on it must have taken it at [`SEND_RATE`], or is cut off.
 pub const SEND_GRACE: Duration = Duration::from_secs(10);
 /// Bytes a second.

@@ -23,6 +23,7 @@ use crate::certificate::Certificate;
 use crate::connection::{ClientTimeouts, Connection};
 use crate::headers::Client;
 use crate::identity::Identity;
+use crate::immutable::ImmutableAnswers;
 use crate::limits;
 use crate::networks::Networks;
 use crate::proxy;
@@ -101,8 +102,20 @@ impl<T: Traffic> Edge<T> {
         let Options { traffic, region_router, replica, identity, rates, metrics, cors, clients, certificate, timeouts, drain } =
             options;
         let (counters, unfinished) = (Counters::default(), RequestSlots::new(limits::REQUESTS, limits::REQUESTS_EACH));
-        let service =
-            Service { traffic, region_router, replica, identity, rates, counters, unfinished, metrics, cors, clients, timeouts };
+        let service = Service {
+            traffic,
+            region_router,
+            replica,
+            identity,
+            immutable: ImmutableAnswers::default(),
+            rates,
+            counters,
+            unfinished,
+            metrics,
+            cors,
+            clients,
+            timeouts,
+        };
         Self { service: Arc::new(service), certificate, timeouts, drain }
     }
 

@@ -8,15 +8,18 @@ use std::hash::Hash;
 /// to be looked for to be thrown away.
 #[derive(Debug)]
 pub(crate) struct Recent<K, V> {
-    young: HashMap<K, V>,
-    old: HashMap<K, V>,
+    /// Each value with its weight.
+    young: HashMap<K, (V, usize)>,
+    old: HashMap<K, (V, usize)>,
+    /// Of the young ones together, and the most.
+    weight: usize,
     most: usize,
 }
 
 impl<K: Eq + Hash, V> Recent<K, V> {
-    /// Nothing yet, and never more than so many in each generation.
+    /// Nothing yet, and never more weight than this in each generation.
     pub(crate) fn new(most: usize) -> Self {
-        Self { young: HashMap::new(), old: HashMap::new(), most }
+        Self { young: HashMap::new(), old: HashMap::new(), weight: 0, most }
     }
 
     /// What is remembered under this key.
@@ -24,20 +27,28 @@ impl<K: Eq + Hash, V> Recent<K, V> {
     where
         K: Borrow<Q>,
     {
-        if let Some((key, value)) = self.old.remove_entry(key) {
-            self.put(key, value);
+        if let Some((key, (value, weight))) = self.old.remove_entry(key) {
+            self.put_weighing(key, value, weight);
         }
-        self.young.get(key)
+        self.young.get(key).map(|(value, _)| value)
     }
 
-    /// Remembers it, instead of what there was.
+    /// Remembers it, instead of what there was, with a weight of one.
     pub(crate) fn put(&mut self, key: K, value: V) {
-        if self.young.len() >= self.most && !self.young.contains_key(&key) {
-            self.old = std::mem::take(&mut self.young);
-        }
+        self.put_weighing(key, value, 1);
+    }
+
+    /// Remembers it, instead of what there was. What weighs more than all may is forgotten with the next one.
+    pub(crate) fn put_weighing(&mut self, key: K, value: V, weight: usize) {
+        self.weight -= self.young.remove(&key).map_or(0, |(_, weight)| weight);
         // An older value must not come back when this one is forgotten.
         self.old.remove(&key);
-        self.young.insert(key, value);
+        if self.weight + weight > self.most {
+            self.old = std::mem::take(&mut self.young);
+            self.weight = 0;
+        }
+        self.weight += weight;
+        self.young.insert(key, (value, weight));
     }
 }
 
@@ -54,6 +65,26 @@ mod tests {
         }
         assert_eq!(recent.get(&1), None);
         assert!(recent.young.len() <= 10 && recent.old.len() <= 10);
+    }
+
+    #[test]
+    fn what_weighs_more_takes_the_place_of_more() {
+        let mut recent = Recent::new(10);
+        for n in 0..10 {
+            recent.put(n, n);
+        }
+        recent.put_weighing(10, 10, 9);
+        recent.put_weighing(10, 10, 8);
+        recent.put_weighing(11, 11, 2);
+        assert_eq!(recent.get(&10), Some(&10));
+        assert_eq!(recent.get(&11), Some(&11));
+        assert_eq!(recent.weight, 10);
+        recent.put(12, 12);
+        assert_eq!(recent.get(&0), None);
+        assert_eq!(recent.weight, 1);
+        // What is used comes back.
+        assert_eq!(recent.get(&10), Some(&10));
+        assert_eq!(recent.weight, 9);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::body::{self, Body};
 use crate::connection::{ActiveRequest, ClientTimeouts, Connection};
 use crate::headers::{self, HeaderSummary, MARQUEE_SEEN, MARQUEE_STALE, X_REQUEST_ID};
 use crate::identity::Identity;
+use crate::immutable::{self, ImmutableAnswers};
 use crate::limits;
 use crate::listener::Clients;
 use crate::problem::Problem;
@@ -33,6 +34,7 @@ pub(crate) struct Service<T> {
     pub(crate) region_router: Option<RegionRouter>,
     pub(crate) replica: Option<Replica>,
     pub(crate) identity: Option<Identity>,
+    pub(crate) immutable: ImmutableAnswers,
     pub(crate) rates: Rates,
     pub(crate) counters: Counters,
     /// Requests that are not finished.
@@ -161,7 +163,7 @@ impl<T: Traffic> Service<T> {
         }
     }
 
-    /// Has the component or a region answer in time.
+    /// The answer in time: out of memory where it never changes, else of the component or a region.
     async fn answer(
         &self,
         version: &T::Components,
@@ -170,44 +172,63 @@ impl<T: Traffic> Service<T> {
         summary: &HeaderSummary,
         request_id: &HeaderValue,
     ) -> Result<Response<Body>, Problem> {
+        let key = if route.immutable { immutable::Key::of(&request) } else { None };
+        if let Some(answer) = key.as_ref().and_then(|key| self.immutable.get(key, request.headers())) {
+            return Ok(answer);
+        }
         let answering = async {
-            let mut request = request;
-            let read = request.method() == Method::GET && route.runs == RunLocation::Edge;
-            let replica = self.replica.as_ref().filter(|_| read);
-            let seen = replica.filter(|_| summary.seen).map(|_| seen(request.headers()));
-            let mut stale = false;
-            match &self.region_router {
-                Some(region_router) if route.runs != RunLocation::Edge => return region_router.handle(route, request).await,
-                Some(region_router) if replica.is_some_and(|replica| is_left_out(replica, route, request.uri().path())) => {
-                    return region_router.handle(route, request).await;
-                }
-                Some(region_router) => {
-                    if let Some((replica, seen)) = replica.zip(seen.as_ref()) {
-                        let (parts, body) = request.into_parts();
-                        let region = region_router.by_path(route, parts.uri.path()).map(|(name, _)| &**name);
-                        match freshness(replica, region_router, seen, region).await {
-                            Freshness::Current => {}
-                            Freshness::Stale => stale = true,
-                            Freshness::Behind => {
-                                let asked = Request::from_parts(parts.clone(), contracts::empty());
-                                let asked = region_router.handle(route, asked).await;
-                                // Without its region a reader gets this node's state, marked as stale.
-                                let Err(Problem::Unavailable(_)) = asked else { return asked };
-                                stale = true;
-                            }
-                        }
-                        request = Request::from_parts(parts, body);
-                    }
-                }
-                None => {}
+            let answered = self.ask(version, route, request, summary, request_id).await?;
+            match key {
+                Some(key) => self.immutable.keep(key, answered).await,
+                None => Ok(answered),
             }
-            let mut answered = answer(version, &route.component, request, &self.metrics, text(request_id)).await;
-            if let (Some(replica), Ok(response)) = (replica, &mut answered) {
-                shown(replica, seen, stale, response);
-            }
-            answered
         };
         tokio::time::timeout(limits::REQUEST, answering).await.unwrap_or(Err(Problem::TimedOut))
+    }
+
+    /// Has the component or a region answer.
+    async fn ask(
+        &self,
+        version: &T::Components,
+        route: &Arc<Route>,
+        mut request: Request<RequestBody>,
+        summary: &HeaderSummary,
+        request_id: &HeaderValue,
+    ) -> Result<Response<Body>, Problem> {
+        let read = request.method() == Method::GET && route.runs == RunLocation::Edge;
+        let replica = self.replica.as_ref().filter(|_| read);
+        let seen = replica.filter(|_| summary.seen).map(|_| seen(request.headers()));
+        let mut stale = false;
+        match &self.region_router {
+            Some(region_router) if route.runs != RunLocation::Edge => return region_router.handle(route, request).await,
+            Some(region_router) if replica.is_some_and(|replica| is_left_out(replica, route, request.uri().path())) => {
+                return region_router.handle(route, request).await;
+            }
+            Some(region_router) => {
+                if let Some((replica, seen)) = replica.zip(seen.as_ref()) {
+                    let (parts, body) = request.into_parts();
+                    let region = region_router.by_path(route, parts.uri.path()).map(|(name, _)| &**name);
+                    match freshness(replica, region_router, seen, region).await {
+                        Freshness::Current => {}
+                        Freshness::Stale => stale = true,
+                        Freshness::Behind => {
+                            let asked = Request::from_parts(parts.clone(), contracts::empty());
+                            let asked = region_router.handle(route, asked).await;
+                            // Without its region a reader gets this node's state, marked as stale.
+                            let Err(Problem::Unavailable(_)) = asked else { return asked };
+                            stale = true;
+                        }
+                    }
+                    request = Request::from_parts(parts, body);
+                }
+            }
+            None => {}
+        }
+        let mut answered = answer(version, &route.component, request, &self.metrics, text(request_id)).await;
+        if let (Some(replica), Ok(response)) = (replica, &mut answered) {
+            shown(replica, seen, stale, response);
+        }
+        answered
     }
 
     fn finish(&self, response: &mut Response<Body>, method: &Method, grant: Grant, request_id: &HeaderValue, secure: bool) {

@@ -155,6 +155,8 @@ pub(super) struct Row {
     pub roles: bool,
     #[serde(default)]
     pub token: bool,
+    #[serde(default)]
+    pub immutable: bool,
     pub rate: Option<Rate>,
 }
 

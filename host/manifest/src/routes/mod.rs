@@ -64,6 +64,8 @@ pub struct Route {
     pub roles: bool,
     /// Whether nothing is done here without a valid access token: who has none is refused before the body is read.
     pub token: bool,
+    /// Whether an answer that says that it never changes is kept in a node's memory, for whoever asks next.
+    pub immutable: bool,
     /// What it is counted as.
     pub rate: Option<Rate>,
 }
@@ -221,6 +223,7 @@ impl Routes {
                 by: None,
                 roles: false,
                 token: false,
+                immutable: false,
                 rate: None,
             };
             // Two triggers for the same paths are a fault already.
