@@ -31,6 +31,9 @@ pub const HOST: &[&str] = &[
     "telemetry",
 ];
 
+/// Guests that misbehave on purpose, for the host's tests.
+pub const FIXTURES: [&str; 2] = ["fixtures", "p2-fixture"];
+
 /// Those of them that know no WebAssembly: neither they nor their tests are built after wasmtime.
 pub const APART: &[&str] = &["contracts", "edge", "fleet", "manifest", "region", "storage", "streams", "telemetry"];
 
@@ -157,7 +160,7 @@ mod tests {
         // Of the packages in the lock file, those without a source are ours. Benchmarks have no tests.
         let ours = lock["package"].as_array().unwrap().iter().filter(|package| package.get("source").is_none());
         for name in ours.map(|package| package["name"].as_str().unwrap()) {
-            let elsewhere = ["xtask", "features", BENCHES, "fixtures", "bindings-fixture", "p2-fixture"].contains(&name);
+            let elsewhere = ["xtask", "features", BENCHES, "fixtures", "bindings-fixture", "p2-fixture", "locales"].contains(&name);
             assert!(elsewhere || checked.contains_key(name), "{name} is missing from {CHECKED}");
         }
     }

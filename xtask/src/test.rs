@@ -9,9 +9,6 @@ use crate::{
 use anyhow::Result;
 use std::process::Command;
 
-/// Guests that misbehave on purpose, for the host's tests.
-const FIXTURES: &[&str] = &["fixtures", "p2-fixture"];
-
 /// Runs the steps whose names contain the filter, or all of them.
 pub fn run(filter: Option<&str>) -> Result<()> {
     let wanted = |name: &str| filter.is_none_or(|filter| name.contains(filter));
@@ -26,7 +23,7 @@ pub fn run(filter: Option<&str>) -> Result<()> {
         let services = Services::start(&[Kind::Postgres])?;
         step("unit tests of the components and the pure libraries", || {
             tools::native_build()?;
-            run_tests(&mut cargo(&["test", "--locked", "--package", "xtask"]))?;
+            run_tests(&mut cargo(&["test", "--locked", "--package", "xtask", "--package", "locales"]))?;
             let components = build::component_names()?;
             let libraries = build::PURE.iter().chain(build::EARLY).copied();
             let packages: Vec<&str> = libraries.chain(components.iter().map(String::as_str)).collect();
@@ -34,7 +31,7 @@ pub fn run(filter: Option<&str>) -> Result<()> {
         })?;
     }
     if ["host", "api", "schema", "load"].iter().any(|name| wanted(name)) {
-        build::components(FIXTURES)?;
+        build::components(&build::FIXTURES)?;
         step("building the host and its tests", || {
             tools::native_build()?;
             // The binary `marquee` is built with them.
