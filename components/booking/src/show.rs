@@ -18,8 +18,8 @@ pub async fn one(request: Request) -> Answer {
     let mut shown = View::new(&booking);
     if booking.status == BookingStatus::Confirmed {
         let items = booking.items.iter().map(|item| (item.ticket_type.as_str(), item.quantity));
-        let (tickets, _) = tickets::of_owner(&mut tx, &key, (&booking.id, &booking.event_id), items, usize::MAX).await?;
-        shown = shown.with_tickets(tickets);
+        let own = tickets::of_owner(&mut tx, &key, (&booking.id, &booking.event_id), items, usize::MAX).await?;
+        shown = shown.with_tickets(own);
     }
     Ok(Response::json(200, &shown)?.header("cache-control", "no-store"))
 }

@@ -2,7 +2,7 @@
 
 use kit::{
     ledger::{Booking, BookingItem, BookingStatus, Money},
-    tickets::Ticket,
+    tickets::{OwnTickets, Ticket},
     time,
 };
 use serde::Serialize;
@@ -41,6 +41,9 @@ pub struct View {
     created_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     tickets: Option<Vec<Ticket>>,
+    /// Whether some of its tickets are not there because required answers are missing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    answers_missing: bool,
 }
 
 impl View {
@@ -58,12 +61,14 @@ impl View {
             version: booking.version,
             created_at: time::format(booking.created_at),
             tickets: None,
+            answers_missing: false,
         }
     }
 
     /// This view with its tickets.
-    pub fn with_tickets(mut self, tickets: Vec<Ticket>) -> Self {
-        self.tickets = Some(tickets);
+    pub fn with_tickets(mut self, own: OwnTickets) -> Self {
+        self.tickets = Some(own.tickets);
+        self.answers_missing = own.withheld > 0;
         self
     }
 }

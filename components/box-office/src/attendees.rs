@@ -1,14 +1,17 @@
 //! `GET /api/events/{id}/attendees`: who comes.
 
+use crate::answers::{AnswerView, Columns, Scope};
 use crate::scan::Event;
 use crate::sold::{self, Place, SoldTicket};
-use crate::{csv, limits, lists};
-use kit::sql::{self, Tx};
+use crate::{answers, csv, limits, lists};
+use kit::questions::QuestionScope;
+use kit::sql::{self, Error, Tx};
 use kit::team::{self, Permission};
 use kit::tickets::{self, SigningKey};
 use kit::{Answer, Problem, Request, Response, accept, query, time};
 use read_model::fold;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use ticket_code::Ticket;
 
 const JSON: &str = "application/json";
@@ -24,6 +27,7 @@ struct Item {
     state: &'static str,
     admitted_at: Option<String>,
     gate: Option<String>,
+    answers: Vec<AnswerView>,
 }
 
 /// A page of attendees.
@@ -164,11 +168,14 @@ async fn page(
     codes: &Codes,
 ) -> Result<Page, Problem> {
     let (found, next) = found(tx, event, filter, place, size).await?;
+    let mut answers = answers_of(tx, &found).await?;
     let item = |ticket: SoldTicket| {
         let code = codes.of(event, &ticket);
         let state = state(&ticket);
         let (admitted_at, gate) = ticket.admitted.map_or((None, None), |(at, gate)| (Some(time::format(at)), gate));
+        let answers = answers.remove(&(ticket.place.booking.clone(), ticket.place.number)).unwrap_or_default();
         Item {
+            answers,
             code,
             ticket_type_id: ticket.ticket_type,
             booking_id: ticket.place.booking,
@@ -182,23 +189,33 @@ async fn page(
     Ok(Page { items: found.into_iter().map(item).collect(), next_cursor: next.map(|place| place.cursor()) })
 }
 
+/// What was answered of these tickets.
+async fn answers_of(tx: &mut Tx, tickets: &[SoldTicket]) -> Result<BTreeMap<(String, u32), Vec<AnswerView>>, Error> {
+    answers::of_bookings(tx, tickets.iter().map(|ticket| ticket.place.booking.as_str()), Scope::Tickets).await
+}
+
 async fn table(tx: &mut Tx, event: &str, filter: &Filter, place: Option<Place>) -> Result<(csv::Table, Option<Place>), Problem> {
-    let mut table = csv::Table::new(&["code", "ticket_type_id", "booking_id", "number", "name", "state", "admitted_at", "gate"]);
+    let columns = Columns::of(tx, event, QuestionScope::Ticket).await?;
+    let own = ["code", "ticket_type_id", "booking_id", "number", "name", "state", "admitted_at", "gate"];
+    let mut table = csv::Table::new(own.into_iter().chain(columns.labels()));
     let (mut place, mut rows) = (place, 0);
     loop {
         let size = limits::CSV_TICKETS_AT_ONCE.min(limits::CSV_TICKETS - rows);
         let (found, next) = found(tx, event, filter, place, size).await?;
         rows += found.len();
+        let answers = answers_of(tx, &found).await?;
         for ticket in found {
             let (code, number) = (Codes::References.of(event, &ticket), ticket.place.number.to_string());
             let (admitted_at, gate) = ticket.admitted.clone().unzip();
             let admitted_at = admitted_at.map(time::format).unwrap_or_default();
             let (name, gate) = (ticket.name.as_deref().unwrap_or_default(), gate.flatten().unwrap_or_default());
             let Place { booking, .. } = &ticket.place;
-            table.row([&*code, &ticket.ticket_type, booking, &number, name, state(&ticket), &admitted_at, &gate]);
+            let cells = columns.cells(answers.get(&(booking.clone(), ticket.place.number)));
+            let own = [&*code, &ticket.ticket_type, booking, &number, name, state(&ticket), &admitted_at, &gate];
+            table.row(own.into_iter().chain(cells.iter().map(String::as_str)));
         }
         place = next;
-        if place.is_none() || rows >= limits::CSV_TICKETS {
+        if place.is_none() || rows >= limits::CSV_TICKETS || table.is_full() {
             return Ok((table, place));
         }
     }

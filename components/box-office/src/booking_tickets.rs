@@ -4,7 +4,10 @@ use crate::ticket::{self, Place, Ticket};
 use crate::{limits, offers};
 use kit::sql::{self, Error, Tx, Value};
 use kit::tickets::{self, SigningKey};
-use kit::{Answer, Problem, Request, Response, accept, claims, idempotency, journal, json, params, problem, query, time, trace};
+use kit::{
+    Answer, Problem, Request, Response, accept, claims, idempotency, journal, json, params, problem, query, questions, time,
+    trace,
+};
 use receipt::tickets::Order;
 use serde::Serialize;
 use serde_json::json;
@@ -24,7 +27,7 @@ const FIRST: RangeInclusive<i64> = *limits::NUMBER.start() as i64..=*limits::NUM
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct View {
     number: u32,
-    /// None where it lets nobody in, or is somebody else's.
+    /// None where it lets nobody in, is somebody else's, or required answers are missing.
     code: Option<String>,
     ticket_type_id: String,
     /// None where nobody is named; of one that is somebody else's always.
@@ -34,6 +37,9 @@ pub struct View {
     transferred: bool,
     /// To whom it is offered.
     offered_to: Option<String>,
+    /// Whether its code is shown once required answers are there.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    answers_missing: bool,
 }
 
 /// The tickets of one's own booking.
@@ -50,6 +56,9 @@ pub async fn show(request: Request) -> Answer {
         Response::json(200, &json!({ "items": views, "next_cursor": null }))?
     } else {
         let order = order(&mut tx, &key, id, &claims.subject).await?;
+        if media == PDF && order.withheld > 0 {
+            return Err(questions::answers_missing(questions::missing_of(&mut tx, id).await?.of_owner()));
+        }
         // A paper takes its time to draw; nobody need wait for this transaction meanwhile.
         tx.rollback().await?;
         paper(&request, order, media, from)?
@@ -107,6 +116,7 @@ pub fn paper(request: &Request, order: Order, media: &str, from: Option<u32>) ->
 pub async fn views(tx: &mut Tx, key: &SigningKey, booking: &str, person: &str) -> Result<Vec<View>, Problem> {
     let (event, status) = own(tx, booking, person).await?;
     let items = ticket::items(tx, booking).await?;
+    let missing = questions::missing_of(tx, booking).await?;
     let statement = "SELECT number, generation, holder, name FROM tickets WHERE booking = $1";
     type Row = (u32, u32, Option<String>, Option<String>);
     let changed: BTreeMap<u32, Row> =
@@ -119,16 +129,19 @@ pub async fn views(tx: &mut Tx, key: &SigningKey, booking: &str, person: &str) -
             .get(&number)
             .map_or((1, None, None), |(_, generation, holder, name)| (*generation, holder.as_ref(), name.clone()));
         let (own, good) = (holder.is_none(), status == "confirmed");
+        let answers_missing = own && good && missing.withholds(number);
+        let shown = own && good && !answers_missing;
         let admitted_at = admitted.get(&number).copied();
         View {
             number,
-            code: (own && good).then(|| tickets::code(key, (booking, number, generation), &event, ticket_type)),
+            code: shown.then(|| tickets::code(key, (booking, number, generation), &event, ticket_type)),
             ticket_type_id: ticket_type.to_owned(),
             name: name.filter(|_| own),
             state: state(good, admitted_at),
             admitted_at: admitted_at.map(time::format),
             transferred: !own,
             offered_to: offered.get(&number).cloned(),
+            answers_missing,
         }
     };
     Ok(tickets::numbered(items).map(view).collect())

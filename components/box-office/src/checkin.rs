@@ -1,10 +1,11 @@
 //! The door: letting people in, and taking that back.
 
 use crate::admission::{self, Admission, Facts, Verdict};
+use crate::answers::DoorAnswer;
 use crate::lists::List;
 use crate::scan::{Door, Found};
 use crate::ticket::{self, Ticket};
-use crate::{limits, lists};
+use crate::{answers, limits, lists};
 use kit::sql::{Error, Tx};
 use kit::team;
 use kit::{Answer, Problem, Request, Response, idempotency, journal, json, params, time};
@@ -60,6 +61,12 @@ pub struct Outcome {
     pub ticket_type_id: Option<String>,
     /// The name that it is in.
     pub name: Option<String>,
+    /// What was answered that the organiser wants shown here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<DoorAnswer>,
+    /// Whether required answers are missing: a note, which keeps nobody out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub answers_missing: bool,
 }
 
 impl Outcome {
@@ -145,7 +152,12 @@ pub async fn scan(tx: &mut Tx, request: &Request, door: &Door<'_>, list: Option<
         Verdict::Already(first) => Outcome::of("already-admitted").at(first.at, first.gate),
         Verdict::Void(reason) => Outcome { reason: Some(reason.name().to_owned()), ..Outcome::of("void") },
     };
-    described(tx, outcome, &ticket).await
+    let mut outcome = described(tx, outcome, &ticket).await?;
+    // What is merged has nobody at the door any more, and is kept.
+    if scan.way != Way::Offline {
+        (outcome.answers, outcome.answers_missing) = answers::at_the_door(tx, &ticket).await?;
+    }
+    Ok(outcome)
 }
 
 async fn described(tx: &mut Tx, outcome: Outcome, ticket: &Ticket) -> Result<Outcome, Problem> {

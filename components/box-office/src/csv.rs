@@ -1,5 +1,6 @@
 //! Lists as CSV (RFC 4180), for spreadsheets.
 
+use crate::limits;
 use kit::{Request, Response};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -13,10 +14,10 @@ pub struct Table {
 
 impl Table {
     /// With this first line.
-    pub fn new(columns: &[&str]) -> Self {
+    pub fn new<'a>(columns: impl IntoIterator<Item = &'a str>) -> Self {
         // Spreadsheets take a file without the mark for one in the machine's old encoding.
         let mut table = Self { text: "\u{feff}".to_owned() };
-        table.row(columns.iter().copied());
+        table.row(columns);
         table
     }
 
@@ -29,6 +30,11 @@ impl Table {
             push(&mut self.text, cell);
         }
         self.text.push_str("\r\n");
+    }
+
+    /// Whether there is no room for more: the next page has the rest.
+    pub fn is_full(&self) -> bool {
+        self.text.len() >= limits::CSV_BYTES
     }
 
     /// As an answer: a download of this name, with where the next page is.
@@ -99,7 +105,7 @@ mod tests {
 
     #[test]
     fn lines_end_as_the_standard_says() {
-        let mut table = Table::new(&["id", "name"]);
+        let mut table = Table::new(["id", "name"]);
         table.row(["1", "Ada"]);
         let answer = table.answer("orders", Some("/next".to_owned()));
         assert_eq!(&answer.body[..], "\u{feff}id,name\r\n1,Ada\r\n".as_bytes());

@@ -1,8 +1,10 @@
-//! What people do with tickets, and an organiser's team with what was sold: names, transfers, attendees, the door; and who is told of it by webhooks.
+//! What people do with tickets, and an organiser's team with what was sold: names, transfers, answers to
+//! questions, attendees, the door; and who is told of it by webhooks.
 //!
 //! It reads what the ledger and `payment` write, and changes a booking through them alone.
 
 mod admission;
+mod answers;
 mod attendees;
 mod booking_tickets;
 mod checkin;
@@ -35,6 +37,9 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
         .patch("/api/events/:id/orders/:order", orders::change)
         .post("/api/events/:id/orders/:order/cancel", orders::cancel)
         .post("/api/events/:id/orders/:order/resend", orders::resend)
+        .on(Method::PUT, "/api/events/:id/orders/:order/answers", answers::correct)
+        .get("/api/bookings/:id/answers", answers::show)
+        .on(Method::PUT, "/api/bookings/:id/answers", answers::give)
         .get("/api/bookings/:id/tickets", booking_tickets::show)
         .on(Method::PUT, "/api/bookings/:id/tickets/:number", booking_tickets::name)
         .post("/api/bookings/:id/tickets/:number/transfer", transfer::offer)

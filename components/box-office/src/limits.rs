@@ -18,6 +18,8 @@ pub const NOTE: RangeInclusive<usize> = 1..=2000;
 pub const REFUND: RangeInclusive<i64> = 0..=500_000_000_000_000_000;
 /// Orders whose items are read at once: a statement takes only so many parameters.
 pub const ORDERS_AT_ONCE: usize = 500;
+/// Orders whose answers are in memory at once.
+pub const ANSWERED_AT_ONCE: usize = 100;
 /// Payments of one order that are shown.
 pub const PAYMENTS: i64 = 20;
 /// Refunds of one order that are shown.
@@ -55,6 +57,23 @@ pub const LISTS: usize = 50;
 /// Ticket types of a list: as many as an event may have.
 pub const LIST_TYPES: RangeInclusive<usize> = 1..=50;
 
+/// Tickets that one request answers about.
+pub const TICKETS_ANSWERED: RangeInclusive<usize> = 0..=500;
+/// Characters of an answer in a line.
+pub const ANSWER_LINE: usize = 200;
+/// Characters of an answer of several lines.
+pub const ANSWER: usize = 2_000;
+/// Characters of all answers about an order, or about a ticket.
+pub const ANSWERS: usize = 5_000;
+/// Characters of all answers of a booking, with their questions and [`ANSWER_TEXT`] for each: they are read at once.
+pub const BOOKING_ANSWERS: i64 = 1_000_000;
+/// What an answer counts as beside its characters and its question's.
+pub const ANSWER_TEXT: i64 = 100;
+/// Questions whose answers have a column in CSV although they are asked no more.
+pub const ANSWERED_QUESTIONS: i64 = 100;
+/// Bytes of a CSV document after which the next page begins.
+pub const CSV_BYTES: usize = 8 * 1024 * 1024;
+
 /// How long an offer of a ticket can be accepted.
 pub const OFFER: i64 = 7 * 86_400 * SECOND;
 /// Offers that a person makes a day: each is a mail to an address that they choose.
@@ -70,8 +89,8 @@ pub const BOOKINGS_AT_ONCE: i64 = 250;
 pub const TICKETS_LOOKED_AT: usize = 50_000;
 /// Tickets of one CSV document.
 pub const CSV_TICKETS: usize = 50_000;
-/// Rows of it that are in memory beside the document.
-pub const CSV_TICKETS_AT_ONCE: usize = 1_000;
+/// Rows of it that are in memory beside the document, with what was answered.
+pub const CSV_TICKETS_AT_ONCE: usize = 250;
 /// Public keys that scanners are told of.
 pub const KEYS: i64 = 100;
 /// Tickets on a page of the list for scanners.

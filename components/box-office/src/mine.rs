@@ -4,12 +4,13 @@ use crate::booking_tickets::{admitted, state};
 use crate::limits;
 use crate::scan::all_items;
 use crate::ticket;
+use kit::questions::{self, Missing};
 use kit::sql::{self, Error, Tx, Value};
 use kit::tickets::{self, SigningKey};
 use kit::{Answer, Problem, Request, Response, claims, params, query, time};
 use serde::Serialize;
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A ticket as its holder sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -19,7 +20,7 @@ pub struct View {
     number: u32,
     event_id: String,
     ticket_type_id: String,
-    /// None where it lets nobody in.
+    /// None where it lets nobody in, or required answers are missing.
     code: Option<String>,
     name: Option<String>,
     state: &'static str,
@@ -27,6 +28,9 @@ pub struct View {
     /// Whether it came from somebody else.
     transferred: bool,
     created_at: String,
+    /// Whether its code is shown once required answers are there.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    answers_missing: bool,
 }
 
 /// What is behind a page, newest first: the instant since when one has a ticket, and its id.
@@ -51,9 +55,11 @@ impl Held {
         (self.since, ticket::id(&self.booking, self.number))
     }
 
-    fn view(self, key: &SigningKey, admitted_at: Option<i64>) -> View {
+    fn view(self, key: &SigningKey, admitted_at: Option<i64>, missing: &BTreeMap<String, Missing>) -> View {
+        let answers_missing = self.good && missing.get(&self.booking).is_some_and(|missing| missing.withholds(self.number));
+        let shown = self.good && !answers_missing;
         let code =
-            self.good.then(|| tickets::code(key, (&self.booking, self.number, self.generation), &self.event, &self.ticket_type));
+            shown.then(|| tickets::code(key, (&self.booking, self.number, self.generation), &self.event, &self.ticket_type));
         View {
             id: ticket::id(&self.booking, self.number),
             code,
@@ -66,6 +72,7 @@ impl Held {
             number: self.number,
             event_id: self.event,
             ticket_type_id: self.ticket_type,
+            answers_missing,
         }
     }
 }
@@ -119,9 +126,11 @@ pub async fn page(
     all.truncate(limit);
     let next = if more { all.last().map(Held::key) } else { own_goes_on };
     let admitted = admitted(tx, all.iter().map(|held| held.booking.as_str())).await?;
+    let bookings: BTreeSet<&str> = all.iter().map(|held| held.booking.as_str()).collect();
+    let missing = questions::missing(tx, &bookings.into_iter().collect::<Vec<_>>()).await?;
     let view = |held: Held| {
         let at = admitted.get(&(held.booking.clone(), held.number)).copied();
-        held.view(key, at)
+        held.view(key, at, &missing)
     };
     Ok((all.into_iter().map(view).collect(), next))
 }
@@ -145,7 +154,8 @@ pub async fn one(tx: &mut Tx, key: &SigningKey, booking: &str, number: u32) -> R
         transferred: holder.is_some(),
     };
     let admitted_at = admitted(tx, [booking]).await?.get(&(booking.to_owned(), number)).copied();
-    Ok(held.view(key, admitted_at))
+    let missing = questions::missing(tx, &[booking]).await?;
+    Ok(held.view(key, admitted_at, &missing))
 }
 
 kit::row! {

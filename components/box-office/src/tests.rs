@@ -1,5 +1,6 @@
 //! What is written and shown, against real databases.
 
+mod answers;
 mod door;
 mod hooks;
 mod lists;

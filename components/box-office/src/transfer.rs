@@ -1,13 +1,13 @@
 //! Giving a ticket to somebody else: an offer to an address, and its acceptance by the account that has shown to read it.
 //!
 //! The offer's id is all that a mail carries, and it lets nobody do anything by itself. Whoever accepts becomes the ticket's holder, and
-//! the codes before are void. Booking, money and refunds stay the buyer's: cancelling the booking voids the ticket, whoever has it. The
+//! the codes before are void; so are the answers that the one before gave about it. Booking, money and refunds stay the buyer's: cancelling the booking voids the ticket, whoever has it. The
 //! ledger's limit per person counts who booked.
 
 use crate::booking_tickets::{held, unused};
 use crate::offers::{self, Offer};
 use crate::ticket::{self, Place};
-use crate::{limits, mine};
+use crate::{answers, limits, mine};
 use kit::sql::{self, Error, Tx};
 use kit::{
     Answer, Problem, Request, Response, claims, config, email, id, idempotency, journal, json, params, problem, tickets, trace,
@@ -165,6 +165,7 @@ pub async fn take(tx: &mut Tx, request: &Request, offer: &str, person: &str) -> 
         params![&ticket.booking, ticket.number, holder, since],
     )
     .await?;
+    answers::forget_of_ticket(tx, &ticket.booking, ticket.number).await?;
     let statement = "UPDATE ticket_offers SET status = 'accepted', accepted_by = $2, updated_at = $3 WHERE id = $1";
     tx.execute(statement, params![offer, person, now]).await?;
     let told = json!({ "offer_id": offer, "from": ticket.holder(), "to": person });

@@ -5,7 +5,7 @@ use kit::json::Reader;
 use kit::sql::Tx;
 use kit::team::{self, Permission};
 use kit::{Answer, Problem, Request, Response, id, idempotency, json};
-use read_model::{EventDoc, EventStatus, TicketType};
+use read_model::{EventDoc, EventStatus, Question, TicketType};
 use serde::Serialize;
 
 use crate::document::Document;
@@ -33,7 +33,7 @@ struct List<'a> {
     items: Vec<Document<'a>>,
 }
 
-/// Makes drafts of what the event is, each with ticket types of its own.
+/// Makes drafts of what the event is, each with ticket types and questions of its own.
 pub async fn make(request: Request) -> Answer {
     let claims = team::claims(&request).await?;
     let (title, when) = json::read(&request, |body| {
@@ -113,6 +113,17 @@ fn copy(old: &EventDoc, title: Option<String>, starts_at: i64, now: i64) -> Resu
         sales_until: ticket.sales_until.map(moved),
         ..ticket.clone()
     };
+    let ticket_types: Vec<TicketType> = old.ticket_types.iter().map(ticket).collect();
+    let copied = |id: &String| {
+        let both = old.ticket_types.iter().zip(&ticket_types);
+        both.into_iter().find(|(before, _)| before.id == *id).map(|(_, copy)| copy.id.clone())
+    };
+    let question = |question: &Question| Question {
+        id: id::new(&old.region),
+        ticket_types: question.ticket_types.iter().filter_map(copied).collect(),
+        ..question.clone()
+    };
+    let questions = old.questions.iter().map(question).collect();
     let copy = EventDoc {
         id: id::new(&old.region),
         status: EventStatus::Draft,
@@ -121,7 +132,8 @@ fn copy(old: &EventDoc, title: Option<String>, starts_at: i64, now: i64) -> Resu
         starts_at,
         ends_at: moved(old.ends_at),
         refund_until: old.refund_until.map(moved),
-        ticket_types: old.ticket_types.iter().map(ticket).collect(),
+        ticket_types,
+        questions,
         ..old.clone()
     };
     draft::check_times(&blank, &copy, now)?;
@@ -165,12 +177,15 @@ mod tests {
     fn what_hangs_on_the_time_moves_with_it() {
         let mut old = event();
         old.ticket_types[0].sales_until = time::parse("2027-03-20T12:00:00Z");
+        let of_type = old.ticket_types[0].id.clone();
+        old.questions = vec![Question { id: "eu_q".to_owned(), ticket_types: vec![of_type], ..Question::default() }];
         let day = 86_400 * time::SECOND;
         let copy = copy(&old, Some("Again".to_owned()), old.starts_at + day, 0).unwrap();
         assert_eq!((copy.status, copy.revision, copy.title.as_str()), (EventStatus::Draft, 1, "Again"));
         assert_eq!((copy.ends_at, copy.refund_until), (old.ends_at + day, old.refund_until.map(|at| at + day)));
         assert_eq!(copy.ticket_types[0].sales_until, old.ticket_types[0].sales_until.map(|at| at + day));
         assert!(copy.id != old.id && copy.ticket_types[0].id != old.ticket_types[0].id, "nothing is shared");
+        assert!(copy.questions[0].id != "eu_q" && copy.questions[0].ticket_types == [copy.ticket_types[0].id.as_str()]);
         assert!(super::copy(&old, None, 1, 2).is_err(), "in the past");
     }
 }

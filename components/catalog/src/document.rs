@@ -1,7 +1,7 @@
 //! Events as the API writes them.
 
 use kit::{Answer, Response, time};
-use read_model::{EventDoc, EventStatus, TicketType, Venue};
+use read_model::{EventDoc, EventStatus, Question, TicketType, Venue};
 use serde::Serialize;
 
 /// An event in an answer: the same bytes for the same revision, at every renderer.
@@ -24,6 +24,8 @@ pub struct Document<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     refund_until: Option<String>,
     ticket_types: Vec<Ticket<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    questions: &'a [Question],
 }
 
 /// A ticket type of an event.
@@ -75,14 +77,15 @@ impl<'a> From<&'a EventDoc> for Document<'a> {
             region: &doc.region,
             refund_until: doc.refund_until.map(time::format),
             ticket_types: doc.ticket_types.iter().map(Ticket::from).collect(),
+            questions: &doc.questions,
         }
     }
 }
 
 impl<'a> Document<'a> {
-    /// As in lists: without its description.
+    /// As in lists: without its description and its questions.
     pub fn in_list(doc: &'a EventDoc) -> Self {
-        Self { description: None, ..Self::from(doc) }
+        Self { description: None, questions: &[], ..Self::from(doc) }
     }
 }
 

@@ -4,9 +4,9 @@ use kit::{
     Problem,
     problem::{self, Fault},
 };
-use read_model::{EventDoc, EventStatus, TicketType};
+use read_model::{EventDoc, EventStatus, Question, TicketType};
 
-use crate::fields::{Fields, TicketFields};
+use crate::fields::{Fields, QuestionFields, TicketFields};
 use crate::{codes, limits};
 
 /// Why an event cannot be as it was asked for.
@@ -39,7 +39,7 @@ pub fn create(fields: Fields, region: &str, now: i64, mut new_id: impl FnMut() -
 }
 
 /// `old` with these fields, at the next revision; at the same one if nothing changes.
-pub fn change(old: &EventDoc, fields: Fields, now: i64, new_id: impl FnMut() -> String) -> Result<EventDoc, Refusal> {
+pub fn change(old: &EventDoc, fields: Fields, now: i64, mut new_id: impl FnMut() -> String) -> Result<EventDoc, Refusal> {
     if old.status == EventStatus::Cancelled {
         return Err(Refusal::State("A cancelled event cannot be changed."));
     }
@@ -64,8 +64,12 @@ pub fn change(old: &EventDoc, fields: Fields, now: i64, new_id: impl FnMut() -> 
     set(&mut new.currency, fields.currency);
     set(&mut new.refund_until, fields.refund_until);
     if let Some(tickets) = fields.ticket_types {
-        new.ticket_types = change_tickets(&old.ticket_types, tickets, draft, new_id)?;
+        new.ticket_types = change_tickets(&old.ticket_types, tickets, draft, &mut new_id)?;
     }
+    if let Some(questions) = fields.questions {
+        new.questions = change_questions(&old.questions, questions, draft, &mut new_id)?;
+    }
+    check_questions(&new)?;
     check_times(old, &new, now)?;
     check_prices(old, &new)?;
     if new != *old {
@@ -188,6 +192,54 @@ fn change_tickets(
         return Err(Refusal::State("A ticket type can be removed in a draft only: give every one of them in ticket_types."));
     }
     Ok(tickets)
+}
+
+/// The new list of questions, in its order. What was answered stays with the answer, whatever becomes of its question; but an id means one question for
+/// good, so once it may have been answered, how it is answered and for what stays as it is.
+fn change_questions(
+    old: &[Question],
+    fields: Vec<QuestionFields>,
+    draft: bool,
+    mut new_id: impl FnMut() -> String,
+) -> Result<Vec<Question>, Refusal> {
+    let mut questions: Vec<Question> = Vec::with_capacity(fields.len());
+    for (index, given) in fields.into_iter().enumerate() {
+        let pointer = format!("/questions/{index}/id");
+        let QuestionFields { id, label, help, kind, choices, per, required, ticket_types, show_at_check_in } = given;
+        if id.as_ref().is_some_and(|id| questions.iter().any(|question| question.id == *id)) {
+            return Err(fault(&pointer, "given twice".to_owned()));
+        }
+        if let Some(id) = &id {
+            let Some(known) = old.iter().find(|question| question.id == *id) else {
+                return Err(fault(&pointer, "is not a question of this event".to_owned()));
+            };
+            if !draft && (known.kind, known.per) != (kind, per) {
+                return Err(Refusal::State(
+                    "How a question is answered, and for what, can be changed in a draft only: ask another one instead.",
+                ));
+            }
+        }
+        let id = id.unwrap_or_else(&mut new_id);
+        questions.push(Question { id, label, help, kind, choices, per, required, ticket_types, show_at_check_in });
+    }
+    Ok(questions)
+}
+
+/// Whether the questions fit the event, and are not too much to read.
+fn check_questions(new: &EventDoc) -> Result<(), Refusal> {
+    let mut faults = Vec::new();
+    let is_known = |id: &str| new.ticket_types.iter().any(|ticket| ticket.id == id);
+    for (index, question) in new.questions.iter().enumerate() {
+        let unknown = question.ticket_types.iter().enumerate().filter(|(_, id)| !is_known(id));
+        let pointer = |(at, _)| (format!("/questions/{index}/ticket_types/{at}"), "is no ticket type of this event".to_owned());
+        faults.extend(unknown.map(pointer));
+    }
+    let texts = new.questions.iter().flat_map(|question| question.choices.iter().chain([&question.label, &question.help]));
+    if texts.map(|text| text.chars().count()).sum::<usize>() > limits::QUESTIONS_TEXT {
+        let most = limits::QUESTIONS_TEXT;
+        faults.push(("/questions".to_owned(), format!("must have {most} characters at most in all, help and choices included")));
+    }
+    if faults.is_empty() { Ok(()) } else { Err(Refusal::Faults(faults)) }
 }
 
 #[cfg(test)]

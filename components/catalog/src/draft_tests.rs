@@ -1,6 +1,6 @@
 use super::*;
 use crate::fields::VenueFields;
-use read_model::Venue;
+use read_model::{QuestionKind, QuestionScope, Venue};
 
 /// 2027-03-01T19:00:00Z
 const STARTS: i64 = 1_803_927_600_000_000;
@@ -27,6 +27,7 @@ fn fields() -> Fields {
         region: None,
         refund_until: None,
         ticket_types: Some(vec![ticket(None, Some(4500), Some(100), Some(6))]),
+        questions: None,
     }
 }
 
@@ -176,4 +177,42 @@ fn an_event_never_returns_to_an_earlier_state() {
     assert_eq!(cancel(&off), off);
     assert_eq!(cancel(&draft).status, EventStatus::Cancelled);
     assert_eq!(pointers(publish(&off, NOW)), ["state"]);
+}
+
+fn question(id: Option<&str>, kind: QuestionKind) -> QuestionFields {
+    QuestionFields { id: id.map(str::to_owned), label: "Meal".to_owned(), kind, ..QuestionFields::default() }
+}
+
+#[test]
+fn a_question_means_the_same_for_good() {
+    let asking = |questions: Vec<QuestionFields>| Fields { questions: Some(questions), ..Fields::default() };
+    let draft = change(&event(), asking(vec![question(None, QuestionKind::Text)]), NOW, || "eu_q1".to_owned()).unwrap();
+    assert_eq!((draft.questions[0].id.as_str(), draft.questions[0].kind, draft.revision), ("eu_q1", QuestionKind::Text, 2));
+    let shown = publish(&draft, NOW).unwrap();
+    let known = |kind| question(Some("eu_q1"), kind);
+    let per_ticket = QuestionFields { per: QuestionScope::Ticket, ..known(QuestionKind::Text) };
+    let of_type = |id: &str| QuestionFields { ticket_types: vec![id.to_owned()], ..known(QuestionKind::Text) };
+    for (name, old, questions, expected) in [
+        ("another kind in a draft", &draft, vec![known(QuestionKind::Consent)], "accepted"),
+        ("another kind on sale", &shown, vec![known(QuestionKind::Consent)], "state"),
+        ("for each ticket on sale", &shown, vec![per_ticket], "state"),
+        ("the same one twice", &shown, vec![known(QuestionKind::Text), known(QuestionKind::Text)], "/questions/1/id"),
+        ("a stranger's", &shown, vec![question(Some("eu_q9"), QuestionKind::Text)], "/questions/0/id"),
+        ("for some", &shown, vec![of_type("eu_t1")], "accepted"),
+        ("for a stranger's ticket type", &shown, vec![of_type("eu_t9")], "/questions/0/ticket_types/0"),
+        ("no more, and another", &shown, vec![question(None, QuestionKind::Consent)], "accepted"),
+    ] {
+        assert_eq!(pointers(change(old, asking(questions), NOW, id)), [expected], "{name}");
+    }
+    let long = QuestionFields { help: "x".repeat(1_000), ..question(None, QuestionKind::Text) };
+    assert_eq!(pointers(change(&shown, asking(vec![long; 20]), NOW, id)), ["/questions"]);
+
+    let worded = QuestionFields { label: "Which meal?".to_owned(), required: true, ..known(QuestionKind::Text) };
+    let new = change(&shown, asking(vec![worded]), NOW, id).unwrap();
+    assert_eq!((new.questions[0].id.as_str(), new.questions[0].label.as_str()), ("eu_q1", "Which meal?"));
+    assert_eq!(change(&new, asking(vec![]), NOW, id).unwrap().questions, []);
+    assert_eq!(
+        change(&new, Fields { title: Some("x".to_owned()), ..Fields::default() }, NOW, id).unwrap().questions,
+        new.questions
+    );
 }

@@ -1,6 +1,7 @@
 //! What a client may say about an event: the bodies of POST and PATCH, each field checked by itself.
 
 use kit::json::Reader;
+use read_model::{QuestionKind, QuestionScope};
 
 use crate::{codes, limits};
 
@@ -20,6 +21,7 @@ pub struct Fields {
     /// `Some(None)`: taken away.
     pub refund_until: Option<Option<i64>>,
     pub ticket_types: Option<Vec<TicketFields>>,
+    pub questions: Option<Vec<QuestionFields>>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,6 +44,20 @@ pub struct TicketFields {
     /// `Some(None)`: taken away.
     pub sales_until: Option<Option<i64>>,
     pub paused: Option<bool>,
+}
+
+/// Always whole. With an id it is what that question is from now on; without, it is a new one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct QuestionFields {
+    pub id: Option<String>,
+    pub label: String,
+    pub help: String,
+    pub kind: QuestionKind,
+    pub choices: Vec<String>,
+    pub per: QuestionScope,
+    pub required: bool,
+    pub ticket_types: Vec<String>,
+    pub show_at_check_in: bool,
 }
 
 /// Reads the fields; `whole` where all must be there.
@@ -68,6 +84,7 @@ pub fn read(body: &mut Reader, whole: bool) -> Fields {
         } else {
             body.optional_objects("ticket_types", limits::TICKET_TYPES, |ticket| read_ticket(ticket, false))
         },
+        questions: body.optional_objects("questions", limits::QUESTIONS, |question| read_question(question, whole)),
     }
 }
 
@@ -92,6 +109,40 @@ fn read_ticket(ticket: &mut Reader, whole: bool) -> TicketFields {
         sales_from: ticket.nullable_instant("sales_from"),
         sales_until: ticket.nullable_instant("sales_until"),
         paused: ticket.optional_boolean("paused"),
+    }
+}
+
+fn read_question(question: &mut Reader, new: bool) -> QuestionFields {
+    // A new event has no questions yet that an id could name.
+    let id = if new { None } else { question.optional_id("id") };
+    let kind = match question.word("kind", &["text", "paragraph", "choice", "choices", "consent"]) {
+        "paragraph" => QuestionKind::Paragraph,
+        "choice" => QuestionKind::Choice,
+        "choices" => QuestionKind::Choices,
+        "consent" => QuestionKind::Consent,
+        _ => QuestionKind::Text,
+    };
+    let per = match question.word("per", &["order", "ticket"]) {
+        "ticket" => QuestionScope::Ticket,
+        _ => QuestionScope::Order,
+    };
+    let chosen = matches!(kind, QuestionKind::Choice | QuestionKind::Choices);
+    let choices = question.optional_names("choices", &limits::CHOICES, &limits::CHOICE);
+    match &choices {
+        None if chosen && !question.has("choices") => question.fault("choices", "required: there is something to choose from"),
+        Some(_) if !chosen => question.fault("choices", "only where something is chosen"),
+        _ => {}
+    }
+    QuestionFields {
+        id,
+        label: question.name("label", limits::QUESTION_LABEL),
+        help: question.optional_text("help", limits::QUESTION_HELP).map(|text| kit::text::paragraphs(&text)).unwrap_or_default(),
+        kind,
+        choices: choices.unwrap_or_default(),
+        per,
+        required: question.optional_boolean("required").unwrap_or_default(),
+        ticket_types: question.optional_ids("ticket_types", &limits::TICKET_TYPES).unwrap_or_default(),
+        show_at_check_in: question.optional_boolean("show_at_check_in").unwrap_or_default(),
     }
 }
 

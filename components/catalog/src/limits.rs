@@ -18,6 +18,18 @@ pub const CITY: RangeInclusive<usize> = 1..=100;
 pub const TICKET_NAME: RangeInclusive<usize> = 1..=100;
 /// Ticket types of an event.
 pub const TICKET_TYPES: RangeInclusive<usize> = 1..=50;
+/// Questions of an event.
+pub const QUESTIONS: RangeInclusive<usize> = 0..=kit::limits::QUESTIONS;
+/// Characters of a question.
+pub const QUESTION_LABEL: RangeInclusive<usize> = 1..=200;
+/// Characters of what helps to answer it.
+pub const QUESTION_HELP: RangeInclusive<usize> = 0..=1_000;
+/// What there is to choose from.
+pub const CHOICES: RangeInclusive<usize> = 1..=50;
+/// Characters of a choice.
+pub const CHOICE: RangeInclusive<usize> = 1..=100;
+/// Characters of all questions of an event, with what helps and what there is to choose from: every edge has them in its memory.
+pub const QUESTIONS_TEXT: usize = 20_000;
 /// Minor units, in any currency: what the ledger takes. In each it is bound by what it is worth, too: see [`crate::codes::highest_price`].
 pub const PRICE: RangeInclusive<i64> = 0..=1_000_000_000_000;
 /// What a ticket may be worth, in euros, roughly: ten million at most, and one million where a currency's magnitude is rounded down.

@@ -87,7 +87,7 @@ async fn page(
     for Row { event, created_at } in rows {
         let tickets = store::tickets(tx, &event.id).await?;
         let id = event.id.clone();
-        let doc = event.doc(tickets).ok_or_else(|| Problem::internal(format_args!("event {id}: unknown status")))?;
+        let doc = event.doc(tickets).ok_or_else(|| Problem::internal(format_args!("event {id}: unknown status or question")))?;
         events.push((doc, created_at));
     }
     Ok(events)

@@ -7,7 +7,7 @@ use kit::sql::{Error, Tx};
 use kit::{Problem, claims, config, params, problem};
 use read_model::{EventDoc, EventStatus};
 
-use crate::limits;
+use crate::{limits, store};
 
 /// The settings.
 struct Quotas {
@@ -91,11 +91,12 @@ fn added(old: Option<&EventDoc>, new: &EventDoc) -> QuotaChange {
     }
 }
 
-/// Characters, and for each ticket type what it takes beside its name. The same as in [`used`].
+/// Characters, and for each ticket type what it takes beside its name; of questions those of their row. The same as in [`used`].
 fn text(doc: &EventDoc) -> i64 {
     let count = |text: &str| text.chars().count();
     let tickets = doc.ticket_types.iter().map(|ticket| count(&ticket.name) + limits::TICKET_TEXT);
-    let characters = count(&doc.title) + count(&doc.description) + count(&doc.venue.name) + tickets.sum::<usize>();
+    let questions = store::questions(doc).map_or(0, |text| count(&text));
+    let characters = count(&doc.title) + count(&doc.description) + count(&doc.venue.name) + tickets.sum::<usize>() + questions;
     i64::try_from(characters).unwrap_or(i64::MAX)
 }
 
@@ -108,7 +109,7 @@ async fn used(tx: &mut Tx, owner: QuotaOwner<'_>) -> Result<QuotaUsage, Error> {
     let text = format!(
         "SELECT CAST(COALESCE(SUM(CASE WHEN e.status = 'draft' THEN 1 ELSE 0 END), 0) AS BIGINT), \
          CAST(COALESCE(SUM(CASE WHEN e.status = 'draft' THEN 0 ELSE 1 END), 0) AS BIGINT), \
-         CAST(COALESCE(SUM(LENGTH(e.title) + LENGTH(e.description) + LENGTH(e.venue_name) + \
+         CAST(COALESCE(SUM(LENGTH(e.title) + LENGTH(e.description) + LENGTH(e.venue_name) + LENGTH(e.questions) + \
            COALESCE((SELECT SUM(LENGTH(t.name) + {each}) FROM ticket_types t WHERE t.event_id = e.id), 0)), 0) AS BIGINT) \
          FROM events e WHERE e.{column} = $1 AND (e.status = 'draft' OR e.ends_at > $2)",
         each = limits::TICKET_TEXT
@@ -132,7 +133,13 @@ fn within(quotas: &Quotas, used: &QuotaUsage, added: &QuotaChange, owner: QuotaO
             "events that are not over yet",
             "wait until some are over",
         ),
-        (used.text, added.text, quotas.text, "characters in drafts and in events that are not over yet", "shorten descriptions"),
+        (
+            used.text,
+            added.text,
+            quotas.text,
+            "characters in drafts and in events that are not over yet",
+            "shorten descriptions and questions",
+        ),
     ] {
         if added > 0 && used + added > quota {
             let detail = format!("{owner} may have {quota} {what}, and has {used}: {remedy}, or ask who runs this for more.");
@@ -146,7 +153,6 @@ fn within(quotas: &Quotas, used: &QuotaUsage, added: &QuotaChange, owner: QuotaO
 mod tests {
     use super::*;
     use crate::draft::tests::event;
-    use crate::store;
     use kit::sql;
     use kit::sql::testing::{Database, ready};
 

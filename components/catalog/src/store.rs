@@ -18,7 +18,7 @@ pub struct StoredEvent {
 pub async fn load(tx: &mut Tx, id: &str) -> Result<Option<StoredEvent>, Error> {
     let statement = format!("SELECT {}, pending, created_by FROM events WHERE id = $1", EventRow::COLUMNS.join(", "));
     let Some(StoredRow { event, pending, created_by }) = tx.one(&statement, params![id]).await? else { return Ok(None) };
-    let unknown = format!("event status {}", event.status);
+    let unknown = format!("an event of status {}, or a question of it", event.status);
     let doc = event.doc(tickets(tx, id).await?).ok_or(Error::Other(unknown))?;
     Ok(Some(StoredEvent { doc, pending, created_by }))
 }
@@ -152,7 +152,13 @@ fn columns(doc: &EventDoc) -> Result<Vec<(&'static str, Value)>, Error> {
         ("currency", (&doc.currency).into()),
         ("region", (&doc.region).into()),
         ("refund_until", doc.refund_until.into()),
+        ("questions", questions(doc)?.into()),
     ])
+}
+
+/// The event's questions, as they stand in its row.
+pub fn questions(doc: &EventDoc) -> Result<String, Error> {
+    serde_json::to_string(&doc.questions).map_err(|error| Error::Other(format!("questions do not serialize: {error}")))
 }
 
 async fn insert_tickets(tx: &mut Tx, doc: &EventDoc) -> Result<(), Error> {

@@ -180,6 +180,35 @@ fn object<T>(
     value
 }
 
+/// A value of [`Reader::optional_values`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Given {
+    /// `null`.
+    Nothing,
+    /// A string.
+    Text(String),
+    /// true or false.
+    Bool(bool),
+    /// A list of strings.
+    Texts(Vec<String>),
+}
+
+impl Given {
+    fn read(value: &Json) -> Option<Self> {
+        let text = |item: &Json| match item {
+            Json::Text(text) => Some(text.clone()),
+            _ => None,
+        };
+        match value {
+            Json::Null => Some(Self::Nothing),
+            Json::Bool(value) => Some(Self::Bool(*value)),
+            Json::Text(text) => Some(Self::Text(text.clone())),
+            Json::List(items) => items.iter().map(text).collect::<Option<_>>().map(Self::Texts),
+            Json::Integer(_) | Json::Fraction | Json::Object(_) => None,
+        }
+    }
+}
+
 /// Reads the fields of one object.
 pub struct Reader<'a> {
     members: &'a [(String, Json)],
@@ -372,6 +401,61 @@ impl<'a> Reader<'a> {
         Some(ids)
     }
 
+    /// A list of names of so many characters, cleaned as [`text::line`] says, none twice.
+    pub fn optional_names(
+        &mut self,
+        name: &'static str,
+        count: &RangeInclusive<usize>,
+        characters: &RangeInclusive<usize>,
+    ) -> Option<Vec<String>> {
+        let items = self.list(name, count)?;
+        let mut names: Vec<String> = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            let line = match item {
+                Json::Text(text) => text::line(text),
+                _ => Err("must be a string"),
+            };
+            match line {
+                Ok(line) if names.contains(&line) => self.fault_in(name, index, "given twice"),
+                Ok(line) if characters.contains(&line.chars().count()) => names.push(line),
+                Ok(_) => {
+                    self.fault_in(name, index, &format!("must have {} to {} characters", characters.start(), characters.end()));
+                }
+                Err(why) => self.fault_in(name, index, why),
+            }
+        }
+        Some(names)
+    }
+
+    /// An object whose members are values by names that only the caller knows: so many at most.
+    pub fn optional_values(&mut self, name: &'static str, most: usize) -> Option<Vec<(String, Given)>> {
+        let Json::Object(members) = self.field(name)? else {
+            self.fault(name, "must be an object");
+            return None;
+        };
+        if members.len() > most {
+            self.fault(name, format!("must have {most} members at most"));
+            return None;
+        }
+        let mut values: Vec<(String, Given)> = Vec::with_capacity(members.len());
+        let inner =
+            Reader { members: &[], pointer: format!("{}/{name}", self.pointer), faults: self.faults, known: BTreeSet::new() };
+        for (key, value) in members {
+            match Given::read(value) {
+                _ if values.iter().any(|(known, _)| known == key) => inner.fault(key, "given twice"),
+                Some(value) => values.push((key.clone(), value)),
+                None => inner.fault(key, "must be a string, true, false, a list of strings, or null"),
+            }
+        }
+        Some(values)
+    }
+
+    /// As [`Self::optional_values`], required.
+    pub fn values(&mut self, name: &'static str, most: usize) -> Vec<(String, Given)> {
+        let value = self.optional_values(name, most);
+        self.required(name, value).unwrap_or_default()
+    }
+
     /// A required object of whatever members: [`raw`] gives it as it was sent.
     pub fn any_object(&mut self, name: &'static str) {
         let value = self.field(name).map(|value| matches!(value, Json::Object(_)));
@@ -522,6 +606,31 @@ mod tests {
             (r#"{"ids": ["eu_1", "EU", 3]}"#, vec!["/ids/1", "/ids/2"]),
             (r#"{"ids": ["eu_1", "eu_1"]}"#, vec!["/ids/1"]),
             (r#"{"ids": ["eu_1", "eu_2", "eu_3", "eu_4"]}"#, vec!["/ids"]),
+        ] {
+            assert_eq!(read(text), Err(pointers.into_iter().map(str::to_owned).collect()), "{text}");
+        }
+    }
+
+    #[test]
+    fn lists_of_names_and_values_by_name_point_at_their_faults() {
+        let read = |text: &str| {
+            read_bytes(text.as_bytes(), |body| {
+                (body.optional_names("names", &(1..=3), &(1..=5)), body.optional_values("values", 2))
+            })
+            .map_err(|problem| problem.faults.into_iter().map(|fault| fault.pointer).collect::<Vec<_>>())
+        };
+        let values = vec![("a/b".to_owned(), Given::Texts(vec!["x".to_owned()])), ("c".to_owned(), Given::Nothing)];
+        let names = vec!["a b".to_owned(), "c".to_owned()];
+        assert_eq!(read(r#"{"names": ["a  b", "c"], "values": {"a/b": ["x"], "c": null}}"#), Ok((Some(names), Some(values))));
+        for (text, pointers) in [
+            (r#"{"names": ["a", "a "], "values": 1}"#, vec!["/names/1", "/values"]),
+            (
+                r#"{"names": ["abcdef", 1], "values": {"a/b": 1, "c": {}}}"#,
+                vec!["/names/0", "/names/1", "/values/a~1b", "/values/c"],
+            ),
+            (r#"{"names": [], "values": {"a": true, "b": true, "c": true}}"#, vec!["/names", "/values"]),
+            (r#"{"values": {"a": "x", "a": "y"}}"#, vec!["/values/a"]),
+            (r#"{"values": {"a": ["x", 1]}}"#, vec!["/values/a"]),
         ] {
             assert_eq!(read(text), Err(pointers.into_iter().map(str::to_owned).collect()), "{text}");
         }

@@ -31,6 +31,7 @@ pub mod network;
 pub mod problem;
 pub mod public;
 pub mod query;
+pub mod questions;
 mod refusal;
 pub mod replica;
 pub mod router;

@@ -57,6 +57,8 @@ pub const MAIL_CODE_DIGITS: u32 = 8;
 pub const MAIL_CODE_MICROSECONDS: i64 = 3_600_000_000;
 /// See [`MAIL_CODE_MICROSECONDS`].
 pub const MAIL_CODE_TRIES: i64 = 5;
+/// Questions that an event asks those who buy.
+pub const QUESTIONS: usize = 30;
 /// How old the address of somebody may be whose account another region keeps before that region is asked for it again, in microseconds.
 pub const CONTACT_MICROSECONDS: i64 = 3_600_000_000;
 /// Bytes of such a secret: the id of a user or an invitation, a dot and 256 bits in base32.

@@ -1,6 +1,6 @@
 //! Errors as RFC 9457 problem documents, each `type` with a page that explains it.
 
-use crate::{http::Response, limits, sql};
+use crate::{http::Response, limits, questions::MissingAnswer, sql};
 use serde::Serialize;
 use serde_json::json;
 use std::fmt;
@@ -51,6 +51,7 @@ kinds! {
     NOT_ON_SALE 409 "not-on-sale" "Not on sale" "Tickets for this event are not on sale now: not yet, no longer, or it was cancelled."
     IDEMPOTENCY_CONFLICT 409 "idempotency-conflict" "Idempotency key used before" "This key was used for another request. Use a new key for a new wish."
     BOOKING_NOT_PAYABLE 409 "booking-not-payable" "Booking cannot be paid" "Only a booking that is held can be paid: this one has expired, was cancelled, is being paid or is paid."
+    ANSWERS_MISSING 409 "answers-missing" "Answers missing" "The organiser asks something first: `missing` lists the questions that must be answered, each with the number of the ticket that it is about, unless it is about the whole order. Answer them with `PUT /api/bookings/{id}/answers` and try again."
     PAYMENTS_OFF 409 "payments-off" "No payments here" "This deployment has no payment provider, so nothing can be paid. Whoever runs it may turn on the built-in sandbox, which moves no money, with the variable `sandbox_payments`."
     NOT_CANCELLABLE 409 "not-cancellable" "Not cancellable" "This booking can no longer be cancelled by its buyer: the event offers no refunds, its time for them has passed, or somebody was let in by one of its tickets."
     PASSKEYS_OFF 409 "passkeys-off" "No passkeys here" "This deployment has no address that passkeys can be bound to. Whoever runs it sets the variable `public_url` to one that begins with https:// and has a domain."
@@ -89,6 +90,8 @@ pub struct Problem {
     pub detail: String,
     /// What is wrong with the request, at most [`limits::FAULTS`].
     pub faults: Vec<Fault>,
+    /// Answers that come before what was asked for.
+    pub missing: Vec<MissingAnswer>,
     /// Headers of the answer beside the usual ones.
     pub headers: Vec<(&'static str, String)>,
     /// For the log alone.
@@ -100,7 +103,8 @@ pub struct Problem {
 impl Problem {
     /// A problem of this kind.
     pub fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), faults: Vec::new(), headers: Vec::new(), log: None, refused: None }
+        let (faults, missing, headers) = (Vec::new(), Vec::new(), Vec::new());
+        Self { kind, detail: detail.into(), faults, missing, headers, log: None, refused: None }
     }
 
     /// The request's own faults.
@@ -170,10 +174,13 @@ impl Problem {
             "instance": instance,
             "request_id": request_id,
         });
-        if !self.faults.is_empty()
-            && let Some(members) = document.as_object_mut()
-        {
-            members.insert("errors".into(), json!(self.faults));
+        if let Some(members) = document.as_object_mut() {
+            if !self.faults.is_empty() {
+                members.insert("errors".into(), json!(self.faults));
+            }
+            if !self.missing.is_empty() {
+                members.insert("missing".into(), json!(self.missing));
+            }
         }
         let mut response =
             Response::new(self.kind.status, "application/problem+json", document.to_string()).header("cache-control", "no-store");

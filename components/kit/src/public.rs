@@ -153,6 +153,7 @@ mod tests {
             currency: text("EUR"),
             region: text("eu"),
             refund_until: None,
+            questions: text("[]"),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::hash::{self, base32};
 use crate::journal::{self, USER_EVENTS};
 use crate::problem::Problem;
 use crate::sql::{self, Error, Tx};
-use crate::{config, limits, params, router};
+use crate::{config, limits, params, questions, router};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,8 +36,18 @@ pub fn numbered<'a>(items: impl IntoIterator<Item = (&'a str, u32)>) -> impl Ite
     (1u32..).zip(types)
 }
 
-/// The tickets of a confirmed booking that are still its owner's, with their codes: `most` of them at most, and how many there are beside
-/// these.
+/// The tickets of a booking that are still its owner's.
+#[derive(Debug, PartialEq)]
+pub struct OwnTickets {
+    /// Those that are shown, in order.
+    pub tickets: Vec<Ticket>,
+    /// How many there are beside these.
+    pub more: usize,
+    /// How many are not shown, because required answers are missing.
+    pub withheld: usize,
+}
+
+/// The tickets of a confirmed booking that are still its owner's, with their codes: `most` of them at most.
 ///
 /// # Errors
 /// Of the database.
@@ -47,10 +57,11 @@ pub async fn of_owner<'a>(
     (booking, event): (&str, &str),
     items: impl IntoIterator<Item = (&'a str, u32)>,
     most: usize,
-) -> Result<(Vec<Ticket>, usize), Error> {
+) -> Result<OwnTickets, Error> {
     let statement =
         "SELECT number, generation, holder FROM tickets WHERE booking = $1 AND (generation > 1 OR holder IS NOT NULL)";
     let changed: Vec<(u32, u32, Option<String>)> = tx.all(statement, params![booking]).await?;
+    let missing = questions::missing_of(tx, booking).await?;
     let own = numbered(items).filter_map(|(number, ticket_type)| match changed.iter().find(|(changed, ..)| *changed == number) {
         None => Some((number, 1, ticket_type)),
         Some((_, generation, None)) => Some((number, *generation, ticket_type)),
@@ -61,9 +72,9 @@ pub async fn of_owner<'a>(
         code: code(key, (booking, number, generation), event, ticket_type),
         ticket_type_id: ticket_type.to_owned(),
     };
-    let mut own = own.fuse();
-    let tickets = own.by_ref().take(most).map(ticket).collect();
-    Ok((tickets, own.count()))
+    let (withheld, shown): (Vec<_>, Vec<_>) = own.partition(|(number, ..)| missing.withholds(*number));
+    let more = shown.len().saturating_sub(most);
+    Ok(OwnTickets { tickets: shown.into_iter().take(most).map(ticket).collect(), more, withheld: withheld.len() })
 }
 
 /// The code of a ticket: its booking, number and generation.
@@ -270,10 +281,13 @@ mod tests {
                     of_owner(&mut tx, &key, ("eu_b", "eu_e"), [("eu_t", 4)], most).await.unwrap()
                 })
             };
-            let shown: Vec<_> =
-                own(9).0.iter().map(|ticket| (ticket.number, Code::parse(&ticket.code).unwrap().ticket().generation)).collect();
+            let shown: Vec<_> = own(9)
+                .tickets
+                .iter()
+                .map(|ticket| (ticket.number, Code::parse(&ticket.code).unwrap().ticket().generation))
+                .collect();
             assert_eq!(shown, [(2, 3), (3, 1), (4, 1)]);
-            assert_eq!((own(2).0.len(), own(2).1), (2, 1));
+            assert_eq!((own(2).tickets.len(), own(2).more), (2, 1));
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
 };
 use ::receipt::reasons;
 use kit::{
-    Answer, Problem, Request, Response, claims, id, json, params, problem,
+    Answer, Problem, Request, Response, claims, id, json, params, problem, questions,
     sql::{self, Error, Tx},
     trace,
 };
@@ -135,6 +135,10 @@ async fn new_payment(tx: &mut Tx, person: &str, order: &Order) -> Result<Payment
     // From these states no booking comes back to be paid.
     if matches!(booking.status.as_str(), "confirmed" | "cancelled" | "expired") {
         return not_payable(format!("The booking is {}.", booking.status));
+    }
+    let missing = questions::missing_of(tx, &order.booking).await?.of_owner();
+    if !missing.is_empty() {
+        return Err(questions::answers_missing(missing));
     }
     let region = id::region(&order.booking).ok_or_else(Problem::not_found)?;
     let now = tx.now();

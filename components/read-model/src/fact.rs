@@ -1,7 +1,7 @@
 //! What the feed carries: the newest public state of one thing.
 
 use serde::{Deserialize, Serialize};
-pub use vocabulary::edge::{Event as EventDoc, EventStatus, TicketType, Venue};
+pub use vocabulary::edge::{Event as EventDoc, EventStatus, Question, QuestionKind, QuestionScope, TicketType, Venue};
 
 /// A public fact. In JSON: the fields of the variant beside `"kind": "event" | "availability" | "session_revoked" | "key"`.
 ///

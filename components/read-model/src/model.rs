@@ -57,7 +57,11 @@ fn size(doc: &EventDoc) -> usize {
     let texts =
         [&doc.id, &doc.id, &doc.id, &doc.organiser_id, &doc.title, &doc.description, &doc.category, &venue.name, &venue.city];
     let tickets = doc.ticket_types.iter().map(|ticket| LINE_BYTES + ticket.id.len() + ticket.name.len());
-    EVENT_BYTES + texts.iter().map(|text| text.len()).sum::<usize>() + tickets.sum::<usize>()
+    let questions = doc.questions.iter().map(|question| {
+        let lists = question.choices.iter().chain(&question.ticket_types).map(|text| LINE_BYTES + text.len());
+        LINE_BYTES + question.id.len() + question.label.len() + question.help.len() + lists.sum::<usize>()
+    });
+    EVENT_BYTES + texts.iter().map(|text| text.len()).sum::<usize>() + tickets.sum::<usize>() + questions.sum::<usize>()
 }
 
 fn inventory_size(availability: &Availability) -> usize {

@@ -122,6 +122,7 @@ rows! {
         currency: String,
         region: String,
         refund_until: Option<i64>,
+        questions: String,
     }
 
     /// A ticket type, of the table `ticket_types`.
@@ -157,7 +158,7 @@ rows! {
 }
 
 impl EventRow {
-    /// The event with these ticket types; none if its state is one that this version does not know.
+    /// The event with these ticket types; none if its state, or a question of it, is one that this version does not know.
     #[must_use]
     pub fn doc(self, ticket_types: Vec<TicketType>) -> Option<EventDoc> {
         Some(EventDoc {
@@ -176,6 +177,7 @@ impl EventRow {
             region: self.region,
             refund_until: self.refund_until,
             ticket_types,
+            questions: serde_json::from_str(&self.questions).ok()?,
         })
     }
 }

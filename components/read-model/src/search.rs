@@ -31,7 +31,7 @@ impl SearchPage {
     #[must_use]
     pub fn into_page(self, as_of: i64, incomplete: Vec<String>) -> Page {
         let Self { items, next_cursor, categories, cities } = self;
-        let items = items.iter().map(|doc| doc.without_description()).collect();
+        let items = items.iter().map(|doc| doc.in_list()).collect();
         Page { items, next_cursor, categories, cities, as_of, incomplete }
     }
 }

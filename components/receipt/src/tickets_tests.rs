@@ -38,6 +38,7 @@ pub fn order(title: &str, size: u32) -> Order {
         size: size as usize,
         tickets: (1..=size).map(ticket).collect(),
         more: 0,
+        withheld: 0,
         changed_at: 1_800_000_000_000_000,
     }
 }

@@ -17,6 +17,32 @@ enums! {
         "cancelled" Cancelled,
     }
 
+    /// How a question is answered.
+    #[derive(Default)]
+    QuestionKind {
+        /// In a line.
+        #[default]
+        "text" Text,
+        /// In as many lines as it takes.
+        "paragraph" Paragraph,
+        /// By one of its choices.
+        "choice" Choice,
+        /// By some of its choices.
+        "choices" Choices,
+        /// By agreeing to what it says.
+        "consent" Consent,
+    }
+
+    /// What a question is asked once for.
+    #[derive(Default)]
+    QuestionScope {
+        /// An order.
+        #[default]
+        "order" Order,
+        /// Each ticket.
+        "ticket" Ticket,
+    }
+
     /// What a page is sorted by; the id breaks ties.
     #[derive(Default)]
     SortKey {
@@ -66,6 +92,33 @@ records! {
         "paused" paused: bool,
     }
 
+    /// What an organiser asks those who buy.
+    #[derive(Default)]
+    Question {
+        /// Unique over all events, and never given to another question.
+        "id" id: String,
+        /// The question.
+        "label" label: String,
+        /// What helps to answer it; may be empty.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        "help" help: String,
+        /// How it is answered.
+        "kind" kind: QuestionKind,
+        /// What there is to choose from; none of other kinds.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        "choices" choices: Vec<String>,
+        /// What it is asked once for.
+        "per" per: QuestionScope,
+        /// Whether nobody gets tickets without an answer.
+        "required" required: bool,
+        /// Ids of the ticket types that it is asked for; none: all.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        "ticket-types" ticket_types: Vec<String>,
+        /// Whether who stands at the door is shown the answer.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        "show-at-check-in" show_at_check_in: bool,
+    }
+
     /// An event as the public sees it. The default is a draft of which nothing is said yet.
     #[derive(Default)]
     Event {
@@ -100,6 +153,9 @@ records! {
         "refund-until" refund_until: Option<i64>,
         /// In the organiser's order; at least one.
         "ticket-types" ticket_types: Vec<TicketType>,
+        /// In the organiser's order.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        "questions" questions: Vec<Question>,
     }
 
     /// An event, and when this view of it was last known to be current.
@@ -152,7 +208,7 @@ records! {
 
     /// What was found.
     Page {
-        /// In the order asked for, without descriptions.
+        /// In the order asked for, without descriptions and questions.
         "items" items: Vec<Event>,
         /// None: this is the last page.
         "next-cursor" next_cursor: Option<String>,
@@ -269,9 +325,9 @@ impl TicketType {
 }
 
 impl Event {
-    /// As it stands in lists: a copy without the description, which is most of an event.
+    /// As it stands in lists: a copy without the description and the questions, which are most of an event.
     #[must_use]
-    pub fn without_description(&self) -> Self {
+    pub fn in_list(&self) -> Self {
         Self {
             id: self.id.clone(),
             organiser_id: self.organiser_id.clone(),
@@ -288,6 +344,29 @@ impl Event {
             region: self.region.clone(),
             refund_until: self.refund_until,
             ticket_types: self.ticket_types.clone(),
+            questions: Vec::new(),
+        }
+    }
+}
+
+impl Question {
+    /// Whether it is asked of who buys this ticket type.
+    #[must_use]
+    pub fn is_for(&self, ticket_type: &str) -> bool {
+        self.ticket_types.is_empty() || self.ticket_types.iter().any(|known| known == ticket_type)
+    }
+}
+
+impl QuestionKind {
+    /// As it stands in JSON and SQL.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Paragraph => "paragraph",
+            Self::Choice => "choice",
+            Self::Choices => "choices",
+            Self::Consent => "consent",
         }
     }
 }

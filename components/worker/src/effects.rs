@@ -142,6 +142,19 @@ struct MailRequested {
 }
 
 #[derive(Deserialize)]
+struct Answered {
+    order_id: String,
+    /// Whose booking it is.
+    user_id: String,
+    payment_id: Option<String>,
+    /// Who answered, for themselves or of the organiser's team.
+    actor: String,
+    network: Option<String>,
+    /// Whether its owner's tickets are shown from now on.
+    completed: bool,
+}
+
+#[derive(Deserialize)]
 struct Item {
     quantity: u32,
 }
@@ -244,6 +257,13 @@ pub fn of(record: &Record<'_>) -> Result<Effects, String> {
             let needs = Needs { booking: Some(order_id), payment: payment_id, ..Needs::default() };
             let mail = MailRequest { template: Template::Confirmed, recipient: user_id, needs };
             Effects { mail: Some(mail), actor: Some(actor), ..Effects::default() }
+        }
+        "order.answered" => {
+            let Answered { order_id, user_id, payment_id, actor, network, completed } = payload(record)?;
+            ids([&order_id, &user_id, &actor].into_iter().chain(&payment_id))?;
+            let needs = Needs { booking: Some(order_id), payment: payment_id, ..Needs::default() };
+            let mail = completed.then_some(MailRequest { template: Template::Confirmed, recipient: user_id, needs });
+            Effects { mail, actor: Some(actor), network: network.and_then(known), ..Effects::default() }
         }
         "order.changed" => {
             let Security { actor, network } = payload(record)?;

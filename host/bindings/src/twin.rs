@@ -115,8 +115,9 @@ twins! { edge:
     TicketType { id, name, price, capacity, per_person_limit, sales_from, sales_until, paused }
     Event {
         id, organiser_id, status, revision, title, description, category, venue, starts_at, ends_at, timezone, currency, region, refund_until,
-        ticket_types,
+        ticket_types, questions,
     }
+    Question { id, label, help, kind, choices, per, required, ticket_types, show_at_check_in }
     EventView { event, as_of }
     Query {
         text, category, city, starts_from, starts_to, currency, min_price, max_price, available, sort, descending, limit, cursor,
@@ -128,6 +129,8 @@ twins! { edge:
     Claims { subject, session, roles, expires_at, scope }
     Scope { organiser, permissions }
     EventStatus [Draft, Published, Cancelled]
+    QuestionKind [Text, Paragraph, Choice, Choices, Consent]
+    QuestionScope [Order, Ticket]
     SortKey [StartsAt, Price, Title]
     ReadError [NotFound, LeftOut, BadCursor, Unavailable(milliseconds)]
     Refusal [Invalid, Expired, Revoked, Unavailable(milliseconds)]

@@ -119,6 +119,8 @@ pub const SESSIONS_KEPT: Duration = Duration::from_secs(86_400);
 pub const TICKET_OFFERS_KEPT: Duration = Duration::from_secs(30 * 86_400);
 /// How long the outcome of a scan is kept that was merged: far longer than one can be merged again.
 pub const OFFLINE_SCANS_KEPT: Duration = Duration::from_secs(60 * 86_400);
+/// How long answers to an organiser's questions are kept whose booking came to nothing: a payment may come late.
+pub const ANSWERS_UNSOLD: Duration = Duration::from_secs(30 * 86_400);
 /// How long messages of webhooks are kept, with what became of them.
 pub const WEBHOOK_DELIVERIES_KEPT: Duration = Duration::from_secs(15 * 86_400);
 /// How long wrong passwords are remembered: longer than they delay a login.

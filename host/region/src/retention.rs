@@ -52,11 +52,12 @@ enum Kind {
     TicketOffers,
     TicketStops,
     OfflineScans,
+    Answers,
     WebhookDeliveries,
 }
 
 impl Kind {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Idempotency,
         Self::Journal,
         Self::Inbox,
@@ -71,6 +72,7 @@ impl Kind {
         Self::TicketOffers,
         Self::TicketStops,
         Self::OfflineScans,
+        Self::Answers,
         Self::WebhookDeliveries,
     ];
 }
@@ -147,6 +149,7 @@ impl RetentionTask {
                 Kind::OfflineScans => {
                     oldest(&self.database, limits::OFFLINE_SCANS_KEPT, "offline_scans", "id", "created_at", "1 = 1").await?
                 }
+                Kind::Answers => answers(&self.database).await?,
                 // What waits is tried for a day; of a webhook that is paused or gone it waits for nobody.
                 Kind::WebhookDeliveries => {
                     oldest(&self.database, limits::WEBHOOK_DELIVERIES_KEPT, "webhook_deliveries", "id", "updated_at", "1 = 1")
@@ -209,6 +212,21 @@ async fn oldest(database: &Database, age: Duration, table: &str, key: &str, at: 
         database.clock()
     );
     deleted(database.ask(&statement, &[microseconds(age).into(), limits::RETENTION_ROWS.into()]).await?)
+}
+
+/// Those of bookings that nobody bought. Of the others it is noted once that they stay, so that they are not looked at again.
+async fn answers(database: &Database) -> Result<u64, Error> {
+    let sold = "EXISTS (SELECT 1 FROM bookings b WHERE b.id = answers.booking AND (b.status = 'confirmed' \
+                OR (b.status = 'cancelled' AND (b.payment IS NOT NULL OR b.total = 0))))";
+    let (age, key) = (limits::ANSWERS_UNSOLD, "booking, number, question");
+    let statement = format!(
+        "UPDATE answers SET kept = 1 WHERE ({key}) IN (SELECT {key} FROM answers WHERE kept = 0 AND answered_at < {} - $1 AND {sold} \
+         ORDER BY answered_at LIMIT $2) RETURNING 1",
+        database.clock()
+    );
+    let kept = deleted(database.ask(&statement, &[microseconds(age).into(), limits::RETENTION_ROWS.into()]).await?)?;
+    let which = format!("kept = 0 AND NOT {sold}");
+    Ok(kept.max(oldest(database, age, "answers", key, "answered_at", &which).await?))
 }
 
 async fn nodes(database: &Database) -> Result<u64, Error> {
@@ -397,6 +415,41 @@ mod tests {
             }
             assert_eq!(retention_task.tidy(Kind::Nodes).await.unwrap(), 1);
             assert_eq!(scratch.database.ask("SELECT name FROM nodes", &[]).await.unwrap().remove(0).text().unwrap(), "late");
+        }
+    }
+
+    #[tokio::test]
+    async fn answers_go_with_the_bookings_that_nobody_bought() {
+        for scratch in databases(true).await {
+            let (retention_task, now) = retention_task(&scratch.database).await;
+            let event = "INSERT INTO inventory (event, version, status, revision, currency) VALUES ('e', 1, 'open', 1, 'EUR')";
+            scratch.database.ask(event, &[]).await.unwrap();
+            let age = microseconds(limits::ANSWERS_UNSOLD);
+            for (id, status, total, payment, age) in [
+                ("expired", "expired", 5, "NULL", age + HOUR),
+                ("given back", "cancelled", 5, "NULL", age + HOUR),
+                ("expired lately", "expired", 5, "NULL", age - HOUR),
+                ("bought", "confirmed", 5, "'p'", age + HOUR),
+                ("bought and cancelled", "cancelled", 5, "'p'", age + HOUR),
+                ("free and cancelled", "cancelled", 0, "NULL", age + HOUR),
+            ] {
+                let booking = format!(
+                    "INSERT INTO bookings (id, event, person, status, extended, total, currency, payment, ticket_seed, version, created_at, \
+                     updated_at) VALUES ($1, 'e', 'p', '{status}', 0, {total}, 'EUR', {payment}, 's', 1, 0, 0)"
+                );
+                scratch.database.ask(&booking, &[id.into()]).await.unwrap();
+                let answer = "INSERT INTO answers (booking, number, question, event, person, label, kind, value, answered_by, answered_at) \
+                              VALUES ($1, 0, 'q', 'e', 'p', 'Q', 'text', '\"a\"', 'p', $2)";
+                scratch.database.ask(answer, &[id.into(), (now - age).into()]).await.unwrap();
+            }
+            for _ in 0..2 {
+                retention_task.tidy(Kind::Answers).await.unwrap();
+                let left = scratch.database.ask("SELECT booking FROM answers ORDER BY booking", &[]).await.unwrap();
+                let left: Vec<String> = left.into_iter().map(|mut row| row.text().unwrap()).collect();
+                assert_eq!(left, ["bought", "bought and cancelled", "expired lately", "free and cancelled"]);
+            }
+            let looked_at = "SELECT COUNT(*) FROM answers WHERE kept = 0";
+            assert_eq!(numbers(&scratch.database, looked_at).await, [1], "what stays is looked at once");
         }
     }
 

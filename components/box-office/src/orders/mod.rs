@@ -8,12 +8,15 @@ mod view;
 pub use cancel::cancel;
 pub use details::{change, resend};
 
+use crate::answers::{self, AnswerView, Columns, Scope};
 use crate::{csv, event, limits};
 use kit::ledger::BookingStatus;
-use kit::sql::Tx;
+use kit::questions::QuestionScope;
+use kit::sql::{Error, Tx};
 use kit::team::{self, Permission};
 use kit::{Answer, Problem, Request, Response, accept, id, query, sql, time};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use store::{Order, Wanted};
 use view::{Detailed, View};
 
@@ -52,18 +55,20 @@ pub async fn list(request: Request) -> Answer {
         }
         _ => store::page(&mut tx, event, &asked).await?,
     };
-    tx.rollback().await?;
     let more = orders.len() > size;
     orders.truncate(size);
-    let next_cursor = orders.last().filter(|_| more).map(|order| order.row.id.as_str());
     if csv {
-        let next = next_cursor.map(|cursor| csv::next_page(&request, cursor));
-        return Ok(table(&orders, now)
-            .answer("orders", next)
-            .header("cache-control", "private, no-store")
-            .header("vary", "accept"));
+        let (table, shown) = table(&mut tx, event, &orders, now).await?;
+        tx.rollback().await?;
+        let last = orders.get(..shown).and_then(<[Order]>::last).filter(|_| more || shown < orders.len());
+        let next = last.map(|order| csv::next_page(&request, &order.row.id));
+        return Ok(table.answer("orders", next).header("cache-control", "private, no-store").header("vary", "accept"));
     }
-    let items = orders.iter().map(|order| View::new(order, now)).collect();
+    let answers = answers_of(&mut tx, &orders).await?;
+    tx.rollback().await?;
+    let next_cursor = orders.last().filter(|_| more).map(|order| order.row.id.as_str());
+    let answers = |order: &Order| answers.get(&(order.row.id.clone(), 0)).map(Vec::as_slice).unwrap_or_default();
+    let items = orders.iter().map(|order| View::new(order, answers(order), now)).collect();
     private(200, &List { items, next_cursor })
 }
 
@@ -74,8 +79,15 @@ impl Wanted {
     }
 }
 
-fn table(orders: &[Order], now: i64) -> csv::Table {
-    let mut table = csv::Table::new(&[
+/// What was answered of these orders.
+async fn answers_of(tx: &mut Tx, orders: &[Order]) -> Result<BTreeMap<(String, u32), Vec<AnswerView>>, Error> {
+    answers::of_bookings(tx, orders.iter().map(|order| order.row.id.as_str()), Scope::Orders).await
+}
+
+/// As many of these orders as one document takes, and how many that are.
+async fn table(tx: &mut Tx, event: &str, orders: &[Order], now: i64) -> Result<(csv::Table, usize), Error> {
+    let columns = Columns::of(tx, event, QuestionScope::Order).await?;
+    let own = [
         "order",
         "created_at",
         "status",
@@ -89,28 +101,45 @@ fn table(orders: &[Order], now: i64) -> csv::Table {
         "currency",
         "payment",
         "note",
-    ]);
-    for order in orders {
-        let row = &order.row;
-        let items: Vec<String> = order.items.iter().map(|item| format!("{} x {}", item.quantity, item.name)).collect();
-        let tickets: u32 = order.items.iter().map(|item| item.quantity).sum();
-        table.row([
-            row.id.as_str(),
-            &time::format(row.created_at),
-            view::status(order, now),
-            view::channel(order),
-            row.name.as_deref().unwrap_or_default(),
-            row.email.as_deref().unwrap_or_default(),
-            &tickets.to_string(),
-            &items.join("; "),
-            &row.total.to_string(),
-            &row.refunded.to_string(),
-            &row.currency,
-            row.payment.as_deref().unwrap_or_default(),
-            row.note.as_deref().unwrap_or_default(),
-        ]);
+    ];
+    let mut table = csv::Table::new(own.into_iter().chain(columns.labels()));
+    let mut shown = 0;
+    for some in orders.chunks(limits::ANSWERED_AT_ONCE) {
+        if table.is_full() {
+            break;
+        }
+        shown += some.len();
+        let answers = answers_of(tx, some).await?;
+        for order in some {
+            let cells = columns.cells(answers.get(&(order.row.id.clone(), 0)));
+            add(&mut table, order, &cells, now);
+        }
     }
-    table
+    Ok((table, shown))
+}
+
+fn add(table: &mut csv::Table, order: &Order, answers: &[String], now: i64) {
+    let row = &order.row;
+    let items: Vec<String> = order.items.iter().map(|item| format!("{} x {}", item.quantity, item.name)).collect();
+    let tickets: u32 = order.items.iter().map(|item| item.quantity).sum();
+    let (created_at, tickets, items) = (time::format(row.created_at), tickets.to_string(), items.join("; "));
+    let (total, refunded) = (row.total.to_string(), row.refunded.to_string());
+    let own = [
+        row.id.as_str(),
+        &created_at,
+        view::status(order, now),
+        view::channel(order),
+        row.name.as_deref().unwrap_or_default(),
+        row.email.as_deref().unwrap_or_default(),
+        &tickets,
+        &items,
+        &total,
+        &refunded,
+        &row.currency,
+        row.payment.as_deref().unwrap_or_default(),
+        row.note.as_deref().unwrap_or_default(),
+    ];
+    table.row(own.into_iter().chain(answers.iter().map(String::as_str)));
 }
 
 /// `GET /api/events/{id}/orders/{order}`
@@ -126,12 +155,13 @@ pub async fn one(request: Request) -> Answer {
 }
 
 /// The order as it is now, as an answer.
-async fn detailed(tx: &mut Tx, event: &str, order: &str) -> Answer {
+pub async fn detailed(tx: &mut Tx, event: &str, order: &str) -> Answer {
     let now = tx.now();
     let found = store::find(tx, event, order).await?.ok_or_else(Problem::not_found)?;
     let payments = store::payments(tx, order).await?;
     let refunds = store::refunds(tx, order).await?;
-    private(200, &Detailed::new(&found, &payments, &refunds, now))
+    let answers: Vec<_> = answers::of_bookings(tx, [order], Scope::All).await?.into_values().flatten().collect();
+    private(200, &Detailed::new(&found, &answers, &payments, &refunds, now))
 }
 
 fn private(status: u16, value: &impl Serialize) -> Answer {

@@ -1,5 +1,7 @@
 //! An order as the API shows it.
 
+use crate::answers::AnswerView;
+
 use super::store::{Item, Order, Payment, Refund};
 use kit::{ledger::BookingStatus, time};
 use serde::Serialize;
@@ -37,6 +39,8 @@ pub struct View<'a> {
     refunded: Amount,
     payment_id: Option<&'a str>,
     note: Option<&'a str>,
+    /// In a list those of the order alone.
+    answers: &'a [AnswerView],
     created_at: String,
 }
 
@@ -85,7 +89,7 @@ pub fn channel(order: &Order) -> &str {
 
 impl<'a> View<'a> {
     /// The order as it is at `now`.
-    pub fn new(order: &'a Order, now: i64) -> Self {
+    pub fn new(order: &'a Order, answers: &'a [AnswerView], now: i64) -> Self {
         let row = &order.row;
         let money = |amount| Amount { amount, currency: row.currency.clone() };
         let line = |item: &'a Item| Line {
@@ -104,6 +108,7 @@ impl<'a> View<'a> {
             refunded: money(row.refunded),
             payment_id: row.payment.as_deref(),
             note: row.note.as_deref(),
+            answers,
             created_at: time::format(row.created_at),
         }
     }
@@ -111,7 +116,7 @@ impl<'a> View<'a> {
 
 impl<'a> Detailed<'a> {
     /// The order as it is at `now`, with its payments and refunds.
-    pub fn new(order: &'a Order, payments: &'a [Payment], refunds: &'a [Refund], now: i64) -> Self {
+    pub fn new(order: &'a Order, answers: &'a [AnswerView], payments: &'a [Payment], refunds: &'a [Refund], now: i64) -> Self {
         let money = |amount| Amount { amount, currency: order.row.currency.clone() };
         let payment = |payment: &'a Payment| PaymentView {
             id: &payment.id,
@@ -130,7 +135,7 @@ impl<'a> Detailed<'a> {
             created_at: time::format(refund.created_at),
         };
         Self {
-            order: View::new(order, now),
+            order: View::new(order, answers, now),
             payments: payments.iter().map(payment).collect(),
             refunds: refunds.iter().map(refund).collect(),
         }

@@ -31,6 +31,8 @@ fn a_ticket_lets_in_once_and_later_scans_say_when_and_where() {
             gate: Some("north".into()),
             ticket_type_id: Some("eu_stand".into()),
             name: Some("Ada Lovelace".into()),
+            answers: vec![],
+            answers_missing: false,
         };
         assert_eq!(first, expected);
         database.set_now(NOW + 60 * SECOND);

@@ -9,7 +9,7 @@ use calendar::Entry;
 use kit::Problem;
 use kit::params;
 use kit::sql::{Error, Tx};
-use kit::tickets::{self, SigningKey};
+use kit::tickets::{self, OwnTickets, SigningKey};
 use std::collections::BTreeMap;
 
 pub use crate::pdf::render_tickets as render;
@@ -34,6 +34,8 @@ pub struct Order {
     pub tickets: Vec<Ticket>,
     /// How many of these there are beside the ones above.
     pub more: usize,
+    /// How many of these are withheld until what is required is answered.
+    pub withheld: usize,
     /// When it was changed last.
     changed_at: i64,
 }
@@ -112,10 +114,10 @@ pub async fn read(tx: &mut Tx, key: &SigningKey, booking: &str, most: usize) -> 
     let names: BTreeMap<u32, String> = tx.all::<(u32, String)>(statement, params![booking]).await?.into_iter().collect();
     let cancelled = row.event_status == "cancelled";
     let quantities = items.iter().map(|(ticket_type, _, quantity, _)| (ticket_type.as_str(), *quantity));
-    let (own, more) = if row.status == "confirmed" && !cancelled {
+    let own = if row.status == "confirmed" && !cancelled {
         tickets::of_owner(tx, key, (booking, &row.event), quantities, most).await?
     } else {
-        (Vec::new(), 0)
+        OwnTickets { tickets: Vec::new(), more: 0, withheld: 0 }
     };
     let ticket = |ticket: tickets::Ticket| Ticket {
         number: ticket.number,
@@ -129,8 +131,9 @@ pub async fn read(tx: &mut Tx, key: &SigningKey, booking: &str, most: usize) -> 
         seller: row.seller,
         buyer: row.buyer.filter(|name| !name.is_empty()),
         size: items.iter().map(|(_, _, quantity, _)| *quantity as usize).sum(),
-        tickets: own.into_iter().map(ticket).collect(),
-        more,
+        tickets: own.tickets.into_iter().map(ticket).collect(),
+        more: own.more,
+        withheld: own.withheld,
         changed_at: row.booking_changed_at.max(row.event_changed_at),
         event: Event {
             title: row.title,
@@ -176,7 +179,7 @@ impl Order {
     /// Where the event is at no time that a calendar has: a fault of ours.
     pub fn calendar(&self) -> Result<String, Problem> {
         let event = &self.event;
-        let gone = self.tickets.is_empty();
+        let gone = self.tickets.is_empty() && self.withheld == 0;
         let mut kinds: Vec<(&str, usize)> = Vec::new();
         for ticket in &self.tickets {
             match kinds.last_mut() {
@@ -188,8 +191,9 @@ impl Order {
         for (kind, count) in kinds {
             notes.push_str(&format!("\n{count} × {kind}"));
         }
-        if self.more > 0 {
-            notes.push_str(&format!("\nand {} more", self.more));
+        let more = self.more + self.withheld;
+        if more > 0 {
+            notes.push_str(&format!("\nand {more} more"));
         }
         let entry = Entry {
             id: &self.id,

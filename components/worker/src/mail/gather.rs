@@ -109,6 +109,8 @@ pub struct Booking {
     tickets: Vec<Ticket>,
     /// Tickets that it has beside those.
     more: usize,
+    /// Whether there are none because required answers are missing.
+    answers_missing: bool,
 }
 
 /// An invitation to an organiser's team.
@@ -400,9 +402,9 @@ async fn booking(tx: &mut Tx, id: &str, key: Option<&SigningKey>) -> Result<Opti
     let now = tx.now();
     let overdue = row.expires_at.is_some_and(|at| at <= now);
     let status = if overdue { "expired".to_owned() } else { row.status };
-    let (tickets, more) = match key {
+    let (tickets, more, answers_missing) = match key {
         Some(key) if status == "confirmed" => codes(tx, key, (id, &row.event), &items).await?,
-        _ => (Vec::new(), 0),
+        _ => (Vec::new(), 0, false),
     };
     Ok(Some(Booking {
         id: id.to_owned(),
@@ -417,6 +419,7 @@ async fn booking(tx: &mut Tx, id: &str, key: Option<&SigningKey>) -> Result<Opti
         status,
         tickets,
         more,
+        answers_missing,
     }))
 }
 
@@ -485,18 +488,22 @@ async fn is_complete(tx: &mut Tx, payment: &str) -> Result<bool, Error> {
     Ok(row.is_some_and(|(status,)| status == "completed"))
 }
 
-/// The codes of a booking's tickets that are still its owner's, each with its type's name; and how many there are beside these.
+/// The codes of a booking's tickets that are still its owner's, each with its type's name; how many there are beside these; and whether required answers
+/// are missing, without which there are none.
 async fn codes(
     tx: &mut Tx,
     key: &SigningKey,
     booking: (&str, &str),
     items: &[(String, String, u32)],
-) -> Result<(Vec<Ticket>, usize), Error> {
+) -> Result<(Vec<Ticket>, usize, bool), Error> {
     let wanted = items.iter().map(|(ticket_type, _, quantity)| (ticket_type.as_str(), *quantity));
-    let (tickets, more) = tickets::of_owner(tx, key, booking, wanted, limits::TICKETS).await?;
+    let own = tickets::of_owner(tx, key, booking, wanted, limits::TICKETS).await?;
+    if own.withheld > 0 {
+        return Ok((Vec::new(), 0, true));
+    }
     let name = |id: &str| items.iter().find(|(ticket_type, ..)| ticket_type == id).map_or("", |(_, name, _)| name);
-    let tickets = tickets.into_iter().map(|ticket| Ticket { name: line(name(&ticket.ticket_type_id)), code: ticket.code });
-    Ok((tickets.collect(), more))
+    let tickets = own.tickets.into_iter().map(|ticket| Ticket { name: line(name(&ticket.ticket_type_id)), code: ticket.code });
+    Ok((tickets.collect(), own.more, false))
 }
 
 kit::row! {

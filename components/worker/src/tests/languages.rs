@@ -25,7 +25,7 @@ fn facts() -> Json {
         "booking": {
             "id": "eu_paid", "event_id": "eu_e", "title": "Night of Strings", "venue": "Blue Hall, Colombo, LK", "starts": instant,
             "items": [{"name": "Standard", "quantity": 2}], "total": money, "status": "confirmed", "held_until": null, "bought": false,
-            "tickets": [], "more": 0,
+            "tickets": [], "more": 0, "answers_missing": false,
         },
         "moved": {"title": "Night of Strings", "now": place, "before": place},
         "offer": null, "amount": money, "why": null, "cancelled_by": "", "change": null, "going_back": null, "went_back": null,
@@ -41,6 +41,7 @@ fn variations(template: Template) -> Vec<(&'static str, Vec<Json>)> {
     let own = match template {
         Template::Confirmed => vec![
             ("/booking/status", codes(&["cancelled"])),
+            ("/booking/answers_missing", vec![json!(true)]),
             ("/booking/tickets", vec![json!([{"code": "CODE", "name": "Standard"}])]),
             ("/receipt", vec![json!(true)]),
             ("/printed", vec![json!(true)]),

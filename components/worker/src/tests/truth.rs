@@ -27,6 +27,21 @@ fn refund(database: &Database, status: &str, amount: i64) {
     ));
 }
 
+/// The event asks something of each ticket.
+fn asks(database: &Database) {
+    let question = r#"[{"id": "eu_q", "label": "Meal", "kind": "text", "per": "ticket", "required": true}]"#;
+    database.run(&format!("UPDATE events SET questions = '{question}', ends_at = {START} + 1"));
+}
+
+/// The buyer of the free booking answered what was asked; with `completed` everything that is required.
+fn answered(id: &str, completed: bool) -> ConsumerRecord {
+    let payload = json!({
+        "order_id": "eu_free", "event_id": "eu_e", "actor": "eu_ada", "user_id": "eu_ada", "payment_id": null, "tickets": [1],
+        "completed": completed,
+    });
+    record(id, "order.answered", "eu_free", &payload)
+}
+
 /// A situation, what is recorded in it, what its mail says, and what it does not.
 type Case = (&'static str, fn(&Database), ConsumerRecord, &'static [&'static str], &'static [&'static str]);
 
@@ -144,10 +159,35 @@ fn a_mail_says_only_what_is_true() {
             &["Your order for Night of Strings, cancelled since", "there are no tickets for it any more", "receipt is attached"],
             &["Your tickets for", "show one code"],
         ),
+        (
+            "the organiser asks something first",
+            asks,
+            booking("b.0", "booking.created", "eu_free", "confirmed", None),
+            &[
+                "Your booking for Night of Strings: questions to answer first",
+                "your booking is confirmed",
+                "Please answer in your account at https://tickets.example, under booking eu_free",
+            ],
+            &["Your tickets for", "show one code", "attached", "EU.T1."],
+        ),
+        (
+            "what the organiser asks was answered before the mail was sent",
+            |database| {
+                asks(database);
+                database.run(
+                    "INSERT INTO answers (booking, number, question, event, person, label, kind, value, answered_by, answered_at) \
+                     VALUES ('eu_free', 1, 'eu_q', 'eu_e', 'eu_ada', 'Meal', 'text', '\"Rice\"', 'eu_ada', 0)",
+                );
+            },
+            answered("o.0", true),
+            &["Your tickets for Night of Strings", "show one code", "The tickets are attached"],
+            &["asks something", "Rice", "Meal"],
+        ),
     ];
     for database in Database::all() {
         for (name, setup, record, says, says_not) in &cases {
             for table in [
+                "answers",
                 "inbox",
                 "mail_log",
                 "refunds",
@@ -174,6 +214,16 @@ fn a_mail_says_only_what_is_true() {
                 assert!(!mail.contains(part), "{name}: {part:?} in {mail}");
             }
         }
+    }
+}
+
+#[test]
+fn who_answers_a_part_gets_no_mail() {
+    for database in worlds() {
+        database.enter();
+        let post = Post::default();
+        post.handle(&[answered("o.0", false)]);
+        assert_eq!((post.ids().len(), number(&database, "SELECT COUNT(*) FROM audit_log WHERE actor = 'eu_ada'")), (0, 1));
     }
 }
 

@@ -258,6 +258,9 @@ async fn operation(id: &str, scene: &Scene, may: impl Fn(Rule) -> bool) -> (Rule
             format!("/api/events/{event}/sales"),
             Some(json!({"items": scene.event.order(1)["items"], "method": "cash"})),
         ),
+        "getAnswers" => (Rule::Buyer, format!("/api/bookings/{booking}/answers"), None),
+        "giveAnswers" => (Rule::Buyer, format!("/api/bookings/{booking}/answers"), nothing()),
+        "correctAnswers" => (Rule::Team("edit-orders"), format!("/api/events/{event}/orders/{booking}/answers"), nothing()),
         "listBookingTickets" => (Rule::Buyer, format!("/api/bookings/{booking}/tickets"), None),
         "nameTicket" => (Rule::Buyer, format!("/api/bookings/{booking}/tickets/1"), Some(json!({"name": "Grace"}))),
         "offerTicket" => {

@@ -275,6 +275,7 @@ fn snapshot(tables: &Tables, statement: &str, p: &[Value]) -> Rows {
             row.extend([doc.starts_at, doc.ends_at].map(Value::from));
             row.extend(texts(&[&doc.timezone, &doc.currency, &doc.region]));
             row.push(maybe(doc.refund_until));
+            row.push("[]".into());
             row
         };
         tables.docs.values().map(row).collect()
