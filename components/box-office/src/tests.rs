@@ -3,6 +3,7 @@
 mod door;
 mod hooks;
 mod lists;
+mod messages;
 mod offline;
 mod papers;
 mod shown;

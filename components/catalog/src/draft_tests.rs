@@ -27,6 +27,7 @@ fn fields() -> Fields {
         region: None,
         refund_until: None,
         ticket_types: Some(vec![ticket(None, Some(4500), Some(100), Some(6))]),
+        reminder_hours: None,
     }
 }
 

@@ -53,6 +53,7 @@ kinds! {
     BOOKING_NOT_PAYABLE 409 "booking-not-payable" "Booking cannot be paid" "Only a booking that is held can be paid: this one has expired, was cancelled, is being paid or is paid."
     PAYMENTS_OFF 409 "payments-off" "No payments here" "This deployment has no payment provider, so nothing can be paid. Whoever runs it may turn on the built-in sandbox, which moves no money, with the variable `sandbox_payments`."
     NOT_CANCELLABLE 409 "not-cancellable" "Not cancellable" "This booking can no longer be cancelled by its buyer: the event offers no refunds, its time for them has passed, or somebody was let in by one of its tickets."
+    MESSAGES_OFF 409 "messages-off" "No messages here" "This deployment sends no mail, or, of news, has no address where its readers could end them: `detail` says which. Whoever runs it has a worker follow what happens, and sets the variable `public_url` to an address that begins with https://."
     PASSKEYS_OFF 409 "passkeys-off" "No passkeys here" "This deployment has no address that passkeys can be bound to. Whoever runs it sets the variable `public_url` to one that begins with https:// and has a domain."
     WRONG_STATE 409 "wrong-state" "Wrong state" "What this asks does not fit the state that the thing is in."
     QUOTA_EXCEEDED 409 "quota-exceeded" "Quota exceeded" "An account and an organiser may have only so many drafts, events that are not over, and characters in them. `detail` says which of these is used up, and what to do."
