@@ -160,6 +160,12 @@ impl Order {
         self
     }
 
+    /// The same for who reads another language.
+    #[must_use]
+    pub fn in_language(self, tag: &str) -> Self {
+        Self { language: tag.to_owned(), ..self }
+    }
+
     /// Tickets from this number on, so many at most, and the number of the next one where there are others.
     #[must_use]
     pub fn part(mut self, from: u32, most: usize) -> (Self, Option<u32>) {

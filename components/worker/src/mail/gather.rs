@@ -319,7 +319,7 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed, key: Option<&SigningKey>) ->
             // What people call themselves reaches nobody of whom it is not known that they are it.
             let order = order.filter(|order| !order.tickets.is_empty());
             // In the language of the mail.
-            let order = order.map(|it| papers::Order { language: person.language.clone(), ..it });
+            let order = order.map(|it| it.in_language(&person.language));
             order.map(|it| if person.verified { it } else { it.without_names() })
         }
         _ => None,
