@@ -62,11 +62,10 @@ pub async fn list(request: Request) -> Answer {
     let more = found.len() > size;
     found.truncate(size);
     let next_cursor = found.last().filter(|_| more).map(|(doc, created_at, _)| format!("{created_at}.{}", doc.id));
-    let item = |(doc, created_at, reminder_hours): &'_ (EventDoc, i64, i64)| Item {
-        event: Document::of_team(doc, *reminder_hours),
-        created_at: time::format(*created_at),
-    };
-    let items = found.iter().map(item).collect();
+    let mut items = Vec::with_capacity(found.len());
+    for (doc, created_at, reminder_hours) in &found {
+        items.push(Item { event: Document::of_team(doc, *reminder_hours), created_at: time::format(*created_at) });
+    }
     Ok(Response::json(200, &List { items, next_cursor })?.header("cache-control", "private, no-store"))
 }
 
