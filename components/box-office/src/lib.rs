@@ -1,5 +1,5 @@
-//! What people do with tickets, and an organiser's team with what was sold: names, transfers, answers to
-//! questions, attendees, the door; and who is told of it by webhooks.
+//! What people do with tickets, and an organiser's team with what was sold: names, transfers, answers to questions, attendees, the door; who is told of
+//! it by webhooks; and what is written to those who come.
 //!
 //! It reads what the ledger and `payment` write, and changes a booking through them alone.
 
@@ -13,6 +13,7 @@ mod event;
 mod limits;
 mod lists;
 mod merge;
+mod messages;
 mod mine;
 mod offers;
 mod offline;
@@ -23,6 +24,7 @@ mod sold;
 mod tests;
 mod ticket;
 mod transfer;
+mod unsubscribe;
 mod webhooks;
 
 use kit::Router;
@@ -61,6 +63,14 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
         .post("/api/organisers/:id/webhooks/:hook/test", webhooks::test)
         .get("/api/organisers/:id/webhooks/:hook/deliveries", webhooks::list_deliveries)
         .post("/api/organisers/:id/webhooks/:hook/deliveries/:delivery/resend", webhooks::resend)
+        .get("/api/events/:id/messages", messages::list)
+        .post("/api/events/:id/messages", messages::create)
+        .post("/api/events/:id/messages/test", messages::test)
+        .get("/api/events/:id/messages/:message", messages::one)
+        .get("/api/unsubscribe/:token", unsubscribe::show)
+        .post("/api/unsubscribe/:token", unsubscribe::unsubscribe)
+        .get("/api/unsubscriptions", unsubscribe::list)
+        .delete("/api/unsubscriptions/:id", unsubscribe::end)
         .post("/api/checkin", checkin::admit)
         .post("/api/checkin/undo", checkin::undo)
         .post("/api/checkin/merge", merge::merge)

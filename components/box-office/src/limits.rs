@@ -127,3 +127,16 @@ pub const WEBHOOK_TESTS_IN: i64 = 60 * SECOND;
 pub const WEBHOOK_RESEND_EVERY: i64 = 5 * SECOND;
 /// How long a message is tried that was asked for by hand; what the worker writes down itself, it tries as long.
 pub const WEBHOOK_GIVEN_UP: i64 = 30 * 3_600 * SECOND;
+
+/// Characters of a message's subject.
+pub const MESSAGE_SUBJECT: RangeInclusive<usize> = 1..=150;
+/// Characters of its text.
+pub const MESSAGE_TEXT: RangeInclusive<usize> = 1..=10_000;
+/// Messages of an event within a day: whoever comes is written to for a reason, and a thief of an account reaches nobody often.
+pub const MESSAGES_OF_EVENT: i64 = 5;
+/// Messages of an organiser within a day, in a region.
+pub const MESSAGES_OF_ORGANISER: i64 = 20;
+/// Tests that somebody has sent to themselves in [`MESSAGE_TESTS_IN`].
+pub const MESSAGE_TESTS: i64 = 10;
+/// See [`MESSAGE_TESTS`].
+pub const MESSAGE_TESTS_IN: i64 = 3_600 * SECOND;

@@ -4,6 +4,7 @@ mod answers;
 mod door;
 mod hooks;
 mod lists;
+mod messages;
 mod offline;
 mod papers;
 mod shown;

@@ -60,7 +60,7 @@ pub async fn make(request: Request) -> Answer {
         for starts_at in times(&old, &when)? {
             let copy = copy(&old, title.clone(), starts_at, tx.now())?;
             quotas::check(tx, None, &copy, &claims.subject, &claims.subject).await?;
-            store::insert(tx, &copy, &claims.subject).await?;
+            store::insert(tx, &copy, &claims.subject, stored.reminder_hours).await?;
             steps::record(tx, &copy, "event.created", &claims.subject).await?;
             copies.push(copy);
         }

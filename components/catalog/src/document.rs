@@ -26,6 +26,9 @@ pub struct Document<'a> {
     ticket_types: Vec<Ticket<'a>>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     questions: &'a [Question],
+    /// For its team.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reminder_hours: Option<i64>,
 }
 
 /// A ticket type of an event.
@@ -78,6 +81,7 @@ impl<'a> From<&'a EventDoc> for Document<'a> {
             refund_until: doc.refund_until.map(time::format),
             ticket_types: doc.ticket_types.iter().map(Ticket::from).collect(),
             questions: &doc.questions,
+            reminder_hours: None,
         }
     }
 }
@@ -87,14 +91,20 @@ impl<'a> Document<'a> {
     pub fn in_list(doc: &'a EventDoc) -> Self {
         Self { description: None, questions: &[], ..Self::from(doc) }
     }
+
+    /// As in its team's lists.
+    pub fn of_team(doc: &'a EventDoc, reminder_hours: i64) -> Self {
+        Self { reminder_hours: Some(reminder_hours), ..Self::from(doc) }
+    }
 }
 
-/// The event with its `ETag`.
-pub fn answer(status: u16, doc: &EventDoc) -> Answer {
-    Ok(Response::json(status, &Document::from(doc))?.header("etag", etag(doc.revision)))
+/// The event with its `ETag`; with the hours of its reminder where its team asks.
+pub fn answer(status: u16, doc: &EventDoc, reminder_hours: Option<i64>) -> Answer {
+    let document = Document { reminder_hours, ..Document::from(doc) };
+    Ok(Response::json(status, &document)?.header("etag", etag(doc.revision)))
 }
 
-/// A strong validator: a revision has one representation.
+/// A strong validator: what the public sees of a revision has one representation.
 pub fn etag(revision: u64) -> String {
     format!("\"{revision}\"")
 }

@@ -28,6 +28,7 @@ fn fields() -> Fields {
         refund_until: None,
         ticket_types: Some(vec![ticket(None, Some(4500), Some(100), Some(6))]),
         questions: None,
+        reminder_hours: None,
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Fields {
     pub refund_until: Option<Option<i64>>,
     pub ticket_types: Option<Vec<TicketFields>>,
     pub questions: Option<Vec<QuestionFields>>,
+    /// 0: nobody is reminded.
+    pub reminder_hours: Option<i64>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -85,7 +87,14 @@ pub fn read(body: &mut Reader, whole: bool) -> Fields {
             body.optional_objects("ticket_types", limits::TICKET_TYPES, |ticket| read_ticket(ticket, false))
         },
         questions: body.optional_objects("questions", limits::QUESTIONS, |question| read_question(question, whole)),
+        reminder_hours: reminder_hours(body),
     }
+}
+
+/// `null` is as good as none.
+fn reminder_hours(body: &mut Reader) -> Option<i64> {
+    let hours = body.optional_integer("reminder_hours", limits::REMINDER_HOURS);
+    body.has("reminder_hours").then(|| hours.unwrap_or(0))
 }
 
 fn read_venue(venue: &mut Reader, whole: bool) -> VenueFields {

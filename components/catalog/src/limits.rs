@@ -60,6 +60,10 @@ pub const CURSOR_DIGITS: usize = 18;
 pub const COPIES: RangeInclusive<i64> = 1..=60;
 /// Days, weeks or months between two copies.
 pub const REPEAT_INTERVAL: RangeInclusive<i64> = 1..=12;
+/// Hours before an event in which those who come are reminded of it; 0: they are not. The worker looks two weeks ahead.
+pub const REMINDER_HOURS: RangeInclusive<i64> = 0..=336;
+/// What that is where the organiser does not say.
+pub const REMINDER_DEFAULT: i64 = 24;
 /// How far ahead of now an event may be: a hundred years, in microseconds.
 pub const AHEAD: i64 = 100 * 366 * 86_400 * 1_000_000;
 

@@ -32,11 +32,12 @@ type After = (i64, String);
 struct Row {
     event: EventRow,
     created_at: i64,
+    reminder_hours: i64,
 }
 
 impl FromRow for Row {
     fn from_row(row: &mut RowReader) -> Result<Self, sql::Error> {
-        Ok(Self { event: EventRow::from_row(row)?, created_at: row.column()? })
+        Ok(Self { event: EventRow::from_row(row)?, created_at: row.column()?, reminder_hours: row.column()? })
     }
 }
 
@@ -60,10 +61,11 @@ pub async fn list(request: Request) -> Answer {
     let size = usize::try_from(limit).unwrap_or_default();
     let more = found.len() > size;
     found.truncate(size);
-    let next_cursor = found.last().filter(|_| more).map(|(doc, created_at)| format!("{created_at}.{}", doc.id));
-    let item = |(doc, created_at): &'_ (EventDoc, i64)| (time::format(*created_at), doc.clone());
-    let shown: Vec<(String, EventDoc)> = found.iter().map(item).collect();
-    let items = shown.iter().map(|(created_at, doc)| Item { event: doc.into(), created_at: created_at.clone() }).collect();
+    let next_cursor = found.last().filter(|_| more).map(|(doc, created_at, _)| format!("{created_at}.{}", doc.id));
+    let mut items = Vec::with_capacity(found.len());
+    for (doc, created_at, reminder_hours) in &found {
+        items.push(Item { event: Document::of_team(doc, *reminder_hours), created_at: time::format(*created_at) });
+    }
     Ok(Response::json(200, &List { items, next_cursor })?.header("cache-control", "private, no-store"))
 }
 
@@ -73,22 +75,22 @@ async fn page(
     status: Option<&str>,
     after: Option<After>,
     limit: i64,
-) -> Result<Vec<(EventDoc, i64)>, Problem> {
+) -> Result<Vec<(EventDoc, i64, i64)>, Problem> {
     let (created_at, id) = after.unwrap_or((i64::MAX, String::new()));
     let condition = if status.is_some() { " AND status = $5" } else { "" };
     let statement = format!(
-        "SELECT {}, created_at FROM events WHERE organiser_id = $1 AND (created_at < $2 OR (created_at = $2 AND id < $3)){condition} \
+        "SELECT {}, created_at, reminder_hours FROM events WHERE organiser_id = $1 AND (created_at < $2 OR (created_at = $2 AND id < $3)){condition} \
          ORDER BY created_at DESC, id DESC LIMIT $4",
         EventRow::COLUMNS.join(", ")
     );
     let parameters = params![organiser, created_at, id, limit].into_iter().chain(status.map(Value::from));
     let rows: Vec<Row> = tx.all(&statement, parameters).await?;
     let mut events = Vec::with_capacity(rows.len());
-    for Row { event, created_at } in rows {
+    for Row { event, created_at, reminder_hours } in rows {
         let tickets = store::tickets(tx, &event.id).await?;
         let id = event.id.clone();
         let doc = event.doc(tickets).ok_or_else(|| Problem::internal(format_args!("event {id}: unknown status or question")))?;
-        events.push((doc, created_at));
+        events.push((doc, created_at, reminder_hours));
     }
     Ok(events)
 }

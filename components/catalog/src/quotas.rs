@@ -180,7 +180,7 @@ mod tests {
                     (&doc("c", "p", EventStatus::Cancelled), "u"),
                     (&doc("x", "p", EventStatus::Draft), "v"),
                 ] {
-                    store::insert(&mut tx, doc, by).await.unwrap();
+                    store::insert(&mut tx, doc, by, 24).await.unwrap();
                 }
                 let one = text(&draft);
                 let organiser = used(&mut tx, QuotaOwner::Organiser("o")).await.unwrap();

@@ -29,7 +29,7 @@ pub async fn show(request: Request) -> Answer {
     } else if conditions::not_modified(&request, doc.revision) {
         Response::empty(304).header("etag", etag(doc.revision))
     } else {
-        answer(200, &doc)?
+        answer(200, &doc, None)?
     };
     Ok(response.header("vary", "accept").header("cache-control", "no-cache").header("marquee-as-of", time::format(as_of)))
 }

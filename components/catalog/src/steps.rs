@@ -44,6 +44,9 @@ pub struct Step {
     /// The request's `traceparent`.
     #[serde(default)]
     pub trace: Option<String>,
+    /// Another time of the event's reminder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reminder_hours: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,9 +142,12 @@ async fn finish(step: &Step, recorded: &str, receipt: Option<&Receipt>) -> Resul
         Kind::Close => Some(Pending::Bookings.render()?),
         Kind::Open | Kind::Adjust | Kind::Restore => None,
     };
-    let response = rendered(step, receipt)?;
-    let before = store::load(&mut tx, &step.doc.id).await?.map(|stored| stored.doc);
-    if !store::update(&mut tx, &step.doc, step.base_revision(), Some(recorded), bookings.as_deref()).await? {
+    let stored = store::load(&mut tx, &step.doc.id).await?;
+    let reminder_hours = step.reminder_hours.or(stored.as_ref().map(|stored| stored.reminder_hours));
+    let response = rendered(step, receipt, reminder_hours)?;
+    let before = stored.map(|stored| stored.doc);
+    let (base, pending) = (step.base_revision(), bookings.as_deref());
+    if !store::update(&mut tx, &step.doc, base, Some(recorded), pending, step.reminder_hours).await? {
         return finished_by_another(&mut tx, step, response).await;
     }
     let kind = if step.kind == Kind::Close { "event.cancelled" } else { "event.updated" };
@@ -187,6 +193,7 @@ async fn take_back(step: &Step, recorded: &str) -> Result<(), Problem> {
         key: None,
         seen: None,
         trace: step.trace.clone(),
+        reminder_hours: None,
     });
     let then = restore.clone().map(|restore| Pending::Step(restore).render()).transpose()?;
     if store::set_pending(&mut tx, &step.doc.id, stored.doc.revision, Some(recorded), then.as_deref()).await? {
@@ -201,13 +208,13 @@ async fn take_back(step: &Step, recorded: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-fn rendered(step: &Step, receipt: Option<&Receipt>) -> Result<Response, Problem> {
+fn rendered(step: &Step, receipt: Option<&Receipt>, reminder_hours: Option<i64>) -> Result<Response, Problem> {
     let mut seen = step.seen.as_deref().map(Seen::parse).unwrap_or_default();
     seen.note(SeenKind::Event, &step.doc.id, step.doc.revision);
     if let Some(Receipt { version, outcome: Outcome::Sale(_), .. }) = receipt {
         seen.note(SeenKind::Inventory, &step.doc.id, *version);
     }
-    let response = answer(200, &step.doc)?;
+    let response = answer(200, &step.doc, reminder_hours)?;
     Ok(match seen.render() {
         Some(token) => response.header("marquee-seen", token),
         None => response,
@@ -277,6 +284,7 @@ mod tests {
             key: Some(Key { key: "k".to_owned(), fingerprint: "f".to_owned() }),
             seen: None,
             trace: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
+            reminder_hours: Some(48),
         };
         assert_eq!((step.base_revision(), step.command().0.as_str()), (1, "open:eu_1:2"));
         for pending in [Pending::Step(step), Pending::Bookings] {

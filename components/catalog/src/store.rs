@@ -12,15 +12,20 @@ pub struct StoredEvent {
     pub pending: Option<String>,
     /// The account that made it.
     pub created_by: String,
+    /// How many hours before it begins those who come are reminded of it; 0: they are not. Its team's business, and no part of what is public.
+    pub reminder_hours: i64,
 }
 
 /// An event with its ticket types.
 pub async fn load(tx: &mut Tx, id: &str) -> Result<Option<StoredEvent>, Error> {
-    let statement = format!("SELECT {}, pending, created_by FROM events WHERE id = $1", EventRow::COLUMNS.join(", "));
-    let Some(StoredRow { event, pending, created_by }) = tx.one(&statement, params![id]).await? else { return Ok(None) };
+    let statement =
+        format!("SELECT {}, pending, created_by, reminder_hours FROM events WHERE id = $1", EventRow::COLUMNS.join(", "));
+    let Some(StoredRow { event, pending, created_by, reminder_hours }) = tx.one(&statement, params![id]).await? else {
+        return Ok(None);
+    };
     let unknown = format!("an event of status {}, or a question of it", event.status);
     let doc = event.doc(tickets(tx, id).await?).ok_or(Error::Other(unknown))?;
-    Ok(Some(StoredEvent { doc, pending, created_by }))
+    Ok(Some(StoredEvent { doc, pending, created_by, reminder_hours }))
 }
 
 /// The ticket types of an event, in its organiser's order.
@@ -34,20 +39,27 @@ struct StoredRow {
     event: EventRow,
     pending: Option<String>,
     created_by: String,
+    reminder_hours: i64,
 }
 
 impl FromRow for StoredRow {
     fn from_row(row: &mut RowReader) -> Result<Self, Error> {
-        Ok(Self { event: EventRow::from_row(row)?, pending: row.column()?, created_by: row.column()? })
+        let event = EventRow::from_row(row)?;
+        Ok(Self { event, pending: row.column()?, created_by: row.column()?, reminder_hours: row.column()? })
     }
 }
 
 /// A new event.
-pub async fn insert(tx: &mut Tx, doc: &EventDoc, created_by: &str) -> Result<(), Error> {
+pub async fn insert(tx: &mut Tx, doc: &EventDoc, created_by: &str, reminder_hours: i64) -> Result<(), Error> {
     let now = tx.now();
     let mut columns = columns(doc)?;
-    let new =
-        [("id", (&doc.id).into()), ("created_by", created_by.into()), ("created_at", now.into()), ("updated_at", now.into())];
+    let new = [
+        ("id", (&doc.id).into()),
+        ("created_by", created_by.into()),
+        ("created_at", now.into()),
+        ("updated_at", now.into()),
+        ("reminder_hours", reminder_hours.into()),
+    ];
     columns.extend(new);
     let (names, parameters): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
     let statement = format!("INSERT INTO events ({}) VALUES {}", names.join(", "), sql::rows(1, names.len()));
@@ -55,17 +67,19 @@ pub async fn insert(tx: &mut Tx, doc: &EventDoc, created_by: &str) -> Result<(),
     insert_tickets(tx, doc).await
 }
 
-/// Writes `doc` over the event where it still stands at `revision` with `pending`; whether it did.
+/// Writes `doc`, and the hours of its reminder where they change, over the event where it still stands at `revision` with `pending`; whether it did.
 pub async fn update(
     tx: &mut Tx,
     doc: &EventDoc,
     revision: u64,
     pending: Option<&str>,
     then_pending: Option<&str>,
+    reminder_hours: Option<i64>,
 ) -> Result<bool, Error> {
     let now = tx.now();
     let mut columns = columns(doc)?;
     columns.extend([("pending", then_pending.into()), ("updated_at", now.into())]);
+    columns.extend(reminder_hours.map(|hours| ("reminder_hours", hours.into())));
     let set: Vec<_> = columns.iter().zip(4..).map(|((name, _), at)| format!("{name} = ${at}")).collect();
     let statement =
         format!("UPDATE events SET {} WHERE id = $1 AND revision = $2 AND COALESCE(pending, '') = $3", set.join(", "));

@@ -22,9 +22,10 @@ pub async fn create(request: Request) -> Answer {
         let doc = draft::create(fields.clone(), &region, tx.now(), || id::new(&region))?;
         check_organiser(tx, &claims, &doc.organiser_id).await?;
         quotas::check(tx, None, &doc, &claims.subject, &claims.subject).await?;
-        store::insert(tx, &doc, &claims.subject).await?;
+        let reminder_hours = fields.reminder_hours.unwrap_or(limits::REMINDER_DEFAULT);
+        store::insert(tx, &doc, &claims.subject, reminder_hours).await?;
         steps::record(tx, &doc, "event.created", &claims.subject).await?;
-        Ok(answer(201, &doc)?.header("location", format!("/api/events/{}", doc.id)))
+        Ok(answer(201, &doc, Some(reminder_hours))?.header("location", format!("/api/events/{}", doc.id)))
     })
     .await
 }
@@ -65,6 +66,14 @@ impl EventCommand {
             Self::Publish => draft::publish(old, now)?,
             Self::Cancel => draft::cancel(old),
         })
+    }
+
+    /// The hours of the event's reminder, where it wants others than these.
+    fn reminder_hours(&self, old: i64) -> Option<i64> {
+        match self {
+            Self::Change(fields) => fields.reminder_hours.filter(|hours| *hours != old),
+            Self::Publish | Self::Cancel => None,
+        }
     }
 
     /// The ledger's part in making `old` so; none while nothing is on sale.
@@ -138,7 +147,12 @@ async fn look(request: &Request, claims: &Claims, event: &str, command: &EventCo
         return Ok(NextStep::DriveOn);
     }
     conditions::if_match(request, old.revision)?;
-    let new = command.of(old, tx.now())?;
+    let mut new = command.of(old, tx.now())?;
+    let reminder_hours = command.reminder_hours(stored.reminder_hours);
+    // Alone it is a change as well, which somebody else's must not be lost beside.
+    if reminder_hours.is_some() && new == *old {
+        new.revision += 1;
+    }
     if new.organiser_id != old.organiser_id {
         check_organiser(&mut tx, claims, &new.organiser_id).await?;
     }
@@ -152,7 +166,8 @@ async fn look(request: &Request, claims: &Claims, event: &str, command: &EventCo
             check_capacity(&mut tx, &new).await?;
         }
         let seen = request.header("marquee-seen").map(str::to_owned);
-        let step = Step { kind, doc: new, by: user.to_owned(), key, seen, trace: trace::parent(request) };
+        let trace = trace::parent(request);
+        let step = Step { kind, doc: new, by: user.to_owned(), key, seen, trace, reminder_hours };
         let recorded = Pending::Step(step.clone()).render()?;
         if !store::set_pending(&mut tx, event, old.revision, None, Some(&recorded)).await? {
             return Ok(NextStep::Again);
@@ -161,13 +176,13 @@ async fn look(request: &Request, claims: &Claims, event: &str, command: &EventCo
         return Ok(NextStep::Take(Box::new(step), recorded));
     }
 
-    let mut response = answer(200, &new)?;
+    let mut response = answer(200, &new, Some(reminder_hours.unwrap_or(stored.reminder_hours)))?;
     if new.status != EventStatus::Draft {
         response = response.seen(request, SeenKind::Event, &new.id, new.revision);
     }
     if new != *old {
         // Without a step: a draft, with nothing pending.
-        if !store::update(&mut tx, &new, old.revision, None, None).await? {
+        if !store::update(&mut tx, &new, old.revision, None, None, reminder_hours).await? {
             return Ok(NextStep::Again);
         }
         let kind = if new.status == EventStatus::Cancelled { "event.cancelled" } else { "event.updated" };

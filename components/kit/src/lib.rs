@@ -27,6 +27,7 @@ pub mod limits;
 pub mod mail_token;
 #[cfg(feature = "testing")]
 pub mod manifest;
+pub mod messages;
 pub mod network;
 pub mod problem;
 pub mod public;
@@ -44,6 +45,7 @@ pub mod text;
 pub mod tickets;
 pub mod time;
 pub mod trace;
+pub mod unsubscribe;
 pub mod webhooks;
 
 pub use http::{Request, Response};

@@ -54,7 +54,22 @@ pub struct OwnTickets {
 pub async fn of_owner<'a>(
     tx: &mut Tx,
     key: &SigningKey,
+    booking: (&str, &str),
+    items: impl IntoIterator<Item = (&'a str, u32)>,
+    most: usize,
+) -> Result<OwnTickets, Error> {
+    of_holder(tx, key, booking, None, items, most).await
+}
+
+/// As [`of_owner`], of the person to whom tickets of the booking were transferred; none: of its owner.
+///
+/// # Errors
+/// Of the database.
+pub async fn of_holder<'a>(
+    tx: &mut Tx,
+    key: &SigningKey,
     (booking, event): (&str, &str),
+    holder: Option<&str>,
     items: impl IntoIterator<Item = (&'a str, u32)>,
     most: usize,
 ) -> Result<OwnTickets, Error> {
@@ -62,10 +77,10 @@ pub async fn of_owner<'a>(
         "SELECT number, generation, holder FROM tickets WHERE booking = $1 AND (generation > 1 OR holder IS NOT NULL)";
     let changed: Vec<(u32, u32, Option<String>)> = tx.all(statement, params![booking]).await?;
     let missing = questions::missing_of(tx, booking).await?;
-    let own = numbered(items).filter_map(|(number, ticket_type)| match changed.iter().find(|(changed, ..)| *changed == number) {
-        None => Some((number, 1, ticket_type)),
-        Some((_, generation, None)) => Some((number, *generation, ticket_type)),
-        Some((.., Some(_))) => None,
+    let own = numbered(items).filter_map(|(number, ticket_type)| {
+        let changed = changed.iter().find(|(changed, ..)| *changed == number);
+        let (generation, has) = changed.map_or((1, None), |(_, generation, holder)| (*generation, holder.as_deref()));
+        (has == holder).then_some((number, generation, ticket_type))
     });
     let ticket = |(number, generation, ticket_type): (u32, u32, &str)| Ticket {
         number,
@@ -288,6 +303,13 @@ mod tests {
                 .collect();
             assert_eq!(shown, [(2, 3), (3, 1), (4, 1)]);
             assert_eq!((own(2).tickets.len(), own(2).more), (2, 1));
+            for (holder, numbers) in [(Some("eu_q"), vec![1]), (Some("eu_r"), vec![])] {
+                let own = ready(async {
+                    let mut tx = sql::read().await.unwrap();
+                    of_holder(&mut tx, &key, ("eu_b", "eu_e"), holder, [("eu_t", 4)], 9).await.unwrap()
+                });
+                assert_eq!((own.tickets.iter().map(|ticket| ticket.number).collect::<Vec<_>>(), own.more), (numbers, 0), "{holder:?}");
+            }
         }
     }
 }

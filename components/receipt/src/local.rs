@@ -15,6 +15,38 @@ pub fn readable(at: i64, timezone: &str) -> String {
     }
 }
 
+/// An instant as the parts that languages put together differently.
+pub(crate) struct Clock {
+    pub year: i16,
+    /// From 0.
+    pub month: usize,
+    pub day: i8,
+    /// From 0 for Monday.
+    pub weekday: usize,
+    pub hour: i8,
+    pub minute: i8,
+    /// The zone and its offset.
+    pub zone: String,
+}
+
+/// An instant at a place; none for instants that no calendar has.
+pub(crate) fn clock(at: i64, timezone: &str) -> Option<Clock> {
+    let zoned = zoned(at, timezone)?;
+    let zone = match zoned.time_zone().iana_name() {
+        Some(name) if name != "UTC" => format!("{name}, UTC{}", zoned.strftime("%:z")),
+        _ => "UTC".to_owned(),
+    };
+    Some(Clock {
+        year: zoned.year(),
+        month: usize::try_from(zoned.month() - 1).unwrap_or_default(),
+        day: zoned.day(),
+        weekday: usize::try_from(zoned.weekday().to_monday_zero_offset()).unwrap_or_default(),
+        hour: zoned.hour(),
+        minute: zoned.minute(),
+        zone,
+    })
+}
+
 /// An instant at a place, with its offset: `2026-11-08T19:30:00-05:00`.
 #[must_use]
 pub fn rfc3339(at: i64, timezone: &str) -> String {

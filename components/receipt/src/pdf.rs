@@ -6,7 +6,7 @@ use crate::{
     limits, outline,
     page::{HEIGHT, MARGIN, Measure, Page, RIGHT, Shape, Text, WIDTH},
     sheet,
-    tickets::{Order, layout},
+    tickets::{Order, labels::Labels, layout},
     typeset::{self, Line},
 };
 use kit::Problem;
@@ -55,16 +55,20 @@ fn with(render: impl FnOnce(&mut Library) -> Result<Vec<u8>, Problem>) -> Result
 
 /// As [`render`], with these fonts.
 pub(crate) fn render_with(library: &mut Library, receipt: &Receipt) -> Result<Vec<u8>, Problem> {
-    let mut press = Press::new(library, &format!("Receipt {}", receipt.number));
+    let mut press = Press::new(library, &format!("Receipt {}", receipt.number), "en");
     press.print(|incomplete, measure| Ok(sheet::pages(receipt, incomplete, measure)))?;
     press.finish()
 }
 
 /// As [`render_tickets`], with these fonts.
 pub(crate) fn render_tickets_with(library: &mut Library, order: &Order) -> Result<Vec<u8>, Problem> {
-    let mut press = Press::new(library, &format!("Tickets for {}", order.event.title));
+    let wanted = Labels::of(&order.language);
+    // Words that would be boxes are English.
+    let there = !typeset::line(library, &wanted.letters(), false, false).incomplete;
+    let labels = if there { wanted } else { Labels::fallback() };
+    let mut press = Press::new(library, &format!("Tickets for {}", order.event.title), labels.tag);
     for ticket in &order.tickets {
-        press.print(|incomplete, measure| Ok(vec![layout::page(order, ticket, incomplete, measure)?]))?;
+        press.print(|incomplete, measure| Ok(vec![layout::page(order, ticket, labels, incomplete, measure)?]))?;
     }
     press.finish()
 }
@@ -78,9 +82,9 @@ struct Press<'a> {
 }
 
 impl<'a> Press<'a> {
-    fn new(library: &'a mut Library, title: &str) -> Self {
+    fn new(library: &'a mut Library, title: &str, language: &str) -> Self {
         let mut document = Document::new();
-        document.set_metadata(Metadata::new().title(title.to_owned()).language("en".into()));
+        document.set_metadata(Metadata::new().title(title.to_owned()).language(language.to_owned()));
         Self { library: RefCell::new(library), lines: RefCell::default(), document }
     }
 

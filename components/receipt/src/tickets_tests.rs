@@ -1,3 +1,4 @@
+use super::labels::Labels;
 use super::*;
 use crate::fonts::Library;
 use crate::page::{BOTTOM, MARGIN, Page, RIGHT, Shape};
@@ -39,6 +40,7 @@ pub fn order(title: &str, size: u32) -> Order {
         tickets: (1..=size).map(ticket).collect(),
         more: 0,
         withheld: 0,
+        language: "en".into(),
         changed_at: 1_800_000_000_000_000,
     }
 }
@@ -55,7 +57,8 @@ fn texts(page: &Page) -> Vec<String> {
 #[test]
 fn everything_stands_on_a_ticket() {
     let order = order("Night of Strings", 3);
-    let first = texts(&layout::page(&order, &order.tickets[0], false, &half).unwrap());
+    let labels = Labels::of("en");
+    let first = texts(&layout::page(&order, &order.tickets[0], labels, false, &half).unwrap());
     for expected in [
         "Blue Hall Ltd",
         "Ticket 1 of 3",
@@ -74,11 +77,11 @@ fn everything_stands_on_a_ticket() {
     }
     assert!(first.concat().contains(CODE), "{first:?}");
     assert!(first.iter().all(|text| !text.starts_with("An empty box")));
-    let second = texts(&layout::page(&order, &order.tickets[1], true, &half).unwrap());
+    let second = texts(&layout::page(&order, &order.tickets[1], labels, true, &half).unwrap());
     assert!(second.iter().all(|text| text != "Name" && text != "Grace Hopper"), "nobody is named on it: {second:?}");
     assert!(second.iter().any(|text| text.starts_with("An empty box")));
     let nameless = order.without_names();
-    let all = texts(&layout::page(&nameless, &nameless.tickets[0], false, &half).unwrap());
+    let all = texts(&layout::page(&nameless, &nameless.tickets[0], labels, false, &half).unwrap());
     assert!(all.iter().all(|text| !text.contains("Grace") && !text.contains("Ada")), "{all:?}");
 }
 
@@ -95,7 +98,12 @@ fn the_fullest_ticket_fits_on_its_page() {
     order.tickets[0].price.amount = 1_000_000_000_000;
     // As wide as they are high.
     let wide = |text: &str, size: f32, _: bool| text.chars().count() as f32 * size;
-    let page = layout::page(&order, &order.tickets[0], true, &wide).unwrap();
+    for tag in ["en", "de", "si"] {
+        fits(&layout::page(&order, &order.tickets[0], Labels::of(tag), true, &wide).unwrap(), &wide);
+    }
+}
+
+fn fits(page: &Page, wide: &dyn Fn(&str, f32, bool) -> f32) {
     let mut code = None;
     for shape in &page.shapes {
         match shape {
@@ -180,6 +188,27 @@ fn a_printed_ticket_can_be_scanned_and_read() {
         if let Ok(papers) = std::env::var("MARQUEE_PAPERS") {
             std::fs::copy(&pdf, PathBuf::from(papers).join(format!("ticket-{name}.pdf"))).unwrap();
         }
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_ticket_is_in_its_buyers_language_where_there_is_a_font() {
+    let nowhere = || Library::new(PathBuf::from("/nowhere")).unwrap();
+    let folder = std::env::temp_dir().join(format!("marquee-ticket-languages-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    for (name, mut library, language, words) in [
+        ("german", nowhere(), "de-AT", ["Ticket 1 von 1", "Dienstag, 2. März 2027", "Bestellung"]),
+        ("sinhala", with_fonts(), "si", ["2027", "මිල", "නම"]),
+        ("sinhala without a font", nowhere(), "si", ["Ticket 1 of 1", "Tuesday 2 March 2027", "Order"]),
+        ("unknown", nowhere(), "fr", ["Ticket 1 of 1", "Tuesday 2 March 2027", "Order"]),
+    ] {
+        let order = Order { language: language.into(), ..order("Night of Strings", 1) };
+        let pdf = folder.join("ticket.pdf");
+        std::fs::write(&pdf, render_tickets_with(&mut library, &order).unwrap()).unwrap();
+        let text = String::from_utf8(poppler("pdftotext", &["-raw"], 1, &pdf)).unwrap();
+        assert!(words.iter().all(|expected| text.contains(expected)), "{name}: {text}");
+        assert!(!text.contains("An empty box"), "{name}: {text}");
     }
     std::fs::remove_dir_all(folder).unwrap();
 }

@@ -17,6 +17,7 @@
 mod analytics;
 mod audit_log;
 mod batch;
+mod bulk;
 mod effects;
 mod limits;
 mod mail;
@@ -40,13 +41,17 @@ enum Fate {
     Reject(String),
 }
 
-/// Handles these records, one fate each in order, and then sends mail that is due. Without records it only does the latter: a tick, in which it also tells
-/// webhooks what is due; records never wait for those.
+/// Handles these records, one fate each in order, and then sends mail that is due. Without records it only does the latter: a tick, in which it also writes
+/// down and sends what goes to many people, and tells webhooks what is due; records never wait for those.
 async fn handle(records: &[ConsumerRecord], mailer: &impl Mailer, base: &str) -> Vec<Fate> {
     let fates = batch::handle(records).await;
-    let most = if records.is_empty() { limits::MAILS_OF_A_TICK } else { limits::MAILS_AFTER_A_BATCH };
+    let is_tick = records.is_empty();
+    if is_tick && let Err(problem) = bulk::write_down().await {
+        kit::router::log(&format!("messages and reminders wait: {}", problem.log.as_deref().unwrap_or(&problem.detail)));
+    }
+    let most = if is_tick { limits::MAILS_OF_A_TICK } else { limits::MAILS_AFTER_A_BATCH };
     // The records are done, whatever becomes of the mail: its rows say that it is due.
-    if let Err(problem) = mail::send_due(mailer, base, most).await {
+    if let Err(problem) = mail::send_due(mailer, base, most, is_tick).await {
         kit::router::log(&format!("mail stays due: {}", problem.log.as_deref().unwrap_or(&problem.detail)));
     }
     fates

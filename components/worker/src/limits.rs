@@ -35,6 +35,14 @@ pub const CLAIM: i64 = 120 * SECOND;
 pub const WAIT: RangeInclusive<i64> = 5 * SECOND..=3600 * SECOND;
 /// Attempts at one mail, over a day and a half; then it has failed.
 pub const MAIL_ATTEMPTS: i64 = 40;
+/// Mails to many people (messages, reminders) that wait to be sent: the next are written down when there is room.
+pub const BULK_DUE: i64 = 1_000;
+/// Bookings whose people's mails are written down in one transaction.
+pub const BULK_BOOKINGS: i64 = 250;
+/// Such transactions of one tick, for messages and for reminders each.
+pub const BULK_TURNS: i64 = 4;
+/// How far ahead of an event its reminders may be: what the catalog permits, 14 days.
+pub const REMINDER_AHEAD: i64 = 14 * 86_400 * SECOND;
 /// Characters of a value in a mail; no title, name or venue has more.
 pub const VALUE: usize = 300;
 /// Characters of a mail's subject; a longer one is shortened.

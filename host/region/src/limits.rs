@@ -123,6 +123,8 @@ pub const OFFLINE_SCANS_KEPT: Duration = Duration::from_secs(60 * 86_400);
 pub const ANSWERS_UNSOLD: Duration = Duration::from_secs(30 * 86_400);
 /// How long messages of webhooks are kept, with what became of them.
 pub const WEBHOOK_DELIVERIES_KEPT: Duration = Duration::from_secs(15 * 86_400);
+/// How long the links in organisers' news are good: mail lies around.
+pub const UNSUBSCRIBE_LINKS_KEPT: Duration = Duration::from_secs(400 * 86_400);
 /// How long wrong passwords are remembered: longer than they delay a login.
 pub const ATTEMPTS_KEPT: Duration = Duration::from_secs(86_400);
 

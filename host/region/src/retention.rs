@@ -54,6 +54,7 @@ enum Kind {
     OfflineScans,
     Answers,
     WebhookDeliveries,
+    UnsubscribeLinks,
 }
 
 impl Kind {
@@ -74,6 +75,7 @@ impl Kind {
         Self::OfflineScans,
         Self::Answers,
         Self::WebhookDeliveries,
+        Self::UnsubscribeLinks,
     ];
 }
 
@@ -153,6 +155,10 @@ impl RetentionTask {
                 // What waits is tried for a day; of a webhook that is paused or gone it waits for nobody.
                 Kind::WebhookDeliveries => {
                     oldest(&self.database, limits::WEBHOOK_DELIVERIES_KEPT, "webhook_deliveries", "id", "updated_at", "1 = 1")
+                        .await?
+                }
+                Kind::UnsubscribeLinks => {
+                    oldest(&self.database, limits::UNSUBSCRIBE_LINKS_KEPT, "unsubscribe_links", "hash", "created_at", "1 = 1")
                         .await?
                 }
             };
@@ -467,6 +473,7 @@ mod tests {
             }
             let (offers, scans) = (microseconds(limits::TICKET_OFFERS_KEPT), microseconds(limits::OFFLINE_SCANS_KEPT));
             let told = microseconds(limits::WEBHOOK_DELIVERIES_KEPT);
+            let links = microseconds(limits::UNSUBSCRIBE_LINKS_KEPT);
             for (id, side) in [("old", HOUR), ("new", -HOUR)] {
                 for (statement, at) in [
                     (
@@ -484,18 +491,24 @@ mod tests {
                          updated_at) VALUES ($1, 'w', 't', '{}', 'due', 1, 0, 0, 0, 0, $2)",
                         now - told - side,
                     ),
+                    (
+                        "INSERT INTO unsubscribe_links (hash, organiser_id, address_hash, created_at) VALUES ($1, 'o', 'a', $2)",
+                        now - links - side,
+                    ),
                 ] {
                     scratch.database.ask(statement, &[id.into(), at.into()]).await.unwrap();
                 }
             }
-            for (kind, table) in [
-                (Kind::TicketOffers, "ticket_offers"),
-                (Kind::TicketStops, "ticket_stops"),
-                (Kind::OfflineScans, "offline_scans"),
-                (Kind::WebhookDeliveries, "webhook_deliveries"),
+            for (kind, table, id) in [
+                (Kind::TicketOffers, "ticket_offers", "id"),
+                (Kind::TicketStops, "ticket_stops", "id"),
+                (Kind::OfflineScans, "offline_scans", "id"),
+                (Kind::WebhookDeliveries, "webhook_deliveries", "id"),
+                (Kind::UnsubscribeLinks, "unsubscribe_links", "hash"),
             ] {
                 assert_eq!(retention_task.tidy(kind).await.unwrap(), 1, "{table}");
-                let left = scratch.database.ask(&format!("SELECT id FROM {table}"), &[]).await.unwrap().remove(0).text().unwrap();
+                let left =
+                    scratch.database.ask(&format!("SELECT {id} FROM {table}"), &[]).await.unwrap().remove(0).text().unwrap();
                 assert_eq!(left, "new", "{table}");
             }
         }

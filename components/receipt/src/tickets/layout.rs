@@ -1,5 +1,6 @@
 //! Lays a ticket out: a card with what it is for on the left and its code, to be scanned, on the right. One page, for one person.
 
+use super::labels::Labels;
 use super::{Order, Ticket};
 use crate::page::{BOTTOM, LINE, MARGIN, Measure, Page, RIGHT, Shape, Text, isolated, wrapped};
 use crate::{local, money, typeset};
@@ -27,10 +28,16 @@ const LOWEST: f32 = BOTTOM - 56.0;
 ///
 /// # Errors
 /// Where its code does not become a QR code: a fault of ours.
-pub fn page(order: &Order, ticket: &Ticket, incomplete: bool, measure: Measure) -> Result<Page, Problem> {
+pub fn page(
+    order: &Order,
+    ticket: &Ticket,
+    labels: &'static Labels,
+    incomplete: bool,
+    measure: Measure,
+) -> Result<Page, Problem> {
     let code = QrCode::encode_text(&ticket.code, QrCodeEcc::Medium)
         .map_err(|error| Problem::internal(format_args!("a ticket's code does not become a QR code: {error}")))?;
-    let mut sheet = Sheet { measure, page: Page::default(), y: MARGIN + PADDING };
+    let mut sheet = Sheet { measure, labels, page: Page::default(), y: MARGIN + PADDING };
     sheet.heading(order, ticket);
     let shaded = sheet.y - MARGIN;
     let top = sheet.y;
@@ -49,18 +56,16 @@ pub fn page(order: &Order, ticket: &Ticket, incomplete: bool, measure: Measure) 
     sheet.page.shapes.insert(0, card);
     sheet.page.shapes.push(Shape::Dashes { x: STUB_LEFT, top, bottom });
     sheet.y = bottom + 10.0;
-    sheet.note(
-        "Show this code at the door, on paper or on a screen. It lets one person in, once: whoever comes with it first. \
-         Keep it to yourself until then.",
-    );
+    sheet.note(labels.at_the_door);
     if incomplete {
-        sheet.note("An empty box stands for a character that this document has no font for.");
+        sheet.note(labels.incomplete);
     }
     Ok(sheet.page)
 }
 
 struct Sheet<'a> {
     measure: Measure<'a>,
+    labels: &'static Labels,
     page: Page,
     /// The lower end of what is there already.
     y: f32,
@@ -68,7 +73,7 @@ struct Sheet<'a> {
 
 impl Sheet<'_> {
     fn heading(&mut self, order: &Order, ticket: &Ticket) {
-        let number = format!("Ticket {} of {}", ticket.number, order.size);
+        let number = self.labels.number(ticket.number, order.size);
         let width = (self.measure)(&number, 9.0, false);
         let right = RIGHT - PADDING - width;
         for (index, line) in wrapped(self.measure, &order.seller, 9.0, false, right - TEXT_LEFT - PADDING).iter().enumerate() {
@@ -98,19 +103,20 @@ impl Sheet<'_> {
     fn facts(&mut self, order: &Order, ticket: &Ticket, size: f32) {
         let event = &order.event;
         self.y += 8.0;
-        let starts = local::readable(event.starts_at, &event.timezone);
-        let (day, time) = starts.split_once(", ").unwrap_or((&starts, ""));
-        self.fact(("When", size), &[(day, true), (time, false)]);
+        let labels = self.labels;
+        let starts = local::clock(event.starts_at, &event.timezone).map(|clock| labels.instant(&clock));
+        let (day, time) = starts.unwrap_or_default();
+        self.fact((labels.when, size), &[(&day, true), (&time, false)]);
         let city = format!("{}, {}", isolated(&event.venue.city), event.venue.country);
-        self.fact(("Where", size), &[(&event.venue.name, true), (&city, false)]);
-        self.fact(("Ticket", size), &[(&ticket.kind, true)]);
+        self.fact((labels.location, size), &[(&event.venue.name, true), (&city, false)]);
+        self.fact((labels.ticket, size), &[(&ticket.kind, true)]);
         if let Some(name) = &ticket.name {
-            self.fact(("Name", size), &[(name, true)]);
+            self.fact((labels.name, size), &[(name, true)]);
         }
-        self.fact(("Price", size), &[(&money::format(ticket.price.amount, &ticket.price.currency), false)]);
-        self.fact(("Order", size), &[(&order.id, false)]);
+        self.fact((labels.price, size), &[(&money::format(ticket.price.amount, &ticket.price.currency), false)]);
+        self.fact((labels.order, size), &[(&order.id, false)]);
         if let Some(buyer) = order.buyer.as_ref().filter(|buyer| ticket.name.as_ref() != Some(*buyer)) {
-            self.fact(("Ordered by", size), &[(buyer, false)]);
+            self.fact((labels.ordered_by, size), &[(buyer, false)]);
         }
     }
 

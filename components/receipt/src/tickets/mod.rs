@@ -2,6 +2,7 @@
 //!
 //! Other than a receipt they say what is true now: an event that was moved has its new time and place on them.
 
+pub(crate) mod labels;
 pub(crate) mod layout;
 
 use crate::Money;
@@ -36,6 +37,8 @@ pub struct Order {
     pub more: usize,
     /// How many of these are withheld until what is required is answered.
     pub withheld: usize,
+    /// The language of who has bought, a BCP 47 tag: what stands on the papers beside names is in it, as far as it is known and there is a font.
+    pub language: String,
     /// When it was changed last.
     changed_at: i64,
 }
@@ -92,6 +95,7 @@ kit::row! {
         ends_at: i64,
         timezone: String,
         event_changed_at: i64,
+        language: String,
     }
 }
 
@@ -102,7 +106,7 @@ kit::row! {
 /// Of the database.
 pub async fn read(tx: &mut Tx, key: &SigningKey, booking: &str, most: usize) -> Result<Option<Order>, Error> {
     let statement = "SELECT b.status, b.event, b.currency, b.updated_at, COALESCE(d.name, u.name), o.name, e.status, e.revision, e.title, \
-                     e.venue_name, e.city, e.country, e.starts_at, e.ends_at, e.timezone, e.updated_at \
+                     e.venue_name, e.city, e.country, e.starts_at, e.ends_at, e.timezone, e.updated_at, COALESCE(u.language, 'en') \
                      FROM bookings b JOIN events e ON e.id = b.event JOIN organisers o ON o.id = e.organiser_id \
                      LEFT JOIN order_details d ON d.booking = b.id LEFT JOIN users u ON u.id = b.person WHERE b.id = $1";
     let Some(row): Option<Row> = tx.one(statement, params![booking]).await? else { return Ok(None) };
@@ -134,6 +138,7 @@ pub async fn read(tx: &mut Tx, key: &SigningKey, booking: &str, most: usize) -> 
         tickets: own.tickets.into_iter().map(ticket).collect(),
         more: own.more,
         withheld: own.withheld,
+        language: row.language,
         changed_at: row.booking_changed_at.max(row.event_changed_at),
         event: Event {
             title: row.title,
@@ -156,6 +161,12 @@ impl Order {
             ticket.name = None;
         }
         self
+    }
+
+    /// The same for who reads another language.
+    #[must_use]
+    pub fn in_language(self, tag: &str) -> Self {
+        Self { language: tag.to_owned(), ..self }
     }
 
     /// Tickets from this number on, so many at most, and the number of the next one where there are others.

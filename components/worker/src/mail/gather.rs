@@ -1,11 +1,12 @@
 //! What a mail says, read from the tables as they are when it is sent: only what is true then.
 
-use super::{Claimed, Needs, Schedule, Template, Trouble};
+use super::{Claimed, Needs, Schedule, Template, Trouble, queue};
 use crate::limits;
 use kit::mail_token::{self, Purpose};
+use kit::messages::{Draft, Kind};
 use kit::sql::{Error, Tx};
 use kit::tickets::{self, SigningKey};
-use kit::{params, time};
+use kit::{id, params, time, unsubscribe};
 use receipt::{Paid, Receipt, tickets as papers};
 use serde::Serialize;
 
@@ -36,6 +37,10 @@ pub struct Facts {
     pub went_back: Option<Money>,
     /// What somebody is invited to.
     pub invitation: Option<Invitation>,
+    /// What an organiser has written.
+    pub message: Option<Message>,
+    /// A webhook that is told nothing any more.
+    pub webhook: Option<Webhook>,
     /// Shows that its bearer has read this mail.
     pub token: Option<String>,
     /// The same, to be typed.
@@ -135,6 +140,33 @@ pub struct Moved {
     before: Place,
 }
 
+/// What an organiser has written to those who come.
+#[derive(Debug, Serialize)]
+pub struct Message {
+    subject: String,
+    /// Of several lines.
+    text: String,
+    /// The event's title.
+    title: String,
+    /// Whether it goes to nobody but who wrote it.
+    test: bool,
+    /// Whether its reader can end such mails.
+    pub news: bool,
+    /// What the link is good for that ends them; none in a test.
+    #[serde(skip)]
+    pub link: Option<String>,
+}
+
+/// A webhook that was disabled.
+#[derive(Debug, Serialize)]
+pub struct Webhook {
+    organiser: String,
+    /// Without what stands behind its path, which may be a secret.
+    url: String,
+    /// `gone` or `failing`.
+    reason: String,
+}
+
 /// A ticket that is offered.
 #[derive(Debug, Serialize)]
 pub struct Offer {
@@ -191,7 +223,8 @@ kit::row! {
 pub async fn gather(tx: &mut Tx, claimed: &Claimed, key: Option<&SigningKey>) -> Result<Result<Facts, Trouble>, Error> {
     let needs = &claimed.needs;
     let (person, invitation) = match &needs.invitation {
-        None => (person(tx, &claimed.recipient, needs.booking.as_deref()).await?, None),
+        // To whom tickets were transferred is written to at their own address, whatever stands beside the order.
+        None => (person(tx, &claimed.recipient, needs.booking.as_deref().filter(|_| needs.holder.is_none())).await?, None),
         Some(id) => match self::invitation(tx, id).await? {
             Some((person, invitation)) => (Ok(person), Some(invitation)),
             None => return Ok(Err(Trouble::Never("its invitation is over, was withdrawn or has been accepted".to_owned()))),
@@ -214,11 +247,12 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed, key: Option<&SigningKey>) ->
         }
     }
     let booking = match &needs.booking {
-        None => None,
-        Some(id) => match booking(tx, id, key).await? {
+        Some(id) if claimed.template != Template::Message => match booking(tx, id, key, needs.holder.as_deref()).await? {
             Some(booking) => Some(booking),
             None => return Ok(Err(Trouble::Never("its booking or event is not here".to_owned()))),
         },
+        // Of a message it says where to write to, and that was all.
+        _ => None,
     };
     let (token, code) = match claimed.template.secret() {
         Some(Purpose::VerifyEmail) if person.verified && claimed.template == Template::VerifyEmail => {
@@ -237,6 +271,7 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed, key: Option<&SigningKey>) ->
     };
     let mut event = booking.as_ref().map(|booking| booking.event_id.clone());
     let (mut receipt, mut moved, mut offer, mut back) = (None, None, None, (None, None));
+    let (mut message, mut webhook) = (None, None);
     match (claimed.template, &needs.payment) {
         (Template::Confirmed, Some(payment)) => match receipt_of(tx, payment).await? {
             Ok(it) => receipt = Some(it),
@@ -263,13 +298,31 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed, key: Option<&SigningKey>) ->
             }
             Err(trouble) => return Ok(Err(trouble)),
         },
+        (Template::Message, _) => match self::message(tx, claimed, &person.address).await? {
+            Ok((of, it)) => (event, message) = (Some(of), Some(it)),
+            Err(trouble) => return Ok(Err(trouble)),
+        },
+        (Template::Reminder, _) => {
+            let there = booking.as_ref().is_some_and(|booking| !booking.tickets.is_empty());
+            if !there || !is_ahead(tx, event.as_deref().unwrap_or_default()).await? {
+                return Ok(Err(Trouble::Never("there is nothing to be reminded of any more".to_owned())));
+            }
+        }
+        (Template::WebhookDisabled, _) => match self::webhook(tx, claimed, &person).await? {
+            Ok(it) => webhook = Some(it),
+            Err(trouble) => return Ok(Err(trouble)),
+        },
         _ => {}
     }
     let tickets = match (key, &booking) {
-        (Some(key), Some(booking)) if claimed.template == Template::Confirmed && !booking.tickets.is_empty() => {
+        // Papers are the buyer's.
+        (Some(key), Some(booking)) if claimed.template.has_tickets() && needs.holder.is_none() && !booking.tickets.is_empty() => {
             let order = papers::read(tx, key, &booking.id, limits::TICKETS).await?;
             // What people call themselves reaches nobody of whom it is not known that they are it.
-            order.filter(|order| !order.tickets.is_empty()).map(|it| if person.verified { it } else { it.without_names() })
+            let order = order.filter(|order| !order.tickets.is_empty());
+            // In the language of the mail.
+            let order = order.map(|it| it.in_language(&person.language));
+            order.map(|it| if person.verified { it } else { it.without_names() })
         }
         _ => None,
     };
@@ -299,6 +352,8 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed, key: Option<&SigningKey>) ->
         going_back,
         went_back,
         invitation,
+        message,
+        webhook,
         token,
         code,
         new_email,
@@ -392,7 +447,8 @@ async fn invitation(tx: &mut Tx, id: &str) -> Result<Option<(Person, Invitation)
     }))
 }
 
-async fn booking(tx: &mut Tx, id: &str, key: Option<&SigningKey>) -> Result<Option<Booking>, Error> {
+/// A booking, with the tickets of it that are its buyer's, or this holder's.
+async fn booking(tx: &mut Tx, id: &str, key: Option<&SigningKey>, holder: Option<&str>) -> Result<Option<Booking>, Error> {
     let statement = "SELECT b.status, b.expires_at, b.payment, b.total, b.currency, b.event, e.title, e.venue_name, e.city, \
                      e.country, e.starts_at, e.timezone FROM bookings b JOIN events e ON e.id = b.event WHERE b.id = $1";
     let Some(row): Option<BookingRow> = tx.one(statement, params![id]).await? else { return Ok(None) };
@@ -403,7 +459,7 @@ async fn booking(tx: &mut Tx, id: &str, key: Option<&SigningKey>) -> Result<Opti
     let overdue = row.expires_at.is_some_and(|at| at <= now);
     let status = if overdue { "expired".to_owned() } else { row.status };
     let (tickets, more, answers_missing) = match key {
-        Some(key) if status == "confirmed" => codes(tx, key, (id, &row.event), &items).await?,
+        Some(key) if status == "confirmed" => codes(tx, key, (id, &row.event), holder, &items).await?,
         _ => (Vec::new(), 0, false),
     };
     Ok(Some(Booking {
@@ -425,6 +481,63 @@ async fn booking(tx: &mut Tx, id: &str, key: Option<&SigningKey>) -> Result<Opti
 
 fn place(venue: &str, city: &str, country: &str) -> String {
     line(&format!("{venue}, {city}, {country}"))
+}
+
+/// Whether people are still to be reminded of an event: it takes place, has not begun, and its organiser wants it.
+async fn is_ahead(tx: &mut Tx, event: &str) -> Result<bool, Error> {
+    let statement = "SELECT 1 FROM events WHERE id = $1 AND status = 'published' AND starts_at > $2 AND reminder_hours > 0";
+    let now = tx.now();
+    Ok(tx.one::<(i64,)>(statement, params![event, now]).await?.is_some())
+}
+
+kit::row! {
+    struct MessageRow { event: String, organiser: String, kind: String, subject: String, text: String, title: String }
+}
+
+/// What an organiser has written, or wants to see first, and for which event. From then on this mail is the one that takes it to this address.
+async fn message(tx: &mut Tx, claimed: &Claimed, address: &str) -> Result<Result<(String, Message), Trouble>, Error> {
+    let never = |why: &str| Ok(Err(Trouble::Never(why.to_owned())));
+    if let (Some(Draft { kind, subject, text }), Some(event)) = (&claimed.needs.draft, &claimed.needs.event) {
+        let found: Option<(String,)> = tx.one("SELECT title FROM events WHERE id = $1", params![event]).await?;
+        let Some((title,)) = found else { return never("its event is not here") };
+        let (subject, text, news) = (line(subject), text.clone(), *kind == Kind::News);
+        return Ok(Ok((event.clone(), Message { subject, text, title: line(&title), test: true, news, link: None })));
+    }
+    let Some(id) = &claimed.needs.message else { return never("it does not say what was written") };
+    let statement = "SELECT m.event, m.organiser_id, m.kind, m.subject, m.text, e.title FROM messages m JOIN events e ON e.id = m.event \
+                     WHERE m.id = $1";
+    let Some(row): Option<MessageRow> = tx.one(statement, params![id]).await? else {
+        return never("what was written is not here");
+    };
+    if !queue::take_address(tx, &claimed.id, id, address).await? {
+        return Ok(Err(Trouble::Twice));
+    }
+    let news = Kind::named(&row.kind) != Some(Kind::Service);
+    let mut link = None;
+    if news {
+        if unsubscribe::is_unsubscribed(tx, &row.organiser, address).await? {
+            return Ok(Err(Trouble::Unwanted));
+        }
+        link = Some(unsubscribe::link(tx, id::region(id).unwrap_or_default(), &row.organiser, address).await?);
+    }
+    let (subject, title) = (line(&row.subject), line(&row.title));
+    Ok(Ok((row.event, Message { subject, text: row.text, title, test: false, news, link })))
+}
+
+/// A webhook that is disabled, for somebody of its organiser's team who can see to it and is known to read their address.
+async fn webhook(tx: &mut Tx, claimed: &Claimed, person: &Person) -> Result<Result<Webhook, Trouble>, Error> {
+    let never = |why: &str| Ok(Err(Trouble::Never(why.to_owned())));
+    let Some(id) = &claimed.needs.webhook else { return never("it does not say which webhook") };
+    if !person.verified {
+        return never("nobody has shown to read this address");
+    }
+    let statement = "SELECT w.url, w.reason, o.name FROM webhooks w JOIN organisers o ON o.id = w.organiser_id \
+                     JOIN organiser_members m ON m.organiser_id = w.organiser_id AND m.user_id = $2 AND m.role IN ('owner', 'manager') \
+                     WHERE w.id = $1 AND w.state = 'disabled' AND w.reason IS NOT NULL";
+    let row: Option<(String, String, String)> = tx.one(statement, params![id, &claimed.recipient]).await?;
+    let Some((url, reason, organiser)) = row else { return never("the webhook is told again, or was deleted") };
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    Ok(Ok(Webhook { organiser: line(&organiser), url: line(url), reason }))
 }
 
 kit::row! {
@@ -488,16 +601,17 @@ async fn is_complete(tx: &mut Tx, payment: &str) -> Result<bool, Error> {
     Ok(row.is_some_and(|(status,)| status == "completed"))
 }
 
-/// The codes of a booking's tickets that are still its owner's, each with its type's name; how many there are beside these; and whether required answers
-/// are missing, without which there are none.
+/// The codes of a booking's tickets that are still its owner's, or this holder's, each with its type's name; how many there are beside these; and
+/// whether required answers are missing, without which there are none.
 async fn codes(
     tx: &mut Tx,
     key: &SigningKey,
     booking: (&str, &str),
+    holder: Option<&str>,
     items: &[(String, String, u32)],
 ) -> Result<(Vec<Ticket>, usize, bool), Error> {
     let wanted = items.iter().map(|(ticket_type, _, quantity)| (ticket_type.as_str(), *quantity));
-    let own = tickets::of_owner(tx, key, booking, wanted, limits::TICKETS).await?;
+    let own = tickets::of_holder(tx, key, booking, holder, wanted, limits::TICKETS).await?;
     if own.withheld > 0 {
         return Ok((Vec::new(), 0, true));
     }

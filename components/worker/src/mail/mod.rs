@@ -9,6 +9,7 @@ use crate::limits;
 use crate::wit::mail::{Error as MailError, Message};
 use futures::future::join_all;
 use kit::mail_token::Purpose;
+use kit::messages::Draft;
 use kit::{Problem, sql, tickets};
 use queue::{Claimed, Outcome};
 use serde::{Deserialize, Serialize};
@@ -51,10 +52,16 @@ pub enum Template {
     Invitation,
     /// Something that stands for its owner at a login is there now, is gone, or was used up.
     SecondFactorChanged,
+    /// An organiser writes to those who come.
+    Message,
+    /// An event begins soon.
+    Reminder,
+    /// An organiser's server is told nothing any more.
+    WebhookDisabled,
 }
 
 impl Template {
-    const NAMES: [(Self, &'static str); 14] = [
+    const NAMES: [(Self, &'static str); 17] = [
         (Self::Welcome, "welcome"),
         (Self::VerifyEmail, "verify-email"),
         (Self::LeaveEmail, "leave-email"),
@@ -69,6 +76,9 @@ impl Template {
         (Self::TicketOffered, "ticket-offered"),
         (Self::Invitation, "invitation"),
         (Self::SecondFactorChanged, "second-factor-changed"),
+        (Self::Message, kit::messages::TEMPLATE),
+        (Self::Reminder, "reminder"),
+        (Self::WebhookDisabled, "webhook-disabled"),
     ];
 
     /// Its name in SQL, and its files'.
@@ -91,8 +101,16 @@ impl Template {
             | Self::Moved
             | Self::PasswordChanged
             | Self::TicketOffered
-            | Self::SecondFactorChanged => None,
+            | Self::SecondFactorChanged
+            | Self::Message
+            | Self::Reminder
+            | Self::WebhookDisabled => None,
         }
+    }
+
+    /// Whether there are tickets in it.
+    fn has_tickets(self) -> bool {
+        matches!(self, Self::Confirmed | Self::Reminder)
     }
 
     /// The template of this name.
@@ -134,6 +152,18 @@ pub struct Needs {
     /// An invitation to a team, which says where to write to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub invitation: Option<String>,
+    /// What an organiser has written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// The same, as somebody wants to see it before others do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub draft: Option<Draft>,
+    /// To whom tickets of the booking were transferred, of which it tells then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holder: Option<String>,
+    /// A webhook.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<String>,
 }
 
 /// When and where an event is. Instants are RFC 3339.
@@ -177,15 +207,20 @@ enum Trouble {
     Never(String),
     /// What it tells of is not there yet.
     NotYet(String),
+    /// Its reader wants no news of the organiser.
+    Unwanted,
+    /// The same message goes to this address by another of its mails.
+    Twice,
 }
 
-/// Sends mail that is due, so many at most; `base` comes before the paths of links, and without it there are none.
+/// Sends mail that is due, so many at most, with or without what goes to many people; `base` comes before the paths of links, and without it there are
+/// none.
 ///
 /// # Errors
 /// Where the database fails. What was sent then and is not written down is sent again, with the same `Message-ID`.
-pub async fn send_due(mailer: &impl Mailer, base: &str, most: usize) -> Result<(), Problem> {
+pub async fn send_due(mailer: &impl Mailer, base: &str, most: usize, with_bulk: bool) -> Result<(), Problem> {
     let until = Instant::now() + limits::SEND_TIME;
-    let claimed = queue::claim(most).await?;
+    let claimed = queue::claim(most, with_bulk).await?;
     for group in claimed.chunks(limits::MAILS_AT_ONCE) {
         if Instant::now() >= until {
             queue::finish(group.iter().map(|claimed| (claimed, Outcome::NotTried)).collect()).await?;
@@ -200,16 +235,16 @@ pub async fn send_due(mailer: &impl Mailer, base: &str, most: usize) -> Result<(
 
 async fn prepare(group: &[Claimed], base: &str) -> Result<Vec<Result<Message, Trouble>>, Problem> {
     // Before the transaction begins: where no key was used yet, one is written down.
-    let key =
-        if group.iter().any(|claimed| claimed.template == Template::Confirmed) { Some(tickets::signer().await?) } else { None };
-    let secrets = group.iter().any(|claimed| claimed.template.secret().is_some());
-    let mut tx = if secrets { sql::write().await? } else { sql::read().await? };
+    let key = if group.iter().any(|claimed| claimed.template.has_tickets()) { Some(tickets::signer().await?) } else { None };
+    // Secrets, and which address a message goes to.
+    let writes = group.iter().any(|claimed| claimed.template.secret().is_some() || claimed.needs.message.is_some());
+    let mut tx = if writes { sql::write().await? } else { sql::read().await? };
     let mut gathered = Vec::with_capacity(group.len());
     for claimed in group {
         gathered.push(gather::gather(&mut tx, claimed, key.as_deref()).await?);
     }
     // A receipt takes its time to draw; nobody need wait for this transaction meanwhile.
-    if secrets {
+    if writes {
         tx.commit().await?
     } else {
         tx.rollback().await?
@@ -225,6 +260,8 @@ async fn outcome(mailer: &impl Mailer, prepared: Result<Message, Trouble>) -> Ou
         Ok(message) => message,
         Err(Trouble::Never(reason)) => return Outcome::Failed(reason),
         Err(Trouble::NotYet(reason)) => return Outcome::Again { reason, wait: 0 },
+        Err(Trouble::Unwanted) => return Outcome::Unwanted,
+        Err(Trouble::Twice) => return Outcome::Twice,
     };
     let address = message.to.clone();
     match mailer.send(message).await {

@@ -6,6 +6,7 @@ use crate::limits;
 use crate::record::Record;
 use kit::sql::{self, Error, Tx};
 use kit::{Problem, hash, params};
+use std::collections::BTreeMap;
 
 /// A mail that is this caller's to send, for a while.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +31,10 @@ pub enum Outcome {
     Sent(String),
     /// It never will be.
     Failed(String),
+    /// It never will be: its reader wants no news.
+    Unwanted,
+    /// It never will be, and need not be: the same message goes to its address by another mail.
+    Twice,
     /// To be tried again, not before so many microseconds have passed.
     Again {
         /// Why it was not sent, or may not have been.
@@ -77,49 +82,92 @@ pub async fn add_for_holders(tx: &mut Tx, record: &Record<'_>, moved: &Moved) ->
     tx.execute(statement, params![id(record), Template::Moved.name(), needs, now, &moved.event]).await.map(drop)
 }
 
-/// Claims what has been due for longest, so many at most. What somebody else has claimed is theirs until their time is over: they may have died.
-pub async fn claim(most: usize) -> Result<Vec<Claimed>, Problem> {
+/// Writes down a mail to everybody who can see to a webhook that is told nothing any more.
+pub async fn add_for_webhook(tx: &mut Tx, webhook: &str) -> Result<(), Error> {
+    let now = tx.now();
+    let needs = Needs { webhook: Some(webhook.to_owned()), ..Needs::default() };
+    let needs = serde_json::to_string(&needs).map_err(|error| Error::Other(error.to_string()))?;
+    let id = hash::sha256(&[b"webhook-disabled", webhook.as_bytes(), &now.to_be_bytes()]);
+    let statement = "INSERT INTO mail_log (id, recipient, template, needs, state, attempts, due_at, claimed_until, created_at, updated_at) \
+                     SELECT $1 || '.' || m.user_id, m.user_id, $2, $3, 'due', 0, CAST($4 AS BIGINT), 0, CAST($4 AS BIGINT), CAST($4 AS BIGINT) \
+                     FROM webhooks w JOIN organiser_members m ON m.organiser_id = w.organiser_id \
+                     WHERE w.id = $5 AND m.role IN ('owner', 'manager')";
+    tx.execute(statement, params![id, Template::WebhookDisabled.name(), needs, now, webhook]).await.map(drop)
+}
+
+/// Claims what has been due for longest, so many at most: what somebody waits for first, then, `with_bulk`, what goes to many people. What somebody else
+/// has claimed is theirs until their time is over: they may have died.
+pub async fn claim(most: usize, with_bulk: bool) -> Result<Vec<Claimed>, Problem> {
     let mut tx = sql::write().await?;
     let (now, most) = (tx.now(), i64::try_from(most).unwrap_or(i64::MAX));
     let until = now + limits::CLAIM;
-    let rows: Vec<(String, String, String, String, i64)> = tx
+    let rows: Vec<(String, String, String, String, i64, i64)> = tx
         .all(
             "UPDATE mail_log SET claimed_until = $1, attempts = attempts + 1, updated_at = $2 WHERE id IN \
-             (SELECT id FROM mail_log WHERE state = 'due' AND due_at <= $2 AND claimed_until <= $2 ORDER BY due_at, id LIMIT $3) \
-             AND state = 'due' AND claimed_until <= $2 RETURNING id, recipient, template, needs, attempts",
-            params![until, now, most],
+             (SELECT id FROM mail_log WHERE state = 'due' AND bulk <= $4 AND due_at <= $2 AND claimed_until <= $2 \
+             ORDER BY bulk, due_at, id LIMIT $3) \
+             AND state = 'due' AND claimed_until <= $2 RETURNING id, recipient, template, needs, attempts, bulk",
+            params![until, now, most, with_bulk],
         )
         .await?;
     let mut claimed = Vec::with_capacity(rows.len());
-    for (id, recipient, template, needs, attempt) in rows {
+    for (id, recipient, template, needs, attempt, bulk) in rows {
         match (Template::named(&template), serde_json::from_str(&needs)) {
-            (Some(template), Ok(needs)) => claimed.push(Claimed { id, recipient, template, needs, attempt, until }),
-            _ => fail(&mut tx, &id, "what it needs cannot be read").await?,
+            (Some(template), Ok(needs)) => claimed.push((bulk, Claimed { id, recipient, template, needs, attempt, until })),
+            _ => _ = fail(&mut tx, &id, "what it needs cannot be read").await?,
         }
     }
     tx.commit().await?;
-    claimed.sort_by(|a, b| a.id.cmp(&b.id));
-    Ok(claimed)
+    claimed.sort_by(|(bulk, a), (other, b)| (bulk, &a.id).cmp(&(other, &b.id)));
+    Ok(claimed.into_iter().map(|(_, claimed)| claimed).collect())
+}
+
+/// Writes down which address a mail of a message goes to; false where another mail of that message goes there, or has gone.
+pub async fn take_address(tx: &mut Tx, id: &str, message: &str, address: &str) -> Result<bool, Error> {
+    let statement = "UPDATE mail_log SET address = $2 WHERE id = $1 \
+                     AND NOT EXISTS (SELECT 1 FROM mail_log o WHERE o.message = $3 AND o.address = $2 AND o.id <> $1)";
+    Ok(tx.execute(statement, params![id, address, message]).await? > 0)
+}
+
+/// What became of a message's mails.
+#[derive(Default)]
+struct Tally {
+    sent: u64,
+    failed: u64,
+    unsubscribed: u64,
 }
 
 /// Writes down what became of these.
 pub async fn finish(outcomes: Vec<(&Claimed, Outcome)>) -> Result<(), Problem> {
     let mut tx = sql::write().await?;
     let now = tx.now();
+    let mut tallies: BTreeMap<&str, Tally> = BTreeMap::new();
+    for (claimed, _) in &outcomes {
+        if let Some(message) = &claimed.needs.message {
+            tallies.entry(message).or_default();
+        }
+    }
+    // Messages before their mails, as who writes these down has it.
+    for message in tallies.keys() {
+        let lock = tx.exclusive_lock();
+        tx.one::<(i64,)>(&format!("SELECT 1 FROM messages WHERE id = $1{lock}"), params![*message]).await?;
+    }
     for (claimed, outcome) in outcomes {
+        let mut nobody = Tally::default();
+        let tally = claimed.needs.message.as_deref().and_then(|message| tallies.get_mut(message)).unwrap_or(&mut nobody);
         match outcome {
             // Whoever has claimed it since: it need not be sent once more.
             Outcome::Sent(address) => {
-                tx.execute(
-                    "UPDATE mail_log SET state = 'sent', address = $2, error = NULL, claimed_until = 0, updated_at = $3 \
-                     WHERE id = $1 AND state = 'due'",
-                    params![&claimed.id, address, now],
-                )
-                .await?;
+                let statement = "UPDATE mail_log SET state = 'sent', address = $2, error = NULL, claimed_until = 0, updated_at = $3 \
+                                 WHERE id = $1 AND state = 'due'";
+                tally.sent += tx.execute(statement, params![&claimed.id, address, now]).await?;
             }
-            Outcome::Failed(reason) => fail(&mut tx, &claimed.id, &reason).await?,
+            Outcome::Failed(reason) => tally.failed += fail(&mut tx, &claimed.id, &reason).await?,
+            Outcome::Unwanted => tally.unsubscribed += fail(&mut tx, &claimed.id, "its reader wants no news").await?,
+            Outcome::Twice => _ = fail(&mut tx, &claimed.id, "the same goes to its address by another mail").await?,
             Outcome::Again { reason, .. } if claimed.attempt >= limits::MAIL_ATTEMPTS => {
-                fail(&mut tx, &claimed.id, &format!("given up after {} attempts: {reason}", claimed.attempt)).await?;
+                let reason = format!("given up after {} attempts: {reason}", claimed.attempt);
+                tally.failed += fail(&mut tx, &claimed.id, &reason).await?;
             }
             Outcome::Again { reason, wait } => {
                 let due_at = now + wait.max(backoff(claimed.attempt));
@@ -140,14 +188,21 @@ pub async fn finish(outcomes: Vec<(&Claimed, Outcome)>) -> Result<(), Problem> {
             }
         }
     }
+    for (message, Tally { sent, failed, unsubscribed }) in tallies {
+        let statement =
+            "UPDATE messages SET sent = sent + $2, failed = failed + $3, unsubscribed = unsubscribed + $4 WHERE id = $1";
+        let [sent, failed, unsubscribed] = [sent, failed, unsubscribed].map(|count| i64::try_from(count).unwrap_or(i64::MAX));
+        tx.execute(statement, params![message, sent, failed, unsubscribed]).await?;
+    }
     Ok(tx.commit().await?)
 }
 
-async fn fail(tx: &mut Tx, id: &str, reason: &str) -> Result<(), Error> {
+/// How many there were: one, or none where it has been sent or has failed.
+async fn fail(tx: &mut Tx, id: &str, reason: &str) -> Result<u64, Error> {
     let now = tx.now();
     let statement =
         "UPDATE mail_log SET state = 'failed', error = $2, claimed_until = 0, updated_at = $3 WHERE id = $1 AND state = 'due'";
-    tx.execute(statement, params![id, short(reason), now]).await.map(drop)
+    tx.execute(statement, params![id, short(reason), now]).await
 }
 
 fn short(reason: &str) -> String {

@@ -36,7 +36,7 @@ macro_rules! files {
 /// The language of a folder: one that lacks a file does not compile. Numbers and dates are those of a locale that `formats` has.
 macro_rules! language {
     ($folder:literal, $locale:literal) => {{
-        const FILES: [File; 18] = files![
+        const FILES: [File; 21] = files![
             $folder:
             "booking-cancelled",
             "booking-confirmed",
@@ -45,16 +45,19 @@ macro_rules! language {
             "instant",
             "invitation",
             "leave-email",
+            "message",
             "money",
             "password-changed",
             "password-forgotten",
             "payment-failed",
             "refund-made",
+            "reminder",
             "second-factor-changed",
             "sender",
             "take-email",
             "ticket-offered",
             "verify-email",
+            "webhook-disabled",
             "welcome",
         ];
         static ENVIRONMENT: LazyLock<Result<Environment<'static>, Error>> = LazyLock::new(|| environment(&FILES, $locale));
@@ -87,6 +90,7 @@ fn environment(files: &[File], locale: &'static str) -> Result<Environment<'stat
     environment.add_template("layout.html", LAYOUT)?;
     environment.add_filter("code", code);
     environment.add_filter("link", link);
+    environment.add_filter("prose", prose);
     environment.add_filter("instant", move |state: &State<'_, '_>, value: &Value| instant(state, value, locale));
     environment.add_filter("money", move |state: &State<'_, '_>, value: &Value| money(state, value, locale));
     Ok(environment)
@@ -113,6 +117,30 @@ fn link(state: &State<'_, '_>, value: &Value) -> Value {
         }
         _ => value.clone(),
     }
+}
+
+/// A text of several paragraphs that somebody has typed: nothing in it is markup, and an address of the web can be followed.
+fn prose(state: &State<'_, '_>, value: &Value) -> Value {
+    if !matches!(state.auto_escape(), AutoEscape::Html) {
+        return value.clone();
+    }
+    let text = value.to_string();
+    let mut html = String::with_capacity(text.len());
+    for piece in text.split_inclusive(char::is_whitespace) {
+        let (word, blank) = piece.split_at(piece.trim_end().len());
+        // What ends a sentence, or stands in brackets, is no part of it.
+        let url = word.trim_end_matches(['.', ',', ';', ':', '!', '?', ')', ']', '>', '"', '\'']);
+        let rest = word.get(url.len()..).unwrap_or_default();
+        let escaped = HtmlEscape(url);
+        if ["https://", "http://"].iter().any(|scheme| url.len() > scheme.len() && url.starts_with(scheme)) {
+            html.push_str(&format!("<a href=\"{escaped}\">{escaped}</a>"));
+        } else {
+            html.push_str(&escaped.to_string());
+        }
+        html.push_str(&HtmlEscape(rest).to_string());
+        html.push_str(blank);
+    }
+    Value::from_safe_string(html)
 }
 
 /// An instant as the clock at its place shows it.
@@ -153,7 +181,8 @@ impl Language {
 pub fn message(id: &str, template: Template, facts: &Facts, base: &str) -> Result<Message, String> {
     let language = language(&facts.person.language);
     let (receipt, printed) = (facts.receipt.is_some(), facts.tickets.is_some());
-    let context = context! { base, receipt, printed, ..Value::from(Serde(facts)) };
+    let unsubscribe = unsubscribe(facts, base)?;
+    let context = context! { base, receipt, printed, unsubscribe => unsubscribe.clone(), ..Value::from(Serde(facts)) };
     let rendered = |name: &str| language.rendered(name, &context);
     let text = rendered(&format!("{}.txt", template.name()))?;
     let (subject, text) = text.split_once("\n\n").ok_or("the template has no subject")?;
@@ -163,13 +192,22 @@ pub fn message(id: &str, template: Template, facts: &Facts, base: &str) -> Resul
         to: facts.person.address.clone(),
         sender_name: facts.organiser.as_ref().map(|_| rendered("sender.txt")).transpose()?,
         reply_to: facts.organiser.as_ref().and_then(|organiser| organiser.contact_email.clone()),
-        // Whoever buys a ticket is told of it: there is nothing to end.
-        list_unsubscribe: None,
+        // All others tell of what their reader did or has: there is nothing to end.
+        list_unsubscribe: unsubscribe,
         subject: shortened(subject.trim()),
         text: format!("{}\n\n-- \n{}\n", text.trim(), rendered("footer.txt")?),
         html: Some(html(language, template, &context)?),
         attachments,
     })
+}
+
+/// Where a reader ends an organiser's news. No news goes out without: programs ask there over https.
+fn unsubscribe(facts: &Facts, base: &str) -> Result<Option<String>, String> {
+    let Some(link) = facts.message.as_ref().and_then(|message| message.link.as_deref()) else { return Ok(None) };
+    if !base.starts_with("https://") {
+        return Err("there is no address (public_url) where its reader could end news".to_owned());
+    }
+    Ok(Some(format!("{base}/api/unsubscribe/{link}")))
 }
 
 /// Tickets, to print and for a calendar, and the receipt, as far as there are any.

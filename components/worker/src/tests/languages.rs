@@ -29,7 +29,8 @@ fn facts() -> Json {
         },
         "moved": {"title": "Night of Strings", "now": place, "before": place},
         "offer": null, "amount": money, "why": null, "cancelled_by": "", "change": null, "going_back": null, "went_back": null,
-        "invitation": null, "token": "eu_ada.secret", "code": "1234 5678", "new_email": null,
+        "invitation": null, "token": "eu_ada.secret", "code": "1234 5678", "new_email": null, "message": null, "webhook": null,
+        "unsubscribe": null,
     })
 }
 
@@ -107,6 +108,19 @@ fn variations(template: Template) -> Vec<(&'static str, Vec<Json>)> {
             vec![("/offer", vec![offer])]
         }
         Template::Welcome => vec![("/token", vec![Json::Null])],
+        Template::Message => {
+            let of = |test: bool| json!({"subject": "Entrance", "text": "By the garden.", "title": "Night", "test": test, "news": true});
+            vec![("/message", vec![of(false), of(true)])]
+        }
+        Template::Reminder => vec![
+            ("/booking/tickets", vec![json!([{"code": "CODE", "name": "Standard"}])]),
+            ("/booking/more", vec![json!(7)]),
+            ("/printed", vec![json!(true)]),
+        ],
+        Template::WebhookDisabled => {
+            let of = |reason: &str| json!({"organiser": "Blue Hall", "url": "https://hall.example/hook", "reason": reason});
+            vec![("/webhook", vec![of("gone"), of("failing")])]
+        }
         Template::VerifyEmail
         | Template::TakeEmail
         | Template::Moved
@@ -117,7 +131,7 @@ fn variations(template: Template) -> Vec<(&'static str, Vec<Json>)> {
     own.into_iter().chain(greeting).collect()
 }
 
-const TEMPLATES: [Template; 14] = [
+const TEMPLATES: [Template; 17] = [
     Template::Welcome,
     Template::VerifyEmail,
     Template::LeaveEmail,
@@ -132,6 +146,9 @@ const TEMPLATES: [Template; 14] = [
     Template::TicketOffered,
     Template::Invitation,
     Template::SecondFactorChanged,
+    Template::Message,
+    Template::Reminder,
+    Template::WebhookDisabled,
 ];
 
 /// The texts of a template: each is another, whatever the language, where English has another.
@@ -140,11 +157,18 @@ fn texts(template: Template, tag: &str) -> Vec<String> {
     assert_eq!(language.tag, tag);
     let mut facts = facts();
     let mut texts = Vec::new();
-    let required = ["/invitation", "/offer", "/change"];
+    let required = ["/invitation", "/offer", "/change", "/message", "/webhook"];
     for (pointer, values) in std::iter::once(("/base", vec![json!("")])).chain(variations(template)) {
         for new in values {
             let before = std::mem::replace(facts.pointer_mut(pointer).unwrap(), new.clone());
-            let needed = matches!(template, Template::Invitation | Template::TicketOffered | Template::SecondFactorChanged);
+            let needed = matches!(
+                template,
+                Template::Invitation
+                    | Template::TicketOffered
+                    | Template::SecondFactorChanged
+                    | Template::Message
+                    | Template::WebhookDisabled
+            );
             if !needed || required.iter().any(|pointer| !facts.pointer(pointer).unwrap().is_null()) {
                 for kind in ["txt", "html"] {
                     let name = format!("{}.{kind}", template.name());
@@ -373,5 +397,35 @@ fn an_invitation_is_in_the_language_of_who_is_invited_or_else_of_who_invites() {
         assert_eq!(subjects, ["Sie sind in ein Team eingeladen", "ඔබට කණ්ඩායමකට එක්වීමට ආරාධනා කර ඇත"]);
         assert!(sent[0].text.contains("Ihre Rolle wäre: Finanzen."), "{}", sent[0].text);
         assert!(sent.iter().all(|mail| mail.sender_name.is_none()), "no organiser is named by who is not known");
+    }
+}
+
+#[test]
+fn whoever_is_written_to_is_told_why_and_how_news_end_in_their_language() {
+    let mut facts = facts();
+    facts["message"] =
+        json!({"subject": "Entrance", "text": "By the garden.", "title": "Night of Strings", "test": false, "news": true});
+    facts["base"] = json!(BASE);
+    for (tag, why, how) in [
+        (
+            "en",
+            "You get this mail from Blue Hall because you have tickets for Night of Strings, by https://tickets.example.",
+            "You do not want such news from Blue Hall? End them here: https://tickets.example/u",
+        ),
+        (
+            "de",
+            "Sie erhalten diese E-Mail von Blue Hall über https://tickets.example, weil Sie Tickets für Night of Strings haben.",
+            "Sie möchten solche Neuigkeiten von Blue Hall nicht mehr erhalten? Hier bestellen Sie sie ab: https://tickets.example/u",
+        ),
+        (
+            "si",
+            "ඔබ සතුව Night of Strings සඳහා ප්\u{200d}රවේශ පත්\u{200d}ර ඇති නිසා Blue Hall වෙතින් https://tickets.example හරහා ඔබට මෙම ඊමේල් පණිවිඩය ලැබේ.",
+            "Blue Hall වෙතින් මෙවැනි පුවත් තවදුරටත් අවශ්\u{200d}ය නැද්ද? ඒවා මෙතැනින් නවත්වන්න: https://tickets.example/u",
+        ),
+    ] {
+        for (link, expected) in [(Json::Null, why.to_owned()), (json!("https://tickets.example/u"), format!("{why}\n{how}"))] {
+            facts["unsubscribe"] = link;
+            assert_eq!(language(tag).rendered("footer.txt", &value(&facts)).unwrap(), expected);
+        }
     }
 }

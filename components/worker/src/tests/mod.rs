@@ -1,3 +1,4 @@
+mod bulk;
 mod effects;
 mod formats;
 mod languages;

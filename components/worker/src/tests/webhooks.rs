@@ -421,3 +421,52 @@ fn a_secret_is_encrypted_with_the_newest_key_once_it_was_used() {
         );
     }
 }
+
+#[test]
+fn who_looks_after_a_webhook_is_told_that_it_was_disabled_and_why() {
+    for database in worlds() {
+        database.enter();
+        let known = |id: &str, verified: &str| format!("('{id}', '{id}@example.com', 'O', 'x', 1, 0, {verified})");
+        database.run(&format!(
+            "INSERT INTO users (id, email, name, password_hash, version, created_at, email_verified_at) VALUES {}, {}, {}, {}",
+            known("eu_owner", "0"),
+            known("eu_manager", "0"),
+            known("eu_unknown", "NULL"),
+            known("eu_door", "0")
+        ));
+        database.run(
+            "INSERT INTO organiser_members (organiser_id, user_id, role) VALUES ('eu_o', 'eu_owner', 'owner'), \
+             ('eu_o', 'eu_manager', 'manager'), ('eu_o', 'eu_unknown', 'manager'), ('eu_o', 'eu_door', 'door')",
+        );
+        let id = hook(&database, "books", &["order.confirmed"]);
+        database.run("UPDATE webhooks SET url = 'https://books.example/hook?secret=7'");
+        handle(&[confirmed("b.1"), confirmed("b.2")]);
+        database.run("DELETE FROM mail_log");
+        Servers::answering([answered(410), answered(410)]).tick();
+        let post = Post::default();
+        post.tick();
+        let mut sent: Vec<_> = post.sent.borrow().iter().map(|mail| (mail.to.clone(), mail.subject.clone())).collect();
+        sent.sort();
+        let subject = "A webhook of Blue Hall was disabled";
+        let told = ["eu_manager@example.com", "eu_owner@example.com"].map(|to| (to.to_owned(), subject.to_owned()));
+        assert_eq!(sent, told, "those who can see to it and are known to read their address, once");
+        let text = post.sent.borrow()[0].text.clone();
+        for part in ["https://books.example/hook\n", "status 410", "set \"paused\"", "because you look after Blue Hall"] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        assert!(!text.contains("secret="), "{text}");
+
+        // Of one that somebody has put right by then nothing is said.
+        database.run("DELETE FROM mail_log");
+        database.run("UPDATE webhooks SET state = 'active', reason = NULL");
+        handle(&[confirmed("b.3")]);
+        database.run("DELETE FROM mail_log");
+        database.run(&format!("UPDATE webhooks SET failing_since = {} WHERE id = '{id}'", START - limits::HOOK_FAILING));
+        Servers::answering([answered(500)]).tick();
+        assert_eq!(state(&database, &id).1.as_deref(), Some("failing"));
+        assert_eq!(number(&database, "SELECT COUNT(*) FROM mail_log"), 3);
+        database.run("UPDATE webhooks SET state = 'active', reason = NULL");
+        post.tick();
+        assert_eq!(post.ids().len(), 2);
+    }
+}

@@ -3,8 +3,8 @@
 use super::retry::{self, Verdict};
 use super::send::Answer;
 use super::{message, occurrence};
-use crate::limits;
 use crate::record::Record;
+use crate::{limits, mail};
 use kit::sealing::{Keys, Sealed};
 use kit::sql::{self, Error, Tx, Value};
 use kit::{Problem, hash, id, params};
@@ -295,8 +295,8 @@ async fn disable(tx: &mut Tx, hook: &str, reason: &str) -> Result<(), Error> {
          WHERE webhook = $1 AND state = 'due'",
         params![hook, now],
     )
-    .await
-    .map(drop)
+    .await?;
+    mail::queue::add_for_webhook(tx, hook).await
 }
 
 /// Encrypts a secret anew that is encrypted with another key than the first: so that the other can go.

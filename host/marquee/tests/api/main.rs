@@ -27,6 +27,7 @@ mod expiry;
 mod factors;
 mod languages;
 mod matrix;
+mod messages;
 mod native;
 mod operations;
 mod orders;

@@ -7,7 +7,7 @@ use crate::{
     SHARED, SIGNING_KEY,
     client::{Answer, Client, OnSale, PASSWORD, event, unique},
     factors::with_passkey,
-    openapi,
+    messages, openapi,
     operations::admin,
     teams::{self, api_key, exchanged},
 };
@@ -142,6 +142,8 @@ struct Scene {
     /// A webhook of the organiser's.
     hook: String,
     invitation: String,
+    /// A message to those who come, as the end of its path; where nobody sends any it is empty, and leads to the list of them.
+    message: String,
 }
 
 impl Scene {
@@ -261,6 +263,13 @@ async fn operation(id: &str, scene: &Scene, may: impl Fn(Rule) -> bool) -> (Rule
         "getAnswers" => (Rule::Buyer, format!("/api/bookings/{booking}/answers"), None),
         "giveAnswers" => (Rule::Buyer, format!("/api/bookings/{booking}/answers"), nothing()),
         "correctAnswers" => (Rule::Team("edit-orders"), format!("/api/events/{event}/orders/{booking}/answers"), nothing()),
+        "listMessages" => (Rule::Team("send-messages"), format!("/api/events/{event}/messages"), None),
+        "getMessage" => (Rule::Team("send-messages"), format!("/api/events/{event}/messages{}", scene.message), None),
+        "sendMessage" => (Rule::Team("send-messages"), format!("/api/events/{event}/messages"), Some(messages::service())),
+        "testMessage" => (Rule::Team("send-messages"), format!("/api/events/{event}/messages/test"), Some(messages::service())),
+        "showUnsubscribe" | "unsubscribe" => (Rule::Everybody, format!("/api/unsubscribe/{}", scene.bystander), None),
+        "listUnsubscriptions" => (Rule::Person, path("/api/unsubscriptions"), None),
+        "endUnsubscription" => (Rule::Hidden, format!("/api/unsubscriptions/{}", scene.bystander), None),
         "listBookingTickets" => (Rule::Buyer, format!("/api/bookings/{booking}/tickets"), None),
         "nameTicket" => (Rule::Buyer, format!("/api/bookings/{booking}/tickets/1"), Some(json!({"name": "Grace"}))),
         "offerTicket" => {
@@ -478,7 +487,25 @@ async fn nobody_does_what_they_may_not() {
         let hook = json!({"url": "https://hooks.example.invalid/", "types": ["order.confirmed"]});
         let hook =
             owner.post(&format!("/api/organisers/{id}/webhooks"), &hook).await.expect(201)["id"].as_str().unwrap().to_owned();
-        Scene { owner, organiser: id, event, booking, payment, session, manager, passkey, bystander, list, hook, invitation }
+        teams::vouch(&owner).await;
+        let sent = format!("/api/events/{}/messages", event.id);
+        let sent = owner.post_with(&unique("key"), &sent, &messages::service()).await;
+        let message = sent.json["id"].as_str().map_or_else(String::new, |id| format!("/{id}"));
+        Scene {
+            owner,
+            organiser: id,
+            event,
+            booking,
+            payment,
+            session,
+            manager,
+            passkey,
+            bystander,
+            list,
+            hook,
+            invitation,
+            message,
+        }
     };
     let keys = Keys::make(&permissions, &scene, (&another, &anothers)).await;
     // His own organiser's event, for what is done for organisers: membership is there, the role is not.

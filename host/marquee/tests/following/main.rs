@@ -13,6 +13,7 @@
 mod accounts;
 mod faults;
 mod mail;
+mod messages;
 mod once;
 mod scene;
 mod topics;

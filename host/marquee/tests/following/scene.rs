@@ -13,6 +13,8 @@ use test_support::{root, variable};
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(120);
 const ADMIN: &str = "root@example.com";
+/// Where people reach it, as mails say.
+pub const PUBLIC_URL: &str = "https://tickets.example";
 /// The worker's file of variables.
 pub const VARIABLES: &str = "worker-variables.toml";
 
@@ -38,8 +40,8 @@ impl Scene {
     pub async fn start(name: &str) -> Self {
         let kafka = Kafka::start().await;
         let section = format!("[kafka]\nbrokers = [{:?}]\npartitions = 4\n", kafka.broker());
-        let admin = [("admin_email", ADMIN), ("admin_password", PASSWORD)];
-        let (server, database) = Server::start_fleet_with(name, &admin, &section);
+        let variables = [("admin_email", ADMIN), ("admin_password", PASSWORD), ("public_url", PUBLIC_URL)];
+        let (server, database) = Server::start_fleet_with(name, &variables, &section);
         let queue = format!("booking_queue_{name}_{}", std::process::id());
         let text = format!(
             "name = \"worker-0\"\nregion = \"eu\"\napplication = {:?}\ndata = \"worker-0\"\nvariables = \"{VARIABLES}\"\n[listen]\nadmin = \"127.0.0.1:0\"\n\
@@ -49,6 +51,7 @@ impl Scene {
         );
         let environment = vec![
             ("SPIN_VARIABLE_DATABASE".to_owned(), database.clone()),
+            ("SPIN_VARIABLE_PUBLIC_URL".to_owned(), PUBLIC_URL.to_owned()),
             ("MARQUEE_RABBITMQ".to_owned(), variable("MARQUEE_TEST_AMQP_URL")),
         ];
         let folder = server.folder.clone();
