@@ -62,6 +62,8 @@ pub struct Route {
     pub by: Option<RegionSource>,
     /// Whether the caller's roles are read from SQL: a region without the accounts asks for them first.
     pub roles: bool,
+    /// Whether the caller's session must have proved lately whose it is: a region without the accounts asks for that as well.
+    pub recent: bool,
     /// Whether nothing is done here without a valid access token: who has none is refused before the body is read.
     pub token: bool,
     /// What it is counted as.
@@ -220,6 +222,7 @@ impl Routes {
                 runs: RunLocation::Edge,
                 by: None,
                 roles: false,
+                recent: false,
                 token: false,
                 rate: None,
             };

@@ -31,6 +31,7 @@ mod native;
 mod operations;
 mod orders;
 mod payments;
+mod people;
 mod search;
 mod sessions;
 mod teams;

@@ -14,6 +14,7 @@ mod accounts;
 mod faults;
 mod mail;
 mod once;
+mod people;
 mod scene;
 mod topics;
 
