@@ -17,8 +17,6 @@ use crate::{accounts, limits, reauthentication, sessions};
 use kit::{Answer, Problem, Request, Response, claims, json, network, params, problem, sql, trace};
 use vocabulary::accounts::Erasure;
 
-pub use account::erase;
-
 /// `DELETE /api/auth/me`: erases the caller's account, for who has proved lately whose it is, or does so now with the password. 204.
 pub async fn erase_mine(request: Request) -> Answer {
     let claims = claims::require(&request).await?;

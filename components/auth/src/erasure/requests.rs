@@ -36,6 +36,9 @@ pub async fn handle() -> Result<u32, Problem> {
 }
 
 async fn erase(tx: &mut sql::Tx, user: &str) -> Result<(), Problem> {
+    if accounts::find(tx, user).await?.is_none() {
+        return Err(super::refused("there is no such account, or it is erased already"));
+    }
     accounts::touch(tx, user).await?;
     account::erase(tx, user, OPERATOR, None).await
 }

@@ -23,12 +23,12 @@ enum By {
     Address,
 }
 
-/// Statements that each take away as many rows as `$2` says at most; `$3` is now. The rows that one has changed it finds no more.
+/// Statements that each take away as many rows as `$2` says at most; `$3` is now, where they say when. The rows that one has changed it finds no more.
 const STATEMENTS: &[(By, &str)] = &[
     // Whoever asks again is nobody.
     (
         By::Id,
-        "DELETE FROM idempotency WHERE person = $1 AND (scope, key) IN (SELECT scope, key FROM idempotency WHERE person = $1 LIMIT $2) AND $3 > 0",
+        "DELETE FROM idempotency WHERE person = $1 AND (scope, key) IN (SELECT scope, key FROM idempotency WHERE person = $1 LIMIT $2)",
     ),
     (
         By::Id,
@@ -67,12 +67,12 @@ const STATEMENTS: &[(By, &str)] = &[
         By::Id,
         "UPDATE receipts SET buyer_name = NULL, buyer_email = NULL WHERE payment IN \
          (SELECT r.payment FROM bookings b JOIN payments p ON p.booking = b.id JOIN receipts r ON r.payment = p.id WHERE b.person = $1 \
-         AND (r.buyer_name IS NOT NULL OR r.buyer_email IS NOT NULL) LIMIT $2) AND $3 > 0",
+         AND (r.buyer_name IS NOT NULL OR r.buyer_email IS NOT NULL) LIMIT $2)",
     ),
     (
         By::Address,
         "UPDATE receipts SET buyer_name = NULL, buyer_email = NULL WHERE payment IN \
-         (SELECT payment FROM receipts WHERE buyer_email = $1 LIMIT $2) AND $3 > 0",
+         (SELECT payment FROM receipts WHERE buyer_email = $1 LIMIT $2)",
     ),
     (
         By::Id,
@@ -86,11 +86,11 @@ const STATEMENTS: &[(By, &str)] = &[
     ),
     (
         By::Address,
-        "UPDATE organisers SET contact_email = NULL WHERE id IN (SELECT id FROM organisers WHERE contact_email = $1 LIMIT $2) AND $3 > 0",
+        "UPDATE organisers SET contact_email = NULL WHERE id IN (SELECT id FROM organisers WHERE contact_email = $1 LIMIT $2)",
     ),
 ];
 
-/// Takes away what there is of people whose turn it is, in so many steps at most; gives how many these were.
+/// Takes away what there is of people whose turn it is, in so many steps that change something at most; gives how many these were.
 pub async fn erase_due(most: u32) -> Result<u32, Problem> {
     let mut left = most;
     while left > 0 {
@@ -99,6 +99,7 @@ pub async fn erase_due(most: u32) -> Result<u32, Problem> {
             break;
         }
         finish(&person).await?;
+        left = left.saturating_sub(1);
     }
     forget_addresses().await?;
     Ok(most - left)
@@ -122,25 +123,32 @@ async fn erase(person: &Person, left: &mut u32) -> Result<bool, Problem> {
         }) else {
             continue;
         };
-        loop {
-            let Some(fewer) = left.checked_sub(1) else { return Ok(false) };
-            *left = fewer;
-            let mut tx = sql::write().await?;
-            let now = tx.now();
-            let rows = tx.execute(statement, params![who, limits::ERASURE_ROWS, now]).await?;
-            tx.commit().await?;
-            if i64::try_from(rows).unwrap_or(i64::MAX) < limits::ERASURE_ROWS {
-                break;
+        while step(statement, who).await? > 0 {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                return Ok(false);
             }
         }
     }
-    loop {
-        let Some(fewer) = left.checked_sub(1) else { return Ok(false) };
-        *left = fewer;
-        if messages(person).await? + answers(person).await? == 0 {
-            return Ok(true);
+    while messages(person).await? + answers(person).await? > 0 {
+        *left = left.saturating_sub(1);
+        if *left == 0 {
+            return Ok(false);
         }
     }
+    Ok(true)
+}
+
+async fn step(statement: &str, who: &str) -> Result<u64, Problem> {
+    let mut tx = sql::write().await?;
+    let now = tx.now();
+    let mut parameters = params![who, limits::ERASURE_ROWS].to_vec();
+    if statement.contains("$3") {
+        parameters.push(now.into());
+    }
+    let rows = tx.execute(statement, parameters).await?;
+    tx.commit().await?;
+    Ok(rows)
 }
 
 /// It is looked for once more, after everything has ended that was under way: what somebody had in hand may have been written down since.

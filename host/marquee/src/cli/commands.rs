@@ -143,7 +143,7 @@ pub async fn keys(action: Keys) -> Result<(), Error> {
 
 /// `marquee people`
 pub async fn people(action: People) -> Result<(), Error> {
-    let (People::Erase { storage, who } | People::Export { storage, who, .. }) = &action;
+    let (People::Erase { storage, .. } | People::Export { storage, .. }) = &action;
     let (database, name, folder) = database_of(storage).await?;
     let failed = |error: region::database::Error| Error::database(&name, &error);
     let unknown = || Error::Refused(format!("{name} knows nobody with the id or address {who}"));
