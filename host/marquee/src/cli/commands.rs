@@ -146,10 +146,10 @@ pub async fn people(action: People) -> Result<(), Error> {
     let (People::Erase { storage, .. } | People::Export { storage, .. }) = &action;
     let (database, name, folder) = database_of(storage).await?;
     let failed = |error: region::database::Error| Error::database(&name, &error);
-    let unknown = || Error::Refused(format!("{name} knows nobody with the id or address {who}"));
+    let unknown = |who: &str| Error::Refused(format!("{name} knows nobody with the id or address {who}"));
     match &action {
         People::Erase { who, .. } => {
-            let user = people::find(&database, who).await.map_err(failed)?.ok_or_else(unknown)?;
+            let user = people::find(&database, who).await.map_err(failed)?.ok_or_else(|| unknown(who))?;
             people::request(&database, &user).await.map_err(failed)?;
             // The embedded database is this process's now, so nobody else looks at it.
             let until = Instant::now() + if folder.is_some() { Duration::ZERO } else { limits::ERASURE_WAIT };
@@ -171,7 +171,7 @@ pub async fn people(action: People) -> Result<(), Error> {
         People::Export { who, file, .. } => {
             // In a region without the accounts somebody may have bought without being in any table of people.
             let user = people::find(&database, who).await.map_err(failed)?;
-            let user = user.or_else(|| (!who.contains('@')).then(|| who.clone())).ok_or_else(unknown)?;
+            let user = user.or_else(|| (!who.contains('@')).then(|| who.clone())).ok_or_else(|| unknown(who))?;
             let items = people::export(&database, &user).await.map_err(failed)?;
             let count = items.len();
             let text = serde_json::to_string_pretty(&serde_json::json!({ "user_id": user, "items": items }))
