@@ -13,8 +13,8 @@ mod requests;
 mod tests;
 mod traces;
 
-use crate::{accounts, limits, reauthentication, sessions};
-use kit::{Answer, Problem, Request, Response, claims, json, network, params, problem, sql, trace};
+use crate::{accounts, limits, reauthentication, sessions, transport};
+use kit::{Answer, Problem, Request, Response, browser, claims, json, network, params, problem, sql, trace};
 use vocabulary::accounts::Erasure;
 
 /// `DELETE /api/auth/me`: erases the caller's account, for who has proved lately whose it is, or does so now with the password. 204.
@@ -46,7 +46,8 @@ pub async fn erase_mine(request: Request) -> Answer {
     if let Err(problem) = traces::erase_due(limits::ERASURE_STEPS).await {
         kit::router::log(&format!("what is left of an erased account goes later: {}", problem.log.unwrap_or(problem.detail)));
     }
-    Ok(Response::empty(204))
+    let answer = Response::empty(204);
+    Ok(if browser::has_cookies(&request) { transport::clear_cookies(answer) } else { answer })
 }
 
 /// Does some of what there is to do; gives how much that was.
