@@ -10,7 +10,7 @@ const TARGETS: [(&str, &[&str]); 15] = [
     ("api_keys", &["auth"]),
     ("bodies", &["kit"]),
     ("cookies", &["read-model"]),
-    ("cursors", &["booking", "operations", "read-model"]),
+    ("cursors", &["auth", "booking", "operations", "read-model"]),
     ("ids", &["kit"]),
     ("passkeys", &["passkeys"]),
     ("postgres", &["capabilities"]),

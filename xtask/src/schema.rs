@@ -73,7 +73,8 @@ fn against_own(cases: u32, seed: u32) -> Result<()> {
     // What one seed makes of the document is bounded; more cases are more seeds.
     for round in 0.. {
         let seed = seed + round;
-        let outcome = once(&program, edge, &folder, seed, cases, &somebody(edge, seed)?)?;
+        let people = [somebody(edge, "guessing", seed)?, somebody(edge, "leaving", seed)?];
+        let outcome = once(&program, edge, &folder, seed, cases, &people)?;
         done += outcome.cases;
         say(&format!("    seed {seed}: {} cases, {done} of {cases} so far", outcome.cases));
         judge(&outcome)?;
@@ -108,10 +109,10 @@ struct Failure {
 const PERMITTED: &str = "RejectedPositiveData";
 
 /// One run. Each operation gets as many examples as it takes for so many cases, about.
-fn once(program: &Path, edge: &str, folder: &Path, seed: u32, cases: u32, somebody: &str) -> Result<Outcome> {
+fn once(program: &Path, edge: &str, folder: &Path, seed: u32, cases: u32, people: &[String; 2]) -> Result<Outcome> {
     let examples = (cases / CASES_OF_AN_EXAMPLE).clamp(*EXAMPLES.start(), *EXAMPLES.end());
     let (configuration, report) = (folder.join("schemathesis.toml"), folder.join("report.json"));
-    write_private(&configuration, &settings(seed, examples, somebody))?;
+    write_private(&configuration, &settings(seed, examples, people))?;
     let mut run = command(program, &["--config-file"]);
     run.arg(&configuration).arg("run").arg(format!("{edge}/api/openapi.json"));
     run.arg("--report-json-path").arg(&report).args(["--phases", "coverage,fuzzing", "--no-color", "--warnings", "off"]);
@@ -122,16 +123,16 @@ fn once(program: &Path, edge: &str, folder: &Path, seed: u32, cases: u32, somebo
 }
 
 /// An access token of somebody new.
-fn somebody(edge: &str, seed: u32) -> Result<String> {
-    let account = json!({ "email": format!("schema-{seed}@example.com"), "password": PASSWORD, "name": "Somebody" });
+fn somebody(edge: &str, name: &str, seed: u32) -> Result<String> {
+    let account = json!({ "email": format!("{name}-{seed}@example.com"), "password": PASSWORD, "name": "Somebody" });
     let answer = ureq::post(format!("{edge}/api/auth/register")).send_json(account);
     let answer: Value = answer.context("nobody can register")?.body_mut().read_json()?;
     answer.get("access_token").and_then(Value::as_str).map(str::to_owned).context("no access token")
 }
 
 /// How it is run: by one worker, so that a seed is one run. Its client logs in again when a call of its own has ended the session; so passwords are
-/// guessed as `somebody` else, whose token this is.
-fn settings(seed: u32, examples: u32, somebody: &str) -> String {
+/// guessed as somebody else, and a third erases their account; these are their tokens.
+fn settings(seed: u32, examples: u32, [guessing, leaving]: &[String; 2]) -> String {
     format!(
         r#"seed = {seed}
 workers = 1
@@ -163,7 +164,11 @@ expected-statuses = ["400", "401", "403", "404", "415", "428", "431"]
 
 [[operations]]
 include-path = [{GUESSED}]
-headers = {{ Authorization = "Bearer {somebody}" }}
+headers = {{ Authorization = "Bearer {guessing}" }}
+
+[[operations]]
+include-path = ["/api/auth/me"]
+headers = {{ Authorization = "Bearer {leaving}" }}
 
 # Which regions there are is no matter of the document.
 [parameters]

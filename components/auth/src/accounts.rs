@@ -1,7 +1,7 @@
 //! Users, as rows and as JSON.
 
-use crate::{email, language, limits};
-use kit::{Answer, Problem, Request, Response, claims, json, params, problem, sql, trace};
+use crate::{email, language, limits, sessions};
+use kit::{Answer, Problem, Request, Response, claims, json, params, problem, query, sql, trace};
 use serde::Serialize;
 
 /// The role that everybody has; the others stand in `user_roles`.
@@ -30,7 +30,7 @@ pub struct User {
 
 /// A user and their roles; none where there is no such user.
 pub async fn find(tx: &mut sql::Tx, id: &str) -> Result<Option<User>, Problem> {
-    let statement = "SELECT email, email_verified_at, name, language FROM users WHERE id = $1";
+    let statement = "SELECT email, email_verified_at, name, language FROM users WHERE id = $1 AND erased_at IS NULL";
     let row: Option<(String, Option<i64>, String, String)> = tx.one(statement, params![id]).await?;
     let Some((email, verified_at, name, language)) = row else { return Ok(None) };
     let roles = all_roles(claims::roles(tx, id).await?);
@@ -66,7 +66,7 @@ pub async fn add(tx: &mut sql::Tx, user: &NewUser<'_>) -> Result<(), sql::Error>
         kind: "user.registered",
         aggregate: user.id.to_owned(),
         version: 1,
-        payload: serde_json::json!({ "user_id": user.id, "email": user.email, "name": user.name, "network": user.network }),
+        payload: serde_json::json!({ "user_id": user.id, "network": user.network }),
         fact: None,
     };
     kit::journal::write(tx, &[registered]).await
@@ -74,10 +74,8 @@ pub async fn add(tx: &mut sql::Tx, user: &NewUser<'_>) -> Result<(), sql::Error>
 
 /// Counts a change of a user; gives the new version, which orders what the journal says of them.
 pub async fn touch(tx: &mut sql::Tx, id: &str) -> Result<i64, Problem> {
-    tx.one::<(i64,)>("UPDATE users SET version = version + 1 WHERE id = $1 RETURNING version", params![id])
-        .await?
-        .map(|(version,)| version)
-        .ok_or_else(gone)
+    let statement = "UPDATE users SET version = version + 1 WHERE id = $1 AND erased_at IS NULL RETURNING version";
+    tx.one::<(i64,)>(statement, params![id]).await?.map(|(version,)| version).ok_or_else(gone)
 }
 
 /// Something that somebody did to an account or an organiser, for the journal, and so for the audit log.
@@ -97,10 +95,15 @@ pub struct Deed<'a> {
 impl Deed<'_> {
     /// Writes it down, with where `request` came from.
     pub async fn write(self, tx: &mut sql::Tx, request: &Request) -> Result<(), sql::Error> {
+        self.write_from(tx, kit::network::of(request).as_deref()).await
+    }
+
+    /// Writes it down, with the network that it was done from.
+    pub async fn write_from(self, tx: &mut sql::Tx, network: Option<&str>) -> Result<(), sql::Error> {
         let Self { kind, actor, aggregate, version, details: mut payload } = self;
         if let Some(members) = payload.as_object_mut() {
             members.insert("actor".into(), actor.into());
-            members.insert("network".into(), kit::network::of(request).into());
+            members.insert("network".into(), network.into());
         }
         let aggregate = aggregate.to_owned();
         let entry = kit::journal::Entry { topic: kit::journal::USER_EVENTS, kind, aggregate, version, payload, fact: None };
@@ -108,7 +111,7 @@ impl Deed<'_> {
     }
 }
 
-/// What a token is worth whose user is not here: accounts are never deleted, so it comes from another database.
+/// What a token is worth whose user is not here: the account was erased, or it comes from another database.
 pub fn gone() -> Problem {
     Problem::unauthenticated("The token's account is not known here.")
 }
@@ -146,10 +149,14 @@ pub fn read_email(body: &mut json::Reader) -> String {
     email.unwrap_or_default()
 }
 
-/// `GET /api/auth/me`: the caller, their roles as they are now.
+/// `GET /api/auth/me`: the caller, their roles as they are now. Where `recent` is asked for, refused to a session that has not proved lately whose it is.
 pub async fn me(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
+    let recent = query::read(&request, |query| query.boolean("recent") == Some(true))?;
     let mut tx = sql::read().await?;
+    if recent {
+        sessions::require_recent(&mut tx, &claims).await?;
+    }
     let user = find(&mut tx, &claims.subject).await?.ok_or_else(gone)?;
     tx.rollback().await?;
     private(200, &user)

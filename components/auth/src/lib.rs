@@ -12,6 +12,8 @@ mod attempts;
 mod challenges;
 mod directory;
 mod email_change;
+mod erasure;
+mod export;
 mod hasher;
 mod invitations;
 mod keys;
@@ -77,6 +79,8 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
         .post("/api/auth/password/reset", reset::reset)
         .get("/api/auth/me", accounts::me)
         .patch("/api/auth/me", accounts::change)
+        .delete("/api/auth/me", erasure::erase_mine)
+        .get("/api/auth/me/export", export::export)
         .get("/api/auth/totp", totp::show)
         .post("/api/auth/totp", totp::begin)
         .delete("/api/auth/totp", totp::end)

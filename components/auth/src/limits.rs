@@ -121,3 +121,19 @@ pub const ELSEWHERE_MILLISECONDS: u32 = 1_000;
 pub const KEYS: i64 = 16;
 /// How long a reader may keep the public keys, in seconds.
 pub const KEYS_MAX_AGE_SECONDS: u32 = 60;
+
+/// Rows that one statement of an erasure changes: a few milliseconds' work, for which others wait.
+pub const ERASURE_ROWS: i64 = 200;
+/// Messages and answers that are rewritten at once.
+pub const ERASURE_TEXTS: i64 = 50;
+/// Statements of erasures by one request or tick: what somebody usually leaves behind is gone after these, and whoever has bought thousands of tickets
+/// keeps nobody waiting.
+pub const ERASURE_STEPS: u32 = 60;
+/// When an erased person is looked for once more, in microseconds: after the last access token, and the last mail or message that was under way.
+pub const ERASURE_AGAIN: i64 = 30 * 60_000_000;
+/// How exactly it is known when a region asked for erasures last, in microseconds.
+pub const ERASURE_HEARD: i64 = 3_600_000_000;
+/// How long a region that does not ask is waited for, in microseconds, before it hears of an erasure without the address.
+pub const ERASURE_WAIT: i64 = 30 * 86_400_000_000;
+/// Bytes of the cursor of an export: an instant and what an item is called, which has up to three ids in it.
+pub const EXPORT_CURSOR_BYTES: RangeInclusive<usize> = 1..=300;

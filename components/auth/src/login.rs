@@ -21,7 +21,7 @@ kit::row! {
 pub async fn account(tx: &mut sql::Tx, email: &str, network: Option<&str>) -> Result<Option<Account>, sql::Error> {
     tx.one(
         "SELECT id, password_hash, suspended_at, CAST(CASE WHEN EXISTS \
-         (SELECT 1 FROM sessions WHERE user_id = users.id AND network = $1) THEN 1 ELSE 0 END AS BIGINT) FROM users WHERE email = $2",
+         (SELECT 1 FROM sessions WHERE user_id = users.id AND network = $1) THEN 1 ELSE 0 END AS BIGINT) FROM users WHERE email = $2 AND erased_at IS NULL",
         params![network.unwrap_or_default(), email],
     )
     .await

@@ -2,7 +2,7 @@
 //!
 //! What is there already stays as it is, so all of this may be repeated.
 
-use crate::{keys, language, sessions};
+use crate::{erasure, keys, language, sessions};
 use kit::{Problem, params, sql};
 use vocabulary::accounts::{Address, Membership, PublicKey, Revocation, Role, User, Visitor};
 use vocabulary::limits;
@@ -52,6 +52,9 @@ pub async fn put_visitor(Visitor { user, organisers }: &Visitor) -> Result<(), P
 }
 
 async fn put_user(tx: &mut sql::Tx, user: &User, organisers: &[Membership]) -> Result<(), sql::Error> {
+    if erasure::is_erased(tx, &user.id).await? {
+        return Ok(());
+    }
     let now = tx.now();
     // Also locks the row, so that two answers about one person do not mix.
     tx.execute(
@@ -98,6 +101,9 @@ pub async fn missing_addresses() -> Result<Vec<String>, Problem> {
 pub async fn put_addresses(addresses: &[Address]) -> Result<(), Problem> {
     let mut tx = sql::write().await?;
     for Address { id, email, name, verified_at, language } in addresses {
+        if erasure::is_erased(&mut tx, id).await? {
+            continue;
+        }
         // A node of the version before says none.
         let language = language.as_deref().and_then(language::normalise).unwrap_or_else(|| language::DEFAULT.to_owned());
 

@@ -41,7 +41,7 @@ pub async fn create(request: Request) -> Answer {
         let statement = "INSERT INTO organisers (id, name, created_at, contact_email) VALUES ($1, $2, $3, $4)";
         tx.execute(statement, params![&organiser, &name, now, contact_email.as_deref()]).await?;
         members::add(tx, &organiser, user, TeamRole::Owner).await?;
-        let details = json!({ "organiser_id": organiser, "name": name, "contact_email": contact_email });
+        let details = json!({ "organiser_id": organiser });
         Deed { kind: "organiser.created", actor: user, aggregate: &organiser, version: 1, details }.write(tx, &request).await?;
         Response::json(201, &Organiser { id: &organiser, name: &name, contact_email: contact_email.as_deref() })
     })
@@ -94,7 +94,7 @@ pub async fn change(request: Request) -> Answer {
             let statement = "UPDATE organisers SET name = $2, contact_email = $3 WHERE id = $1";
             tx.execute(statement, params![organiser, name, contact_email]).await?;
             let kind = if renamed { "organiser.renamed" } else { "organiser.changed" };
-            let details = json!({ "organiser_id": organiser, "before": old_name, "name": name, "contact_email": contact_email });
+            let details = json!({ "organiser_id": organiser });
             Deed { kind, actor: &claims.subject, aggregate: organiser, version, details }.write(tx, &request).await?;
         }
         Response::json(200, &Organiser { id: organiser, name, contact_email })

@@ -101,7 +101,7 @@ pub async fn register(request: Request) -> Answer {
         // Whose it is nobody is told: somebody may have taken it from there.
         return Err(Problem::new(problem::WRONG_STATE, "This passkey is known already."));
     }
-    let details = json!({ "user_id": user, "passkey_id": &id, "name": &name });
+    let details = json!({ "user_id": user, "passkey_id": &id });
     Deed { kind: "user.passkey-added", actor: user, aggregate: user, version, details }.write(&mut tx, &request).await?;
     tx.commit().await?;
     let shown = Row {
@@ -164,9 +164,10 @@ pub async fn remove(request: Request) -> Answer {
     tx.part_of(trace::parent(&request));
     let version = accounts::touch(&mut tx, user).await?;
     sessions::require_recent(&mut tx, &claims).await?;
-    let statement = "DELETE FROM passkeys WHERE id = $1 AND user_id = $2 RETURNING name";
-    let (name,) = tx.one::<(String,)>(statement, params![passkey, user]).await?.ok_or_else(Problem::not_found)?;
-    let details = json!({ "user_id": user, "passkey_id": passkey, "name": name });
+    if tx.execute("DELETE FROM passkeys WHERE id = $1 AND user_id = $2", params![passkey, user]).await? == 0 {
+        return Err(Problem::not_found());
+    }
+    let details = json!({ "user_id": user, "passkey_id": passkey });
     Deed { kind: "user.passkey-removed", actor: user, aggregate: user, version, details }.write(&mut tx, &request).await?;
     tx.commit().await?;
     Ok(Response::empty(204))

@@ -180,6 +180,19 @@ pub async fn end_others(tx: &mut sql::Tx, user: &str, but: &str) -> Result<(), s
     Ok(())
 }
 
+/// Ends all sessions of a user, and leaves nothing of them but that their access tokens are refused until the last of them has ended.
+pub async fn erase_all(tx: &mut sql::Tx, user: &str) -> Result<(), sql::Error> {
+    let lasting = limits::ACCESS_SECONDS * kit::time::SECOND;
+    let since = tx.now() - lasting - limits::GRACE_MICROSECONDS;
+    let until = tx.now() + lasting;
+    let statement = "DELETE FROM sessions WHERE user_id = $1 RETURNING id, rotated_at";
+    let ended: Vec<(String, i64)> = tx.all(statement, params![user]).await?;
+    for (session, _) in ended.into_iter().filter(|(_, rotated_at)| *rotated_at > since) {
+        repeat(tx, &session, until).await?;
+    }
+    Ok(())
+}
+
 /// Repeats to this region's edges that a session has ended whose account another region keeps.
 pub async fn repeat(tx: &mut sql::Tx, session: &str, until: i64) -> Result<(), sql::Error> {
     let now = tx.now();

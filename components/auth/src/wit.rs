@@ -1,8 +1,8 @@
 //! The exports beside HTTP: what hosts of several regions ask. In stock Spin nobody does.
 
-use crate::{directory, mirror};
+use crate::{directory, erasure, mirror};
 use kit::{Problem, config};
-use vocabulary::accounts::{Address, Error, PublicKey, Revocation, Visitor};
+use vocabulary::accounts::{Address, Erasure, Error, PublicKey, Revocation, Visitor};
 use vocabulary::limits;
 
 mod bindings {
@@ -26,6 +26,7 @@ mod bindings {
             "marquee:accounts/types@0.1.0/membership": vocabulary::accounts::Membership,
             "marquee:accounts/types@0.1.0/visitor": vocabulary::accounts::Visitor,
             "marquee:accounts/types@0.1.0/address": vocabulary::accounts::Address,
+            "marquee:accounts/types@0.1.0/erasure": vocabulary::accounts::Erasure,
             "marquee:accounts/types@0.1.0/error": vocabulary::accounts::Error,
         },
         generate_all,
@@ -43,6 +44,11 @@ impl exported::directory::Guest for Auth {
         at_most(limits::ADDRESSES, &users)?;
         asked(Keeper::Here).await?;
         directory::addresses_of(&users).await.map_err(failed)
+    }
+
+    async fn erasures_after(region: String, sequence: i64) -> Result<Vec<Erasure>, Error> {
+        asked(Keeper::Here).await?;
+        erasure::after(&region, sequence).await.map_err(failed)
     }
 }
 
@@ -83,6 +89,17 @@ impl exported::mirror::Guest for Auth {
         at_most(limits::ADDRESSES, &addresses)?;
         asked(Keeper::Elsewhere).await?;
         mirror::put_addresses(&addresses).await.map_err(failed)
+    }
+
+    async fn last_erasure() -> Result<i64, Error> {
+        asked(Keeper::Elsewhere).await?;
+        erasure::last().await.map_err(failed)
+    }
+
+    async fn add_erasures(erasures: Vec<Erasure>) -> Result<(), Error> {
+        at_most(limits::ERASURES, &erasures)?;
+        asked(Keeper::Elsewhere).await?;
+        erasure::add(&erasures).await.map_err(failed)
     }
 }
 

@@ -160,6 +160,17 @@ pub async fn scan(tx: &mut Tx, request: &Request, door: &Door<'_>, list: Option<
     Ok(outcome)
 }
 
+/// An outcome from before, with the name that its ticket is in now.
+pub async fn named(tx: &mut Tx, door: &Door<'_>, scan: &Scan, outcome: Outcome) -> Result<Outcome, Problem> {
+    if outcome.ticket_type_id.is_none() {
+        return Ok(outcome);
+    }
+    match door.find(tx, &scan.code, scan.way == Way::Manual).await? {
+        Found::Ticket(ticket, ..) => described(tx, outcome, &ticket).await,
+        Found::WrongEvent | Found::Unknown => Ok(outcome),
+    }
+}
+
 async fn described(tx: &mut Tx, outcome: Outcome, ticket: &Ticket) -> Result<Outcome, Problem> {
     let name = match &ticket.name {
         Some(name) => Some(name.clone()),

@@ -87,11 +87,14 @@ pub async fn once(
     if new == 0 {
         let known: Option<(String,)> = tx.one("SELECT answer FROM offline_scans WHERE id = $1", params![&id]).await?;
         let (answer,) = known.ok_or_else(|| Problem::internal(format_args!("scan {id} is gone")))?;
-        return serde_json::from_str(&answer)
-            .map_err(|error| Problem::internal(format_args!("the outcome of scan {id} does not parse: {error}")));
+        let known = serde_json::from_str(&answer)
+            .map_err(|error| Problem::internal(format_args!("the outcome of scan {id} does not parse: {error}")))?;
+        return checkin::named(tx, door, scan, known).await;
     }
     let outcome = checkin::scan(tx, request, door, list, scan).await?;
-    let answer = serde_json::to_string(&outcome).map_err(Problem::internal)?;
+    // Whom it let in stands with the ticket: here a name would outlast it.
+    let kept = Outcome { name: None, ..outcome.clone() };
+    let answer = serde_json::to_string(&kept).map_err(Problem::internal)?;
     tx.execute("UPDATE offline_scans SET answer = $2 WHERE id = $1", params![id, answer]).await?;
     Ok(outcome)
 }

@@ -20,7 +20,8 @@ pub struct Entry {
     pub aggregate: String,
     /// The aggregate's version after it.
     pub version: i64,
-    /// For consumers inside; never a secret.
+    /// For consumers inside: ids and states, never a secret, and nothing that somebody is called, reads mail at or has written. It goes to Kafka and, as
+    /// a hash, into the audit log, which nothing is taken out of; whoever needs a name reads it from the tables when they act.
     pub payload: Json,
     /// What the public may know of it.
     pub fact: Option<Fact>,

@@ -1,6 +1,8 @@
 //! Methods and paths to handlers.
 
-use crate::{Answer, Problem, Request, Response, browser, config, hash, http::percent_decode, limits, network, problem, refusal};
+use crate::{
+    Answer, Problem, Request, Response, browser, config, hash, http::percent_decode, id, limits, network, problem, refusal,
+};
 use browser_policy::Cors;
 use bytes::Bytes;
 use http::{HeaderValue, Method, header, request};
@@ -135,6 +137,17 @@ impl Router {
             .with("allow", allowed.join(", ")))
     }
 
+    /// A path as it may be written down for good: of what its route leaves open ids and numbers alone, for the rest may be anything that somebody typed.
+    fn shown(&self, method: &Method, path: &str) -> String {
+        let route = self.routes.iter().find(|route| route.method == *method && matches(route.pattern, path).is_some());
+        let Some(route) = route else { return String::new() };
+        let segment = |(expected, segment): (&'static str, &str)| {
+            let plain = id::valid(segment) || (!segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_digit()));
+            if expected.starts_with(':') && plain { segment.to_owned() } else { expected.to_owned() }
+        };
+        route.pattern.split('/').zip(path.split('/')).map(segment).collect::<Vec<_>>().join("/")
+    }
+
     async fn answer<B>(&self, mut request: Request, query: &str, body: B) -> Answer
     where
         B: http_body::Body<Data = Bytes>,
@@ -235,8 +248,8 @@ where
                 log(&format!("{request_id} {path}: {cause}"));
             }
             if let Some(user) = problem.refused.take() {
-                let request_id = &request_id;
-                refusal::note(refusal::RefusedRequest { user, method: &method, path, client, request_id }).await;
+                let (request_id, path) = (&request_id, router.shown(&method, path));
+                refusal::note(refusal::RefusedRequest { user, method: &method, path: &path, client, request_id }).await;
             }
             problem.into_response(path, &request_id)
         }
@@ -302,6 +315,19 @@ mod tests {
         assert_eq!(problem.headers, [("allow", "GET, HEAD, POST".to_owned())]);
         assert_eq!(router.find(&Method::GET, "/c").err().unwrap().kind.status, 404);
         assert!(router.find(&Method::GET, "/b").is_ok());
+    }
+
+    #[test]
+    fn nothing_that_somebody_typed_into_a_path_is_written_down() {
+        let router = Router::new().get("/a/:id/b/:number", nothing).post("/a/:id/b/:number", nothing);
+        for (path, shown) in [
+            ("/a/eu_06f9/b/12", "/a/eu_06f9/b/12"),
+            ("/a/ada@example.com/b/Ada", "/a/:id/b/:number"),
+            ("/a/ada%40example.com/b/1", "/a/:id/b/1"),
+            ("/c/Ada", ""),
+        ] {
+            assert_eq!(router.shown(&Method::POST, path), shown);
+        }
     }
 
     /// A body that comes in pieces, and counts those that were taken.

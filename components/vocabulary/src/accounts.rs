@@ -1,6 +1,6 @@
 //! `marquee:accounts/types`: what a region knows of accounts that another region keeps.
 //!
-//! Nodes of two regions say an [`Address`] to each other in JSON; that of a [`User`] and of a [`Membership`] is the API's.
+//! Nodes of two regions say an [`Address`] and an [`Erasure`] to each other in JSON; that of a [`User`] and of a [`Membership`] is the API's.
 
 use crate::wit::{enums, errors, records, variants};
 
@@ -96,6 +96,17 @@ records! {
         /// In which they are written to, a BCP 47 tag; none: not known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         "language" language: Option<String>,
+    }
+
+    /// Somebody whose account was erased.
+    Erasure {
+        /// Its place among all erasures: later ones have greater ones.
+        "sequence" sequence: i64,
+        /// The user's id.
+        "user" user: String,
+        /// The address that was theirs and that they read, while it matters; lower case.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        "email" email: Option<String>,
     }
 }
 

@@ -6,6 +6,8 @@ pub const REVOCATIONS: usize = 500;
 pub const KEYS: usize = 64;
 /// Addresses that are asked for, or written down, at once.
 pub const ADDRESSES: usize = 100;
+/// Erasures that are asked for, or written down, at once.
+pub const ERASURES: usize = 100;
 /// Roles of an account: as many as there are.
 pub const ROLES: usize = crate::accounts::Role::ALL.len();
 /// Organisers that a person may be a member of.

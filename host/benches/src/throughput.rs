@@ -60,6 +60,10 @@ impl Accounts for InstantLedger {
     fn addresses_of(&self, _users: Vec<String>) -> BoxFuture<'_, Result<Vec<accounts::Address>, accounts::Error>> {
         Box::pin(std::future::ready(Err(accounts::Error::NotHere)))
     }
+
+    fn erasures_after(&self, _: String, _: i64) -> BoxFuture<'_, Result<Vec<accounts::Erasure>, accounts::Error>> {
+        Box::pin(std::future::ready(Err(accounts::Error::NotHere)))
+    }
 }
 
 impl Source for InstantLedger {

@@ -105,6 +105,7 @@ twins! { accounts:
     Membership { id, name, role, contact_email }
     Visitor { user, organisers }
     Address { id, email, name, verified_at, language }
+    Erasure { sequence, user, email }
     Role [User, Organiser, Admin]
     TeamRole [Owner, Manager, Finance, Door]
     Error [NotHere, TooLong(items), Failed(reason)]

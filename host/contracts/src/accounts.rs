@@ -1,7 +1,7 @@
 //! `marquee:accounts`, as the component `auth` exports it.
 
 use futures::future::BoxFuture;
-use vocabulary::accounts::{Address, Error, PublicKey, Revocation, Visitor};
+use vocabulary::accounts::{Address, Erasure, Error, PublicKey, Revocation, Visitor};
 
 /// What comes of a call.
 pub type AccountsAnswer<'a, T> = BoxFuture<'a, Result<T, Error>>;
@@ -23,4 +23,10 @@ pub trait AccountsComponent: Send + Sync {
     fn missing_addresses(&self) -> AccountsAnswer<'_, Vec<String>>;
     /// Replaces addresses.
     fn put_addresses(&self, addresses: Vec<Address>) -> AccountsAnswer<'_, ()>;
+    /// Whose accounts were erased after this; in the region of the accounts.
+    fn erasures_after(&self, region: String, sequence: i64) -> AccountsAnswer<'_, Vec<Erasure>>;
+    /// Up to which erasure this region has them.
+    fn last_erasure(&self) -> AccountsAnswer<'_, i64>;
+    /// Has these people's data erased here.
+    fn add_erasures(&self, erasures: Vec<Erasure>) -> AccountsAnswer<'_, ()>;
 }

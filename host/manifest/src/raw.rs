@@ -154,6 +154,8 @@ pub(super) struct Row {
     #[serde(default)]
     pub roles: bool,
     #[serde(default)]
+    pub recent: bool,
+    #[serde(default)]
     pub token: bool,
     #[serde(default)]
     pub immutable: bool,

@@ -10,7 +10,7 @@ use http::Method;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a row must look like.
-const SHAPE: &str = "write METHOD /path = { runs = … }, and by, roles, token, immutable and rate where they are needed, or { host = … }: see the top of spin.toml";
+const SHAPE: &str = "write METHOD /path = { runs = … }, and by, roles, recent, token, immutable and rate where they are needed, or { host = … }: see the top of spin.toml";
 
 /// The routes of an application. `tables` are its components' rows, as written.
 pub(super) fn routes(triggers: &[Trigger], tables: &BTreeMap<&str, &toml::Table>, faults: &mut Vec<Fault>) -> Routes {
@@ -104,7 +104,7 @@ impl Row {
         let is = match (row.runs, row.host) {
             (Some(runs), None) => {
                 let by = by(&row, runs, method.as_ref(), &pattern)?;
-                let (roles, token, immutable) = (row.roles, row.token, row.immutable);
+                let (roles, recent, token, immutable) = (row.roles, row.recent, row.token, row.immutable);
                 let rate = row.rate.map(|raw::Rate::Attempts| Rate::Attempts);
                 consistent(&row, runs)?;
                 let (component, template) = (component.into(), path.to_owned());
@@ -121,13 +121,13 @@ impl Row {
                     let remedy = "write GET without token, or remove immutable";
                     return wrong("a node gives what never changes to everybody who reads it", remedy);
                 }
-                RowKind::Route(Box::new(Route { component, method, template, runs, by, roles, token, immutable, rate }))
+                RowKind::Route(Box::new(Route { component, method, template, runs, by, roles, recent, token, immutable, rate }))
             }
             (None, Some(raw::HostCall::Tick)) => {
                 if method != Some(Method::POST) || !pattern.is_literal() {
                     return wrong("the host posts to one plain path", "write POST and a path without parameters or wildcards");
                 }
-                if row.by.is_some() || row.roles || row.token || row.immutable || row.rate.is_some() {
+                if row.by.is_some() || row.roles || row.recent || row.token || row.immutable || row.rate.is_some() {
                     return wrong("nobody but the host asks here", "remove what is said beside host");
                 }
                 RowKind::Tick
@@ -210,6 +210,9 @@ fn by(
 fn consistent(row: &raw::Row, runs: raw::RunLocation) -> Result<(), RowError> {
     if row.roles && !row.token {
         return wrong("roles are the caller's, and no token says who that is", "add token = true, or remove roles");
+    }
+    if row.recent && !row.roles {
+        return wrong("whether a session is recent is asked for with its roles", "add roles = true, or remove recent");
     }
     if row.roles && !matches!(runs, raw::RunLocation::Region | raw::RunLocation::EveryRegion) {
         let remedy = "remove roles, or write runs = \"region\" or \"every-region\"";

@@ -353,6 +353,7 @@ fn a_bad_table_of_routes_says_which_row_what_and_what_to_do() {
             SHOWN.replace("runs", "token = true, immutable = true, runs"),
             &[SHOWN_AT, "gives what never changes to everybody"],
         ),
+        (ORDERS, ORDERS.replace("roles = true", "recent = true"), &[POSTED_AT, "asked for with its roles", "add roles = true"]),
         (ORDERS, orders("runs = \"edge\", rate = \"attempts\""), &[POSTED_AT, "attempts are counted by regions"]),
         (DUE, DUE.replace("POST", "GET"), &["routes.\"GET /api/due\"", "the host posts to one plain path"]),
         (DUE, DUE.replace("/api/due", "/api/:due"), &["routes.\"POST /api/:due\"", "the host posts to one plain path"]),

@@ -76,3 +76,7 @@ pub const JOURNAL_DAYS: u32 = 7;
 pub const BREAKER_FAILURES: std::ops::RangeInclusive<u32> = 1..=1_000;
 /// How long it may be set to stay open.
 pub const BREAKER_PAUSE: std::ops::RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(600);
+/// How long `marquee people erase` waits for a node to do it, and how often it looks.
+pub const ERASURE_WAIT: Duration = Duration::from_secs(30);
+/// See [`ERASURE_WAIT`].
+pub const ERASURE_POLL: Duration = Duration::from_millis(200);

@@ -53,6 +53,7 @@ async fn run(command: Command) -> Result<(), Error> {
         Command::Edge { config } => nodes::edge::run(&config).await,
         Command::Worker { config } => nodes::worker::run(&config).await,
         Command::Keys { action } => cli::commands::keys(action).await,
+        Command::People { action } => cli::commands::people(action).await,
         Command::Audit { storage, region, seals } => cli::commands::audit(storage, &region, seals).await,
         Command::Replay { postgres, first, last } => cli::commands::replay(postgres, first, last).await,
         Command::Epoch { storage, new } => cli::commands::epoch(storage, new).await,

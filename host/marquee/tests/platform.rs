@@ -18,6 +18,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
+use test_support::people::{self, Known};
 use test_support::{client, root, server};
 
 fn marquee(arguments: &[&str]) -> Output {
@@ -366,4 +367,66 @@ async fn the_readme_script_works_as_pasted() {
     for paper in ["receipt.pdf", "tickets.pdf"] {
         assert!(std::fs::read(folder.join(paper)).unwrap().starts_with(b"%PDF"), "{paper}");
     }
+}
+
+/// Of who is erased nothing is left: no row, no entry, and not a byte of a file, but for what they were sent.
+#[tokio::test]
+async fn an_erased_person_is_found_nowhere() {
+    let folder = fresh_folder("erased");
+    let admin = [("admin_email", "admin@example.com"), ("admin_password", client::PASSWORD)];
+    let server = Server::start_in(Form::Up, folder.clone(), &admin, &[]);
+    let mut operator = Client::new(&server);
+    let login = json!({"email": "admin@example.com", "password": client::PASSWORD});
+    operator.take_tokens(&operator.post("/api/auth/login", &login).await.expect(200));
+    let known = Known::everywhere(&server, &operator, None).await;
+    known.followed().await;
+    let (word, user, payment) = (known.word.clone(), known.person.user.clone(), known.payment.clone());
+    assert!(!people::in_files(&folder, &word).is_empty(), "it is in the database");
+    known.erased().await;
+    let organiser_token = known.organiser.token.clone();
+    drop((known, operator));
+    assert_eq!(server.interrupt(), Some(0));
+    assert_eq!(people::in_files(&folder, &word), Vec::<String>::new());
+    let data = folder.to_str().unwrap().to_owned();
+    let audit = marquee(&["audit", "--region", "local", "--data", &data]);
+    assert!(audit.status.success(), "{}", reason(&audit));
+
+    // What an operator does, where nothing runs: everything that is known into a file, and somebody else's account as soon as a node runs.
+    let file = folder.join("export.json");
+    let exported = marquee(&["people", "export", &user, file.to_str().unwrap(), "--data", &data]);
+    assert!(exported.status.success(), "{}", reason(&exported));
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains("user.erased") && text.contains(&payment) && !text.contains(&word), "{text}");
+    let unknown = marquee(&["people", "erase", "nobody@example.com", "--data", &data]);
+    assert!(!unknown.status.success() && reason(&unknown).contains("knows nobody"), "{}", reason(&unknown));
+    let only = marquee(&["people", "erase", "admin@example.com", "--data", &data]);
+    assert!(only.status.success(), "{}", reason(&only));
+
+    let server = Server::start_in(Form::Up, folder.clone(), &admin, &[]);
+    let mut organiser = Client::new(&server);
+    organiser.token = organiser_token;
+    let receipt = organiser.get(&format!("/api/payments/{payment}/receipt")).await.status;
+    assert_eq!(receipt, 404, "a receipt is its buyer's, who is nobody");
+    let mut operator = Client::new(&server);
+    let answer = operator.post("/api/auth/login", &login).await;
+    assert_eq!(answer.status, 200, "the only admin is not erased");
+    operator.take_tokens(&answer.json);
+    let kinds = async || {
+        let log = operator.get("/api/audit?limit=100").await.expect(200);
+        log["items"].as_array().unwrap().iter().filter(|entry| entry["type"] == "user.erased").count()
+    };
+    assert_eq!(kinds().await, 1);
+    let gone = Client::register(&server).await;
+    let id = gone.user.clone();
+    drop((organiser, operator));
+    drop(gone);
+    assert_eq!(server.interrupt(), Some(0));
+    let asked = marquee(&["people", "erase", &id, "--data", &data]);
+    assert!(String::from_utf8_lossy(&asked.stdout).contains("as soon as a node of the region runs"), "{}", reason(&asked));
+    let server = Server::start_in(Form::Up, folder.clone(), &admin, &[]);
+    let mut operator = Client::new(&server);
+    operator.take_tokens(&operator.post("/api/auth/login", &login).await.expect(200));
+    let path = format!("/api/users/{id}/suspend");
+    // To suspend who is erased is to suspend nobody.
+    eventually("it is done", async || operator.post(&path, &json!({})).await.status, |it| *it == 404).await;
 }

@@ -13,6 +13,7 @@ use client::{Client, OnSale, event, eventually, unique};
 use reqwest::Method;
 use serde_json::{Value, json};
 use server::Server;
+use test_support::people::{self, Known};
 use test_support::{client, fleet, server};
 
 const EU: usize = 0;
@@ -432,4 +433,44 @@ async fn the_loss_of_one_region_leaves_the_other_selling() {
         eventually("the token is dead", read, |status| *status == 401).await;
         eventually("in both regions", async || hold(edge, &shows[US]).await.status.as_u16(), |status| *status == 401).await;
     }
+}
+
+/// What somebody bought elsewhere is handed out with the rest, and goes with the account, though that region was down when it was erased.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_reaches_a_region_that_was_down() {
+    let server = Server::start_regions("erased-in-regions");
+    let admin = Client::register(&server).await;
+    let role = "INSERT INTO user_roles (user_id, role) VALUES ($1, 'admin')";
+    sqlx::query(role).bind(&admin.user).execute(&mut connect(&server, EU).await).await.unwrap();
+    let known = Known::everywhere(&server, &admin, Some("us")).await;
+    let databases = [EU, US].map(|region| server.fleet().regions[region].database());
+    assert!(!people::in_database(&databases[US], &known.word).await.is_empty());
+
+    for edge in [&known.person, &known.person.elsewhere()] {
+        let whole = edge.get("/api/auth/me/export?limit=100").await.expect(200);
+        let of = |kind: &str, region: &str| {
+            whole["items"].as_array().unwrap().iter().any(|item| item["kind"] == kind && item["region"] == region)
+        };
+        assert!(of("session", "eu") && of("booking", "us") && of("receipt", "us") && !of("booking", "eu"), "{whole}");
+    }
+    // A session that has proved nothing lately is refused in a region that has to ask for that.
+    let mut eu = connect(&server, EU).await;
+    let age = "UPDATE sessions SET authenticated_at = 0 WHERE user_id = $1";
+    sqlx::query(age).bind(&known.person.user).execute(&mut eu).await.unwrap();
+    for edge in [&known.person, &known.person.elsewhere()] {
+        edge.get("/api/auth/me/export").await.expect_problem(403, "reauthentication-required");
+    }
+
+    aside(&server, |fleet| fleet.regions[US].kill()).await;
+    known.erased().await;
+    let waits = async || people::in_database(&databases[EU], &known.word).await;
+    eventually("only the address is left, for the other region", waits, |it| *it == ["erasures.email"]).await;
+    aside(&server, |fleet| fleet.regions[US].spawn()).await;
+    for database in &databases {
+        eventually("nothing is left", async || people::in_database(database, &known.word).await, Vec::is_empty).await;
+    }
+    // What is left is a sale, and a ticket that lets somebody in.
+    let order = format!("/api/events/{}/orders/{}", known.event, known.booking);
+    let order = eventually("the region sells again", async || known.organiser.get(&order).await, |it| it.status == 200).await;
+    assert_eq!((&order.json["status"], &order.json["buyer"]["name"]), (&json!("confirmed"), &Value::Null), "{}", order.json);
 }

@@ -21,6 +21,7 @@ mod leases;
 pub mod limits;
 pub mod migrate;
 mod node;
+pub mod people;
 mod rates;
 mod retention;
 mod revocations;

@@ -151,6 +151,13 @@ pub const ACCOUNTS_ANSWER: Duration = Duration::from_secs(5);
 pub const VISITOR_BYTES: usize = 128 * 1024;
 /// How often it is looked whether anybody's address is missing.
 pub const ADDRESSES_LOOK: Duration = Duration::from_secs(1);
+/// How often it is looked whether anybody's account was erased there.
+pub const ERASURES_LOOK: Duration = Duration::from_secs(1);
+
+// What an operator does for people -----------------------------------------------------------------------------------
+
+/// Rows of one kind that an export reads at once.
+pub const EXPORTED: usize = 1_000;
 
 // Ticker -------------------------------------------------------------------------------------------------------------
 

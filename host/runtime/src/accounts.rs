@@ -7,7 +7,7 @@ use bindings::Twin;
 use bindings::accounts_component::{AccountsComponent as Exports, AccountsComponentPre};
 use capabilities::InstanceState;
 use contracts::{AccountsAnswer, AccountsComponent, Failure};
-use vocabulary::accounts::{Address, Error, PublicKey, Revocation, Visitor};
+use vocabulary::accounts::{Address, Erasure, Error, PublicKey, Revocation, Visitor};
 use wasmtime::component::Accessor;
 
 /// Calls the component that exports `marquee:accounts`, each call in an instance of its own: they are few, and keep nothing in memory. Calls that
@@ -96,6 +96,24 @@ impl AccountsComponent for AccountsInstances {
     fn put_addresses(&self, addresses: Vec<Address>) -> AccountsAnswer<'_, ()> {
         Box::pin(self.call(async move |component, accessor| {
             component.marquee_accounts_mirror().call_put_addresses(accessor, addresses.twin()).await
+        }))
+    }
+
+    fn erasures_after(&self, region: String, sequence: i64) -> AccountsAnswer<'_, Vec<Erasure>> {
+        Box::pin(self.call(async move |component, accessor| {
+            component.marquee_accounts_directory().call_erasures_after(accessor, region, sequence).await
+        }))
+    }
+
+    fn last_erasure(&self) -> AccountsAnswer<'_, i64> {
+        Box::pin(
+            self.call(async move |component, accessor| component.marquee_accounts_mirror().call_last_erasure(accessor).await),
+        )
+    }
+
+    fn add_erasures(&self, erasures: Vec<Erasure>) -> AccountsAnswer<'_, ()> {
+        Box::pin(self.call(async move |component, accessor| {
+            component.marquee_accounts_mirror().call_add_erasures(accessor, erasures.twin()).await
         }))
     }
 }

@@ -18,6 +18,8 @@ pub mod fleet;
 pub mod kafka;
 #[cfg(feature = "platform")]
 pub mod openapi;
+#[cfg(feature = "platform")]
+pub mod people;
 #[cfg(feature = "redis")]
 pub mod redis;
 #[cfg(feature = "platform")]

@@ -6,6 +6,8 @@
 //! What only one engine has stands in a file named for it, `0002_views.postgres.sql`, under the number of the portable file that it
 //! belongs to. So a number means the same on every engine.
 
+pub mod personal;
+
 /// Creates the table that holds the number of the last migration applied.
 pub const VERSION_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_version (number BIGINT PRIMARY KEY)";
 
@@ -32,6 +34,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { portable: include_str!("../0019_ticket_type_sales.sql"), postgres: "" },
     Migration { portable: include_str!("../0020_webhooks.sql"), postgres: include_str!("../0020_webhooks.postgres.sql") },
     Migration { portable: include_str!("../0021_language.sql"), postgres: "" },
+    Migration { portable: include_str!("../0022_people.sql"), postgres: include_str!("../0022_people.postgres.sql") },
     Migration { portable: include_str!("../0024_messages.sql"), postgres: include_str!("../0024_messages.postgres.sql") },
     Migration { portable: include_str!("../0026_questions.sql"), postgres: "" },
 ];

@@ -150,6 +150,11 @@ impl Tx {
         self.lock(postgres::EXCLUSIVE_LOCK)
     }
 
+    /// What follows a text that is compared or sorted byte by byte, as everything outside of the database does it. SQLite does so anyway.
+    pub fn bytewise(&self) -> &'static str {
+        self.lock(postgres::BYTEWISE)
+    }
+
     fn lock(&self, on_postgres: &'static str) -> &'static str {
         match self.connection.engine() {
             Engine::Postgres => on_postgres,

@@ -13,6 +13,9 @@ pub(super) const CLOCK: &str = "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 
 /// The lock of a migration, held until the end of its transaction. The number only has to be the same everywhere.
 pub(super) const MIGRATION_LOCK: &str = "SELECT 1 FROM pg_advisory_xact_lock(7236827364)";
 
+/// Compares texts as bytes, whatever the database's own order is.
+pub(super) const BYTEWISE: &str = " COLLATE \"C\"";
+
 /// Keeps rows as they are; what others have changed meanwhile is seen as it is now.
 pub(super) const SHARED_LOCK: &str = " FOR SHARE";
 

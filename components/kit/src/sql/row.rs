@@ -15,6 +15,11 @@ impl RowReader {
         Self { columns: columns.into_iter(), number: 0 }
     }
 
+    /// All columns that are left.
+    pub fn rest(&mut self) -> Vec<Value> {
+        self.columns.by_ref().collect()
+    }
+
     /// The next column.
     pub fn column<T: FromColumn>(&mut self) -> Result<T, Error> {
         self.number += 1;

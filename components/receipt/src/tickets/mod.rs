@@ -105,7 +105,7 @@ kit::row! {
 /// # Errors
 /// Of the database.
 pub async fn read(tx: &mut Tx, key: &SigningKey, booking: &str, most: usize) -> Result<Option<Order>, Error> {
-    let statement = "SELECT b.status, b.event, b.currency, b.updated_at, COALESCE(d.name, u.name), o.name, e.status, e.revision, e.title, \
+    let statement = "SELECT b.status, b.event, b.currency, b.updated_at, COALESCE(d.name, NULLIF(u.name, '')), o.name, e.status, e.revision, e.title, \
                      e.venue_name, e.city, e.country, e.starts_at, e.ends_at, e.timezone, e.updated_at, COALESCE(u.language, 'en') \
                      FROM bookings b JOIN events e ON e.id = b.event JOIN organisers o ON o.id = e.organiser_id \
                      LEFT JOIN order_details d ON d.booking = b.id LEFT JOIN users u ON u.id = b.person WHERE b.id = $1";

@@ -391,6 +391,10 @@ async fn person(tx: &mut Tx, id: &str, booking: Option<&str>) -> Result<Result<P
         Some(booking) => tx.one(statement, params![booking]).await?,
         None => None,
     };
+    let statement = "SELECT 1 FROM erasures WHERE user_id = $1";
+    if account.is_none() && tx.one::<(i64,)>(statement, params![id]).await?.is_some() {
+        return Ok(Err(Trouble::Never("the recipient's account was erased".to_owned())));
+    }
     let missing = || Trouble::NotYet("the recipient's address is not in this region's database".to_owned());
     Ok(match (details, account) {
         // The organiser vouches for the name.

@@ -175,6 +175,19 @@ fn what_cannot_be_sent_says_why() {
 }
 
 #[test]
+fn nobody_writes_to_who_is_erased() {
+    for database in worlds() {
+        database.enter();
+        database.run("UPDATE users SET email = id, name = '', erased_at = 1 WHERE id = 'eu_ada'");
+        database.run("INSERT INTO erasures (user_id, sequence, passes, created_at) VALUES ('eu_ada', 1, 2, 1)");
+        let post = Post::default();
+        post.handle(&[booking("b.0", "booking.updated", "eu_paid", "confirmed", Some("eu_pay"))]);
+        assert!(post.sent.borrow().is_empty());
+        assert_eq!(states(&database), [("failed".to_owned(), 1, Some("the recipient's account was erased".to_owned()))]);
+    }
+}
+
+#[test]
 fn a_mail_waits_for_the_address_of_who_has_an_account_elsewhere() {
     for database in worlds() {
         database.enter();

@@ -394,6 +394,8 @@ fn a_log_has_only_so_many_messages() {
             (0..limits::HOOK_LOG + 10).map(row).collect::<Vec<_>>().join(", ")
         ));
         handle(&[confirmed("b.1")]);
+        let owned = "SELECT COUNT(*) FROM webhook_deliveries d JOIN bookings b ON b.person = d.person AND b.id = 'eu_paid'";
+        assert_eq!(number(&database, owned), 1, "so that it is found once they are erased");
         let kept = number(&database, "SELECT COUNT(*) FROM webhook_deliveries");
         assert_eq!((kept, deliveries(&database).last().unwrap().0.as_str()), (limits::HOOK_LOG + 1, "due"));
     }

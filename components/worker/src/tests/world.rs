@@ -101,7 +101,7 @@ pub fn with(mut record: ConsumerRecord, name: &str, value: Option<&str>) -> Cons
 }
 
 pub fn registered(id: &str, user: &str) -> ConsumerRecord {
-    record(id, "user.registered", user, &json!({"user_id": user, "email": "ada@example.com", "name": "Ada"}))
+    record(id, "user.registered", user, &json!({"user_id": user}))
 }
 
 /// Somebody wants to choose a new password for the account of this user, if there is one.

@@ -19,6 +19,7 @@ kit::row! {
         currency: String,
         payment: Option<String>,
         created_at: i64,
+        person: String,
         channel: Option<String>,
         name: Option<String>,
         email: Option<String>,
@@ -30,14 +31,21 @@ kit::row! {
     struct ItemRow { booking: String, ticket_type: String, name: String, quantity: u32, unit_price: i64 }
 }
 
+/// An order as it is told.
+pub struct Order {
+    /// Whose it is, which is not told.
+    pub person: String,
+    json: Json,
+}
+
 /// These orders as they are now, by their ids.
-pub async fn orders(tx: &mut Tx, ids: &[&str]) -> Result<BTreeMap<String, Json>, Error> {
+pub async fn orders(tx: &mut Tx, ids: &[&str]) -> Result<BTreeMap<String, Order>, Error> {
     let mut orders = BTreeMap::new();
     for ids in ids.chunks(limits::HOOK_ORDERS) {
         let list = sql::list(1, ids.len());
         // Of an account that another region keeps there is a row without an address, until somebody asks for it.
         let statement = format!(
-            "SELECT b.id, b.status, b.total, b.currency, b.payment, b.created_at, d.channel, COALESCE(d.name, u.name), \
+            "SELECT b.id, b.status, b.total, b.currency, b.payment, b.created_at, b.person, d.channel, COALESCE(d.name, u.name), \
              COALESCE(d.email, u.email), COALESCE(p.refunded, 0) FROM bookings b LEFT JOIN order_details d ON d.booking = b.id \
              LEFT JOIN users u ON u.id = b.person AND u.email LIKE '%@%' LEFT JOIN payments p ON p.id = b.payment WHERE b.id IN ({list})"
         );
@@ -65,17 +73,17 @@ pub async fn orders(tx: &mut Tx, ids: &[&str]) -> Result<BTreeMap<String, Json>,
                 "payment_id": row.payment,
                 "created_at": time::format(row.created_at),
             });
-            orders.insert(row.id, order);
+            orders.insert(row.id, Order { person: row.person, json: order });
         }
     }
     Ok(orders)
 }
 
 /// The body; none where the order is not here.
-pub fn body(record: &Record<'_>, occurrence: &Occurrence, title: &str, orders: &BTreeMap<String, Json>) -> Option<String> {
+pub fn body(record: &Record<'_>, occurrence: &Occurrence, title: &str, orders: &BTreeMap<String, Order>) -> Option<String> {
     let mut data = occurrence.data.clone();
     if let Some(order) = &occurrence.order {
-        data.insert("order".to_owned(), orders.get(order)?.clone());
+        data.insert("order".to_owned(), orders.get(order)?.json.clone());
     }
     if !data.contains_key("event") {
         data.insert("event".to_owned(), json!({ "id": occurrence.event, "title": title }));

@@ -68,10 +68,14 @@ pub async fn add<'a>(tx: &mut Tx, records: impl Iterator<Item = &'a Record<'a>>)
     let (mut rows, mut told) = (Vec::new(), BTreeSet::new());
     for (record, occurrence, title, hooks) in asked {
         let Some(body) = message::body(record, occurrence, title, &orders) else { continue };
+        let person = occurrence.order.as_ref().and_then(|order| Some(orders.get(order)?.person.as_str()));
         for hook in hooks {
             let id = format!("{}_{}", record.region, id::with(now, hash::random()));
             told.insert(hook.id.as_str());
-            rows.push((hook.id.as_str(), params![id, &hook.id, occurrence.kind, &body, now, now + limits::HOOK_GIVEN_UP]));
+            rows.push((
+                hook.id.as_str(),
+                params![id, &hook.id, occurrence.kind, &body, now, now + limits::HOOK_GIVEN_UP, person],
+            ));
         }
     }
     let mut full = BTreeSet::new();
@@ -85,9 +89,9 @@ pub async fn add<'a>(tx: &mut Tx, records: impl Iterator<Item = &'a Record<'a>>)
     let rows: Vec<_> = rows.into_iter().filter(|(hook, _)| !full.contains(hook)).map(|(_, row)| row).collect();
     for rows in rows.chunks(limits::HOOK_ROWS) {
         let columns = |number: usize| {
-            let at = number * 6 + 1;
+            let at = number * 7 + 1;
             format!(
-                "(${}, ${}, ${}, ${}, 'due', 0, ${}, ${}, 0, ${}, ${})",
+                "(${}, ${}, ${}, ${}, 'due', 0, ${}, ${}, 0, ${}, ${}, ${})",
                 at,
                 at + 1,
                 at + 2,
@@ -95,11 +99,12 @@ pub async fn add<'a>(tx: &mut Tx, records: impl Iterator<Item = &'a Record<'a>>)
                 at + 4,
                 at + 5,
                 at + 4,
-                at + 4
+                at + 4,
+                at + 6
             )
         };
         let statement = format!(
-            "INSERT INTO webhook_deliveries (id, webhook, type, body, state, attempts, due_at, give_up_at, claimed_until, created_at, updated_at) \
+            "INSERT INTO webhook_deliveries (id, webhook, type, body, state, attempts, due_at, give_up_at, claimed_until, created_at, updated_at, person) \
              VALUES {}",
             (0..rows.len()).map(columns).collect::<Vec<_>>().join(", ")
         );

@@ -234,7 +234,11 @@ impl Region for RemoteRegion {
 
 impl Accounts for RemoteRegion {
     fn addresses_of(&self, users: Vec<String>) -> BoxFuture<'_, Result<Vec<accounts::Address>, accounts::Error>> {
-        Box::pin(addresses::ask(&self.0, users))
+        Box::pin(addresses::of(&self.0, users))
+    }
+
+    fn erasures_after(&self, _region: String, sequence: i64) -> BoxFuture<'_, Result<Vec<accounts::Erasure>, accounts::Error>> {
+        Box::pin(addresses::erasures(&self.0, sequence))
     }
 }
 

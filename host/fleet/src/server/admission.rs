@@ -41,6 +41,8 @@ pub(crate) enum Path {
     Decide,
     /// How users are written to.
     Addresses,
+    /// Whose accounts were erased.
+    Erasures,
 }
 
 /// What it takes for a command to be decided.
@@ -69,10 +71,10 @@ impl Peer {
         match (path, self) {
             (Path::Status | Path::Revocations | Path::Feed, Self::Own | Self::OtherRegion | Self::Edge)
             | (Path::Forward, Self::OtherRegion | Self::Edge)
-            | (Path::Addresses, Self::OtherRegion)
+            | (Path::Addresses | Path::Erasures, Self::OtherRegion)
             | (Path::Ledger, Self::Own | Self::Edge)
             | (Path::Decide, Self::Own) => true,
-            (Path::Forward | Path::Ledger | Path::Decide | Path::Addresses, _) => false,
+            (Path::Forward | Path::Ledger | Path::Decide | Path::Addresses | Path::Erasures, _) => false,
         }
     }
 
@@ -98,6 +100,7 @@ impl Path {
             (&http::Method::POST, wire::LEDGER) => Some(Self::Ledger),
             (&http::Method::POST, wire::DECIDE) => Some(Self::Decide),
             (&http::Method::POST, wire::ADDRESSES) => Some(Self::Addresses),
+            (&http::Method::POST, wire::ERASURES) => Some(Self::Erasures),
             (_, path) if wire::forward::is_one(path) => Some(Self::Forward),
             _ => None,
         }
@@ -154,6 +157,7 @@ mod tests {
             ("POST", "/node/v4/ledger", Some(Path::Ledger), [true, false, true]),
             ("POST", "/node/v4/decide", Some(Path::Decide), [true, false, false]),
             ("POST", "/node/v4/addresses", Some(Path::Addresses), [false, true, false]),
+            ("POST", "/node/v4/erasures", Some(Path::Erasures), [false, true, false]),
             ("GET", "/node/v4/forward/api/auth/me", Some(Path::Forward), [false, true, true]),
             ("POST", "/node/v4/forward/api/bookings", Some(Path::Forward), [false, true, true]),
             ("GET", "/node/v4/ledger", None, [false; 3]),

@@ -1,8 +1,12 @@
-//! Users' addresses, between nodes of two regions: ids of users in JSON, and the addresses in JSON.
+//! What regions ask of accounts: ids of users, and their addresses; the sequence of an erasure, and those after it. All in JSON.
 
 use bytes::Bytes;
-use vocabulary::accounts::Address;
-use vocabulary::limits::ADDRESSES;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use vocabulary::limits::{ADDRESSES, ERASURES};
+
+/// Items of a list: as many of either.
+const ITEMS: usize = if ADDRESSES > ERASURES { ADDRESSES } else { ERASURES };
 
 /// What is not a message of these.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -11,31 +15,27 @@ pub(crate) enum Error {
     #[error("it cannot be read: {0}")]
     Form(String),
     /// More than may be.
-    #[error("{0} of at most {ADDRESSES}")]
+    #[error("{0} of at most {ITEMS}")]
     TooMany(usize),
 }
 
-/// A question: ids of users.
-pub(crate) fn request(users: &[String]) -> Bytes {
-    serde_json::to_vec(users).unwrap_or_default().into()
+/// A list: ids of users that are asked for, addresses or erasures.
+pub(crate) fn list<T: Serialize>(items: &[T]) -> Bytes {
+    serde_json::to_vec(items).unwrap_or_default().into()
 }
 
 /// Reads one.
-pub(crate) fn read_request(bytes: &[u8]) -> Result<Vec<String>, Error> {
-    read(bytes)
-}
-
-/// An answer.
-pub(crate) fn answer(addresses: &[Address]) -> Bytes {
-    serde_json::to_vec(addresses).unwrap_or_default().into()
-}
-
-/// Reads one.
-pub(crate) fn read_answer(bytes: &[u8]) -> Result<Vec<Address>, Error> {
-    read(bytes)
-}
-
-fn read<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<Vec<T>, Error> {
+pub(crate) fn read_list<T: DeserializeOwned>(bytes: &[u8]) -> Result<Vec<T>, Error> {
     let list: Vec<T> = serde_json::from_slice(bytes).map_err(|error| Error::Form(error.to_string()))?;
-    if list.len() > ADDRESSES { Err(Error::TooMany(list.len())) } else { Ok(list) }
+    if list.len() > ITEMS { Err(Error::TooMany(list.len())) } else { Ok(list) }
+}
+
+/// After which erasure others are asked for.
+pub(crate) fn sequence(sequence: i64) -> Bytes {
+    sequence.to_string().into()
+}
+
+/// Reads one.
+pub(crate) fn read_sequence(bytes: &[u8]) -> Result<i64, Error> {
+    serde_json::from_slice(bytes).map_err(|error| Error::Form(error.to_string()))
 }

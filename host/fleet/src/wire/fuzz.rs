@@ -7,7 +7,7 @@ use bytes::Bytes;
 use edge::feed::{Batch, Error, Snapshot};
 use http::{HeaderValue, Request};
 use read_model::Fact;
-use vocabulary::accounts::Address;
+use vocabulary::accounts::{Address, Erasure};
 
 use super::addresses;
 use super::commands::{self, examples};
@@ -38,7 +38,7 @@ fn messages() -> Vec<Vec<u8>> {
         verified_at: Some(7),
         language: Some("de".to_owned()),
     };
-    let asked = [addresses::request(&["eu_u".to_owned()]).to_vec(), addresses::answer(&[address]).to_vec()];
+    let asked = [addresses::list(&["eu_u".to_owned()]).to_vec(), addresses::list(&[address]).to_vec()];
     frames.chain(calls).chain(asked).collect()
 }
 
@@ -83,12 +83,18 @@ fn fuzz_wire() {
             }
             drop(feed::read(frame));
         }
-        if let Ok(users) = addresses::read_request(bytes) {
+        if let Ok(users) = addresses::read_list::<String>(bytes) {
             assert!(users.len() <= vocabulary::limits::ADDRESSES);
-            assert_eq!(addresses::read_request(&addresses::request(&users)), Ok(users));
+            assert_eq!(addresses::read_list(&addresses::list(&users)), Ok(users));
         }
-        if let Ok(list) = addresses::read_answer(bytes) {
-            assert_eq!(addresses::read_answer(&addresses::answer(&list)), Ok(list));
+        if let Ok(list) = addresses::read_list::<Address>(bytes) {
+            assert_eq!(addresses::read_list(&addresses::list(&list)), Ok(list));
+        }
+        if let Ok(list) = addresses::read_list::<Erasure>(bytes) {
+            assert_eq!(addresses::read_list(&addresses::list(&list)), Ok(list));
+        }
+        if let Ok(sequence) = addresses::read_sequence(bytes) {
+            assert_eq!(addresses::read_sequence(&addresses::sequence(sequence)), Ok(sequence));
         }
         if let Ok(value) = HeaderValue::from_bytes(bytes) {
             let problem = forward::read_problem(&value);

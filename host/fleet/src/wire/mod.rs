@@ -31,6 +31,8 @@ pub const FEED: &str = "/node/v4/feed";
 pub const REVOCATIONS: &str = "/node/v4/revocations";
 /// Nodes of other regions: how users are written to, where the accounts are kept.
 pub const ADDRESSES: &str = "/node/v4/addresses";
+/// The same nodes: whose accounts were erased, where the accounts are kept.
+pub const ERASURES: &str = "/node/v4/erasures";
 /// How a node is: [`Status`], in JSON.
 pub const STATUS: &str = "/node/v4/status";
 

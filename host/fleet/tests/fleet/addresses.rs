@@ -1,9 +1,9 @@
-//! Users' addresses: for nodes of other regions, and for nobody else.
+//! Users' addresses, and whose accounts were erased: for nodes of other regions, and for nobody else.
 
 use edge::Accounts as _;
 use fleet::client::Route;
 use telemetry::BreakerState;
-use vocabulary::accounts::{Address, Error};
+use vocabulary::accounts::{Address, Erasure, Error};
 use vocabulary::limits::ADDRESSES;
 
 use crate::scene::{Node, Scene, TestClient};
@@ -32,8 +32,14 @@ async fn another_regions_nodes_hear_them_and_nobody_else() {
     let many = vec!["eu_a"; ADDRESSES + 1];
     assert_eq!(ask(&us, &many[1..]).await.map(|known| known.len()), Ok(ADDRESSES));
     assert!(matches!(ask(&us, &many).await, Err(Error::Failed(reason)) if reason.contains("400")));
+    // Who asks for erasures is believed to be of the region that its certificate names.
+    let erasures = us.region.erasures_after("asia".to_owned(), 7).await.unwrap();
+    assert_eq!(erasures, [Erasure { sequence: 8, user: "us".to_owned(), email: None }]);
     for name in ["edge-0", "eu-2"] {
-        let refused = ask(&asker(&scene, name).await, &["eu_a"]).await;
+        let asker = asker(&scene, name).await;
+        let refused = ask(&asker, &["eu_a"]).await;
+        assert!(matches!(refused, Err(Error::Failed(ref reason)) if reason.contains("403")), "{name}: {refused:?}");
+        let refused = asker.region.erasures_after(String::new(), 0).await;
         assert!(matches!(refused, Err(Error::Failed(ref reason)) if reason.contains("403")), "{name}: {refused:?}");
     }
 }

@@ -222,6 +222,12 @@ impl Accounts for FakeAccounts {
         };
         Box::pin(std::future::ready(answer))
     }
+
+    /// One, of whoever asks.
+    fn erasures_after(&self, region: String, sequence: i64) -> BoxFuture<'_, Result<Vec<accounts::Erasure>, accounts::Error>> {
+        let erasure = accounts::Erasure { sequence: sequence + 1, user: region, email: None };
+        Box::pin(std::future::ready(Ok(vec![erasure])))
+    }
 }
 
 /// Batches that are kept before a reader has missed something.

@@ -62,6 +62,8 @@ pub struct Route {
     pub by: Option<RegionSource>,
     /// Whether the caller's roles are read from SQL: a region without the accounts asks for them first.
     pub roles: bool,
+    /// Whether the caller's session must have proved lately whose it is: a region without the accounts asks for that as well.
+    pub recent: bool,
     /// Whether nothing is done here without a valid access token: who has none is refused before the body is read.
     pub token: bool,
     /// Whether an answer that says that it never changes is kept in a node's memory, for whoever asks next.
@@ -222,6 +224,7 @@ impl Routes {
                 runs: RunLocation::Edge,
                 by: None,
                 roles: false,
+                recent: false,
                 token: false,
                 immutable: false,
                 rate: None,

@@ -1,20 +1,23 @@
 //! The short commands.
 
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use fleet::Identity;
 use manifest::{Manifest, VariableSources};
 use region::keys::{self, Signs, State};
-use region::{Database, MigrateError, migrate as apply};
+use region::{Database, MigrateError, migrate as apply, people};
 use storage::sqlite::SqliteDatabases;
 use streams::journal::PostgresJournal;
 
 use crate::audit_log::{self, check::AuditReport};
-use crate::cli::{Certificates, Keys, Migrate, OtherCertificates, Storage};
+use crate::cli::{Certificates, Keys, Migrate, OtherCertificates, People, Storage};
 use crate::config::settings::Settings;
 use crate::data_folder::DataFolder;
 use crate::error::Error;
-use crate::say;
+use crate::{limits, say};
 
 /// The label of the database that everything of the platform is in.
 pub const DATABASE: &str = "default";
@@ -138,6 +141,66 @@ pub async fn keys(action: Keys) -> Result<(), Error> {
     }
 }
 
+/// `marquee people`
+pub async fn people(action: People) -> Result<(), Error> {
+    let (People::Erase { storage, .. } | People::Export { storage, .. }) = &action;
+    let (database, name, folder) = database_of(storage).await?;
+    let failed = |error: region::database::Error| Error::database(&name, &error);
+    let unknown = |who: &str| Error::Refused(format!("{name} knows nobody with the id or address {who}"));
+    match &action {
+        People::Erase { who, .. } => {
+            let user = people::find(&database, who).await.map_err(failed)?.ok_or_else(|| unknown(who))?;
+            people::request(&database, &user).await.map_err(failed)?;
+            // The embedded database is this process's now, so nobody else looks at it.
+            let until = Instant::now() + if folder.is_some() { Duration::ZERO } else { limits::ERASURE_WAIT };
+            loop {
+                match people::state(&database, &user).await.map_err(failed)? {
+                    people::Request::Done => {
+                        return say(&format!("{user} is erased here; other regions and what is left beside the account follow"));
+                    }
+                    people::Request::Refused(reason) => return Err(Error::Refused(format!("{user} was not erased: {reason}"))),
+                    people::Request::Waits if Instant::now() >= until => {
+                        return say(&format!(
+                            "{user} is erased as soon as a node of the region runs; ask again to see what came of it"
+                        ));
+                    }
+                    people::Request::Waits => tokio::time::sleep(limits::ERASURE_POLL).await,
+                }
+            }
+        }
+        People::Export { who, file, .. } => {
+            // In a region without the accounts somebody may have bought without being in any table of people.
+            let user = people::find(&database, who).await.map_err(failed)?;
+            let user = user.or_else(|| (!who.contains('@')).then(|| who.clone())).ok_or_else(|| unknown(who))?;
+            let items = people::export(&database, &user).await.map_err(failed)?;
+            let count = items.len();
+            let text = serde_json::to_string_pretty(&serde_json::json!({ "user_id": user, "items": items }))
+                .map_err(|error| Error::Refused(error.to_string()))?;
+            let mut options = std::fs::OpenOptions::new();
+            options.write(true).create_new(true).mode(0o600);
+            let written = options.open(file).and_then(|mut file| file.write_all(text.as_bytes()));
+            written.map_err(|error| Error::Refused(format!("{} cannot be written: {error}", file.display())))?;
+            say(&format!("{}: {count} things that {name} knows of {user}", file.display()))
+        }
+    }
+}
+
+/// A region's database, its name, and the folder where it is embedded: a server's may be other processes' at the same time.
+async fn database_of(storage: &Storage) -> Result<(Database, String, Option<DataFolder>), Error> {
+    match storage.postgres.clone().or(Settings::read()?.database) {
+        Some(url) => {
+            let name = telemetry::redact_url(&url);
+            let database = Database::postgres(&url).await.map_err(|error| Error::database(&name, &error))?;
+            Ok((database, name, None))
+        }
+        None => {
+            let folder = DataFolder::open(&storage.data)?;
+            let (database, name) = open_database(None, &folder).await?;
+            Ok((database, name, Some(folder)))
+        }
+    }
+}
+
 /// An instant for people, to the second.
 fn instant(microseconds: i64) -> String {
     jiff::Timestamp::from_second(microseconds.div_euclid(1_000_000))
@@ -159,21 +222,9 @@ pub async fn replay(postgres: Option<String>, first: i64, last: i64) -> Result<(
 
 /// `marquee epoch`
 pub async fn epoch(storage: Storage, new: bool) -> Result<(), Error> {
-    let settings = Settings::read()?;
     // The folder is another process's where the platform runs: it is needed for the embedded database alone.
-    let url = storage.postgres.or(settings.database);
+    let (database, name, _folder) = database_of(&storage).await?;
     let failed = |name: &str, error: &region::database::Error| Error::database(name, error);
-    let (database, name, _folder) = match &url {
-        Some(url) => {
-            let name = telemetry::redact_url(url);
-            (Database::postgres(url).await.map_err(|error| failed(&name, &error))?, name, None)
-        }
-        None => {
-            let folder = DataFolder::open(&storage.data)?;
-            let (database, name) = open_database(None, &folder).await?;
-            (database, name, Some(folder))
-        }
-    };
     if new {
         let epoch = region::begin_epoch(&database).await.map_err(|error| failed(&name, &error))?;
         return say(&format!("{name}: epoch {epoch} has begun; every replica takes a new snapshot"));

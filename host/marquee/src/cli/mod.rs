@@ -67,6 +67,12 @@ pub enum Command {
         #[command(subcommand)]
         action: Keys,
     },
+    /// Erases somebody's account, or writes everything that is known of them into a file.
+    People {
+        /// What to do.
+        #[command(subcommand)]
+        action: People,
+    },
     /// Says which epoch the database is in, or begins a new one: after a restore that could not be noticed.
     Epoch {
         /// See [`Storage`].
@@ -112,6 +118,31 @@ pub enum Keys {
     Revoke {
         /// The key's id, as `list` shows it.
         kid: String,
+        /// See [`Storage`].
+        #[command(flatten)]
+        storage: Storage,
+    },
+}
+
+/// What to do for people.
+#[derive(Debug, Subcommand)]
+pub enum People {
+    /// Has an account erased, in the database of the region that keeps the accounts: a node of that region does it, and tells all others.
+    Erase {
+        /// Whose: the account's id or address.
+        #[arg(value_name = "ID|ADDRESS")]
+        who: String,
+        /// See [`Storage`].
+        #[command(flatten)]
+        storage: Storage,
+    },
+    /// Writes everything that this region knows of somebody into a new file, as JSON. Each region knows what was bought there.
+    Export {
+        /// Of whom: the account's id, or its address where the accounts are kept.
+        #[arg(value_name = "ID|ADDRESS")]
+        who: String,
+        /// Where to, for its owner's eyes alone.
+        file: PathBuf,
         /// See [`Storage`].
         #[command(flatten)]
         storage: Storage,

@@ -113,7 +113,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     if let Some(accounts) = &config.accounts {
         let client = client(tls.clone(), accounts, config.breakers.regions, &metrics)?;
         client.register(&health);
-        side.with_accounts_of(&client.handle(), &health);
+        side.with_accounts_of(&config.region, &client.handle(), &health);
         background.spawn(client.run(end.clone()));
     }
     side.limit(Limiter::new(config.rates, settings.clients.uncounted.clone(), redis));

@@ -10,7 +10,7 @@ use edge::{Follower, Identity, Region, Replica};
 use fleet::RemoteRegion;
 use manifest::Manifest;
 use manifest::Secret;
-use region::accounts::{AddressLookup, Directory, Mirror, Visitors};
+use region::accounts::{AddressLookup, Directory, Erasures, Mirror, Visitors};
 use region::coordinator::{self, Coordinator, Membership};
 use region::{
     Database, Feed, Limiter, Node, RateLimited, Retention, RetentionTask, Revocations, Sequencer, SnapshotCache, Ticker,
@@ -149,12 +149,15 @@ impl RegionSide {
     }
 
     /// Follows the region that keeps the accounts, where that is another, and has this one's node ask it who its visitors are.
-    pub fn with_accounts_of(&mut self, accounts: &RemoteRegion, health: &Health) {
+    pub fn with_accounts_of(&mut self, region: &str, accounts: &RemoteRegion, health: &Health) {
         let mirror = Mirror::new(Arc::new(accounts.clone()), Arc::clone(&self.traffic), self.coordinator.runner());
         mirror.register(health);
         self.tasks.spawn(mirror.run(self.writers.clone()));
         let asking = AddressLookup::new(Arc::new(accounts.clone()), Arc::clone(&self.traffic), self.coordinator.runner());
         self.tasks.spawn(asking.run(self.writers.clone()));
+        let runner = self.coordinator.runner();
+        let erasures = Erasures::new(region, Arc::new(accounts.clone()), Arc::clone(&self.traffic), runner);
+        self.tasks.spawn(erasures.run(self.writers.clone()));
         let (node, traffic, identity) = (Arc::clone(&self.node), Arc::clone(&self.traffic), self.identity.clone());
         self.node = Arc::new(Visitors::new(node, Arc::new(accounts.clone()), traffic, identity));
     }

@@ -28,21 +28,27 @@ fn code(secret: &str, steps: u64) -> String {
     format!("{:06}", (u32::from_be_bytes(mac[at..at + 4].try_into().unwrap()) & 0x7fff_ffff) % 1_000_000)
 }
 
+/// Gives an account a second factor; its secret, and what the platform says.
+pub async fn enable(client: &Client<'_>) -> (String, Value) {
+    let begun = client.post("/api/auth/totp", &json!({})).await.expect(200);
+    let secret = begun["secret"].as_str().unwrap().to_owned();
+    let confirmed = client.post("/api/auth/totp/confirm", &json!({"code": code(&secret, 0)})).await.expect(200);
+    (secret, confirmed)
+}
+
 /// An account with a second factor, whose app has just shown the code of the present step.
-struct Person {
-    client: Client<'static>,
-    email: Value,
+pub struct Person {
+    pub client: Client<'static>,
+    pub email: Value,
     secret: String,
     recovery_codes: Vec<String>,
 }
 
 impl Person {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let client = Client::register(&SHARED).await;
         let email = client.get("/api/auth/me").await.expect(200)["email"].clone();
-        let begun = client.post("/api/auth/totp", &json!({})).await.expect(200);
-        let secret = begun["secret"].as_str().unwrap().to_owned();
-        let confirmed = client.post("/api/auth/totp/confirm", &json!({"code": code(&secret, 0)})).await.expect(200);
+        let (secret, confirmed) = enable(&client).await;
         let codes = confirmed["recovery_codes"].as_array().unwrap().iter().map(|code| code.as_str().unwrap().to_owned());
         Self { client, email, recovery_codes: codes.collect(), secret }
     }

@@ -33,6 +33,7 @@ mod operations;
 mod orders;
 mod payments;
 mod questions;
+mod people;
 mod search;
 mod sessions;
 mod teams;

@@ -220,6 +220,9 @@ async fn operation(id: &str, scene: &Scene, may: impl Fn(Rule) -> bool) -> (Rule
         "beginPasskeyLogin" => (Rule::Everybody, path("/api/auth/passkeys/login/options"), nothing()),
         "removePasskey" => (Rule::Buyer, format!("/api/auth/passkeys/{}", scene.passkey), None),
         "me" => (Rule::Person, path("/api/auth/me"), None),
+        // No password at all for who may: the account is still needed.
+        "eraseMe" => (Rule::Person, path("/api/auth/me"), Some(json!({"password": 1}))),
+        "exportMe" => (Rule::Person, path("/api/auth/me/export"), None),
         "changeMe" => (Rule::Person, path("/api/auth/me"), nothing()),
         "reauthenticate" => (Rule::Person, path("/api/auth/reauthenticate"), nothing()),
         "listSessions" => (Rule::Person, path("/api/auth/sessions"), None),

@@ -15,6 +15,7 @@ mod faults;
 mod mail;
 mod messages;
 mod once;
+mod people;
 mod scene;
 mod topics;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use contracts::Traffic;
 use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
-use vocabulary::accounts::{Address, Error};
+use vocabulary::accounts::{Address, Erasure, Error};
 
 use super::Accounts;
 use crate::coordinator::Runner;
@@ -66,5 +66,9 @@ impl<T: Traffic> Directory<T> {
 impl<T: Traffic> edge::Accounts for Directory<T> {
     fn addresses_of(&self, users: Vec<String>) -> BoxFuture<'_, Result<Vec<Address>, Error>> {
         Box::pin(async { Accounts::of(&*self.traffic).component()?.addresses_of(users).await })
+    }
+
+    fn erasures_after(&self, region: String, sequence: i64) -> BoxFuture<'_, Result<Vec<Erasure>, Error>> {
+        Box::pin(async move { Accounts::of(&*self.traffic).component()?.erasures_after(region, sequence).await })
     }
 }

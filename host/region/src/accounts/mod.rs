@@ -8,9 +8,12 @@
 //! - **Addresses** of people who are to get mail from here: [`AddressLookup`] asks for those that are missing, on the same node. Until it has them the
 //!   mail waits. Where the accounts are, [`Directory`] has the answer.
 //!
+//! - **Erasures**: [`Erasures`] asks, on the same node, whose accounts were erased since it asked last, and has what is known of them here erased, too.
+//!
 //! What is written and told is the business of the component that exports `marquee:accounts`; here it is only carried there.
 
 mod addresses;
+mod erasures;
 mod mirror;
 mod visitors;
 
@@ -20,6 +23,7 @@ use contracts::{AccountsComponent, Components, Traffic};
 use vocabulary::accounts::Error;
 
 pub use addresses::{AddressLookup, Directory};
+pub use erasures::Erasures;
 pub use mirror::Mirror;
 pub use visitors::Visitors;
 

@@ -18,6 +18,8 @@ use crate::limits;
 const RETRY: Problem = Problem::Unavailable(edge::limits::RETRY_AFTER_SECONDS);
 /// Who somebody is: their id and roles.
 const ME: &str = "/api/auth/me";
+/// The same, refused where their session has not proved lately whose it is.
+const ME_RECENTLY: &str = "/api/auth/me?recent=true";
 /// Whom they may organise for.
 const ORGANISERS: &str = "/api/organisers";
 
@@ -50,7 +52,7 @@ impl<T: Traffic> Visitors<T> {
             // One that is not good is refused by the node.
             let refusal = match self.identity.verify(token.clone()).await {
                 Ok(claims) if claims.scope.is_some() => self.meet_program(&asking).await?,
-                Ok(_) => self.meet(&asking).await?,
+                Ok(_) => self.meet(&asking, if route.recent { ME_RECENTLY } else { ME }).await?,
                 Err(_) => None,
             };
             if let Some(refusal) = refusal {
@@ -61,8 +63,8 @@ impl<T: Traffic> Visitors<T> {
     }
 
     /// Learns who the caller is; what the region of the accounts says instead, where it knows no such person.
-    async fn meet(&self, asking: &Asking<'_>) -> Result<Option<Response<Body>>, Problem> {
-        let (me, organisers) = (asking.question(ME)?, asking.question(ORGANISERS)?);
+    async fn meet(&self, asking: &Asking<'_>, me: &str) -> Result<Option<Response<Body>>, Problem> {
+        let (me, organisers) = (asking.question(me)?, asking.question(ORGANISERS)?);
         let (user, organisers) = tokio::try_join!(self.ask::<User>(me), self.ask::<Memberships>(organisers))?;
         let (user, organisers) = match (user, organisers) {
             (Ok(user), Ok(organisers)) => (user, organisers),

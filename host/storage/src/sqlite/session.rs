@@ -61,6 +61,8 @@ impl Session {
         // A commit that was answered must survive a power cut. Foreign keys are on, as in Spin's build of SQLite.
         sqlite.pragma_update(None, "synchronous", "FULL")?;
         sqlite.pragma_update(None, "foreign_keys", true)?;
+        // What is deleted or replaced is overwritten: else it could be read out of the file.
+        sqlite.pragma_update(None, "secure_delete", true)?;
         let marks = Arc::new(SessionFlags::default());
         let (on_prepare, on_commit) = (Arc::clone(&marks), Arc::clone(&marks));
         sqlite.authorizer(Some(move |context: AuthContext<'_>| on_prepare.authorize(&context.action)));

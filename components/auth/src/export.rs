@@ -1,0 +1,166 @@
+//! `GET /api/auth/me/export`: everything that a region knows of the caller.
+
+use crate::{accounts, limits, sessions};
+use kit::sql::{FromRow, RowReader, Tx, Value};
+use kit::{Answer, Problem, Request, claims, config, params, query, sql, time};
+use migrations::personal::{Form, SECTIONS, Section};
+use serde_json::{Map, Value as Json, json};
+
+/// Something that is known of the caller, and what it is sorted by.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    at: i64,
+    id: String,
+}
+
+/// A list of everything that this region knows of the caller, newest first. The session must have proved lately whose it is: where another region keeps the
+/// accounts, the host has asked there.
+pub async fn export(request: Request) -> Answer {
+    let claims = claims::require(&request).await?;
+    let (limit, cursor) = query::read(&request, |query| (query.limit(), query.text("cursor", limits::EXPORT_CURSOR_BYTES)))?;
+    let behind = match cursor {
+        Some(text) => parse(&text).ok_or_else(|| Problem::fault("/cursor", "not a cursor of this list"))?,
+        None => Key { at: i64::MAX, id: String::new() },
+    };
+    let region = config::region().await?;
+    let here = config::accounts_elsewhere().await?.is_none();
+    let mut tx = sql::read().await?;
+    if here {
+        accounts::find(&mut tx, &claims.subject).await?.ok_or_else(accounts::gone)?;
+        sessions::require_recent(&mut tx, &claims).await?;
+    }
+    let page = page(&mut tx, &region, &claims.subject, &behind, limit).await?;
+    tx.rollback().await?;
+    accounts::private(200, &page)
+}
+
+/// The newest of all sections behind an item.
+async fn page(tx: &mut Tx, region: &str, user: &str, behind: &Key, limit: i64) -> Result<Json, Problem> {
+    let mut items = Vec::new();
+    for section in SECTIONS {
+        // One more than asked for tells whether there is a next page.
+        let parameters = params![user, behind.at, &behind.id, limit + 1];
+        let rows: Vec<Columns> = tx.all(&section.statement(tx.bytewise()), parameters).await?;
+        for Columns(columns) in rows {
+            items.push(item(section, region, columns)?);
+        }
+    }
+    items.sort_unstable_by(|(one, _), (other, _)| other.cmp(one));
+    let size = usize::try_from(limit).unwrap_or_default();
+    let more = items.len() > size;
+    items.truncate(size);
+    let next_cursor = items.last().filter(|_| more).map(|(Key { at, id }, _)| format!("{at}.{id}"));
+    let items: Vec<_> = items.into_iter().map(|(_, item)| item).collect();
+    Ok(json!({ "items": items, "next_cursor": next_cursor }))
+}
+
+/// All columns of a row, whatever they are.
+struct Columns(Vec<Value>);
+
+impl FromRow for Columns {
+    fn from_row(row: &mut RowReader) -> Result<Self, sql::Error> {
+        Ok(Self(row.rest()))
+    }
+}
+
+fn item(section: &Section, region: &str, columns: Vec<Value>) -> Result<(Key, Json), Problem> {
+    let mut columns = columns.into_iter();
+    let (Some(Value::Text(id)), Some(Value::Integer(at))) = (columns.next(), columns.next()) else {
+        return Err(Problem::internal(format_args!("a row of {} has no id and instant", section.kind)));
+    };
+    let mut data = Map::new();
+    for ((name, _, form), value) in section.members.iter().zip(columns) {
+        let value = match (form, value) {
+            (_, Value::Null) => continue,
+            (Form::Instant, Value::Integer(at)) => time::format(at).into(),
+            (_, Value::Integer(number)) => number.into(),
+            (_, Value::Text(text)) => text.into(),
+        };
+        data.insert((*name).to_owned(), value);
+    }
+    let item = json!({ "id": id, "created_at": time::format(at), "region": region, "kind": section.kind, "data": data });
+    Ok((Key { at, id }, item))
+}
+
+/// `MICROSECONDS.ID`, as lists of several regions have it.
+fn parse(cursor: &str) -> Option<Key> {
+    let (at, id) = cursor.split_once('.')?;
+    let plain = !at.is_empty() && at.len() <= 18 && at.bytes().all(|byte| byte.is_ascii_digit());
+    let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'.' | b'-');
+    let at = at.parse().ok().filter(|_| plain)?;
+    (!id.is_empty() && id.bytes().all(is_part)).then(|| Key { at, id: id.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kit::sql::testing::{Database, ready};
+
+    #[test]
+    fn foreign_cursors_are_refused() {
+        for good in ["17.booking.eu_b", "0.second-factor.totp"] {
+            assert!(parse(good).is_some(), "{good}");
+        }
+        for nonsense in ["", "17", "17.", ".a", "-1.a", "x.a", "17.A", "17.a'b", "9999999999999999999.a"] {
+            assert_eq!(parse(nonsense), None, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn fuzz_cursors() {
+        fuzz::text(&["1800000000000000.booking.eu_06f9zkb2m4s8t1w6y3c5e7g9hj", "0.a"], |text| {
+            if let Some(Key { at, id }) = parse(text) {
+                assert!(at >= 0 && text.ends_with(&id), "{text}");
+            }
+        });
+    }
+
+    /// Every statement fits the tables, on either engine, and pages follow one another without a gap.
+    #[test]
+    fn everything_comes_once_however_long_pages_are() {
+        for database in Database::all() {
+            database.enter();
+            database.run(
+                "INSERT INTO users (id, email, name, password_hash, version, created_at) VALUES ('eu_u', 'ada@example.com', 'Ada', 'x', 1, 7)",
+            );
+            for number in 0..5 {
+                database.run(&format!(
+                    "INSERT INTO sessions (id, user_id, refresh_hash, rotated_at, expires_at, created_at) VALUES ('eu_s{number}', 'eu_u', 'h', 0, 9, {})",
+                    number / 3
+                ));
+                database.run(&format!(
+                    "INSERT INTO passkeys (id, user_id, credential_id, public_key, sign_count, backup_eligible, backed_up, transports, name, created_at) \
+                     VALUES ('eu_p{number}', 'eu_u', 'c{number}', 'k', 0, 0, 0, '', 'Ring', 1)"
+                ));
+            }
+            for limit in [1, 2, 3, 100] {
+                let (mut behind, mut seen) = (Key { at: i64::MAX, id: String::new() }, Vec::new());
+                loop {
+                    let page = ready(async {
+                        let mut tx = sql::read().await.unwrap();
+                        let page = page(&mut tx, "eu", "eu_u", &behind, limit).await.unwrap();
+                        tx.rollback().await.unwrap();
+                        page
+                    });
+                    seen.extend(page["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()));
+                    let Some(cursor) = page["next_cursor"].as_str() else { break };
+                    behind = parse(cursor).unwrap();
+                }
+                let all = [
+                    "account.eu_u",
+                    "session.eu_s4",
+                    "session.eu_s3",
+                    "passkey.eu_p4",
+                    "passkey.eu_p3",
+                    "passkey.eu_p2",
+                    "passkey.eu_p1",
+                    "passkey.eu_p0",
+                    "session.eu_s2",
+                    "session.eu_s1",
+                    "session.eu_s0",
+                ];
+                assert_eq!(seen, all, "{limit} at a time");
+            }
+        }
+    }
+}
