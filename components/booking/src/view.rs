@@ -40,6 +40,8 @@ pub struct View {
     version: u64,
     created_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    payment_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     tickets: Option<Vec<Ticket>>,
 }
 
@@ -57,8 +59,15 @@ impl View {
             total: Amount::new(*amount, currency),
             version: booking.version,
             created_at: time::format(booking.created_at),
+            payment_id: None,
             tickets: None,
         }
+    }
+
+    /// This view with the payment that confirmed it.
+    pub fn with_payment(mut self, payment: Option<String>) -> Self {
+        self.payment_id = payment;
+        self
     }
 
     /// This view with its tickets.
