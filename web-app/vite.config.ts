@@ -3,7 +3,7 @@ import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
 /** The platform that `npm run dev` talks to. */
-const platform = process.env["MARQUEE_URL"] ?? "http://127.0.0.1:8080";
+const platform = process.env.MARQUEE_URL ?? "http://127.0.0.1:8080";
 /** What the platform answers and the app does not. */
 const theirs = ["/api", "/docs", "/problems", "/developers", "/assets", "/.well-known", "/favicon.svg", "/robots.txt"];
 

@@ -41,7 +41,7 @@ export function read(parameters: URLSearchParams): Search {
   const text = (name: string, most: number) => (parameters.get(name) ?? "").slice(0, most);
   const days = text("days", 10);
   const sort = text("sort", 20);
-  const currency = text("currency", 3).toUpperCase();
+  const currency = text("currency", 4).toUpperCase();
   return {
     q: text("q", 200),
     category: text("category", 40),

@@ -34,7 +34,11 @@ export function TicketPicker({ event, availability, items, onChange }: Propertie
         // What is not known yet does not keep anybody from choosing: only a hold takes places.
         const max = Math.min(MOST, type.per_person_limit, left ? (left.on_sale ? left.available : 0) : MOST);
         return (
-          <li key={type.id} className={styles.type} data-off={left ? !left.on_sale || left.available === 0 : undefined}>
+          <li
+            key={type.id}
+            className={styles.type}
+            data-off={(left && (!left.on_sale || left.available === 0)) || undefined}
+          >
             <div>
               <p className={styles.name} dir="auto">
                 {type.name}
