@@ -4,7 +4,7 @@ import { isProblemType } from "../i18n/problems";
 import { clock } from "../lib/clock";
 import { tab } from "../lib/storage";
 import { type Failure, failureOf } from "./problem";
-import { refresh, session } from "./session";
+import { accountKnown, refresh, session } from "./session";
 
 export interface Call {
   path: string;
@@ -44,8 +44,8 @@ async function send(call: Call): Promise<Response> {
   return response;
 }
 
-/** A call, with the cookies made anew in between where those have run out. */
-export async function request(call: Call): Promise<Response> {
+/** A call, with the cookies made anew in between where those have run out. `lapsed` is called where they cannot be. */
+export async function request(call: Call, lapsed?: () => void): Promise<Response> {
   const since = Date.now();
   const response = await send(call);
   if (response.status !== 401 || !session.isKnown() || call.path.startsWith("/api/auth/login")) return response;
@@ -56,14 +56,16 @@ export async function request(call: Call): Promise<Response> {
   // Other kinds of 401 are about what was sent, and not about the cookies.
   if (problem.type !== "/problems/unauthenticated" && problem.type !== "/problems/token-revoked") return response;
   if (await refresh(since)) return send(call);
+  session.lapsed();
+  lapsed?.();
   return response;
 }
 
 export type Answer = { data: unknown } | { error: Failure };
 
-export const baseQuery: BaseQueryFn<Call, unknown, Failure> = async (call, { signal }) => {
+export const baseQuery: BaseQueryFn<Call, unknown, Failure> = async (call, { signal, dispatch }) => {
   try {
-    const response = await request({ signal, ...call });
+    const response = await request({ signal, ...call }, () => dispatch(accountKnown(false)));
     if (!response.ok) return { error: await failureOf(response, isProblemType) };
     if (response.status === 204 || response.status === 202) return { data: null };
     return { data: await response.json() };

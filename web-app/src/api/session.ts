@@ -1,4 +1,8 @@
+import { createAction } from "@reduxjs/toolkit";
 import { local, tab } from "../lib/storage";
+
+/** Whether somebody is logged in has changed. */
+export const accountKnown = createAction<boolean>("account/known");
 
 /** Whether somebody has logged in with this browser. The cookies say who; no script reads those, and asking for nobody would cost a request a page. */
 const HINT = "marquee.account";
@@ -12,6 +16,11 @@ export const session = {
   began(): void {
     local.write(HINT, true);
   },
+  /** The cookies are worth nothing any more. What was chosen stays: it is the same person who logs in again. */
+  lapsed(): void {
+    local.remove(HINT);
+  },
+  /** Somebody has left, and takes along what was theirs. */
   ended(): void {
     local.remove(HINT);
     for (const key of tab.keys().filter((key) => key.startsWith(OWN))) tab.remove(key);

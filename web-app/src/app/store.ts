@@ -1,24 +1,22 @@
-import { configureStore, createSlice, type PayloadAction } from "@reduxjs/toolkit";
+import { configureStore, createReducer } from "@reduxjs/toolkit";
 import { setupListeners } from "@reduxjs/toolkit/query";
 import { useDispatch, useSelector } from "react-redux";
 import { api, type User, useMeQuery } from "../api";
 import { isProblem } from "../api/problem";
-import { session } from "../api/session";
+import { accountKnown, session } from "../api/session";
 import { forget } from "../checkout/state";
 
-const account = createSlice({
-  name: "account",
-  initialState: { known: session.isKnown() },
-  reducers: {
-    known: (state, { payload }: PayloadAction<boolean>) => {
+const account = createReducer(
+  () => ({ known: session.isKnown() }),
+  (builder) =>
+    builder.addCase(accountKnown, (state, { payload }) => {
       state.known = payload;
-    },
-  },
-});
+    }),
+);
 
 export function makeStore() {
   const store = configureStore({
-    reducer: { [api.reducerPath]: api.reducer, [account.name]: account.reducer },
+    reducer: { [api.reducerPath]: api.reducer, account },
     middleware: (defaults) => defaults().concat(api.middleware),
   });
   setupListeners(store.dispatch);
@@ -53,12 +51,12 @@ export function useSession() {
     begin(user: User): void {
       session.began();
       dispatch(api.util.upsertQueryData("me", undefined, user));
-      dispatch(account.actions.known(true));
+      dispatch(accountKnown(true));
     },
     end(): void {
       session.ended();
       forget();
-      dispatch(account.actions.known(false));
+      dispatch(accountKnown(false));
       dispatch(api.util.resetApiState());
     },
   };
@@ -67,7 +65,7 @@ export function useSession() {
 /** Keeps to what other tabs do. */
 export function followOtherTabs(store: Store): void {
   session.watch((known) => {
-    store.dispatch(account.actions.known(known));
+    store.dispatch(accountKnown(known));
     if (!known) store.dispatch(api.util.resetApiState());
   });
 }

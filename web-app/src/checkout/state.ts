@@ -108,6 +108,13 @@ export function store(event: string, checkout: Checkout): void {
   for (const listener of listeners) listener();
 }
 
+/** Goes on with a booking that another tab, or another browser, has begun. */
+export function resume(booking: Booking, payment: string | null = null): void {
+  const items = booking.items.map(({ ticket_type_id, quantity }) => ({ ticket_type_id, quantity }));
+  const known = load(booking.event_id);
+  if (known.booking !== booking.id) store(booking.event_id, { ...begin(items), booking: booking.id, payment });
+}
+
 /** Forgets what is cached, as when a tab's person goes. */
 export function forget(): void {
   cache.clear();

@@ -104,7 +104,8 @@ function OfEvent({ event, wanted }: { event: Event; wanted: Step }) {
             <Ended event={event} cancelled={booking?.status === "cancelled"} again={update.again} />
           ) : step === "choose" ? (
             <Choose event={event} booking={ended ? undefined : booking} />
-          ) : step === "details" ? (
+          ) : step === "details" || account.state === "out" ? (
+            // Whoever's session has ended on the way logs in here, and goes on.
             <Details event={event} booking={booking} />
           ) : step === "pay" && booking ? (
             <Pay event={event} booking={booking} ended={ended} />

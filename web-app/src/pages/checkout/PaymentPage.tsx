@@ -3,7 +3,7 @@ import { useParams } from "react-router";
 import { useBookingQuery, usePaymentQuery } from "../../api";
 import { isProblem } from "../../api/problem";
 import { useAccount } from "../../app/store";
-import { verdict } from "../../checkout/state";
+import { resume, verdict } from "../../checkout/state";
 import { LinkButton } from "../../ui/Button";
 import { FailureNotice } from "../../ui/Notice";
 import { Page } from "../../ui/Page";
@@ -54,7 +54,11 @@ export default function PaymentPage() {
               <Trans>See my tickets</Trans>
             </LinkButton>
           ) : booking.data.status === "held" || booking.data.status === "paying" ? (
-            <LinkButton look="quiet" to={`/checkout/${booking.data.event_id}/pay`}>
+            <LinkButton
+              look="quiet"
+              to={`/checkout/${booking.data.event_id}/pay`}
+              onClick={() => booking.data && resume(booking.data)}
+            >
               <Trans>Back to the checkout</Trans>
             </LinkButton>
           ) : (

@@ -156,7 +156,9 @@ function Facts({ event }: { event: Event }) {
           <Trans>Where</Trans>
         </dt>
         <dd>
-          <bdi>{event.venue.name}</bdi>
+          <span>
+            <bdi>{event.venue.name}</bdi>
+          </span>
           <span className={styles.zone}>
             <bdi>{event.venue.city}</bdi>, {country.of(event.venue.country)}
           </span>

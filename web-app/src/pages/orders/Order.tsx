@@ -16,11 +16,12 @@ import { requestFile } from "../../api/fetch";
 import { isProblem } from "../../api/problem";
 import { ROUTES } from "../../app/routes";
 import { useAccount } from "../../app/store";
+import { resume } from "../../checkout/state";
 import { REFUNDS, STATUS } from "../../i18n/words";
 import { save } from "../../lib/download";
 import { formatMoney } from "../../lib/money";
 import { formatClock, formatWhen } from "../../lib/time";
-import { Button } from "../../ui/Button";
+import { Button, LinkButton } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
 import { FailureNotice, Notice } from "../../ui/Notice";
 import { Page } from "../../ui/Page";
@@ -83,43 +84,48 @@ function Found({ booking, event }: { booking: Booking; event: Event }) {
               <Trans>Its places are held until {formatClock(booking.expires_at, language)}.</Trans>
             </p>
           )}
+          <LinkButton to={`/checkout/${event.id}/pay`} onClick={() => resume(booking)}>
+            <Trans>Go on to payment</Trans>
+          </LinkButton>
         </Notice>
       )}
       {confirmed && <Tickets booking={booking} event={event} />}
-      <section className={styles.panel} aria-labelledby="order">
-        <h2 id="order">
-          <Trans>Order</Trans>
-        </h2>
-        <ul className={styles.lines}>
-          {booking.items.map((item) => (
-            <li key={item.ticket_type_id}>
+      <div className={styles.pair}>
+        <section className={styles.panel} aria-labelledby="order">
+          <h2 id="order">
+            <Trans>Order</Trans>
+          </h2>
+          <ul className={styles.lines}>
+            {booking.items.map((item) => (
+              <li key={item.ticket_type_id}>
+                <span>
+                  {i18n.number(item.quantity)} ×{" "}
+                  <bdi>{event.ticket_types.find((type) => type.id === item.ticket_type_id)?.name}</bdi>
+                </span>
+                <span>
+                  {formatMoney({ ...item.unit_price, amount: item.unit_price.amount * item.quantity }, language)}
+                </span>
+              </li>
+            ))}
+            <li className={styles.total}>
               <span>
-                {i18n.number(item.quantity)} ×{" "}
-                <bdi>{event.ticket_types.find((type) => type.id === item.ticket_type_id)?.name}</bdi>
+                <Trans>Total</Trans>
               </span>
-              <span>
-                {formatMoney({ ...item.unit_price, amount: item.unit_price.amount * item.quantity }, language)}
-              </span>
+              <span>{formatMoney(booking.total, language)}</span>
             </li>
-          ))}
-          <li className={styles.total}>
-            <span>
-              <Trans>Total</Trans>
-            </span>
-            <span>{formatMoney(booking.total, language)}</span>
-          </li>
-        </ul>
-        <p className={styles.faint}>
-          <Trans>
-            Order number <code dir="ltr">{booking.id}</code>
-          </Trans>
-        </p>
-        {booking.payment_id && <PaymentOf id={booking.payment_id} />}
-        <div className={styles.buttons}>
-          <Link to={`/e/${event.id}`}>{t`To the event`}</Link>
-        </div>
-      </section>
-      {(confirmed || open) && <Cancel booking={booking} event={event} />}
+          </ul>
+          <p className={styles.faint}>
+            <Trans>
+              Order number <code dir="ltr">{booking.id}</code>
+            </Trans>
+          </p>
+          {booking.payment_id && <PaymentOf id={booking.payment_id} />}
+          <div className={styles.buttons}>
+            <Link to={`/e/${event.id}`}>{t`To the event`}</Link>
+          </div>
+        </section>
+        {(confirmed || open) && <Cancel booking={booking} event={event} />}
+      </div>
     </Page>
   );
 }

@@ -1,4 +1,4 @@
-import { Trans, useLingui } from "@lingui/react/macro";
+import { Plural, Trans, useLingui } from "@lingui/react/macro";
 import { Link, Navigate } from "react-router";
 import { type Booking, useBookingsInfiniteQuery, useEventQuery } from "../../api";
 import { ROUTES } from "../../app/routes";
@@ -91,7 +91,7 @@ function OrderCard({ booking }: { booking: Booking }) {
             {i18n._(STATUS[booking.status])}
           </span>
           <span>
-            {i18n.number(count)} × · {formatMoney(booking.total, i18n.locale)}
+            <Plural value={count} one="# ticket" other="# tickets" /> · {formatMoney(booking.total, i18n.locale)}
           </span>
         </p>
       </div>
