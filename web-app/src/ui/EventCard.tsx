@@ -25,9 +25,9 @@ export function EventCard({ event }: { event: ListedEvent }) {
         </span>
       </Cover>
       <div className={styles.body}>
-        <h3 className={styles.title} dir="auto">
+        <h2 className={styles.title} dir="auto">
           <Link to={`/e/${event.id}`}>{event.title}</Link>
-        </h3>
+        </h2>
         <p className={styles.when}>
           <time dateTime={event.starts_at}>
             {formatDay(event.starts_at, language, event.timezone)},{" "}
