@@ -3,7 +3,7 @@
 use crate::{
     fonts,
     step::{cargo, run, step},
-    tools,
+    tools, web,
 };
 use anyhow::{Context, Result};
 use std::process::Command;
@@ -113,30 +113,23 @@ pub fn all() -> Result<()> {
     })
 }
 
-/// Builds the components, and these packages with them.
+/// Builds the components, and these packages with them. The web app comes first: one of them has it in it.
 pub fn components(more: &[&str]) -> Result<()> {
+    web::build()?;
     step("building the components for wasm32-wasip2", || {
         tools::wasm_target()?;
         run(&mut components_build(more)?)
     })
 }
 
-/// See [`components_command`].
-pub fn components_build(more: &[&str]) -> Result<Command> {
-    let mut build = cargo(&[]);
-    build.args(components_command(more)?.iter().skip(1));
-    Ok(build)
-}
-
 /// The command that builds all components, and these packages with them. Always all of them: what they share is built once, with the features that
 /// all of them want together, and cargo finds out what is new.
-pub fn components_command(more: &[&str]) -> Result<Vec<String>> {
-    let mut command: Vec<String> =
-        ["cargo", "build", "--profile", "wasm", "--locked", "--target", TARGET].map(str::to_owned).into();
-    for name in component_names()?.into_iter().chain(more.iter().map(|&name| name.to_owned())) {
-        command.extend(["--package".to_owned(), name]);
+pub fn components_build(more: &[&str]) -> Result<Command> {
+    let mut build = cargo(&["build", "--profile", "wasm", "--locked", "--target", TARGET]);
+    for name in component_names()?.iter().map(String::as_str).chain(more.iter().copied()) {
+        build.args(["--package", name]);
     }
-    Ok(command)
+    Ok(build)
 }
 
 /// The components of `spin.toml`: each is a package of that name.

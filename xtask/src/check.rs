@@ -4,7 +4,7 @@
 use crate::{
     build, documents, spin_manifest,
     step::{self, cargo, command, output, say, step},
-    tools,
+    tools, web,
 };
 use anyhow::{Result, bail};
 use std::{collections::BTreeSet, process::Command};
@@ -21,6 +21,8 @@ pub fn run() -> Result<Option<String>> {
         say(&format!("not checked: {what}"));
     }
     step("holding spin.toml against the crates that it builds", spin_manifest::check)?;
+    // One of the components has it in it.
+    web::build()?;
     // Components as well, and their tests: nothing of them is written for wasm alone.
     step("linting", || {
         tools::native_build()?;

@@ -20,17 +20,20 @@ mod step;
 mod test;
 mod tools;
 mod up;
+mod web;
 
 use anyhow::{Result, bail};
 use std::process::ExitCode;
 
 const USAGE: &str = "cargo xtask COMMAND
 
-  build             build the components (wasm) and the binary target/release/marquee
+  build             build the web app, the components (wasm) and the binary target/release/marquee
+  components        build the web app and the components alone, as `spin build` does
+  web               build the web app alone, where its sources have changed; Node.js is installed where the machine's is too old
   up [ARGS]         build what is missing, then run the whole platform (ARGS go to `marquee up`; see `marquee up --help`)
-                      --watch   also rebuild a component when its source is saved
+                      --watch   also rebuild a component, or the web app, when its source is saved
   test [FILTER]     set up what the tests need and run them all; with FILTER, only the steps whose name contains it:
-                      check | unit | host | api | schema | load
+                      check | unit | web | host | api | schema | load
   check             formatting, lints, rustdoc, documents (links, paths, commands, settings, metrics), licences and sources of dependencies
   fonts             get the fonts that receipts and tickets in Chinese, Japanese, Korean, Thai and Indian scripts are set in, from Debian's packages
   faults            kill, pause, cut off and mislead the nodes of a fleet under load, and check what people were answered
@@ -81,6 +84,8 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
     };
     match command.as_str() {
         "build" => build::all()?,
+        "components" => build::components(&[])?,
+        "web" => web::build()?,
         "up" => return up::run(rest),
         "test" => test::run(rest.first().map(String::as_str))?,
         "check" => drop(check::run()?),

@@ -3,6 +3,7 @@
 use crate::{
     build,
     step::{cargo, output},
+    web,
 };
 use anyhow::{Context, Result, bail};
 use serde_json::Value as Json;
@@ -11,6 +12,8 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
+/// How Spin has a component built: all of them at once, so that nothing is built twice, and what they have in them before.
+const COMMAND: &str = "cargo xtask components";
 /// What every component is built from.
 const SHARED: [&str; 2] = ["Cargo.toml", "Cargo.lock"];
 /// What names a file that is built in, from the source's folder.
@@ -23,14 +26,11 @@ const READS: [&str; 3] = ["path: \"", "path: [\"", "rerun-if-changed="];
 pub fn check() -> Result<()> {
     let manifest: toml::Table = std::fs::read_to_string("spin.toml")?.parse().context("spin.toml")?;
     let crates = Crates::read()?;
-    let command = build::components_command(&[])?.join(" ");
     for name in build::component_names()? {
         let own = manifest.get("component").and_then(|all| all.get(&name)).and_then(|component| component.get("build"));
         let own = own.with_context(|| format!("spin.toml: component.{name} has no build table"))?;
-        if own.get("command").and_then(toml::Value::as_str) != Some(&command) {
-            bail!(
-                "spin.toml: component.{name}.build.command must be the one that builds all components, so that nothing is built twice:\n{command:?}"
-            );
+        if own.get("command").and_then(toml::Value::as_str) != Some(COMMAND) {
+            bail!("spin.toml: component.{name}.build.command must be {COMMAND:?}, which builds all components");
         }
         let watched: BTreeSet<&str> =
             own.get("watch").and_then(toml::Value::as_array).into_iter().flatten().filter_map(toml::Value::as_str).collect();
@@ -97,6 +97,11 @@ impl Crates {
         watch.extend(folders.iter().map(|folder| format!("{}/**/*", folder.display())));
         for folder in &folders {
             for input in inputs(folder)?.into_iter().filter(|input| !folders.iter().any(|folder| input.starts_with(folder))) {
+                // What is made by the build must not set off another: the sources of it do.
+                if input == Path::new(web::DIST) {
+                    watch.extend(web::watched());
+                    continue;
+                }
                 watch.insert(if input.is_dir() { format!("{}/**/*", input.display()) } else { input.display().to_string() });
             }
         }

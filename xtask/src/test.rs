@@ -4,7 +4,7 @@ use crate::{
     build, check, fonts, load, schema,
     services::{Kind, Services},
     step::{cargo, run as run_command, run_tests, say, step, table},
-    tools,
+    tools, web,
 };
 use anyhow::Result;
 use std::process::Command;
@@ -30,7 +30,10 @@ pub fn run(filter: Option<&str>) -> Result<()> {
             run_tests(&mut with(build::tests(&packages, &["--tests"]), &services))
         })?;
     }
-    if ["host", "api", "schema", "load"].iter().any(|name| wanted(name)) {
+    if wanted("web") {
+        step("the web app: lints, types, texts, unit tests, size", web::test)?;
+    }
+    if ["web", "host", "api", "schema", "load"].iter().any(|name| wanted(name)) {
         build::components(&build::FIXTURES)?;
         step("building the host and its tests", || {
             tools::native_build()?;
@@ -55,6 +58,9 @@ pub fn run(filter: Option<&str>) -> Result<()> {
                 Err(why) => skipped.push(format!("the API suite on stock Spin: {why}")),
             }
         }
+    }
+    if wanted("web") {
+        step("the web app in a browser", web::browse)?;
     }
     if wanted("schema") {
         step("schemathesis against `up`", schema::short)?;

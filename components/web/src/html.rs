@@ -1,4 +1,4 @@
-//! The frame of every page, and escaping.
+//! The frame of every page that is not the app's, and escaping.
 
 /// What a page may load and do: our own files, and calls to this node. No inline scripts or styles.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -23,13 +23,14 @@ pub fn escape(text: &str) -> String {
 /// A whole page. `title` is text, `main` is HTML; `here` is the path of the entry in the navigation that the page belongs to.
 pub fn frame(title: &str, here: &str, main: &str) -> String {
     let title = escape(title);
-    let links: String = [("/", "Home"), ("/docs", "API reference"), ("/problems", "Problems")]
-        .into_iter()
-        .map(|(path, name)| {
-            let current = if path == here { " aria-current=\"page\"" } else { "" };
-            format!("<li><a href=\"{path}\"{current}>{name}</a></li>")
-        })
-        .collect();
+    let links: String =
+        [("/", "Events"), ("/developers", "For developers"), ("/docs", "API reference"), ("/problems", "Problems")]
+            .into_iter()
+            .map(|(path, name)| {
+                let current = if path == here { " aria-current=\"page\"" } else { "" };
+                format!("<li><a href=\"{path}\"{current}>{name}</a></li>")
+            })
+            .collect();
     format!(
         r##"<!doctype html>
 <html lang="en">
@@ -77,7 +78,7 @@ mod tests {
 
     #[test]
     fn pages_keep_their_own_policy() {
-        let page = frame("Home", "/", include_str!("../assets/home.html"));
+        let page = frame("For developers", "/developers", include_str!("../assets/developers.html"));
         for forbidden in [" onclick", " onload", " style=", "javascript:", "http://", "https://", "<style"] {
             assert!(!page.contains(forbidden), "{forbidden}");
         }

@@ -1,11 +1,12 @@
-//! The landing page, the API reference and the problem pages.
+//! The app that people buy with, the page for developers, the API reference and the problem pages.
 //!
 //! Everything here is made of files that are compiled in, and of what the kit knows of problems and of the host: no database, no calls.
 
 mod accept;
+mod app;
 mod content;
+mod developers;
 mod document;
-mod home;
 mod html;
 mod limits;
 mod markup;
@@ -21,9 +22,30 @@ use spin_sdk::{
 };
 use std::sync::LazyLock;
 
+/// Where the app has a page: there its one page is answered, and anywhere else what is not there is 404.
+const PAGES: [&str; 14] = [
+    "/",
+    "/e/:id",
+    "/checkout/:id",
+    "/checkout/:id/:step",
+    "/pay/:id",
+    "/orders",
+    "/orders/:id",
+    "/login",
+    "/register",
+    "/forgot-password",
+    "/reset-password",
+    "/verify-email",
+    "/account",
+    "/accessibility",
+];
+
 static ROUTES: LazyLock<Router> = LazyLock::new(|| {
-    Router::new()
-        .get("/", home::page)
+    PAGES
+        .into_iter()
+        .fold(Router::new(), |router, page| router.get(page, app::page))
+        .get("/app/:file", app::file)
+        .get("/developers", developers::page)
         .get("/docs", reference::page)
         .get("/problems", problems::list)
         .get("/problems/:slug", problems::one)

@@ -12,7 +12,7 @@ static PAGE: LazyLock<Content> = LazyLock::new(|| {
         "",
         "<h1>There is nothing here</h1>\n\
          <p class=\"lead\">The address may be mistyped, or what was here is gone.</p>\n\
-         <ul><li><a href=\"/\">Start page, with a search over all events</a></li>\n\
+         <ul><li><a href=\"/\">All events</a></li>\n\
          <li><a href=\"/docs\">API reference</a></li></ul>",
     )
 });

@@ -45,7 +45,7 @@ async fn a_paid_booking_is_confirmed_and_has_tickets() {
     let payment = pay(&buyer, &booking, "tok_ok").await.expect(201);
     assert_eq!((&payment["status"], &payment["amount"]), (&json!("completed"), &json!({"amount": 9000, "currency": "EUR"})));
     let confirmed = buyer.elsewhere().get(&format!("/api/bookings/{}", booking["id"].as_str().unwrap())).await.expect(200);
-    assert_eq!(confirmed["status"], "confirmed");
+    assert_eq!((&confirmed["status"], &confirmed["payment_id"]), (&json!("confirmed"), &payment["id"]));
     assert_eq!(confirmed["tickets"].as_array().unwrap().len(), 2);
     assert!(confirmed["tickets"].as_array().unwrap().iter().all(|ticket| ticket["ticket_type_id"] == json!(show.ticket)));
     pay(&buyer, &booking, "tok_ok").await.expect_problem(409, "booking-not-payable");
@@ -122,7 +122,9 @@ async fn a_redirect_leads_to_a_page_that_decides() {
         let form = form_with(&html, choice);
         let target = reqwest::Url::parse(url).unwrap().join(&form.action).unwrap();
         let done = reqwest::Client::new().post(target).form(&form.fields).send().await.unwrap();
-        assert!(done.status().is_success(), "{}", done.text().await.unwrap());
+        let (status, html) = (done.status(), done.text().await.unwrap());
+        let back = format!("href=\"/pay/{}\"", payment["id"].as_str().unwrap());
+        assert!(status.is_success() && html.contains(&back), "{html}");
         let path = format!("/api/payments/{}", payment["id"].as_str().unwrap());
         eventually("it is decided", async || buyer.get(&path).await.json, |payment| payment["status"] != "requires_action").await;
         eventually("the booking follows", async || status_of(&buyer, &booking).await, |status| *status == paid).await;

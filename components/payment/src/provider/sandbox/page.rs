@@ -89,12 +89,12 @@ fn page(payment: &Payment, returned: &[RefundEntry], secret: &str) -> Response {
              <button name=\"decision\" value=\"approve\">Approve</button> <button name=\"decision\" value=\"decline\">Decline</button></form>",
             id = payment.id,
         ),
-        Status::Completed => done("Paid", &paid(payment, &amount, returned)),
+        Status::Completed => done(payment, "Paid", &paid(payment, &amount, returned)),
         Status::Failed => {
             let why = reasons::failure(payment.failure.as_deref().unwrap_or_default());
-            done("Not paid", &format!("{why} Nothing was paid, and nothing is to be paid here any more."))
+            done(payment, "Not paid", &format!("{why} Nothing was paid, and nothing is to be paid here any more."))
         }
-        Status::Pending | Status::Processing => done("One moment", "The payment is being processed."),
+        Status::Pending | Status::Processing => done(payment, "One moment", "The payment is being processed."),
     };
     let html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
@@ -121,6 +121,7 @@ fn paid(payment: &Payment, amount: &str, returned: &[RefundEntry]) -> String {
     text
 }
 
-fn done(title: &str, text: &str) -> String {
-    format!("<h1>{title}</h1><p>{text}</p><p>Done. You can close this page and go back to your booking.</p>")
+/// The way back leads to the app's page that knows what has become of the payment.
+fn done(payment: &Payment, title: &str, text: &str) -> String {
+    format!("<h1>{title}</h1><p>{text}</p><p>Done. <a href=\"/pay/{}\">Go back to your booking</a>.</p>", payment.id)
 }

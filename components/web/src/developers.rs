@@ -1,4 +1,4 @@
-//! `GET /`
+//! `GET /developers`
 
 use crate::content::Content;
 use kit::{Answer, Request, config};
@@ -41,16 +41,16 @@ const ALONE: Host = Host {
 
 static PAGE: LazyLock<Content> = LazyLock::new(|| {
     let host = if config::own_host() { &EDGE } else { &ALONE };
-    Content::page(host.title, "/", &main(host))
+    Content::page(host.title, "/developers", &main(host))
 });
 
-/// The landing page. What is live on it the page asks for itself.
+/// What this is, for those who write programs. What is live on it the page asks for itself.
 pub async fn page(request: Request) -> Answer {
     Ok(PAGE.answer(&request))
 }
 
 fn main(host: &Host) -> String {
-    host.texts.iter().fold(include_str!("../assets/home.html").to_owned(), |page, (place, text)| page.replace(place, text))
+    host.texts.iter().fold(include_str!("../assets/developers.html").to_owned(), |page, (place, text)| page.replace(place, text))
 }
 
 #[cfg(test)]
@@ -73,7 +73,7 @@ mod tests {
     /// The page measures real endpoints: each must be one.
     #[test]
     fn the_page_measures_existing_routes() {
-        let page = include_str!("../assets/home.html");
+        let page = include_str!("../assets/developers.html");
         let paths: Vec<_> = page.split("data-probe=\"").skip(1).filter_map(|rest| rest.split(['"', '?']).next()).collect();
         assert_eq!(paths, ["/api/events", "/.well-known/jwks.json", "/api/openapi.json"]);
         for path in paths {
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn the_scripts_elements_exist() {
-        let (page, script) = (include_str!("../assets/home.html"), include_str!("../assets/app.js"));
+        let (page, script) = (include_str!("../assets/developers.html"), include_str!("../assets/app.js"));
         for id in script.split("getElementById(\"").skip(1).filter_map(|rest| rest.split('"').next()) {
             assert!(page.contains(&format!("id=\"{id}\"")), "{id}");
         }

@@ -1,0 +1,31 @@
+import { Trans, useLingui } from "@lingui/react/macro";
+import { Link, Navigate } from "react-router";
+import { ROUTES } from "../../app/routes";
+import { useAccount } from "../../app/store";
+import { Page } from "../../ui/Page";
+import styles from "./Account.module.css";
+import { useDestination } from "./Login";
+import { RegisterForm } from "./RegisterForm";
+
+export default function Register() {
+  const { t } = useLingui();
+  const account = useAccount();
+  const to = useDestination();
+  if (account.state === "in") return <Navigate to={to} replace />;
+  return (
+    <Page title={t`Make an account`} narrow>
+      <div className={styles.panel}>
+        <RegisterForm />
+      </div>
+      <p>
+        <Trans>
+          You have one already?{" "}
+          <Link to={ROUTES.login} state={{ to }}>
+            Log in
+          </Link>
+          .
+        </Trans>
+      </p>
+    </Page>
+  );
+}

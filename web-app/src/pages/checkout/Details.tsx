@@ -1,0 +1,141 @@
+import { Trans } from "@lingui/react/macro";
+import { useCallback, useEffect, useRef, useState } from "react";
+import { Link, useNavigate } from "react-router";
+import { type Booking, type Event, useHoldMutation } from "../../api";
+import { isProblem, mayBeDone } from "../../api/problem";
+import { useAccount } from "../../app/store";
+import { load, useCheckout } from "../../checkout/state";
+import { Button, LinkButton } from "../../ui/Button";
+import { FailureNotice, Notice } from "../../ui/Notice";
+import { Skeleton } from "../../ui/Skeleton";
+import { LoginForm } from "../account/LoginForm";
+import { RegisterForm } from "../account/RegisterForm";
+import styles from "./Checkout.module.css";
+
+export function Details({ event, booking }: { event: Event; booking: Booking | undefined }) {
+  const account = useAccount();
+  switch (account.state) {
+    case "loading":
+      return <Skeleton lines={4} />;
+    case "failed":
+      return <FailureNotice error={account.error} retry={account.retry} />;
+    case "out":
+      return <WhoAreYou />;
+    case "in":
+      return booking ? (
+        <Held event={event} booking={booking} name={account.user.name} email={account.user.email} />
+      ) : (
+        <Hold event={event} />
+      );
+  }
+}
+
+function WhoAreYou() {
+  const [isNew, setNew] = useState(true);
+  return (
+    <div className={styles.who}>
+      <p>
+        <Trans>
+          Your tickets need somebody to belong to. What you chose is kept meanwhile; it is held for you as soon as you
+          are logged in.
+        </Trans>
+      </p>
+      <div className={styles.tabs}>
+        <button type="button" aria-pressed={isNew} onClick={() => setNew(true)}>
+          <Trans>I am new here</Trans>
+        </button>
+        <button type="button" aria-pressed={!isNew} onClick={() => setNew(false)}>
+          <Trans>I have an account</Trans>
+        </button>
+      </div>
+      {isNew ? <RegisterForm /> : <LoginForm />}
+    </div>
+  );
+}
+
+/** Takes the places. Asked again, after a reload or a lost answer, it is with the same key. */
+function Hold({ event }: { event: Event }) {
+  const navigate = useNavigate();
+  const [, update] = useCheckout(event.id);
+  const [hold, { error, isLoading }] = useHoldMutation();
+  const take = useCallback(async () => {
+    const { items, holdKey } = load(event.id);
+    const answer = await hold({ event: event.id, items, key: holdKey });
+    // Somebody may have chosen otherwise meanwhile.
+    if (answer.data && load(event.id).holdKey === holdKey) update.change({ booking: answer.data.id });
+  }, [event.id, hold, update]);
+  const begun = useRef(false);
+  useEffect(() => {
+    if (begun.current) return;
+    begun.current = true;
+    void take();
+  }, [take]);
+
+  if (!error || isLoading) {
+    return (
+      <Notice tone="wait" live title={<Trans>Holding your tickets…</Trans>}>
+        <p>
+          <Trans>This takes a moment.</Trans>
+        </p>
+      </Notice>
+    );
+  }
+  const unknown = mayBeDone(error);
+  return (
+    <FailureNotice
+      error={error}
+      retry={() => {
+        // What was certainly refused is a new wish; what may have been done is the same one.
+        if (
+          !unknown &&
+          !isProblem(error, "/problems/unavailable", "/problems/rate-limited", "/problems/request-timeout")
+        )
+          update.again();
+        void take();
+      }}
+    >
+      <Button look="quiet" onClick={() => navigate(`/checkout/${event.id}/choose`)}>
+        <Trans>Choose others</Trans>
+      </Button>
+    </FailureNotice>
+  );
+}
+
+function Held({ event, booking, name, email }: { event: Event; booking: Booking; name: string; email: string }) {
+  return (
+    <>
+      <Notice tone="good" title={<Trans>Your tickets are held</Trans>}>
+        <p>
+          <Trans>Nobody else can buy them while the time above runs.</Trans>
+        </p>
+      </Notice>
+      <dl className={styles.facts}>
+        <div>
+          <dt>
+            <Trans>Name</Trans>
+          </dt>
+          <dd dir="auto">{name}</dd>
+        </div>
+        <div>
+          <dt>
+            <Trans>Email</Trans>
+          </dt>
+          <dd>{email}</dd>
+        </div>
+      </dl>
+      <p>
+        <Trans>
+          The tickets go to this account. Name and address can be changed in <Link to="/account">your account</Link>.
+        </Trans>
+      </p>
+      <div className={styles.buttons}>
+        <LinkButton to={`/checkout/${event.id}/${booking.total.amount === 0 ? "done" : "pay"}`}>
+          <Trans>Continue to payment</Trans>
+        </LinkButton>
+        <LinkButton look="plain" to={`/checkout/${event.id}/choose`}>
+          <Trans>Choose others</Trans>
+        </LinkButton>
+      </div>
+    </>
+  );
+}
