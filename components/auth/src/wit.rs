@@ -2,7 +2,7 @@
 
 use crate::{directory, mirror};
 use kit::{Problem, config};
-use vocabulary::accounts::{Address, Error, PublicKey, Revocation, Visitor};
+use vocabulary::accounts::{Address, Error, GuestClaim, GuestExchange, PublicKey, Revocation, Visitor};
 use vocabulary::limits;
 
 mod bindings {
@@ -26,6 +26,9 @@ mod bindings {
             "marquee:accounts/types@0.1.0/membership": vocabulary::accounts::Membership,
             "marquee:accounts/types@0.1.0/visitor": vocabulary::accounts::Visitor,
             "marquee:accounts/types@0.1.0/address": vocabulary::accounts::Address,
+            "marquee:accounts/types@0.1.0/guest-link": vocabulary::accounts::GuestLink,
+            "marquee:accounts/types@0.1.0/guest-exchange": vocabulary::accounts::GuestExchange,
+            "marquee:accounts/types@0.1.0/guest-claim": vocabulary::accounts::GuestClaim,
             "marquee:accounts/types@0.1.0/error": vocabulary::accounts::Error,
         },
         generate_all,
@@ -43,6 +46,12 @@ impl exported::directory::Guest for Auth {
         at_most(limits::ADDRESSES, &users)?;
         asked(Keeper::Here).await?;
         directory::addresses_of(&users).await.map_err(failed)
+    }
+
+    async fn exchange_guests(exchange: GuestExchange) -> Result<Vec<GuestClaim>, Error> {
+        at_most(limits::GUEST_LINKS, &exchange.links)?;
+        asked(Keeper::Here).await?;
+        directory::exchange_guests(&exchange).await.map_err(failed)
     }
 }
 
@@ -83,6 +92,18 @@ impl exported::mirror::Guest for Auth {
         at_most(limits::ADDRESSES, &addresses)?;
         asked(Keeper::Elsewhere).await?;
         mirror::put_addresses(&addresses).await.map_err(failed)
+    }
+
+    async fn guests_due() -> Result<GuestExchange, Error> {
+        asked(Keeper::Elsewhere).await?;
+        mirror::guests_due().await.map_err(failed)
+    }
+
+    async fn put_guests(kept: Vec<String>, claims: Vec<GuestClaim>) -> Result<(), Error> {
+        at_most(limits::GUEST_LINKS, &kept)?;
+        at_most(limits::GUEST_CLAIMS, &claims)?;
+        asked(Keeper::Elsewhere).await?;
+        mirror::put_guests(&kept, &claims).await.map_err(failed)
     }
 }
 

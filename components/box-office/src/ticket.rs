@@ -137,7 +137,7 @@ pub async fn items(tx: &mut Tx, booking: &str) -> Result<Vec<(String, u32)>, Err
 
 /// What a person is called; none where that is not known here.
 pub async fn name_of(tx: &mut Tx, person: &str) -> Result<Option<String>, Error> {
-    let row: Option<(String,)> = tx.one("SELECT name FROM users WHERE id = $1", params![person]).await?;
+    let row: Option<(String,)> = tx.one("SELECT name FROM users WHERE id = $1 AND name <> ''", params![person]).await?;
     Ok(row.map(|(name,)| name))
 }
 

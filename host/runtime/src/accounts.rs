@@ -7,7 +7,7 @@ use bindings::Twin;
 use bindings::accounts_component::{AccountsComponent as Exports, AccountsComponentPre};
 use capabilities::InstanceState;
 use contracts::{AccountsAnswer, AccountsComponent, Failure};
-use vocabulary::accounts::{Address, Error, PublicKey, Revocation, Visitor};
+use vocabulary::accounts::{Address, Error, GuestClaim, GuestExchange, PublicKey, Revocation, Visitor};
 use wasmtime::component::Accessor;
 
 /// Calls the component that exports `marquee:accounts`, each call in an instance of its own: they are few, and keep nothing in memory. Calls that
@@ -61,6 +61,12 @@ impl AccountsComponent for AccountsInstances {
         }))
     }
 
+    fn exchange_guests(&self, exchange: GuestExchange) -> AccountsAnswer<'_, Vec<GuestClaim>> {
+        Box::pin(self.call(async move |component, accessor| {
+            component.marquee_accounts_directory().call_exchange_guests(accessor, exchange.twin()).await
+        }))
+    }
+
     fn add_revocations(&self, revocations: Vec<Revocation>) -> AccountsAnswer<'_, ()> {
         Box::pin(self.call(async move |component, accessor| {
             component.marquee_accounts_mirror().call_add_revocations(accessor, revocations.twin()).await
@@ -96,6 +102,16 @@ impl AccountsComponent for AccountsInstances {
     fn put_addresses(&self, addresses: Vec<Address>) -> AccountsAnswer<'_, ()> {
         Box::pin(self.call(async move |component, accessor| {
             component.marquee_accounts_mirror().call_put_addresses(accessor, addresses.twin()).await
+        }))
+    }
+
+    fn guests_due(&self) -> AccountsAnswer<'_, GuestExchange> {
+        Box::pin(self.call(async move |component, accessor| component.marquee_accounts_mirror().call_guests_due(accessor).await))
+    }
+
+    fn put_guests(&self, kept: Vec<String>, claims: Vec<GuestClaim>) -> AccountsAnswer<'_, ()> {
+        Box::pin(self.call(async move |component, accessor| {
+            component.marquee_accounts_mirror().call_put_guests(accessor, kept.twin(), claims.twin()).await
         }))
     }
 }

@@ -51,10 +51,12 @@ pub enum Template {
     Invitation,
     /// Something that stands for its owner at a login is there now, is gone, or was used up.
     SecondFactorChanged,
+    /// Links to what was bought with an address by guests.
+    GuestOrders,
 }
 
 impl Template {
-    const NAMES: [(Self, &'static str); 14] = [
+    const NAMES: [(Self, &'static str); 15] = [
         (Self::Welcome, "welcome"),
         (Self::VerifyEmail, "verify-email"),
         (Self::LeaveEmail, "leave-email"),
@@ -69,6 +71,7 @@ impl Template {
         (Self::TicketOffered, "ticket-offered"),
         (Self::Invitation, "invitation"),
         (Self::SecondFactorChanged, "second-factor-changed"),
+        (Self::GuestOrders, "guest-orders"),
     ];
 
     /// Its name in SQL, and its files'.
@@ -91,8 +94,14 @@ impl Template {
             | Self::Moved
             | Self::PasswordChanged
             | Self::TicketOffered
-            | Self::SecondFactorChanged => None,
+            | Self::SecondFactorChanged
+            | Self::GuestOrders => None,
         }
+    }
+
+    /// Whether it opens orders, where its reader is a guest.
+    fn has_links(self) -> bool {
+        matches!(self, Self::Confirmed | Self::Cancelled | Self::PaymentFailed | Self::Refunded | Self::Moved | Self::GuestOrders)
     }
 
     /// The template of this name.
@@ -202,7 +211,7 @@ async fn prepare(group: &[Claimed], base: &str) -> Result<Vec<Result<Message, Tr
     // Before the transaction begins: where no key was used yet, one is written down.
     let key =
         if group.iter().any(|claimed| claimed.template == Template::Confirmed) { Some(tickets::signer().await?) } else { None };
-    let secrets = group.iter().any(|claimed| claimed.template.secret().is_some());
+    let secrets = group.iter().any(|claimed| claimed.template.secret().is_some() || claimed.template.has_links());
     let mut tx = if secrets { sql::write().await? } else { sql::read().await? };
     let mut gathered = Vec::with_capacity(group.len());
     for claimed in group {

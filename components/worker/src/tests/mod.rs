@@ -1,5 +1,6 @@
 mod effects;
 mod formats;
+mod guests;
 mod languages;
 mod mail;
 mod records;

@@ -25,6 +25,7 @@ mod evening;
 mod events;
 mod expiry;
 mod factors;
+mod guests;
 mod languages;
 mod matrix;
 mod native;
