@@ -231,7 +231,7 @@ pub async fn read(tx: &mut Tx, paid: &Paid) -> Result<Option<Receipt>, Error> {
         issued_at: time::format(paid.completed_at),
         issued_local: local::readable(paid.completed_at, zone),
         seller: Seller { name: sale.seller },
-        buyer: sale.buyer_name.zip(sale.buyer_email).map(|(name, email)| Buyer { name, email }),
+        buyer: sale.buyer_email.map(|email| Buyer { name: sale.buyer_name.unwrap_or_default(), email }),
         booking: Booking {
             id: paid.booking.clone(),
             event_id: paid.event.clone(),

@@ -33,7 +33,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { portable: include_str!("../0020_webhooks.sql"), postgres: include_str!("../0020_webhooks.postgres.sql") },
     Migration { portable: include_str!("../0021_language.sql"), postgres: "" },
     Migration { portable: include_str!("../0022_reserved.sql"), postgres: "" },
-    Migration { portable: include_str!("../0023_guests.sql"), postgres: "" },
+    Migration { portable: include_str!("../0023_guests.sql"), postgres: include_str!("../0023_guests.postgres.sql") },
 ];
 
 /// What a database may be.
