@@ -10,7 +10,7 @@ CREATE INDEX users_guest_until ON users (guest_until) WHERE guest_until IS NOT N
 -- somebody asks for it.
 CREATE VIEW contacts AS
   SELECT id, NULLIF(name, '') AS name, COALESCE(guest_email, email) AS email, email_verified_at, language, contact_at,
-    CASE WHEN guest_email IS NULL THEN 0 ELSE 1 END AS guest
+    CAST(CASE WHEN guest_email IS NULL THEN 0 ELSE 1 END AS BIGINT) AS guest
   FROM users WHERE guest_email IS NOT NULL OR email LIKE '%@%';
 
 -- Secrets of mails that open a guest's order, as hashes. In a region that does not keep the accounts they wait here to be handed to the one that does.
