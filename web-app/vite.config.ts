@@ -21,7 +21,7 @@ export default defineConfig({
     rollupOptions: {
       output: {
         // What rarely changes stays in caches over releases of ours.
-        advancedChunks: { groups: [{ name: "vendor", test: /node_modules\/(?!uqr)/ }] },
+        codeSplitting: { groups: [{ name: "vendor", test: /node_modules\/(?!uqr)/ }] },
       },
     },
   },

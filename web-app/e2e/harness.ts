@@ -14,7 +14,7 @@ let open: { close: () => Promise<void>; faults: string[] }[] = [];
 
 beforeAll(async () => {
   browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    executablePath: process.env.MARQUEE_CHROMIUM ?? "/usr/bin/chromium",
     args: ["--no-sandbox"],
   });
 });

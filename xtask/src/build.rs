@@ -153,7 +153,8 @@ mod tests {
         // Of the packages in the lock file, those without a source are ours. Benchmarks have no tests.
         let ours = lock["package"].as_array().unwrap().iter().filter(|package| package.get("source").is_none());
         for name in ours.map(|package| package["name"].as_str().unwrap()) {
-            let elsewhere = ["xtask", "features", BENCHES, "fixtures", "bindings-fixture", "p2-fixture", "locales"].contains(&name);
+            let elsewhere =
+                ["xtask", "features", BENCHES, "fixtures", "bindings-fixture", "p2-fixture", "locales"].contains(&name);
             assert!(elsewhere || checked.contains_key(name), "{name} is missing from {CHECKED}");
         }
     }

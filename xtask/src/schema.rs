@@ -177,7 +177,7 @@ headers = {{ Authorization = "Bearer {leaving}" }}
 # Which secrets are good is no matter of the document either: those that are not are 400 here.
 [[operations]]
 include-path = [
-  "/api/auth/email/confirm", "/api/auth/login/second-factor", "/api/auth/logout", "/api/auth/passkeys", "/api/auth/passkeys/login",
+  "/api/auth/email/confirm", "/api/auth/guest/open", "/api/auth/login/second-factor", "/api/auth/logout", "/api/auth/passkeys", "/api/auth/passkeys/login",
   "/api/auth/password/reset", "/api/auth/verify-email",
 ]
 checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "403"]

@@ -79,10 +79,12 @@ pub fn test() -> Result<()> {
 pub fn browse() -> Result<()> {
     let node = Node24::ready()?;
     let chromium = tools::program("chromium", "", &["chromium"])?;
+    // Without it pictures in Sinhala would show boxes.
+    tools::file("NotoSansSinhala-Regular.ttf", "/usr/share/fonts/truetype/*/", &["fonts-noto-core"])?;
     let platform = Node::start_with("web", &[], &[("RUST_LOG", "error")])?;
     let edge = platform.edges.first().context("no edge")?;
     let mut visit = node.command(&[&script("vitest"), "run", "--config", "e2e/vitest.config.ts"]);
-    visit.env("MARQUEE_URL", edge).env("CHROMIUM", chromium).env("MARQUEE_PICTURES", root().join(PICTURES));
+    visit.env("MARQUEE_URL", edge).env("MARQUEE_CHROMIUM", chromium).env("MARQUEE_PICTURES", root().join(PICTURES));
     run(&mut visit)?;
     say(&format!("    what it looked like: {PICTURES}/index.html"));
     Ok(())

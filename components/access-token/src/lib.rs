@@ -12,6 +12,8 @@ pub const AUDIENCE: &str = "marquee-api";
 /// What an organiser's programs' are for, who have theirs for an API key. Another audience, so that nobody who knows of no programs takes one for a
 /// person's.
 pub const PROGRAM_AUDIENCE: &str = "marquee-organiser";
+/// What a guest's are for, who buys with an address alone. Another audience for the same reason.
+pub const GUEST_AUDIENCE: &str = "marquee-guest";
 /// The header's `typ`: no other token signed with the same key passes for one (RFC 9068).
 pub const TYPE: &str = "at+jwt";
 
@@ -37,6 +39,8 @@ pub struct Claims {
     pub expires_at: i64,
     /// Of a program: all that its token is good for.
     pub scope: Option<Scope>,
+    /// Whether it is a guest's, which is good for a checkout and nothing else.
+    pub guest: bool,
 }
 
 /// What the token of an API key is good for.
@@ -80,7 +84,7 @@ impl Default for Verifier {
     fn default() -> Self {
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_issuer(&[ISSUER]);
-        validation.set_audience(&[AUDIENCE, PROGRAM_AUDIENCE]);
+        validation.set_audience(&[AUDIENCE, PROGRAM_AUDIENCE, GUEST_AUDIENCE]);
         validation.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
         // [`judge`] looks at it, to the microsecond and by the clock that it is given.
         validation.validate_exp = false;
@@ -113,7 +117,7 @@ impl Verifier {
             (true, Some(organiser), Some(scope)) => {
                 Some(Scope { organiser, permissions: scope.split_ascii_whitespace().map(str::to_owned).collect() })
             }
-            // Neither a person's nor a program's.
+            // Neither a person's, nor a guest's, nor a program's.
             _ => return Err(Refusal::Invalid),
         };
         let lifetime = exp.checked_sub(iat).ok_or(Refusal::Invalid)?;
@@ -121,7 +125,7 @@ impl Verifier {
             return Err(Refusal::Invalid);
         }
         let expires_at = exp.checked_mul(1_000_000).ok_or(Refusal::Invalid)?;
-        Ok(Claims { subject: sub, session: sid, roles, expires_at, scope })
+        Ok(Claims { subject: sub, session: sid, roles, expires_at, scope, guest: aud == GUEST_AUDIENCE })
     }
 }
 
@@ -229,6 +233,20 @@ mod tests {
         let mut nothing = of_a_program();
         nothing["scope"] = json!("");
         assert_eq!(check(&sign(&header(), &nothing), PUBLIC, NOW).unwrap().scope.unwrap().permissions, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_guests_token_says_that_it_is_one() {
+        assert!(check(&sign(&header(), &with("aud", json!(GUEST_AUDIENCE))), PUBLIC, NOW).unwrap().guest);
+        for token in [claims(), of_a_program()] {
+            assert!(!check(&sign(&header(), &token), PUBLIC, NOW).unwrap().guest, "{token}");
+        }
+        let mut mixed = of_a_program();
+        for audience in [json!(GUEST_AUDIENCE), json!([AUDIENCE, GUEST_AUDIENCE])] {
+            mixed["aud"] = audience;
+            assert_eq!(check(&sign(&header(), &mixed), PUBLIC, NOW), Err(Refusal::Invalid), "{mixed}");
+        }
+        assert_eq!(check(&sign(&header(), &with("aud", json!([AUDIENCE, GUEST_AUDIENCE]))), PUBLIC, NOW), Err(Refusal::Invalid));
     }
 
     #[test]

@@ -24,17 +24,23 @@ pub struct User {
     pub name: String,
     /// In which they are written to: a BCP 47 tag.
     pub language: String,
-    /// `user` first.
+    /// `user` first; a guest has none.
     pub roles: Vec<String>,
+    /// Whether they buy with an address alone; who does not is not told of it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub guest: bool,
 }
 
 /// A user and their roles; none where there is no such user.
 pub async fn find(tx: &mut sql::Tx, id: &str) -> Result<Option<User>, Problem> {
-    let statement = "SELECT email, email_verified_at, name, language FROM users WHERE id = $1 AND erased_at IS NULL";
-    let row: Option<(String, Option<i64>, String, String)> = tx.one(statement, params![id]).await?;
-    let Some((email, verified_at, name, language)) = row else { return Ok(None) };
-    let roles = all_roles(claims::roles(tx, id).await?);
-    Ok(Some(User { id: id.to_owned(), email, email_verified: verified_at.is_some(), name, language, roles }))
+    let statement =
+        "SELECT email, guest_email, email_verified_at, name, language FROM users WHERE id = $1 AND erased_at IS NULL";
+    let row: Option<(String, Option<String>, Option<i64>, String, String)> = tx.one(statement, params![id]).await?;
+    let Some((email, guest_email, verified_at, name, language)) = row else { return Ok(None) };
+    let guest = guest_email.is_some();
+    let roles = if guest { Vec::new() } else { all_roles(claims::roles(tx, id).await?) };
+    let email = guest_email.unwrap_or(email);
+    Ok(Some(User { id: id.to_owned(), email, email_verified: verified_at.is_some(), name, language, roles, guest }))
 }
 
 /// What is written to `users`. The email is unique: [`sql::Error::Unique`] says that it is taken.
@@ -151,7 +157,7 @@ pub fn read_email(body: &mut json::Reader) -> String {
 
 /// `GET /api/auth/me`: the caller, their roles as they are now. Where `recent` is asked for, refused to a session that has not proved lately whose it is.
 pub async fn me(request: Request) -> Answer {
-    let claims = claims::require(&request).await?;
+    let claims = claims::customer(&request).await?;
     let recent = query::read(&request, |query| query.boolean("recent") == Some(true))?;
     let mut tx = sql::read().await?;
     if recent {

@@ -49,6 +49,15 @@ pub const MAIL: Pace = Pace {
     forgotten: limits::MAILS_MICROSECONDS,
 };
 
+/// Of guests with one address.
+pub const GUESTS: Pace = Pace {
+    why: "There were many orders for this address just now: wait a while, or log in.",
+    free: limits::FREE_GUESTS,
+    first: limits::GUEST_DELAY.0,
+    longest: limits::GUEST_DELAY.1,
+    forgotten: limits::MAILS_MICROSECONDS,
+};
+
 /// Of invitations by one organiser.
 pub const INVITING: Pace = Pace {
     why: "This organiser has invited many people just now: wait a while.",

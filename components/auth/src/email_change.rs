@@ -3,7 +3,7 @@
 //! Whoever reads an address's mail owns its account, so both have to agree: who reads the one that it has, and who reads the one that it is to have.
 
 use crate::accounts::{self, Deed};
-use crate::{attempts, email, limits, reauthentication, sessions, verify_email};
+use crate::{attempts, email, guests, limits, reauthentication, sessions, verify_email};
 use kit::mail_token::{self, Purpose};
 use kit::{Answer, Problem, Request, Response, claims, json, params, sql, trace};
 
@@ -125,6 +125,7 @@ pub async fn confirm(request: Request) -> Answer {
     sessions::end_others(&mut tx, &user, &change.session).await?;
     let details = serde_json::json!({ "user_id": &user });
     Deed { kind: "user.email-changed", actor: &user, aggregate: &user, version, details }.write(&mut tx, &request).await?;
+    guests::gather(&mut tx, &request, &user, &change.new_email).await?;
     tx.commit().await?;
     Ok(Response::empty(204))
 }

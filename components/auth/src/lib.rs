@@ -14,6 +14,7 @@ mod directory;
 mod email_change;
 mod erasure;
 mod export;
+mod guests;
 mod hasher;
 mod invitations;
 mod keys;
@@ -67,6 +68,9 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
         .post("/api/auth/logout", logout::logout)
         .post("/api/auth/token", token::exchange)
         .post("/api/auth/verify", verify::verify)
+        .post("/api/auth/guest", guests::create)
+        .post("/api/auth/guest/open", guests::open)
+        .post("/api/auth/guest/links", guests::links)
         .post("/api/auth/reauthenticate", reauthentication::reauthenticate)
         .get("/api/auth/sessions", own_sessions::list)
         .delete("/api/auth/sessions/:id", own_sessions::end)

@@ -96,6 +96,25 @@ pub const ACCESS_SECONDS: i64 = access_token::limits::LIFETIME_SECONDS;
 pub const REFRESH_MICROSECONDS: i64 = 30 * 86_400_000_000;
 /// How long a session lasts at most, however often it is refreshed, in microseconds.
 pub const SESSION_MICROSECONDS: i64 = 180 * 86_400_000_000;
+/// The same of a guest's: long enough to buy, and to look at it again on the same evening. A link in the mail begins another.
+pub const GUEST_REFRESH_MICROSECONDS: i64 = 86_400_000_000;
+/// How long a guest's session lasts at most, in microseconds.
+pub const GUEST_SESSION_MICROSECONDS: i64 = 7 * 86_400_000_000;
+/// After how long a guest who has bought nothing is deleted, in microseconds: well past their session, so that a region that was cut off can still ask for the
+/// address of who bought there.
+pub const GUEST_MICROSECONDS: i64 = 14 * 86_400_000_000;
+/// New guests in a day: some hundred bytes each, which rates bound long before.
+pub const GUESTS_A_DAY: i64 = 200_000;
+/// When to try again where there were so many, in milliseconds.
+pub const GUESTS_RETRY_MILLISECONDS: u32 = 60_000;
+/// Guests who bought nothing, tidied away by a new one.
+pub const GUESTS_TIDIED: i64 = 50;
+/// Guests with one address after which the next has to wait: each can have mails sent there.
+pub const FREE_GUESTS: i64 = 10;
+/// How long the first of those has to wait, and any at most, in microseconds.
+pub const GUEST_DELAY: (i64, i64) = (60_000_000, 3_600_000_000);
+/// How far back claims are asked for again, in microseconds: longer than a transaction takes, so that none is missed that became visible late.
+pub const CLAIMS_OVERLAP: i64 = 60_000_000;
 /// How long the refresh token before the newest still gets the newest, for a client that lost the answer, in microseconds.
 pub const GRACE_MICROSECONDS: i64 = 10_000_000;
 /// How long an ended session is kept, well past its last access token, in microseconds.

@@ -17,11 +17,12 @@ kit::row! {
     }
 }
 
-/// The account with this email, normalised; asked for from a network.
+/// The account with this email, normalised; asked for from a network. A guest is none, though their id stands where an account has its email.
 pub async fn account(tx: &mut sql::Tx, email: &str, network: Option<&str>) -> Result<Option<Account>, sql::Error> {
     tx.one(
         "SELECT id, password_hash, suspended_at, CAST(CASE WHEN EXISTS \
-         (SELECT 1 FROM sessions WHERE user_id = users.id AND network = $1) THEN 1 ELSE 0 END AS BIGINT) FROM users WHERE email = $2 AND erased_at IS NULL",
+         (SELECT 1 FROM sessions WHERE user_id = users.id AND network = $1) THEN 1 ELSE 0 END AS BIGINT) FROM users WHERE email = $2 \
+         AND guest_email IS NULL AND erased_at IS NULL",
         params![network.unwrap_or_default(), email],
     )
     .await

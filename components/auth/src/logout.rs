@@ -18,7 +18,7 @@ pub async fn logout(request: Request) -> Answer {
     if browser::has_cookies(&request) {
         return with_cookies(&request, everywhere).await;
     }
-    let claims = match claims::require(&request).await {
+    let claims = match claims::customer(&request).await {
         Ok(claims) => claims,
         Err(problem) if problem.kind.slug == problem::TOKEN_REVOKED.slug && !everywhere => return Ok(Response::empty(204)),
         Err(problem) => return Err(problem),
@@ -63,7 +63,7 @@ async fn session_of_cookies(request: &Request) -> Result<Option<Session>, Proble
             }
         }
     }
-    match claims::require(request).await {
+    match claims::customer(request).await {
         Ok(claims) => Ok(Some(Session { id: claims.session, user: claims.subject })),
         Err(problem) if problem.kind.status == 401 => Ok(None),
         Err(problem) => Err(problem),

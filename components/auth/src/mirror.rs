@@ -4,7 +4,9 @@
 
 use crate::{erasure, keys, language, sessions};
 use kit::{Problem, params, sql};
-use vocabulary::accounts::{Address, Membership, PublicKey, Revocation, Role, User, Visitor};
+use vocabulary::accounts::{
+    Address, GuestClaim, GuestExchange, GuestLink, Membership, PublicKey, Revocation, Role, User, Visitor,
+};
 use vocabulary::limits;
 
 /// Adds revocations.
@@ -88,9 +90,10 @@ async fn put_user(tx: &mut sql::Tx, user: &User, organisers: &[Membership]) -> R
 /// Who is to get mail and has no address here, or one that may be another by now; so many at most.
 pub async fn missing_addresses() -> Result<Vec<String>, Problem> {
     let mut tx = sql::read().await?;
-    let statement = "SELECT DISTINCT m.recipient FROM mail_log m LEFT JOIN users u ON u.id = m.recipient AND u.email <> u.id \
-                     AND (u.contact_at IS NULL OR u.contact_at > $1) \
-                     WHERE m.state = 'due' AND u.id IS NULL ORDER BY m.recipient LIMIT $2";
+    // Of a guest whom an account has claimed that account's is asked for.
+    let statement = "SELECT DISTINCT COALESCE(c.account, m.recipient) AS person FROM mail_log m LEFT JOIN guest_claims c ON c.guest = m.recipient \
+                     LEFT JOIN contacts u ON u.id = COALESCE(c.account, m.recipient) AND (u.contact_at IS NULL OR u.contact_at > $1) \
+                     WHERE m.state = 'due' AND u.id IS NULL ORDER BY person LIMIT $2";
     let fresh = tx.now() - kit::limits::CONTACT_MICROSECONDS;
     let rows: Vec<(String,)> = tx.all(statement, params![fresh, i64::try_from(limits::ADDRESSES).unwrap_or(i64::MAX)]).await?;
     tx.rollback().await?;
@@ -100,13 +103,23 @@ pub async fn missing_addresses() -> Result<Vec<String>, Problem> {
 /// How people are written to, as of now. Who had such an address before has another one by now, and is asked for again.
 pub async fn put_addresses(addresses: &[Address]) -> Result<(), Problem> {
     let mut tx = sql::write().await?;
-    for Address { id, email, name, verified_at, language } in addresses {
+    for Address { id, email, name, verified_at, language, guest } in addresses {
         if erasure::is_erased(&mut tx, id).await? {
             continue;
         }
         // A node of the version before says none.
         let language = language.as_deref().and_then(language::normalise).unwrap_or_else(|| language::DEFAULT.to_owned());
-
+        if *guest {
+            // Their address may be others' as well.
+            tx.execute(
+                "INSERT INTO users (id, email, guest_email, name, password_hash, version, created_at, email_verified_at, contact_at, language) \
+                 VALUES ($1, $1, $2, $3, '', 0, $4, $5, $4, $6) \
+                 ON CONFLICT (id) DO UPDATE SET guest_email = $2, name = $3, email_verified_at = $5, contact_at = $4, language = $6",
+                params![id, email, name, tx.now(), *verified_at, language],
+            )
+            .await?;
+            continue;
+        }
         tx.execute("UPDATE users SET email = id, contact_at = 0 WHERE email = $2 AND id <> $1", params![id, email]).await?;
         tx.execute(
             "INSERT INTO users (id, email, name, password_hash, version, created_at, email_verified_at, contact_at, language) \
@@ -115,6 +128,33 @@ pub async fn put_addresses(addresses: &[Address]) -> Result<(), Problem> {
             params![id, email, name, tx.now(), *verified_at, language],
         )
         .await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+/// The links to guests' orders that wait here, and from where on claims are not known for certain.
+pub async fn guests_due() -> Result<GuestExchange, Problem> {
+    let mut tx = sql::read().await?;
+    let statement = "SELECT hash, guest, booking, created_at, expires_at FROM guest_links ORDER BY created_at, hash LIMIT $1";
+    let most = i64::try_from(limits::GUEST_LINKS).unwrap_or(i64::MAX);
+    let rows: Vec<(String, String, String, i64, i64)> = tx.all(statement, params![most]).await?;
+    let newest: Option<(i64,)> = tx.one("SELECT COALESCE(MAX(claimed_at), 0) FROM guest_claims", params![]).await?;
+    tx.rollback().await?;
+    let link = |(hash, guest, booking, created_at, expires_at)| GuestLink { hash, guest, booking, created_at, expires_at };
+    let since = newest.map_or(0, |(at,)| at - crate::limits::CLAIMS_OVERLAP).max(0);
+    Ok(GuestExchange { links: rows.into_iter().map(link).collect(), since, after: String::new() })
+}
+
+/// Forgets links that the region of the accounts keeps by now, and adds claims.
+pub async fn put_guests(kept: &[String], claims: &[GuestClaim]) -> Result<(), Problem> {
+    let mut tx = sql::write().await?;
+    for hash in kept {
+        tx.execute("DELETE FROM guest_links WHERE hash = $1", params![hash]).await?;
+    }
+    for GuestClaim { guest, account, claimed_at } in claims {
+        let statement =
+            "INSERT INTO guest_claims (guest, account, claimed_at) VALUES ($1, $2, $3) ON CONFLICT (guest) DO NOTHING";
+        tx.execute(statement, params![guest, account, *claimed_at]).await?;
     }
     Ok(tx.commit().await?)
 }
@@ -223,6 +263,7 @@ mod tests {
                 name: "Ada L".into(),
                 verified_at,
                 language: Some("de-AT".into()),
+                guest: false,
             };
             for verified_at in [None, Some(NOW)] {
                 ready(put_addresses(&[address(verified_at)])).unwrap();
@@ -230,6 +271,78 @@ mod tests {
                 assert_eq!(known, [address(verified_at)]);
             }
             assert_eq!(ready(missing_addresses()).unwrap(), ["eu_v"]);
+        }
+    }
+
+    #[test]
+    fn guests_keep_their_addresses_to_themselves_wherever_they_are_written_to() {
+        for database in Database::all() {
+            database.enter();
+            database.set_now(NOW);
+            let address = |id: &str, guest| Address {
+                id: id.into(),
+                email: "ada@example.com".into(),
+                name: if guest { String::new() } else { "Ada".into() },
+                verified_at: None,
+                language: Some("de".into()),
+                guest,
+            };
+            let all = [address("eu_ada", false), address("eu_g", true), address("eu_h", true)];
+            for _ in 0..2 {
+                ready(put_addresses(&all)).unwrap();
+            }
+            let ids = ["eu_ada", "eu_g", "eu_h"].map(str::to_owned);
+            database.run("UPDATE users SET guest_until = 1 WHERE id = 'eu_g'");
+            let mut known = ready(directory::addresses_of(&ids)).unwrap();
+            known.sort_by(|a, b| a.id.cmp(&b.id));
+            assert_eq!(known, all);
+            let kept: Vec<(Option<i64>,)> = database.all_rows("SELECT guest_until FROM users WHERE id = 'eu_g'");
+            assert_eq!(kept, [(None,)], "who is to be written to has bought");
+        }
+    }
+
+    #[test]
+    fn links_are_handed_over_once_and_claims_come_back_in_pages() {
+        for database in Database::all() {
+            database.enter();
+            database.set_now(NOW);
+            for (id, guest_email) in [("eu_ada", "NULL"), ("eu_g", "'ada@example.com'"), ("eu_h", "'ada@example.com'")] {
+                database.run(&format!(
+                    "INSERT INTO users (id, email, guest_email, name, password_hash, version, created_at) VALUES ('{id}', '{id}', {guest_email}, '', '', 1, 0)"
+                ));
+            }
+            database.run(&format!("INSERT INTO guest_claims (guest, account, claimed_at) VALUES ('eu_h', 'eu_ada', {NOW})"));
+            let link = |guest: &str| GuestLink {
+                hash: format!("of {guest}"),
+                guest: guest.into(),
+                booking: "us_b".into(),
+                created_at: NOW,
+                expires_at: NOW + 1,
+            };
+            let exchange = |since, after: &str| GuestExchange {
+                links: ["eu_g", "eu_h", "eu_ada", "eu_nobody"].map(link).into(),
+                since,
+                after: after.to_owned(),
+            };
+            let claim = GuestClaim { guest: "eu_h".into(), account: "eu_ada".into(), claimed_at: NOW };
+            for (since, after, claims) in
+                [(0, "", &[claim.clone()][..]), (NOW, "", &[claim.clone()]), (NOW, "eu_h", &[]), (NOW + 1, "", &[])]
+            {
+                assert_eq!(ready(directory::exchange_guests(&exchange(since, after))).unwrap(), claims, "{since} {after}");
+            }
+            let kept: Vec<(String, i64)> = database.all_rows("SELECT hash, expires_at FROM guest_links");
+            assert_eq!(kept, [("of eu_g".to_owned(), NOW + 1)], "of a guest who is nobody's yet, and once");
+
+            // The same table holds those that wait, in the region of the event.
+            let due = ready(guests_due()).unwrap();
+            assert_eq!(due.links, [link("eu_g")]);
+            assert_eq!(due.since, NOW - crate::limits::CLAIMS_OVERLAP);
+            let other = GuestClaim { guest: "eu_i".into(), account: "eu_bob".into(), claimed_at: NOW + 7 };
+            for _ in 0..2 {
+                ready(put_guests(&["of eu_g".to_owned()], &[claim.clone(), other.clone()])).unwrap();
+            }
+            let due = ready(guests_due()).unwrap();
+            assert_eq!((due.links.len(), due.since), (0, NOW + 7 - crate::limits::CLAIMS_OVERLAP));
         }
     }
 }

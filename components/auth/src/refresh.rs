@@ -1,7 +1,8 @@
 //! `POST /api/auth/refresh`
 
 use crate::{
-    accounts, keys, limits,
+    accounts::{self, User},
+    keys, limits,
     refresh_token::RefreshToken,
     rotation::{self, Decision, Session},
     sessions, setup,
@@ -47,11 +48,11 @@ pub async fn refresh(request: Request) -> Answer {
         // What comes another way than it was given is not from its client.
         let found = find(&mut tx, shown.session()).await?.filter(|found| found.transport == transport);
         let Found { user, session, .. } = found.ok_or_else(revoked)?;
+        let user = accounts::find(&mut tx, &user).await?.ok_or_else(revoked)?;
         let now = tx.now();
         match rotation::decide(&session, &shown.hash(), &next.hash(), issued, now) {
-            Decision::Rotate if !swap(&mut tx, &shown, &next, &session, &request).await? => {}
+            Decision::Rotate if !swap(&mut tx, (&shown, &next), &user, &session, &request).await? => {}
             Decision::Rotate | Decision::Repeat => {
-                let user = accounts::find(&mut tx, &user).await?.ok_or_else(revoked)?;
                 let mut grant = sessions::grant(&key, &user, &next, transport, session.created_at, now)?;
                 tx.commit().await?;
                 grant.user = (transport == Transport::Cookie).then_some(user);
@@ -59,7 +60,7 @@ pub async fn refresh(request: Request) -> Answer {
             }
             Decision::Reused => {
                 sessions::end(&mut tx, shown.session()).await?;
-                let reused = sessions::Note { kind: "user.refresh-reused", user: &user, session: shown.session() };
+                let reused = sessions::Note { kind: "user.refresh-reused", user: &user.id, session: shown.session() };
                 reused.write(&mut tx, &request).await?;
                 tx.commit().await?;
                 return Err(revoked());
@@ -106,8 +107,8 @@ pub async fn find(tx: &mut sql::Tx, session: &str) -> Result<Option<Found>, sql:
 /// Puts the next token in the place of the one shown; false where that is no longer the newest.
 async fn swap(
     tx: &mut sql::Tx,
-    shown: &RefreshToken,
-    next: &RefreshToken,
+    (shown, next): (&RefreshToken, &RefreshToken),
+    user: &User,
     session: &Session,
     request: &Request,
 ) -> Result<bool, sql::Error> {
@@ -116,7 +117,7 @@ async fn swap(
         .execute(
             "UPDATE sessions SET refresh_hash = $3, previous_hash = $2, rotated_at = $4, last_used_at = $4, expires_at = $5, user_agent = $6 \
              WHERE id = $1 AND refresh_hash = $2 AND revoked_at IS NULL",
-            params![shown.session(), shown.hash(), next.hash(), now, rotation::expires_at(session.created_at, now), user_agent],
+            params![shown.session(), shown.hash(), next.hash(), now, rotation::expires_at(user.guest, session.created_at, now), user_agent],
         )
         .await?;
     Ok(swapped == 1)

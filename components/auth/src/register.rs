@@ -30,6 +30,7 @@ pub async fn register(request: Request) -> Answer {
         name,
         language: language::preferred(&request),
         roles: accounts::all_roles(Vec::new()),
+        guest: false,
     };
     let mut tx = sql::write().await?;
     tx.part_of(trace::parent(&request));

@@ -13,6 +13,9 @@ pub async fn set(request: Request) -> Answer {
         admins_only(tx, &claims.subject).await?;
         let user = request.id("id")?;
         let before = accounts::find(tx, user).await?.ok_or_else(Problem::not_found)?;
+        if before.guest {
+            return Err(Problem::new(problem::WRONG_STATE, "A guest has no roles."));
+        }
         if !roles.contains(&ADMIN) {
             check_another_admin(tx, user).await?;
         }

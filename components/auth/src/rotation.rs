@@ -54,9 +54,14 @@ pub fn decide(session: &Session, shown: &str, next: &str, issued: bool, now: i64
     }
 }
 
-/// When a token made at `now` ends, in a session that began at `created_at`.
-pub fn expires_at(created_at: i64, now: i64) -> i64 {
-    (now + limits::REFRESH_MICROSECONDS).min(created_at + limits::SESSION_MICROSECONDS)
+/// When a token made at `now` ends, in a session of a guest or of somebody with an account that began at `created_at`.
+pub fn expires_at(guest: bool, created_at: i64, now: i64) -> i64 {
+    let (unused, longest) = if guest {
+        (limits::GUEST_REFRESH_MICROSECONDS, limits::GUEST_SESSION_MICROSECONDS)
+    } else {
+        (limits::REFRESH_MICROSECONDS, limits::SESSION_MICROSECONDS)
+    };
+    (now + unused).min(created_at + longest)
 }
 
 #[cfg(test)]
@@ -70,7 +75,7 @@ mod tests {
             refresh_hash: "second".to_owned(),
             previous_hash: Some("first".to_owned()),
             rotated_at: NOW,
-            expires_at: expires_at(NOW, NOW),
+            expires_at: expires_at(false, NOW, NOW),
             revoked_at: None,
             created_at: NOW,
         }
@@ -108,8 +113,12 @@ mod tests {
 
     #[test]
     fn a_session_does_not_last_for_ever() {
-        assert_eq!(expires_at(NOW, NOW), NOW + limits::REFRESH_MICROSECONDS);
-        let late = NOW + limits::SESSION_MICROSECONDS - 1;
-        assert_eq!(expires_at(NOW, late), NOW + limits::SESSION_MICROSECONDS);
+        for (guest, unused, longest) in [
+            (false, limits::REFRESH_MICROSECONDS, limits::SESSION_MICROSECONDS),
+            (true, limits::GUEST_REFRESH_MICROSECONDS, limits::GUEST_SESSION_MICROSECONDS),
+        ] {
+            assert_eq!(expires_at(guest, NOW, NOW), NOW + unused);
+            assert_eq!(expires_at(guest, NOW, NOW + longest - 1), NOW + longest);
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     accounts::{self, User},
-    challenges, limits,
+    challenges, guests, limits,
     refresh_token::RefreshToken,
     rotation, second_factor,
     signing_key::SigningKey,
@@ -19,6 +19,9 @@ pub struct Grant {
     /// At registration and login, and for a browser always.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<User>,
+    /// What the link to a guest's order opens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub booking_id: Option<String>,
     access_token: String,
     refresh_token: String,
     token_type: &'static str,
@@ -45,7 +48,11 @@ impl Grant {
         match self.transport {
             Transport::Bearer => accounts::private(status, self),
             Transport::Cookie => {
-                let answer = accounts::private(status, &json!({ "user": self.user }))?;
+                let mut seen = json!({ "user": self.user });
+                if let (Some(seen), Some(booking)) = (seen.as_object_mut(), &self.booking_id) {
+                    seen.insert("booking_id".to_owned(), booking.as_str().into());
+                }
+                let answer = accounts::private(status, &seen)?;
                 Ok(transport::set_cookies(answer, &self.access_token, &self.refresh_token, self.now, self.until))
             }
         }
@@ -61,9 +68,10 @@ pub fn grant(
     created_at: i64,
     now: i64,
 ) -> Result<Grant, Problem> {
-    let access_token = key.access_token(&user.id, refresh_token.session(), &user.roles, now).map_err(Problem::internal)?;
+    let access_token = key.access_token(user, refresh_token.session(), now).map_err(Problem::internal)?;
     Ok(Grant {
         user: None,
+        booking_id: None,
         access_token,
         refresh_token: refresh_token.render(),
         token_type: "Bearer",
@@ -71,11 +79,12 @@ pub fn grant(
         session: refresh_token.session().to_owned(),
         transport,
         now,
-        until: rotation::expires_at(created_at, now),
+        until: rotation::expires_at(user.guest, created_at, now),
     })
 }
 
-/// Begins a session for the client of `request`, who has just proved to be this user, and tidies away some of theirs that ended long ago.
+/// Begins a session for the client of `request`, who has just proved to be this user, and tidies away some of theirs that ended long ago. Whoever is known
+/// to read the address of their account gets the orders of guests who have it.
 pub async fn start(
     tx: &mut sql::Tx,
     key: &SigningKey,
@@ -84,6 +93,9 @@ pub async fn start(
     transport: Transport,
 ) -> Result<Grant, Problem> {
     let token = RefreshToken::new(id::new(&config::region().await?), &hash::random(), key.secret());
+    if user.email_verified && !user.guest {
+        guests::gather(tx, request, &user.id, &user.email).await?;
+    }
     let now = tx.now();
     let ended = now - limits::ENDED_MICROSECONDS;
     tx.execute(
@@ -100,7 +112,7 @@ pub async fn start(
             &user.id,
             token.hash(),
             now,
-            rotation::expires_at(now, now),
+            rotation::expires_at(user.guest, now, now),
             network::of(request),
             user_agent(request),
             transport.name()
@@ -256,7 +268,14 @@ mod tests {
     const NOW: i64 = 1_790_000_000_000_000;
 
     fn claims(session: &str) -> Claims {
-        Claims { subject: "eu_ada".to_owned(), session: session.to_owned(), roles: Vec::new(), expires_at: i64::MAX, scope: None }
+        Claims {
+            subject: "eu_ada".to_owned(),
+            session: session.to_owned(),
+            roles: Vec::new(),
+            expires_at: i64::MAX,
+            scope: None,
+            guest: false,
+        }
     }
 
     fn recent(session: &str) -> Result<(), u16> {

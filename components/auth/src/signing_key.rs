@@ -1,7 +1,7 @@
 //! The Ed25519 key that access tokens are signed with, and what such a token says.
 
-use crate::limits;
-use access_token::{AUDIENCE, ISSUER, PROGRAM_AUDIENCE, Scope, TYPE};
+use crate::{accounts::User, limits};
+use access_token::{AUDIENCE, GUEST_AUDIENCE, ISSUER, PROGRAM_AUDIENCE, Scope, TYPE};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -92,11 +92,13 @@ impl SigningKey {
         self.key.as_bytes()
     }
 
-    /// An access token, good for [`limits::ACCESS_SECONDS`] from `now` (microseconds) on.
-    pub fn access_token(&self, user: &str, session: &str, roles: &[String], now: i64) -> Result<String, Error> {
+    /// An access token of somebody with an account, or of a guest, good for [`limits::ACCESS_SECONDS`] from `now` (microseconds) on.
+    pub fn access_token(&self, user: &User, session: &str, now: i64) -> Result<String, Error> {
         let iat = now / 1_000_000;
         let exp = iat + limits::ACCESS_SECONDS;
-        self.sign(&Claims { iss: ISSUER, aud: AUDIENCE, sub: user, sid: session, roles, iat, exp, organiser: None, scope: None })
+        let aud = if user.guest { GUEST_AUDIENCE } else { AUDIENCE };
+        let (sub, roles) = (user.id.as_str(), user.roles.as_slice());
+        self.sign(&Claims { iss: ISSUER, aud, sub, sid: session, roles, iat, exp, organiser: None, scope: None })
     }
 
     /// The access token of an API key, good for this much from `now` on, and so many seconds. It stands for the key and for nobody.
@@ -169,7 +171,16 @@ mod tests {
         let key = SigningKey::from_pem(PEM).unwrap();
         assert_eq!(key.public(), PUBLIC);
         let now = jsonwebtoken::get_current_timestamp() as i64 * 1_000_000;
-        let token = key.access_token("eu_1", "eu_2", &["user".to_owned()], now).unwrap();
+        let mut user = User {
+            id: "eu_1".to_owned(),
+            email: String::new(),
+            email_verified: false,
+            name: String::new(),
+            language: String::new(),
+            roles: vec!["user".to_owned()],
+            guest: false,
+        };
+        let token = key.access_token(&user, "eu_2", now).unwrap();
 
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_audience(&[AUDIENCE]);
@@ -185,6 +196,11 @@ mod tests {
                 "iat": now / 1_000_000, "exp": now / 1_000_000 + 900,
             })
         );
+        user.guest = true;
+        let token = key.access_token(&user, "eu_2", now).unwrap();
+        assert!(jsonwebtoken::decode::<Value>(&token, &public, &validation).is_err(), "a guest's is no person's");
+        let read = access_token::Verifier::default().verify(&token, &access_token::PublicKey::parse(PUBLIC).unwrap()).unwrap();
+        assert!(read.guest);
     }
 
     #[test]

@@ -139,6 +139,7 @@ mod tests {
                 name: "Ada".to_owned(),
                 language: "en".to_owned(),
                 roles: vec!["user".to_owned(), "organiser".to_owned()],
+                guest: false,
             };
             database.run("DELETE FROM user_roles");
             write(async |tx| roles::note_taken(tx, &ada, &[]).await.unwrap());

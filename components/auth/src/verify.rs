@@ -16,7 +16,10 @@ pub async fn verify(request: Request) -> Answer {
                 "roles": claims.roles,
                 "exp": claims.expires_at / kit::time::SECOND,
             });
-            // Whoever asks must not take a program for a person.
+            // Whoever asks must take neither a guest for somebody with an account, nor a program for a person.
+            if let (true, Some(said)) = (claims.guest, said.as_object_mut()) {
+                said.insert("guest".into(), true.into());
+            }
             if let (Some(Scope { organiser, permissions }), Some(said)) = (claims.scope, said.as_object_mut()) {
                 said.insert("organiser_id".into(), organiser.into());
                 said.insert("permissions".into(), permissions.into());

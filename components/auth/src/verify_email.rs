@@ -1,7 +1,7 @@
 //! `POST /api/auth/verify-email`, `POST /api/auth/verify-email/resend`, `POST /api/users/{id}/verify-email`
 
 use crate::accounts::{self, Deed};
-use crate::{attempts, email, limits, roles};
+use crate::{attempts, email, guests, limits, roles};
 use kit::mail_token::{self, Purpose};
 use kit::{Answer, Problem, Request, Response, claims, idempotency, json, params, problem, sql, trace};
 
@@ -48,6 +48,7 @@ pub async fn verify(request: Request) -> Answer {
         let version = accounts::touch(&mut tx, &user).await?;
         let details = serde_json::json!({ "user_id": &user });
         Deed { kind: "user.email-verified", actor: &user, aggregate: &user, version, details }.write(&mut tx, &request).await?;
+        guests::gather(&mut tx, &request, &user, &email).await?;
     }
     tx.commit().await?;
     Ok(Response::empty(204))
@@ -101,15 +102,18 @@ pub async fn vouch(request: Request) -> Answer {
             let details = serde_json::json!({ "user_id": &user.id, "by": "admin" });
             let deed = Deed { kind: "user.email-verified", actor: &claims.subject, aggregate: &user.id, version, details };
             deed.write(tx, &request).await?;
+            if !user.guest {
+                guests::gather(tx, &request, &user.id, &user.email).await?;
+            }
         }
         Ok(Response::empty(204))
     })
     .await
 }
 
-/// Writes it down, where the account still has this address. False where it was known.
+/// Writes it down, where the account, or the guest, still has this address. False where it was known.
 pub async fn note(tx: &mut sql::Tx, user: &str, email: &str) -> Result<bool, sql::Error> {
-    let statement = "UPDATE users SET email_verified_at = $3 WHERE id = $1 AND email = $2 AND email_verified_at IS NULL";
+    let statement = "UPDATE users SET email_verified_at = $3 WHERE id = $1 AND COALESCE(guest_email, email) = $2 AND email_verified_at IS NULL";
     let now = tx.now();
     Ok(tx.execute(statement, params![user, email, now]).await? > 0)
 }

@@ -2,7 +2,7 @@
 
 use crate::{directory, erasure, mirror};
 use kit::{Problem, config};
-use vocabulary::accounts::{Address, Erasure, Error, PublicKey, Revocation, Visitor};
+use vocabulary::accounts::{Address, Erasure, Error, GuestClaim, GuestExchange, PublicKey, Revocation, Visitor};
 use vocabulary::limits;
 
 mod bindings {
@@ -27,6 +27,9 @@ mod bindings {
             "marquee:accounts/types@0.1.0/visitor": vocabulary::accounts::Visitor,
             "marquee:accounts/types@0.1.0/address": vocabulary::accounts::Address,
             "marquee:accounts/types@0.1.0/erasure": vocabulary::accounts::Erasure,
+            "marquee:accounts/types@0.1.0/guest-link": vocabulary::accounts::GuestLink,
+            "marquee:accounts/types@0.1.0/guest-exchange": vocabulary::accounts::GuestExchange,
+            "marquee:accounts/types@0.1.0/guest-claim": vocabulary::accounts::GuestClaim,
             "marquee:accounts/types@0.1.0/error": vocabulary::accounts::Error,
         },
         generate_all,
@@ -49,6 +52,12 @@ impl exported::directory::Guest for Auth {
     async fn erasures_after(region: String, sequence: i64) -> Result<Vec<Erasure>, Error> {
         asked(Keeper::Here).await?;
         erasure::after(&region, sequence).await.map_err(failed)
+    }
+
+    async fn exchange_guests(exchange: GuestExchange) -> Result<Vec<GuestClaim>, Error> {
+        at_most(limits::GUEST_LINKS, &exchange.links)?;
+        asked(Keeper::Here).await?;
+        directory::exchange_guests(&exchange).await.map_err(failed)
     }
 }
 
@@ -100,6 +109,18 @@ impl exported::mirror::Guest for Auth {
         at_most(limits::ERASURES, &erasures)?;
         asked(Keeper::Elsewhere).await?;
         erasure::add(&erasures).await.map_err(failed)
+    }
+
+    async fn guests_due() -> Result<GuestExchange, Error> {
+        asked(Keeper::Elsewhere).await?;
+        mirror::guests_due().await.map_err(failed)
+    }
+
+    async fn put_guests(kept: Vec<String>, claims: Vec<GuestClaim>) -> Result<(), Error> {
+        at_most(limits::GUEST_LINKS, &kept)?;
+        at_most(limits::GUEST_CLAIMS, &claims)?;
+        asked(Keeper::Elsewhere).await?;
+        mirror::put_guests(&kept, &claims).await.map_err(failed)
     }
 }
 

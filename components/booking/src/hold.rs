@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 /// `POST /api/bookings`
 pub async fn create(request: Request) -> Answer {
-    let claims = claims::require(&request).await?;
+    let claims = claims::customer(&request).await?;
     let key = idempotency::required(&request)?;
     let (event, lines) = order(&request)?;
     let (token, hold) = (claims::token(&request)?, Action::Hold(lines));

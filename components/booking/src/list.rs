@@ -19,7 +19,7 @@ struct List {
 
 /// `GET /api/bookings`: newest first.
 pub async fn mine(request: Request) -> Answer {
-    let claims = claims::require(&request).await?;
+    let claims = claims::customer(&request).await?;
     let (page, cursor) = query::read(&request, |query| {
         let page =
             Page { status: query.word("status", STATUSES).and_then(BookingStatus::parse), after: None, limit: query.limit() };

@@ -2,6 +2,7 @@
 
 use crate::limits;
 use kit::{
+    guests,
     ledger::{Booking, BookingItem, BookingStatus, Money},
     params,
     sql::{self, Error, Tx, Value},
@@ -26,9 +27,13 @@ const COLUMNS: &str = "id, event, person, status, expires_at, total, currency, v
 
 /// A person's booking, as its row says: an overdue hold is still held here. None where there is none of this id, or it is somebody else's.
 pub async fn find(tx: &mut Tx, id: &str, person: &str) -> Result<Option<Booking>, Error> {
-    let statement = format!("SELECT {COLUMNS} FROM bookings WHERE id = $1 AND person = $2");
-    let rows = tx.all(&statement, params![id, person]).await?;
-    Ok(with_items(tx, rows).await?.pop())
+    let statement = format!("SELECT {COLUMNS} FROM bookings WHERE id = $1");
+    let row: Option<Row> = tx.one(&statement, params![id]).await?;
+    let Some(row) = row else { return Ok(None) };
+    if !guests::stands_for(tx, person, &row.person).await? {
+        return Ok(None);
+    }
+    Ok(with_items(tx, vec![row]).await?.pop())
 }
 
 kit::row! {
@@ -60,19 +65,23 @@ pub async fn page(tx: &mut Tx, person: &str, page: &Page) -> Result<Vec<Booking>
     let (created_at, id) = page.after.clone().unwrap_or((i64::MAX, String::new()));
     let (condition, now) = match page.status {
         None => ("", None),
-        Some(BookingStatus::Held) => (" AND status = 'held' AND expires_at > $5", Some(tx.now())),
-        Some(BookingStatus::Paying) => (" AND status = 'paying' AND expires_at > $5", Some(tx.now())),
+        Some(BookingStatus::Held) => (" AND status = 'held' AND expires_at > $4", Some(tx.now())),
+        Some(BookingStatus::Paying) => (" AND status = 'paying' AND expires_at > $4", Some(tx.now())),
         Some(BookingStatus::Expired) => {
-            (" AND (status = 'expired' OR (status IN ('held', 'paying') AND expires_at <= $5))", Some(tx.now()))
+            (" AND (status = 'expired' OR (status IN ('held', 'paying') AND expires_at <= $4))", Some(tx.now()))
         }
         Some(BookingStatus::Confirmed) => (" AND status = 'confirmed'", None),
         Some(BookingStatus::Cancelled) => (" AND status = 'cancelled'", None),
     };
+    let subjects = guests::subjects(tx, person).await?;
+    let mut parameters = params![created_at, id, page.limit].to_vec();
+    parameters.extend(now.map(Value::from));
+    let people = sql::list(parameters.len() + 1, subjects.len());
+    parameters.extend(subjects.iter().map(Value::from));
     let statement = format!(
-        "SELECT {COLUMNS} FROM bookings WHERE person = $1 AND (created_at < $2 OR (created_at = $2 AND id < $3)){condition} \
-         ORDER BY created_at DESC, id DESC LIMIT $4"
+        "SELECT {COLUMNS} FROM bookings WHERE person IN ({people}) AND (created_at < $1 OR (created_at = $1 AND id < $2)){condition} \
+         ORDER BY created_at DESC, id DESC LIMIT $3"
     );
-    let parameters = params![person, created_at, id, page.limit].into_iter().chain(now.map(Value::from));
     let rows = tx.all(&statement, parameters).await?;
     with_items(tx, rows).await
 }

@@ -5,8 +5,8 @@ use crate::{limits, offers};
 use kit::sql::{self, Error, Tx, Value};
 use kit::tickets::{self, SigningKey};
 use kit::{
-    Answer, Problem, Request, Response, accept, claims, idempotency, journal, json, params, problem, query, questions, time,
-    trace,
+    Answer, Problem, Request, Response, accept, claims, guests, idempotency, journal, json, params, problem, query, questions,
+    time, trace,
 };
 use receipt::tickets::Order;
 use serde::Serialize;
@@ -44,7 +44,7 @@ pub struct View {
 
 /// The tickets of one's own booking.
 pub async fn show(request: Request) -> Answer {
-    let claims = claims::require(&request).await?;
+    let claims = claims::customer(&request).await?;
     let id = request.id("id")?;
     let from = query::read(&request, |query| query.integer("from", FIRST))?.and_then(|from| u32::try_from(from).ok());
     let media = accept::choose(&request, OFFERED)?;
@@ -68,9 +68,12 @@ pub async fn show(request: Request) -> Answer {
 
 /// A person's booking that is, or was, confirmed: its event, and its status.
 async fn own(tx: &mut Tx, booking: &str, person: &str) -> Result<(String, String), Problem> {
-    let statement = "SELECT event, status FROM bookings WHERE id = $1 AND person = $2";
-    let row: Option<(String, String)> = tx.one(statement, params![booking, person]).await?;
-    let (event, status) = row.ok_or_else(Problem::not_found)?;
+    let statement = "SELECT event, person, status FROM bookings WHERE id = $1";
+    let row: Option<(String, String, String)> = tx.one(statement, params![booking]).await?;
+    let (event, owner, status) = row.ok_or_else(Problem::not_found)?;
+    if !guests::stands_for(tx, person, &owner).await? {
+        return Err(Problem::not_found());
+    }
     if !matches!(&*status, "confirmed" | "cancelled") {
         return Err(Problem::new(problem::WRONG_STATE, "A booking has tickets once it is confirmed."));
     }
@@ -175,7 +178,7 @@ pub async fn admitted<'a>(
 
 /// Puts a ticket in somebody's name, until somebody was let in by it. To do it again changes nothing.
 pub async fn name(request: Request) -> Answer {
-    let claims = claims::require(&request).await?;
+    let claims = claims::customer(&request).await?;
     idempotency::key(&request)?;
     let (booking, number) = (request.id("id")?, ticket::number(&request)?);
     let name = json::read(&request, |body| body.name("name", limits::NAME))?;
@@ -191,7 +194,7 @@ pub async fn name(request: Request) -> Answer {
 pub async fn held(tx: &mut Tx, booking: &str, number: u32, person: &str) -> Result<Ticket, Problem> {
     let place = Place::find(tx, booking, number).await?.ok_or_else(Problem::not_found)?;
     let ticket = place.lock(tx).await?;
-    if ticket.holder() != person {
+    if !guests::stands_for(tx, person, ticket.holder()).await? {
         return Err(Problem::not_found());
     }
     unused(tx, &ticket).await?;

@@ -7,7 +7,7 @@ use crate::ticket;
 use kit::questions::{self, Missing};
 use kit::sql::{self, Error, Tx, Value};
 use kit::tickets::{self, SigningKey};
-use kit::{Answer, Problem, Request, Response, claims, params, query, time};
+use kit::{Answer, Problem, Request, Response, claims, guests, params, query, time};
 use serde::Serialize;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -170,14 +170,21 @@ kit::row! {
 /// Tickets of a person's own bookings that are still theirs: `most` of those behind a key, or a few more. The key behind which there may be
 /// others, where reading ended before all that were wanted were found.
 async fn own(tx: &mut Tx, person: &str, behind: &Key, most: usize) -> Result<(Vec<Held>, Option<Key>), Error> {
-    let statement = "SELECT id, event, status, created_at FROM bookings WHERE person = $1 AND (created_at < $2 OR (created_at = $2 AND id <= $3)) \
-                     AND (status = 'confirmed' OR (status = 'cancelled' AND (payment IS NOT NULL OR total = 0))) \
-                     ORDER BY created_at DESC, id DESC LIMIT $4";
+    let subjects = guests::subjects(tx, person).await?;
+    let statement = format!(
+        "SELECT id, event, status, created_at FROM bookings WHERE person IN ({}) AND (created_at < $1 OR (created_at = $1 AND id <= $2)) \
+         AND (status = 'confirmed' OR (status = 'cancelled' AND (payment IS NOT NULL OR total = 0))) \
+         ORDER BY created_at DESC, id DESC LIMIT $3",
+        sql::list(4, subjects.len())
+    );
     let size = i64::try_from(most).unwrap_or(i64::MAX);
     let mut found: Vec<Held> = Vec::new();
     let mut from = (behind.0, behind.1.split_once('.').map_or(behind.1.clone(), |(booking, _)| booking.to_owned()));
     for read in 0..limits::MINE_READS {
-        let mut bookings: Vec<Booking> = tx.all(statement, params![person, from.0, &from.1, size]).await?;
+        let mut bookings: Vec<Booking> = {
+            let behind = params![from.0, &from.1, size].into_iter();
+            tx.all(&statement, behind.chain(subjects.iter().map(Value::from))).await?
+        };
         let full = bookings.len() >= most;
         let end = bookings.last().map(|last| (last.created_at, last.id.clone()));
         if read > 0 {

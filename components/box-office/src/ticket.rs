@@ -137,9 +137,9 @@ pub async fn items(tx: &mut Tx, booking: &str) -> Result<Vec<(String, u32)>, Err
 
 /// What a person is called; none where that is not known here.
 pub async fn name_of(tx: &mut Tx, person: &str) -> Result<Option<String>, Error> {
-    let row: Option<(String,)> = tx.one("SELECT name FROM users WHERE id = $1", params![person]).await?;
-    // Of an account that was erased there is none.
-    Ok(row.map(|(name,)| name).filter(|name| !name.is_empty()))
+    // Of a guest, or an account that was erased, there may be none.
+    let row: Option<(String,)> = tx.one("SELECT name FROM users WHERE id = $1 AND name <> ''", params![person]).await?;
+    Ok(row.map(|(name,)| name))
 }
 
 /// Whether somebody was let in by it, by whatever list.

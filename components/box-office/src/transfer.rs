@@ -10,7 +10,8 @@ use crate::ticket::{self, Place};
 use crate::{answers, limits, mine};
 use kit::sql::{self, Error, Tx};
 use kit::{
-    Answer, Problem, Request, Response, claims, config, email, id, idempotency, journal, json, params, problem, tickets, trace,
+    Answer, Problem, Request, Response, claims, config, email, guests, id, idempotency, journal, json, params, problem, tickets,
+    trace,
 };
 use serde_json::json;
 
@@ -97,7 +98,7 @@ pub async fn withdraw(request: Request) -> Answer {
 pub async fn take_back(tx: &mut Tx, request: &Request, (booking, number): (&str, u32), person: &str) -> Result<(), Problem> {
     let place = Place::find(tx, booking, number).await?.ok_or_else(Problem::not_found)?;
     let ticket = place.lock(tx).await?;
-    if ticket.holder() != person {
+    if !guests::stands_for(tx, person, ticket.holder()).await? {
         return Err(Problem::not_found());
     }
     if end_open(tx, booking, number).await? > 0 {
@@ -147,19 +148,21 @@ pub async fn take(tx: &mut Tx, request: &Request, offer: &str, person: &str) -> 
     let ticket = place.lock(tx).await?;
     // As it is now: with the ticket locked nobody else changes it.
     let offered = find(tx, offer).await?.ok_or_else(Problem::not_found)?;
-    if offered.status == "accepted" && offered.accepted_by.as_deref() == Some(person) && ticket.holder() == person {
+    let own = guests::stands_for(tx, person, ticket.holder()).await?;
+    if offered.status == "accepted" && offered.accepted_by.as_deref() == Some(person) && own {
         return Ok((offered.booking, offered.number));
     }
     if offered.status != "open" || offered.expires_at <= tx.now() || offered.generation != ticket.generation {
         return closed("The offer was withdrawn, was accepted, or has expired.");
     }
-    if ticket.holder() == person {
+    if own {
         return closed("The ticket is yours already.");
     }
     unused(tx, &ticket).await?;
     let now = tx.now();
     // Who gets their own back is the booking's owner, as before.
-    let (holder, since) = if ticket.owner == person { (None, None) } else { (Some(person), Some(now)) };
+    let back = guests::stands_for(tx, person, &ticket.owner).await?;
+    let (holder, since) = if back { (None, None) } else { (Some(person), Some(now)) };
     tx.execute(
         "UPDATE tickets SET generation = generation + 1, holder = $3, held_since = $4, name = NULL WHERE booking = $1 AND number = $2",
         params![&ticket.booking, ticket.number, holder, since],

@@ -35,7 +35,7 @@ pub async fn change(request: Request) -> Answer {
     let claims = team::claims(&request).await?;
     conditions::require_if_match(&request)?;
     let fields = json::read(&request, |body| fields::read(body, false))?;
-    apply(&request, &claims, &EventCommand::Change(fields)).await
+    apply(&request, &claims, &EventCommand::Change(Box::new(fields))).await
 }
 
 /// `POST /api/events/{id}/publish`
@@ -53,7 +53,7 @@ pub async fn cancel(request: Request) -> Answer {
 }
 
 enum EventCommand {
-    Change(Fields),
+    Change(Box<Fields>),
     Publish,
     Cancel,
 }
@@ -62,7 +62,7 @@ impl EventCommand {
     /// The event as it is wanted.
     fn of(&self, old: &EventDoc, now: i64) -> Result<EventDoc, Problem> {
         Ok(match self {
-            Self::Change(fields) => draft::change(old, fields.clone(), now, || id::new(&old.region))?,
+            Self::Change(fields) => draft::change(old, (**fields).clone(), now, || id::new(&old.region))?,
             Self::Publish => draft::publish(old, now)?,
             Self::Cancel => draft::cancel(old),
         })

@@ -9,24 +9,44 @@ use crate::{
 
 pub use identity::Claims;
 
-/// The verified claims of the request's access token, which is a person's. That of an API key is refused: a program does what an organiser's team does,
-/// by [`team::claims`](crate::team::claims), and nothing that a person does.
+/// Whose tokens something may be done with. Where none of these doors is gone through, nothing is known of who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Admitted {
+    /// People with an account.
+    Accounts,
+    /// These, and guests.
+    Customers,
+    /// People with an account, and programs.
+    Teams,
+}
+
+/// The verified claims of the request's access token, which is that of a person with an account. An API key's is refused: a program does what an
+/// organiser's team does, by [`team::claims`](crate::team::claims), and nothing that a person does. A guest's is refused as well: what a checkout needs
+/// takes [`customer`] instead.
 pub async fn require(request: &Request) -> Result<Claims, Problem> {
-    of_a_person(of_anybody(request).await?)
+    of(request, Admitted::Accounts).await
 }
 
-/// The verified claims of the request's bearer token, whether it is a person's or a program's.
-pub(crate) async fn of_anybody(request: &Request) -> Result<Claims, Problem> {
-    verify(token(request)?).await.map_err(refused)
+/// As [`require`], for what guests may do, too.
+pub async fn customer(request: &Request) -> Result<Claims, Problem> {
+    of(request, Admitted::Customers).await
 }
 
-fn of_a_person(claims: Claims) -> Result<Claims, Problem> {
-    match claims.scope {
-        None => Ok(claims),
-        Some(_) => {
-            Err(Problem::refused(claims.subject, "An API key is good for what is done for its organiser, and for nothing else."))
+/// The verified claims of the request's access token, if it is one of these.
+pub(crate) async fn of(request: &Request, admitted: Admitted) -> Result<Claims, Problem> {
+    admit(verify(token(request)?).await.map_err(refused)?, admitted)
+}
+
+/// The one place that tells what people, guests and programs may be let in to.
+fn admit(claims: Claims, admitted: Admitted) -> Result<Claims, Problem> {
+    let detail = match (claims.scope.is_some(), claims.guest, admitted) {
+        (false, false, _) | (true, false, Admitted::Teams) | (false, true, Admitted::Customers) => return Ok(claims),
+        (true, ..) => "An API key is good for what is done for its organiser, and for nothing else.",
+        (false, true, _) => {
+            "A guest buys and sees their orders. For anything else register, with the address that you bought with."
         }
-    }
+    };
+    Err(Problem::refused(claims.subject, detail))
 }
 
 /// The request's access token, whatever it is worth: a bearer token, or a browser's in its cookie.
@@ -69,19 +89,37 @@ mod tests {
     use identity::Scope;
 
     #[test]
-    fn the_token_of_an_api_key_is_nobodys() {
+    fn everybody_is_let_in_where_their_kind_is_and_nowhere_else() {
         let person = Claims {
             subject: "eu_u".to_owned(),
             session: "eu_s".to_owned(),
             roles: vec!["admin".to_owned()],
             expires_at: i64::MAX,
             scope: None,
+            guest: false,
         };
-        assert_eq!(of_a_person(person.clone()).unwrap(), person);
-        for permissions in [vec![], vec!["edit-events".to_owned()]] {
-            let scope = Some(Scope { organiser: "eu_o".to_owned(), permissions });
-            let refused = of_a_person(Claims { scope, ..person.clone() }).unwrap_err();
-            assert_eq!((refused.kind.status, refused.refused.as_deref()), (403, Some("eu_u")));
+        let program = |permissions| Claims { scope: Some(Scope { organiser: "eu_o".to_owned(), permissions }), ..person.clone() };
+        let guest = Claims { guest: true, ..person.clone() };
+        // No token says so; if one did it would be nobody's.
+        let both = Claims { guest: true, ..program(vec![]) };
+        for (claims, accounts, customers, teams) in [
+            (person.clone(), true, true, true),
+            (guest, false, true, false),
+            (program(vec![]), false, false, true),
+            (program(vec!["edit-events".to_owned()]), false, false, true),
+            (both, false, false, false),
+        ] {
+            for (admitted, expected) in
+                [(Admitted::Accounts, accounts), (Admitted::Customers, customers), (Admitted::Teams, teams)]
+            {
+                match admit(claims.clone(), admitted) {
+                    Ok(same) => assert_eq!((same, expected), (claims.clone(), true), "{admitted:?}"),
+                    Err(refused) => {
+                        assert_eq!((refused.kind.status, refused.refused.as_deref()), (403, Some("eu_u")));
+                        assert!(!expected, "{admitted:?} {claims:?}");
+                    }
+                }
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod browser;
 pub mod claims;
 pub mod config;
 pub mod email;
+pub mod guests;
 pub mod hash;
 pub mod http;
 pub mod id;

@@ -51,6 +51,12 @@ pub const RESET_PASSWORD_MICROSECONDS: i64 = 3_600_000_000;
 pub const CHANGE_EMAIL_MICROSECONDS: i64 = 86_400_000_000;
 /// How long the secret of a mail is good that lets its reader join an organiser's team: as long as the invitation, if that is made at once.
 pub const JOIN_TEAM_MICROSECONDS: i64 = 7 * 86_400_000_000;
+/// How long after its event ends the link to a guest's order is good, in microseconds: refunds and complaints come afterwards.
+pub const GUEST_LINK_MICROSECONDS: i64 = 30 * 86_400_000_000;
+/// Links to one order that somebody asked for, the newest: to ask is free.
+pub const GUEST_LINKS_ASKED: i64 = 3;
+/// Guests whose orders one account has, the newest: each list of its own looks for all of them.
+pub const GUESTS_CLAIMED: i64 = 200;
 /// Digits of a code that is typed instead of such a secret.
 pub const MAIL_CODE_DIGITS: u32 = 8;
 /// How long it is good, and for how many tries: a guess is right once in twenty million.

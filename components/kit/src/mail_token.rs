@@ -114,7 +114,8 @@ pub async fn end(tx: &mut Tx, purpose: Purpose, user: &str) -> Result<(), Error>
     tx.execute("DELETE FROM mail_tokens WHERE user_id = $1 AND purpose = $2", params![user, purpose.name()]).await.map(drop)
 }
 
-fn parse(token: &str) -> Option<(&str, &str)> {
+/// Whose secret it says that it is, and the secret.
+pub(crate) fn parse(token: &str) -> Option<(&str, &str)> {
     let (user, secret) = token.split_once('.').filter(|_| limits::MAIL_TOKEN_BYTES.contains(&token.len()))?;
     (id::valid(user) && secret.bytes().all(|byte| byte.is_ascii_alphanumeric())).then_some((user, secret))
 }

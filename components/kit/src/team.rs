@@ -136,9 +136,9 @@ impl Authority {
 }
 
 /// The verified claims of the request's bearer token, a person's or a program's, for what goes through [`require`] or [`authority`]. Everything else takes
-/// [`claims::require`], which refuses programs.
+/// [`claims::require`], which refuses programs, or [`claims::customer`]. Guests are refused.
 pub async fn claims(request: &Request) -> Result<Claims, Problem> {
-    claims::of_anybody(request).await
+    claims::of(request, claims::Admitted::Teams).await
 }
 
 /// What the bearer of a token is to an organiser.
@@ -238,7 +238,14 @@ mod tests {
     }
 
     fn person(id: &str) -> Claims {
-        Claims { subject: id.to_owned(), session: "eu_s".to_owned(), roles: vec!["admin".to_owned()], expires_at: 0, scope: None }
+        Claims {
+            subject: id.to_owned(),
+            session: "eu_s".to_owned(),
+            roles: vec!["admin".to_owned()],
+            expires_at: 0,
+            scope: None,
+            guest: false,
+        }
     }
 
     /// A key of the organiser `eu_o` with these permissions.

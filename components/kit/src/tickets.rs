@@ -308,7 +308,11 @@ mod tests {
                     let mut tx = sql::read().await.unwrap();
                     of_holder(&mut tx, &key, ("eu_b", "eu_e"), holder, [("eu_t", 4)], 9).await.unwrap()
                 });
-                assert_eq!((own.tickets.iter().map(|ticket| ticket.number).collect::<Vec<_>>(), own.more), (numbers, 0), "{holder:?}");
+                assert_eq!(
+                    (own.tickets.iter().map(|ticket| ticket.number).collect::<Vec<_>>(), own.more),
+                    (numbers, 0),
+                    "{holder:?}"
+                );
             }
         }
     }

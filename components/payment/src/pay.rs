@@ -12,7 +12,7 @@ use crate::{
 };
 use ::receipt::reasons;
 use kit::{
-    Answer, Problem, Request, Response, claims, id, json, params, problem, questions,
+    Answer, Problem, Request, Response, claims, guests, id, json, params, problem, questions,
     sql::{self, Error, Tx},
     trace,
 };
@@ -26,7 +26,7 @@ struct Order {
 
 /// `POST /api/payments`
 pub async fn create(request: Request) -> Answer {
-    let claims = claims::require(&request).await?;
+    let claims = claims::customer(&request).await?;
     let keyed = KeyedRequest::new(&request, intent::PAYMENT, &claims.subject)?;
     let order = read(&request)?;
     if !Provider::DEFAULT.is_on().await? {
@@ -121,13 +121,16 @@ async fn write(tx: &mut Tx, keyed: &KeyedRequest<'_>, payment: &Payment) -> Resu
 }
 
 kit::row! {
-    struct Booking { event: String, status: String, total: i64, currency: String }
+    struct Booking { event: String, person: String, status: String, total: i64, currency: String }
 }
 
 /// The payment that this would be. What is certainly not payable is refused here; the rest is for the ledger to say.
 async fn new_payment(tx: &mut Tx, person: &str, order: &Order) -> Result<Payment, Problem> {
-    let statement = "SELECT event, status, total, currency FROM bookings WHERE id = $1 AND person = $2";
-    let booking: Booking = tx.one(statement, params![&order.booking, person]).await?.ok_or_else(Problem::not_found)?;
+    let statement = "SELECT event, person, status, total, currency FROM bookings WHERE id = $1";
+    let booking: Booking = tx.one(statement, params![&order.booking]).await?.ok_or_else(Problem::not_found)?;
+    if !guests::stands_for(tx, person, &booking.person).await? {
+        return Err(Problem::not_found());
+    }
     let not_payable = |detail: String| Err(Problem::new(problem::BOOKING_NOT_PAYABLE, detail));
     if booking.total == 0 {
         return not_payable("The booking is free of charge.".into());

@@ -7,7 +7,7 @@ use crate::{
     view::View,
 };
 use kit::{
-    Answer, Problem, Request, Response,
+    Answer, Problem, Request, Response, guests,
     identity::Claims,
     json, params, problem,
     sql::{self, Error, Tx},
@@ -81,7 +81,7 @@ async fn permitted(tx: &mut Tx, id: &str, claims: &Claims) -> Result<Payment, Pr
     let organiser = organiser.map_or(String::new(), |(organiser,)| organiser);
     if team::authority(tx, claims, &organiser).await?.may(Permission::Refund) {
         Ok(payment)
-    } else if payment.person == claims.subject {
+    } else if guests::stands_for(tx, &claims.subject, &payment.person).await? {
         Err(Problem::refused(
             &claims.subject,
             "Only the event's organiser can refund a payment. To give your tickets back, cancel the booking.",

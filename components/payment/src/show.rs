@@ -6,11 +6,11 @@ use crate::{
     links, refunds, store,
     view::View,
 };
-use kit::{Answer, Problem, Request, Response, claims, sql};
+use kit::{Answer, Problem, Request, Response, claims, guests, sql};
 
 /// `GET /api/payments/{id}`
 pub async fn one(request: Request) -> Answer {
-    let claims = claims::require(&request).await?;
+    let claims = claims::customer(&request).await?;
     let base = links::base(&request).await?;
     let payment = current(request.id("id")?, &claims.subject).await?;
     let mut tx = sql::read().await?;
@@ -41,9 +41,10 @@ pub async fn current(id: &str, person: &str) -> Result<Payment, Problem> {
 
 async fn own(id: &str, person: &str) -> Result<Payment, Problem> {
     let mut tx = sql::read().await?;
-    let found = store::find(&mut tx, id).await?;
+    let payment = store::find(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
+    let own = guests::stands_for(&mut tx, person, &payment.person).await?;
     tx.rollback().await?;
-    found.filter(|payment| payment.person == person).ok_or_else(Problem::not_found)
+    if own { Ok(payment) } else { Err(Problem::not_found()) }
 }
 
 /// Tells the operator of a step that could not be made.

@@ -174,11 +174,11 @@ kit::row! {
     }
 }
 
-/// What is sold, as it is called now. Of an account that another region keeps there is a row without an address, until somebody asks for it.
+/// What is sold, as it is called now.
 const NOW: &str =
     "o.name, u.name, u.email, e.title, e.venue_name, e.city, e.country, e.starts_at, e.timezone, b.created_at, b.refund_until";
 const NOW_FROM: &str = "FROM bookings b JOIN events e ON e.id = b.event JOIN organisers o ON o.id = e.organiser_id \
-    LEFT JOIN users u ON u.id = b.person AND u.email LIKE '%@%'";
+    LEFT JOIN contacts u ON u.id = b.person";
 
 /// Writes down what a payment has bought, as everything is called at this moment: in the transaction that completes it. Written once, it stays.
 ///
@@ -207,7 +207,7 @@ pub async fn read(tx: &mut Tx, paid: &Paid) -> Result<Option<Receipt>, Error> {
     // Of an account that another region keeps, the name may have come here after the sale.
     let statement = "SELECT r.seller, COALESCE(r.buyer_name, u.name), COALESCE(r.buyer_email, u.email), r.title, r.venue_name, r.city, \
                      r.country, r.starts_at, r.timezone, r.booked_at, r.refund_until \
-                     FROM receipts r LEFT JOIN users u ON u.id = $2 AND u.email LIKE '%@%' WHERE r.payment = $1";
+                     FROM receipts r LEFT JOIN contacts u ON u.id = $2 WHERE r.payment = $1";
     let recorded: Option<Sale> = tx.one(statement, params![&paid.id, &paid.person]).await?;
     let (sale, statement, of) = match recorded {
         Some(sale) => {
@@ -231,7 +231,7 @@ pub async fn read(tx: &mut Tx, paid: &Paid) -> Result<Option<Receipt>, Error> {
         issued_at: time::format(paid.completed_at),
         issued_local: local::readable(paid.completed_at, zone),
         seller: Seller { name: sale.seller },
-        buyer: sale.buyer_name.zip(sale.buyer_email).map(|(name, email)| Buyer { name, email }),
+        buyer: sale.buyer_email.map(|email| Buyer { name: sale.buyer_name.unwrap_or_default(), email }),
         booking: Booking {
             id: paid.booking.clone(),
             event_id: paid.event.clone(),

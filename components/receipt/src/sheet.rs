@@ -1,7 +1,7 @@
 //! Lays a receipt out. No drawing here.
 
 use crate::page::{self, BOTTOM, LINE, MARGIN, Measure, Page, RIGHT, Text, isolated};
-use crate::{Item, Receipt, limits, money, typeset};
+use crate::{Buyer, Item, Receipt, limits, money, typeset};
 
 /// Where what a label names begins.
 const VALUE: f32 = MARGIN + 64.0;
@@ -42,7 +42,10 @@ impl Sheet<'_> {
         self.line(22.0);
         self.left("Receipt", 22.0, true);
         self.y += 8.0;
-        let buyer = receipt.buyer.as_ref().map(|buyer| format!("{}, {}", isolated(&buyer.name), isolated(&buyer.email)));
+        let buyer = receipt.buyer.as_ref().map(|Buyer { name, email }| match name.as_str() {
+            "" => isolated(email),
+            name => format!("{}, {}", isolated(name), isolated(email)),
+        });
         let refunds = match &receipt.booking.refund_until_local {
             Some(until) => format!("The buyer may cancel for a refund until {until}."),
             None => "The buyer may not cancel for a refund.".to_owned(),

@@ -51,6 +51,16 @@ fn texts(pages: &[Page]) -> Vec<String> {
 }
 
 #[test]
+fn a_buyer_without_a_name_is_their_address() {
+    let mut receipt = receipt("Night of Strings", 1, 0);
+    if let Some(buyer) = &mut receipt.buyer {
+        buyer.name.clear();
+    }
+    let texts = texts(&pages(&receipt, false, &measure));
+    assert!(texts.contains(&"ada@example.com".to_owned()), "{texts:?}");
+}
+
+#[test]
 fn everything_stands_on_the_page() {
     let pages = pages(&receipt("Night of Strings", 2, 0), false, &measure);
     let texts = texts(&pages);

@@ -173,7 +173,7 @@ fn a_printed_ticket_can_be_scanned_and_read() {
             for dots in ["100", "200"] {
                 assert_eq!(
                     scanned(&poppler("pdftoppm", &["-gray", "-r", dots], page, &pdf)),
-                    [ticket.code.clone()],
+                    std::slice::from_ref(&ticket.code),
                     "{name} {dots}"
                 );
             }

@@ -25,13 +25,13 @@ impl Guest for Adapter {
         let key = PublicKey::parse(&public_key).ok_or(Refusal::Invalid)?;
         let claims = VERIFIER.verify(&token, &key).map_err(refusal)?;
         access_token::judge(claims.expires_at, kit::time::now()).map_err(refusal)?;
-        let access_token::Claims { subject, session, roles, expires_at, scope } = claims;
+        let access_token::Claims { subject, session, roles, expires_at, scope, guest } = claims;
         let over = if scope.is_some() { key_is_over(&mut tx, &session).await } else { is_over(&mut tx, &session).await };
         if over.map_err(unavailable)? {
             return Err(Refusal::Revoked);
         }
         let scope = scope.map(|access_token::Scope { organiser, permissions }| Scope { organiser, permissions });
-        Ok(Claims { subject, session, roles, expires_at, scope })
+        Ok(Claims { subject, session, roles, expires_at, scope, guest })
     }
 }
 

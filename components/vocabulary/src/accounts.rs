@@ -96,6 +96,43 @@ records! {
         /// In which they are written to, a BCP 47 tag; none: not known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         "language" language: Option<String>,
+        /// Whether they buy with an address alone, which may be others' as well.
+        #[serde(default)]
+        "guest" guest: bool,
+    }
+
+    /// A link that opens a guest's order.
+    GuestLink {
+        /// Of its secret.
+        "hash" hash: String,
+        /// Whose order it is: a user's id.
+        "guest" guest: String,
+        /// The order.
+        "booking" booking: String,
+        /// When it was made, microseconds.
+        "created-at" created_at: i64,
+        /// Until when it is good, microseconds.
+        "expires-at" expires_at: i64,
+    }
+
+    /// What one region has to say of guests, and what it wants to know.
+    GuestExchange {
+        /// Links that were mailed; at most [`limits::GUEST_LINKS`](crate::limits::GUEST_LINKS).
+        "links" links: Vec<GuestLink>,
+        /// Claims from this instant on are asked for, microseconds.
+        "since" since: i64,
+        /// Of that instant those of guests behind this one.
+        "after" after: String,
+    }
+
+    /// A guest whose orders are an account's.
+    GuestClaim {
+        /// Whose they were: a user's id.
+        "guest" guest: String,
+        /// Whose they are: a user's id.
+        "account" account: String,
+        /// Since when, microseconds.
+        "claimed-at" claimed_at: i64,
     }
 
     /// Somebody whose account was erased.

@@ -267,6 +267,9 @@ records! {
         /// Of a program; none: it is a person's.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         "scope" scope: Option<Scope>,
+        /// Of somebody who buys with an address alone: it is good for a checkout, and for nothing else that a person does.
+        #[serde(default)]
+        "guest" guest: bool,
     }
 }
 

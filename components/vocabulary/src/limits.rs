@@ -8,6 +8,10 @@ pub const KEYS: usize = 64;
 pub const ADDRESSES: usize = 100;
 /// Erasures that are asked for, or written down, at once.
 pub const ERASURES: usize = 100;
+/// Links to guests' orders that are handed over at once.
+pub const GUEST_LINKS: usize = 100;
+/// Claims of guests that are told of, or written down, at once.
+pub const GUEST_CLAIMS: usize = 500;
 /// Roles of an account: as many as there are.
 pub const ROLES: usize = crate::accounts::Role::ALL.len();
 /// Organisers that a person may be a member of.

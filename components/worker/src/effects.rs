@@ -71,7 +71,7 @@ struct User {
 
 #[derive(Deserialize)]
 struct Forgotten {
-    /// None where nobody has the address.
+    /// None where nobody has the address, or has bought with it.
     user_id: Option<String>,
     network: Option<String>,
 }
@@ -207,10 +207,12 @@ pub fn of(record: &Record<'_>) -> Result<Effects, String> {
             let mail = MailRequest { template, recipient: user_id.clone(), needs: Needs::default() };
             Effects { mail: Some(mail), actor: Some(user_id), network: network.and_then(known), ..Effects::default() }
         }
-        "user.password-forgotten" => {
+        "user.password-forgotten" | "user.guest-links-requested" => {
             let Forgotten { user_id, network } = payload(record)?;
             ids(&user_id)?;
-            let mail = |recipient| MailRequest { template: Template::PasswordForgotten, recipient, needs: Needs::default() };
+            let template =
+                if record.kind == "user.password-forgotten" { Template::PasswordForgotten } else { Template::GuestOrders };
+            let mail = |recipient| MailRequest { template, recipient, needs: Needs::default() };
             // Whoever asked need not be whose account it is.
             Effects { mail: user_id.map(mail), network: network.and_then(known), ..Effects::default() }
         }
@@ -239,7 +241,7 @@ pub fn of(record: &Record<'_>) -> Result<Effects, String> {
             let mail = MailRequest { template: Template::SecondFactorChanged, recipient: user_id.clone(), needs };
             Effects { mail: Some(mail), actor: Some(user_id), network: network.and_then(known), ..Effects::default() }
         }
-        "user.login" | "user.logout" => {
+        "user.login" | "user.logout" | "user.guest-created" => {
             let User { user_id, network } = payload(record)?;
             ids([&user_id])?;
             Effects { actor: Some(user_id), network: network.and_then(known), ..Effects::default() }

@@ -47,6 +47,8 @@ pub const REMINDER_AHEAD: i64 = 14 * 86_400 * SECOND;
 pub const VALUE: usize = 300;
 /// Characters of a mail's subject; a longer one is shortened.
 pub const SUBJECT: usize = 200;
+/// Orders of guests that one mail opens, those that can be opened for longest.
+pub const GUEST_ORDERS: i64 = 20;
 /// Tickets whose codes stand in a mail. Of an order that has more, the mail says how many and where.
 pub const TICKETS: usize = 200;
 

@@ -104,8 +104,11 @@ twins! { accounts:
     User { id, name, email, email_verified, roles }
     Membership { id, name, role, contact_email }
     Visitor { user, organisers }
-    Address { id, email, name, verified_at, language }
+    Address { id, email, name, verified_at, language, guest }
     Erasure { sequence, user, email }
+    GuestLink { hash, guest, booking, created_at, expires_at }
+    GuestExchange { links, since, after }
+    GuestClaim { guest, account, claimed_at }
     Role [User, Organiser, Admin]
     TeamRole [Owner, Manager, Finance, Door]
     Error [NotHere, TooLong(items), Failed(reason)]
@@ -127,7 +130,7 @@ twins! { edge:
     Page { items, next_cursor, categories, cities, as_of, incomplete }
     LineAvailability { ticket_type, capacity, available, on_sale }
     Availability { event_id, version, lines, as_of }
-    Claims { subject, session, roles, expires_at, scope }
+    Claims { subject, session, roles, expires_at, scope, guest }
     Scope { organiser, permissions }
     EventStatus [Draft, Published, Cancelled]
     QuestionKind [Text, Paragraph, Choice, Choices, Consent]

@@ -1,7 +1,7 @@
 //! `marquee:accounts`, as the component `auth` exports it.
 
 use futures::future::BoxFuture;
-use vocabulary::accounts::{Address, Erasure, Error, PublicKey, Revocation, Visitor};
+use vocabulary::accounts::{Address, Erasure, Error, GuestClaim, GuestExchange, PublicKey, Revocation, Visitor};
 
 /// What comes of a call.
 pub type AccountsAnswer<'a, T> = BoxFuture<'a, Result<T, Error>>;
@@ -11,6 +11,8 @@ pub type AccountsAnswer<'a, T> = BoxFuture<'a, Result<T, Error>>;
 pub trait AccountsComponent: Send + Sync {
     /// How these users are written to; in the region of the accounts.
     fn addresses_of(&self, users: Vec<String>) -> AccountsAnswer<'_, Vec<Address>>;
+    /// Keeps links to guests' orders, and says which guests were claimed; in the region of the accounts.
+    fn exchange_guests(&self, exchange: GuestExchange) -> AccountsAnswer<'_, Vec<GuestClaim>>;
     /// Adds revocations.
     fn add_revocations(&self, revocations: Vec<Revocation>) -> AccountsAnswer<'_, ()>;
     /// Adds keys, and when they end.
@@ -29,4 +31,8 @@ pub trait AccountsComponent: Send + Sync {
     fn last_erasure(&self) -> AccountsAnswer<'_, i64>;
     /// Has these people's data erased here.
     fn add_erasures(&self, erasures: Vec<Erasure>) -> AccountsAnswer<'_, ()>;
+    /// Which links to guests' orders are yet to be kept, and from where on claims are not known here.
+    fn guests_due(&self) -> AccountsAnswer<'_, GuestExchange>;
+    /// Forgets links that are kept, and adds claims.
+    fn put_guests(&self, kept: Vec<String>, claims: Vec<GuestClaim>) -> AccountsAnswer<'_, ()>;
 }

@@ -184,9 +184,9 @@ impl Identity {
         };
         // Not under the lock: this is the dear part.
         let claims = self.0.verifier.verify(token, &key).map_err(|_| Refusal::Invalid)?;
-        let access_token::Claims { subject, session, roles, expires_at, scope } = claims;
+        let access_token::Claims { subject, session, roles, expires_at, scope, guest } = claims;
         let scope = scope.map(|access_token::Scope { organiser, permissions }| Scope { organiser, permissions });
-        Ok(Verified { claims: Claims { subject, session, roles, expires_at, scope }, keys, key_until })
+        Ok(Verified { claims: Claims { subject, session, roles, expires_at, scope, guest }, keys, key_until })
     }
 }
 

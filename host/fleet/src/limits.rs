@@ -119,10 +119,10 @@ pub const FORWARD_ANSWER: Duration = Duration::from_secs(30);
 
 // Addresses ----------------------------------------------------------------------------------------------------------
 
-/// Bytes of a question and of an answer: each address has less than a kilobyte.
-pub const ADDRESSES_BYTES: usize = 128 * 1024;
+/// Bytes of a question about accounts and of an answer: each address has less than a kilobyte, each link and each claim of a guest less than a quarter.
+pub const ACCOUNTS_BYTES: usize = 128 * 1024;
 /// How long until an answer begins, and how long it may take. Who asks asks again soon.
-pub const ADDRESSES_ANSWER: Duration = Duration::from_secs(5);
+pub const ACCOUNTS_ANSWER: Duration = Duration::from_secs(5);
 
 // Feed ---------------------------------------------------------------------------------------------------------------
 

@@ -160,6 +160,8 @@ async fn two_regions_sell_as_one() {
     let both = [moved, known.unwrap()];
     eventually("both addresses are known there", addresses, |it| **it == both).await;
 
+    guests_buy_in_every_region(&server, &shows[US], [&mut accounts, &mut us]).await;
+
     // Each region has an audit log and a journal of its own; an admin asks for either at any edge.
     let role = "INSERT INTO user_roles (user_id, role) VALUES ($1, 'admin')";
     sqlx::query(role).bind(&organiser.user).execute(&mut accounts).await.unwrap();
@@ -241,6 +243,61 @@ async fn two_regions_sell_as_one() {
         let read = async || edge.get(&format!("/api/bookings/{booking}")).await.status.as_u16();
         eventually("the new key is believed", read, |status| *status == 200).await;
     }
+}
+
+/// A guest buys where the accounts are not kept; what opens the order goes to where they are, and once an account has the guest's address it has the order
+/// in both.
+async fn guests_buy_in_every_region(server: &Server, show: &OnSale, [eu, us]: [&mut sqlx::PgConnection; 2]) {
+    let address = format!("{}@example.org", unique("guest"));
+    let mut guest = Client::new(server);
+    let tokens = guest.post("/api/auth/guest", &json!({"email": address})).await.expect(201);
+    guest.take_tokens(&tokens);
+    let booking = booked(&guest, show).await;
+    assert_eq!(paid(&guest.elsewhere(), &booking).await["status"], "completed");
+    guest
+        .post(&format!("/api/bookings/{booking}/tickets/1/transfer"), &json!({"email": address}))
+        .await
+        .expect_problem(403, "forbidden");
+    guest.post("/api/events", &json!({"region": "us"})).await.expect_problem(403, "forbidden");
+
+    // There is mail for the guest, whose address is an account's by now, which another region is told apart.
+    let mut account = Client::new(server);
+    let credentials = json!({"email": address, "password": client::PASSWORD});
+    let mut new = credentials.clone();
+    new["name"] = json!("Ada");
+    let tokens = account.post("/api/auth/register", &new).await.expect(201);
+    account.take_tokens(&tokens);
+    for recipient in [&account.user, &guest.user] {
+        let mail = "INSERT INTO mail_log (id, recipient, template, needs, state, attempts, due_at, claimed_until, created_at, updated_at) \
+                    VALUES ($1, $1, 'welcome', '{}', 'due', 0, 0, 0, 0, 0)";
+        sqlx::query(mail).bind(recipient).execute(&mut *us).await.unwrap();
+    }
+    let known = "SELECT COUNT(*) FROM contacts WHERE email = $1";
+    let known = async || sqlx::query_scalar::<_, i64>(known).bind(&address).fetch_one(&mut *us).await.unwrap();
+    eventually("both are known there", known, |known| *known == 2).await;
+    let link = "INSERT INTO guest_links (hash, guest, booking, asked, created_at, expires_at) VALUES ('of a secret', $1, $2, 0, 0, 9000000000000000)";
+    sqlx::query(link).bind(&guest.user).bind(&booking).execute(&mut *us).await.unwrap();
+    let kept = "SELECT COUNT(*) FROM guest_links WHERE guest = $1";
+    let kept = async || sqlx::query_scalar::<_, i64>(kept).bind(&guest.user).fetch_one(&mut *eu).await.unwrap();
+    eventually("the link is kept where the accounts are", kept, |kept| *kept == 1).await;
+
+    let path = format!("/api/bookings/{booking}");
+    account.get(&path).await.expect_problem(404, "not-found");
+    let verified = "UPDATE users SET email_verified_at = 0 WHERE id = $1";
+    sqlx::query(verified).bind(&account.user).execute(&mut *eu).await.unwrap();
+    let tokens = account.post("/api/auth/login", &credentials).await.expect(200);
+    account.take_tokens(&tokens);
+    let seen = async || account.elsewhere().get(&path).await.status.as_u16();
+    eventually("the order is the account's in its own region", seen, |status| *status == 200).await;
+    assert_eq!(ids(&account.get("/api/bookings").await.expect(200)), [booking.as_str()]);
+    let tickets = account.get("/api/tickets").await.expect(200);
+    assert_eq!(tickets["items"][0]["booking_id"], booking.as_str());
+    account.post(&format!("{path}/cancel"), &json!({})).await.expect_problem(409, "not-cancellable");
+    let dead = async || guest.elsewhere().get(&path).await.status.as_u16();
+    eventually("the guest's session is over there", dead, |status| *status == 401).await;
+    let left = "SELECT COUNT(*) FROM guest_links WHERE guest = $1";
+    let left: i64 = sqlx::query_scalar(left).bind(&guest.user).fetch_one(&mut *us).await.unwrap();
+    assert_eq!(left, 0, "handed over and forgotten");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -149,7 +149,7 @@ pub const CATCH_UP: Duration = Duration::from_secs(1);
 pub const ACCOUNTS_ANSWER: Duration = Duration::from_secs(5);
 /// Bytes of what it says of somebody.
 pub const VISITOR_BYTES: usize = 128 * 1024;
-/// How often it is looked whether anybody's address is missing.
+/// How often it is looked whether anybody's address is missing, or there is news of guests.
 pub const ADDRESSES_LOOK: Duration = Duration::from_secs(1);
 /// How often it is looked whether anybody's account was erased there.
 pub const ERASURES_LOOK: Duration = Duration::from_secs(1);

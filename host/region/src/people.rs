@@ -19,12 +19,13 @@ pub enum Request {
     Done,
 }
 
-/// The id of somebody, by that or by the address of an account that is kept here.
+/// The id of somebody, by that or by an address of those whose accounts are kept here: an account's, else that of one of the guests who gave it.
 ///
 /// # Errors
 /// Of the database.
 pub async fn find(database: &Database, who: &str) -> Result<Option<String>, Error> {
-    let statement = "SELECT id FROM users WHERE id = $1 OR email = $1";
+    let statement = "SELECT id FROM users WHERE id = $1 OR email = $1 OR guest_email = $1 \
+                     ORDER BY CASE WHEN guest_email IS NULL THEN 0 ELSE 1 END, id LIMIT 1";
     // Every address is kept in lower case, and so are ids.
     let rows = database.ask(statement, &[who.to_lowercase().as_str().into()]).await?;
     rows.into_iter().next().map(|mut row| row.text()).transpose()

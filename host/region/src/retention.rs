@@ -49,6 +49,8 @@ enum Kind {
     Invitations,
     Challenges,
     Attempts,
+    GuestLinks,
+    Guests,
     TicketOffers,
     TicketStops,
     OfflineScans,
@@ -58,7 +60,7 @@ enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::Idempotency,
         Self::Journal,
         Self::Inbox,
@@ -70,6 +72,8 @@ impl Kind {
         Self::Invitations,
         Self::Challenges,
         Self::Attempts,
+        Self::GuestLinks,
+        Self::Guests,
         Self::TicketOffers,
         Self::TicketStops,
         Self::OfflineScans,
@@ -144,6 +148,8 @@ impl RetentionTask {
                 Kind::Attempts => {
                     oldest(&self.database, limits::ATTEMPTS_KEPT, "login_attempts", "account", "updated_at", "1 = 1").await?
                 }
+                Kind::GuestLinks => oldest(&self.database, Duration::ZERO, "guest_links", "hash", "expires_at", "1 = 1").await?,
+                Kind::Guests => guests(&self.database).await?,
                 Kind::TicketOffers => {
                     oldest(&self.database, limits::TICKET_OFFERS_KEPT, "ticket_offers", "id", "expires_at", "1 = 1").await?
                 }
@@ -173,6 +179,24 @@ impl RetentionTask {
         }
         Ok(all)
     }
+}
+
+/// Guests who have bought nothing, once their last session is gone. Who has bought stays for good, as what they bought does; of a purchase in another region
+/// this one has heard by then.
+async fn guests(database: &Database) -> Result<u64, Error> {
+    let clock = database.clock();
+    let keep = format!(
+        "UPDATE users SET guest_until = NULL WHERE guest_until <= {clock} AND EXISTS (SELECT 1 FROM bookings b WHERE b.person = users.id \
+         AND (b.status IN ('held', 'paying', 'confirmed') OR b.payment IS NOT NULL OR b.total = 0 \
+         OR EXISTS (SELECT 1 FROM payments p WHERE p.booking = b.id))) RETURNING 1"
+    );
+    database.ask(&keep, &[]).await?;
+    let delete = format!(
+        "DELETE FROM users WHERE id IN (SELECT id FROM users WHERE guest_until <= {clock} \
+         AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = users.id) ORDER BY guest_until LIMIT $1) \
+         AND guest_until <= {clock} RETURNING 1"
+    );
+    deleted(database.ask(&delete, &[limits::RETENTION_ROWS.into()]).await?)
 }
 
 async fn idempotency(database: &Database, age: Duration) -> Result<u64, Error> {
@@ -408,6 +432,58 @@ mod tests {
             );
             assert_eq!(numbers(&scratch.database, "SELECT COUNT(*) FROM sessions WHERE id <> 'gone'").await, [2]);
             assert_eq!(numbers(&scratch.database, "SELECT COUNT(*) FROM login_attempts WHERE account = 'new'").await, [1]);
+        }
+    }
+
+    #[tokio::test]
+    async fn guests_who_bought_nothing_are_deleted() {
+        for scratch in databases(true).await {
+            let database = &scratch.database;
+            let (retention_task, now) = retention_task(database).await;
+            let (over, later) = (Some(now - HOUR), Some(now + HOUR));
+            // Of each: until when they are kept, whether they have a session, and what became of a booking of theirs.
+            for (id, until, session, booking) in [
+                ("gone", over, false, None),
+                ("expired", over, false, Some("expired")),
+                ("back", over, true, None),
+                ("bought", over, false, Some("confirmed")),
+                ("returned", over, false, Some("cancelled")),
+                ("new", later, false, None),
+                ("account", None, false, None),
+            ] {
+                let until = until.map_or("NULL".to_owned(), |until: i64| until.to_string());
+                let user = format!(
+                    "INSERT INTO users (id, email, name, password_hash, version, created_at, guest_until) VALUES ($1, $1, '', '', 1, 1, {until})"
+                );
+                database.ask(&user, &[id.into()]).await.unwrap();
+                if session {
+                    let session = "INSERT INTO sessions (id, user_id, refresh_hash, rotated_at, expires_at, created_at) VALUES ('s', $1, 'h', 1, 1, 1)";
+                    database.ask(session, &[id.into()]).await.unwrap();
+                }
+                let Some(status) = booking else { continue };
+                let event = "INSERT INTO inventory (event, version, status, revision, currency) VALUES ('e', 1, 'open', 1, 'EUR') \
+                             ON CONFLICT (event) DO NOTHING";
+                database.ask(event, &[]).await.unwrap();
+                let payment = if status == "expired" { "NULL" } else { "'p'" };
+                let booking = format!(
+                    "INSERT INTO bookings (id, event, person, status, extended, total, currency, payment, ticket_seed, version, created_at, \
+                     updated_at) VALUES ($1, 'e', $1, $2, 0, 1, 'EUR', {payment}, 's', 1, 0, 0)"
+                );
+                database.ask(&booking, &[id.into(), status.into()]).await.unwrap();
+            }
+            for (hash, expires_at) in [("over", now - 1), ("open", now + HOUR)] {
+                let statement = "INSERT INTO guest_links (hash, guest, booking, asked, created_at, expires_at) VALUES ($1, 'g', 'b', 0, 0, $2)";
+                database.ask(statement, &[hash.into(), expires_at.into()]).await.unwrap();
+            }
+            assert_eq!(
+                (retention_task.tidy(Kind::GuestLinks).await.unwrap(), retention_task.tidy(Kind::Guests).await.unwrap()),
+                (1, 2)
+            );
+            let rows = database.ask("SELECT id FROM users ORDER BY id", &[]).await.unwrap();
+            let kept: Vec<_> = rows.into_iter().map(|mut row| row.text().unwrap()).collect();
+            assert_eq!(kept, ["account", "back", "bought", "new", "returned"]);
+            let looked_at = numbers(database, "SELECT COUNT(*) FROM users WHERE guest_until IS NOT NULL").await;
+            assert_eq!(looked_at, [2], "who bought is not looked at again");
         }
     }
 

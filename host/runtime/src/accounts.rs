@@ -7,7 +7,7 @@ use bindings::Twin;
 use bindings::accounts_component::{AccountsComponent as Exports, AccountsComponentPre};
 use capabilities::InstanceState;
 use contracts::{AccountsAnswer, AccountsComponent, Failure};
-use vocabulary::accounts::{Address, Erasure, Error, PublicKey, Revocation, Visitor};
+use vocabulary::accounts::{Address, Erasure, Error, GuestClaim, GuestExchange, PublicKey, Revocation, Visitor};
 use wasmtime::component::Accessor;
 
 /// Calls the component that exports `marquee:accounts`, each call in an instance of its own: they are few, and keep nothing in memory. Calls that
@@ -58,6 +58,12 @@ impl AccountsComponent for AccountsInstances {
     fn addresses_of(&self, users: Vec<String>) -> AccountsAnswer<'_, Vec<Address>> {
         Box::pin(self.call(async move |component, accessor| {
             component.marquee_accounts_directory().call_addresses_of(accessor, users.twin()).await
+        }))
+    }
+
+    fn exchange_guests(&self, exchange: GuestExchange) -> AccountsAnswer<'_, Vec<GuestClaim>> {
+        Box::pin(self.call(async move |component, accessor| {
+            component.marquee_accounts_directory().call_exchange_guests(accessor, exchange.twin()).await
         }))
     }
 
@@ -114,6 +120,16 @@ impl AccountsComponent for AccountsInstances {
     fn add_erasures(&self, erasures: Vec<Erasure>) -> AccountsAnswer<'_, ()> {
         Box::pin(self.call(async move |component, accessor| {
             component.marquee_accounts_mirror().call_add_erasures(accessor, erasures.twin()).await
+        }))
+    }
+
+    fn guests_due(&self) -> AccountsAnswer<'_, GuestExchange> {
+        Box::pin(self.call(async move |component, accessor| component.marquee_accounts_mirror().call_guests_due(accessor).await))
+    }
+
+    fn put_guests(&self, kept: Vec<String>, claims: Vec<GuestClaim>) -> AccountsAnswer<'_, ()> {
+        Box::pin(self.call(async move |component, accessor| {
+            component.marquee_accounts_mirror().call_put_guests(accessor, kept.twin(), claims.twin()).await
         }))
     }
 }

@@ -214,7 +214,7 @@ pub const SECTIONS: &[Section] = &[
             ("expires_at", "b.expires_at", Instant),
             ("updated_at", "b.updated_at", Instant),
         ],
-        from: "bookings b LEFT JOIN events e ON e.id = b.event WHERE b.person = $1",
+        from: "bookings b LEFT JOIN events e ON e.id = b.event WHERE b.person IN (SELECT CAST($1 AS TEXT) UNION ALL SELECT guest FROM guest_claims WHERE account = $1)",
     },
     Section {
         kind: "booking-item",
@@ -227,7 +227,7 @@ pub const SECTIONS: &[Section] = &[
             ("quantity", "i.quantity", Number),
             ("unit_price", "i.unit_price", Number),
         ],
-        from: "bookings b JOIN booking_items i ON i.booking = b.id LEFT JOIN ticket_types t ON t.id = i.ticket_type WHERE b.person = $1",
+        from: "bookings b JOIN booking_items i ON i.booking = b.id LEFT JOIN ticket_types t ON t.id = i.ticket_type WHERE b.person IN (SELECT CAST($1 AS TEXT) UNION ALL SELECT guest FROM guest_claims WHERE account = $1)",
     },
     Section {
         kind: "order-details",
@@ -241,7 +241,7 @@ pub const SECTIONS: &[Section] = &[
             ("note", "d.note", Text),
         ],
         from: concat!(
-            "order_details d JOIN bookings b ON b.id = d.booking WHERE (b.person = $1 OR ",
+            "order_details d JOIN bookings b ON b.id = d.booking WHERE (b.person IN (SELECT CAST($1 AS TEXT) UNION ALL SELECT guest FROM guest_claims WHERE account = $1) OR ",
             own_address!("d.email"),
             ")"
         ),
@@ -260,7 +260,7 @@ pub const SECTIONS: &[Section] = &[
             ("failure", "p.failure", Text),
             ("updated_at", "p.updated_at", Instant),
         ],
-        from: "bookings b JOIN payments p ON p.booking = b.id WHERE b.person = $1",
+        from: "bookings b JOIN payments p ON p.booking = b.id WHERE b.person IN (SELECT CAST($1 AS TEXT) UNION ALL SELECT guest FROM guest_claims WHERE account = $1)",
     },
     Section {
         kind: "refund",
@@ -273,7 +273,7 @@ pub const SECTIONS: &[Section] = &[
             ("reason", "f.reason", Text),
             ("status", "f.status", Text),
         ],
-        from: "bookings b JOIN payments p ON p.booking = b.id JOIN refunds f ON f.payment = p.id WHERE b.person = $1",
+        from: "bookings b JOIN payments p ON p.booking = b.id JOIN refunds f ON f.payment = p.id WHERE b.person IN (SELECT CAST($1 AS TEXT) UNION ALL SELECT guest FROM guest_claims WHERE account = $1)",
     },
     Section {
         kind: "receipt",
@@ -290,7 +290,7 @@ pub const SECTIONS: &[Section] = &[
             ("country", "r.country", Text),
             ("starts_at", "r.starts_at", Instant),
         ],
-        from: "bookings b JOIN payments p ON p.booking = b.id JOIN receipts r ON r.payment = p.id WHERE b.person = $1",
+        from: "bookings b JOIN payments p ON p.booking = b.id JOIN receipts r ON r.payment = p.id WHERE b.person IN (SELECT CAST($1 AS TEXT) UNION ALL SELECT guest FROM guest_claims WHERE account = $1)",
     },
     Section {
         kind: "ticket",
@@ -304,7 +304,19 @@ pub const SECTIONS: &[Section] = &[
             ("name", "t.name", Text),
             ("held_since", "t.held_since", Instant),
         ],
-        from: "tickets t JOIN bookings b ON b.id = t.booking WHERE ((t.holder IS NULL AND b.person = $1) OR t.holder = $1)",
+        from: "tickets t JOIN bookings b ON b.id = t.booking WHERE ((t.holder IS NULL AND b.person IN (SELECT CAST($1 AS TEXT) UNION ALL SELECT guest FROM guest_claims WHERE account = $1)) OR t.holder = $1)",
+    },
+    Section {
+        kind: "answer",
+        id: "a.booking || '.' || CAST(a.number AS TEXT) || '.' || a.question",
+        at: "a.answered_at",
+        members: &[
+            ("booking_id", "a.booking", Text),
+            ("number", "NULLIF(a.number, 0)", Number),
+            ("question", "a.label", Text),
+            ("answer", "a.value", Text),
+        ],
+        from: "answers a WHERE a.person IN (SELECT CAST($1 AS TEXT) UNION ALL SELECT guest FROM guest_claims WHERE account = $1)",
     },
     Section {
         kind: "ticket-offer",
@@ -332,7 +344,7 @@ pub const SECTIONS: &[Section] = &[
             ("admitted_at", "a.at", Instant),
         ],
         from: "admissions a JOIN tickets t ON t.booking = a.booking AND t.number = a.number JOIN bookings b ON b.id = t.booking \
-               WHERE ((t.holder IS NULL AND b.person = $1) OR t.holder = $1)",
+               WHERE ((t.holder IS NULL AND b.person IN (SELECT CAST($1 AS TEXT) UNION ALL SELECT guest FROM guest_claims WHERE account = $1)) OR t.holder = $1)",
     },
     Section {
         kind: "mail",
@@ -344,7 +356,7 @@ pub const SECTIONS: &[Section] = &[
             ("state", "m.state", Text),
             ("updated_at", "m.updated_at", Instant),
         ],
-        from: "mail_log m WHERE m.recipient = $1",
+        from: "mail_log m WHERE m.recipient IN (SELECT CAST($1 AS TEXT) UNION ALL SELECT guest FROM guest_claims WHERE account = $1)",
     },
     Section {
         kind: "audit",

@@ -49,8 +49,6 @@ export function permitted(wanted: Step, checkout: Checkout, booking: Pick<Bookin
 /** What is known of a payment, as it is to be shown: no two of them look alike. */
 export type Verdict =
   | { is: "none" }
-  /** Asked for, and no answer came: it may have been done. */
-  | { is: "unknown" }
   | { is: "redirect"; url: string }
   | { is: "processing" }
   /** The hold ended before the money came. */

@@ -3,16 +3,27 @@
 use crate::accounts::{self, ADMIN, Deed};
 use crate::{attempts, challenges, invitations, members, organisers, roles, sessions};
 use kit::team::TeamRole;
-use kit::{Problem, claims, params, sql};
+use kit::{Problem, claims, guests, params, sql};
 use serde_json::json;
 
-/// Erases a user's account. Its row is locked by the caller. Who did it is `actor`, from `network`.
+/// Erases a user's account, and the guests that it has claimed. Its row is locked by the caller. Who did it is `actor`, from `network`.
 ///
 /// # Errors
 /// 409 where an organiser would be left without an owner, or the platform without an admin.
 pub async fn erase(tx: &mut sql::Tx, user: &str, actor: &str, network: Option<String>) -> Result<(), Problem> {
-    let found: Option<(String, Option<i64>)> =
-        tx.one("SELECT email, email_verified_at FROM users WHERE id = $1 AND erased_at IS NULL", params![user]).await?;
+    let claimed = guests::subjects(tx, user).await?;
+    for guest in claimed.iter().filter(|guest| *guest != user) {
+        accounts::touch(tx, guest).await?;
+        if !super::is_erased(tx, guest).await? {
+            erase_one(tx, guest, actor, network.clone()).await?;
+        }
+    }
+    erase_one(tx, user, actor, network).await
+}
+
+async fn erase_one(tx: &mut sql::Tx, user: &str, actor: &str, network: Option<String>) -> Result<(), Problem> {
+    let statement = "SELECT COALESCE(guest_email, email), email_verified_at FROM users WHERE id = $1 AND erased_at IS NULL";
+    let found: Option<(String, Option<i64>)> = tx.one(statement, params![user]).await?;
     let (email, verified_at) = found.ok_or_else(accounts::gone)?;
     if claims::roles(tx, user).await?.iter().any(|role| role == ADMIN) {
         roles::check_another_admin(tx, user).await?;
@@ -24,6 +35,7 @@ pub async fn erase(tx: &mut sql::Tx, user: &str, actor: &str, network: Option<St
     for table in ["totp", "recovery_codes", "passkeys", "mail_tokens", "email_changes", "user_roles"] {
         tx.execute(&format!("DELETE FROM {table} WHERE user_id = $1"), params![user]).await?;
     }
+    tx.execute("DELETE FROM guest_links WHERE guest = $1", params![user]).await?;
     // Only who reads an address has anything to do with what goes by it: anybody can register with one.
     let address = verified_at.map(|_| email.as_str());
     if let Some(address) = address {
@@ -46,8 +58,8 @@ pub async fn forget(tx: &mut sql::Tx, user: &str) -> Result<(), sql::Error> {
         tx.execute(&format!("DELETE FROM {table} WHERE user_id = $1"), params![user]).await?;
     }
     tx.execute(
-        "UPDATE users SET email = id, name = '', password_hash = '', language = 'en', email_verified_at = NULL, suspended_at = NULL, \
-         organiser_role_taken_at = NULL, contact_at = NULL, erased_at = $2 WHERE id = $1 AND erased_at IS NULL",
+        "UPDATE users SET email = id, guest_email = NULL, guest_until = NULL, name = '', password_hash = '', language = 'en', \
+         email_verified_at = NULL, suspended_at = NULL, organiser_role_taken_at = NULL, contact_at = NULL, erased_at = $2 WHERE id = $1 AND erased_at IS NULL",
         params![user, now],
     )
     .await

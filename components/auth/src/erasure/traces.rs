@@ -52,6 +52,12 @@ const STATEMENTS: &[(By, &str)] = &[
         "UPDATE tickets SET name = NULL, version = version + 1, updated_at = $3 WHERE (booking, number) IN \
          (SELECT booking, number FROM tickets WHERE holder = $1 AND name IS NOT NULL LIMIT $2)",
     ),
+    // What they were asked.
+    (
+        By::Id,
+        "DELETE FROM answers WHERE person = $1 AND (booking, number, question) IN \
+         (SELECT booking, number, question FROM answers WHERE person = $1 LIMIT $2)",
+    ),
     // What they have offered, and what was offered to them: nobody accepts it any more.
     (
         By::Id,

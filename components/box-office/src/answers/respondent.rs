@@ -4,7 +4,7 @@ use super::check::Change;
 use super::store::Stored;
 use kit::questions::{self, About, Question, QuestionKind, QuestionScope};
 use kit::sql::Tx;
-use kit::{Problem, params, problem, tickets};
+use kit::{Problem, guests, params, problem, tickets};
 use serde::Serialize;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -105,17 +105,18 @@ impl Respondent {
         let statement = "SELECT number, holder FROM tickets WHERE booking = $1 AND holder IS NOT NULL";
         let transferred: BTreeMap<u32, String> =
             tx.all::<(u32, String)>(statement, params![booking]).await?.into_iter().collect();
-        let (team, answers_order) = match who {
+        let (team, subjects) = match who {
             Who::Team { event, .. } if event != row.event => return Err(Problem::not_found()),
-            Who::Team { .. } => (true, true),
-            Who::Person(person) => (false, person == row.person),
+            Who::Team { .. } => (true, Vec::new()),
+            Who::Person(person) => (false, guests::subjects(tx, person).await?),
         };
+        let answers_order = team || subjects.contains(&row.person);
         let numbered = tickets::numbered(items.iter().map(|(ticket_type, quantity)| (ticket_type.as_str(), *quantity)));
         let tickets = numbered.map(|(number, ticket_type)| {
             let holder = transferred.get(&number).unwrap_or(&row.person).clone();
             (number, Ticket { ticket_type: ticket_type.to_owned(), holder })
         });
-        let tickets: BTreeMap<u32, Ticket> = tickets.filter(|(_, ticket)| team || ticket.holder == who.actor()).collect();
+        let tickets: BTreeMap<u32, Ticket> = tickets.filter(|(_, ticket)| team || subjects.contains(&ticket.holder)).collect();
         if !answers_order && tickets.is_empty() {
             return Err(Problem::not_found());
         }

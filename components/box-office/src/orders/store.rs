@@ -66,11 +66,10 @@ pub struct Order {
     pub items: Vec<Item>,
 }
 
-// Of an account that another region keeps there is a row without an address, until somebody asks for it.
 const SELECT: &str = "SELECT b.id, b.status, b.expires_at, b.total, b.currency, b.payment, b.created_at, b.person, d.channel, \
     COALESCE(d.name, u.name), COALESCE(d.email, u.email), d.note, COALESCE(p.refunded, 0) \
     FROM bookings b LEFT JOIN order_details d ON d.booking = b.id \
-    LEFT JOIN users u ON u.id = b.person AND u.email LIKE '%@%' LEFT JOIN payments p ON p.id = b.payment";
+    LEFT JOIN contacts u ON u.id = b.person LEFT JOIN payments p ON p.id = b.payment";
 
 /// Which orders of an event a page shows.
 #[derive(Debug, Clone)]

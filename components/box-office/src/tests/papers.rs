@@ -67,7 +67,8 @@ fn papers_have_the_codes_that_the_door_knows() {
 
 #[test]
 fn what_is_void_is_on_no_paper_and_in_the_calendar_as_cancelled() {
-    let all: [(&str, &str, fn(&Database)); 3] = [
+    type Change = fn(&Database);
+    let all: [(&str, &str, Change); 3] = [
         ("the booking was cancelled", "SEQUENCE:3", |database| {
             database.run("UPDATE bookings SET status = 'cancelled' WHERE id = 'eu_b1'");
         }),

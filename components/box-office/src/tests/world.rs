@@ -121,7 +121,14 @@ pub fn scan_of(code: &str) -> Scan {
 
 /// What somebody's access token says.
 pub fn claims(person: &str) -> Claims {
-    Claims { subject: person.to_owned(), session: "eu_s".to_owned(), roles: Vec::new(), expires_at: i64::MAX, scope: None }
+    Claims {
+        subject: person.to_owned(),
+        session: "eu_s".to_owned(),
+        roles: Vec::new(),
+        expires_at: i64::MAX,
+        scope: None,
+        guest: false,
+    }
 }
 
 /// Scans as somebody, for the event or for whatever the code is of.

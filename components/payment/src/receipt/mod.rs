@@ -33,7 +33,7 @@ struct Document<'a> {
 
 /// `GET /api/payments/{id}/receipt`
 pub async fn show(request: Request) -> Answer {
-    let claims = claims::require(&request).await?;
+    let claims = claims::customer(&request).await?;
     let base = links::base(&request).await?;
     let payment = show::current(request.id("id")?, &claims.subject).await?;
     let media = accept::choose(&request, &[JSON, PDF])?;

@@ -4,9 +4,9 @@ use super::{Claimed, Needs, Schedule, Template, Trouble, queue};
 use crate::limits;
 use kit::mail_token::{self, Purpose};
 use kit::messages::{Draft, Kind};
-use kit::sql::{Error, Tx};
+use kit::sql::{self, Error, Tx};
 use kit::tickets::{self, SigningKey};
-use kit::{id, params, time, unsubscribe};
+use kit::{guests, id, params, time, unsubscribe};
 use receipt::{Paid, Receipt, tickets as papers};
 use serde::Serialize;
 
@@ -41,6 +41,10 @@ pub struct Facts {
     pub message: Option<Message>,
     /// A webhook that is told nothing any more.
     pub webhook: Option<Webhook>,
+    /// What opens the order of a guest.
+    pub link: Option<String>,
+    /// The orders of guests that can be opened.
+    pub orders: Vec<GuestOrder>,
     /// Shows that its bearer has read this mail.
     pub token: Option<String>,
     /// The same, to be typed.
@@ -62,12 +66,24 @@ pub struct Person {
     pub name: Option<String>,
     /// Whether it is known.
     pub verified: bool,
+    /// Whether they buy with an address alone, which this is.
+    pub guest: bool,
     /// In which language they are written to: a BCP 47 tag.
     #[serde(skip)]
     pub language: String,
     /// Where they read it.
     #[serde(skip)]
     pub address: String,
+}
+
+/// An order of a guest's, and what opens it.
+#[derive(Debug, Serialize)]
+pub struct GuestOrder {
+    booking: String,
+    /// None where its event is at home in another region.
+    title: Option<String>,
+    starts: Option<Instant>,
+    link: String,
 }
 
 /// Who puts an event on.
@@ -222,9 +238,11 @@ kit::row! {
 /// Of the database; in it, why there is nothing to send.
 pub async fn gather(tx: &mut Tx, claimed: &Claimed, key: Option<&SigningKey>) -> Result<Result<Facts, Trouble>, Error> {
     let needs = &claimed.needs;
+    // Whose the orders of a guest are by now is written to as they wish.
+    let reader = guests::account_of(tx, &claimed.recipient).await?.unwrap_or_else(|| claimed.recipient.clone());
     let (person, invitation) = match &needs.invitation {
         // To whom tickets were transferred is written to at their own address, whatever stands beside the order.
-        None => (person(tx, &claimed.recipient, needs.booking.as_deref().filter(|_| needs.holder.is_none())).await?, None),
+        None => (person(tx, &reader, needs.booking.as_deref().filter(|_| needs.holder.is_none())).await?, None),
         Some(id) => match self::invitation(tx, id).await? {
             Some((person, invitation)) => (Ok(person), Some(invitation)),
             None => return Ok(Err(Trouble::Never("its invitation is over, was withdrawn or has been accepted".to_owned()))),
@@ -281,7 +299,7 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed, key: Option<&SigningKey>) ->
         (Template::PaymentFailed, Some(payment)) if is_complete(tx, payment).await? => {
             return Ok(Err(Trouble::Never("the money has arrived after all".to_owned())));
         }
-        (Template::Moved, _) => match self::moved(tx, &claimed.recipient, needs).await? {
+        (Template::Moved, _) => match self::moved(tx, &reader, needs).await? {
             Ok(it) => {
                 moved = Some(it);
                 event.clone_from(&needs.event);
@@ -292,7 +310,7 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed, key: Option<&SigningKey>) ->
             Ok(it) => {
                 // Not to who offers it: to a reader of whom nothing is known, but for the language of an account with this address.
                 let language = language_of(tx, &it.email).await?.unwrap_or(person.language);
-                person = Person { name: None, verified: false, language, address: it.email };
+                person = Person { name: None, verified: false, guest: false, language, address: it.email };
                 event = Some(it.event);
                 offer = Some(it.offer);
             }
@@ -314,6 +332,19 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed, key: Option<&SigningKey>) ->
         },
         _ => {}
     }
+    let mut orders = Vec::new();
+    if claimed.template == Template::GuestOrders {
+        orders = guest_orders(tx, &person).await?;
+        if orders.is_empty() {
+            return Ok(Err(Trouble::Never("there is nothing to open any more".to_owned())));
+        }
+    }
+    let link = match &event {
+        Some(event) if person.guest && claimed.template.has_links() => {
+            link_to(tx, &reader, needs.booking.as_deref(), event).await?
+        }
+        _ => None,
+    };
     let tickets = match (key, &booking) {
         // Papers are the buyer's.
         (Some(key), Some(booking)) if claimed.template.has_tickets() && needs.holder.is_none() && !booking.tickets.is_empty() => {
@@ -354,6 +385,8 @@ pub async fn gather(tx: &mut Tx, claimed: &Claimed, key: Option<&SigningKey>) ->
         invitation,
         message,
         webhook,
+        link,
+        orders,
         token,
         code,
         new_email,
@@ -378,13 +411,12 @@ fn grouped(code: &str) -> String {
 /// Who gets a mail: the user, or whom the organiser has named beside the booking that it is about. Of a user whose account another region keeps the
 /// address is asked for meanwhile, and again after a while: it may have changed.
 async fn person(tx: &mut Tx, id: &str, booking: Option<&str>) -> Result<Result<Person, Trouble>, Error> {
-    let statement =
-        "SELECT email, name, email_verified_at, language FROM users WHERE id = $1 AND (contact_at IS NULL OR contact_at > $2)";
+    let statement = "SELECT email, name, email_verified_at, language, guest FROM contacts WHERE id = $1 AND (contact_at IS NULL OR contact_at > $2)";
     let fresh = tx.now() - kit::limits::CONTACT_MICROSECONDS;
-    let user: Option<(String, String, Option<i64>, String)> = tx.one(statement, params![id, fresh]).await?;
-    let account = user.filter(|(address, ..)| address.contains('@')).map(|(address, name, verified_at, language)| {
+    let user: Option<(String, Option<String>, Option<i64>, String, i64)> = tx.one(statement, params![id, fresh]).await?;
+    let account = user.map(|(address, name, verified_at, language, guest)| {
         let verified = verified_at.is_some();
-        Person { name: verified.then(|| line(&name)), verified, language, address }
+        Person { name: name.filter(|_| verified).map(|name| line(&name)), verified, guest: guest == 1, language, address }
     });
     let statement = "SELECT channel, name, email FROM order_details WHERE booking = $1";
     let details: Option<(String, Option<String>, Option<String>)> = match booking {
@@ -399,17 +431,69 @@ async fn person(tx: &mut Tx, id: &str, booking: Option<&str>) -> Result<Result<P
     Ok(match (details, account) {
         // The organiser vouches for the name.
         (Some((_, name, Some(address))), account) => {
+            // An address that the organiser has named opens no guest's order but their own.
+            let guest = account.as_ref().is_some_and(|account| account.guest && account.address == address);
             let (known, language) = match account {
                 Some(account) => (account.name, account.language),
                 None => (None, language_of(tx, &address).await?.unwrap_or_default()),
             };
-            Ok(Person { name: name.map(|name| line(&name)).or(known), verified: true, language, address })
+            Ok(Person { name: name.map(|name| line(&name)).or(known), verified: true, guest, language, address })
         }
         (Some((channel, ..)), None) if channel == "counter" => {
             Err(Trouble::Never("it was sold at the counter, to somebody who gave no address".to_owned()))
         }
         (_, account) => account.ok_or_else(missing),
     })
+}
+
+/// A link that opens a guest's order until some time after its event: the one that the mail is about, or the newest that there is for the event.
+async fn link_to(tx: &mut Tx, guest: &str, booking: Option<&str>, event: &str) -> Result<Option<String>, Error> {
+    let statement = "SELECT b.id, e.ends_at FROM bookings b JOIN events e ON e.id = b.event WHERE b.person = $1 AND b.event = $2 \
+                     AND b.id = COALESCE($3, b.id) ORDER BY b.created_at DESC, b.id DESC LIMIT 1";
+    let row: Option<(String, i64)> = tx.one(statement, params![guest, event, booking]).await?;
+    let Some((booking, ends_at)) = row else { return Ok(None) };
+    let expires_at = ends_at + kit::limits::GUEST_LINK_MICROSECONDS;
+    if expires_at <= tx.now() {
+        return Ok(None);
+    }
+    let order = guests::Order { guest, booking: &booking };
+    guests::issue_link(tx, order, guests::Reason::Order, expires_at).await.map(Some)
+}
+
+kit::row! {
+    struct OpenOrder {
+        guest: String,
+        booking: String,
+        expires_at: i64,
+        title: Option<String>,
+        starts_at: Option<i64>,
+        timezone: Option<String>,
+    }
+}
+
+/// The orders that guests have made with a guest's address and that can be opened, each with a new link that is good as long as those before.
+async fn guest_orders(tx: &mut Tx, person: &Person) -> Result<Vec<GuestOrder>, Error> {
+    if !person.guest {
+        return Ok(Vec::new());
+    }
+    let statement = "SELECT l.guest, l.booking, l.expires_at, e.title, e.starts_at, e.timezone FROM \
+                     (SELECT guest, booking, MAX(expires_at) AS expires_at FROM guest_links WHERE expires_at > $2 GROUP BY guest, booking) l \
+                     JOIN users u ON u.id = l.guest LEFT JOIN bookings b ON b.id = l.booking LEFT JOIN events e ON e.id = b.event \
+                     WHERE u.guest_email = $1 AND u.suspended_at IS NULL ORDER BY l.expires_at DESC, l.booking LIMIT $3";
+    let now = tx.now();
+    let rows: Vec<OpenOrder> = tx.all(statement, params![&person.address, now, limits::GUEST_ORDERS]).await?;
+    let mut orders = Vec::with_capacity(rows.len());
+    for row in rows {
+        let order = guests::Order { guest: &row.guest, booking: &row.booking };
+        let link = guests::issue_link(tx, order, guests::Reason::Asked, row.expires_at).await?;
+        orders.push(GuestOrder {
+            title: row.title.as_deref().map(line),
+            starts: row.starts_at.zip(row.timezone).map(|(at, timezone)| Instant { at, timezone }),
+            booking: row.booking,
+            link,
+        });
+    }
+    Ok(orders)
 }
 
 /// The language of who has an account with this address, if anybody.
@@ -447,7 +531,8 @@ async fn invitation(tx: &mut Tx, id: &str) -> Result<Option<(Person, Invitation)
     Ok(row.map(|row| {
         let from = row.inviter.filter(|_| row.verified_at.is_some());
         let from = from.map(|name| Inviter { name: line(&name), organiser: line(&row.organiser) });
-        (Person { name: None, verified: false, language: row.language, address: row.email }, Invitation { role: row.role, from })
+        let person = Person { name: None, verified: false, guest: false, language: row.language, address: row.email };
+        (person, Invitation { role: row.role, from })
     }))
 }
 
@@ -566,8 +651,13 @@ async fn moved(tx: &mut Tx, person: &str, needs: &Needs) -> Result<Result<Moved,
     if row.status == "cancelled" {
         return never("the event was cancelled, of which there is a mail of its own");
     }
-    let statement = "SELECT COUNT(*) FROM bookings WHERE event = $1 AND person = $2 AND status = 'confirmed'";
-    let bookings: Option<(i64,)> = tx.one(statement, params![event, person]).await?;
+    let subjects = guests::subjects(tx, person).await?;
+    let statement = format!(
+        "SELECT COUNT(*) FROM bookings WHERE event = $1 AND person IN ({}) AND status = 'confirmed'",
+        sql::list(2, subjects.len())
+    );
+    let parameters = params![event].into_iter().chain(subjects.iter().map(sql::Value::from));
+    let bookings: Option<(i64,)> = tx.one(&statement, parameters).await?;
     if bookings.is_none_or(|(count,)| count == 0) {
         return never("its recipient has no tickets any more");
     }

@@ -58,10 +58,12 @@ pub enum Template {
     Reminder,
     /// An organiser's server is told nothing any more.
     WebhookDisabled,
+    /// Links to what was bought with an address by guests.
+    GuestOrders,
 }
 
 impl Template {
-    const NAMES: [(Self, &'static str); 17] = [
+    const NAMES: [(Self, &'static str); 18] = [
         (Self::Welcome, "welcome"),
         (Self::VerifyEmail, "verify-email"),
         (Self::LeaveEmail, "leave-email"),
@@ -79,6 +81,7 @@ impl Template {
         (Self::Message, kit::messages::TEMPLATE),
         (Self::Reminder, "reminder"),
         (Self::WebhookDisabled, "webhook-disabled"),
+        (Self::GuestOrders, "guest-orders"),
     ];
 
     /// Its name in SQL, and its files'.
@@ -104,13 +107,28 @@ impl Template {
             | Self::SecondFactorChanged
             | Self::Message
             | Self::Reminder
-            | Self::WebhookDisabled => None,
+            | Self::WebhookDisabled
+            | Self::GuestOrders => None,
         }
     }
 
     /// Whether there are tickets in it.
     fn has_tickets(self) -> bool {
         matches!(self, Self::Confirmed | Self::Reminder)
+    }
+
+    /// Whether it opens orders, where its reader is a guest.
+    fn has_links(self) -> bool {
+        matches!(
+            self,
+            Self::Confirmed
+                | Self::Cancelled
+                | Self::PaymentFailed
+                | Self::Refunded
+                | Self::Moved
+                | Self::Reminder
+                | Self::GuestOrders
+        )
     }
 
     /// The template of this name.
@@ -237,7 +255,9 @@ async fn prepare(group: &[Claimed], base: &str) -> Result<Vec<Result<Message, Tr
     // Before the transaction begins: where no key was used yet, one is written down.
     let key = if group.iter().any(|claimed| claimed.template.has_tickets()) { Some(tickets::signer().await?) } else { None };
     // Secrets, and which address a message goes to.
-    let writes = group.iter().any(|claimed| claimed.template.secret().is_some() || claimed.needs.message.is_some());
+    let writes = group.iter().any(|claimed| {
+        claimed.template.secret().is_some() || claimed.template.has_links() || claimed.needs.message.is_some()
+    });
     let mut tx = if writes { sql::write().await? } else { sql::read().await? };
     let mut gathered = Vec::with_capacity(group.len());
     for claimed in group {

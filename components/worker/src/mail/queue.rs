@@ -77,8 +77,9 @@ pub async fn add_for_holders(tx: &mut Tx, record: &Record<'_>, moved: &Moved) ->
     let needs = serde_json::to_string(&needs).map_err(|error| Error::Other(error.to_string()))?;
     // Ids of users are letters, digits and `_`: safe in an address, as what stands before them.
     let statement = "INSERT INTO mail_log (id, recipient, template, needs, state, attempts, due_at, claimed_until, created_at, updated_at) \
-                     SELECT $1 || '.' || b.person, b.person, $2, $3, 'due', 0, CAST($4 AS BIGINT), 0, CAST($4 AS BIGINT), CAST($4 AS BIGINT) \
-                     FROM bookings b WHERE b.event = $5 AND b.status = 'confirmed' GROUP BY b.person ON CONFLICT (id) DO NOTHING";
+                     SELECT $1 || '.' || h.person, h.person, $2, $3, 'due', 0, CAST($4 AS BIGINT), 0, CAST($4 AS BIGINT), CAST($4 AS BIGINT) \
+                     FROM (SELECT DISTINCT COALESCE(c.account, b.person) AS person FROM bookings b LEFT JOIN guest_claims c ON c.guest = b.person \
+                     WHERE b.event = $5 AND b.status = 'confirmed') h WHERE 1 = 1 ON CONFLICT (id) DO NOTHING";
     tx.execute(statement, params![id(record), Template::Moved.name(), needs, now, &moved.event]).await.map(drop)
 }
 

@@ -4,7 +4,7 @@
 //! Values are one line each (`gather::line`), so none of them begins a paragraph.
 //!
 //! Beside the mails a folder has `sender.txt` (what programs show for the sender of a mail in an organiser's name), `footer.txt` (why somebody gets
-//! it), `instant.txt` (how a date and a time stand together) and `money.txt` (a sum and its currency).
+//! it), `order-link.txt` (what opens a guest's order, after what a mail says of it), `instant.txt` (how a date and a time stand together) and `money.txt` (a sum and its currency).
 
 use super::{Template, formats, gather::Facts};
 use crate::limits;
@@ -36,17 +36,19 @@ macro_rules! files {
 /// The language of a folder: one that lacks a file does not compile. Numbers and dates are those of a locale that `formats` has.
 macro_rules! language {
     ($folder:literal, $locale:literal) => {{
-        const FILES: [File; 21] = files![
+        const FILES: [File; 22] = files![
             $folder:
             "booking-cancelled",
             "booking-confirmed",
             "event-moved",
             "footer",
+            "guest-orders",
             "instant",
             "invitation",
             "leave-email",
             "message",
             "money",
+            "order-link",
             "password-changed",
             "password-forgotten",
             "payment-failed",
@@ -186,6 +188,10 @@ pub fn message(id: &str, template: Template, facts: &Facts, base: &str) -> Resul
     let rendered = |name: &str| language.rendered(name, &context);
     let text = rendered(&format!("{}.txt", template.name()))?;
     let (subject, text) = text.split_once("\n\n").ok_or("the template has no subject")?;
+    let mut text = text.trim().to_owned();
+    if facts.link.is_some() {
+        text = format!("{text}\n\n{}", rendered("order-link.txt")?);
+    }
     let attachments = attachments(facts).map_err(|problem| problem.log.unwrap_or(problem.detail))?;
     Ok(Message {
         id: id.to_owned(),
@@ -195,8 +201,8 @@ pub fn message(id: &str, template: Template, facts: &Facts, base: &str) -> Resul
         // All others tell of what their reader did or has: there is nothing to end.
         list_unsubscribe: unsubscribe,
         subject: shortened(subject.trim()),
-        text: format!("{}\n\n-- \n{}\n", text.trim(), rendered("footer.txt")?),
-        html: Some(html(language, template, &context)?),
+        text: format!("{text}\n\n-- \n{}\n", rendered("footer.txt")?),
+        html: Some(html(language, template, facts.link.is_some(), &context)?),
         attachments,
     })
 }
@@ -227,11 +233,13 @@ fn attachments(facts: &Facts) -> Result<Vec<Attachment>, Problem> {
 }
 
 /// The same text as HTML.
-fn html(language: &Language, template: Template, context: &Value) -> Result<String, String> {
+fn html(language: &Language, template: Template, link: bool, context: &Value) -> Result<String, String> {
     // Escaped by now, or made by a filter.
     let safe = |text: &str| Value::from_safe_string(text.trim().to_owned());
     let text = language.rendered(&format!("{}.html", template.name()), context)?;
     let (title, text) = text.split_once("\n\n").ok_or("the template has no subject")?;
+    let link = if link { language.rendered("order-link.html", context)? } else { String::new() };
+    let text = format!("{text}\n\n{link}");
     let paragraphs = text.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty());
     let paragraphs: Vec<Value> = paragraphs.map(|paragraph| safe(&paragraph.replace('\n', "<br>\n"))).collect();
     let reason = language.rendered("footer.html", context)?;

@@ -21,7 +21,7 @@ fn facts() -> Json {
     let money = json!({"amount": 123_450, "currency": "EUR"});
     let place = json!({"venue": "Blue Hall, Colombo, LK", "starts": instant, "ends": instant});
     json!({
-        "base": "", "receipt": false, "printed": false, "person": {"name": null, "verified": false}, "organiser": {"name": "Blue Hall"},
+        "base": "", "receipt": false, "printed": false, "person": {"name": null, "verified": false, "guest": false}, "organiser": {"name": "Blue Hall"},
         "booking": {
             "id": "eu_paid", "event_id": "eu_e", "title": "Night of Strings", "venue": "Blue Hall, Colombo, LK", "starts": instant,
             "items": [{"name": "Standard", "quantity": 2}], "total": money, "status": "confirmed", "held_until": null, "bought": false,
@@ -29,8 +29,8 @@ fn facts() -> Json {
         },
         "moved": {"title": "Night of Strings", "now": place, "before": place},
         "offer": null, "amount": money, "why": null, "cancelled_by": "", "change": null, "going_back": null, "went_back": null,
-        "invitation": null, "token": "eu_ada.secret", "code": "1234 5678", "new_email": null, "message": null, "webhook": null,
-        "unsubscribe": null,
+        "invitation": null, "link": null, "orders": [], "token": "eu_ada.secret", "code": "1234 5678", "new_email": null,
+        "message": null, "webhook": null, "unsubscribe": null,
     })
 }
 
@@ -121,6 +121,11 @@ fn variations(template: Template) -> Vec<(&'static str, Vec<Json>)> {
             let of = |reason: &str| json!({"organiser": "Blue Hall", "url": "https://hall.example/hook", "reason": reason});
             vec![("/webhook", vec![of("gone"), of("failing")])]
         }
+        Template::GuestOrders => {
+            let order =
+                |title: Option<&str>| json!({"booking": "us_b", "title": title, "starts": instant, "link": "eu_g.secret"});
+            vec![("/orders", vec![json!([order(Some("Night of Strings"))]), json!([order(None)])])]
+        }
         Template::VerifyEmail
         | Template::TakeEmail
         | Template::Moved
@@ -131,7 +136,7 @@ fn variations(template: Template) -> Vec<(&'static str, Vec<Json>)> {
     own.into_iter().chain(greeting).collect()
 }
 
-const TEMPLATES: [Template; 17] = [
+const TEMPLATES: [Template; 18] = [
     Template::Welcome,
     Template::VerifyEmail,
     Template::LeaveEmail,
@@ -149,6 +154,7 @@ const TEMPLATES: [Template; 17] = [
     Template::Message,
     Template::Reminder,
     Template::WebhookDisabled,
+    Template::GuestOrders,
 ];
 
 /// The texts of a template: each is another, whatever the language, where English has another.
@@ -219,6 +225,25 @@ fn every_mail_can_be_written_in_every_language_whatever_it_tells_of() {
                     }
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn what_opens_a_guests_order_and_why_they_get_a_mail_is_said_in_every_language() {
+    for kind in ["txt", "html"] {
+        let (mut links, mut reasons) = (BTreeSet::new(), BTreeSet::new());
+        for language in &LANGUAGES {
+            let mut facts = facts();
+            let footer = format!("footer.{kind}");
+            let of_an_account = language.rendered(&footer, &value(&facts)).unwrap();
+            facts["person"]["guest"] = json!(true);
+            facts["link"] = json!("eu_g.secret");
+            let reason = language.rendered(&footer, &value(&facts)).unwrap();
+            assert_ne!(reason, of_an_account, "{}", language.tag);
+            let link = language.rendered(&format!("order-link.{kind}"), &value(&facts)).unwrap();
+            assert!(link.contains("eu_g.secret") && link.contains("/api/auth/guest/open"), "{link}");
+            assert!(links.insert(link) && reasons.insert(reason), "{}", language.tag);
         }
     }
 }

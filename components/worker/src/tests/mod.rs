@@ -1,6 +1,7 @@
 mod bulk;
 mod effects;
 mod formats;
+mod guests;
 mod languages;
 mod mail;
 mod records;

@@ -43,11 +43,10 @@ pub async fn orders(tx: &mut Tx, ids: &[&str]) -> Result<BTreeMap<String, Order>
     let mut orders = BTreeMap::new();
     for ids in ids.chunks(limits::HOOK_ORDERS) {
         let list = sql::list(1, ids.len());
-        // Of an account that another region keeps there is a row without an address, until somebody asks for it.
         let statement = format!(
             "SELECT b.id, b.status, b.total, b.currency, b.payment, b.created_at, b.person, d.channel, COALESCE(d.name, u.name), \
              COALESCE(d.email, u.email), COALESCE(p.refunded, 0) FROM bookings b LEFT JOIN order_details d ON d.booking = b.id \
-             LEFT JOIN users u ON u.id = b.person AND u.email LIKE '%@%' LEFT JOIN payments p ON p.id = b.payment WHERE b.id IN ({list})"
+             LEFT JOIN contacts u ON u.id = b.person LEFT JOIN payments p ON p.id = b.payment WHERE b.id IN ({list})"
         );
         let rows: Vec<OrderRow> = tx.all(&statement, ids.iter().map(|id| Value::from(*id))).await?;
         let statement = format!(

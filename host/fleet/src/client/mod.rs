@@ -1,6 +1,6 @@
 //! A region, as another node reaches it over the network.
 
-mod addresses;
+mod accounts;
 mod call;
 mod deliver;
 mod feed;
@@ -21,7 +21,7 @@ use telemetry::{BreakerLine, BreakerOptions, BreakerSource, BreakerState, Health
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use vocabulary::accounts;
+use vocabulary::accounts::{Address, Erasure, Error as AccountsError, GuestClaim, GuestExchange};
 use vocabulary::booking::Command;
 
 use crate::identity::region_dns_name;
@@ -233,12 +233,16 @@ impl Region for RemoteRegion {
 }
 
 impl Accounts for RemoteRegion {
-    fn addresses_of(&self, users: Vec<String>) -> BoxFuture<'_, Result<Vec<accounts::Address>, accounts::Error>> {
-        Box::pin(addresses::of(&self.0, users))
+    fn addresses_of(&self, users: Vec<String>) -> BoxFuture<'_, Result<Vec<Address>, AccountsError>> {
+        Box::pin(self::accounts::addresses(&self.0, users))
     }
 
-    fn erasures_after(&self, _region: String, sequence: i64) -> BoxFuture<'_, Result<Vec<accounts::Erasure>, accounts::Error>> {
-        Box::pin(addresses::erasures(&self.0, sequence))
+    fn erasures_after(&self, _region: String, sequence: i64) -> BoxFuture<'_, Result<Vec<Erasure>, AccountsError>> {
+        Box::pin(self::accounts::erasures(&self.0, sequence))
+    }
+
+    fn exchange_guests(&self, exchange: GuestExchange) -> BoxFuture<'_, Result<Vec<GuestClaim>, AccountsError>> {
+        Box::pin(self::accounts::guests(&self.0, exchange))
     }
 }
 

@@ -3,8 +3,8 @@
 //! Nodes of a region are one: they share a database, and hand each other what is asked of any of them. Everybody else is outside. An edge stands
 //! close to people and one of many will be stolen, so its certificate says no more than that it is an edge: it may follow the public feed, hand
 //! requests over whole (each is judged by its own token, as if it had come from anywhere), and ask for what a person may do by themselves,
-//! with that person's token. Another region's nodes may follow the feed, ask what people may ask, and how
-//! users are written to.
+//! with that person's token. Another region's nodes may follow the feed, ask what people may ask, how users are written to, and which links open
+//! guests' orders.
 
 use contracts::Identity as Verifier;
 use vocabulary::booking::{Action, Command, Rejection, Subject, TokenFault};
@@ -43,6 +43,8 @@ pub(crate) enum Path {
     Addresses,
     /// Whose accounts were erased.
     Erasures,
+    /// Links to guests' orders, and whose those are by now.
+    Guests,
 }
 
 /// What it takes for a command to be decided.
@@ -71,10 +73,10 @@ impl Peer {
         match (path, self) {
             (Path::Status | Path::Revocations | Path::Feed, Self::Own | Self::OtherRegion | Self::Edge)
             | (Path::Forward, Self::OtherRegion | Self::Edge)
-            | (Path::Addresses | Path::Erasures, Self::OtherRegion)
+            | (Path::Addresses | Path::Erasures | Path::Guests, Self::OtherRegion)
             | (Path::Ledger, Self::Own | Self::Edge)
             | (Path::Decide, Self::Own) => true,
-            (Path::Forward | Path::Ledger | Path::Decide | Path::Addresses | Path::Erasures, _) => false,
+            (Path::Forward | Path::Ledger | Path::Decide | Path::Addresses | Path::Erasures | Path::Guests, _) => false,
         }
     }
 
@@ -101,6 +103,7 @@ impl Path {
             (&http::Method::POST, wire::DECIDE) => Some(Self::Decide),
             (&http::Method::POST, wire::ADDRESSES) => Some(Self::Addresses),
             (&http::Method::POST, wire::ERASURES) => Some(Self::Erasures),
+            (&http::Method::POST, wire::GUESTS) => Some(Self::Guests),
             (_, path) if wire::forward::is_one(path) => Some(Self::Forward),
             _ => None,
         }
@@ -158,6 +161,7 @@ mod tests {
             ("POST", "/node/v4/decide", Some(Path::Decide), [true, false, false]),
             ("POST", "/node/v4/addresses", Some(Path::Addresses), [false, true, false]),
             ("POST", "/node/v4/erasures", Some(Path::Erasures), [false, true, false]),
+            ("POST", "/node/v4/guests", Some(Path::Guests), [false, true, false]),
             ("GET", "/node/v4/forward/api/auth/me", Some(Path::Forward), [false, true, true]),
             ("POST", "/node/v4/forward/api/bookings", Some(Path::Forward), [false, true, true]),
             ("GET", "/node/v4/ledger", None, [false; 3]),
@@ -222,10 +226,12 @@ mod tests {
                 roles: vec!["admin".to_owned()],
                 expires_at: i64::MAX,
                 scope: None,
+                guest: false,
             };
             let scope = Scope { organiser: "eu_o".to_owned(), permissions: vec!["edit-events".to_owned()] };
             Box::pin(std::future::ready(match token.as_str() {
                 "a program" => Ok(Claims { scope: Some(scope), ..claims("eu_u") }),
+                "a guest" => Ok(Claims { guest: true, ..claims("eu_u") }),
                 "expired" => Err(Refusal::Expired),
                 "revoked" => Err(Refusal::Revoked),
                 "no keys" => Err(Refusal::Unavailable(7)),
@@ -240,6 +246,7 @@ mod tests {
         for (peer, token, expected) in [
             (Peer::Edge, Some("of eu_u"), None),
             (Peer::Edge, Some("of eu_v"), Some(Rejection::Forbidden)),
+            (Peer::Edge, Some("a guest"), None),
             (Peer::Edge, Some("a program"), Some(Rejection::Forbidden)),
             (Peer::Edge, Some("forged"), Some(invalid.clone())),
             (Peer::Edge, Some(""), Some(invalid.clone())),

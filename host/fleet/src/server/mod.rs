@@ -1,6 +1,6 @@
 //! A region's node, as others reach it.
 
-mod addresses;
+mod accounts;
 mod admission;
 mod feeds;
 mod forward;

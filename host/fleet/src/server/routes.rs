@@ -54,13 +54,14 @@ impl Node {
             Path::Revocations => return super::revocations::answer(&self.tls, &self.lists, request, &self.stop).await,
             _ if !self.serves() => return refuse(Refusal::Stopping),
             Path::Feed => return self.feed(request.uri().query().unwrap_or_default()).await,
-            Path::Ledger | Path::Decide | Path::Forward | Path::Addresses | Path::Erasures => {}
+            Path::Ledger | Path::Decide | Path::Forward | Path::Addresses | Path::Erasures | Path::Guests => {}
         }
         match path {
             Path::Decide => self.commands(&self.decide, (who, peer), request).await,
             Path::Ledger => self.commands(&self.ledger, (who, peer), request).await,
-            Path::Addresses => super::addresses::answer(&self.accounts, peer, request, || self.permit()).await,
-            Path::Erasures => super::addresses::erasures(&self.accounts, peer, request, || self.permit()).await,
+            Path::Addresses => super::accounts::addresses(&self.accounts, peer, request, || self.permit()).await,
+            Path::Erasures => super::accounts::erasures(&self.accounts, peer, request, || self.permit()).await,
+            Path::Guests => super::accounts::guests(&self.accounts, peer, request, || self.permit()).await,
             _ => super::forward::answer(&self.region, peer, request, || self.permit()).await,
         }
     }

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use edge::feed::{Batch, Error, Snapshot};
 use http::{HeaderValue, Request};
 use read_model::Fact;
-use vocabulary::accounts::{Address, Erasure};
+use vocabulary::accounts::{Address, Erasure, GuestClaim, GuestExchange, GuestLink};
 
-use super::addresses;
+use super::accounts;
 use super::commands::{self, examples};
 use super::frames::{Frames, frame};
 use super::{feed, forward};
@@ -17,7 +17,7 @@ use crate::limits::COMMANDS;
 use crate::revocations::{self, Lists};
 
 /// A request with one of each action, a frame with one of each answer, one of each kind that a feed has, a list of revoked
-/// certificates, and addresses.
+/// certificates, and what is asked about accounts.
 fn messages() -> Vec<Vec<u8>> {
     let encoded: Vec<Bytes> = examples::commands().iter().map(|command| commands::encode(command).unwrap()).collect();
     let answers: Vec<_> = (0..).zip(examples::given()).collect();
@@ -37,8 +37,18 @@ fn messages() -> Vec<Vec<u8>> {
         name: "A".to_owned(),
         verified_at: Some(7),
         language: Some("de".to_owned()),
+        guest: true,
     };
-    let asked = [addresses::list(&["eu_u".to_owned()]).to_vec(), addresses::list(&[address]).to_vec()];
+    let link =
+        GuestLink { hash: "h".to_owned(), guest: "eu_g".to_owned(), booking: "us_b".to_owned(), created_at: 7, expires_at: 8 };
+    let exchange = GuestExchange { links: vec![link], since: 7, after: "eu_g".to_owned() };
+    let claim = GuestClaim { guest: "eu_g".to_owned(), account: "eu_u".to_owned(), claimed_at: 7 };
+    let asked = [
+        accounts::write(&["eu_u"]).to_vec(),
+        accounts::write(&[address]).to_vec(),
+        accounts::write(&exchange).to_vec(),
+        accounts::write(&[claim]).to_vec(),
+    ];
     frames.chain(calls).chain(asked).collect()
 }
 
@@ -83,18 +93,25 @@ fn fuzz_wire() {
             }
             drop(feed::read(frame));
         }
-        if let Ok(users) = addresses::read_list::<String>(bytes) {
+        if let Ok(users) = accounts::read_users(bytes) {
             assert!(users.len() <= vocabulary::limits::ADDRESSES);
-            assert_eq!(addresses::read_list(&addresses::list(&users)), Ok(users));
+            assert_eq!(accounts::read_users(&accounts::write(&users)), Ok(users));
         }
-        if let Ok(list) = addresses::read_list::<Address>(bytes) {
-            assert_eq!(addresses::read_list(&addresses::list(&list)), Ok(list));
+        if let Ok(list) = accounts::read_addresses(bytes) {
+            assert_eq!(accounts::read_addresses(&accounts::write(&list)), Ok(list));
         }
-        if let Ok(list) = addresses::read_list::<Erasure>(bytes) {
-            assert_eq!(addresses::read_list(&addresses::list(&list)), Ok(list));
+        if let Ok(list) = accounts::read_erasures(bytes) {
+            assert_eq!(accounts::read_erasures(&accounts::write(&list)), Ok(list));
         }
-        if let Ok(sequence) = addresses::read_sequence(bytes) {
-            assert_eq!(addresses::read_sequence(&addresses::sequence(sequence)), Ok(sequence));
+        if let Ok(sequence) = accounts::read_sequence(bytes) {
+            assert_eq!(accounts::read_sequence(&accounts::write(&sequence)), Ok(sequence));
+        }
+        if let Ok(exchange) = accounts::read_exchange(bytes) {
+            assert!(exchange.links.len() <= vocabulary::limits::GUEST_LINKS);
+            assert_eq!(accounts::read_exchange(&accounts::write(&exchange)), Ok(exchange));
+        }
+        if let Ok(claims) = accounts::read_claims(bytes) {
+            assert_eq!(accounts::read_claims(&accounts::write(&claims)), Ok(claims));
         }
         if let Ok(value) = HeaderValue::from_bytes(bytes) {
             let problem = forward::read_problem(&value);

@@ -3,9 +3,9 @@
 //! Commands and their answers are [postcard](https://postcard.jamesmunns.com/wire-format): ten thousand a second are to cost little, its format is
 //! written down and stable, and wasmtime brings it anyway. It is as strict as it is compact: both ends must have the same types, so
 //! their version is in the path, and `commands` has a test that notices when they change. Facts of the feed are JSON, as the
-//! journal has them: they are few, encoded once for all readers, and a node can skip a fact that it does not know. Addresses are JSON, too.
+//! journal has them: they are few, encoded once for all readers, and a node can skip a fact that it does not know. What is asked about accounts is JSON, too.
 
-pub(crate) mod addresses;
+pub(crate) mod accounts;
 pub(crate) mod commands;
 pub(crate) mod feed;
 pub(crate) mod forward;
@@ -33,6 +33,8 @@ pub const REVOCATIONS: &str = "/node/v4/revocations";
 pub const ADDRESSES: &str = "/node/v4/addresses";
 /// The same nodes: whose accounts were erased, where the accounts are kept.
 pub const ERASURES: &str = "/node/v4/erasures";
+/// Nodes of other regions: links to guests' orders are kept where the accounts are, and whose orders are an account's is said.
+pub const GUESTS: &str = "/node/v4/guests";
 /// How a node is: [`Status`], in JSON.
 pub const STATUS: &str = "/node/v4/status";
 

@@ -1,10 +1,10 @@
-//! Users' addresses, and whose accounts were erased: for nodes of other regions, and for nobody else.
+//! What is asked about accounts: by nodes of other regions, and by nobody else.
 
 use edge::Accounts as _;
 use fleet::client::Route;
 use telemetry::BreakerState;
-use vocabulary::accounts::{Address, Erasure, Error};
-use vocabulary::limits::ADDRESSES;
+use vocabulary::accounts::{Address, Erasure, Error, GuestClaim, GuestExchange, GuestLink};
+use vocabulary::limits::{ADDRESSES, GUEST_LINKS};
 
 use crate::scene::{Node, Scene, TestClient};
 
@@ -40,6 +40,31 @@ async fn another_regions_nodes_hear_them_and_nobody_else() {
         let refused = ask(&asker, &["eu_a"]).await;
         assert!(matches!(refused, Err(Error::Failed(ref reason)) if reason.contains("403")), "{name}: {refused:?}");
         let refused = asker.region.erasures_after(String::new(), 0).await;
+        assert!(matches!(refused, Err(Error::Failed(ref reason)) if reason.contains("403")), "{name}: {refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn another_regions_nodes_hand_over_links_to_guests_orders_and_nobody_else() {
+    let scene = Scene::new(1).await;
+    let exchange = |links: usize| {
+        let link = |at: usize| GuestLink {
+            hash: "h".repeat(64),
+            guest: format!("eu_{at:026}"),
+            booking: format!("us_{at:026}"),
+            created_at: i64::MAX,
+            expires_at: i64::MAX,
+        };
+        GuestExchange { links: (0..links).map(link).collect(), since: 7, after: String::new() }
+    };
+    let us = asker(&scene, "us-1").await;
+    let claims = us.region.exchange_guests(exchange(GUEST_LINKS)).await.unwrap();
+    let last = GuestClaim { guest: format!("eu_{:026}", GUEST_LINKS - 1), account: "eu-1".to_owned(), claimed_at: 7 };
+    assert_eq!((claims.len(), claims.last()), (GUEST_LINKS, Some(&last)));
+    let refused = us.region.exchange_guests(exchange(GUEST_LINKS + 1)).await;
+    assert!(matches!(refused, Err(Error::Failed(reason)) if reason.contains("400")));
+    for name in ["edge-0", "eu-2"] {
+        let refused = asker(&scene, name).await.region.exchange_guests(exchange(1)).await;
         assert!(matches!(refused, Err(Error::Failed(ref reason)) if reason.contains("403")), "{name}: {refused:?}");
     }
 }

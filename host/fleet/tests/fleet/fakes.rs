@@ -138,6 +138,7 @@ impl Identity for FakeVerifier {
             roles: vec!["user".to_owned()],
             expires_at: i64::MAX,
             scope: None,
+            guest: false,
         };
         let verified = match token.as_str() {
             "revoked" => Err(Refusal::Revoked),
@@ -197,7 +198,7 @@ impl Region for FakeRegion {
     }
 }
 
-/// Knows an address for everybody, which names the node; where `nobody` is asked for, the accounts are elsewhere, and `broken` fails.
+/// Knows an address for everybody, which names the node, and has claimed every guest for itself; where `nobody` is asked for, the accounts are elsewhere, and `broken` fails.
 pub struct FakeAccounts(String);
 
 impl FakeAccounts {
@@ -213,6 +214,7 @@ impl Accounts for FakeAccounts {
             name: "Ada".to_owned(),
             verified_at: None,
             language: None,
+            guest: false,
             id,
         };
         let answer = match users.first().map(String::as_str) {
@@ -227,6 +229,16 @@ impl Accounts for FakeAccounts {
     fn erasures_after(&self, region: String, sequence: i64) -> BoxFuture<'_, Result<Vec<accounts::Erasure>, accounts::Error>> {
         let erasure = accounts::Erasure { sequence: sequence + 1, user: region, email: None };
         Box::pin(std::future::ready(Ok(vec![erasure])))
+    }
+
+    fn exchange_guests(
+        &self,
+        exchange: accounts::GuestExchange,
+    ) -> BoxFuture<'_, Result<Vec<accounts::GuestClaim>, accounts::Error>> {
+        let accounts::GuestExchange { links, since, .. } = exchange;
+        let claim =
+            |link: accounts::GuestLink| accounts::GuestClaim { guest: link.guest, account: self.0.clone(), claimed_at: since };
+        Box::pin(std::future::ready(Ok(links.into_iter().map(claim).collect())))
     }
 }
 

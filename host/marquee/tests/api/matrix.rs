@@ -7,7 +7,7 @@ use crate::{
     SHARED, SIGNING_KEY,
     client::{Answer, Client, OnSale, PASSWORD, event, unique},
     factors::with_passkey,
-    messages, openapi,
+    guests, messages, openapi,
     operations::admin,
     teams::{self, api_key, exchanged},
 };
@@ -28,6 +28,8 @@ enum Who {
     Other,
     /// Whose the booking and its payment are.
     Buyer,
+    /// Who buys with an address alone, and has nothing to do with what is asked for.
+    Guest,
     /// A member of the event's organiser's team, with this role.
     Member(&'static str),
     /// The owner of an organiser whose role an admin has taken away.
@@ -56,10 +58,14 @@ enum Rule {
     Everybody,
     /// Whoever has a token, be it a program's.
     Bearer,
-    /// Whoever is logged in.
+    /// Whoever is logged in, but for guests.
     Person,
-    /// The buyer; to everybody else it is not there.
+    /// Whoever is logged in, guests as well.
+    Customer,
+    /// The buyer, who has an account; to everybody else it is not there.
     Buyer,
+    /// The buyer, who may be a guest; to everybody else it is not there.
+    Customers,
     /// Who was invited; to everybody else it is not there.
     Invited,
     /// Who may do this for the organiser, and admins.
@@ -98,20 +104,26 @@ const UNAUTHENTICATED: &[u16] = &[401];
 /// The statuses that this caller may get; none: whatever the operation answers to who may.
 fn expected(rule: Rule, who: Who, permissions: &BTreeMap<&str, Vec<&str>>) -> Option<&'static [u16]> {
     use Who::{
-        Admin, AnothersKey, Buyer, DeletedKey, Everlasting, Expired, Forged, KeyWith, KeyWithout, Member, Nobody, Other,
+        Admin, AnothersKey, Buyer, DeletedKey, Everlasting, Expired, Forged, Guest, KeyWith, KeyWithout, Member, Nobody, Other,
         RevokedSession, Suspended, WithoutRole,
     };
     match (rule, who) {
         (Rule::Everybody, _) => None,
         (Rule::Logout, Suspended | RevokedSession | DeletedKey) => Some(&[204]),
         (_, Nobody | Suspended | RevokedSession | DeletedKey | Expired | Forged | Everlasting) => Some(UNAUTHENTICATED),
+        (Rule::Customer | Rule::Logout, Guest) => None,
+        (Rule::Customers, Guest) => Some(&[404]),
+        // Whatever else a person does, a guest does not.
+        (_, Guest) => Some(&[403]),
         (Rule::Bearer, _) => None,
         (Rule::Team(permission) | Rule::TeamOrHidden(permission), KeyWith) if permissions[permission].contains(&API_KEY) => None,
         (Rule::TeamOrHidden(_), KeyWith | KeyWithout | AnothersKey) => Some(&[404]),
         // Whatever a person does, a program does not.
         (_, KeyWith | KeyWithout | AnothersKey) => Some(&[403]),
-        (Rule::Person | Rule::Logout, _) | (Rule::Buyer, Buyer) | (Rule::Invited, Other) => None,
-        (Rule::Buyer | Rule::Invited | Rule::Hidden, _) => Some(&[404]),
+        (Rule::Person | Rule::Customer | Rule::Logout, _) | (Rule::Buyer | Rule::Customers, Buyer) | (Rule::Invited, Other) => {
+            None
+        }
+        (Rule::Buyer | Rule::Customers | Rule::Invited | Rule::Hidden, _) => Some(&[404]),
         (_, Admin) => None,
         (Rule::NewOrganiser, WithoutRole) => Some(&[403]),
         (Rule::NewOrganiser, _) => None,
@@ -192,6 +204,9 @@ async fn operation(id: &str, scene: &Scene, may: impl Fn(Rule) -> bool) -> (Rule
         ),
         "refresh" => (Rule::Everybody, path("/api/auth/refresh"), Some(json!({"refresh_token": "x"}))),
         "verifyToken" => (Rule::Everybody, path("/api/auth/verify"), Some(json!({"token": "x"}))),
+        "beginAsGuest" => (Rule::Everybody, path("/api/auth/guest"), Some(json!({"email": "no address"}))),
+        "openGuestOrder" => (Rule::Everybody, path("/api/auth/guest/open"), Some(json!({"token": "x"}))),
+        "sendGuestLinks" => (Rule::Everybody, path("/api/auth/guest/links"), Some(json!({"email": "nobody@example.com"}))),
         "verifyEmail" => (Rule::Everybody, path("/api/auth/verify-email"), Some(json!({"token": "x"}))),
         "forgotPassword" => (Rule::Everybody, path("/api/auth/password/forgot"), Some(json!({"email": "nobody@example.com"}))),
         "resetPassword" => (Rule::Everybody, path("/api/auth/password/reset"), Some(json!({"token": "x", "password": PASSWORD}))),
@@ -219,7 +234,7 @@ async fn operation(id: &str, scene: &Scene, may: impl Fn(Rule) -> bool) -> (Rule
         "loginWithPasskey" => (Rule::Everybody, path("/api/auth/passkeys/login"), Some(json!({"credential": {}}))),
         "beginPasskeyLogin" => (Rule::Everybody, path("/api/auth/passkeys/login/options"), nothing()),
         "removePasskey" => (Rule::Buyer, format!("/api/auth/passkeys/{}", scene.passkey), None),
-        "me" => (Rule::Person, path("/api/auth/me"), None),
+        "me" => (Rule::Customer, path("/api/auth/me"), None),
         // No password at all for who may: the account is still needed.
         "eraseMe" => (Rule::Person, path("/api/auth/me"), Some(json!({"password": 1}))),
         "exportMe" => (Rule::Person, path("/api/auth/me/export"), None),
@@ -232,17 +247,17 @@ async fn operation(id: &str, scene: &Scene, may: impl Fn(Rule) -> bool) -> (Rule
         "confirmEmail" => (Rule::Everybody, path("/api/auth/email/confirm"), Some(json!({"token": "x"}))),
         "listOrganisers" => (Rule::Bearer, path("/api/organisers"), None),
         "createOrganiser" => (Rule::NewOrganiser, path("/api/organisers"), Some(json!({"name": "Red Hall"}))),
-        "createBooking" => (Rule::Person, path("/api/bookings"), Some(scene.event.order(1))),
-        "listBookings" => (Rule::Person, path("/api/bookings"), None),
-        "getBooking" => (Rule::Buyer, format!("/api/bookings/{booking}"), None),
-        "cancelBooking" => (Rule::Buyer, format!("/api/bookings/{booking}/cancel"), nothing()),
+        "createBooking" => (Rule::Customer, path("/api/bookings"), Some(scene.event.order(1))),
+        "listBookings" => (Rule::Customer, path("/api/bookings"), None),
+        "getBooking" => (Rule::Customers, format!("/api/bookings/{booking}"), None),
+        "cancelBooking" => (Rule::Customers, format!("/api/bookings/{booking}/cancel"), nothing()),
         "createPayment" => (
-            Rule::Buyer,
+            Rule::Customers,
             path("/api/payments"),
             Some(json!({"booking_id": booking, "method": {"type": "card", "token": "tok_ok"}})),
         ),
-        "getPayment" => (Rule::Buyer, format!("/api/payments/{payment}"), None),
-        "getReceipt" => (Rule::Buyer, format!("/api/payments/{payment}/receipt"), None),
+        "getPayment" => (Rule::Customers, format!("/api/payments/{payment}"), None),
+        "getReceipt" => (Rule::Customers, format!("/api/payments/{payment}/receipt"), None),
         "copyEvent" => (
             Rule::Team("edit-events"),
             format!("/api/events/{event}/copies"),
@@ -263,8 +278,8 @@ async fn operation(id: &str, scene: &Scene, may: impl Fn(Rule) -> bool) -> (Rule
             format!("/api/events/{event}/sales"),
             Some(json!({"items": scene.event.order(1)["items"], "method": "cash"})),
         ),
-        "getAnswers" => (Rule::Buyer, format!("/api/bookings/{booking}/answers"), None),
-        "giveAnswers" => (Rule::Buyer, format!("/api/bookings/{booking}/answers"), nothing()),
+        "getAnswers" => (Rule::Customers, format!("/api/bookings/{booking}/answers"), None),
+        "giveAnswers" => (Rule::Customers, format!("/api/bookings/{booking}/answers"), nothing()),
         "correctAnswers" => (Rule::Team("edit-orders"), format!("/api/events/{event}/orders/{booking}/answers"), nothing()),
         "listMessages" => (Rule::Team("send-messages"), format!("/api/events/{event}/messages"), None),
         "getMessage" => (Rule::Team("send-messages"), format!("/api/events/{event}/messages{}", scene.message), None),
@@ -273,8 +288,8 @@ async fn operation(id: &str, scene: &Scene, may: impl Fn(Rule) -> bool) -> (Rule
         "showUnsubscribe" | "unsubscribe" => (Rule::Everybody, format!("/api/unsubscribe/{}", scene.bystander), None),
         "listUnsubscriptions" => (Rule::Person, path("/api/unsubscriptions"), None),
         "endUnsubscription" => (Rule::Hidden, format!("/api/unsubscriptions/{}", scene.bystander), None),
-        "listBookingTickets" => (Rule::Buyer, format!("/api/bookings/{booking}/tickets"), None),
-        "nameTicket" => (Rule::Buyer, format!("/api/bookings/{booking}/tickets/1"), Some(json!({"name": "Grace"}))),
+        "listBookingTickets" => (Rule::Customers, format!("/api/bookings/{booking}/tickets"), None),
+        "nameTicket" => (Rule::Customers, format!("/api/bookings/{booking}/tickets/1"), Some(json!({"name": "Grace"}))),
         "offerTicket" => {
             (Rule::Buyer, format!("/api/bookings/{booking}/tickets/1/transfer"), Some(json!({"email": "nobody@example.com"})))
         }
@@ -465,6 +480,7 @@ async fn nobody_does_what_they_may_not() {
     let (another, anothers) = Client::organiser(&SHARED).await;
     let (without_role, his) = Client::organiser(&SHARED).await;
     let (buyer, other) = (Client::register(&SHARED).await, Client::register(&SHARED).await);
+    let guest = guests::guest(&guests::address()).await;
     let mut members = Vec::new();
     for role in &ROLES[1..] {
         members.push((Who::Member(role), teams::member(&owner, &id, role).await));
@@ -517,8 +533,9 @@ async fn nobody_does_what_they_may_not() {
     admin().await.post(&roles, &json!({"roles": []})).await.expect(200);
 
     let owner = teams::bearer(scene.owner.token.as_ref().unwrap());
-    let living =
-        [(Who::WithoutRole, without_role), (Who::AnotherOrganiser, another), (Who::Other, other)].into_iter().chain(members);
+    let living = [(Who::WithoutRole, without_role), (Who::AnotherOrganiser, another), (Who::Other, other), (Who::Guest, guest)]
+        .into_iter()
+        .chain(members);
     let people = callers(living.chain([(Who::Member("owner"), owner)]), &buyer).await;
     let people: Vec<_> = people.into_iter().chain([(Who::Buyer, buyer)]).collect();
     let document = openapi::document(&SHARED).await;

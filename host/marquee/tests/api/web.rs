@@ -6,7 +6,8 @@ use reqwest::Method;
 #[tokio::test]
 async fn the_pages_are_there() {
     let client = Client::new(&SHARED);
-    for path in ["/", "/e/local_x", "/checkout/local_x/pay", "/orders", "/developers", "/docs", "/problems", "/problems/sold-out"] {
+    for path in ["/", "/e/local_x", "/checkout/local_x/pay", "/orders", "/developers", "/docs", "/problems", "/problems/sold-out"]
+    {
         let page = client.send_unchecked(Method::GET, path, &[("accept", "text/html")], None).await;
         assert_eq!(page.status, 200, "{path}");
         assert!(page.header("content-type").unwrap().starts_with("text/html"), "{path}");

@@ -1,6 +1,6 @@
 //! What mails do for accounts: who reads an address is who it belongs to.
 
-use crate::client::{Client, PASSWORD, eventually, unique};
+use crate::client::{Client, OnSale, PASSWORD, eventually, unique};
 use crate::mail::{self, Mail};
 use crate::scene::{Scene, VARIABLES, person, until};
 use serde_json::json;
@@ -86,4 +86,21 @@ async fn an_invitation_comes_by_mail_and_its_token_makes_a_member_once() {
     assert_eq!((&me["email_verified"], &me["roles"]), (&json!(true), &json!(["user", "organiser"])));
     let team = owner.get(&format!("{path}/team")).await.expect(200);
     assert_eq!(team["items"].as_array().unwrap().len(), 2);
+    a_guests_order_is_opened_by_its_mail(&scene, &owner, organiser["id"].as_str().unwrap()).await;
+}
+
+/// In the same scene, for what it takes to set one.
+async fn a_guests_order_is_opened_by_its_mail(scene: &Scene, owner: &Client<'_>, organiser: &str) {
+    let show = OnSale::with(owner, organiser, 0, 10, 6).await;
+    let (mut guest, address) = (Client::new(&scene.server), format!("{}@example.com", unique("buyer")));
+    let made = guest.post("/api/auth/guest", &json!({"email": address, "name": "<b>Ada</b>"})).await.expect(201);
+    guest.take_tokens(&made);
+    let booking = guest.post_with(&unique("key"), "/api/bookings", &show.order(1)).await.expect(201);
+    let token = token(&address, "Your tickets for Night of Strings").await;
+    assert!(!mail::of(&address).iter().any(|mail| mail.has("<b>")), "nobody has read the address yet");
+    let mut again = Client::new(&scene.server);
+    let opened = again.post("/api/auth/guest/open", &json!({"token": token})).await.expect(200);
+    again.take_tokens(&opened);
+    assert_eq!((&opened["booking_id"], &opened["user"]["email_verified"]), (&booking["id"], &json!(true)));
+    again.get(&format!("/api/bookings/{}", booking["id"].as_str().unwrap())).await.expect(200);
 }

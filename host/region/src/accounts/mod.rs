@@ -6,7 +6,8 @@
 //!   is, by the caller's own token, and has the answer written down. Without that region such a write is `503`: a role that may have been taken
 //!   away permits nothing.
 //! - **Addresses** of people who are to get mail from here: [`AddressLookup`] asks for those that are missing, on the same node. Until it has them the
-//!   mail waits. Where the accounts are, [`Directory`] has the answer.
+//!   mail waits. With the same look it hands over the links that open guests' orders, and learns which guests an account has claimed. Where the accounts
+//!   are, [`Directory`] has the answer.
 //!
 //! - **Erasures**: [`Erasures`] asks, on the same node, whose accounts were erased since it asked last, and has what is known of them here erased, too.
 //!

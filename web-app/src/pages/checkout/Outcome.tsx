@@ -20,7 +20,6 @@ export function Outcome({ verdict, look, again }: Properties) {
   switch (verdict.is) {
     case "none":
       return null;
-    case "unknown":
     case "processing":
       return (
         <Notice tone="wait" live title={<Trans>The bank is working on it</Trans>}>
