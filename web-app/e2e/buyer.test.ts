@@ -1,3 +1,4 @@
+import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { atPayment, event, heading, look, pay, register, visitor } from "./harness";
 
@@ -98,6 +99,99 @@ test("a free ticket needs no payment", async () => {
   await page.getByRole("button", { name: "Continue", exact: true }).click();
   await register(page);
   await heading(page, "You are going!").waitFor();
+});
+
+const QUESTIONS = [
+  {
+    label: "How did you hear of us?",
+    help: "A friend, a poster, the radio: a word is enough.",
+    kind: "paragraph",
+    per: "order",
+  },
+  { label: "Which meal would you like?", kind: "choice", choices: ["Fish", "Rice"], per: "ticket", required: true },
+  { label: "Which days will you come?", kind: "choices", choices: ["Friday", "Saturday"], per: "ticket" },
+  { label: "I have read the house rules and keep to them.", kind: "consent", per: "order", required: true },
+];
+const focused = (page: Page) => page.evaluate(() => document.activeElement?.closest("fieldset")?.textContent ?? "");
+
+test("what an organiser asks is answered before the payment, and changed with the order", async () => {
+  const id = await event({ title: "A Dinner Show", questions: QUESTIONS });
+  const page = await visitor();
+  await page.goto(`/e/${id}`);
+  await page.getByRole("button", { name: "One more: Standard" }).click();
+  await page.getByRole("button", { name: "One more: Standard" }).click();
+  await page.getByRole("button", { name: /^Continue/ }).click();
+  await register(page);
+  await page.getByRole("heading", { name: "What the organiser asks" }).waitFor();
+  const onward = page.getByRole("button", { name: "Continue to payment" });
+  await onward.waitFor();
+  await look(page, "checkout-questions");
+  await onward.click();
+  await page.getByText("Without this there are no tickets").waitFor();
+  expect(await focused(page)).toContain("I have read the house rules");
+
+  // Whoever goes around them is led back.
+  await page.goto(`/checkout/${id}/pay`);
+  await pay(page, "Card that works");
+  await page.getByText("The organiser asks something first").waitFor();
+  await page.getByText("An answer is needed here").nth(1).waitFor();
+  await look(page, "checkout-questions-refused");
+
+  await page.getByLabel("How did you hear of us?").fill("From Ada,\nwho was there");
+  await page.getByLabel("I have read the house rules").check();
+  const ticket = (number: number) => page.getByRole("group", { name: `Ticket ${number} · Standard` });
+  await ticket(1).getByLabel("Rice").check();
+  await page.reload();
+  await ticket(1).waitFor();
+  expect(await ticket(1).getByLabel("Rice").isChecked()).toBe(true);
+  await onward.click();
+  expect(await focused(page)).toContain("Which meal would you like?");
+  // The first of the choices has the focus: the keyboard alone goes on from there.
+  await page.keyboard.press("Space");
+  await page.keyboard.press("Enter");
+  await pay(page, "Card that works");
+  await heading(page, "You are going!").waitFor();
+
+  await page.getByRole("link", { name: "See my tickets" }).click();
+  await page.getByRole("button", { name: "See and change your answers" }).click();
+  await ticket(2).getByLabel("Fish").waitFor();
+  expect(await ticket(2).getByLabel("Fish").isChecked()).toBe(true);
+  await look(page, "order-answers");
+  await ticket(2).getByLabel("Rice").check();
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await page.getByText("Saved.").waitFor();
+  await page.reload();
+  await page.getByRole("button", { name: "See and change your answers" }).click();
+  await ticket(2).getByLabel("Fish").waitFor();
+  expect(await ticket(2).getByLabel("Rice").isChecked()).toBe(true);
+});
+
+test("free tickets are shown when what is required is answered", async () => {
+  const id = await event({ title: "A Free Dinner", price: 0, questions: QUESTIONS });
+  const page = await visitor();
+  await page.goto(`/e/${id}`);
+  await page.getByRole("button", { name: "One more: Standard" }).click();
+  await page.getByRole("button", { name: "Continue", exact: true }).click();
+  await register(page);
+  await heading(page, "One more thing").waitFor();
+  await page.getByText("Your tickets wait for your answers").waitFor();
+  await page.getByLabel("Rice").waitFor();
+  await look(page, "checkout-done-questions");
+  await page.locator("footer select").selectOption("ar");
+  await page.getByText("تذاكرك تنتظر إجاباتك").waitFor();
+  await look(page, "checkout-done-questions-ar");
+  await page.locator("footer select").selectOption("en");
+
+  await page.getByRole("link", { name: "My tickets", exact: true }).click();
+  await page.getByRole("link", { name: "A Free Dinner" }).click();
+  await page.getByText("Waits for your answers").waitFor();
+  await page.getByLabel("Rice").check();
+  await look(page, "order-questions");
+  await page.getByLabel("I have read the house rules").check();
+  await page.getByRole("button", { name: "Save and show the tickets" }).click();
+  await page.getByRole("button", { name: "Show ticket 1 on the whole screen" }).waitFor();
+  await page.goto(`/checkout/${id}/done`);
+  await page.getByRole("img", { name: "QR code of ticket 1" }).waitFor();
 });
 
 test("a redirect leads to the bank and back to what has happened", async () => {

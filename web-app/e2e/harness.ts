@@ -126,6 +126,7 @@ export async function event(change: {
   capacity?: number;
   price?: number;
   refundable?: boolean;
+  questions?: object[];
 }): Promise<string> {
   organiser ??= (async () => {
     const { access_token: token } = await call<{ access_token: string }>("/api/auth/register", "", {
@@ -149,6 +150,7 @@ export async function event(change: {
     timezone: "Asia/Colombo",
     currency: "EUR",
     ...(change.refundable !== false && { refund_until: `${year}-02-01T00:00:00Z` }),
+    ...(change.questions && { questions: change.questions }),
     ticket_types: [
       { name: "Standard", price: change.price ?? 4500, capacity: change.capacity ?? 100, per_person_limit: 6 },
     ],

@@ -31,16 +31,26 @@ pub struct User {
     pub guest: bool,
 }
 
+kit::row! {
+    struct UserRow {
+        email: String,
+        guest_email: Option<String>,
+        email_verified_at: Option<i64>,
+        name: String,
+        language: String,
+    }
+}
+
 /// A user and their roles; none where there is no such user.
 pub async fn find(tx: &mut sql::Tx, id: &str) -> Result<Option<User>, Problem> {
-    let statement =
-        "SELECT email, guest_email, email_verified_at, name, language FROM users WHERE id = $1 AND erased_at IS NULL";
-    let row: Option<(String, Option<String>, Option<i64>, String, String)> = tx.one(statement, params![id]).await?;
-    let Some((email, guest_email, verified_at, name, language)) = row else { return Ok(None) };
+    let statement = "SELECT email, guest_email, email_verified_at, name, language FROM users WHERE id = $1 AND erased_at IS NULL";
+    let Some(UserRow { email, guest_email, email_verified_at, name, language }) = tx.one(statement, params![id]).await? else {
+        return Ok(None);
+    };
     let guest = guest_email.is_some();
     let roles = if guest { Vec::new() } else { all_roles(claims::roles(tx, id).await?) };
     let email = guest_email.unwrap_or(email);
-    Ok(Some(User { id: id.to_owned(), email, email_verified: verified_at.is_some(), name, language, roles, guest }))
+    Ok(Some(User { id: id.to_owned(), email, email_verified: email_verified_at.is_some(), name, language, roles, guest }))
 }
 
 /// What is written to `users`. The email is unique: [`sql::Error::Unique`] says that it is taken.

@@ -325,9 +325,12 @@ mod tests {
                 after: after.to_owned(),
             };
             let claim = GuestClaim { guest: "eu_h".into(), account: "eu_ada".into(), claimed_at: NOW };
-            for (since, after, claims) in
-                [(0, "", &[claim.clone()][..]), (NOW, "", &[claim.clone()]), (NOW, "eu_h", &[]), (NOW + 1, "", &[])]
-            {
+            for (since, after, claims) in [
+                (0, "", std::slice::from_ref(&claim)),
+                (NOW, "", std::slice::from_ref(&claim)),
+                (NOW, "eu_h", &[]),
+                (NOW + 1, "", &[]),
+            ] {
                 assert_eq!(ready(directory::exchange_guests(&exchange(since, after))).unwrap(), claims, "{since} {after}");
             }
             let kept: Vec<(String, i64)> = database.all_rows("SELECT hash, expires_at FROM guest_links");

@@ -138,7 +138,10 @@ async fn names(tx: &mut Tx, mut people: Vec<&str>) -> Result<BTreeMap<String, St
     people.dedup();
     let mut names = BTreeMap::new();
     for chunk in people.chunks(kit::limits::ROWS) {
-        let statement = format!("SELECT id, name FROM users WHERE name <> '' AND erased_at IS NULL AND id IN ({})", sql::list(1, chunk.len()));
+        let statement = format!(
+            "SELECT id, name FROM users WHERE name <> '' AND erased_at IS NULL AND id IN ({})",
+            sql::list(1, chunk.len())
+        );
         names.extend(tx.all::<(String, String)>(&statement, chunk.iter().map(|id| Value::from(*id))).await?);
     }
     Ok(names)

@@ -552,7 +552,9 @@ impl<'a> Reader<'a> {
 mod tests {
     use super::*;
 
-    fn order(text: &str) -> Result<(String, Vec<(String, i64)>, Option<i64>), Vec<String>> {
+    type Order = (String, Vec<(String, i64)>, Option<i64>);
+
+    fn order(text: &str) -> Result<Order, Vec<String>> {
         read_bytes(text.as_bytes(), |body| {
             (
                 body.id("event_id"),

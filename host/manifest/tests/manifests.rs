@@ -405,8 +405,24 @@ fn document() -> Value {
 
 /// What is answered and is no part of the API.
 const BESIDE_THE_API: &[&str] = &[
-    // Pages, and what they are made of.
+    // The app's pages, and what they are made of.
     "GET /",
+    "GET /e/:id",
+    "GET /checkout/:id",
+    "GET /checkout/:id/:step",
+    "GET /pay/:id",
+    "GET /orders",
+    "GET /orders/:id",
+    "GET /login",
+    "GET /register",
+    "GET /forgot-password",
+    "GET /reset-password",
+    "GET /verify-email",
+    "GET /account",
+    "GET /accessibility",
+    "GET /app/:file",
+    // Other pages, and what they are made of.
+    "GET /developers",
     "GET /docs",
     "GET /problems",
     "GET /problems/:slug",
@@ -462,9 +478,18 @@ fn the_routing_table_agrees_with_the_openapi_document() {
         // A password, a code, the secret of a mail; whose mailbox is to be filled; and what anybody may have written down.
         let password = body["properties"].as_object().is_some_and(|all| all.values().any(|it| it["format"] == "password"));
         let guessable = password
-            || ["MailToken", "EmailVerification", "ForgottenPassword", "PasskeyLogin", "PasskeyLoginBegin"]
-                .iter()
-                .any(|name| schema["$ref"] == format!("#/components/schemas/{name}"));
+            || [
+                "MailToken",
+                "EmailVerification",
+                "ForgottenPassword",
+                "PasskeyLogin",
+                "PasskeyLoginBegin",
+                "NewGuest",
+                "GuestLink",
+                "GuestAddress",
+            ]
+            .iter()
+            .any(|name| schema["$ref"] == format!("#/components/schemas/{name}"));
         assert_eq!(
             route.rate == Some(Rate::Attempts),
             guessable,
@@ -485,7 +510,7 @@ fn the_routing_table_agrees_with_the_openapi_document() {
         }
     }
     assert_eq!(
-        counted, 15,
-        "registration, login, API keys, and what has to do with passwords, second factors, passkeys and mails"
+        counted, 19,
+        "registration, login, API keys, guests, erasure, and what has to do with passwords, second factors, passkeys and mails"
     );
 }

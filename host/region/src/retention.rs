@@ -60,7 +60,7 @@ enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 19] = [
         Self::Idempotency,
         Self::Journal,
         Self::Inbox,

@@ -12,6 +12,9 @@ export type Booking = Schemas["Booking"];
 export type Payment = Schemas["Payment"];
 export type User = Schemas["User"];
 export type Ticket = Schemas["BookingTickets"]["items"][number];
+export type Question = Schemas["Question"];
+export type Answers = Schemas["Answers"];
+export type AnswersChange = Schemas["AnswersChange"];
 export type CardToken = Schemas["NewPayment"]["method"]["token"];
 export type SecondFactorAsked = Schemas["SecondFactorAsked"];
 type BrowserLogin = Schemas["BrowserLogin"];
@@ -154,6 +157,15 @@ export const api = createApi({
       query: (id) => ({ path: `/api/bookings${at(id)}/tickets` }),
       providesTags: (_answer, _error, id) => [{ type: "Booking", id }],
     }),
+    answers: build.query<Answers, string>({
+      query: (id) => ({ path: `/api/bookings${at(id)}/answers` }),
+      providesTags: (_answer, _error, id) => [{ type: "Booking", id }],
+    }),
+    giveAnswers: build.mutation<Answers, { booking: string; change: AnswersChange }>({
+      query: ({ booking, change }) => ({ path: `/api/bookings${at(booking)}/answers`, method: "PUT", body: change }),
+      // With the last of them there are tickets.
+      invalidatesTags: (_answers, error, { booking }) => (error ? [] : [{ type: "Booking", id: booking }]),
+    }),
 
     pay: build.mutation<Payment, { booking: string; token: CardToken; key: string }>({
       query: ({ booking, token, key }) => ({
@@ -196,6 +208,8 @@ export const {
   useBookingQuery,
   useCancelBookingMutation,
   useTicketsQuery,
+  useAnswersQuery,
+  useGiveAnswersMutation,
   usePayMutation,
   usePaymentQuery,
   useReceiptQuery,

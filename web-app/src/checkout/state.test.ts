@@ -1,6 +1,7 @@
+import { renderHook } from "@testing-library/react";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Payment } from "../api";
-import { begin, chosen, forget, load, permitted, store, verdict } from "./state";
+import { begin, chosen, forget, load, permitted, store, useCheckout, verdict } from "./state";
 
 const items = [{ ticket_type_id: "eu_t", quantity: 2 }];
 const money = { amount: 9000, currency: "EUR" };
@@ -28,6 +29,28 @@ test("a choice and its keys survive a reload", () => {
 test("what an older version wrote begins anew", () => {
   sessionStorage.setItem("marquee.checkout.eu_e", JSON.stringify({ step: "pay" }));
   expect(load("eu_e").items).toEqual([]);
+});
+
+test("a checkout of before there were questions goes on", () => {
+  const { answers: _unknown, ...before } = { ...begin(items), booking: "eu_b" };
+  sessionStorage.setItem("marquee.checkout.eu_e", JSON.stringify(before));
+  expect(load("eu_e")).toEqual({ ...before, answers: {} });
+});
+
+test("what was answered is kept for the same tickets held again, and neither for others nor for somebody else", () => {
+  const { result } = renderHook(() => useCheckout("eu_e"));
+  const [, update] = result.current;
+  const answers = { "1/meal": "Rice" };
+  for (const [next, kept] of [
+    [update.again, answers],
+    [update.anew, {}],
+    [() => update.choose(items), {}],
+  ] as const) {
+    store("eu_e", { ...begin(items, answers), booking: "eu_b" });
+    next();
+    expect(load("eu_e")).toMatchObject({ items, booking: null, answers: kept });
+    expect(Object.keys(load("eu_e").answers)).toEqual(Object.keys(kept));
+  }
 });
 
 test("each choice has a key of its own", () => {

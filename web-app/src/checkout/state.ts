@@ -2,6 +2,7 @@ import { useCallback, useMemo, useSyncExternalStore } from "react";
 import type { Booking, CardToken, Event, Payment, Selection } from "../api";
 import { newKey } from "../lib/key";
 import { tab } from "../lib/storage";
+import type { Draft } from "./answers";
 
 /**
  * What somebody is buying, in this tab. It is written down at once, so that a login, a reload or a lost network loses nothing, and with it the keys of
@@ -17,10 +18,12 @@ export interface Checkout {
   asked: { key: string; token: CardToken } | null;
   /** The payment that is under way, or done. */
   payment: string | null;
+  /** What the organiser is answered, until that is saved. */
+  answers: Draft;
 }
 
-export function begin(items: Selection[] = []): Checkout {
-  return { items, holdKey: newKey(), booking: null, asked: null, payment: null };
+export function begin(items: Selection[] = [], answers: Draft = {}): Checkout {
+  return { items, holdKey: newKey(), booking: null, asked: null, payment: null, answers };
 }
 
 /** How many places were chosen of this event, and what they cost. What is not sold any more is left out. */
@@ -95,7 +98,7 @@ export function load(event: string): Checkout {
   const known = cache.get(event);
   if (known) return known;
   const stored = tab.read<Partial<Checkout>>(KEY + event);
-  const checkout = isCheckout(stored) ? stored : begin();
+  const checkout = isCheckout(stored) ? { ...begin(), ...stored } : begin();
   cache.set(event, checkout);
   return checkout;
 }
@@ -135,9 +138,11 @@ export function useCheckout(event: string) {
     return {
       change,
       /** Other items are another wish, with a key of its own. */
-      choose: (items: Selection[]) => change({ ...begin(items) }),
-      /** The same items once more, after a hold has ended. */
-      again: () => change({ ...begin(load(event).items) }),
+      choose: (items: Selection[]) => change(begin(items)),
+      /** The same items once more, after a hold has ended: its tickets have the same numbers. */
+      again: () => change(begin(load(event).items, load(event).answers)),
+      /** The same items once more, for somebody else. */
+      anew: () => change(begin(load(event).items)),
       clear: () => change(begin()),
     };
   }, [event]);

@@ -107,6 +107,10 @@ export const PROBLEMS: Record<ProblemType, ProblemText> = {
     title: msg`This order cannot be paid any more`,
     advice: msg`It has expired, was cancelled, is being paid or is paid. Look at it under “My tickets”.`,
   },
+  "/problems/answers-missing": {
+    title: msg`The organiser asks something first`,
+    advice: msg`Answer what is marked as required, and go on.`,
+  },
   "/problems/payments-off": {
     title: msg`Nothing can be paid here at the moment`,
     advice: msg`Whoever runs this site has not set up payments.`,
@@ -114,6 +118,10 @@ export const PROBLEMS: Record<ProblemType, ProblemText> = {
   "/problems/passkeys-off": {
     title: msg`There are no passkeys here`,
     advice: msg`Log in with your password.`,
+  },
+  "/problems/messages-off": {
+    title: msg`No messages can be sent from here`,
+    advice: msg`Whoever runs this site has not set up its mail.`,
   },
   "/problems/not-cancellable": {
     title: msg`This order can no longer be cancelled`,

@@ -67,7 +67,7 @@ export function FailureNotice({
         </p>
       ) : null}
       {/* What exactly is wrong the server says in English alone. */}
-      {problem?.type === "/problems/invalid-request" && (
+      {problem?.type === "/problems/invalid-request" && problem.errors.length > 0 && (
         <ul lang="en" dir="ltr">
           {problem.errors.map((fault) => (
             <li key={fault.pointer + fault.detail}>

@@ -272,6 +272,34 @@ fn nobody_goes_whom_an_organiser_or_the_platform_cannot_do_without() {
     }
 }
 
+#[test]
+fn guests_that_an_account_has_gathered_go_with_it() {
+    for database in Database::all() {
+        database.enter();
+        build(&database);
+        for statement in [
+            "INSERT INTO users (id, email, guest_email, name, password_hash, version, created_at) VALUES \
+             ('eu_g', 'eu_g', 'zanzibar@example.com', 'Zanzibar', '', 1, 1), ('eu_h', 'eu_h', 'bob@example.com', 'Bob', '', 1, 1)",
+            "INSERT INTO guest_claims (guest, account, claimed_at) VALUES ('eu_g', 'eu_ada', 1), ('eu_h', 'eu_bob', 1)",
+            "INSERT INTO guest_links (hash, guest, booking, asked, created_at, expires_at) VALUES ('h', 'eu_g', 'eu_b4', 0, 1, 9), ('i', 'eu_h', 'eu_b5', 0, 1, 9)",
+            "INSERT INTO bookings (id, event, person, status, extended, total, currency, ticket_seed, version, created_at, updated_at) \
+             VALUES ('eu_b4', 'eu_e', 'eu_g', 'confirmed', 0, 0, 'EUR', 's', 1, 1, 1)",
+            "INSERT INTO order_details (booking, channel, name, email, note, updated_at) VALUES ('eu_b4', 'online', 'Zanzibar', NULL, NULL, 1)",
+        ] {
+            database.run(statement);
+        }
+        erase("eu_ada").unwrap();
+        erase_traces(100);
+        assert_eq!(having(&database, "users", &["email", "guest_email", "name"], MARK), 0);
+        assert_eq!(having(&database, "order_details", &["name"], MARK), 0);
+        let told: Vec<(String,)> = database.all_rows("SELECT user_id FROM erasures ORDER BY sequence");
+        assert_eq!(told, [("eu_g".to_owned(),), ("eu_ada".to_owned(),)]);
+        let links: Vec<(String,)> = database.all_rows("SELECT guest FROM guest_links");
+        assert_eq!(links, [("eu_h".to_owned(),)]);
+        assert_eq!(having(&database, "users", &["guest_email"], "bob"), 1, "others' guests stay");
+    }
+}
+
 /// As another region does it, which hears of it later, perhaps twice, and knows of the account what was said of it.
 #[test]
 fn another_region_forgets_as_soon_as_it_hears_of_it() {
@@ -305,6 +333,7 @@ fn another_region_forgets_as_soon_as_it_hears_of_it() {
                 name: "Ada Zanzibar".to_owned(),
                 verified_at: None,
                 language: None,
+                guest: false,
             };
             ready(crate::mirror::put_addresses(&[address])).unwrap();
             erase_traces(2);

@@ -141,6 +141,7 @@ pub async fn of_bookings<'a>(
     let mut bookings: Vec<&str> = bookings.into_iter().collect();
     bookings.dedup();
     let mut all: BTreeMap<(String, u32), Vec<AnswerView>> = BTreeMap::new();
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
     for some in bookings.chunks(kit::limits::ROWS) {
         let (list, which) = (sql::list(1, some.len()), scope.condition());
         let statement =
@@ -156,6 +157,16 @@ pub async fn of_bookings<'a>(
                 answered_at: time::format(answer.answered_at),
             });
         }
+        // As the organiser has the questions: their ids, made in one moment, say nothing of that. What is asked no more comes last.
+        let statement =
+            format!("SELECT DISTINCT e.questions FROM answers a JOIN events e ON e.id = a.event WHERE a.booking IN ({list})");
+        for (asked,) in tx.all::<(String,)>(&statement, some.iter().map(|id| Value::from(*id))).await? {
+            let asked = questions::parse(&asked)?;
+            places.extend(asked.into_iter().enumerate().map(|(place, question)| (question.id, place)));
+        }
+    }
+    for answers in all.values_mut() {
+        answers.sort_by_key(|answer| places.get(&answer.question_id).copied().unwrap_or(usize::MAX));
     }
     Ok(all)
 }

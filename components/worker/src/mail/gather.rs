@@ -408,15 +408,25 @@ fn grouped(code: &str) -> String {
     format!("{left} {right}")
 }
 
+kit::row! {
+    struct Contact {
+        email: String,
+        name: Option<String>,
+        email_verified_at: Option<i64>,
+        language: String,
+        guest: i64,
+    }
+}
+
 /// Who gets a mail: the user, or whom the organiser has named beside the booking that it is about. Of a user whose account another region keeps the
 /// address is asked for meanwhile, and again after a while: it may have changed.
 async fn person(tx: &mut Tx, id: &str, booking: Option<&str>) -> Result<Result<Person, Trouble>, Error> {
     let statement = "SELECT email, name, email_verified_at, language, guest FROM contacts WHERE id = $1 AND (contact_at IS NULL OR contact_at > $2)";
     let fresh = tx.now() - kit::limits::CONTACT_MICROSECONDS;
-    let user: Option<(String, Option<String>, Option<i64>, String, i64)> = tx.one(statement, params![id, fresh]).await?;
-    let account = user.map(|(address, name, verified_at, language, guest)| {
-        let verified = verified_at.is_some();
-        Person { name: name.filter(|_| verified).map(|name| line(&name)), verified, guest: guest == 1, language, address }
+    let contact: Option<Contact> = tx.one(statement, params![id, fresh]).await?;
+    let account = contact.map(|Contact { email, name, email_verified_at, language, guest }| {
+        let verified = email_verified_at.is_some();
+        Person { name: name.filter(|_| verified).map(|name| line(&name)), verified, guest: guest == 1, language, address: email }
     });
     let statement = "SELECT channel, name, email FROM order_details WHERE booking = $1";
     let details: Option<(String, Option<String>, Option<String>)> = match booking {

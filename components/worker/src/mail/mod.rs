@@ -255,9 +255,9 @@ async fn prepare(group: &[Claimed], base: &str) -> Result<Vec<Result<Message, Tr
     // Before the transaction begins: where no key was used yet, one is written down.
     let key = if group.iter().any(|claimed| claimed.template.has_tickets()) { Some(tickets::signer().await?) } else { None };
     // Secrets, and which address a message goes to.
-    let writes = group.iter().any(|claimed| {
-        claimed.template.secret().is_some() || claimed.template.has_links() || claimed.needs.message.is_some()
-    });
+    let writes = group
+        .iter()
+        .any(|claimed| claimed.template.secret().is_some() || claimed.template.has_links() || claimed.needs.message.is_some());
     let mut tx = if writes { sql::write().await? } else { sql::read().await? };
     let mut gathered = Vec::with_capacity(group.len());
     for claimed in group {

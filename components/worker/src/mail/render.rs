@@ -36,7 +36,7 @@ macro_rules! files {
 /// The language of a folder: one that lacks a file does not compile. Numbers and dates are those of a locale that `formats` has.
 macro_rules! language {
     ($folder:literal, $locale:literal) => {{
-        const FILES: [File; 22] = files![
+        const FILES: [File; 23] = files![
             $folder:
             "booking-cancelled",
             "booking-confirmed",

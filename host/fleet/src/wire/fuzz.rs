@@ -42,10 +42,13 @@ fn messages() -> Vec<Vec<u8>> {
     let link =
         GuestLink { hash: "h".to_owned(), guest: "eu_g".to_owned(), booking: "us_b".to_owned(), created_at: 7, expires_at: 8 };
     let exchange = GuestExchange { links: vec![link], since: 7, after: "eu_g".to_owned() };
+    let erasure = Erasure { sequence: 7, user: "eu_u".to_owned(), email: Some("a@example.com".to_owned()) };
     let claim = GuestClaim { guest: "eu_g".to_owned(), account: "eu_u".to_owned(), claimed_at: 7 };
     let asked = [
         accounts::write(&["eu_u"]).to_vec(),
         accounts::write(&[address]).to_vec(),
+        accounts::write(&7).to_vec(),
+        accounts::write(&[erasure]).to_vec(),
         accounts::write(&exchange).to_vec(),
         accounts::write(&[claim]).to_vec(),
     ];

@@ -53,8 +53,11 @@ async fn an_export_has_everything_and_nothing_of_others() {
     assert_eq!(one("ticket-offer")["email"], format!("cousin{word}@example.com"));
     assert_eq!(one("order-details")["note"], format!("{word} sings"));
     assert_eq!(one("admission")["gate"], "north");
-    // In pages of any size the same comes, once.
-    assert_eq!(export(&known.person, 2).await.len(), all.len());
+    // In pages of any size the same comes, once; but what follows from it all may still be on its way: mails, and the audit log.
+    let settled = |items: &[Value]| {
+        items.iter().filter(|item| item["kind"] != "audit" && item["kind"] != "mail").cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(settled(&export(&known.person, 2).await), settled(&all));
     // Secrets stay where they are, and others' data is theirs.
     let text = serde_json::to_string(&all).unwrap();
     for secret in ["password", "hash", "secret"] {

@@ -163,9 +163,11 @@ async fn an_organisers_server_is_told_of_an_order_from_sale_to_refund() {
     let event = heard.event();
     assert_eq!((&event["specversion"], &event["subject"]), (&json!("1.0"), &json!(booking)));
     assert_eq!(event["data"]["event"], json!({"id": show.id, "title": "Night of Strings"}));
-    // As the list of orders shows it, but for the team's own note.
+    // As the list of orders shows it, but for the team's own note and what its buyer was asked.
     let mut order = owner.get(&format!("/api/events/{}/orders", show.id)).await.expect(200)["items"][0].clone();
-    order.as_object_mut().unwrap().remove("note");
+    for own in ["note", "answers"] {
+        order.as_object_mut().unwrap().remove(own);
+    }
     assert_eq!(event["data"]["order"], order);
 
     let ticket = &tickets(&buyer, &format!("/api/bookings/{booking}")).await[0];

@@ -59,7 +59,7 @@ function OfEvent({ event, wanted }: { event: Event; wanted: Step }) {
   // A booking of somebody who was logged in before is not found by who is now: what was chosen is kept and held anew.
   const foreign = isProblem(error, "/problems/not-found");
   useEffect(() => {
-    if (foreign) update.again();
+    if (foreign) update.anew();
   }, [foreign, update]);
 
   if (checkout.booking !== null && !booking && account.state !== "out" && !foreign) {
@@ -82,7 +82,7 @@ function OfEvent({ event, wanted }: { event: Event; wanted: Step }) {
     choose: t`Choose your tickets`,
     details: t`Your details`,
     pay: t`Pay`,
-    done: t`You are going!`,
+    done: booking?.answers_missing ? t`One more thing` : t`You are going!`,
   };
   return (
     <Page

@@ -1,15 +1,17 @@
 import { Trans } from "@lingui/react/macro";
 import { useCallback, useEffect, useRef, useState } from "react";
-import { Link, useNavigate } from "react-router";
+import { Link, useLocation, useNavigate } from "react-router";
 import { type Booking, type Event, useHoldMutation } from "../../api";
 import { isProblem, mayBeDone } from "../../api/problem";
 import { useAccount } from "../../app/store";
+import { asks } from "../../checkout/answers";
 import { load, useCheckout } from "../../checkout/state";
 import { Button, LinkButton } from "../../ui/Button";
 import { FailureNotice, Notice } from "../../ui/Notice";
 import { Skeleton } from "../../ui/Skeleton";
 import { LoginForm } from "../account/LoginForm";
 import { RegisterForm } from "../account/RegisterForm";
+import { AnswersForm } from "../answers/AnswersForm";
 import styles from "./Checkout.module.css";
 
 export function Details({ event, booking }: { event: Event; booking: Booking | undefined }) {
@@ -102,6 +104,16 @@ function Hold({ event }: { event: Event }) {
 }
 
 function Held({ event, booking, name, email }: { event: Event; booking: Booking; name: string; email: string }) {
+  const navigate = useNavigate();
+  const [checkout, update] = useCheckout(event.id);
+  // Why a payment was refused: this event's page may be of a time when nothing was asked.
+  const { refused } = (useLocation().state ?? {}) as { refused?: unknown };
+  const onward = `/checkout/${event.id}/${booking.total.amount === 0 ? "done" : "pay"}`;
+  const others = (
+    <LinkButton look="plain" to={`/checkout/${event.id}/choose`}>
+      <Trans>Choose others</Trans>
+    </LinkButton>
+  );
   return (
     <>
       <Notice tone="good" title={<Trans>Your tickets are held</Trans>}>
@@ -128,14 +140,34 @@ function Held({ event, booking, name, email }: { event: Event; booking: Booking;
           The tickets go to this account. Name and address can be changed in <Link to="/account">your account</Link>.
         </Trans>
       </p>
-      <div className={styles.buttons}>
-        <LinkButton to={`/checkout/${event.id}/${booking.total.amount === 0 ? "done" : "pay"}`}>
-          <Trans>Continue to payment</Trans>
-        </LinkButton>
-        <LinkButton look="plain" to={`/checkout/${event.id}/choose`}>
-          <Trans>Choose others</Trans>
-        </LinkButton>
-      </div>
+      {asks(event.questions, booking.items) || refused !== undefined ? (
+        <section className={styles.answers} aria-labelledby="answers">
+          <h2 id="answers">
+            <Trans>What the organiser asks</Trans>
+          </h2>
+          <AnswersForm
+            booking={booking}
+            event={event}
+            draft={checkout.answers}
+            onDraft={(answers) => update.change({ answers })}
+            refused={refused}
+            save={<Trans>Continue to payment</Trans>}
+            onSaved={() => {
+              update.change({ answers: {} });
+              navigate(onward);
+            }}
+          >
+            {others}
+          </AnswersForm>
+        </section>
+      ) : (
+        <div className={styles.buttons}>
+          <LinkButton to={onward}>
+            <Trans>Continue to payment</Trans>
+          </LinkButton>
+          {others}
+        </div>
+      )}
     </>
   );
 }

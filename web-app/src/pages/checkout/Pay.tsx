@@ -1,5 +1,6 @@
 import { Trans, useLingui } from "@lingui/react/macro";
 import { useCallback, useEffect, useRef, useState } from "react";
+import { useNavigate } from "react-router";
 import { type Booking, type CardToken, type Event, useBookingQuery, usePayMutation, usePaymentQuery } from "../../api";
 import { isProblem, mayBeDone } from "../../api/problem";
 import { load, useCheckout, verdict } from "../../checkout/state";
@@ -18,6 +19,7 @@ const ASK_AGAIN = 4000;
 
 export function Pay({ event, booking, ended }: { event: Event; booking: Booking; ended: boolean }) {
   const { t, i18n } = useLingui();
+  const navigate = useNavigate();
   const [checkout, update] = useCheckout(event.id);
   const [token, setToken] = useState<CardToken>(checkout.asked?.token ?? "tok_ok");
   const [pay, { error, isLoading, reset }] = usePayMutation();
@@ -32,7 +34,9 @@ export function Pay({ event, booking, ended }: { event: Event; booking: Booking;
     // Refused for certain: the next try is another wish. What may have been done, or was not looked at, stays.
     else if (!mayBeDone(answer.error) && !isProblem(answer.error, "/problems/unavailable", "/problems/rate-limited"))
       update.change({ asked: null });
-  }, [booking.id, event.id, pay, update]);
+    if (isProblem(answer.error, "/problems/answers-missing"))
+      navigate(`/checkout/${event.id}/details`, { replace: true, state: { refused: answer.error } });
+  }, [booking.id, event.id, navigate, pay, update]);
 
   // After a reload, or when the network comes back: the answer that was lost.
   const begun = useRef(false);

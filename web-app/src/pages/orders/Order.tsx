@@ -1,5 +1,5 @@
 import { Trans, useLingui } from "@lingui/react/macro";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { Link, Navigate, useParams } from "react-router";
 import {
   type Booking,
@@ -16,6 +16,7 @@ import { requestFile } from "../../api/fetch";
 import { isProblem } from "../../api/problem";
 import { ROUTES } from "../../app/routes";
 import { useAccount } from "../../app/store";
+import { asks, type Draft } from "../../checkout/answers";
 import { resume } from "../../checkout/state";
 import { REFUNDS, STATUS } from "../../i18n/words";
 import { save } from "../../lib/download";
@@ -27,6 +28,8 @@ import { FailureNotice, Notice } from "../../ui/Notice";
 import { Page } from "../../ui/Page";
 import { QrCode } from "../../ui/QrCode";
 import { LoadingPage, Skeleton } from "../../ui/Skeleton";
+import { AnswersForm } from "../answers/AnswersForm";
+import { AnswersMissing } from "../answers/AnswersMissing";
 import { NotFound } from "../NotFound";
 import styles from "./Orders.module.css";
 
@@ -84,11 +87,15 @@ function Found({ booking, event }: { booking: Booking; event: Event }) {
               <Trans>Its places are held until {formatClock(booking.expires_at, language)}.</Trans>
             </p>
           )}
-          <LinkButton to={`/checkout/${event.id}/pay`} onClick={() => resume(booking)}>
+          <LinkButton
+            to={`/checkout/${event.id}/${asks(event.questions, booking.items) ? "details" : "pay"}`}
+            onClick={() => resume(booking)}
+          >
             <Trans>Go on to payment</Trans>
           </LinkButton>
         </Notice>
       )}
+      {confirmed && booking.answers_missing && <Missing booking={booking} event={event} />}
       {confirmed && <Tickets booking={booking} event={event} />}
       <div className={styles.pair}>
         <section className={styles.panel} aria-labelledby="order">
@@ -125,8 +132,78 @@ function Found({ booking, event }: { booking: Booking; event: Event }) {
           </div>
         </section>
         {(confirmed || open) && <Cancel booking={booking} event={event} />}
+        {confirmed && !booking.answers_missing && asks(event.questions, booking.items) && (
+          <Answered booking={booking} event={event} />
+        )}
       </div>
     </Page>
+  );
+}
+
+function Missing({ booking, event }: { booking: Booking; event: Event }) {
+  const [draft, setDraft] = useState<Draft>({});
+  return (
+    <section className={styles.tickets} aria-labelledby="missing">
+      <h2 id="missing">
+        <Trans>What the organiser asks</Trans>
+      </h2>
+      <AnswersMissing
+        booking={booking}
+        event={event}
+        draft={draft}
+        onDraft={setDraft}
+        onSaved={() => document.getElementById("tickets")?.focus()}
+      />
+    </section>
+  );
+}
+
+/** What was answered, to be changed until the event begins. */
+function Answered({ booking, event }: { booking: Booking; event: Event }) {
+  const [draft, setDraft] = useState<Draft>({});
+  const [state, setState] = useState<"closed" | "open" | "saved" | null>(null);
+  const heading = useRef<HTMLHeadingElement>(null);
+  // What was clicked is gone: reading goes on above what has come.
+  useEffect(() => {
+    if (state !== null) heading.current?.focus();
+  }, [state]);
+  if (Date.parse(event.starts_at) <= Date.now()) return null;
+  const close = (now: "closed" | "saved") => {
+    setDraft({});
+    setState(now);
+  };
+  return (
+    <section className={styles.panel} aria-labelledby="answered">
+      <h2 id="answered" ref={heading} tabIndex={-1}>
+        <Trans>Your answers</Trans>
+      </h2>
+      <p>
+        <Trans>What you answered the organiser can be changed until the event begins.</Trans>
+      </p>
+      <p role="status" hidden={state !== "saved"}>
+        {state === "saved" && <Trans>Saved.</Trans>}
+      </p>
+      {state === "open" ? (
+        <AnswersForm
+          booking={booking}
+          event={event}
+          draft={draft}
+          onDraft={setDraft}
+          save={<Trans>Save</Trans>}
+          onSaved={() => close("saved")}
+        >
+          <Button look="plain" onClick={() => close("closed")}>
+            <Trans>Leave as it was</Trans>
+          </Button>
+        </AnswersForm>
+      ) : (
+        <div className={styles.buttons}>
+          <Button look="quiet" onClick={() => setState("open")}>
+            <Trans>See and change your answers</Trans>
+          </Button>
+        </div>
+      )}
+    </section>
   );
 }
 
@@ -146,7 +223,7 @@ function Tickets({ booking, event }: { booking: Booking; event: Event }) {
   const typeName = (ticket: Ticket) => event.ticket_types.find((type) => type.id === ticket.ticket_type_id)?.name ?? "";
   return (
     <section className={styles.tickets} aria-labelledby="tickets">
-      <h2 id="tickets">
+      <h2 id="tickets" tabIndex={-1}>
         <Trans>Tickets</Trans>
       </h2>
       {error && <FailureNotice error={error} retry={refetch} />}
@@ -165,7 +242,13 @@ function Tickets({ booking, event }: { booking: Booking; event: Event }) {
               </button>
             ) : (
               <div className={styles.noCode}>
-                {ticket.transferred ? <Trans>It is somebody else's now</Trans> : <Trans>Not good any more</Trans>}
+                {ticket.answers_missing ? (
+                  <Trans>Waits for your answers</Trans>
+                ) : ticket.transferred ? (
+                  <Trans>It is somebody else's now</Trans>
+                ) : (
+                  <Trans>Not good any more</Trans>
+                )}
               </div>
             )}
             <p className={styles.name} dir="auto">
@@ -191,9 +274,11 @@ function Tickets({ booking, event }: { booking: Booking; event: Event }) {
       {failure !== null && <FailureNotice error={failure} />}
       {data?.items.some((ticket) => ticket.code !== null) && (
         <div className={styles.buttons}>
-          <Button look="quiet" onClick={() => void file("application/pdf", "tickets.pdf")}>
-            <Trans>Tickets as PDF</Trans>
-          </Button>
+          {!booking.answers_missing && (
+            <Button look="quiet" onClick={() => void file("application/pdf", "tickets.pdf")}>
+              <Trans>Tickets as PDF</Trans>
+            </Button>
+          )}
           <Button look="quiet" onClick={() => void file("text/calendar", "event.ics")}>
             <Trans>Add to calendar</Trans>
           </Button>
