@@ -5,7 +5,18 @@ import { defineConfig } from "vitest/config";
 /** The platform that `npm run dev` talks to. */
 const platform = process.env.MARQUEE_URL ?? "http://127.0.0.1:8080";
 /** What the platform answers and the app does not. */
-const theirs = ["/api", "/docs", "/problems", "/developers", "/assets", "/.well-known", "/favicon.svg", "/robots.txt"];
+const theirs = [
+  "/api",
+  "/docs",
+  "/problems",
+  "/developers",
+  "/assets",
+  "/.well-known",
+  "/favicon.svg",
+  "/robots.txt",
+  "/embed.js",
+  "/icons",
+];
 
 export default defineConfig({
   plugins: [react(), lingui({ macroTransform: true, failOnMissing: true, failOnCompileError: true })],

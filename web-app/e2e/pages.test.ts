@@ -44,11 +44,11 @@ test("somebody logs in, changes what an account has, and leaves", async () => {
 
   await page.getByLabel("Email", { exact: true }).fill(email);
   await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
-  await page.getByRole("button", { name: "Log in" }).click();
+  await page.getByRole("button", { name: "Log in", exact: true }).click();
   await page.getByText("The email or the password is wrong").waitFor();
   await look(page, "login-wrong");
   await page.getByLabel("Password", { exact: true }).fill(other);
-  await page.getByRole("button", { name: "Log in" }).click();
+  await page.getByRole("button", { name: "Log in", exact: true }).click();
   await heading(page, "My tickets").waitFor();
   await page.getByText("No tickets yet").waitFor();
   await look(page, "orders-empty");
@@ -93,6 +93,36 @@ test("a search narrows, is kept in the address, and says when nothing is found",
   await page.getByRole("button", { name: "Clear the search" }).click();
   await page.getByRole("article").first().waitFor();
   expect(new URL(page.url()).search).toBe("");
+});
+
+test("a month shows what begins on each day at its venue, and is kept in the address", async () => {
+  const title = `Calendar Night ${process.pid}`;
+  await event({ title });
+  const month = `${new Date().getFullYear() + 1}-03`;
+  const page = await visitor();
+  await page.goto(`/?q=${encodeURIComponent(title)}&view=calendar&month=${month}`);
+  // It begins at 19:00 on the first in Colombo.
+  const day = page.getByRole("cell").filter({ has: page.locator(`time[datetime="${month}-01"]`) });
+  const link = day.getByRole("link", { name: title });
+  await link.waitFor();
+  await page.getByText("1 event", { exact: true }).waitFor();
+  await look(page, "discover-calendar");
+  await page.getByRole("button", { name: "The month after" }).click();
+  await page.waitForURL(/month=\d{4}-04/);
+  await page.getByText("Nothing found").waitFor();
+  await page.getByRole("button", { name: "The month before" }).click();
+  await link.focus();
+  await page.keyboard.press("Enter");
+  await heading(page, title).waitFor();
+  await page.goBack();
+  await link.waitFor();
+  // Where there is no room for a week, days stand under each other.
+  await page.setViewportSize({ width: 320, height: 640 });
+  await page.getByRole("heading", { level: 3, name: /March 1$/ }).waitFor();
+  await page.getByRole("link", { name: title }).waitFor();
+  expect(await page.getByRole("table").count()).toBe(0);
+  await page.getByRole("button", { name: "List", exact: true }).click();
+  await page.getByRole("article").first().waitFor();
 });
 
 test("the keyboard alone goes everywhere", async () => {

@@ -1,10 +1,12 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-export const FOLDER = process.env.MARQUEE_PICTURES ?? join(import.meta.dirname, "../../target/web");
+/** Where pictures are kept. Without it none are taken: they are for people to look at, and a quarter of a visit's time. */
+export const FOLDER = process.env.MARQUEE_PICTURES;
 
 /** Begins with an empty folder, and leaves a page of all pictures in it. */
 export default function setup() {
+  if (!FOLDER) return;
   rmSync(FOLDER, { recursive: true, force: true });
   mkdirSync(FOLDER, { recursive: true });
   return () => {

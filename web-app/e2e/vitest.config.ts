@@ -6,8 +6,10 @@ export default defineConfig({
   test: {
     include: ["*.test.ts"],
     globalSetup: ["pictures.ts"],
+    reporters: ["./reporter.ts"],
     fileParallelism: false,
-    testTimeout: 120_000,
+    expect: { poll: { timeout: 30_000 } },
+    testTimeout: 300_000,
     hookTimeout: 60_000,
   },
 });

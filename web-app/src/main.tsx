@@ -7,6 +7,7 @@ import { BrowserRouter } from "react-router";
 import { App } from "./app/App";
 import { followOtherTabs, makeStore } from "./app/store";
 import { activate, preferred } from "./i18n";
+import { scriptUrl } from "./lib/trusted";
 import "./styles/tokens.css";
 import "./styles/base.css";
 
@@ -28,6 +29,13 @@ async function start() {
     </StrictMode>,
   );
 }
+
+// Without it everything works but the shell without a network; in development it would hide what was changed.
+if (import.meta.env.PROD && "serviceWorker" in navigator)
+  window.addEventListener(
+    "load",
+    () => void navigator.serviceWorker.register(scriptUrl("/sw.js")).catch(() => undefined),
+  );
 
 // Not awaited: what waits at the top of a module holds back the page's `load`.
 void start();

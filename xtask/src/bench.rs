@@ -2,6 +2,7 @@
 //!
 //! Every pair is measured in turns, so that a machine whose speed drifts slows both; the median of the rounds is what counts.
 
+mod checkin;
 mod coordinator;
 mod sale;
 mod streams;
@@ -9,13 +10,13 @@ mod streams;
 use crate::{
     build,
     node::{Node, stop},
+    services::free_ports,
     step::{command, output, root, run as run_command, say, step},
     tools,
 };
 use anyhow::{Context, Result, bail};
 use sale::Sale;
 use std::{
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -52,21 +53,27 @@ struct Load {
 const OTHER_BUILD: &str = "other build";
 
 /// Benchmarks of parts, as `host/benches/Cargo.toml` names them.
-const PARTS: [&str; 9] = ["bindings", "feed_latency", "journal", "ledger", "search", "serve", "throughput", "tokens", "worker"];
+const PARTS: [&str; 11] =
+    ["bindings", "feed_latency", "immutable", "journal", "ledger", "live", "search", "serve", "throughput", "tokens", "worker"];
 
-/// `cargo xtask bench [coordinator|streams|--against FOLDER|PART [ARGUMENTS]]`.
+/// `cargo xtask bench [checkin|coordinator|streams|--against FOLDER|PART [ARGUMENTS]]`.
 pub fn command_line(arguments: &[String]) -> Result<()> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => run(None),
         ["--against", folder] => run(Some(&Path::new(folder).canonicalize().with_context(|| folder.to_owned())?)),
+        ["checkin"] => checkin::run(),
         ["coordinator"] => coordinator::run(),
         ["streams"] => streams::run(),
         [part, ref arguments @ ..] if PARTS.contains(&part) => {
+            // These serve components of the application.
+            if ["immutable", "live"].contains(&part) {
+                build::components(&[])?;
+            }
             build::benches(&[part])?;
             say(&machine()?);
             run_command(&mut build::bench(part, arguments))
         }
-        _ => bail!("usage: cargo xtask bench [coordinator|streams|--against FOLDER], or a part: {}", PARTS.join(", ")),
+        _ => bail!("usage: cargo xtask bench [checkin|coordinator|streams|--against FOLDER], or a part: {}", PARTS.join(", ")),
     }
 }
 
@@ -94,8 +101,8 @@ fn hello(wrk: &Path, against: Option<&Path>) -> Result<()> {
     let mut others = Vec::new();
     match tools::find("wasmtime", "") {
         Some(wasmtime) => {
-            let port = free_port()?;
-            let wasm = "target/wasm32-wasip2/wasm/fixtures.wasm";
+            let [port] = free_ports()?;
+            let wasm = "target/wasm32-wasip2/release/fixtures.wasm";
             let arguments = ["serve", "-Sp3,cli", "-Wcomponent-model-async", "--addr", &format!("127.0.0.1:{port}"), wasm];
             others.push(OtherServer::start(command(wasmtime, &arguments), port)?);
             subjects.push(subject("wasmtime serve", format!("http://127.0.0.1:{port}/hello")));
@@ -270,7 +277,7 @@ fn spin_up(manifest: &Path, name: &str) -> Result<Option<(OtherServer, u16)>> {
             return Ok(None);
         }
     };
-    let port = free_port()?;
+    let [port] = free_ports()?;
     let state: PathBuf = root().join(format!("target/{name}-{}", std::process::id()));
     let mut command = Command::new(spin);
     command
@@ -280,10 +287,6 @@ fn spin_up(manifest: &Path, name: &str) -> Result<Option<(OtherServer, u16)>> {
         .arg(state)
         .env(build::HELD_PLACES.0, build::HELD_PLACES.1);
     Ok(Some((OtherServer::start(command, port)?, port)))
-}
-
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 /// The machine that this ran on: results mean nothing without it.

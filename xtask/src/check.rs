@@ -14,13 +14,7 @@ const UNKNOWN: &str = "known vulnerabilities of dependencies: the RustSec databa
 
 /// Checks everything; warnings are failures. Gives what could not be checked here, and why.
 pub fn run() -> Result<Option<String>> {
-    step("checking the format", || step::run(&mut cargo(&["fmt", "--all", "--check"])))?;
-    step("checking the documents", documents::check)?;
-    let skipped = step("checking what is depended on", dependencies)?;
-    if let Some(what) = &skipped {
-        say(&format!("not checked: {what}"));
-    }
-    step("holding spin.toml against the crates that it builds", spin_manifest::check)?;
+    let skipped = all_but_lints()?;
     // One of the components has it in it.
     web::build()?;
     // Components as well, and their tests: nothing of them is written for wasm alone.
@@ -30,8 +24,19 @@ pub fn run() -> Result<Option<String>> {
     })?;
     // With what lints have compiled already; only our own crates are documented.
     step("documenting the crates", || step::run(workspace("doc").arg("--no-deps").env("RUSTDOCFLAGS", "-D warnings")))?;
-    step("comparing the features of third-party crates", features)?;
-    step("looking who is built after wasmtime", apart)?;
+    Ok(skipped)
+}
+
+/// The same without lints and documents of crates, which come with the compiler where tests are built (see `xtask/compiler`).
+pub fn all_but_lints() -> Result<Option<String>> {
+    step("checking the format", || step::run(&mut cargo(&["fmt", "--all", "--check"])))?;
+    step("checking the documents", documents::check)?;
+    let skipped = step("checking what is depended on", dependencies)?;
+    if let Some(what) = &skipped {
+        say(&format!("not checked: {what}"));
+    }
+    step("holding spin.toml against the crates that it builds", spin_manifest::check)?;
+    step("comparing the features of third-party crates, and looking who is built after wasmtime", features)?;
     Ok(skipped)
 }
 
@@ -54,35 +59,36 @@ fn dependencies() -> Result<Option<String>> {
     Ok(None)
 }
 
-/// Fails where one of the native crates, built or tested by itself, would build a third-party crate with other features than all of them
-/// together do.
+/// Fails where the binary by itself, or one of the native crates when it is tested by itself, would build a third-party crate with other features
+/// than all of them together do; and where one that is to be apart from wasmtime is built from it.
 fn features() -> Result<()> {
     let components = build::component_names()?;
     let native: Vec<&str> =
         [build::HOST, build::PURE].concat().into_iter().chain(components.iter().map(String::as_str)).collect();
-    let all = third_party(&native, "normal,build,dev")?;
-    let builds = native.iter().flat_map(|name| ["normal,build", "normal,build,dev"].map(|edges| (*name, edges)));
-    for (name, edges) in builds {
-        let own = third_party(&[name], edges)?;
-        if let Some(other) = own.difference(&all).next() {
-            bail!(
-                "{name} alone would build {other}, with other features than all crates together: run `cargo hakari generate` (from cargo-hakari)"
-            );
+    let tests = "normal,build,dev";
+    let all = third_party(&native, tests)?;
+    let builds: Vec<_> = native.iter().map(|name| (*name, tests)).chain([("marquee", "normal,build")]).collect();
+    let judge = |builds: &[(&str, &str)]| {
+        for (name, edges) in builds {
+            let own = third_party(&[name], edges)?;
+            if let Some(other) = own.difference(&all).next() {
+                bail!(
+                    "{name} alone would build {other}, with other features than all crates together: run `cargo hakari generate` (from cargo-hakari)"
+                );
+            }
+            if build::APART.contains(name) && own.iter().any(|other| other.starts_with("wasmtime ")) {
+                bail!(
+                    "{name} is built from wasmtime: what it needs of components is for `contracts` to say (see host/ARCHITECTURE.md)"
+                );
+            }
         }
-    }
-    Ok(())
-}
-
-/// Fails where wasmtime is among what a crate is built from that is to be apart from it.
-fn apart() -> Result<()> {
-    for name in build::APART {
-        if third_party(&[name], "normal,build,dev")?.iter().any(|other| other.starts_with("wasmtime ")) {
-            bail!(
-                "{name} is built from wasmtime: what it needs of components is for `contracts` to say (see host/ARCHITECTURE.md)"
-            );
-        }
-    }
-    Ok(())
+        Ok(())
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        let parts: Vec<_> = builds.chunks(builds.len().div_ceil(cores)).map(|part| scope.spawn(|| judge(part))).collect();
+        parts.into_iter().try_for_each(|part| part.join().unwrap_or_else(|_| bail!("a thread panicked")))
+    })
 }
 
 /// The third-party crates that these packages are built from, each with its version and features.

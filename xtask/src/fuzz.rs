@@ -6,12 +6,14 @@ use crate::{build, step::run as run_command, step::step, tools};
 use anyhow::{Context, Result, bail};
 
 /// Targets, and the crates whose tests they are: `fuzz_TARGET`.
-const TARGETS: [(&str, &[&str]); 15] = [
+const TARGETS: [(&str, &[&str]); 17] = [
     ("api_keys", &["auth"]),
+    ("archives", &["archive"]),
     ("bodies", &["kit"]),
     ("cookies", &["read-model"]),
-    ("cursors", &["auth", "booking", "operations", "read-model"]),
+    ("cursors", &["booking", "box-office", "operations", "read-model"]),
     ("ids", &["kit"]),
+    ("images", &["catalog"]),
     ("passkeys", &["passkeys"]),
     ("postgres", &["capabilities"]),
     ("queries", &["kit"]),

@@ -9,6 +9,7 @@ mod faults;
 mod fleet;
 mod fonts;
 mod fuzz;
+mod jobs;
 mod load;
 mod node;
 mod schema;
@@ -30,9 +31,11 @@ const USAGE: &str = "cargo xtask COMMAND
   build             build the web app, the components (wasm) and the binary target/release/marquee
   components        build the web app and the components alone, as `spin build` does
   web               build the web app alone, where its sources have changed; Node.js is installed where the machine's is too old
+                      --visit   visit it with a browser instead, as tests do, in a platform of its own from what has been built
+                      --visit --pictures   and leave pictures of every page in target/web
   up [ARGS]         build what is missing, then run the whole platform (ARGS go to `marquee up`; see `marquee up --help`)
                       --watch   also rebuild a component, or the web app, when its source is saved
-  test [FILTER]     set up what the tests need and run them all; with FILTER, only the steps whose name contains it:
+  test [FILTERS]    set up what the tests need and run them all; with FILTERS, only the steps whose name contains one of them:
                       check | unit | web | host | api | schema | load
   check             formatting, lints, rustdoc, documents (links, paths, commands, settings, metrics), licences and sources of dependencies
   fonts             get the fonts that receipts and tickets in Chinese, Japanese, Korean, Thai and Indian scripts are set in, from Debian's packages
@@ -44,7 +47,7 @@ const USAGE: &str = "cargo xtask COMMAND
                       --url URL[,URL]   the edges to load      --short   a few seconds, for a first look
                     failover | edge-vs-central: k6 against a fleet that is started for it
   schema            schemathesis: generated calls of every operation, each answer held against the OpenAPI document
-                      --cases N   at least so many (20000)     --seed N
+                      --cases N   at least so many (20000)     --seed N     --own   with what has been built
   fuzz [TARGET]     bodies | cursors | ids | postgres | queries | redis | seen | tokens | webhooks | wire: what reads input from outside is given what
                     nobody would send
                       --seconds N   for each (60)     --seed N
@@ -54,11 +57,13 @@ const USAGE: &str = "cargo xtask COMMAND
                     somebody who only wants to be served: as a table, before and during      --up   on `marquee up` instead
   simulate          the region under faults, each run determined by its seed: until one violates something
                       --seeds N   how many (500)     --first N   from which on     --seed N   one, with its whole trace
+  bench checkin     how many people a second one node lets in to an event, each durably on Postgres, beside what that commits
   bench coordinator how many durable holds a second one hot event takes on Postgres, end to end and step by step
   bench streams     how fast what happens gets to Kafka and to who follows it, and reads through the Redis and Postgres bindings
-  bench PART        bindings | feed_latency | journal | ledger | search | serve | throughput | tokens | worker: one of the programs of
-                    host/benches by itself; on top of its file stands what it takes and prints
-  services up       start private services for tests and for trying things: Postgres, Redis with Sentinels, Kafka, RabbitMQ, a mail sink.
+  bench PART        bindings | feed_latency | immutable | journal | ledger | live | search | serve | throughput | tokens | worker: one of the
+                    programs of host/benches by itself; on top of its file stands what it takes and prints
+  services up       start private services for tests and for trying things: Postgres, Redis with Sentinels, Kafka, RabbitMQ, a mail sink,
+                    a store of objects, a registry of artifacts.
                     In containers where Docker answers, else from packages; prints the variables that name them
                       --only postgres,redis   some of them      --packages, --docker   in that way, or fail
   services status   each with its address, its process and whether it answers
@@ -78,6 +83,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: &[String]) -> Result<ExitCode> {
     std::env::set_current_dir(step::root())?;
+    build::compiler()?;
     let Some((command, rest)) = arguments.split_first() else {
         step::say(USAGE);
         return Ok(ExitCode::from(2));
@@ -85,9 +91,9 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
     match command.as_str() {
         "build" => build::all()?,
         "components" => build::components(&[])?,
-        "web" => web::build()?,
+        "web" => web::command_line(rest)?,
         "up" => return up::run(rest),
-        "test" => test::run(rest.first().map(String::as_str))?,
+        "test" => test::run(rest)?,
         "check" => drop(check::run()?),
         "fonts" => fonts::get()?,
         "faults" => faults::run(rest)?,

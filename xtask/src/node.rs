@@ -61,6 +61,11 @@ impl Node {
         }
         bail!("the node ended before it was ready: {}", node.child.wait()?)
     }
+
+    /// Where it writes its mail.
+    pub fn mail(&self) -> PathBuf {
+        self.folder.join("mail")
+    }
 }
 
 impl Drop for Node {

@@ -26,7 +26,7 @@ const READS: [&str; 3] = ["path: \"", "path: [\"", "rerun-if-changed="];
 pub fn check() -> Result<()> {
     let manifest: toml::Table = std::fs::read_to_string("spin.toml")?.parse().context("spin.toml")?;
     let crates = Crates::read()?;
-    for name in build::component_names()? {
+    for (name, package) in build::components_by_package()? {
         let own = manifest.get("component").and_then(|all| all.get(&name)).and_then(|component| component.get("build"));
         let own = own.with_context(|| format!("spin.toml: component.{name} has no build table"))?;
         if own.get("command").and_then(toml::Value::as_str) != Some(COMMAND) {
@@ -34,7 +34,7 @@ pub fn check() -> Result<()> {
         }
         let watched: BTreeSet<&str> =
             own.get("watch").and_then(toml::Value::as_array).into_iter().flatten().filter_map(toml::Value::as_str).collect();
-        let needed = crates.watch(&name)?;
+        let needed = crates.watch(&package)?;
         if watched != needed.iter().map(String::as_str).collect() {
             bail!("spin.toml: component.{name}.build.watch must name what it is built from:\n{needed:?}");
         }

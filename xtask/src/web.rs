@@ -5,8 +5,9 @@ use crate::{
     step::{command, output, root, run, say, step},
     tools,
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::{
+    io::IsTerminal as _,
     path::{Path, PathBuf},
     process::Command,
     time::SystemTime,
@@ -16,9 +17,10 @@ use std::{
 const FOLDER: &str = "web-app";
 /// What its build leaves last.
 const BUILT: &str = "web-app/dist/table.tsv";
-/// What it is built from. Its types come from the OpenAPI document.
-const SOURCES: [&str; 8] = [
+/// What it is built from. Its types come from the OpenAPI document, and its icons from the site's.
+const SOURCES: [&str; 9] = [
     "components/web/openapi.json",
+    "components/web/assets/favicon.svg",
     "web-app/index.html",
     "web-app/lingui.config.ts",
     "web-app/package-lock.json",
@@ -35,6 +37,10 @@ const PICTURES: &str = "target/web";
 /// The folder that the component takes the built app from, as its build script names it.
 pub const DIST: &str = "web-app/dist";
 
+/// The admin of the platform that a browser visits, who vouches for addresses: nobody reads mail there.
+const ADMIN: [(&str, &str); 2] =
+    [("SPIN_VARIABLE_ADMIN_EMAIL", "admin@web.example"), ("SPIN_VARIABLE_ADMIN_PASSWORD", "what only this platform has")];
+
 /// Patterns of what it is built from, as `spin watch` takes them.
 pub fn watched() -> Vec<String> {
     let pattern =
@@ -45,6 +51,16 @@ pub fn watched() -> Vec<String> {
 /// Files and folders of its own that it is built from.
 pub fn sources() -> impl Iterator<Item = &'static Path> {
     SOURCES.iter().filter(|source| source.starts_with(FOLDER)).map(Path::new)
+}
+
+/// `cargo xtask web`.
+pub fn command_line(arguments: &[String]) -> Result<()> {
+    match arguments {
+        [] => build(),
+        [visit] if visit == "--visit" => browse(false),
+        [visit, pictures] if visit == "--visit" && pictures == "--pictures" => browse(true),
+        [other, ..] => bail!("{other} is not understood: cargo xtask web [--visit [--pictures]]"),
+    }
 }
 
 /// Builds it, unless nothing has changed since it was.
@@ -75,18 +91,28 @@ pub fn test() -> Result<()> {
     build()
 }
 
-/// Visits it with a browser, in a platform of its own with the demo catalog. What it looked like is left under `target/web`.
-pub fn browse() -> Result<()> {
+/// Visits it with a browser, in a platform of its own with the demo catalog. Where pictures are wanted, what it looked like is left under `target/web`.
+fn browse(pictures: bool) -> Result<()> {
     let node = Node24::ready()?;
     let chromium = tools::program("chromium", "", &["chromium"])?;
     // Without it pictures in Sinhala would show boxes.
     tools::file("NotoSansSinhala-Regular.ttf", "/usr/share/fonts/truetype/*/", &["fonts-noto-core"])?;
-    let platform = Node::start_with("web", &[], &[("RUST_LOG", "error")])?;
+    let [email, password] = ADMIN;
+    let platform = Node::start_with("web", &[], &[("RUST_LOG", "error"), email, password])?;
     let edge = platform.edges.first().context("no edge")?;
     let mut visit = node.command(&[&script("vitest"), "run", "--config", "e2e/vitest.config.ts"]);
-    visit.env("MARQUEE_URL", edge).env("MARQUEE_CHROMIUM", chromium).env("MARQUEE_PICTURES", root().join(PICTURES));
+    visit.env("MARQUEE_URL", edge).env("MARQUEE_CHROMIUM", chromium);
+    if pictures {
+        visit.env("MARQUEE_PICTURES", root().join(PICTURES));
+    } else {
+        visit.env_remove("MARQUEE_PICTURES");
+    }
+    visit.env("MARQUEE_MAIL", platform.mail());
+    visit.env("MARQUEE_ADMIN_EMAIL", email.1).env("MARQUEE_ADMIN_PASSWORD", password.1);
     run(&mut visit)?;
-    say(&format!("    what it looked like: {PICTURES}/index.html"));
+    if pictures {
+        say(&format!("    what it looked like: {PICTURES}/index.html"));
+    }
     Ok(())
 }
 
@@ -113,6 +139,10 @@ impl Node24 {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut program = command(&self.0, arguments);
         program.current_dir(FOLDER).env("PATH", self.path());
+        // Whoever reads it in a file sees the codes and not the colours. Some programs have them in any case where a variable says that this is CI.
+        if !std::io::stdout().is_terminal() {
+            program.env("NO_COLOR", "1").env_remove("FORCE_COLOR");
+        }
         program
     }
 

@@ -95,10 +95,11 @@ pub fn second_factor_key(user: &str, network: Option<&str>, known: bool) -> Stri
 /// It comes too soon after another one: 429, and when to try again.
 pub async fn count(tx: &mut sql::Tx, key: &str, pace: &Pace) -> Result<(), Problem> {
     let now = tx.now();
-    // One that was refused counts for nothing: else whoever goes on trying would put the owner off for good.
+    // One that was refused counts for nothing: else whoever goes on trying would put the owner off for good. Of two at once either may write first,
+    // whichever came first: one that puts nothing off has no time.
     let counted: Option<(i64,)> = tx
         .one(
-            "INSERT INTO login_attempts (account, failures, next_at, updated_at) VALUES ($1, 1, $2, $2) \
+            "INSERT INTO login_attempts (account, failures, next_at, updated_at) VALUES ($1, 1, 0, $2) \
              ON CONFLICT (account) DO UPDATE SET \
              failures = CASE WHEN login_attempts.updated_at < $3 THEN 1 ELSE login_attempts.failures + 1 END, updated_at = $2 \
              WHERE login_attempts.next_at <= $2 RETURNING failures",
@@ -111,7 +112,11 @@ pub async fn count(tx: &mut sql::Tx, key: &str, pace: &Pace) -> Result<(), Probl
         let seconds = wait.div_euclid(kit::time::SECOND) + 1;
         return Err(Problem::new(problem::RATE_LIMITED, pace.why).with("retry-after", seconds.to_string()));
     };
-    tx.execute("UPDATE login_attempts SET next_at = $2 WHERE account = $1", params![key, now + pace.delay(failures)]).await?;
+    let next = match pace.delay(failures) {
+        0 => 0,
+        delay => now + delay,
+    };
+    tx.execute("UPDATE login_attempts SET next_at = $2 WHERE account = $1", params![key, next]).await?;
     Ok(())
 }
 
@@ -190,6 +195,19 @@ mod tests {
             for _ in 0..=limits::FREE_ATTEMPTS {
                 assert_eq!(attempt(&key), Ok(()));
             }
+        });
+    }
+
+    #[test]
+    fn one_that_came_first_and_is_counted_last_is_not_put_off() {
+        on_each(|database| {
+            let key = key("grace@example.com", None, false);
+            for earlier in 0..=limits::FREE_ATTEMPTS {
+                database.set_now(NOW - earlier);
+                assert_eq!(attempt(&key), Ok(()), "{earlier} µs before the first");
+            }
+            database.set_now(NOW);
+            assert_eq!(attempt(&key), Err(1), "what is free is used up");
         });
     }
 

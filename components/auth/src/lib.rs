@@ -13,7 +13,6 @@ mod challenges;
 mod directory;
 mod email_change;
 mod erasure;
-mod export;
 mod guests;
 mod hasher;
 mod invitations;
@@ -48,6 +47,7 @@ mod suspension;
 mod token;
 mod totp;
 mod transport;
+mod users;
 mod verify;
 mod verify_email;
 mod wit;
@@ -84,7 +84,6 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
         .get("/api/auth/me", accounts::me)
         .patch("/api/auth/me", accounts::change)
         .delete("/api/auth/me", erasure::erase_mine)
-        .get("/api/auth/me/export", export::export)
         .get("/api/auth/totp", totp::show)
         .post("/api/auth/totp", totp::begin)
         .delete("/api/auth/totp", totp::end)
@@ -112,6 +111,11 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
         .get("/api/organisers/:id/api-keys", api_keys::list)
         .post("/api/organisers/:id/api-keys", api_keys::create)
         .delete("/api/organisers/:id/api-keys/:key", api_keys::delete)
+        .get("/api/users", users::list)
+        .get("/api/users/:id", users::show)
+        .delete("/api/users/:id", users::erase)
+        .post("/api/users/:id/end-sessions", users::end_sessions)
+        .post("/api/users/:id/password-reset", users::send_reset)
         .post("/api/users/:id/roles", roles::set)
         .post("/api/users/:id/suspend", suspension::suspend)
         .post("/api/users/:id/restore", suspension::restore)

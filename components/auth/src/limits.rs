@@ -13,6 +13,12 @@ pub const REFRESH_TOKEN_BYTES: usize = 160;
 pub const TOKEN_CHARACTERS: usize = 4096;
 /// Characters of a language's tag: as many as BCP 47 asks programs to have room for (RFC 5646, 4.4.1).
 pub const LANGUAGE_CHARACTERS: usize = 35;
+/// Characters of what users and organisers are looked for by.
+pub const SEARCH_CHARACTERS: RangeInclusive<usize> = 1..=100;
+/// Characters of a list's cursor that is an id: its region, and what comes after.
+pub const ID_CURSOR_CHARACTERS: RangeInclusive<usize> = 1..=64;
+/// Characters of why somebody is suspended.
+pub const REASON_CHARACTERS: RangeInclusive<usize> = 1..=500;
 /// Organisers that one person may be a member of.
 pub const ORGANISERS_PER_USER: i64 = vocabulary::limits::MEMBERSHIPS as i64;
 /// Members of one organiser's team: a page's worth.
@@ -119,8 +125,6 @@ pub const CLAIMS_OVERLAP: i64 = 60_000_000;
 pub const GRACE_MICROSECONDS: i64 = 10_000_000;
 /// How long an ended session is kept, well past its last access token, in microseconds.
 pub const ENDED_MICROSECONDS: i64 = 86_400_000_000;
-/// How long what a session has proved of its owner serves for what asks for it again, in microseconds.
-pub const RECENT_MICROSECONDS: i64 = 15 * 60_000_000;
 /// Characters of what a session's client says that it is.
 pub const USER_AGENT_CHARACTERS: usize = 200;
 /// Sessions of one user that are listed, those used last: who has more has had programs log in again and again, and ends all of them at once.
@@ -154,5 +158,3 @@ pub const ERASURE_AGAIN: i64 = 30 * 60_000_000;
 pub const ERASURE_HEARD: i64 = 3_600_000_000;
 /// How long a region that does not ask is waited for, in microseconds, before it hears of an erasure without the address.
 pub const ERASURE_WAIT: i64 = 30 * 86_400_000_000;
-/// Bytes of the cursor of an export: an instant and what an item is called, which has up to three ids in it.
-pub const EXPORT_CURSOR_BYTES: RangeInclusive<usize> = 1..=300;

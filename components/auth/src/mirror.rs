@@ -66,12 +66,9 @@ async fn put_user(tx: &mut sql::Tx, user: &User, organisers: &[Membership]) -> R
     )
     .await?;
     if user.email_verified {
-        tx.execute(
-            "UPDATE users SET email = $2, email_verified_at = COALESCE(email_verified_at, $3) WHERE id = $1 \
-             AND NOT EXISTS (SELECT 1 FROM users other WHERE other.email = $2 AND other.id <> $1)",
-            params![&user.id, &user.email, now],
-        )
-        .await?;
+        give_up_address(tx, &user.id, &user.email).await?;
+        let statement = "UPDATE users SET email = $2, email_verified_at = COALESCE(email_verified_at, $3) WHERE id = $1";
+        tx.execute(statement, params![&user.id, &user.email, now]).await?;
     }
     tx.execute("DELETE FROM user_roles WHERE user_id = $1", params![&user.id]).await?;
     for role in user.roles.iter().filter(|role| **role != Role::User) {
@@ -85,6 +82,12 @@ async fn put_user(tx: &mut sql::Tx, user: &User, organisers: &[Membership]) -> R
         tx.execute(statement, params![id, &user.id, role.name()]).await?;
     }
     Ok(())
+}
+
+/// Takes an address from whoever is thought to have it beside this person: they have another one by now, and are asked for again.
+async fn give_up_address(tx: &mut sql::Tx, person: &str, address: &str) -> Result<(), sql::Error> {
+    let statement = "UPDATE users SET email = id, contact_at = 0 WHERE email = $2 AND id <> $1";
+    tx.execute(statement, params![person, address]).await.map(drop)
 }
 
 /// Who is to get mail and has no address here, or one that may be another by now; so many at most.
@@ -120,7 +123,7 @@ pub async fn put_addresses(addresses: &[Address]) -> Result<(), Problem> {
             .await?;
             continue;
         }
-        tx.execute("UPDATE users SET email = id, contact_at = 0 WHERE email = $2 AND id <> $1", params![id, email]).await?;
+        give_up_address(&mut tx, id, email).await?;
         tx.execute(
             "INSERT INTO users (id, email, name, password_hash, version, created_at, email_verified_at, contact_at, language) \
              VALUES ($1, $2, $3, '', 0, $4, $5, $4, $6) \
@@ -214,6 +217,31 @@ mod tests {
                 assert_eq!(database.all_rows::<(i64,)>(unlike), [(0,)]);
                 assert_eq!(rows.join(" "), members);
             }
+        }
+    }
+
+    #[test]
+    fn an_address_is_whose_it_was_said_to_be_last() {
+        for database in Database::all() {
+            database.enter();
+            database.set_now(NOW);
+            let reads = |id: &str, email: &str, email_verified| {
+                let mut visitor = visitor(&[Role::User], &[]);
+                let user = visitor.user.as_mut().unwrap();
+                (user.id, user.email, user.email_verified) = (id.into(), email.into(), email_verified);
+                ready(put_visitor(&visitor)).unwrap();
+            };
+            let known = || database.all_rows::<(String, String)>("SELECT id, email FROM users ORDER BY id");
+            let row = |id: &str, email: &str| (id.to_owned(), email.to_owned());
+            reads("eu_a", "ada@example.com", true);
+            // Who is not known to read it takes it from nobody.
+            reads("eu_b", "ada@example.com", false);
+            assert_eq!(known(), [row("eu_a", "ada@example.com"), row("eu_b", "eu_b")]);
+            // It is somebody else's by now, and the first one's other address is learned when it is needed.
+            reads("eu_b", "ada@example.com", true);
+            assert_eq!(known(), [row("eu_a", "eu_a"), row("eu_b", "ada@example.com")]);
+            reads("eu_a", "lovelace@example.com", true);
+            assert_eq!(known(), [row("eu_a", "lovelace@example.com"), row("eu_b", "ada@example.com")]);
         }
     }
 

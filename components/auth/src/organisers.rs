@@ -2,7 +2,9 @@
 
 use crate::{
     accounts::{self, Deed},
-    email, limits, members,
+    email,
+    erasure::anywhere,
+    limits, members, roles, users,
 };
 use kit::team::{self, Permission, TeamRole};
 use kit::{Answer, Problem, Request, Response, claims, config, id, idempotency, json, params, query, sql};
@@ -48,10 +50,25 @@ pub async fn create(request: Request) -> Answer {
     .await
 }
 
-/// The organisers that the caller may act for, by id: those that a person is a member of, or the one of an API key. They are few: there is one page.
+/// The organisers that the caller may act for, by id: those that a person is a member of, or the one of an API key. They are few: there is one page. For
+/// `all` see [`all`].
 pub async fn mine(request: Request) -> Answer {
     let claims = team::claims(&request).await?;
-    query::read(&request, |_| ())?;
+    let wanted = query::read(&request, |query| {
+        let of_all = query.boolean("all") == Some(true);
+        let wanted = Wanted {
+            search: query.text("search", limits::SEARCH_CHARACTERS),
+            after: query.text("cursor", limits::ID_CURSOR_CHARACTERS),
+            limit: query.integer("limit", kit::limits::PAGE),
+        };
+        if !of_all && (wanted.search.is_some() || wanted.after.is_some() || wanted.limit.is_some()) {
+            query.fault("all", "must be true: one's own organisers are one page");
+        }
+        of_all.then_some(wanted)
+    })?;
+    if let Some(wanted) = wanted {
+        return all(&claims.subject, &wanted).await;
+    }
     let mut tx = sql::read().await?;
     let rows: Vec<(String, String, Option<String>, Option<String>)> = match &claims.scope {
         Some(scope) => tx.all("SELECT id, name, NULL, contact_email FROM organisers WHERE id = $1", params![&scope.organiser]).await?,
@@ -73,6 +90,42 @@ pub async fn mine(request: Request) -> Answer {
     };
     let items = rows.into_iter().map(membership).collect::<Result<Vec<_>, Problem>>()?;
     accounts::private(200, &json!({ "items": items, "next_cursor": null }))
+}
+
+/// Which of all organisers a page shows.
+#[derive(Debug, Default)]
+struct Wanted {
+    /// Somewhere in the name, or the whole id.
+    search: Option<String>,
+    /// Id of the last one that was shown before.
+    after: Option<String>,
+    limit: Option<i64>,
+}
+
+/// Every organiser, the newest first, for admins.
+async fn all(subject: &str, wanted: &Wanted) -> Answer {
+    if wanted.after.as_ref().is_some_and(|id| !kit::id::valid(id)) {
+        return Err(Problem::fault("/cursor", "not a cursor of this list"));
+    }
+    let limit = wanted.limit.unwrap_or(kit::limits::PAGE_DEFAULT);
+    let mut tx = sql::read().await?;
+    roles::admins_only(&mut tx, subject).await?;
+    let mut items = page(&mut tx, wanted, limit + 1).await?;
+    tx.rollback().await?;
+    let next_cursor = users::cut(&mut items, limit).then(|| items.last().map(|item| item.id.clone())).flatten();
+    accounts::private(200, &json!({ "items": items, "next_cursor": next_cursor }))
+}
+
+async fn page(tx: &mut sql::Tx, wanted: &Wanted, limit: i64) -> Result<Vec<Membership>, sql::Error> {
+    let search = wanted.search.as_deref().map(|text| text.trim().to_lowercase());
+    let rows: Vec<(String, String, Option<String>)> = tx
+        .all(
+            "SELECT id, name, contact_email FROM organisers WHERE (CAST($1 AS TEXT) IS NULL OR id < $1) \
+             AND (CAST($2 AS TEXT) IS NULL OR id = $2 OR LOWER(name) LIKE $3 ESCAPE '!') ORDER BY id DESC LIMIT $4",
+            params![wanted.after.as_deref(), search.as_deref(), search.as_deref().map(anywhere), limit],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|(id, name, contact_email)| Membership { id, name, role: None, contact_email }).collect())
 }
 
 /// Changes what an organiser is called, and where answers go. To send nothing changes nothing; `null` takes the address away.
@@ -116,4 +169,35 @@ pub async fn require(tx: &mut sql::Tx, claims: &claims::Claims, organiser: &str,
     let found: Option<(String,)> = tx.one("SELECT id FROM organisers WHERE id = $1", params![organiser]).await?;
     found.ok_or_else(Problem::not_found)?;
     team::require(tx, claims, organiser, permission).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kit::sql::testing::{Database, ready};
+
+    #[test]
+    fn organisers_are_found_by_name_and_id() {
+        for database in Database::all() {
+            database.enter();
+            database.run(
+                "INSERT INTO organisers (id, name, created_at) VALUES ('eu_a', 'Blue Hall', 1), ('eu_b', 'Red 100% Hall', 2)",
+            );
+            let found = |search: Option<&str>, after: Option<&str>, limit| {
+                let wanted = Wanted { search: search.map(str::to_owned), after: after.map(str::to_owned), limit: None };
+                ready(async {
+                    let mut tx = sql::read().await.unwrap();
+                    let items = page(&mut tx, &wanted, limit).await.unwrap();
+                    tx.rollback().await.unwrap();
+                    items.into_iter().map(|item| item.id).collect::<Vec<_>>()
+                })
+            };
+            assert_eq!(found(None, None, 10), ["eu_b", "eu_a"]);
+            assert_eq!(found(None, None, 1), ["eu_b"]);
+            assert_eq!(found(None, Some("eu_b"), 10), ["eu_a"]);
+            assert_eq!(found(Some(" hall"), None, 10), ["eu_b", "eu_a"]);
+            assert_eq!(found(Some("0%"), None, 10), ["eu_b"]);
+            assert_eq!(found(Some("eu_a"), None, 10), ["eu_a"]);
+        }
+    }
 }

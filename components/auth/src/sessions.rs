@@ -8,10 +8,12 @@ use crate::{
     signing_key::SigningKey,
     transport::{self, Transport},
 };
-use kit::{Answer, Problem, Request, claims, claims::Claims, config, hash, id, journal, network, params, problem, sql};
+use kit::{Answer, Problem, Request, config, hash, id, journal, network, params, sql};
 use read_model::Fact;
 use serde::Serialize;
 use serde_json::json;
+
+pub use kit::claims::require_recent;
 
 /// What a client gets when it logs in or refreshes.
 #[derive(Debug, Serialize)]
@@ -128,19 +130,6 @@ pub fn user_agent(request: &Request) -> Option<String> {
     let words = said.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
     let shown: String = words.chars().take(limits::USER_AGENT_CHARACTERS).collect();
     (!shown.is_empty()).then_some(shown)
-}
-
-/// Refuses a session that has not proved who it is lately, with a password, a second factor or a passkey: to have its token does not do for what
-/// would hand the account over. What it proved before the account had a second factor is not enough any more.
-pub async fn require_recent(tx: &mut sql::Tx, claims: &Claims) -> Result<(), Problem> {
-    let statement = "SELECT s.authenticated_at, t.confirmed_at FROM sessions s LEFT JOIN totp t ON t.user_id = s.user_id \
-                     WHERE s.id = $1 AND s.user_id = $2 AND s.revoked_at IS NULL";
-    let proved: Option<(i64, Option<i64>)> = tx.one(statement, params![&claims.session, &claims.subject]).await?;
-    match proved {
-        Some((at, second)) if at + limits::RECENT_MICROSECONDS > tx.now() && second.is_none_or(|second| at >= second) => Ok(()),
-        Some(_) => Err(Problem::new(problem::REAUTHENTICATION_REQUIRED, "This session has not proved lately whose it is.")),
-        None => Err(claims::ended()),
-    }
 }
 
 /// Notes that a session has proved who it is just now.
@@ -263,6 +252,7 @@ impl Note<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kit::claims::Claims;
     use kit::sql::testing::{Database, ready};
 
     const NOW: i64 = 1_790_000_000_000_000;
@@ -298,8 +288,8 @@ mod tests {
             }
             for (id, user, authenticated_at, revoked_at) in [
                 ("now", "eu_ada", NOW, "NULL"),
-                ("just", "eu_ada", NOW - limits::RECENT_MICROSECONDS + 1, "NULL"),
-                ("before", "eu_ada", NOW - limits::RECENT_MICROSECONDS, "NULL"),
+                ("just", "eu_ada", NOW - kit::limits::RECENT_MICROSECONDS + 1, "NULL"),
+                ("before", "eu_ada", NOW - kit::limits::RECENT_MICROSECONDS, "NULL"),
                 ("ended", "eu_ada", NOW, "1"),
                 ("others", "eu_bob", NOW, "NULL"),
             ] {

@@ -1,7 +1,7 @@
 //! `GET /api/bookings/{id}/tickets`, `PUT /api/bookings/{id}/tickets/{number}`
 
 use crate::ticket::{self, Place, Ticket};
-use crate::{limits, offers};
+use crate::{limits, offers, passes};
 use kit::sql::{self, Error, Tx, Value};
 use kit::tickets::{self, SigningKey};
 use kit::{
@@ -53,7 +53,7 @@ pub async fn show(request: Request) -> Answer {
     let response = if media == JSON {
         let views = views(&mut tx, &key, id, &claims.subject).await?;
         tx.rollback().await?;
-        Response::json(200, &json!({ "items": views, "next_cursor": null }))?
+        Response::json(200, &json!({ "items": views, "next_cursor": null, "wallets": passes::wallets().await? }))?
     } else {
         let order = order(&mut tx, &key, id, &claims.subject).await?;
         if media == PDF && order.withheld > 0 {

@@ -1,5 +1,5 @@
-//! What people do with tickets, and an organiser's team with what was sold: names, transfers, answers to questions, attendees, the door; who is told of
-//! it by webhooks; and what is written to those who come.
+//! What people do with tickets, and an organiser's team with what was sold: names, transfers, passes, answers to questions, attendees, the door; who is told
+//! of it by webhooks; what is written to those who come; and what somebody is given who asks for everything that is known of them.
 //!
 //! It reads what the ledger and `payment` write, and changes a booking through them alone.
 
@@ -10,6 +10,7 @@ mod booking_tickets;
 mod checkin;
 mod csv;
 mod event;
+mod export;
 mod limits;
 mod lists;
 mod merge;
@@ -18,6 +19,7 @@ mod mine;
 mod offers;
 mod offline;
 mod orders;
+mod passes;
 mod scan;
 mod sold;
 #[cfg(test)]
@@ -44,11 +46,14 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
         .on(Method::PUT, "/api/bookings/:id/answers", answers::give)
         .get("/api/bookings/:id/tickets", booking_tickets::show)
         .on(Method::PUT, "/api/bookings/:id/tickets/:number", booking_tickets::name)
+        .get("/api/bookings/:id/tickets/:number/pass", passes::show)
         .post("/api/bookings/:id/tickets/:number/transfer", transfer::offer)
         .on(Method::DELETE, "/api/bookings/:id/tickets/:number/transfer", transfer::withdraw)
         .get("/api/tickets", mine::list)
         .get("/api/tickets/offers", offers::list)
         .post("/api/tickets/accept", transfer::accept)
+        .get("/api/auth/me/export", export::export)
+        .host("/api/auth/me/export/of-person", export::of_person)
         .get("/api/events/:id/attendees", attendees::list)
         .get("/api/events/:id/checkin-list", offline::download)
         .get("/api/events/:id/checkin-lists", lists::all)

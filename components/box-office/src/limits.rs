@@ -140,3 +140,20 @@ pub const MESSAGES_OF_ORGANISER: i64 = 20;
 pub const MESSAGE_TESTS: i64 = 10;
 /// See [`MESSAGE_TESTS`].
 pub const MESSAGE_TESTS_IN: i64 = 3_600 * SECOND;
+
+/// Bytes of the cursor of an export: an instant and what an item is called, which has up to three ids in it.
+pub const EXPORT_CURSOR: RangeInclusive<usize> = 1..=300;
+/// Papers in an archive of everything about somebody, the newest of each kind first.
+pub const EXPORT_PAPERS: usize = 300;
+/// Bytes of these: on a slow connection they are through before its time is over.
+pub const EXPORT_BYTES: usize = 12 << 20;
+/// After how long no other paper is begun: the answer begins well before it would be given up.
+pub const EXPORT_TIME: i64 = 12 * SECOND;
+/// Bookings, tickets received, and payments of which it is said whether their papers are there.
+pub const EXPORT_NAMED: i64 = 2_000;
+/// Things of a person that the archive lists; the list in pages has all.
+pub const EXPORT_ITEMS: usize = 10_000;
+/// Those that are read at once.
+pub const EXPORT_ITEMS_AT_ONCE: i64 = 500;
+/// Tickets of one booking in it.
+pub const EXPORT_TICKETS: usize = 2_000;

@@ -7,6 +7,7 @@ mod lists;
 mod messages;
 mod offline;
 mod papers;
+mod passes;
 mod shown;
 mod transfers;
-mod world;
+pub mod world;

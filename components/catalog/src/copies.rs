@@ -5,12 +5,12 @@ use kit::json::Reader;
 use kit::sql::Tx;
 use kit::team::{self, Permission};
 use kit::{Answer, Problem, Request, Response, id, idempotency, json};
-use read_model::{EventDoc, EventStatus, Question, TicketType};
+use read_model::{EventDoc, EventStatus, Question, SharedCapacity, TicketType};
 use serde::Serialize;
 
 use crate::document::Document;
 use crate::steps::SCOPE;
-use crate::{draft, limits, quotas, steps, store};
+use crate::{draft, images, limits, quotas, steps, store};
 
 /// When the copies begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ struct List<'a> {
     items: Vec<Document<'a>>,
 }
 
-/// Makes drafts of what the event is, each with ticket types and questions of its own.
+/// Makes drafts of what the event is, each with ticket types, shared capacities and questions of its own.
 pub async fn make(request: Request) -> Answer {
     let claims = team::claims(&request).await?;
     let (title, when) = json::read(&request, |body| {
@@ -54,8 +54,14 @@ pub async fn make(request: Request) -> Answer {
     let event = request.id("id")?;
     idempotency::once(&request, SCOPE, &claims.subject, async |tx: &mut Tx| {
         let stored = store::load(tx, event).await?.ok_or_else(Problem::not_found)?;
-        let old = stored.doc;
+        let mut old = stored.doc;
         team::require(tx, &claims, &old.organiser_id, Permission::EditEvents).await?;
+        // Somebody else may be deleting it, because `old` has another by now.
+        if let Some(image) = &old.image
+            && !images::hold(tx, &image.id).await?
+        {
+            old.image = None;
+        }
         let mut copies = Vec::new();
         for starts_at in times(&old, &when)? {
             let copy = copy(&old, title.clone(), starts_at, tx.now())?;
@@ -124,6 +130,12 @@ fn copy(old: &EventDoc, title: Option<String>, starts_at: i64, now: i64) -> Resu
         ..question.clone()
     };
     let questions = old.questions.iter().map(question).collect();
+    let shared = |shared: &SharedCapacity| SharedCapacity {
+        id: id::new(&old.region),
+        ticket_types: shared.ticket_types.iter().filter_map(copied).collect(),
+        ..shared.clone()
+    };
+    let shared_capacities = old.shared_capacities.iter().map(shared).collect();
     let copy = EventDoc {
         id: id::new(&old.region),
         status: EventStatus::Draft,
@@ -134,6 +146,7 @@ fn copy(old: &EventDoc, title: Option<String>, starts_at: i64, now: i64) -> Resu
         refund_until: old.refund_until.map(moved),
         ticket_types,
         questions,
+        shared_capacities,
         ..old.clone()
     };
     draft::check_times(&blank, &copy, now)?;
@@ -178,13 +191,21 @@ mod tests {
         let mut old = event();
         old.ticket_types[0].sales_until = time::parse("2027-03-20T12:00:00Z");
         let of_type = old.ticket_types[0].id.clone();
-        old.questions = vec![Question { id: "eu_q".to_owned(), ticket_types: vec![of_type], ..Question::default() }];
+        old.questions = vec![Question { id: "eu_q".to_owned(), ticket_types: vec![of_type.clone()], ..Question::default() }];
+        old.shared_capacities =
+            vec![SharedCapacity { id: "eu_h".to_owned(), name: "Hall".to_owned(), capacity: 300, ticket_types: vec![of_type] }];
         let day = 86_400 * time::SECOND;
         let copy = copy(&old, Some("Again".to_owned()), old.starts_at + day, 0).unwrap();
         assert_eq!((copy.status, copy.revision, copy.title.as_str()), (EventStatus::Draft, 1, "Again"));
         assert_eq!((copy.ends_at, copy.refund_until), (old.ends_at + day, old.refund_until.map(|at| at + day)));
         assert_eq!(copy.ticket_types[0].sales_until, old.ticket_types[0].sales_until.map(|at| at + day));
         assert!(copy.id != old.id && copy.ticket_types[0].id != old.ticket_types[0].id, "nothing is shared");
+        let shared = &copy.shared_capacities[0];
+        assert_eq!(
+            (shared.name.as_str(), shared.capacity, &shared.ticket_types),
+            ("Hall", 300, &vec![copy.ticket_types[0].id.clone()])
+        );
+        assert_ne!(shared.id, "eu_h");
         assert!(copy.questions[0].id != "eu_q" && copy.questions[0].ticket_types == [copy.ticket_types[0].id.as_str()]);
         assert!(super::copy(&old, None, 1, 2).is_err(), "in the past");
     }

@@ -1,8 +1,10 @@
 //! Events as the API writes them.
 
 use kit::{Answer, Response, time};
-use read_model::{EventDoc, EventStatus, Question, TicketType, Venue};
+use read_model::{EventDoc, EventStatus, Question, SharedCapacity, TicketType, Venue};
 use serde::Serialize;
+
+use crate::images::ImageDocument;
 
 /// An event in an answer: the same bytes for the same revision, at every renderer.
 #[derive(Serialize)]
@@ -26,6 +28,11 @@ pub struct Document<'a> {
     ticket_types: Vec<Ticket<'a>>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     questions: &'a [Question],
+    image: Option<ImageDocument>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    shared_capacities: &'a [SharedCapacity],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accent: Option<&'a str>,
     /// For its team.
     #[serde(skip_serializing_if = "Option::is_none")]
     reminder_hours: Option<i64>,
@@ -81,15 +88,18 @@ impl<'a> From<&'a EventDoc> for Document<'a> {
             refund_until: doc.refund_until.map(time::format),
             ticket_types: doc.ticket_types.iter().map(Ticket::from).collect(),
             questions: &doc.questions,
+            image: doc.image.as_ref().and_then(ImageDocument::new),
+            shared_capacities: &doc.shared_capacities,
+            accent: doc.accent.as_deref(),
             reminder_hours: None,
         }
     }
 }
 
 impl<'a> Document<'a> {
-    /// As in lists: without its description and its questions.
+    /// As in lists: without its description, its questions and its shared capacities.
     pub fn in_list(doc: &'a EventDoc) -> Self {
-        Self { description: None, questions: &[], ..Self::from(doc) }
+        Self { description: None, questions: &[], shared_capacities: &[], ..Self::from(doc) }
     }
 
     /// As in its team's lists.
@@ -112,10 +122,12 @@ pub fn etag(revision: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use read_model::{Image, ImageSize};
 
     #[test]
     fn the_document_has_the_form_of_the_api() {
-        let doc = crate::draft::tests::event();
+        let sizes = vec![ImageSize { width: 480, height: 320 }, ImageSize { width: 600, height: 400 }];
+        let doc = EventDoc { image: Some(Image { id: "eu_d".to_owned(), sizes }), ..crate::draft::tests::event() };
         let json = serde_json::to_string(&Document::from(&doc)).unwrap();
         assert_eq!(
             json,
@@ -123,7 +135,14 @@ mod tests {
                 + r#""description":"...","category":"music","venue":{"name":"Blue Hall","city":"Colombo","country":"LK"},"#
                 + r#""starts_at":"2027-03-01T19:00:00Z","ends_at":"2027-03-01T22:00:00Z","timezone":"Asia/Colombo","#
                 + r#""currency":"EUR","region":"eu","ticket_types":[{"id":"eu_t1","name":"Standard","price":4500,"#
-                + r#""capacity":100,"per_person_limit":6}]}"#
+                + r#""capacity":100,"per_person_limit":6}],"image":{"url":"/api/images/eu_d-600.jpg","width":600,"height":400,"#
+                + r#""sizes":[{"url":"/api/images/eu_d-480.jpg","width":480,"height":320},"#
+                + r#"{"url":"/api/images/eu_d-600.jpg","width":600,"height":400}]}}"#
         );
+        let accented = EventDoc { accent: Some("#0b6e4f".to_owned()), ..crate::draft::tests::event() };
+        assert_eq!(serde_json::to_value(Document::in_list(&accented)).unwrap()["accent"], "#0b6e4f");
+        let without = serde_json::to_value(Document::from(&crate::draft::tests::event())).unwrap();
+        assert_eq!(without["image"], serde_json::Value::Null);
+        assert!(without.get("accent").is_none());
     }
 }

@@ -4,9 +4,11 @@ use kit::{
     Problem,
     problem::{self, Fault},
 };
-use read_model::{EventDoc, EventStatus, Question, TicketType};
+use std::collections::BTreeMap;
 
-use crate::fields::{Fields, QuestionFields, TicketFields};
+use read_model::{EventDoc, EventStatus, Image, Question, SharedCapacity, TicketType};
+
+use crate::fields::{Fields, QuestionFields, SharedFields, TicketFields};
 use crate::{codes, limits};
 
 /// Why an event cannot be as it was asked for.
@@ -63,19 +65,34 @@ pub fn change(old: &EventDoc, fields: Fields, now: i64, mut new_id: impl FnMut()
     set(&mut new.timezone, fields.timezone);
     set(&mut new.currency, fields.currency);
     set(&mut new.refund_until, fields.refund_until);
+    set(&mut new.accent, fields.accent);
+    let mut keys = BTreeMap::new();
     if let Some(tickets) = fields.ticket_types {
-        new.ticket_types = change_tickets(&old.ticket_types, tickets, draft, &mut new_id)?;
+        (new.ticket_types, keys) = change_tickets(&old.ticket_types, tickets, draft, &mut new_id)?;
     }
     if let Some(questions) = fields.questions {
         new.questions = change_questions(&old.questions, questions, draft, &mut new_id)?;
     }
+    if let Some(shared) = fields.shared_capacities {
+        new.shared_capacities = change_shared(&old.shared_capacities, shared, &keys, &mut new_id)?;
+    }
     check_questions(&new)?;
+    check_shared(&new)?;
     check_times(old, &new, now)?;
     check_prices(old, &new)?;
     if new != *old {
         new.revision += 1;
     }
     Ok(new)
+}
+
+/// `old` with this picture, or without one, at the next revision; at the same one if nothing changes.
+pub fn set_image(old: &EventDoc, image: Option<Image>) -> Result<EventDoc, Refusal> {
+    if old.status == EventStatus::Cancelled {
+        return Err(Refusal::State("A cancelled event cannot be changed."));
+    }
+    let changed = u64::from(old.image != image);
+    Ok(EventDoc { revision: old.revision + changed, image, ..old.clone() })
 }
 
 /// `old` on show, at the next revision.
@@ -151,14 +168,18 @@ fn check_prices(old: &EventDoc, new: &EventDoc) -> Result<(), Refusal> {
     if faults.is_empty() { Ok(()) } else { Err(Refusal::Faults(faults)) }
 }
 
+/// Ids of new ticket types, by what their request calls them.
+type Keys = BTreeMap<String, String>;
+
 /// The new list of ticket types, in its order. What is on sale cannot be left out: people hold it.
 fn change_tickets(
     old: &[TicketType],
     fields: Vec<TicketFields>,
     may_remove: bool,
     mut new_id: impl FnMut() -> String,
-) -> Result<Vec<TicketType>, Refusal> {
+) -> Result<(Vec<TicketType>, Keys), Refusal> {
     let mut tickets: Vec<TicketType> = Vec::with_capacity(fields.len());
+    let mut keys = Keys::new();
     for (index, given) in fields.into_iter().enumerate() {
         let mut ticket = match &given.id {
             None => TicketType { id: new_id(), per_person_limit: limits::PER_PERSON_DEFAULT, ..TicketType::default() },
@@ -173,6 +194,15 @@ fn change_tickets(
                 known.clone()
             }
         };
+        if let Some(key) = given.key {
+            let pointer = format!("/ticket_types/{index}/key");
+            if old.iter().any(|ticket| ticket.id == key) {
+                return Err(fault(&pointer, "is the id of a ticket type".to_owned()));
+            }
+            if keys.insert(key, ticket.id.clone()).is_some() {
+                return Err(fault(&pointer, "given twice".to_owned()));
+            }
+        }
         set(&mut ticket.name, given.name);
         set(&mut ticket.price, given.price);
         set(&mut ticket.capacity, given.capacity.and_then(|capacity| u32::try_from(capacity).ok()));
@@ -191,7 +221,59 @@ fn change_tickets(
     if removed && !may_remove {
         return Err(Refusal::State("A ticket type can be removed in a draft only: give every one of them in ticket_types."));
     }
-    Ok(tickets)
+    Ok((tickets, keys))
+}
+
+/// The new list of shared capacities, in its order. One that is left out is shared no more.
+fn change_shared(
+    old: &[SharedCapacity],
+    fields: Vec<SharedFields>,
+    keys: &Keys,
+    mut new_id: impl FnMut() -> String,
+) -> Result<Vec<SharedCapacity>, Refusal> {
+    let mut all: Vec<SharedCapacity> = Vec::with_capacity(fields.len());
+    for (index, given) in fields.into_iter().enumerate() {
+        let mut shared = match &given.id {
+            None => SharedCapacity { id: new_id(), ..SharedCapacity::default() },
+            Some(id) => {
+                let pointer = format!("/shared_capacities/{index}/id");
+                if all.iter().any(|shared| shared.id == *id) {
+                    return Err(fault(&pointer, "given twice".to_owned()));
+                }
+                let Some(known) = old.iter().find(|shared| shared.id == *id) else {
+                    return Err(fault(&pointer, "is not a shared capacity of this event".to_owned()));
+                };
+                known.clone()
+            }
+        };
+        set(&mut shared.name, given.name);
+        set(&mut shared.capacity, given.capacity.and_then(|capacity| u32::try_from(capacity).ok()));
+        let named = |name: String| keys.get(&name).cloned().unwrap_or(name);
+        set(&mut shared.ticket_types, given.ticket_types.map(|names| names.into_iter().map(named).collect()));
+        all.push(shared);
+    }
+    Ok(all)
+}
+
+/// Whether what is shared fits the event's ticket types.
+fn check_shared(new: &EventDoc) -> Result<(), Refusal> {
+    let mut faults = Vec::new();
+    let mut shared_by: BTreeMap<&str, usize> = BTreeMap::new();
+    for (index, shared) in new.shared_capacities.iter().enumerate() {
+        for (at, id) in shared.ticket_types.iter().enumerate() {
+            let count = shared_by.entry(id).or_default();
+            *count += 1;
+            let detail = if new.ticket_types.iter().all(|ticket| ticket.id != *id) {
+                "is no ticket type of this event".to_owned()
+            } else if *count > limits::SHARED_OF_TYPE {
+                format!("is in more than {} shared capacities", limits::SHARED_OF_TYPE)
+            } else {
+                continue;
+            };
+            faults.push((format!("/shared_capacities/{index}/ticket_types/{at}"), detail));
+        }
+    }
+    if faults.is_empty() { Ok(()) } else { Err(Refusal::Faults(faults)) }
 }
 
 /// The new list of questions, in its order. What was answered stays with the answer, whatever becomes of its question; but an id means one question for

@@ -28,7 +28,9 @@ fn fields() -> Fields {
         refund_until: None,
         ticket_types: Some(vec![ticket(None, Some(4500), Some(100), Some(6))]),
         questions: None,
+        shared_capacities: None,
         reminder_hours: None,
+        accent: None,
     }
 }
 
@@ -145,6 +147,7 @@ fn a_change_affects_only_the_named_fields() {
         title: Some("Morning of Strings".to_owned()),
         venue: VenueFields { city: Some("Kandy".to_owned()), ..VenueFields::default() },
         refund_until: Some(Some(STARTS)),
+        accent: Some(Some("#0b6e4f".to_owned())),
         ticket_types: Some(vec![ticket(Some("eu_t1"), Some(5000), None, Some(2))]),
         ..Fields::default()
     };
@@ -154,6 +157,7 @@ fn a_change_affects_only_the_named_fields() {
         title: "Morning of Strings".to_owned(),
         venue: Venue { city: "Kandy".to_owned(), ..old.venue.clone() },
         refund_until: Some(STARTS),
+        accent: Some("#0b6e4f".to_owned()),
         ticket_types: vec![TicketType { price: 5000, per_person_limit: 2, ..old.ticket_types[0].clone() }],
         ..old.clone()
     };
@@ -161,6 +165,8 @@ fn a_change_affects_only_the_named_fields() {
 
     let taken_away = Fields { refund_until: Some(None), ..Fields::default() };
     assert_eq!(change(&new, taken_away, NOW, id).unwrap().refund_until, None);
+    let without = Fields { accent: Some(None), ..Fields::default() };
+    assert_eq!(change(&new, without, NOW, id).unwrap().accent, None);
     // What has begun may still be put right, in all but its times.
     let late = change(&old, Fields { title: Some("x".to_owned()), ..Fields::default() }, STARTS + HOUR, id);
     assert_eq!(late.unwrap().title, "x");
@@ -216,4 +222,75 @@ fn a_question_means_the_same_for_good() {
         change(&new, Fields { title: Some("x".to_owned()), ..Fields::default() }, NOW, id).unwrap().questions,
         new.questions
     );
+}
+
+fn hall(id: Option<&str>, capacity: i64, ticket_types: &[&str]) -> SharedFields {
+    let ticket_types = Some(ticket_types.iter().map(|name| (*name).to_owned()).collect());
+    SharedFields { id: id.map(str::to_owned), name: Some("Hall".to_owned()), capacity: Some(capacity), ticket_types }
+}
+
+#[test]
+fn a_new_event_names_its_ticket_types_by_keys() {
+    let keyed = |key: &str| TicketFields { key: Some(key.to_owned()), ..ticket(None, Some(100), Some(10), None) };
+    let with = |tickets: &[&str], shared: Vec<SharedFields>| Fields {
+        ticket_types: Some(tickets.iter().map(|key| keyed(key)).collect()),
+        shared_capacities: Some(shared),
+        ..fields()
+    };
+    let make = |fields| {
+        let mut number = 0;
+        create(fields, "eu", NOW, || {
+            number += 1;
+            format!("eu_{number}")
+        })
+    };
+    let doc = make(with(&["adult", "child"], vec![hall(None, 15, &["child", "adult"])])).unwrap();
+    let ids: Vec<_> = doc.ticket_types.iter().map(|ticket| ticket.id.as_str()).collect();
+    assert_eq!(ids, ["eu_2", "eu_3"]);
+    let shared = SharedCapacity {
+        id: "eu_4".to_owned(),
+        name: "Hall".to_owned(),
+        capacity: 15,
+        ticket_types: vec!["eu_3".to_owned(), "eu_2".to_owned()],
+    };
+    assert_eq!(doc.shared_capacities, [shared]);
+    for (name, tickets, shared, expected) in [
+        ("one key twice", &["adult", "adult"][..], vec![], "/ticket_types/1/key"),
+        ("a key of nothing", &["adult"], vec![hall(None, 1, &["adult", "child"])], "/shared_capacities/0/ticket_types/1"),
+        ("too many for one", &["adult"], vec![hall(None, 1, &["adult"]); 5], "/shared_capacities/4/ticket_types/0"),
+        ("as many as there may be", &["adult"], vec![hall(None, 1, &["adult"]); 4], "accepted"),
+    ] {
+        assert_eq!(pointers(make(with(tickets, shared))), [expected], "{name}");
+    }
+}
+
+#[test]
+fn what_is_shared_can_change_and_end() {
+    let sharing = |shared: Vec<SharedFields>| Fields { shared_capacities: Some(shared), ..Fields::default() };
+    let old =
+        publish(&change(&event(), sharing(vec![hall(None, 50, &["eu_t1"])]), NOW, || "eu_h".to_owned()).unwrap(), NOW).unwrap();
+    for (name, fields, expected) in [
+        ("another size", sharing(vec![hall(Some("eu_h"), 40, &["eu_t1"])]), "accepted"),
+        ("no more", sharing(vec![]), "accepted"),
+        ("a stranger's", sharing(vec![hall(Some("eu_x"), 40, &["eu_t1"])]), "/shared_capacities/0/id"),
+        ("twice", sharing(vec![hall(Some("eu_h"), 1, &["eu_t1"]), hall(Some("eu_h"), 1, &["eu_t1"])]), "/shared_capacities/1/id"),
+        ("by a stranger's ticket type", sharing(vec![hall(Some("eu_h"), 40, &["eu_t9"])]), "/shared_capacities/0/ticket_types/0"),
+        (
+            "a key like an id",
+            Fields {
+                ticket_types: Some(vec![
+                    ticket(Some("eu_t1"), None, None, None),
+                    TicketFields { key: Some("eu_t1".to_owned()), ..ticket(None, Some(1), Some(1), None) },
+                ]),
+                ..Fields::default()
+            },
+            "/ticket_types/1/key",
+        ),
+    ] {
+        assert_eq!(pointers(change(&old, fields, NOW, id)), [expected], "{name}");
+    }
+    let smaller = SharedFields { id: Some("eu_h".to_owned()), capacity: Some(40), ..SharedFields::default() };
+    let new = change(&old, sharing(vec![smaller]), NOW, id).unwrap();
+    let expected = SharedCapacity { capacity: 40, ..old.shared_capacities[0].clone() };
+    assert_eq!((new.revision, &new.shared_capacities[0]), (old.revision + 1, &expected));
 }

@@ -3,9 +3,8 @@
 use kit::ledger::{self, Action, Command, Rejection, Subject};
 use kit::{Answer, Problem, Request, Response, sql, time};
 
-use crate::limits;
 use crate::steps::{self, Pending};
-use crate::store;
+use crate::{images, limits, store};
 
 /// `POST /api/events/due`: drives on what is pending, so much of it at a time.
 pub async fn tick(_: Request) -> Answer {
@@ -20,6 +19,7 @@ pub async fn tick(_: Request) -> Answer {
             Err(problem) => failed = Some((event, problem)),
         }
     }
+    images::tick().await;
     // One line a tick: what fails here mostly fails for all of them.
     if let Some((event, problem)) = failed {
         report(event, &problem);

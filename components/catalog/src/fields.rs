@@ -22,8 +22,11 @@ pub struct Fields {
     pub refund_until: Option<Option<i64>>,
     pub ticket_types: Option<Vec<TicketFields>>,
     pub questions: Option<Vec<QuestionFields>>,
+    pub shared_capacities: Option<Vec<SharedFields>>,
     /// 0: nobody is reminded.
     pub reminder_hours: Option<i64>,
+    /// `#rrggbb`, in small letters. `Some(None)`: taken away.
+    pub accent: Option<Option<String>>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,6 +40,8 @@ pub struct VenueFields {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TicketFields {
     pub id: Option<String>,
+    /// What the rest of the request calls a new one.
+    pub key: Option<String>,
     pub name: Option<String>,
     pub price: Option<i64>,
     pub capacity: Option<i64>,
@@ -46,6 +51,16 @@ pub struct TicketFields {
     /// `Some(None)`: taken away.
     pub sales_until: Option<Option<i64>>,
     pub paused: Option<bool>,
+}
+
+/// With an id it changes that shared capacity; without, it is a new one and has all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SharedFields {
+    pub id: Option<String>,
+    pub name: Option<String>,
+    pub capacity: Option<i64>,
+    /// Ids, and keys of new ticket types.
+    pub ticket_types: Option<Vec<String>>,
 }
 
 /// Always whole. With an id it is what that question is from now on; without, it is a new one.
@@ -87,8 +102,25 @@ pub fn read(body: &mut Reader, whole: bool) -> Fields {
             body.optional_objects("ticket_types", limits::TICKET_TYPES, |ticket| read_ticket(ticket, false))
         },
         questions: body.optional_objects("questions", limits::QUESTIONS, |question| read_question(question, whole)),
+        shared_capacities: body.optional_objects("shared_capacities", limits::SHARED, |shared| read_shared(shared, whole)),
         reminder_hours: reminder_hours(body),
+        accent: accent(body),
     }
+}
+
+/// A colour in its one form, so that who writes it otherwise changes nothing.
+fn accent(body: &mut Reader) -> Option<Option<String>> {
+    let given = body.has("accent");
+    let colour = body.optional_text("accent", limits::CODE);
+    if colour.as_deref().is_some_and(|colour| !is_colour(colour)) {
+        body.fault("accent", "must be a colour as #rrggbb, for example #0b6e4f");
+        return None;
+    }
+    given.then(|| colour.map(|colour| colour.to_ascii_lowercase()))
+}
+
+fn is_colour(text: &str) -> bool {
+    text.strip_prefix('#').is_some_and(|digits| digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// `null` is as good as none.
@@ -109,8 +141,13 @@ fn read_ticket(ticket: &mut Reader, whole: bool) -> TicketFields {
     // A new event has no ticket types yet that an id could name.
     let id = if whole { None } else { ticket.optional_id("id") };
     let whole = whole || id.is_none();
+    let key = ticket.optional_name("key", limits::TICKET_KEY);
+    if key.is_some() && id.is_some() {
+        ticket.fault("key", "only of a new ticket type: this one has an id");
+    }
     TicketFields {
         id,
+        key,
         name: line(ticket, "name", &limits::TICKET_NAME, whole),
         price: integer(ticket, "price", &limits::PRICE, whole),
         capacity: integer(ticket, "capacity", &limits::CAPACITY, whole),
@@ -118,6 +155,22 @@ fn read_ticket(ticket: &mut Reader, whole: bool) -> TicketFields {
         sales_from: ticket.nullable_instant("sales_from"),
         sales_until: ticket.nullable_instant("sales_until"),
         paused: ticket.optional_boolean("paused"),
+    }
+}
+
+fn read_shared(shared: &mut Reader, new: bool) -> SharedFields {
+    // A new event has nothing yet that an id could name.
+    let id = if new { None } else { shared.optional_id("id") };
+    let whole = id.is_none();
+    let ticket_types = shared.optional_names("ticket_types", &limits::SHARED_TYPES, &limits::TICKET_KEY);
+    if whole && ticket_types.is_none() && !shared.has("ticket_types") {
+        shared.fault("ticket_types", "required");
+    }
+    SharedFields {
+        id,
+        name: line(shared, "name", &limits::TICKET_NAME, whole),
+        capacity: integer(shared, "capacity", &limits::CAPACITY, whole),
+        ticket_types,
     }
 }
 
@@ -192,6 +245,23 @@ fn is_slug(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn colours() {
+        for (text, good) in [
+            ("#0b6e4f", true),
+            ("#0B6E4F", true),
+            ("#fff", false),
+            ("0b6e4f0", false),
+            ("#0b6e4g", false),
+            ("#0b6e4f0", false),
+            ("#0b6e4é", false),
+            ("red", false),
+            ("", false),
+        ] {
+            assert_eq!(is_colour(text), good, "{text}");
+        }
+    }
 
     #[test]
     fn slugs() {

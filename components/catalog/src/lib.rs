@@ -10,6 +10,7 @@ mod document;
 mod draft;
 mod due;
 mod fields;
+mod images;
 mod limits;
 mod organiser;
 mod quotas;
@@ -35,6 +36,9 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
         .post("/api/events/:id/publish", write::publish)
         .post("/api/events/:id/cancel", write::cancel)
         .post("/api/events/:id/copies", copies::make)
+        .file("/api/events/:id/image", limits::IMAGE_BYTES, images::put)
+        .delete("/api/events/:id/image", images::remove)
+        .get("/api/images/:file", images::show)
         .get("/api/organisers/:id/events", organiser::list)
 });
 

@@ -91,12 +91,14 @@ fn added(old: Option<&EventDoc>, new: &EventDoc) -> QuotaChange {
     }
 }
 
-/// Characters, and for each ticket type what it takes beside its name; of questions those of their row. The same as in [`used`].
+/// Characters, and for each ticket type what it takes beside its name; of questions and shared capacities those of their row. The same as in [`used`].
 fn text(doc: &EventDoc) -> i64 {
     let count = |text: &str| text.chars().count();
     let tickets = doc.ticket_types.iter().map(|ticket| count(&ticket.name) + limits::TICKET_TEXT);
     let questions = store::questions(doc).map_or(0, |text| count(&text));
-    let characters = count(&doc.title) + count(&doc.description) + count(&doc.venue.name) + tickets.sum::<usize>() + questions;
+    let shared = store::shared_capacities(doc).map_or(0, |text| count(&text));
+    let texts = count(&doc.title) + count(&doc.description) + count(&doc.venue.name);
+    let characters = texts + tickets.sum::<usize>() + questions + shared;
     i64::try_from(characters).unwrap_or(i64::MAX)
 }
 
@@ -109,7 +111,7 @@ async fn used(tx: &mut Tx, owner: QuotaOwner<'_>) -> Result<QuotaUsage, Error> {
     let text = format!(
         "SELECT CAST(COALESCE(SUM(CASE WHEN e.status = 'draft' THEN 1 ELSE 0 END), 0) AS BIGINT), \
          CAST(COALESCE(SUM(CASE WHEN e.status = 'draft' THEN 0 ELSE 1 END), 0) AS BIGINT), \
-         CAST(COALESCE(SUM(LENGTH(e.title) + LENGTH(e.description) + LENGTH(e.venue_name) + LENGTH(e.questions) + \
+         CAST(COALESCE(SUM(LENGTH(e.title) + LENGTH(e.description) + LENGTH(e.venue_name) + LENGTH(e.questions) + LENGTH(e.shared_capacities) + \
            COALESCE((SELECT SUM(LENGTH(t.name) + {each}) FROM ticket_types t WHERE t.event_id = e.id), 0)), 0) AS BIGINT) \
          FROM events e WHERE e.{column} = $1 AND (e.status = 'draft' OR e.ends_at > $2)",
         each = limits::TICKET_TEXT

@@ -26,7 +26,7 @@ pub async fn show(request: Request) -> Answer {
         // It has no tag of its own: whoever has the JSON of this revision does not have this.
         let disposition = format!("attachment; filename=\"{}.ics\"", doc.id);
         Response::new(200, calendar::CONTENT_TYPE, entry(&doc, as_of)?).header("content-disposition", disposition)
-    } else if conditions::not_modified(&request, doc.revision) {
+    } else if conditions::not_modified(&request, &etag(doc.revision)) {
         Response::empty(304).header("etag", etag(doc.revision))
     } else {
         answer(200, &doc, None)?

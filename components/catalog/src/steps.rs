@@ -8,15 +8,14 @@
 //! A step that the ledger refuses is taken back by a newer one, the sale as it stands under the revision after: once the ledger has
 //! that, somebody slow can no longer have the refused one accepted behind the catalog's back.
 
-use kit::ledger::{self, Action, Offer, Outcome, Receipt, Rejection, Sale, Subject};
+use kit::ledger::{self, Action, Offer, Outcome, Receipt, Rejection, Sale, SharedCapacity, Subject};
 use kit::sql::Tx;
 use kit::{Problem, Response, idempotency, journal, problem, seen::Seen, seen::SeenKind, sql};
 use read_model::{EventDoc, EventStatus, Fact};
 use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, answer};
-use crate::limits;
-use crate::store;
+use crate::{images, limits, store};
 
 /// The content of `events.pending`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,8 +104,14 @@ fn sale(doc: &EventDoc) -> Sale {
         sales_until: ticket.sales_until,
         paused: ticket.paused,
     });
+    let shared = doc.shared_capacities.iter().map(|shared| SharedCapacity {
+        id: shared.id.clone(),
+        capacity: shared.capacity,
+        ticket_types: shared.ticket_types.clone(),
+    });
     Sale {
         sales_until: Some(doc.ends_at),
+        shared: shared.collect(),
         refund_until: doc.refund_until,
         ..Sale::new(doc.revision, doc.currency.as_str(), offers.collect())
     }
@@ -151,6 +156,9 @@ async fn finish(step: &Step, recorded: &str, receipt: Option<&Receipt>) -> Resul
         return finished_by_another(&mut tx, step, response).await;
     }
     let kind = if step.kind == Kind::Close { "event.cancelled" } else { "event.updated" };
+    if let Some(before) = &before {
+        images::tidy_replaced(&mut tx, before, &step.doc).await?;
+    }
     record_change(&mut tx, before.as_ref(), &step.doc, kind, &step.by).await?;
     keep(&mut tx, step, &response).await?;
     tx.commit().await?;
@@ -197,6 +205,7 @@ async fn take_back(step: &Step, recorded: &str) -> Result<(), Problem> {
     });
     let then = restore.clone().map(|restore| Pending::Step(restore).render()).transpose()?;
     if store::set_pending(&mut tx, &step.doc.id, stored.doc.revision, Some(recorded), then.as_deref()).await? {
+        images::tidy_replaced(&mut tx, &step.doc, &stored.doc).await?;
         tx.commit().await?;
         if let (Some(restore), Some(recorded)) = (restore, then) {
             // What cannot be had now is driven on later; the refusal stands either way.

@@ -5,6 +5,8 @@ use kit::sql::{self, Error, FromRow, RowReader, Tx, Value};
 use read_model::rows::{EventRow, TicketRow};
 use read_model::{EventDoc, TicketType};
 
+use crate::images;
+
 /// An event as it is kept.
 pub struct StoredEvent {
     pub doc: EventDoc,
@@ -23,7 +25,7 @@ pub async fn load(tx: &mut Tx, id: &str) -> Result<Option<StoredEvent>, Error> {
     let Some(StoredRow { event, pending, created_by, reminder_hours }) = tx.one(&statement, params![id]).await? else {
         return Ok(None);
     };
-    let unknown = format!("an event of status {}, or a question of it", event.status);
+    let unknown = format!("an event of status {}, a question of it or its picture", event.status);
     let doc = event.doc(tickets(tx, id).await?).ok_or(Error::Other(unknown))?;
     Ok(Some(StoredEvent { doc, pending, created_by, reminder_hours }))
 }
@@ -117,10 +119,17 @@ pub async fn taken(tx: &mut Tx, event: &str) -> Result<Vec<(String, u32)>, Error
         "SELECT l.ticket_type, l.sold + l.held - COALESCE((SELECT CAST(SUM(i.quantity) AS BIGINT) \
          FROM bookings b JOIN booking_items i ON i.booking = b.id \
          WHERE b.event = l.event AND i.ticket_type = l.ticket_type AND b.status IN ('held', 'paying') AND b.expires_at <= $2), 0) \
-         FROM inventory_lines l WHERE l.event = $1",
+         FROM inventory_lines l WHERE l.event = $1 AND l.shared_by IS NULL",
         params![event, now],
     )
     .await
+}
+
+/// Ids of all shared capacities that the event's sale has ever had.
+pub async fn ever_shared(tx: &mut Tx, event: &str) -> Result<Vec<String>, Error> {
+    let statement = "SELECT ticket_type FROM inventory_lines WHERE event = $1 AND shared_by IS NOT NULL";
+    let rows: Vec<(String,)> = tx.all(statement, params![event]).await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
 /// Whether there is such an organiser.
@@ -167,12 +176,21 @@ fn columns(doc: &EventDoc) -> Result<Vec<(&'static str, Value)>, Error> {
         ("region", (&doc.region).into()),
         ("refund_until", doc.refund_until.into()),
         ("questions", questions(doc)?.into()),
+        ("image", images::column(doc.image.as_ref())?.into()),
+        ("shared_capacities", shared_capacities(doc)?.into()),
+        ("accent", doc.accent.clone().into()),
     ])
 }
 
 /// The event's questions, as they stand in its row.
 pub fn questions(doc: &EventDoc) -> Result<String, Error> {
     serde_json::to_string(&doc.questions).map_err(|error| Error::Other(format!("questions do not serialize: {error}")))
+}
+
+/// What ticket types share, as it stands in the event's row.
+pub fn shared_capacities(doc: &EventDoc) -> Result<String, Error> {
+    serde_json::to_string(&doc.shared_capacities)
+        .map_err(|error| Error::Other(format!("shared capacities do not serialize: {error}")))
 }
 
 async fn insert_tickets(tx: &mut Tx, doc: &EventDoc) -> Result<(), Error> {

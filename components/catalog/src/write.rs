@@ -10,6 +10,7 @@ use read_model::{EventDoc, EventStatus};
 use crate::document::answer;
 use crate::draft;
 use crate::fields::{self, Fields};
+use crate::images::{self, Picture};
 use crate::steps::{Key, Kind, Pending, SCOPE, Step};
 use crate::{conditions, due, limits, quotas, steps, store};
 
@@ -52,10 +53,13 @@ pub async fn cancel(request: Request) -> Answer {
     apply(&request, &claims, &EventCommand::Cancel).await
 }
 
-enum EventCommand {
+/// What is wanted of an event.
+pub enum EventCommand {
     Change(Box<Fields>),
     Publish,
     Cancel,
+    /// Another picture, or none.
+    Image(Option<Picture>),
 }
 
 impl EventCommand {
@@ -65,6 +69,7 @@ impl EventCommand {
             Self::Change(fields) => draft::change(old, (**fields).clone(), now, || id::new(&old.region))?,
             Self::Publish => draft::publish(old, now)?,
             Self::Cancel => draft::cancel(old),
+            Self::Image(picture) => draft::set_image(old, picture.as_ref().map(|picture| picture.image(&old.region)))?,
         })
     }
 
@@ -72,7 +77,7 @@ impl EventCommand {
     fn reminder_hours(&self, old: i64) -> Option<i64> {
         match self {
             Self::Change(fields) => fields.reminder_hours.filter(|hours| *hours != old),
-            Self::Publish | Self::Cancel => None,
+            Self::Publish | Self::Cancel | Self::Image(_) => None,
         }
     }
 
@@ -80,7 +85,7 @@ impl EventCommand {
     fn step(&self, old: &EventDoc) -> Option<Kind> {
         match (self, old.status) {
             (Self::Publish, EventStatus::Draft) => Some(Kind::Open),
-            (Self::Change(_), EventStatus::Published) => Some(Kind::Adjust),
+            (Self::Change(_) | Self::Image(_), EventStatus::Published) => Some(Kind::Adjust),
             (Self::Cancel, EventStatus::Published) => Some(Kind::Close),
             _ => None,
         }
@@ -100,7 +105,8 @@ enum NextStep {
     Again,
 }
 
-async fn apply(request: &Request, claims: &Claims, command: &EventCommand) -> Answer {
+/// Has an event become what is wanted of it, and answers with it.
+pub async fn apply(request: &Request, claims: &Claims, command: &EventCommand) -> Answer {
     let event = request.id("id")?;
     for _ in 0..limits::ROUNDS {
         match look(request, claims, event, command).await? {
@@ -158,12 +164,17 @@ async fn look(request: &Request, claims: &Claims, event: &str, command: &EventCo
     }
     quotas::check(&mut tx, Some(old), &new, &stored.created_by, user).await?;
 
+    let picture = match (command, &new.image) {
+        (EventCommand::Image(Some(picture)), Some(image)) if new != *old => Some((image.id.clone(), picture)),
+        _ => None,
+    };
     let key = key.map(|key| Key { key: key.to_owned(), fingerprint });
     if new != *old
         && let Some(kind) = command.step(old)
     {
         if kind == Kind::Adjust {
             check_capacity(&mut tx, &new).await?;
+            check_shared_ever(&mut tx, &new).await?;
         }
         let seen = request.header("marquee-seen").map(str::to_owned);
         let trace = trace::parent(request);
@@ -171,6 +182,11 @@ async fn look(request: &Request, claims: &Claims, event: &str, command: &EventCo
         let recorded = Pending::Step(step.clone()).render()?;
         if !store::set_pending(&mut tx, event, old.revision, None, Some(&recorded)).await? {
             return Ok(NextStep::Again);
+        }
+        if let Some((id, picture)) = picture
+            && !images::save(&mut tx, &id, picture).await?
+        {
+            return Err(Problem::unavailable("It took too long to keep the picture: send it again.", limits::RETRY_MILLISECONDS));
         }
         tx.commit().await?;
         return Ok(NextStep::Take(Box::new(step), recorded));
@@ -185,6 +201,12 @@ async fn look(request: &Request, claims: &Claims, event: &str, command: &EventCo
         if !store::update(&mut tx, &new, old.revision, None, None, reminder_hours).await? {
             return Ok(NextStep::Again);
         }
+        if let Some((id, picture)) = picture
+            && !images::save(&mut tx, &id, picture).await?
+        {
+            return Err(Problem::unavailable("It took too long to keep the picture: send it again.", limits::RETRY_MILLISECONDS));
+        }
+        images::tidy_replaced(&mut tx, old, &new).await?;
         let kind = if new.status == EventStatus::Cancelled { "event.cancelled" } else { "event.updated" };
         steps::record(&mut tx, &new, kind, user).await?;
     }
@@ -221,6 +243,31 @@ async fn check_capacity(tx: &mut Tx, new: &EventDoc) -> Result<(), Problem> {
                 format!("{taken} places of {} are held or sold: capacity cannot go below that.", ticket.id),
             ));
         }
+    }
+    let taken_of = |id: &String| taken.iter().find(|(known, _)| known == id).map_or(0, |(_, taken)| u64::from(*taken));
+    for shared in &new.shared_capacities {
+        let taken: u64 = shared.ticket_types.iter().map(taken_of).sum();
+        if taken > shared.capacity.into() {
+            return Err(Problem::new(
+                problem::WRONG_STATE,
+                format!("{taken} places of those who share {} are held or sold: capacity cannot go below that.", shared.name),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// As [`check_capacity`]: the lines of what is shared no more stay with the ledger, so their number is bounded.
+async fn check_shared_ever(tx: &mut Tx, new: &EventDoc) -> Result<(), Problem> {
+    let ever = store::ever_shared(tx, &new.id).await?;
+    let added = new.shared_capacities.iter().filter(|shared| !ever.contains(&shared.id)).count();
+    if added > 0 && ever.len() + added > limits::SHARED_EVER {
+        let detail = format!(
+            "An event on sale can have {} shared capacities in its life, and had {}: change one of them instead of replacing it.",
+            limits::SHARED_EVER,
+            ever.len()
+        );
+        return Err(Problem::new(problem::WRONG_STATE, detail));
     }
     Ok(())
 }

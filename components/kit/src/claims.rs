@@ -3,7 +3,7 @@
 use crate::{
     Problem, Request, browser,
     identity::{self, Refusal},
-    params, problem,
+    limits, params, problem,
     sql::Tx,
 };
 
@@ -81,6 +81,23 @@ pub async fn verify(token: &str) -> Result<Claims, Refusal> {
 pub async fn roles(tx: &mut Tx, user: &str) -> Result<Vec<String>, Problem> {
     let rows: Vec<(String,)> = tx.all("SELECT role FROM user_roles WHERE user_id = $1 ORDER BY role", params![user]).await?;
     Ok(rows.into_iter().map(|(role,)| role).collect())
+}
+
+/// Refuses a session that has not proved who it is lately, with a password, a second factor or a passkey: to have its token does not do for what
+/// would hand the account over. What it proved before the account had a second factor is not enough any more. To be asked in the region that keeps the
+/// accounts.
+///
+/// # Errors
+/// 401 of a session that has ended, 403 of one that has proved nothing lately.
+pub async fn require_recent(tx: &mut Tx, claims: &Claims) -> Result<(), Problem> {
+    let statement = "SELECT s.authenticated_at, t.confirmed_at FROM sessions s LEFT JOIN totp t ON t.user_id = s.user_id \
+                     WHERE s.id = $1 AND s.user_id = $2 AND s.revoked_at IS NULL";
+    let proved: Option<(i64, Option<i64>)> = tx.one(statement, params![&claims.session, &claims.subject]).await?;
+    match proved {
+        Some((at, second)) if at + limits::RECENT_MICROSECONDS > tx.now() && second.is_none_or(|second| at >= second) => Ok(()),
+        Some(_) => Err(Problem::new(problem::REAUTHENTICATION_REQUIRED, "This session has not proved lately whose it is.")),
+        None => Err(ended()),
+    }
 }
 
 #[cfg(test)]

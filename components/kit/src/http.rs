@@ -21,7 +21,7 @@ pub struct Request {
     pub query: Vec<(String, String)>,
     /// As sent.
     pub headers: HeaderMap,
-    /// At most [`limits::BODY_BYTES`].
+    /// At most [`limits::BODY_BYTES`], or what its route takes.
     pub body: Bytes,
     /// The client's own, where it is sane, or a new one.
     pub request_id: String,
@@ -47,19 +47,19 @@ impl Request {
         Self::head(Method::POST, "/", HeaderMap::new())
     }
 
-    /// Reads the query and the body.
-    pub(crate) async fn read<B>(&mut self, query: &str, body: Pin<&mut B>) -> Result<(), Problem>
+    /// Reads the query, and the body, of at most so many bytes.
+    pub(crate) async fn read<B>(&mut self, query: &str, body: Pin<&mut B>, most: usize) -> Result<(), Problem>
     where
         B: http_body::Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         self.query = parse_query(query)?;
-        let too_large = || Problem::new(problem::TOO_LARGE, format!("The body may have at most {} bytes.", limits::BODY_BYTES));
+        let too_large = || Problem::new(problem::TOO_LARGE, format!("The body may have at most {most} bytes."));
         let declared = self.header("content-length").and_then(|length| length.parse().ok());
-        if declared.is_some_and(|length: u64| length > limits::BODY_BYTES as u64) {
+        if declared.is_some_and(|length: u64| length > most as u64) {
             return Err(too_large());
         }
-        self.body = match Limited::new(body, limits::BODY_BYTES).collect().await {
+        self.body = match Limited::new(body, most).collect().await {
             Ok(body) => body.to_bytes(),
             Err(error) if error.is::<http_body_util::LengthLimitError>() => return Err(too_large()),
             Err(_) => return Err(Problem::fault("", "the body ended before it was whole")),

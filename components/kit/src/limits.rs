@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 /// Bytes of a request's body. Spin sets no limit, so the kit counts.
 pub const BODY_BYTES: usize = 256 * 1024;
 /// Bytes of a refused request that are read all the same: a client that is still writing when its connection closes never sees the refusal.
-pub const UNREAD_BYTES: usize = 8 * 1024 * 1024;
+pub const UNREAD_BYTES: usize = 16 * 1024 * 1024;
 /// Depth of nested JSON.
 pub const JSON_DEPTH: usize = 16;
 /// Bytes of an `Idempotency-Key`.
@@ -43,6 +43,8 @@ pub const IDEMPOTENCY_ATTEMPTS: usize = 3;
 /// How long a ledger command may wait before it is dropped undecided, in microseconds. Shorter than what a request may take in `spin.toml`, so
 /// that "certainly not done" can still be said.
 pub const COMMAND_MICROSECONDS: i64 = 25_000_000;
+/// How long what a session has proved of its owner serves for what asks for it again, in microseconds.
+pub const RECENT_MICROSECONDS: i64 = 15 * 60_000_000;
 /// How long the secret of a mail is good that verifies an address: people read mail late.
 pub const VERIFY_EMAIL_MICROSECONDS: i64 = 7 * 86_400_000_000;
 /// How long the secret of a mail is good that lets its reader choose a new password: they are waiting for it.

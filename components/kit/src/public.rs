@@ -154,6 +154,9 @@ mod tests {
             region: text("eu"),
             refund_until: None,
             questions: text("[]"),
+            image: text("null"),
+            shared_capacities: text("[]"),
+            accent: None,
         }
     }
 
@@ -179,7 +182,14 @@ mod tests {
                 sales_from: None,
                 sales_until: Some(2_000),
             }],
-            vec![LineRow { event: event_id.clone(), ticket_type: ticket.clone(), capacity: 10, held: 4, sold: 5 }],
+            vec![LineRow {
+                event: event_id.clone(),
+                ticket_type: ticket.clone(),
+                capacity: 10,
+                held: 4,
+                sold: 5,
+                shared_by: None,
+            }],
             &Overdue::from([((event_id, ticket), 3)]),
         )
     }

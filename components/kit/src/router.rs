@@ -21,6 +21,8 @@ struct Route {
     pattern: &'static str,
     /// Only the host may ask.
     host: bool,
+    /// Bytes of a body.
+    body: usize,
     handler: Handler,
 }
 
@@ -41,7 +43,7 @@ impl Router {
     where
         F: Future<Output = Answer> + 'static,
     {
-        self.add(method, pattern, false, handler)
+        self.add(method, pattern, false, limits::BODY_BYTES, handler)
     }
 
     fn add<F>(
@@ -49,12 +51,13 @@ impl Router {
         method: Method,
         pattern: &'static str,
         host: bool,
+        body: usize,
         handler: impl Fn(Request) -> F + Send + Sync + 'static,
     ) -> Self
     where
         F: Future<Output = Answer> + 'static,
     {
-        self.routes.push(Route { method, pattern, host, handler: Box::new(move |request| Box::pin(handler(request))) });
+        self.routes.push(Route { method, pattern, host, body, handler: Box::new(move |request| Box::pin(handler(request))) });
         self
     }
 
@@ -83,7 +86,7 @@ impl Router {
         pattern: &'static str,
         handler: impl Fn(Request) -> F + Send + Sync + Clone + 'static,
     ) -> Self {
-        self.add(Method::POST, pattern, true, move |request| {
+        self.add(Method::POST, pattern, true, limits::BODY_BYTES, move |request| {
             let handler = handler.clone();
             async move {
                 check_host(&request).await?;
@@ -101,6 +104,16 @@ impl Router {
         self.on(Method::PATCH, pattern, handler)
     }
 
+    /// Adds a PUT route whose body is a file of at most so many bytes.
+    pub fn file<F: Future<Output = Answer> + 'static>(
+        self,
+        pattern: &'static str,
+        bytes: usize,
+        handler: impl Fn(Request) -> F + Send + Sync + 'static,
+    ) -> Self {
+        self.add(Method::PUT, pattern, false, bytes, handler)
+    }
+
     /// Adds a DELETE route.
     pub fn delete<F: Future<Output = Answer> + 'static>(
         self,
@@ -115,16 +128,16 @@ impl Router {
         self.routes.iter().map(|route| (format!("{} {}", route.method, route.pattern), route.host))
     }
 
-    /// The handler for a method and path, with what the pattern's names matched.
-    fn find(&self, method: &Method, path: &str) -> Result<(&Handler, Parameters), Problem> {
+    /// The route for a method and path, with what the pattern's names matched.
+    fn find(&self, method: &Method, path: &str) -> Result<(&Route, Parameters), Problem> {
         let mut allowed = Vec::new();
-        for Route { method: allow, pattern, handler, .. } in &self.routes {
-            let Some(parameters) = matches(pattern, path) else { continue };
-            if allow == method {
-                return Ok((handler, parameters));
+        for route in &self.routes {
+            let Some(parameters) = matches(route.pattern, path) else { continue };
+            if route.method == method {
+                return Ok((route, parameters));
             }
-            allowed.push(allow.as_str());
-            if allow == Method::GET {
+            allowed.push(route.method.as_str());
+            if route.method == Method::GET {
                 allowed.push("HEAD");
             }
         }
@@ -156,13 +169,13 @@ impl Router {
         let mut body = pin!(body);
         let checked = browser::check(&request.method, &request.headers);
         let found = match checked.and_then(|()| self.find(&request.method, &request.path)) {
-            Ok(found) => request.read(query, body.as_mut()).await.map(|()| found),
+            Ok(found) => request.read(query, body.as_mut(), found.0.body).await.map(|()| found),
             Err(problem) => Err(problem),
         };
         match found {
-            Ok((handler, parameters)) => {
+            Ok((route, parameters)) => {
                 request.parameters = parameters;
-                handler(request).await
+                (route.handler)(request).await
             }
             Err(problem) => {
                 if !request.waits() {

@@ -26,7 +26,7 @@ pub(crate) fn hold(
     }
     let items = priced(draft, lines)?;
     for item in &items {
-        if let Some(phase) = draft.state.lines.get(&item.ticket_type).and_then(|line| line.terms.off_sale(draft.now)) {
+        if let Some(phase) = draft.state.offered(&item.ticket_type).and_then(|line| line.terms.off_sale(draft.now)) {
             return Err(Rejection::NotOnSale(phase));
         }
     }
@@ -38,13 +38,13 @@ pub(crate) fn hold(
         // Sold out comes before any limit of the buyer. Tried on a draft of its own: a refusal changes nothing.
         let mut tried = Draft::new(draft.state, draft.facts, draft.now, draft.settings);
         return Err(match make_room(&mut tried, &items) {
-            Err(CapacityShortage::Missing(missing)) => sold_out(missing, &items),
+            Err(CapacityShortage::Missing(missing)) => sold_out(draft, &missing, &items),
             Ok(()) | Err(CapacityShortage::Untidy) => rejection,
         });
     }
     make_room(draft, &items).map_err(|no_room| match no_room {
         CapacityShortage::Untidy => Rejection::Unavailable(limits::RETRY_MILLISECONDS),
-        CapacityShortage::Missing(missing) => sold_out(missing, &items),
+        CapacityShortage::Missing(missing) => sold_out(draft, &missing, &items),
     })?;
 
     let (status, expires_at, shift) = if amount == 0 {
@@ -200,7 +200,7 @@ fn find(draft: &Draft<'_>, subject: &Subject, id: &str) -> Result<Record, Reject
 fn priced(draft: &Draft<'_>, lines: &[OrderLine]) -> Result<Vec<BookingItem>, Rejection> {
     let priced = lines.iter().map(|line| {
         let ticket_type = line.ticket_type.clone();
-        match draft.state.lines.get(&ticket_type) {
+        match draft.state.offered(&ticket_type) {
             Some(known) => Ok(BookingItem { ticket_type, quantity: line.quantity, unit_price: known.terms.price }),
             None => Err(Rejection::UnknownTicketType(ticket_type)),
         }
@@ -210,7 +210,7 @@ fn priced(draft: &Draft<'_>, lines: &[OrderLine]) -> Result<Vec<BookingItem>, Re
 
 fn within_limits(draft: &Draft<'_>, person: &str, items: &[BookingItem]) -> Result<(), Rejection> {
     for item in items {
-        let limit = draft.state.lines.get(&item.ticket_type).map_or(0, |line| line.terms.per_person_limit);
+        let limit = draft.state.offered(&item.ticket_type).map_or(0, |line| line.terms.per_person_limit);
         let has = draft.facts.places(person, &item.ticket_type);
         if has + i64::from(item.quantity) > i64::from(limit) {
             return Err(Rejection::OverLimit(Limit {
@@ -240,21 +240,27 @@ fn within_hold_limits(draft: &Draft<'_>, person: &str, client: Option<&str>, ite
 }
 
 fn make_room(draft: &mut Draft<'_>, items: &[BookingItem]) -> Result<(), CapacityShortage> {
-    let missing = items.iter().map(|item| {
-        let places = i64::from(item.quantity) - draft.free(&item.ticket_type);
-        (item.ticket_type.clone(), places)
-    });
-    let missing = missing.collect();
-    draft.make_room(missing)
+    let state = draft.state;
+    let mut missing: BTreeMap<String, i64> = BTreeMap::new();
+    for item in items {
+        for (id, line) in state.lines_of(&item.ticket_type) {
+            *missing.entry(id.clone()).or_insert_with(|| -line.free()) += i64::from(item.quantity);
+        }
+    }
+    let takes = |ticket_type: &str, id: &str| {
+        ticket_type == id || state.lines.get(id).is_some_and(|line| line.terms.is_shared_by(ticket_type))
+    };
+    draft.make_room(missing, takes)
 }
 
-fn sold_out(missing: BTreeMap<String, i64>, items: &[BookingItem]) -> Rejection {
-    let shortages = items.iter().filter_map(|item| {
-        let places = missing.get(&item.ticket_type)?;
-        Some(Shortage {
-            ticket_type: item.ticket_type.clone(),
-            available: u32::try_from(i64::from(item.quantity) - places).unwrap_or_default(),
-        })
+/// `missing`: places, by line. Of what is short, it says what is left as the public sees it; where several ticket types are asked for that share
+/// something, that may be enough for each of them, and is not for all.
+fn sold_out(draft: &Draft<'_>, missing: &BTreeMap<String, i64>, items: &[BookingItem]) -> Rejection {
+    let overdue = draft.facts.overdue_places(draft.now);
+    let short = |item: &&BookingItem| draft.state.lines_of(&item.ticket_type).any(|(id, _)| missing.contains_key(id));
+    let shortages = items.iter().filter(short).map(|item| Shortage {
+        ticket_type: item.ticket_type.clone(),
+        available: u32::try_from(draft.state.available(&item.ticket_type, &overdue)).unwrap_or_default(),
     });
     Rejection::SoldOut(shortages.collect())
 }

@@ -13,7 +13,7 @@ pub struct Changes {
     pub version: Option<u64>,
     /// The sale's terms, where they change.
     pub inventory: Option<InventoryWrite>,
-    /// By ticket type.
+    /// By ticket type, or by the id of what is shared.
     pub lines: BTreeMap<String, LineWrite>,
     /// By id.
     pub bookings: HashMap<String, BookingWrite>,

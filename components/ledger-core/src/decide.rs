@@ -4,7 +4,7 @@ use crate::changes::{Changes, KeyWrite};
 use crate::draft::Draft;
 use crate::facts::Facts;
 use crate::state::State;
-use crate::types::{Accepted, Action, Command, Instant, Outcome, Receipt, Rejection, Subject};
+use crate::types::{Accepted, Action, Command, Instant, Outcome, Receipt, Rejection, Sale, Subject};
 use crate::validate::validate;
 use crate::{booking, limits, sale};
 use sha2::{Digest, Sha256};
@@ -45,19 +45,15 @@ impl HoldLimits {
 
     /// Places of an event that may be held from one network.
     pub(crate) fn of_address(&self, state: &State) -> i64 {
-        let share = capacity(state) * i64::from(self.address_percent) / 100;
+        let share = state.capacity() * i64::from(self.address_percent) / 100;
         self.of_account(state).max(self.address.into()).max(share)
     }
 
     /// Whether what is held from one network can ever be too much: not where it may be all that there is.
     #[must_use]
     pub fn bind_networks(&self, state: &State) -> bool {
-        self.of_address(state) < capacity(state)
+        self.of_address(state) < state.capacity()
     }
-}
-
-fn capacity(state: &State) -> i64 {
-    state.lines.values().map(|line| i64::from(line.terms.capacity)).sum()
 }
 
 /// What is found out for one command when it is decided, and new ids and secrets, used only where it needs them: nothing here is random.
@@ -142,12 +138,23 @@ pub fn decide(
     }
 }
 
-/// SHA-256 of an action, hexadecimal. The encoding is serde_json's of [`Action`]: fields in the order they are declared in, no spaces.
+/// SHA-256 of an action, hexadecimal. The encoding is serde_json's of [`Action`]: fields in the order they are declared in, no spaces. A sale of which
+/// nothing is shared is hashed as it was before that could be said, so that keys of then are good.
 pub fn request_hash(action: &Action) -> Result<String, serde_json::Error> {
-    let hash = Sha256::digest(serde_json::to_vec(action)?);
+    let mut text = serde_json::to_string(action)?;
+    if let Action::Open(Sale { shared, .. }) | Action::Adjust(Sale { shared, .. }) = action
+        && shared.is_empty()
+        && let Some(before) = text.strip_suffix(NOTHING_SHARED)
+    {
+        text = format!("{before}}}}}");
+    }
+    let hash = Sha256::digest(text);
     let digit = |four_bits: u8| char::from_digit(four_bits.into(), 16).unwrap_or_default();
     Ok(hash.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect())
 }
+
+/// How a sale's JSON ends where nothing is shared.
+const NOTHING_SHARED: &str = r#","shared":[]}}"#;
 
 /// A key that is to be remembered with what comes of its command.
 struct Key {

@@ -36,7 +36,7 @@ impl CapacityMove {
 
 /// Why there was no room to be made.
 pub(crate) enum CapacityShortage {
-    /// Places that are missing, by ticket type, with every overdue hold counted as free.
+    /// Places that are missing, by line, with every overdue hold counted as free.
     Missing(BTreeMap<String, i64>),
     /// There are more overdue holds than were read. Those that were have been tidied, so that trying again gets further.
     Untidy,
@@ -93,34 +93,32 @@ impl<'a> Draft<'a> {
         booking
     }
 
-    /// Moves the places of a booking.
+    /// Moves the places of a booking: of each item's own line, and of those that its ticket type shares.
     pub(crate) fn shift(&mut self, items: &[BookingItem], shift: CapacityMove) {
         let (held, sold) = shift.signs();
         for item in items {
-            let Some(line) = self.state.lines.get(&item.ticket_type) else {
-                debug_assert!(false, "a booking of {} without its line", item.ticket_type);
-                continue;
-            };
+            debug_assert!(self.state.offered(&item.ticket_type).is_some(), "a booking of {} without its line", item.ticket_type);
             let quantity = i64::from(item.quantity);
-            let write = self.changes.lines.entry(item.ticket_type.clone()).or_insert_with(|| LineWrite {
-                new: false,
-                terms: line.terms.clone(),
-                held: 0,
-                sold: 0,
-            });
-            write.held += held * quantity;
-            write.sold += sold * quantity;
+            for (id, line) in self.state.lines_of(&item.ticket_type) {
+                let write = self.changes.lines.entry(id.clone()).or_insert_with(|| LineWrite {
+                    new: false,
+                    terms: line.terms.clone(),
+                    held: 0,
+                    sold: 0,
+                });
+                write.held += held * quantity;
+                write.sold += sold * quantity;
+            }
         }
     }
 
-    /// Places that no row takes, by ticket type; none for one that there is not.
-    pub(crate) fn free(&self, ticket_type: &str) -> i64 {
-        self.state.lines.get(ticket_type).map_or(0, |line| line.free())
-    }
-
     /// Makes places free by tidying overdue holds, the longest overdue first and no more of them than it takes. `missing` says how many places
-    /// are short, by ticket type.
-    pub(crate) fn make_room(&mut self, mut missing: BTreeMap<String, i64>) -> Result<(), CapacityShortage> {
+    /// are short, by line; `takes` whether a ticket type, which comes first, takes its places of a line.
+    pub(crate) fn make_room(
+        &mut self,
+        mut missing: BTreeMap<String, i64>,
+        takes: impl Fn(&str, &str) -> bool,
+    ) -> Result<(), CapacityShortage> {
         missing.retain(|_, places| *places > 0);
         if missing.is_empty() {
             return Ok(());
@@ -129,15 +127,20 @@ impl<'a> Draft<'a> {
         let mut lapsing = Vec::new();
         for record in &overdue {
             let items = &record.booking.items;
-            if !items.iter().any(|item| missing.contains_key(&item.ticket_type)) {
+            let gives = |line: &String| -> i64 {
+                let items = items.iter().filter(|item| takes(&item.ticket_type, line));
+                items.map(|item| i64::from(item.quantity)).sum()
+            };
+            let mut needed = false;
+            for (line, places) in &mut missing {
+                let given = gives(line);
+                needed |= given > 0;
+                *places -= given;
+            }
+            if !needed {
                 continue;
             }
             lapsing.push(*record);
-            for item in items {
-                if let Some(places) = missing.get_mut(&item.ticket_type) {
-                    *places -= i64::from(item.quantity);
-                }
-            }
             missing.retain(|_, places| *places > 0);
             if missing.is_empty() {
                 lapsing.into_iter().for_each(|record| self.lapse(record));

@@ -79,6 +79,16 @@ impl Facts {
         overdue
     }
 
+    /// Places of overdue holds by ticket type, those that are known without having been read among them.
+    pub(crate) fn overdue_places(&self, now: Instant) -> BTreeMap<&str, i64> {
+        let mut places: BTreeMap<&str, i64> =
+            self.unread_overdue.iter().map(|(ticket_type, places)| (ticket_type.as_str(), *places)).collect();
+        for item in self.bookings.values().filter(|record| record.is_overdue(now)).flat_map(|record| &record.booking.items) {
+            *places.entry(&item.ticket_type).or_default() += i64::from(item.quantity);
+        }
+        places
+    }
+
     /// Places that count towards a person's limit.
     pub(crate) fn places(&self, person: &str, ticket_type: &str) -> i64 {
         debug_assert!(self.places.contains_key(person), "{person} was not looked up");

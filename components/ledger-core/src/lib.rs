@@ -7,7 +7,7 @@
 //! event and sums up what is to be written.
 //!
 //! Invariants:
-//! - per line, `held + sold <= capacity`, and both equal the sums over the bookings in these states;
+//! - per line, `held + sold <= capacity`, and both equal the sums over the bookings in these states: of a ticket type, or of all that share the line;
 //! - a hold whose deadline has passed counts as free everywhere from that instant on. Its row is tidied (`expired`) by `expire`, or by the
 //!   decision that needs its places, in one and the same transaction;
 //! - an answer that is accepted is stored under its key, and the same key gives it again. Refusals are not stored;

@@ -8,6 +8,14 @@ pub const ID_BYTES: RangeInclusive<usize> = 1..=200;
 pub const KEY_BYTES: RangeInclusive<usize> = 1..=200;
 /// Ticket types of one event.
 pub const OFFERS: RangeInclusive<usize> = 1..=50;
+/// Capacities that ticket types of an event share at a time.
+pub const SHARED: RangeInclusive<usize> = 0..=16;
+/// Ticket types of one of them.
+pub const SHARED_TYPES: RangeInclusive<usize> = 1..=50;
+/// Shared capacities that one ticket type may be in: a place taken of it writes as many lines more.
+pub const SHARED_OF_TYPE: usize = 4;
+/// Shared capacities of an event over its life: their lines stay, so that an id means one for good.
+pub const SHARED_EVER: usize = 200;
 /// Lines of one order; a ticket type is in it once.
 pub const ORDER_LINES: RangeInclusive<usize> = 1..=50;
 /// A price, in minor units. With [`QUANTITY`] and [`ORDER_LINES`] it keeps every total far inside an `i64`.

@@ -4,6 +4,7 @@ use crate::changes::Changes;
 use crate::facts::Facts;
 use crate::types::{Booking, BookingStatus, Instant, SalePhase};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Whether an event takes holds and confirmations at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,17 +57,19 @@ impl Terms {
     }
 }
 
-/// The terms of one ticket type.
+/// The terms of a line: of a ticket type, or of a capacity that some share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LineTerms {
     /// Place in the organiser's order, from 0.
     pub ordinal: u32,
     /// Minor units.
     pub price: i64,
-    /// Places one person may have at the same time.
+    /// Places one person may have at the same time; 0 of what is shared, which limits nobody.
     pub per_person_limit: u32,
     /// Places there are in all.
     pub capacity: u32,
+    /// The ticket types that share it, in order; none: it is a ticket type's own. Where nobody shares it any more, it holds nothing for good.
+    pub shared_by: Option<Arc<[String]>>,
     /// Inclusive; none: as the event.
     pub sales_from: Option<Instant>,
     /// Exclusive; none: as the event.
@@ -76,6 +79,12 @@ pub struct LineTerms {
 }
 
 impl LineTerms {
+    /// Whether places of this ticket type are taken of it as well, because it is shared.
+    #[must_use]
+    pub fn is_shared_by(&self, ticket_type: &str) -> bool {
+        self.shared_by.as_ref().is_some_and(|types| types.iter().any(|known| known == ticket_type))
+    }
+
     /// Why this type is not on sale at `now`, where its event is.
     #[must_use]
     pub fn off_sale(&self, now: Instant) -> Option<SalePhase> {
@@ -94,7 +103,8 @@ fn outside(from: Option<Instant>, until: Option<Instant>, now: Instant) -> Optio
     }
 }
 
-/// One general-admission ticket type: its terms and how many of its places are taken.
+/// One general-admission ticket type, or a capacity that some share: its terms and how many of its places are taken. A place of a ticket type is taken of
+/// its own line and of each that it shares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     /// Its terms.
@@ -112,7 +122,7 @@ pub struct LineView {
     pub ticket_type: String,
     /// Places there are in all.
     pub capacity: u32,
-    /// Places that are free, overdue holds among them.
+    /// Places that are free, overdue holds among them: the least of what its own line and those that it shares have.
     pub available: u32,
 }
 
@@ -125,7 +135,7 @@ pub struct State {
     pub version: u64,
     /// The terms of its sale.
     pub terms: Terms,
-    /// By ticket type.
+    /// By ticket type, or by the id of what is shared.
     pub lines: BTreeMap<String, Line>,
 }
 
@@ -148,6 +158,7 @@ impl State {
         if let Some(inventory) = &changes.inventory {
             self.terms = inventory.terms.clone();
         }
+        let added_up = !cfg!(debug_assertions) || self.adds_up();
         for (ticket_type, write) in &changes.lines {
             let line =
                 self.lines.entry(ticket_type.clone()).or_insert_with(|| Line { terms: write.terms.clone(), held: 0, sold: 0 });
@@ -156,29 +167,68 @@ impl State {
             line.sold += write.sold;
             debug_assert!(line.is_sound(), "{ticket_type}: {line:?}");
         }
+        debug_assert!(!added_up || self.adds_up(), "about to be written: {:?}", self.lines);
+    }
+
+    /// Of what is shared, as much is held and sold as of the ticket types that share it. Asserted before writing and after reading, as of a [`Line`].
+    #[must_use]
+    pub fn adds_up(&self) -> bool {
+        let taken = |ticket_type: &String| self.lines.get(ticket_type).map_or((0, 0), |line| (line.held, line.sold));
+        let sum = |types: &Arc<[String]>| types.iter().map(taken).fold((0, 0), |(held, sold), (h, s)| (held + h, sold + s));
+        let mut shared = self.lines.values().filter_map(|line| Some((line, line.terms.shared_by.as_ref()?)));
+        shared.all(|(line, types)| (line.held, line.sold) == sum(types))
+    }
+
+    /// A ticket type's own line; none where there is no such ticket type.
+    #[must_use]
+    pub fn offered(&self, ticket_type: &str) -> Option<&Line> {
+        self.lines.get(ticket_type).filter(|line| line.terms.shared_by.is_none())
+    }
+
+    /// The lines that a ticket type's places are taken of: its own, and those that it shares.
+    pub fn lines_of(&self, ticket_type: &str) -> impl Iterator<Item = (&String, &Line)> {
+        let own = self.lines.get_key_value(ticket_type).filter(|(_, line)| line.terms.shared_by.is_none());
+        own.into_iter().chain(self.lines.iter().filter(move |(_, line)| line.terms.is_shared_by(ticket_type)))
+    }
+
+    /// Places that there are in all, or more: of ticket types that share something, no more than that has.
+    pub(crate) fn capacity(&self) -> i64 {
+        let capacity = |line: &Line| i64::from(line.terms.capacity);
+        // A type counts with the first that it shares: so each sum is of other types than the next, and none is too small.
+        let mut sums: BTreeMap<Option<&str>, i64> = BTreeMap::new();
+        for (ticket_type, line) in self.lines.iter().filter(|(_, line)| line.terms.shared_by.is_none()) {
+            let shared = self.lines.iter().find(|(_, line)| line.terms.is_shared_by(ticket_type));
+            *sums.entry(shared.map(|(id, _)| id.as_str())).or_default() += capacity(line);
+        }
+        let bound = |(id, sum): (Option<&str>, i64)| match id.and_then(|id| self.lines.get(id)) {
+            Some(shared) => sum.min(capacity(shared)),
+            None => sum,
+        };
+        sums.into_iter().map(bound).sum()
     }
 
     /// What the public sees at `now`, in the organiser's order. Overdue holds that `facts` does not know of still count as taken.
     #[must_use]
     pub fn availability(&self, facts: &Facts, now: Instant) -> Vec<LineView> {
-        let mut overdue: BTreeMap<&str, i64> = BTreeMap::new();
-        for record in facts.overdue(now) {
-            for item in &record.booking.items {
-                *overdue.entry(&item.ticket_type).or_default() += i64::from(item.quantity);
-            }
-        }
-        let mut lines: Vec<_> = self.lines.iter().collect();
+        let overdue = facts.overdue_places(now);
+        let mut lines: Vec<_> = self.lines.iter().filter(|(_, line)| line.terms.shared_by.is_none()).collect();
         lines.sort_by_key(|(ticket_type, line)| (line.terms.ordinal, *ticket_type));
-        let view = |(ticket_type, line): (&String, &Line)| {
-            let unread = facts.unread_overdue.get(ticket_type).copied().unwrap_or_default();
-            let free = line.free() + overdue.get(ticket_type.as_str()).copied().unwrap_or_default() + unread;
-            LineView {
-                ticket_type: ticket_type.clone(),
-                capacity: line.terms.capacity,
-                available: u32::try_from(free).unwrap_or_default(),
-            }
+        let view = |(ticket_type, line): (&String, &Line)| LineView {
+            ticket_type: ticket_type.clone(),
+            capacity: line.terms.capacity,
+            available: u32::try_from(self.available(ticket_type, &overdue)).unwrap_or_default(),
         };
         lines.into_iter().map(view).collect()
+    }
+
+    /// Places of a ticket type that are free, these overdue ones (by ticket type) among them: the least of what the lines have that they are taken of.
+    pub(crate) fn available(&self, ticket_type: &str, overdue: &BTreeMap<&str, i64>) -> i64 {
+        let overdue_of = |ticket_type: &str| overdue.get(ticket_type).copied().unwrap_or_default();
+        let free = |(_, line): (&String, &Line)| match &line.terms.shared_by {
+            None => line.free() + overdue_of(ticket_type),
+            Some(types) => line.free() + types.iter().map(|ticket_type| overdue_of(ticket_type)).sum::<i64>(),
+        };
+        self.lines_of(ticket_type).map(free).min().unwrap_or_default()
     }
 }
 

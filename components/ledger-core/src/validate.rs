@@ -1,8 +1,8 @@
 //! What no state can make right.
 
 use crate::limits;
-use crate::types::{Action, Annulment, Command, Confirmation, Instant, OrderLine, Rejection, Sale, Subject};
-use std::collections::BTreeSet;
+use crate::types::{Action, Annulment, Command, Confirmation, Instant, OrderLine, Rejection, Sale, SharedCapacity, Subject};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 /// Refuses a malformed command. [`crate::decide`] does so, too; a shell that asks first need not read anything for it.
@@ -48,6 +48,28 @@ fn sale(sale: &Sale) -> Result<(), String> {
             return Err("per-person-limit: 0".to_owned());
         }
         time_of_sale(offer.sales_from, offer.sales_until)?;
+    }
+    shared(sale)
+}
+
+fn shared(sale: &Sale) -> Result<(), String> {
+    within("shared", sale.shared.len(), &limits::SHARED)?;
+    let offers = sale.offers.iter().map(|offer| offer.ticket_type.as_str());
+    unique("shared", offers.clone().chain(sale.shared.iter().map(|shared| shared.id.as_str())))?;
+    let offers: BTreeSet<&str> = offers.collect();
+    let mut shared_by: BTreeMap<&str, usize> = BTreeMap::new();
+    for SharedCapacity { id, ticket_types, capacity: _ } in &sale.shared {
+        text("shared", id, &limits::ID_BYTES)?;
+        within("ticket-types", ticket_types.len(), &limits::SHARED_TYPES)?;
+        unique("ticket-types", ticket_types.iter().map(String::as_str))?;
+        for ticket_type in ticket_types {
+            if !offers.contains(ticket_type.as_str()) {
+                return Err(format!("ticket-types: {ticket_type} is no offer"));
+            }
+            let count = shared_by.entry(ticket_type).or_default();
+            *count += 1;
+            within("shared: of a ticket type", *count, &(0..=limits::SHARED_OF_TYPE))?;
+        }
     }
     Ok(())
 }

@@ -19,6 +19,8 @@ pub enum Bug {
     NodeClock,
     /// An event that lost its swap is answered as if it had been written.
     LostSwapAnswered,
+    /// What ticket types share is not read, as by a ledger that has never heard of it.
+    SharedLinesForgotten,
 }
 
 thread_local! {
@@ -28,6 +30,11 @@ thread_local! {
 /// Switches this fault on, on this thread, and any other off.
 pub fn plant(bug: Option<Bug>) {
     PLANTED.set(bug);
+}
+
+/// Whether any is on: then what is read may be what no ledger leaves.
+pub(crate) fn any_planted() -> bool {
+    PLANTED.get().is_some()
 }
 
 /// Whether it is on.

@@ -4,7 +4,7 @@ use crate::attempts::Failure;
 use crate::limits;
 use crate::plan::Plan;
 use crate::store::{HeldFromRow, Inventory, KeyRow, LineRow, PlacesRow, RefundRow};
-use ledger_core::{Accepted, Facts, HoldLimits, Holds, Record, State, StoredKey};
+use ledger_core::{Accepted, Facts, HoldLimits, Holds, Line, Record, State, StoredKey};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -51,8 +51,16 @@ impl PlanState {
     pub fn lines(&mut self, rows: Vec<LineRow>) {
         for (event, ticket_type, line) in rows {
             debug_assert!(line.is_sound(), "{event} {ticket_type} is read as {line:?}");
+            if is_forgotten(&line) {
+                continue;
+            }
             if let Some((state, _)) = self.events.get_mut(&event) {
                 state.lines.insert(ticket_type, line);
+            }
+        }
+        if is_to_be_trusted() {
+            for (event, (state, _)) in &self.events {
+                debug_assert!(state.adds_up(), "{event} is read as {:?}", state.lines);
             }
         }
     }
@@ -190,4 +198,26 @@ impl PlanState {
             }
         }
     }
+}
+
+/// Whether a line is passed over.
+fn is_forgotten(line: &Line) -> bool {
+    line.terms.shared_by.is_some() && forgets_shared_lines()
+}
+
+fn forgets_shared_lines() -> bool {
+    #[cfg(feature = "bugs")]
+    if crate::bugs::planted(crate::bugs::Bug::SharedLinesForgotten) {
+        return true;
+    }
+    false
+}
+
+/// Whether what is read must be what a ledger leaves.
+fn is_to_be_trusted() -> bool {
+    #[cfg(feature = "bugs")]
+    if crate::bugs::any_planted() {
+        return false;
+    }
+    true
 }

@@ -15,7 +15,7 @@ pub struct Inventory {
     pub terms: Terms,
 }
 
-/// Event, ticket type, line.
+/// Event, ticket type or id of what is shared, line.
 pub type LineRow = (String, String, Line);
 /// Event, subject, key, request hash, outcome as JSON.
 pub type KeyRow = (String, String, String, String, String);

@@ -1,5 +1,6 @@
 //! What is read: statements, and from their rows to what the engine knows them as.
 
+use crate::rows::NO_TICKET_TYPE;
 use crate::statement::{Statement, typed_rows};
 use kit::sql::{self, Error, Value};
 use ledger_core::{Booking, BookingItem, BookingStatus, Line, LineTerms, Money, Record, SaleStatus, Terms};
@@ -21,14 +22,15 @@ kit::row! {
 }
 
 kit::row! {
-    /// A ticket type of an inventory.
+    /// A ticket type of an inventory, or what some share.
     pub struct LineRow {
         pub event: String,
         pub ticket_type: String,
         pub ordinal: u32,
         pub price: i64,
-        pub per_person_limit: u32,
+        pub per_person_limit: i64,
         pub capacity: u32,
+        pub shared_by: Option<String>,
         pub sales_from: Option<i64>,
         pub sales_until: Option<i64>,
         pub paused: bool,
@@ -71,24 +73,29 @@ impl InventoryRow {
     }
 }
 
-impl From<LineRow> for ledger_engine::LineRow {
-    fn from(row: LineRow) -> Self {
-        let LineRow {
-            event,
-            ticket_type,
-            ordinal,
-            price,
-            per_person_limit,
-            capacity,
-            sales_from,
-            sales_until,
-            paused,
-            held,
-            sold,
-        } = row;
-        let terms = LineTerms { ordinal, price, per_person_limit, capacity, sales_from, sales_until, paused };
-        (event, ticket_type, Line { terms, held, sold })
+impl LineRow {
+    /// The line. One that can be both a ticket type's and shared, or neither, is not read: to sell of it as of either may sell what is not there.
+    fn read(self) -> Result<ledger_engine::LineRow, Error> {
+        let Self { event, ticket_type, ordinal, price, capacity, sales_from, sales_until, paused, held, sold, .. } = self;
+        let (shared_by, per_person_limit) = match (self.shared_by.as_deref(), u32::try_from(self.per_person_limit)) {
+            (None, Ok(limit)) => (None, limit),
+            (Some(types), Err(_)) if self.per_person_limit == NO_TICKET_TYPE => {
+                let types: Vec<String> = serde_json::from_str(types).map_err(|_| unreadable("line", &ticket_type, types))?;
+                (Some(types.into()), 0)
+            }
+            (shared_by, _) => {
+                let why = format!("a limit of {}, shared by {shared_by:?}", self.per_person_limit);
+                return Err(unreadable("line", &ticket_type, &why));
+            }
+        };
+        let terms = LineTerms { ordinal, price, per_person_limit, capacity, shared_by, sales_from, sales_until, paused };
+        Ok((event, ticket_type, Line { terms, held, sold }))
     }
+}
+
+/// Lines of rows.
+pub fn lines(rows: Vec<LineRow>) -> Result<Vec<ledger_engine::LineRow>, Error> {
+    rows.into_iter().map(LineRow::read).collect()
 }
 
 /// Columns of [`BookingRow`] that are its item's.

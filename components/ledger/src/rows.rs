@@ -4,6 +4,7 @@ use kit::sql::Error;
 use kit::sql::table::{Column, Row};
 use ledger_core::{Accepted, BookingItem, Changes, KeyWrite, LineWrite, Record, Refund, State, Terms};
 use ledger_engine::bigint;
+use serde_json::json;
 use std::mem::take;
 
 /// An event's inventory, with the terms that it has from now on; without any, they stay.
@@ -30,7 +31,7 @@ impl Row for Inventory<'_> {
     }
 }
 
-/// A ticket type of an event. Places are added, never set: should the swap ever fail to keep two writers apart, the sum stays right and the CHECK
+/// A ticket type of an event, or what some share. Places are added, never set: should the swap ever fail to keep two writers apart, the sum stays right and the CHECK
 /// refuses.
 pub struct Line<'a> {
     ticket_type: &'a str,
@@ -46,14 +47,27 @@ impl Row for Line<'_> {
             Column::<Self>::text("ticket_type", |row| Some(row.ticket_type.to_owned())).key(),
             Column::<Self>::number("ordinal", |row| Some(row.write.terms.ordinal.into())).set(),
             Column::<Self>::number("price", |row| Some(row.write.terms.price)).set(),
-            Column::<Self>::number("per_person_limit", |row| Some(row.write.terms.per_person_limit.into())).set(),
+            Column::<Self>::number("per_person_limit", |row| Some(row.per_person_limit())).set(),
             Column::<Self>::number("capacity", |row| Some(row.write.terms.capacity.into())).set(),
+            Column::<Self>::text("shared_by", |row| row.write.terms.shared_by.as_deref().map(|types| json!(types).to_string()))
+                .set(),
             Column::<Self>::number("sales_from", |row| row.write.terms.sales_from).set(),
             Column::<Self>::number("sales_until", |row| row.write.terms.sales_until).set(),
             Column::<Self>::number("paused", |row| Some(row.write.terms.paused.into())).set(),
             Column::<Self>::number("held", |row| Some(row.write.held)).add(),
             Column::<Self>::number("sold", |row| Some(row.write.sold)).add(),
         ]
+    }
+}
+
+/// What stands for the limit per person of what is shared. A ledger from before it could be reads no such limit, so it refuses the event, and does not sell of
+/// it as if nothing were shared.
+pub const NO_TICKET_TYPE: i64 = -1;
+
+impl Line<'_> {
+    fn per_person_limit(&self) -> i64 {
+        let terms = &self.write.terms;
+        if terms.shared_by.is_some() { NO_TICKET_TYPE } else { terms.per_person_limit.into() }
     }
 }
 
@@ -164,9 +178,9 @@ pub struct BatchRows<'a, E> {
     pub opened: Vec<(E, Inventory<'a>)>,
     /// Inventories whose terms change.
     pub changed: Vec<(E, Inventory<'a>)>,
-    /// Ticket types that are new.
+    /// Lines that are new.
     pub new_lines: Vec<(E, Line<'a>)>,
-    /// Ticket types that change.
+    /// Lines that change.
     pub lines: Vec<(E, Line<'a>)>,
     /// Bookings that are new.
     pub new_bookings: Vec<(E, Booking<'a>)>,

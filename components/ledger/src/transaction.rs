@@ -38,7 +38,7 @@ impl ledger_engine::Transaction for Transaction {
 
     async fn lines(&mut self, events: &[&str]) -> Result<Vec<ledger_engine::LineRow>, Failure> {
         let rows: Vec<LineRow> = self.all(Some(read::lines_statement(events))).await?;
-        Ok(rows.into_iter().map(Into::into).collect())
+        read::lines(rows).map_err(failure)
     }
 
     async fn keys(&mut self, plan: &Plan<'_>) -> Result<Vec<KeyRow>, Failure> {

@@ -17,6 +17,7 @@ mod bindings {
             "marquee:booking/types@0.1.0/action": ledger_core::Action,
             "marquee:booking/types@0.1.0/sale": ledger_core::Sale,
             "marquee:booking/types@0.1.0/offer": ledger_core::Offer,
+            "marquee:booking/types@0.1.0/shared-capacity": ledger_core::SharedCapacity,
             "marquee:booking/types@0.1.0/order-line": ledger_core::OrderLine,
             "marquee:booking/types@0.1.0/confirmation": ledger_core::Confirmation,
             "marquee:booking/types@0.1.0/annulment": ledger_core::Annulment,

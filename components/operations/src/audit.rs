@@ -1,7 +1,8 @@
 //! The audit log, for reading.
 
 use crate::{admins_only, answers_here, limits};
-use kit::sql::{Error, Tx};
+use kit::query::Reader;
+use kit::sql::{Error, Tx, Value};
 use kit::{Answer, Problem, Request, Response, claims, config, params, query, sql, time};
 use serde::Serialize;
 
@@ -45,39 +46,111 @@ pub struct Page {
     next_cursor: Option<String>,
 }
 
+/// Which entries are wanted; nothing: all.
+#[derive(Debug, Default)]
+pub struct Filter {
+    /// Who did it: the whole id.
+    pub actor: Option<String>,
+    /// What it happened to: the whole id.
+    pub subject: Option<String>,
+    /// A type, as `user.suspended`, or the first word of several, as `user`.
+    pub kind: Option<String>,
+    /// From then on.
+    pub from: Option<i64>,
+    /// Before that.
+    pub to: Option<i64>,
+}
+
+impl Filter {
+    fn read(query: &mut Reader) -> Self {
+        let kind = query.text("type", limits::AUDIT_FILTER);
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-');
+        if kind.as_ref().is_some_and(|kind| !kind.bytes().all(plain)) {
+            query.fault("type", "must be a type, as user.suspended, or its first word, as user");
+        }
+        Self {
+            actor: query.text("actor", limits::AUDIT_FILTER),
+            subject: query.text("subject", limits::AUDIT_FILTER),
+            kind,
+            from: query.instant("from"),
+            to: query.instant("to"),
+        }
+    }
+
+    /// Whether an index leads to what is wanted.
+    fn is_looked_up(&self) -> bool {
+        self.actor.is_some() || self.subject.is_some()
+    }
+
+    /// Whether everything is wanted.
+    fn is_empty(&self) -> bool {
+        !self.is_looked_up() && self.kind.is_none() && self.from.is_none() && self.to.is_none()
+    }
+}
+
 /// `GET /api/audit?region=`: the region's log, newest first.
 pub async fn list(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
     let region = config::region().await?;
-    let (limit, cursor) = query::read(&request, |query| {
+    let (limit, cursor, filter) = query::read(&request, |query| {
         answers_here(&region, query);
-        (query.limit(), query.text("cursor", limits::CURSOR_BYTES))
+        (query.limit(), query.text("cursor", limits::CURSOR_BYTES), Filter::read(query))
     })?;
     let before =
         cursor.map(|text| parse(&text).ok_or_else(|| Problem::fault("/cursor", "not a cursor of this list"))).transpose()?;
     let mut tx = sql::read().await?;
     admins_only(&mut tx, &claims.subject).await?;
-    let page = page(&mut tx, &region, before, limit).await?;
+    let page = page(&mut tx, &region, before, limit, &filter).await?;
     tx.rollback().await?;
     Ok(Response::json(200, &page)?.header("cache-control", "private, no-store"))
 }
 
-/// The rows before a sequence, or the newest.
-pub async fn page(tx: &mut Tx, region: &str, before: Option<i64>, limit: i64) -> Result<Page, Error> {
+/// The rows before a sequence, or the newest. Where a filter means to look through the log, a page ends after [`limits::AUDIT_SCANNED`] entries, however few
+/// of them it has, and the next one goes on from there.
+pub async fn page(tx: &mut Tx, region: &str, before: Option<i64>, limit: i64, filter: &Filter) -> Result<Page, Error> {
+    let mut parameters = params![region, before.unwrap_or(i64::MAX), limit + 1].to_vec();
+    let mut conditions = String::new();
+    let mut condition = |text: &str, value: Value| {
+        parameters.push(value);
+        conditions.push_str(" AND ");
+        conditions.push_str(&text.replace('#', &format!("${}", parameters.len())));
+    };
+    let mut floor = 1;
+    if !filter.is_empty() && !filter.is_looked_up() {
+        let head: Option<(i64,)> = tx.one("SELECT sequence FROM audit_heads WHERE region = $1", params![region]).await?;
+        let top = before.unwrap_or(i64::MAX).min(head.map_or(0, |(head,)| head) + 1);
+        floor = (top - limits::AUDIT_SCANNED).max(1);
+        condition("sequence >= #", Value::from(floor));
+    }
+    if let Some(actor) = &filter.actor {
+        condition("actor = #", Value::from(actor));
+    }
+    if let Some(subject) = &filter.subject {
+        condition("subject = #", Value::from(subject));
+    }
+    match &filter.kind {
+        Some(kind) if kind.contains('.') => condition("type = #", Value::from(kind)),
+        Some(first) => condition("type LIKE #", Value::from(format!("{first}.%"))),
+        None => {}
+    }
+    if let Some(from) = filter.from {
+        condition("at >= #", Value::from(from));
+    }
+    if let Some(to) = filter.to {
+        condition("at < #", Value::from(to));
+    }
+    let statement = format!(
+        "SELECT sequence, ce_id, type, subject, actor, network, at, digest, previous, hash FROM audit_log \
+         WHERE region = $1 AND sequence < $2{conditions} ORDER BY sequence DESC LIMIT $3"
+    );
     // One more than asked for tells whether there is a next page.
-    let mut rows: Vec<Row> = tx
-        .all(
-            "SELECT sequence, ce_id, type, subject, actor, network, at, digest, previous, hash FROM audit_log \
-             WHERE region = $1 AND sequence < $2 ORDER BY sequence DESC LIMIT $3",
-            params![region, before.unwrap_or(i64::MAX), limit + 1],
-        )
-        .await?;
+    let mut rows: Vec<Row> = tx.all(&statement, parameters).await?;
     let size = usize::try_from(limit).unwrap_or_default();
     let more = rows.len() > size;
     rows.truncate(size);
-    let next_cursor = rows.last().filter(|_| more).map(|row| row.sequence.to_string());
+    let next = if more { rows.last().map(|row| row.sequence) } else { (floor > 1).then_some(floor) };
     let items = rows.into_iter().map(Into::into).collect();
-    Ok(Page { region: region.to_owned(), items, next_cursor })
+    Ok(Page { region: region.to_owned(), items, next_cursor: next.map(|sequence| sequence.to_string()) })
 }
 
 impl From<Row> for Item {

@@ -1,11 +1,12 @@
-//! What admins see and do in a region: its audit log, how far its journal has come, events of their own, what was published again, and what became of its
-//! mail.
+//! What admins see and do in a region: its audit log, how it is, how far its journal has come, events of their own, what was published again, and what
+//! became of its mail.
 //!
-//! It reads what the relay and the worker write, writes events of others into the journal (`publications`), and requests for the relay (`replays`).
+//! It reads what nodes, the relay and the worker write, writes events of others into the journal (`publications`), and requests for the relay (`replays`).
 
 mod audit;
 mod limits;
 mod publications;
+mod regions;
 mod replays;
 mod status;
 #[cfg(test)]
@@ -23,6 +24,7 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
         .post("/events/publish", publications::publish)
         .post("/events/replay", replays::replay)
         .get("/events/status", status::show)
+        .get("/api/regions", regions::list)
 });
 
 #[http_service]

@@ -20,3 +20,15 @@ pub const SUBJECT_CHARACTERS: RangeInclusive<usize> = 1..=100;
 pub const DATA_BYTES: usize = 64 * 1024;
 /// Bytes of a region's name.
 pub const REGION_BYTES: RangeInclusive<usize> = 1..=16;
+/// Entries of the audit log that one page looks through, where they are not looked up by who or what: some ten milliseconds' work.
+pub const AUDIT_SCANNED: i64 = 50_000;
+/// Characters of what the audit log is looked through for.
+pub const AUDIT_FILTER: RangeInclusive<usize> = 1..=100;
+/// Nodes of a region that are shown.
+pub const NODES: i64 = 100;
+/// Leases of a region that are shown: as many as there can be.
+pub const LEASES: i64 = 100;
+/// Up to how many of what waits is counted.
+pub const COUNTED: i64 = 10_000;
+/// After how long a node that does not report is shown as silent, in microseconds: several times as long as it takes to report again.
+pub const SILENT: i64 = 20_000_000;

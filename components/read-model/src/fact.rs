@@ -1,7 +1,9 @@
 //! What the feed carries: the newest public state of one thing.
 
 use serde::{Deserialize, Serialize};
-pub use vocabulary::edge::{Event as EventDoc, EventStatus, Question, QuestionKind, QuestionScope, TicketType, Venue};
+pub use vocabulary::edge::{
+    Event as EventDoc, EventStatus, Image, ImageSize, Question, QuestionKind, QuestionScope, SharedCapacity, TicketType, Venue,
+};
 
 /// A public fact. In JSON: the fields of the variant beside `"kind": "event" | "availability" | "session_revoked" | "key"`.
 ///
@@ -40,7 +42,7 @@ pub struct Line {
     pub ticket_type: String,
     /// Places there are in all.
     pub capacity: u32,
-    /// Neither held nor sold; overdue holds count as free.
+    /// Neither held nor sold, of its own and of what it shares with others: the least of these. Overdue holds count as free.
     pub available: u32,
 }
 

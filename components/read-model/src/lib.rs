@@ -27,7 +27,10 @@ pub use credential::{
     ACCESS_COOKIE, Carrier, Credential, NoCredential, NoToken, REFRESH_COOKIE, REFRESH_PATH, cookie, credential, has_cookie,
     our_cookies,
 };
-pub use fact::{Availability, EventDoc, EventStatus, Fact, Line, Question, QuestionKind, QuestionScope, TicketType, Venue};
+pub use fact::{
+    Availability, EventDoc, EventStatus, Fact, Image, ImageSize, Line, Question, QuestionKind, QuestionScope, SharedCapacity,
+    TicketType, Venue,
+};
 pub use id::{made_at, region_of_code};
 pub use limits::{
     ARCHIVED_AFTER, MAX_CURSOR_BYTES, MAX_FACETS, MAX_PAGE, MAX_QUERY_WORDS, MAX_SEEN_BYTES, MAX_SEEN_ENTRIES, MAX_TOKEN_BYTES,

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::fact::{Availability, EventDoc, EventStatus, Fact};
+use crate::fact::{Availability, EventDoc, EventStatus, Fact, ImageSize};
 use crate::limits::{EVENT_BYTES, HAYSTACK_BYTES, LINE_BYTES, MAX_TITLE_KEY_CHARS, ROOM};
 use crate::search::{Query, SearchError, SearchPage, search};
 use crate::text::{fold, haystack};
@@ -61,7 +61,13 @@ fn size(doc: &EventDoc) -> usize {
         let lists = question.choices.iter().chain(&question.ticket_types).map(|text| LINE_BYTES + text.len());
         LINE_BYTES + question.id.len() + question.label.len() + question.help.len() + lists.sum::<usize>()
     });
-    EVENT_BYTES + texts.iter().map(|text| text.len()).sum::<usize>() + tickets.sum::<usize>() + questions.sum::<usize>()
+    let image = doc.image.iter().map(|image| image.id.len() + image.sizes.len() * size_of::<ImageSize>());
+    let shared = doc.shared_capacities.iter().map(|shared| {
+        let types = shared.ticket_types.iter().map(|id| LINE_BYTES + id.len());
+        LINE_BYTES + shared.id.len() + shared.name.len() + types.sum::<usize>()
+    });
+    let lists = tickets.sum::<usize>() + questions.sum::<usize>() + shared.sum::<usize>() + image.sum::<usize>();
+    EVENT_BYTES + texts.iter().map(|text| text.len()).sum::<usize>() + lists
 }
 
 fn inventory_size(availability: &Availability) -> usize {
@@ -282,6 +288,18 @@ impl ReadModel {
     #[must_use]
     pub fn inventory_version(&self, event_id: &str) -> Option<u64> {
         self.inventory.get(event_id).map(|inventory| inventory.version)
+    }
+
+    /// Whether a higher version of what a fact is about is known.
+    #[must_use]
+    pub fn is_ahead_of(&self, fact: &Fact) -> bool {
+        match fact {
+            Fact::Event(doc) => self.event_revision(&doc.id).is_some_and(|known| known > doc.revision),
+            Fact::Availability(availability) => {
+                self.inventory_version(&availability.event_id).is_some_and(|known| known > availability.version)
+            }
+            Fact::SessionRevoked { .. } | Fact::Key { .. } => false,
+        }
     }
 
     /// How many events are known.

@@ -30,6 +30,12 @@ pub trait Columns {
     /// Where it is neither.
     fn maybe_integer(&mut self) -> Result<Option<i64>, Self::Error>;
 
+    /// The next column, a text or NULL.
+    ///
+    /// # Errors
+    /// Where it is neither.
+    fn maybe_text(&mut self) -> Result<Option<String>, Self::Error>;
+
     /// The next column, which must be a number that fits.
     ///
     /// # Errors
@@ -57,6 +63,12 @@ impl Column for i64 {
 impl Column for Option<i64> {
     fn take<C: Columns>(row: &mut C) -> Result<Self, C::Error> {
         row.maybe_integer()
+    }
+}
+
+impl Column for Option<String> {
+    fn take<C: Columns>(row: &mut C) -> Result<Self, C::Error> {
+        row.maybe_text()
     }
 }
 
@@ -123,6 +135,9 @@ rows! {
         region: String,
         refund_until: Option<i64>,
         questions: String,
+        image: String,
+        shared_capacities: String,
+        accent: Option<String>,
     }
 
     /// A ticket type, of the table `ticket_types`.
@@ -147,18 +162,19 @@ rows! {
         sales_until: Option<i64>,
     }
 
-    /// What of one ticket type is held and sold, of the table `inventory_lines`.
+    /// What of one ticket type is held and sold, or of what these (as JSON) share, of the table `inventory_lines`.
     LineRow {
         event: String,
         ticket_type: String,
         capacity: i64,
         held: i64,
         sold: i64,
+        shared_by: Option<String>,
     }
 }
 
 impl EventRow {
-    /// The event with these ticket types; none if its state, or a question of it, is one that this version does not know.
+    /// The event with these ticket types; none if its state, a question of it, its picture or what is shared is one that this version does not know.
     #[must_use]
     pub fn doc(self, ticket_types: Vec<TicketType>) -> Option<EventDoc> {
         Some(EventDoc {
@@ -178,6 +194,9 @@ impl EventRow {
             refund_until: self.refund_until,
             ticket_types,
             questions: serde_json::from_str(&self.questions).ok()?,
+            image: serde_json::from_str(&self.image).ok()?,
+            shared_capacities: serde_json::from_str(&self.shared_capacities).ok()?,
+            accent: self.accent,
         })
     }
 }
@@ -210,15 +229,32 @@ pub fn tickets_by_event(rows: impl IntoIterator<Item = TicketRow>) -> HashMap<St
 /// Places by event and ticket type whose hold has run out without anybody having tidied it: they are free.
 pub type Overdue = HashMap<(String, String), i64>;
 
-/// Lines by their event, in the order of the rows.
+/// Ticket types by their event, in the order of the rows: of each what is free of its own and of what it shares, the least of these.
 pub fn lines_by_event(rows: impl IntoIterator<Item = LineRow>, overdue: &Overdue) -> HashMap<String, Vec<Line>> {
     let mut lines_of: HashMap<String, Vec<Line>> = HashMap::new();
-    for LineRow { event, ticket_type, capacity, held, sold } in rows {
+    let mut shared = Vec::new();
+    for LineRow { event, ticket_type, capacity, held, sold, shared_by } in rows {
+        let taken = held + sold;
+        if let Some(types) = shared_by {
+            shared.push((event, types, capacity - taken));
+            continue;
+        }
         let key = (event, ticket_type);
-        let free = capacity - held - sold + overdue.get(&key).copied().unwrap_or(0);
+        let free = capacity - taken + overdue.get(&key).copied().unwrap_or(0);
         let (event, ticket_type) = key;
         let line = Line { ticket_type, capacity: places(capacity), available: places(free.min(capacity)) };
         lines_of.entry(event).or_default().push(line);
+    }
+    for (event, types, mut free) in shared {
+        // One that cannot be read is for the ledger to refuse.
+        let types: Vec<String> = serde_json::from_str(&types).unwrap_or_default();
+        let Some(lines) = lines_of.get_mut(&event) else { continue };
+        for ticket_type in &types {
+            free += overdue.get(&(event.clone(), ticket_type.clone())).copied().unwrap_or(0);
+        }
+        for line in lines.iter_mut().filter(|line| types.contains(&line.ticket_type)) {
+            line.available = line.available.min(places(free));
+        }
     }
     lines_of
 }
@@ -243,10 +279,39 @@ mod tests {
         for (capacity, held, sold, overdue, available) in
             [(10, 0, 0, 0, 10), (10, 6, 4, 0, 0), (10, 6, 4, 3, 3), (10, 2, 0, 9, 10), (10, 12, 0, 0, 0)]
         {
-            let row = LineRow { event: event.clone(), ticket_type: ticket_type.clone(), capacity, held, sold };
+            let row = LineRow { event: event.clone(), ticket_type: ticket_type.clone(), capacity, held, sold, shared_by: None };
             let overdue = Overdue::from([((event.clone(), ticket_type.clone()), overdue)]);
             let lines = lines_by_event([row], &overdue);
             assert_eq!((lines["eu_1"][0].capacity, lines["eu_1"][0].available), (10, available));
         }
+    }
+
+    #[test]
+    fn what_is_shared_bounds_those_who_share_it() {
+        let line = |event: &str, ticket_type: &str, (capacity, held, sold): (i64, i64, i64), shared_by: Option<&str>| LineRow {
+            event: event.to_owned(),
+            ticket_type: ticket_type.to_owned(),
+            capacity,
+            held,
+            sold,
+            shared_by: shared_by.map(str::to_owned),
+        };
+        let rows = [
+            // In whatever order they come, and of another event.
+            line("eu_1", "hall", (12, 4, 5), Some(r#"["adult","child"]"#)),
+            line("eu_1", "adult", (10, 4, 0), None),
+            line("eu_1", "child", (6, 0, 5), None),
+            line("eu_1", "balcony", (10, 0, 0), None),
+            line("eu_1", "gone", (0, 0, 0), Some("[]")),
+            line("eu_2", "adult", (10, 0, 0), None),
+        ];
+        let available = |overdue: i64| {
+            let overdue = Overdue::from([(("eu_1".to_owned(), "adult".to_owned()), overdue)]);
+            let lines = lines_by_event(rows.clone(), &overdue);
+            let of = |event: &str| lines[event].iter().map(|line| line.available).collect::<Vec<_>>();
+            (of("eu_1"), of("eu_2"))
+        };
+        assert_eq!(available(0), (vec![3, 1, 10], vec![10]));
+        assert_eq!(available(2), (vec![5, 1, 10], vec![10]), "what is overdue is free in both");
     }
 }

@@ -51,6 +51,18 @@ records! {
         "refund-until" refund_until: Option<Instant>,
         /// In the organiser's order.
         "offers" offers: Vec<Offer>,
+        /// What some of them share.
+        "shared" shared: Vec<SharedCapacity>,
+    }
+
+    /// Places that ticket types share: none of them is sold when these are gone, whatever its own capacity is.
+    SharedCapacity {
+        /// Never that of a ticket type.
+        "id" id: String,
+        /// Places there are in all.
+        "capacity" capacity: u32,
+        /// Ids of the ticket types, at least one.
+        "ticket-types" ticket_types: Vec<String>,
     }
 
     /// A general-admission ticket type on sale.
@@ -141,7 +153,7 @@ records! {
 
     /// How much there is of a ticket type where more was asked for.
     Shortage {
-        /// Its id.
+        /// Its id; of capacity that is too low also that of a shared capacity.
         "ticket-type" ticket_type: String,
         /// Places there are.
         "available" available: u32,
@@ -353,10 +365,18 @@ impl Action {
 }
 
 impl Sale {
-    /// On sale without bounds, and without refunds to buyers.
+    /// On sale without bounds, without refunds to buyers, and with nothing that types share.
     #[must_use]
     pub fn new(revision: u64, currency: impl Into<String>, offers: Vec<Offer>) -> Self {
-        Self { revision, currency: currency.into(), sales_from: None, sales_until: None, refund_until: None, offers }
+        Self {
+            revision,
+            currency: currency.into(),
+            sales_from: None,
+            sales_until: None,
+            refund_until: None,
+            offers,
+            shared: Vec::new(),
+        }
     }
 }
 

@@ -92,6 +92,19 @@ records! {
         "paused" paused: bool,
     }
 
+    /// Places that ticket types share: none of them is sold when these are gone, whatever its own capacity is.
+    #[derive(Default)]
+    SharedCapacity {
+        /// Unique over all events, and no ticket type's.
+        "id" id: String,
+        /// For example `Hall`.
+        "name" name: String,
+        /// Places there are in all.
+        "capacity" capacity: u32,
+        /// Ids of the ticket types, at least one.
+        "ticket-types" ticket_types: Vec<String>,
+    }
+
     /// What an organiser asks those who buy.
     #[derive(Default)]
     Question {
@@ -117,6 +130,24 @@ records! {
         /// Whether who stands at the door is shown the answer.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         "show-at-check-in" show_at_check_in: bool,
+    }
+
+    /// How large a file of a picture is, in pixels.
+    #[derive(Default)]
+    ImageSize {
+        /// It is part of the file's address, too.
+        "width" width: u32,
+        /// With the width: what a page leaves room for before the file is there.
+        "height" height: u32,
+    }
+
+    /// A picture, of which there are JPEG files.
+    #[derive(Default)]
+    Image {
+        /// `<region>_<digest of the files>`: what it names never changes.
+        "id" id: String,
+        /// Of each file; the largest last.
+        "sizes" sizes: Vec<ImageSize>,
     }
 
     /// An event as the public sees it. The default is a draft of which nothing is said yet.
@@ -156,6 +187,15 @@ records! {
         /// In the organiser's order.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         "questions" questions: Vec<Question>,
+        /// Its picture, if it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        "image" image: Option<Image>,
+        /// What ticket types share.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        "shared-capacities" shared_capacities: Vec<SharedCapacity>,
+        /// `#rrggbb`: what stands out on its pages; none: the platform's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        "accent" accent: Option<String>,
     }
 
     /// An event, and when this view of it was last known to be current.
@@ -208,7 +248,7 @@ records! {
 
     /// What was found.
     Page {
-        /// In the order asked for, without descriptions and questions.
+        /// In the order asked for, without descriptions, questions and shared capacities.
         "items" items: Vec<Event>,
         /// None: this is the last page.
         "next-cursor" next_cursor: Option<String>,
@@ -228,7 +268,7 @@ records! {
         "ticket-type" ticket_type: String,
         /// Places there are in all.
         "capacity" capacity: u32,
-        /// Places that are free; overdue holds are.
+        /// Places that are free, of its own and of what it shares: the least of these. Overdue holds are.
         "available" available: u32,
         /// Whether the sale is open now; `available` may still be 0.
         "on-sale" on_sale: bool,
@@ -328,7 +368,7 @@ impl TicketType {
 }
 
 impl Event {
-    /// As it stands in lists: a copy without the description and the questions, which are most of an event.
+    /// As it stands in lists: a copy without the description, the questions and the shared capacities, which are most of an event.
     #[must_use]
     pub fn in_list(&self) -> Self {
         Self {
@@ -348,6 +388,9 @@ impl Event {
             refund_until: self.refund_until,
             ticket_types: self.ticket_types.clone(),
             questions: Vec::new(),
+            image: self.image.clone(),
+            shared_capacities: Vec::new(),
+            accent: self.accent.clone(),
         }
     }
 }

@@ -47,6 +47,33 @@ pub async fn file(request: Request) -> Answer {
     Ok(file.answer(&request).header("cache-control", IMMUTABLE))
 }
 
+/// `GET /sw.js`: what keeps the page for when there is no network. It stands at the root, for it serves only what is below its own path; and it has a policy
+/// of its own, for without one it could fetch nothing.
+pub async fn service_worker(request: Request) -> Answer {
+    let file = find("sw.js").ok_or_else(Problem::not_found)?;
+    Ok(file
+        .answer(&request)
+        .header("cache-control", "no-cache")
+        .header("content-security-policy", "default-src 'none'; connect-src 'self'"))
+}
+
+/// `GET /icons/:file`: the icons of the installed app. Devices name them, so their names have no hash.
+pub async fn icon(request: Request) -> Answer {
+    let file = find(&format!("icons/{}", request.parameter("file"))).ok_or_else(Problem::not_found)?;
+    Ok(file.answer(&request).header("cache-control", "public, max-age=86400"))
+}
+
+/// `GET /embed.js`: the element that other sites show events with. Any page may have it; its name stays, so an old one is used for an hour at most, or for
+/// a day while the new one is fetched.
+pub async fn embed(request: Request) -> Answer {
+    let file = find("embed.js").ok_or_else(Problem::not_found)?;
+    Ok(file
+        .answer(&request)
+        .header("cache-control", "public, max-age=3600, stale-while-revalidate=86400")
+        .header("access-control-allow-origin", "*")
+        .header("cross-origin-resource-policy", "cross-origin"))
+}
+
 fn find(path: &str) -> Option<File> {
     FILES.iter().copied().find(|file| file.path == path)
 }

@@ -23,7 +23,7 @@ use spin_sdk::{
 use std::sync::LazyLock;
 
 /// Where the app has a page: there its one page is answered, and anywhere else what is not there is 404.
-const PAGES: [&str; 14] = [
+const PAGES: [&str; 27] = [
     "/",
     "/e/:id",
     "/checkout/:id",
@@ -37,6 +37,19 @@ const PAGES: [&str; 14] = [
     "/reset-password",
     "/verify-email",
     "/account",
+    "/confirm-email",
+    "/guest-order",
+    "/accept-ticket",
+    "/door",
+    "/organise",
+    "/organise/:organiser",
+    "/organise/:organiser/:part",
+    "/organise/:organiser/events/:event",
+    "/organise/:organiser/events/:event/:part",
+    "/organise/:organiser/events/:event/orders/:order",
+    "/admin",
+    "/admin/:part",
+    "/admin/:part/:id",
     "/accessibility",
 ];
 
@@ -45,6 +58,9 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
         .into_iter()
         .fold(Router::new(), |router, page| router.get(page, app::page))
         .get("/app/:file", app::file)
+        .get("/sw.js", app::service_worker)
+        .get("/embed.js", app::embed)
+        .get("/icons/:file", app::icon)
         .get("/developers", developers::page)
         .get("/docs", reference::page)
         .get("/problems", problems::list)

@@ -73,6 +73,8 @@ struct User {
 struct Forgotten {
     /// None where nobody has the address, or has bought with it.
     user_id: Option<String>,
+    /// The admin who has it sent.
+    actor: Option<String>,
     network: Option<String>,
 }
 
@@ -208,13 +210,13 @@ pub fn of(record: &Record<'_>) -> Result<Effects, String> {
             Effects { mail: Some(mail), actor: Some(user_id), network: network.and_then(known), ..Effects::default() }
         }
         "user.password-forgotten" | "user.guest-links-requested" => {
-            let Forgotten { user_id, network } = payload(record)?;
-            ids(&user_id)?;
+            let Forgotten { user_id, actor, network } = payload(record)?;
+            ids(user_id.iter().chain(&actor))?;
             let template =
                 if record.kind == "user.password-forgotten" { Template::PasswordForgotten } else { Template::GuestOrders };
             let mail = |recipient| MailRequest { template, recipient, needs: Needs::default() };
-            // Whoever asked need not be whose account it is.
-            Effects { mail: user_id.map(mail), network: network.and_then(known), ..Effects::default() }
+            // Whoever asked need not be whose account it is; only an admin has shown who they are.
+            Effects { mail: user_id.map(mail), actor, network: network.and_then(known), ..Effects::default() }
         }
         "user.password-changed" => {
             let User { user_id, network } = payload(record)?;

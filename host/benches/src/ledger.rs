@@ -2,7 +2,7 @@
 //!
 //! `cargo xtask bench ledger postgres://…/an_empty_database [seconds a figure] [batch sizes of the
 //! component alone]`, with the component built
-//! (`cargo build --profile wasm --target wasm32-wasip2 -p ledger`). All results are of one run on one server, each on an event of its own.
+//! (`cargo build --release --target wasm32-wasip2 -p ledger`). All results are of one run on one server, each on an event of its own.
 //!
 //! What limits it, of 256 holds a batch: Postgres executes the write for some 25 µs a hold (a third of it foreign keys, the rest four rows and ten
 //! entries in indexes) and the reading for 4 µs; the component and this host take about as much as the write; a commit flushes 3 KB of WAL a hold.

@@ -109,14 +109,6 @@ fn hold(caller: u64, n: u64, with_token: bool) -> Command {
     Command { token, ..Command::new(Subject::Person(person), key, event, deadline, hold) }
 }
 
-/// CPU time of this process, as the kernel counts it: in hundredths of a second.
-fn cpu() -> Result<Duration, Box<dyn Error>> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |at: usize| -> Result<u64, Box<dyn Error>> { Ok(fields.get(at).ok_or("/proc/self/stat is short")?.parse()?) };
-    Ok(Duration::from_millis((ticks(11)? + ticks(12)?) * 10))
-}
-
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = benches::arguments();
@@ -161,7 +153,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let over = Arc::new(AtomicBool::new(false));
-    let (began, cpu_before) = (Instant::now(), cpu()?);
+    let (began, cpu_before) = (Instant::now(), benches::cpu()?);
     let tasks: Vec<_> = (0..callers)
         .map(|caller| {
             let (region, over) = (region.clone(), Arc::clone(&over));
@@ -188,7 +180,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         booked += count;
         longest = longest.max(slowest);
     }
-    let (took, used) = (began.elapsed(), cpu()? - cpu_before);
+    let (took, used) = (began.elapsed(), benches::cpu()? - cpu_before);
     stop.cancel();
     asking.await?;
     serving.await?;

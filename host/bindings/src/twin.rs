@@ -69,7 +69,8 @@ macro_rules! twins {
 twins! { booking:
     Money { amount, currency }
     Command { subject, idempotency_key, event_id, deadline, trace, token, client, action }
-    Sale { revision, currency, sales_from, sales_until, refund_until, offers }
+    Sale { revision, currency, sales_from, sales_until, refund_until, offers, shared }
+    SharedCapacity { id, capacity, ticket_types }
     Offer { ticket_type, price, capacity, per_person_limit, sales_from, sales_until, paused }
     OrderLine { ticket_type, quantity }
     Confirmation { booking, payment, paid }
@@ -119,8 +120,11 @@ twins! { edge:
     TicketType { id, name, price, capacity, per_person_limit, sales_from, sales_until, paused }
     Event {
         id, organiser_id, status, revision, title, description, category, venue, starts_at, ends_at, timezone, currency, region, refund_until,
-        ticket_types, questions,
+        ticket_types, questions, image, shared_capacities, accent,
     }
+    Image { id, sizes }
+    ImageSize { width, height }
+    SharedCapacity { id, name, capacity, ticket_types }
     Question { id, label, help, kind, choices, per, required, ticket_types, show_at_check_in }
     EventView { event, as_of }
     Query {

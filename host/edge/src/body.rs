@@ -2,6 +2,7 @@
 //! client takes it: so nothing scarce waits for a client.
 
 use std::any::Any;
+use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -9,6 +10,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use contracts::{BodyError, BoxError, RequestBody};
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt as _};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
@@ -16,7 +19,8 @@ use tokio::time::Instant;
 
 use crate::connection::{ActiveRequest, ClientTimeouts};
 use crate::limits::{
-    ANSWER_BYTES, ANSWERS_BYTES, BODIES_BYTES, BODY_BYTES, BODY_RATE, SETTLED, SETTLED_BYTES, UNREAD, UNREAD_BYTES,
+    ANSWER_BYTES, ANSWERS_BYTES, BODIES_BYTES, BODY_BYTES, BODY_RATE, FILE_BYTES, FILES_BYTES, SETTLED, SETTLED_BYTES, UNREAD,
+    UNREAD_BYTES,
 };
 use crate::problem::Problem;
 
@@ -29,30 +33,55 @@ pub fn known(bytes: Bytes) -> RequestBody {
 }
 
 /// Room for bodies that are still coming, in bytes.
-static COMING: Semaphore = Semaphore::const_new(BODIES_BYTES);
+struct Room {
+    bodies: Semaphore,
+    /// For what files have beyond [`BODY_BYTES`].
+    files: Semaphore,
+}
 
-/// A request's body as another node sends it, whole: see `whole`.
+impl Room {
+    const fn new() -> Self {
+        Self { bodies: Semaphore::const_new(BODIES_BYTES), files: Semaphore::const_new(FILES_BYTES) }
+    }
+
+    /// Room for a piece of a body of which so much has come with it; none: there is none.
+    fn take(&self, piece: usize, come: u64) -> Option<SemaphorePermit<'_>> {
+        let of = if come > BODY_BYTES { &self.files } else { &self.bodies };
+        of.try_acquire_many(u32::try_from(piece).unwrap_or(u32::MAX)).ok()
+    }
+}
+
+static ROOM: Room = Room::new();
+
+/// A request's body as another node sends it, whole: see `whole`. That node knows its route, and how much that permits.
 ///
 /// # Errors
 /// As `whole`.
 pub async fn received(body: hyper::body::Incoming) -> Result<RequestBody, Problem> {
-    whole(body, &ClientTimeouts::default()).await.map(known).map_err(|(problem, _)| problem)
+    whole(body, FILE_BYTES, &ClientTimeouts::default()).await.map(known).map_err(|(problem, _)| problem)
 }
 
-/// Reads a request's body, within [`BODY_BYTES`] and as fast as it must come. With the problem comes what has not been read.
-pub(crate) async fn whole<B>(mut body: B, timeouts: &ClientTimeouts) -> Result<Bytes, (Problem, B)>
+/// Reads a request's body, within so many bytes and as fast as it must come. With the problem comes what has not been read.
+pub(crate) async fn whole<B>(body: B, most: u64, timeouts: &ClientTimeouts) -> Result<Bytes, (Problem, B)>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
+    whole_in(&ROOM, body, most, timeouts).await
+}
+
+async fn whole_in<B>(all: &Room, mut body: B, most: u64, timeouts: &ClientTimeouts) -> Result<Bytes, (Problem, B)>
 where
     B: HttpBody<Data = Bytes> + Unpin,
 {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
-    let began = Instant::now();
+    let (began, longest) = (Instant::now(), if most > BODY_BYTES { timeouts.file } else { timeouts.body });
     let (mut first, mut rest, mut length) = (Bytes::new(), BytesMut::new(), 0_usize);
-    let mut room: Vec<SemaphorePermit<'static>> = Vec::new();
+    let mut room: Vec<SemaphorePermit<'_>> = Vec::new();
     loop {
         let earned = Duration::from_millis(u64::try_from(length).unwrap_or(u64::MAX).saturating_mul(1_000) / BODY_RATE);
-        let until = began + timeouts.body.min(timeouts.body_grace + earned);
+        let until = began + longest.min(timeouts.body_grace + earned);
         let data = match tokio::time::timeout_at(until, body.frame()).await {
             Err(_) => return Err((Problem::TooSlow, body)),
             Ok(None) => break,
@@ -61,15 +90,16 @@ where
             Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
         };
         length += data.len();
-        if u64::try_from(length).unwrap_or(u64::MAX) > BODY_BYTES {
+        let come = u64::try_from(length).unwrap_or(u64::MAX);
+        if come > most {
             return Err((Problem::TooLarge, body));
         }
         if body.is_end_stream() && rest.is_empty() && first.is_empty() {
             return Ok(data);
         }
-        match COMING.try_acquire_many(u32::try_from(data.len()).unwrap_or(u32::MAX)) {
-            Ok(taken) => room.push(taken),
-            Err(_) => return Err((Problem::Unavailable(crate::limits::RETRY_AFTER_SECONDS), body)),
+        match all.take(data.len(), come) {
+            Some(taken) => room.push(taken),
+            None => return Err((Problem::Unavailable(crate::limits::RETRY_AFTER_SECONDS), body)),
         }
         if first.is_empty() {
             first = data;
@@ -113,6 +143,16 @@ pub struct Body {
 enum Content {
     Whole(Full<Bytes>),
     Streamed(Streamed),
+    Live(Live),
+}
+
+/// What is made as it is taken, and does not end by itself.
+struct Live(Mutex<BoxStream<'static, Bytes>>);
+
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Live")
+    }
 }
 
 impl Body {
@@ -126,6 +166,11 @@ impl Body {
     #[must_use]
     pub fn full(bytes: Bytes) -> Self {
         Self { content: Content::Whole(Full::new(bytes)), busy: None }
+    }
+
+    /// A body that is made as its client takes it.
+    pub(crate) fn live(pieces: impl Stream<Item = Bytes> + Send + 'static) -> Self {
+        Self { content: Content::Live(Live(Mutex::new(pieces.boxed()))), busy: None }
     }
 
     /// What a component or another node answers. One that is short and comes at once is known as a whole: then its length is, and it leaves in one
@@ -316,6 +361,10 @@ impl HttpBody for Body {
         let polled = match &mut self.content {
             Content::Whole(body) => Pin::new(body).poll_frame(context).map_err(|never| match never {}),
             Content::Streamed(body) => Pin::new(body).poll_frame(context),
+            Content::Live(Live(pieces)) => {
+                let pieces = pieces.get_mut().unwrap_or_else(PoisonError::into_inner);
+                pieces.poll_next_unpin(context).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+            }
         };
         if let Some(busy) = &self.busy {
             match &polled {
@@ -331,6 +380,7 @@ impl HttpBody for Body {
         match &self.content {
             Content::Whole(body) => body.is_end_stream(),
             Content::Streamed(body) => body.is_end_stream(),
+            Content::Live(_) => false,
         }
     }
 
@@ -338,6 +388,7 @@ impl HttpBody for Body {
         match &self.content {
             Content::Whole(body) => body.size_hint(),
             Content::Streamed(body) => body.size_hint(),
+            Content::Live(_) => SizeHint::default(),
         }
     }
 }
@@ -345,7 +396,7 @@ impl HttpBody for Body {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures::{StreamExt as _, stream};
+    use futures::stream;
     use http_body_util::StreamBody;
 
     type Never = std::convert::Infallible;
@@ -376,30 +427,55 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_within_its_limit_is_read_whole() {
-        let timeouts = ClientTimeouts::default();
-        for (count, bytes) in [(0, 0), (1, 10), (2, 10), (16, 64 * 1024)] {
-            assert_eq!(whole(pieces(count, bytes), &timeouts).await.ok().unwrap().len(), count * bytes);
+        const PIECE: usize = 64 * 1024;
+        let (timeouts, room) = (ClientTimeouts::default(), Room::new());
+        for (count, bytes) in [(0, 0), (1, 10), (2, 10), (16, PIECE)] {
+            let body = whole_in(&room, pieces(count, bytes), BODY_BYTES, &timeouts).await;
+            assert_eq!(body.ok().unwrap().len(), count * bytes);
         }
-        let (problem, rest) = whole(pieces(18, 64 * 1024), &timeouts).await.err().unwrap();
-        assert_eq!((problem, rest.collect().await.unwrap().to_bytes().len()), (Problem::TooLarge, 64 * 1024));
+        let (problem, rest) = whole_in(&room, pieces(18, PIECE), BODY_BYTES, &timeouts).await.err().unwrap();
+        assert_eq!((problem, rest.collect().await.unwrap().to_bytes().len()), (Problem::TooLarge, PIECE));
         let broken = StreamBody::new(stream::iter([Ok(Frame::data(Bytes::from_static(b"half"))), Err("gone")]));
-        assert_eq!(whole(broken, &timeouts).await.err().unwrap().0, Problem::TooSlow);
-        assert_eq!(COMING.available_permits(), BODIES_BYTES);
+        assert_eq!(whole_in(&room, broken, BODY_BYTES, &timeouts).await.err().unwrap().0, Problem::TooSlow);
+        assert_eq!((room.bodies.available_permits(), room.files.available_permits()), (BODIES_BYTES, FILES_BYTES));
+    }
+
+    #[tokio::test]
+    async fn a_file_may_have_more_and_takes_nobody_elses_room() {
+        const PIECE: usize = 64 * 1024;
+        let (timeouts, room) = (ClientTimeouts::default(), Room::new());
+        let ask = async |count: usize, most: u64| {
+            let whole = whole_in(&room, pieces(count, PIECE), most, &timeouts).await;
+            whole.map(|body| body.len()).map_err(|(problem, _)| problem)
+        };
+        assert_eq!(ask(32, 2 * BODY_BYTES).await, Ok(32 * PIECE));
+        assert_eq!(ask(33, 2 * BODY_BYTES).await, Err(Problem::TooLarge));
+        let others = room.files.try_acquire_many(u32::try_from(FILES_BYTES).unwrap()).unwrap();
+        assert!(matches!(ask(17, FILE_BYTES).await, Err(Problem::Unavailable(_))));
+        assert_eq!((ask(16, FILE_BYTES).await, ask(16, BODY_BYTES).await), (Ok(16 * PIECE), Ok(16 * PIECE)));
+        drop(others);
+        assert_eq!(ask(17, FILE_BYTES).await, Ok(17 * PIECE));
+        assert_eq!((room.bodies.available_permits(), room.files.available_permits()), (BODIES_BYTES, FILES_BYTES));
+        assert_eq!(FILE_BYTES, u64::from(*manifest::limits::BODY_MIB.end()) << 20, "as much as any route may permit");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_never_arrives_times_out() {
         let timeouts = ClientTimeouts::default();
         let began = Instant::now();
-        assert_eq!(whole(stuck(0, 0), &timeouts).await.err().unwrap().0, Problem::TooSlow);
+        assert_eq!(whole(stuck(0, 0), BODY_BYTES, &timeouts).await.err().unwrap().0, Problem::TooSlow);
         assert_eq!(began.elapsed(), timeouts.body_grace);
         // What has come earns its time, up to a limit.
         let began = Instant::now();
-        assert_eq!(whole(stuck(2, usize::try_from(BODY_RATE).unwrap()), &timeouts).await.err().unwrap().0, Problem::TooSlow);
+        let second = usize::try_from(BODY_RATE).unwrap();
+        assert_eq!(whole(stuck(2, second), BODY_BYTES, &timeouts).await.err().unwrap().0, Problem::TooSlow);
         assert_eq!(began.elapsed(), timeouts.body_grace + Duration::from_secs(2));
-        let began = Instant::now();
-        assert_eq!(whole(stuck(10, 100_000), &timeouts).await.err().unwrap().0, Problem::TooSlow);
-        assert_eq!(began.elapsed(), timeouts.body);
+        for (most, all) in [(BODY_BYTES, timeouts.body), (FILE_BYTES, timeouts.file)] {
+            let began = Instant::now();
+            let begun = if most > BODY_BYTES { stuck(10, 200_000) } else { stuck(10, 100_000) };
+            assert_eq!(whole(begun, most, &timeouts).await.err().unwrap().0, Problem::TooSlow);
+            assert_eq!(began.elapsed(), all);
+        }
     }
 
     #[tokio::test]

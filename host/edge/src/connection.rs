@@ -21,6 +21,8 @@ pub struct ClientTimeouts {
     pub busy: Duration,
     /// See [`limits::BODY`].
     pub body: Duration,
+    /// See [`limits::FILE`].
+    pub file: Duration,
     /// See [`limits::BODY_GRACE`].
     pub body_grace: Duration,
     /// See [`limits::SEND_GRACE`].
@@ -36,6 +38,7 @@ impl Default for ClientTimeouts {
             idle_crowded: limits::IDLE_CROWDED,
             busy: limits::BUSY,
             body: limits::BODY,
+            file: limits::FILE,
             body_grace: limits::BODY_GRACE,
             send_grace: limits::SEND_GRACE,
             look: limits::LOOK,
@@ -57,6 +60,8 @@ pub(crate) struct Connection {
     /// When `requests` last became zero or more than that, in milliseconds since `opened`.
     since: AtomicU64,
     answers: Mutex<PendingAnswers>,
+    /// Answers among them that do not end by themselves.
+    long: AtomicU32,
 }
 
 /// The answers that are on their way. Places are used again.
@@ -89,6 +94,7 @@ impl Connection {
             requests: AtomicU32::new(0),
             since: AtomicU64::new(0),
             answers: Mutex::default(),
+            long: AtomicU32::new(0),
         })
     }
 
@@ -108,6 +114,13 @@ impl Connection {
         ActiveRequest { connection: Arc::clone(self), slot: None, answer: None }
     }
 
+    /// Counts an answer that does not end by itself, until what this returns is dropped: its connection may be busy for as long as it likes, if only the
+    /// client takes what it is sent.
+    pub(crate) fn begin_long_answer(self: &Arc<Self>) -> LongAnswer {
+        self.long.fetch_add(1, Ordering::Relaxed);
+        LongAnswer(Arc::clone(self))
+    }
+
     /// Whether it has been idle, or busy without a break, for longer than it may, or does not take an answer that is there.
     pub(crate) fn overdue(&self, now: Instant, crowded: bool) -> bool {
         let age = self.age(now);
@@ -115,6 +128,7 @@ impl Connection {
         let limit = match (idle, crowded) {
             (true, false) => self.timeouts.idle,
             (true, true) => self.timeouts.idle_crowded,
+            (false, _) if self.long.load(Ordering::Relaxed) > 0 => Duration::MAX,
             (false, _) => self.timeouts.busy,
         };
         let since = age.saturating_sub(self.since.load(Ordering::Relaxed));
@@ -136,6 +150,16 @@ fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// An answer that does not end by itself: see [`Connection::begin_long_answer`].
+#[derive(Debug)]
+pub(crate) struct LongAnswer(Arc<Connection>);
+
+impl Drop for LongAnswer {
+    fn drop(&mut self) {
+        self.0.long.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// A request of a connection that is being worked on, its answer's body included.
 #[derive(Debug)]
 pub(crate) struct ActiveRequest {
@@ -150,6 +174,11 @@ impl ActiveRequest {
     /// Takes a place along, for as long as this lives.
     pub(crate) fn hold(&mut self, slot: RequestSlot) {
         self.slot = Some(slot);
+    }
+
+    /// Gives its place back, though it is not over: others count it from now on.
+    pub(crate) fn release(&mut self) {
+        self.slot = None;
     }
 
     /// Its answer is there: from now on its client has to take it.
@@ -222,6 +251,11 @@ mod tests {
         assert!(connection.overdue(start + IDLE_CROWDED + SECOND, true), "sooner where there is little room");
         let busy = connection.enter();
         assert!(!connection.overdue(start + IDLE + SECOND, true));
+        assert!(connection.overdue(Instant::now() + BUSY + SECOND, false));
+        // What does not end by itself may go on.
+        let long = connection.begin_long_answer();
+        assert!(!connection.overdue(Instant::now() + 10 * BUSY, true));
+        drop(long);
         assert!(connection.overdue(Instant::now() + BUSY + SECOND, false));
         drop(busy);
         assert!(connection.overdue(Instant::now() + IDLE + SECOND, false));

@@ -47,10 +47,12 @@ struct FollowerProgress {
 }
 
 impl FollowerProgress {
-    /// Refuses a snapshot of the same epoch that is behind: its database was put back, and as soon as the region notices there is one of a new epoch. Where
-    /// the region does not, because none of its nodes remembers more, an older view is better than none for ever.
-    fn admit(&mut self, snapshot: &Snapshot) -> Result<(), Error> {
-        let known = self.cursor.as_ref().filter(|known| known.epoch == snapshot.epoch && known.position > snapshot.position);
+    /// Refuses a snapshot of the same epoch that is behind, by its position or by a version of something in it: its database was put back, and as soon as
+    /// the region notices there is one of a new epoch. A position alone says too little: what follows in the database that was put back soon has as high ones.
+    /// Where the region does not notice, because none of its nodes remembers more, an older view is better than none for ever.
+    fn admit(&mut self, snapshot: &Snapshot, replica: &Replica) -> Result<(), Error> {
+        let same = self.cursor.as_ref().filter(|known| known.epoch == snapshot.epoch);
+        let known = same.filter(|known| known.position > snapshot.position || replica.is_ahead_of(&snapshot.facts));
         if let Some(known) = known {
             let since = self.refusing.get_or_insert_with(tokio::time::Instant::now);
             if since.elapsed() < limits::FEED_BEHIND {
@@ -157,7 +159,7 @@ impl Follower {
         let opened = in_time(limits::FEED_OPEN, self.source.open(cursor.clone())).await??;
         let Subscription { snapshot, mut batches } = opened;
         if let Some(snapshot) = snapshot {
-            progress.admit(&snapshot)?;
+            progress.admit(&snapshot, &self.replica)?;
             let stand = (read_model::epoch_number(&snapshot.epoch), snapshot.position);
             self.identity.replace(&self.region, &snapshot.facts)?;
             if snapshot.facts.len() < limits::INDEX_BEHIND {
@@ -303,11 +305,16 @@ mod tests {
         let (first, steps) = mpsc::channel::<Step>(4);
         let (_second, more) = mpsc::channel(4);
         let closed = || mpsc::channel(1).1;
-        let behind = || Ok((snapshot(4, vec![event("eu_1", 1)]), closed()));
+        let behind = |position| Ok((snapshot(position, vec![event("eu_1", 1)]), closed()));
         let new = Some(Snapshot { epoch: "another".into(), position: 4, facts: vec![event("eu_2", 1)] });
         drop(first);
-        let entries =
-            vec![Ok((snapshot(10, vec![event("eu_1", 2)]), steps)), Err(feed::Error::Gone), behind(), behind(), Ok((new, more))];
+        let entries = vec![
+            Ok((snapshot(10, vec![event("eu_1", 2)]), steps)),
+            Err(feed::Error::Gone),
+            behind(4),
+            behind(12),
+            Ok((new, more)),
+        ];
         let (replica, script, stop, task) = following(entries);
         replica.until(10).await;
         while replica.position("eu") == 10 {

@@ -22,13 +22,13 @@ pub const MARQUEE_SEEN: HeaderName = HeaderName::from_static("marquee-seen");
 /// `true`: the answer is older than what the request's `Marquee-Seen` says.
 pub const MARQUEE_STALE: HeaderName = HeaderName::from_static("marquee-stale");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+pub(crate) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 /// As in Spin: the client's address and port.
-const SPIN_CLIENT_ADDR: HeaderName = HeaderName::from_static("spin-client-addr");
+pub(crate) const SPIN_CLIENT_ADDR: HeaderName = HeaderName::from_static("spin-client-addr");
 /// The value for a client whose address is unknown.
 const UNKNOWN: HeaderValue = HeaderValue::from_static("unknown");
 
@@ -214,13 +214,19 @@ fn values(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> 
 
 /// Whether a request would change something in the name of whom its cookies are, and no page of ours sent it. Its headers are [clean](clean()).
 pub(crate) fn is_forged(request: &request::Parts) -> bool {
+    by_cookies(request) && !browser_policy::is_safe(&request.method) && !is_same_origin(request)
+}
+
+/// Whether cookies alone say who asks.
+pub(crate) fn by_cookies(request: &request::Parts) -> bool {
     let headers = &request.headers;
-    let by_cookies = !headers.contains_key(AUTHORIZATION) && values(headers, COOKIE).any(read_model::has_cookie);
-    if !by_cookies || browser_policy::is_safe(&request.method) {
-        return false;
-    }
-    let https = headers.get(X_FORWARDED_PROTO).is_some_and(|proto| proto == "https");
-    !browser_policy::is_same_origin(headers, request.uri.authority().map(Authority::as_str), https)
+    !headers.contains_key(AUTHORIZATION) && values(headers, COOKIE).any(read_model::has_cookie)
+}
+
+/// Whether a browser says that a page of ours sent a request. Its headers are [clean](clean()).
+pub(crate) fn is_same_origin(request: &request::Parts) -> bool {
+    let https = request.headers.get(X_FORWARDED_PROTO).is_some_and(|proto| proto == "https");
+    browser_policy::is_same_origin(&request.headers, request.uri.authority().map(Authority::as_str), https)
 }
 
 /// Takes out of a request that goes to a region what is none of its business: other cookies than ours, and ours where they do not count.

@@ -47,6 +47,7 @@ source = "echo.wasm"
 "POST /echo/region" = { runs = "region", by = { query = "at" } }
 "PUT /echo/region" = { runs = "edge" }
 "POST /echo/private" = { runs = "edge", token = true }
+"PUT /echo/file" = { runs = "edge", token = true, body_mib = 2 }
 "GET /echo/assets/:name" = { runs = "edge", immutable = true }
 "POST /echo/due" = { host = "tick" }
 [component.fail]
@@ -430,6 +431,9 @@ async fn requests_that_are_too_large_are_refused() {
     let most = "x".repeat(usize::try_from(limits::BODY_BYTES).unwrap());
     assert_eq!(scene.ask("POST", "/echo/a", &[], &most).await.status, 200);
     assert_eq!(scene.ask("POST", "/echo/a", &[], &format!("{most}x")).await.problem().0, 413);
+    // Where a route takes a file it may have more, from whoever may send one.
+    assert_eq!(scene.ask("PUT", "/echo/file", &[], &format!("{most}x")).await.problem().0, 401);
+    assert_eq!(scene.ask("PUT", "/echo/file", &[], &format!("{most}{most}x")).await.problem().0, 413);
     // Of unknown length: only on the way it turns out.
     let pieces = (0..17).map(|_| Ok::<_, std::convert::Infallible>(Frame::data(Bytes::from(vec![b'x'; 64 * 1024]))));
     let body = StreamBody::new(futures::stream::iter(pieces)).boxed_unsync();

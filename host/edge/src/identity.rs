@@ -137,6 +137,26 @@ impl Identity {
         self.check(token, clock::now())
     }
 
+    /// What a token says now, with what says whether that [still](Self::still) holds.
+    pub(crate) fn verified(&self, token: &str) -> Result<Verified, Refusal> {
+        if token.len() > access_token::limits::TOKEN_BYTES {
+            return Err(Refusal::Invalid);
+        }
+        let mut verified = self.verify(token, clock::now())?;
+        self.still(token, &mut verified).map(|()| verified)
+    }
+
+    /// Whether a token that was verified is still good.
+    pub(crate) fn still(&self, token: &str, verified: &mut Verified) -> Result<(), Refusal> {
+        let now = clock::now();
+        if let Some(judged) = self.judge(verified, now) {
+            return judged;
+        }
+        *verified = self.verify(token, now)?;
+        // The keys changed just now, again: the next look tells.
+        self.judge(verified, now).unwrap_or(Err(Refusal::Unavailable(limits::RETRY_MS)))
+    }
+
     /// What a token says at `now`, microseconds. Whether it has ended or was revoked is looked at every time; its signature once.
     fn check(&self, token: &str, now: i64) -> Result<Claims, Refusal> {
         if token.len() > access_token::limits::TOKEN_BYTES {
@@ -250,23 +270,18 @@ impl contracts::Identity for Identity {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use access_token::{AUDIENCE, ISSUER, TYPE};
-    use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-    use serde_json::{Value, json};
+    use crate::testing::{self, PUBLIC_KEY as PUBLIC};
 
-    /// RFC 8032, section 7.1, tests 1 and 2: the seed in PKCS#8 DER, and public keys.
-    const SEED: &str = "302e020100300506032b6570042204209d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
-    const PUBLIC: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+    /// RFC 8032, section 7.1, test 2: another's public key.
     const OTHER: &str = "PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw";
     const SECOND: i64 = 1_000_000;
 
-    /// A token of session `eu_s` that key `k1` has just signed, and when.
+    /// A token of session `eu_s` that key `k1` has just signed, and when, to the second: as it says itself.
     fn token() -> (String, i64) {
-        let der: Vec<u8> = (0..SEED.len()).step_by(2).map(|at| u8::from_str_radix(&SEED[at..at + 2], 16).unwrap()).collect();
-        let header = Header { typ: Some(TYPE.to_owned()), kid: Some("k1".to_owned()), ..Header::new(Algorithm::EdDSA) };
-        let now = clock::now() / SECOND;
-        let claims: Value = json!({"iss": ISSUER, "aud": AUDIENCE, "sub": "eu_u", "sid": "eu_s", "roles": ["user"], "iat": now, "exp": now + 900});
-        (encode(&header, &claims, &EncodingKey::from_ed_der(&der)).unwrap(), now * SECOND)
+        let token = testing::token("eu_u", "eu_s");
+        let identity = identity();
+        let expires_at = identity.verify(&token, clock::now()).unwrap().claims.expires_at;
+        (token, expires_at - 900 * SECOND)
     }
 
     fn key_of(kid: &str, public_key: &str, until: Option<i64>) -> Fact {

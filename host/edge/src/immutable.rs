@@ -3,8 +3,12 @@
 //! What an answer may be kept for, the component says itself, as to any cache between it and a browser (RFC 9111, RFC 8246): `public`, `immutable`,
 //! and `max-age`. An address that is immutable has one content in every version of the application, so no version is part of the key: a page that was
 //! loaded before a switch still gets its scripts here after it.
+//!
+//! What never changes may still be taken away: an organiser removes a picture, perhaps because it should never have been shown. Whoever makes an answer that
+//! begins with an id says what it is of by that; when the feed says that an event has a picture no more, what is of it is forgotten (see [`Keeping`]), so an
+//! edge asks its region again, which answers as long as another event has it. What no feed tells is given for [`IMMUTABLE`] at most.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -13,7 +17,7 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 
 use crate::body::Body;
-use crate::limits::{IMMUTABLE_BYTES, IMMUTABLE_KEY_BYTES, IMMUTABLE_ONE_BYTES};
+use crate::limits::{IMMUTABLE, IMMUTABLE_BYTES, IMMUTABLE_KEY_BYTES, IMMUTABLE_ONE_BYTES};
 use crate::problem::Problem;
 use crate::recent::Recent;
 
@@ -37,6 +41,12 @@ impl Key {
         let fits = codings.next().is_none() && path.len() + first.len() <= IMMUTABLE_KEY_BYTES;
         fits.then(|| Self { path: path.to_owned(), codings: first.to_owned() })
     }
+
+    /// Whether it is of what has this id: its file's name is that, a hyphen and which one it is.
+    fn is_of(&self, id: &str) -> bool {
+        let file = self.path.rsplit('/').next().unwrap_or_default();
+        file.strip_prefix(id).is_some_and(|rest| rest.starts_with('-'))
+    }
 }
 
 /// An answer, and until when it may be given.
@@ -47,20 +57,34 @@ struct Kept {
     until: Instant,
 }
 
-/// The answers that were given lately.
+/// The answers that were given lately. Cheap to clone; clones are one.
+#[derive(Clone, Debug)]
+pub(crate) struct ImmutableAnswers(Arc<Mutex<Answers>>);
+
 #[derive(Debug)]
-pub(crate) struct ImmutableAnswers(Mutex<Recent<Key, Arc<Kept>>>);
+struct Answers {
+    recent: Recent<Key, Arc<Kept>>,
+    /// How often something was forgotten.
+    forgotten: u64,
+}
+
+/// An answer that is being asked for, and may be kept if nothing was forgotten since.
+#[derive(Debug)]
+pub(crate) struct Keeping {
+    key: Key,
+    forgotten: u64,
+}
 
 impl Default for ImmutableAnswers {
     fn default() -> Self {
-        Self(Mutex::new(Recent::new(IMMUTABLE_BYTES / 2)))
+        Self(Arc::new(Mutex::new(Answers { recent: Recent::new(IMMUTABLE_BYTES / 2), forgotten: 0 })))
     }
 }
 
 impl ImmutableAnswers {
     /// The answer under this key: without its content where the client has it already.
     pub(crate) fn get(&self, key: &Key, asked: &HeaderMap) -> Option<Response<Body>> {
-        let kept = Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key)?);
+        let kept = Arc::clone(self.answers().recent.get(key)?);
         if kept.until <= Instant::now() {
             return None;
         }
@@ -77,8 +101,27 @@ impl ImmutableAnswers {
         Some(response)
     }
 
-    /// Keeps an answer that says that it may be kept, once all of it is there.
-    pub(crate) async fn keep(&self, key: Key, response: Response<Body>) -> Result<Response<Body>, Problem> {
+    fn answers(&self) -> MutexGuard<'_, Answers> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is asked for from now on.
+    pub(crate) fn keeping(&self, key: Key) -> Keeping {
+        Keeping { key, forgotten: self.answers().forgotten }
+    }
+
+    /// Forgets what is of these ids.
+    pub(crate) fn forget(&self, ids: &[String]) {
+        if ids.is_empty() {
+            return;
+        }
+        let mut answers = self.answers();
+        answers.forgotten += 1;
+        answers.recent.retain(|key| !ids.iter().any(|id| key.is_of(id)));
+    }
+
+    /// Keeps an answer that says that it may be kept, once all of it is there. What was asked for before something was forgotten may be of that.
+    pub(crate) async fn keep(&self, keeping: Keeping, response: Response<Body>) -> Result<Response<Body>, Problem> {
         let Some(lifetime) = lifetime(&response) else { return Ok(response) };
         let Some(until) = Instant::now().checked_add(lifetime) else { return Ok(response) };
         let (head, body) = response.into_parts();
@@ -86,7 +129,11 @@ impl ImmutableAnswers {
         let body = body.collect().await.map_err(|_| Problem::ComponentFailed)?.to_bytes();
         let kept = Arc::new(Kept { headers: head.headers.clone(), body: body.clone(), until });
         let weight = body.len() + IMMUTABLE_KEY_BYTES;
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).put_weighing(key, kept, weight);
+        let mut answers = self.answers();
+        if answers.forgotten == keeping.forgotten {
+            answers.recent.put_weighing(keeping.key, kept, weight);
+        }
+        drop(answers);
         Ok(Response::from_parts(head, Body::full(body)))
     }
 }
@@ -102,5 +149,49 @@ fn lifetime(response: &Response<Body>) -> Option<Duration> {
     let control = headers.get(CACHE_CONTROL)?.to_str().ok()?;
     let says = |directive: &str| control.split(',').any(|said| said.trim().eq_ignore_ascii_case(directive));
     let seconds = control.split(',').find_map(|said| said.trim().strip_prefix("max-age=")?.parse().ok())?;
-    (length <= IMMUTABLE_ONE_BYTES && says("public") && says("immutable")).then(|| Duration::from_secs(seconds))
+    (length <= IMMUTABLE_ONE_BYTES && says("public") && says("immutable")).then(|| Duration::from_secs(seconds).min(IMMUTABLE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(path: &str) -> Key {
+        Key::of(&Request::get(path).body(()).unwrap()).unwrap()
+    }
+
+    fn answer(control: &str) -> Response<Body> {
+        let answer = Response::builder().header(CACHE_CONTROL, control).header(CONTENT_LENGTH, 3);
+        answer.body(Body::full(Bytes::from_static(b"abc"))).unwrap()
+    }
+
+    const FOREVER: &str = "public, max-age=31536000, immutable";
+
+    #[tokio::test]
+    async fn what_is_forgotten_is_asked_for_again() {
+        let answers = ImmutableAnswers::default();
+        let paths = ["/api/images/eu_a-480.jpg", "/api/images/eu_a-1280.jpg", "/api/images/eu_ab-480.jpg", "/app/index-eu_a.js"];
+        for path in paths {
+            answers.keep(answers.keeping(key(path)), answer(FOREVER)).await.unwrap();
+        }
+        let known = |path: &str| answers.get(&key(path), &HeaderMap::new()).is_some();
+        assert_eq!(paths.map(known), [true; 4]);
+        // Of the same data as clones.
+        answers.clone().forget(&["eu_a".to_owned()]);
+        assert_eq!(paths.map(known), [false, false, true, true]);
+        // What was on its way then may be what was forgotten.
+        let asked = answers.keeping(key(paths[0]));
+        answers.forget(&["eu_a".to_owned()]);
+        answers.keep(asked, answer(FOREVER)).await.unwrap();
+        assert!(!known(paths[0]));
+        answers.keep(answers.keeping(key(paths[0])), answer(FOREVER)).await.unwrap();
+        assert!(known(paths[0]));
+    }
+
+    #[test]
+    fn nothing_is_given_for_good() {
+        assert_eq!(lifetime(&answer(FOREVER)), Some(IMMUTABLE));
+        assert_eq!(lifetime(&answer("public, max-age=5, immutable")), Some(Duration::from_secs(5)));
+        assert_eq!(lifetime(&answer("private, max-age=31536000, immutable")), None);
+    }
 }

@@ -29,6 +29,7 @@ mod ledgers;
 pub mod limits;
 mod listener;
 mod lists;
+mod live;
 mod networks;
 mod problem;
 mod proxy;

@@ -55,17 +55,23 @@ pub const HEADER_BYTES: usize = 16 * 1024;
 pub const HEADERS: usize = 100;
 /// Bytes of a request's body: 413 beyond. Components set smaller limits themselves.
 pub const BODY_BYTES: u64 = 1024 * 1024;
+/// Bytes of the body of a route that takes a file: what a row of the table of routes may permit at most (`manifest::limits::BODY_MIB`).
+pub const FILE_BYTES: u64 = 16 * BODY_BYTES;
 /// How long a request's body may take to come, all of it.
 pub const BODY: Duration = Duration::from_secs(30);
+/// The same of a file: a photograph of 8 MiB from a telephone that sends 100 KiB a second. With [`REQUEST`] after it it is within [`BUSY`].
+pub const FILE: Duration = Duration::from_secs(85);
 /// How long it may take whatever comes; from then on it must have come at [`BODY_RATE`].
 pub const BODY_GRACE: Duration = Duration::from_secs(5);
 /// Bytes a second.
 pub const BODY_RATE: u64 = 16 * 1024;
-/// Bytes of all bodies that are still coming.
+/// Bytes of all bodies that are still coming, up to [`BODY_BYTES`] of each.
 pub const BODIES_BYTES: usize = 256 * 1024 * 1024;
+/// Bytes of what files that are still coming have beyond that. Apart, so that whoever sends files takes nobody else's room.
+pub const FILES_BYTES: usize = 128 * 1024 * 1024;
 /// Bytes of an unused body that are drained, and for how long, after the refusal is sent: a client that is still
 /// writing when the connection closes never sees it.
-pub const UNREAD_BYTES: u64 = 8 * BODY_BYTES;
+pub const UNREAD_BYTES: u64 = FILE_BYTES;
 /// See [`UNREAD_BYTES`].
 pub const UNREAD: Duration = Duration::from_secs(2);
 /// How long a request may take from when all of it is there until its answer begins: 504 beyond. Components have their own, shorter limits; this one
@@ -90,12 +96,68 @@ pub const ANSWERS_BYTES: usize = 512 * 1024 * 1024;
 pub const IMMUTABLE_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of one of them.
 pub const IMMUTABLE_ONE_BYTES: usize = 1024 * 1024;
+/// How long an answer that never changes is given from memory at most before whoever has it is asked again. A picture that its event has no more is
+/// forgotten when the feed says so; this bounds it where no feed does: a draft's, or an event's that the replica has no room for.
+pub const IMMUTABLE: Duration = Duration::from_secs(600);
 /// Bytes of a path and of what its client accepts, up to which an answer is looked for there.
 pub const IMMUTABLE_KEY_BYTES: usize = 512;
 /// How long a client may take none of an answer that is there; from then on it must have taken it at [`SEND_RATE`], or is cut off.
 pub const SEND_GRACE: Duration = Duration::from_secs(10);
 /// Bytes a second.
 pub const SEND_RATE: u64 = 8 * 1024;
+
+// Live ---------------------------------------------------------------------------------------------------------------
+
+/// Sockets of the live channel that are open at once: each is a file descriptor, and some KiB of memory.
+pub const LIVE_SOCKETS: u32 = 16_384;
+/// Those of one network: as many as it may have connections.
+pub const LIVE_SOCKETS_EACH: u32 = 256;
+/// Events whose availability one socket watches: a page of a list.
+pub const LIVE_EVENTS: usize = 50;
+/// Bookings, payments and events' figures that one socket watches, together. Each is asked for by itself, so they are few.
+pub const LIVE_OWN: usize = 14;
+/// Events whose availability a node watches for its sockets.
+pub const LIVE_TOPICS: usize = 65_536;
+/// Bytes of an id.
+pub const LIVE_ID_BYTES: usize = 64;
+/// Least time between two updates of an event: what happens in between is one update.
+pub const LIVE_EVERY: Duration = Duration::from_millis(100);
+/// How often a node looks whether a watched event has changed by the clock alone: holds run out, sales begin.
+pub const LIVE_LOOK: Duration = Duration::from_secs(1);
+/// How often the region is asked about a watched event that the replica leaves out.
+pub const LIVE_LOOK_LEFT_OUT: Duration = Duration::from_secs(5);
+/// Least time between two questions for the same thing of a caller's own, whatever the feed says.
+pub const LIVE_OWN_EVERY: Duration = Duration::from_millis(500);
+/// How often it is asked for where the feed says nothing: at first, and after it has not changed for a while.
+pub const LIVE_OWN_LOOK: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
+/// Questions of the live channel that are under way at once; more wait.
+pub const LIVE_ASKS: usize = 256;
+/// Bytes of what is said of one thing.
+pub const LIVE_VALUE_BYTES: usize = 256 * 1024;
+/// Facts that a node's live channel may be behind; then it takes everything for changed.
+pub const LIVE_CHANGES: usize = 1_024;
+/// How often sockets are looked at, for their tokens and for silence: a session that has ended is refused everywhere within a second.
+pub const LIVE_SWEEP: Duration = Duration::from_millis(500);
+/// How long a WebSocket may take until its first message says what it watches.
+pub const LIVE_FIRST: Duration = Duration::from_secs(10);
+/// How long nothing is sent before a sign of life is: proxies cut off what is silent for a minute, or half of one.
+pub const LIVE_PING: Duration = Duration::from_secs(25);
+/// How long a WebSocket may say nothing, not even that it lives.
+pub const LIVE_SILENCE: Duration = Duration::from_secs(75);
+/// How long a WebSocket may take none of what it is sent.
+pub const LIVE_STALL: Duration = Duration::from_secs(30);
+/// Bytes of a client's message: all ids that it can name, and as much again.
+pub const LIVE_MESSAGE_BYTES: usize = 8 * 1024;
+/// Bytes of a WebSocket's read buffer, which it always has: clients say little.
+pub const LIVE_READ_BYTES: usize = 1_024;
+/// How often a client may say what it watches.
+pub const LIVE_MESSAGES: Quota = Quota { per_minute: 60, burst: 20 };
+/// When a node stops, how long it takes over sending its sockets away; or half of [`DRAIN`], where that is less.
+pub const LIVE_DRAIN: Duration = Duration::from_secs(5);
+/// How long a WebSocket may take to answer a close frame.
+pub const LIVE_BYE: Duration = Duration::from_secs(1);
+/// When clients of server-sent events connect again, up to a quarter sooner.
+pub const LIVE_RETRY: Duration = Duration::from_secs(3);
 
 // Rates --------------------------------------------------------------------------------------------------------------
 
@@ -129,6 +191,14 @@ pub const LIST: Duration = Duration::from_secs(3);
 pub const LIST_BYTES: usize = 1024 * 1024;
 /// Items of such a list where the client does not say: as many as the components give then.
 pub const LIST_ITEMS: usize = 20;
+/// How long a region may take for its part of an archive: papers are drawn for it. Less than [`REQUEST`].
+pub const ARCHIVE: Duration = Duration::from_secs(25);
+/// Bytes of a region's part: the component's bound for papers, and as much again for what it lists.
+pub const ARCHIVE_BYTES: usize = 24 * 1024 * 1024;
+/// Archives at once that are made, or that their clients have not taken yet.
+pub const ARCHIVES: usize = 8;
+/// Bytes of such an archive that are handed on together.
+pub const ARCHIVE_PIECE_BYTES: usize = 256 * 1024;
 /// How long a list that only this node can give waits until it has what its reader has seen.
 pub const CATCH_UP: Duration = Duration::from_secs(1);
 /// How long a read waits for what its reader has seen elsewhere before a region is asked: what an edge is behind another is on its way.

@@ -25,6 +25,7 @@ use crate::headers::Client;
 use crate::identity::Identity;
 use crate::immutable::ImmutableAnswers;
 use crate::limits;
+use crate::live::Hub;
 use crate::networks::Networks;
 use crate::proxy;
 use crate::rates::{Counters, Rates, networks};
@@ -102,12 +103,18 @@ impl<T: Traffic> Edge<T> {
         let Options { traffic, region_router, replica, identity, rates, metrics, cors, clients, certificate, timeouts, drain } =
             options;
         let (counters, unfinished) = (Counters::default(), RequestSlots::new(limits::REQUESTS, limits::REQUESTS_EACH));
-        let service = Service {
+        let live = Hub::new(replica.clone(), identity.clone(), Arc::clone(&metrics));
+        let immutable = ImmutableAnswers::default();
+        if let Some(replica) = &replica {
+            replica.kept_beside(&immutable);
+        }
+        let service = Arc::new(Service {
             traffic,
             region_router,
             replica,
             identity,
-            immutable: ImmutableAnswers::default(),
+            immutable,
+            live,
             rates,
             counters,
             unfinished,
@@ -115,8 +122,17 @@ impl<T: Traffic> Edge<T> {
             cors,
             clients,
             timeouts,
-        };
-        Self { service: Arc::new(service), certificate, timeouts, drain }
+        });
+        // It asks through the edge that it is a part of.
+        let weak = Arc::downgrade(&service);
+        service.live.attach(weak);
+        Self { service, certificate, timeouts, drain }
+    }
+
+    /// Its live channel.
+    #[cfg(test)]
+    pub(crate) fn hub(&self) -> Arc<Hub> {
+        Arc::clone(&self.service.live)
     }
 
     /// Serves `listener` until `stop`; then takes no more connections, lets requests in flight finish, and returns.
@@ -127,6 +143,7 @@ impl<T: Traffic> Edge<T> {
         if let Some(certificate) = certificate {
             tasks.spawn(certificate.follow(stop.clone()));
         }
+        tasks.spawn(Arc::clone(&service.live).run(stop.clone(), drain));
         let room = Arc::new(Semaphore::new(limits::CONNECTIONS as usize));
         let connections = RequestSlots::new(limits::CONNECTIONS, limits::CONNECTIONS_EACH);
         let shared = Listener { service, builder: builder(), tls, connections, timeouts, stop: stop.clone(), drain };
@@ -225,7 +242,7 @@ impl<T: Traffic> Listener<T> {
                 async move { Ok::<_, Infallible>(service.serve(&state, request).await) }
             })
         };
-        let serving = self.builder.serve_connection(TokioIo::new(stream), requests);
+        let serving = self.builder.serve_connection_with_upgrades(TokioIo::new(stream), requests);
         tokio::pin!(serving);
         let mut watch = tokio::time::interval(self.timeouts.look);
         watch.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

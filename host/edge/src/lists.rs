@@ -2,17 +2,23 @@
 //!
 //! Each region answers `{"items": […], "next_cursor": …}`, newest first: by `created_at`, then by `id`. A cursor says behind which item a page begins,
 //! as `MICROSECONDS.ID`, in all of them alike: so the cursor of a merged page is that of its last item, and each region continues from there.
+//!
+//! Where regions answer with archives instead, their files become one archive: each has its own in a folder of its name. It has all of them or is none.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
+use archive::Archive;
 use bytes::Bytes;
 use contracts::RequestBody;
 use futures::future::join_all;
-use http::header::{CONTENT_LENGTH, HeaderMap};
+use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Limited};
+use http_body::Frame;
+use http_body_util::{BodyExt as _, Limited, StreamBody};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::application::Region;
 use crate::body::Body;
@@ -32,16 +38,28 @@ struct Page {
 
 enum RegionPage {
     Page(HeaderMap, Page),
+    Archive(HeaderMap, Bytes),
     /// The request's own fault: each region would say the same.
     Refused(Response<Body>),
     /// It did not answer, or could not.
     Missing,
 }
 
-/// Asks every region, and merges what they answer in time. It is an error only where none does.
+const ZIP: &str = "application/zip";
+
+/// Permits for archives that are made or sent.
+static ARCHIVES: Semaphore = Semaphore::const_new(limits::ARCHIVES);
+
+/// Asks every region, and merges what they answer in time. Of a list it is an error only where none does, of an archive where one does not.
 pub(crate) async fn merged(regions: &Regions<Arc<dyn Region>>, request: Request<RequestBody>) -> Result<Response<Body>, Problem> {
     let limit = size(request.uri().query().unwrap_or_default());
     let (parts, _) = request.into_parts();
+    let archive = wants_archive(&parts.headers);
+    let room = match archive.then(|| ARCHIVES.try_acquire()).transpose() {
+        Ok(room) => room,
+        Err(_) => return Err(Problem::Unavailable(limits::RETRY_AFTER_SECONDS)),
+    };
+    let patience = if archive { limits::ARCHIVE } else { limits::LIST };
     let asking = regions.iter().map(|(name, region)| {
         let mut request = Request::new(contracts::empty());
         *request.method_mut() = parts.method.clone();
@@ -50,17 +68,27 @@ pub(crate) async fn merged(regions: &Regions<Arc<dyn Region>>, request: Request<
         // Its route, too.
         *request.extensions_mut() = parts.extensions.clone();
         async move {
-            let part = tokio::time::timeout(limits::LIST, part(region, request)).await.unwrap_or(RegionPage::Missing);
+            let part = tokio::time::timeout(patience, part(region, request)).await.unwrap_or(RegionPage::Missing);
             (name.to_string(), part)
         }
     });
-    let (mut pages, mut incomplete) = (Vec::new(), Vec::new());
+    let (mut pages, mut archives, mut incomplete) = (Vec::new(), Vec::new(), Vec::new());
     for (name, part) in join_all(asking).await {
         match part {
             RegionPage::Page(headers, page) => pages.push((headers, page)),
+            RegionPage::Archive(headers, archive) => archives.push((headers, archive)),
             RegionPage::Refused(response) => return Ok(response),
             RegionPage::Missing => incomplete.push(name),
         }
+    }
+    if let (Some((headers, _)), Some(room)) = (archives.first(), room) {
+        let headers = headers.clone();
+        let complete = pages.is_empty() && incomplete.is_empty();
+        return if complete {
+            joined(headers, archives, room).await
+        } else {
+            Err(Problem::Unavailable(limits::RETRY_AFTER_SECONDS))
+        };
     }
     let Some(mut headers) = pages.first().map(|(headers, _)| headers.clone()) else {
         return Err(Problem::Unavailable(limits::RETRY_AFTER_SECONDS));
@@ -80,7 +108,12 @@ async fn part(region: &Arc<dyn Region>, request: Request<RequestBody>) -> Region
         Ok(_) | Err(_) => return RegionPage::Missing,
     };
     let (parts, body) = response.into_parts();
-    let Ok(body) = Limited::new(body, limits::LIST_BYTES).collect().await else { return RegionPage::Missing };
+    let archive = parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind == ZIP);
+    let most = if archive { limits::ARCHIVE_BYTES } else { limits::LIST_BYTES };
+    let Ok(body) = Limited::new(body, most).collect().await else { return RegionPage::Missing };
+    if archive {
+        return RegionPage::Archive(parts.headers, body.to_bytes());
+    }
     match serde_json::from_slice(&body.to_bytes()) {
         Ok(page) => RegionPage::Page(parts.headers, page),
         Err(error) => {
@@ -88,6 +121,46 @@ async fn part(region: &Arc<dyn Region>, request: Request<RequestBody>) -> Region
             RegionPage::Missing
         }
     }
+}
+
+/// Whether an archive may be what is answered with; which of what it takes the client likes best, the regions find out.
+fn wants_archive(headers: &HeaderMap) -> bool {
+    let mut accepted = headers.get_all(ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
+    accepted.any(|accept| accept.to_ascii_lowercase().contains(ZIP))
+}
+
+/// One archive of all, which keeps its permit until its client has taken it.
+async fn joined(
+    mut headers: HeaderMap,
+    parts: Vec<(HeaderMap, Bytes)>,
+    room: SemaphorePermit<'static>,
+) -> Result<Response<Body>, Problem> {
+    let archive = tokio::task::spawn_blocking(move || join_archives(parts.iter().map(|(_, part)| part.as_ref())));
+    let archive = archive.await.map_err(|_| Problem::Internal)?.map_err(|error| {
+        tracing::error!(%error, "a region's archive cannot be read");
+        Problem::Internal
+    })?;
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(archive.len()));
+    let mut rest = Bytes::from(archive);
+    let pieces = std::iter::from_fn(move || {
+        let _held = &room;
+        let piece = rest.split_to(rest.len().min(limits::ARCHIVE_PIECE_BYTES));
+        (!piece.is_empty()).then(|| Ok::<_, Infallible>(Frame::data(piece)))
+    });
+    let body = Body::taken(StreamBody::new(futures::stream::iter(pieces))).await.map_err(|_| Problem::Internal)?;
+    let mut response = Response::new(body);
+    *response.headers_mut() = headers;
+    Ok(response)
+}
+
+fn join_archives<'a>(parts: impl Iterator<Item = &'a [u8]>) -> Result<Vec<u8>, archive::Error> {
+    let mut all = Archive::new();
+    for part in parts {
+        for (name, content) in archive::files(part)? {
+            all.add(name, content)?;
+        }
+    }
+    all.finish()
 }
 
 /// The newest of all pages.
@@ -173,6 +246,33 @@ mod tests {
         assert_eq!((&json["incomplete"], &json["next_cursor"]), (&json!(["us"]), &Value::Null));
         let whole = merge([page(&[], None, 5)].into_iter(), 5, vec![]);
         assert!(serde_json::to_value(&whole).unwrap().get("incomplete").is_none());
+    }
+
+    #[test]
+    fn archives_of_regions_become_one() {
+        let of = |files: &[(&str, &[u8])]| {
+            let mut archive = Archive::new();
+            files.iter().for_each(|(name, content)| archive.add(name, content).unwrap());
+            archive.finish().unwrap()
+        };
+        let (eu, us) = ([("eu/data.json", &b"{}"[..]), ("eu/papers/a.pdf", b"%PDF")], [("us/data.json", &b"[]"[..])]);
+        let all = join_archives([of(&eu), of(&us)].iter().map(Vec::as_slice)).unwrap();
+        assert_eq!(archive::files(&all).unwrap(), [&eu[..], &us].concat());
+        assert!(join_archives([of(&eu).as_slice(), b"{}"].into_iter()).is_err());
+    }
+
+    #[test]
+    fn who_takes_an_archive_waits_for_one() {
+        for (accept, waits) in [
+            ("application/zip", true),
+            ("application/json;q=0.2, Application/ZIP", true),
+            ("application/json", false),
+            ("*/*", false),
+        ] {
+            let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
+            assert_eq!(wants_archive(&headers), waits, "{accept}");
+        }
+        assert!(!wants_archive(&HeaderMap::new()));
     }
 
     #[test]

@@ -15,6 +15,8 @@ use crate::body::Body;
 pub enum Problem {
     /// 400: it names no host, or several.
     NotOneHost,
+    /// 400: it does not fit what it asks for; what is wrong with it.
+    Invalid(&'static str),
     /// 401: what is asked for needs an access token, and there is no valid one; what is wrong with it.
     Unauthenticated(&'static str),
     /// 401: the session of its token has ended.
@@ -52,7 +54,7 @@ impl Problem {
     #[must_use]
     pub const fn status(self) -> StatusCode {
         match self {
-            Self::NotOneHost => StatusCode::BAD_REQUEST,
+            Self::NotOneHost | Self::Invalid(_) => StatusCode::BAD_REQUEST,
             Self::Unauthenticated(_) | Self::TokenRevoked => StatusCode::UNAUTHORIZED,
             Self::CrossSite => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
@@ -78,6 +80,7 @@ impl Problem {
     const fn text(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::NotOneHost => ("invalid-request", "Invalid request", "The request must name one host, once."),
+            Self::Invalid(detail) => ("invalid-request", "Invalid request", detail),
             Self::Unauthenticated(detail) => ("unauthenticated", "Not authenticated", detail),
             Self::TokenRevoked => ("token-revoked", "Token revoked", "The session of this token has ended."),
             Self::CrossSite => (
@@ -90,7 +93,11 @@ impl Problem {
             Self::TooSlow => {
                 ("request-timeout", "Request too slow", "Certainly not done: the body did not come, or came too slowly.")
             }
-            Self::TooLarge => ("too-large", "Request too large", "The body may have at most 1048576 bytes."),
+            Self::TooLarge => (
+                "too-large",
+                "Request too large",
+                "The body may have at most 1048576 bytes, and a file as many as its operation says.",
+            ),
             Self::HeadersTooLarge => (
                 "headers-too-large",
                 "Headers too large",
@@ -122,9 +129,8 @@ impl Problem {
         }
     }
 
-    /// The answer. `path` and `request_id` come from the request.
-    #[must_use]
-    pub fn response(self, path: &str, request_id: &str) -> Response<Body> {
+    /// What it says, as JSON. `path` and `request_id` come from the request.
+    pub(crate) fn document(self, path: &str, request_id: &str) -> String {
         let (slug, title, detail) = self.text();
         let document = serde_json::json!({
             "type": format!("/problems/{slug}"),
@@ -134,7 +140,13 @@ impl Problem {
             "instance": path,
             "request_id": request_id,
         });
-        let mut response = Response::new(Body::full(Bytes::from(document.to_string())));
+        document.to_string()
+    }
+
+    /// The answer. `path` and `request_id` come from the request.
+    #[must_use]
+    pub fn response(self, path: &str, request_id: &str) -> Response<Body> {
+        let mut response = Response::new(Body::full(Bytes::from(self.document(path, request_id))));
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -175,6 +187,7 @@ mod tests {
     async fn every_problem_is_a_document_with_its_status() {
         for problem in [
             Problem::NotOneHost,
+            Problem::Invalid("Upgrade must be websocket."),
             Problem::Unauthenticated("A bearer token is required."),
             Problem::TokenRevoked,
             Problem::CrossSite,

@@ -270,7 +270,7 @@ impl Counters {
 }
 
 /// Moves an arrival time on, where that is permitted.
-fn step(arrival: &mut Duration, quota: Quota, now: Duration) -> Result<(), Duration> {
+pub(crate) fn step(arrival: &mut Duration, quota: Quota, now: Duration) -> Result<(), Duration> {
     let next = (*arrival).max(now) + quota.interval();
     match next.checked_sub(now + quota.room()) {
         Some(wait) if !wait.is_zero() => Err(wait),

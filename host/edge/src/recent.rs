@@ -33,6 +33,13 @@ impl<K: Eq + Hash, V> Recent<K, V> {
         self.young.get(key).map(|(value, _)| value)
     }
 
+    /// Forgets all of which the key is not to be kept.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&K) -> bool) {
+        self.young.retain(|key, _| keep(key));
+        self.old.retain(|key, _| keep(key));
+        self.weight = self.young.values().map(|(_, weight)| weight).sum();
+    }
+
     /// Remembers it, instead of what there was, with a weight of one.
     pub(crate) fn put(&mut self, key: K, value: V) {
         self.put_weighing(key, value, 1);
@@ -85,6 +92,19 @@ mod tests {
         // What is used comes back.
         assert_eq!(recent.get(&10), Some(&10));
         assert_eq!(recent.weight, 9);
+    }
+
+    #[test]
+    fn what_is_not_retained_is_gone_from_both_generations() {
+        let mut recent = Recent::new(10);
+        for n in 0..15 {
+            recent.put(n, n);
+        }
+        recent.retain(|n| n % 2 == 0);
+        assert_eq!(recent.weight, recent.young.len());
+        for (key, value) in [(3, None), (13, None), (4, Some(&4)), (14, Some(&14))] {
+            assert_eq!(recent.get(&key), value);
+        }
     }
 
     #[test]

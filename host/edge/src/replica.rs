@@ -8,13 +8,23 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use http::HeaderValue;
 use read_model::{EpochPosition, Fact, ReadModel, SearchError, Seen};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use vocabulary::edge as wit;
 
 use crate::clock;
+use crate::immutable::ImmutableAnswers;
 use crate::limits;
 use crate::regions::{Regions, home};
 use crate::search::{Indexer, Lookup};
+
+/// What has changed in a replica.
+#[derive(Clone, Debug)]
+pub(crate) enum Change {
+    /// Something of these events.
+    Events(Arc<[Box<str>]>),
+    /// Anything: there was a snapshot.
+    All,
+}
 
 /// What this node knows of what is public, of every region that it follows. Cheap to clone; clones are one.
 #[derive(Clone)]
@@ -28,8 +38,12 @@ struct Inner {
     regions: Regions<View>,
     /// Counts what was applied, for who waits for it.
     applied: watch::Sender<u64>,
+    /// What changes, for who shows it as it changes.
+    changes: broadcast::Sender<Change>,
     /// Bytes that the model may take.
     bytes: AtomicUsize,
+    /// Answers beside it, which are of what events have. Of each edge that uses it.
+    beside: Mutex<Vec<ImmutableAnswers>>,
     /// The token of who has seen nothing but this replica, as of what was applied.
     token: Mutex<Option<(u64, HeaderValue)>>,
 }
@@ -86,9 +100,22 @@ impl Replica {
             indexer,
             regions,
             applied: watch::Sender::new(0),
+            changes: broadcast::Sender::new(limits::LIVE_CHANGES),
+            beside: Mutex::default(),
             token: Mutex::default(),
             bytes: AtomicUsize::new(bytes),
         }))
+    }
+
+    /// Has these forget what events have no more, from now on.
+    pub(crate) fn kept_beside(&self, answers: &ImmutableAnswers) {
+        self.0.beside.lock().unwrap_or_else(PoisonError::into_inner).push(answers.clone());
+    }
+
+    fn forget(&self, pictures: &[String]) {
+        for answers in &*self.0.beside.lock().unwrap_or_else(PoisonError::into_inner) {
+            answers.forget(pictures);
+        }
     }
 
     /// Replaces what is known of a region by a snapshot, as in an epoch without a number.
@@ -120,11 +147,23 @@ impl Replica {
             self.current(region, |_| position);
             old
         };
+        let pictures: Vec<String> = self.read(|state| {
+            let had = old.entries().filter_map(|entry| Some((&entry.doc.id, &entry.doc.image.as_ref()?.id)));
+            had.filter(|(event, had)| picture(&state.model, event).as_ref() != Some(*had)).map(|(_, had)| had.clone()).collect()
+        });
+        self.forget(&pictures);
         // Not under the lock: it may be large.
         drop(old);
+        // An error says that nobody is interested.
+        _ = self.0.changes.send(Change::All);
         if self.index_lags() {
             self.reindex();
         }
+    }
+
+    /// Whether it has something of a higher version than these facts: within an epoch, facts that were read later never are behind.
+    pub(crate) fn is_ahead_of(&self, facts: &[Fact]) -> bool {
+        self.read(|state| facts.iter().any(|fact| state.model.is_ahead_of(fact)))
     }
 
     /// Applies what follows in a region; facts that are older than what is known change nothing.
@@ -137,16 +176,31 @@ impl Replica {
         }
         let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
         let State { model, lookup, .. } = &mut *state;
+        let mut pictures = Vec::new();
         for fact in facts {
             if subject(fact).is_some_and(|id| self.0.regions.is_of(id, region)) && !is_archived(fact, now) {
-                apply(model, lookup, fact.clone());
+                pictures.extend(apply(model, lookup, fact.clone()));
             }
         }
         if self.make_room(&mut state, now) {
             self.note_short(&mut state);
         }
+        // Before anybody knows that it was applied: who has seen the change is not given what it took away.
+        self.forget(&pictures);
         // Under the lock: a reader of one of these gets no earlier position.
         self.current(region, |known| known.max(position));
+        drop(state);
+        if self.0.changes.receiver_count() > 0 {
+            let mut ids: Vec<Box<str>> = facts.iter().filter_map(subject).map(Into::into).collect();
+            ids.sort_unstable();
+            ids.dedup();
+            _ = self.0.changes.send(Change::Events(ids.into()));
+        }
+    }
+
+    /// What changes from now on. Who is too slow is told so, and may take everything for changed.
+    pub(crate) fn changes(&self) -> broadcast::Receiver<Change> {
+        self.0.changes.subscribe()
     }
 
     /// Leaves out what there is no room for; whether something was.
@@ -377,7 +431,8 @@ impl Replica {
         Ok(found.into_page(as_of, incomplete))
     }
 
-    fn left(&self, event_id: &str) -> Result<wit::Availability, wit::ReadError> {
+    /// What an event has left.
+    pub(crate) fn left(&self, event_id: &str) -> Result<wit::Availability, wit::ReadError> {
         let as_of = self.as_of(event_id)?;
         let view = self.read(|state| state.model.availability(event_id, clock::now())).ok_or_else(|| self.absent(event_id))?;
         Ok(wit::Availability { as_of, ..view })
@@ -393,13 +448,19 @@ fn subject(fact: &Fact) -> Option<&str> {
     }
 }
 
-fn apply(model: &mut ReadModel, lookup: &mut Lookup, fact: Fact) {
+/// Applies a fact; gives the id of the picture that an event has no more.
+fn apply(model: &mut ReadModel, lookup: &mut Lookup, fact: Fact) -> Option<String> {
     let event = if let Fact::Event(doc) = &fact { Some(doc.id.clone()) } else { None };
-    if model.apply(fact)
-        && let Some(id) = event
-    {
-        lookup.note(&id);
-    }
+    let before = event.as_ref().and_then(|id| picture(model, id));
+    let changed = model.apply(fact);
+    let id = event.filter(|_| changed)?;
+    lookup.note(&id);
+    before.filter(|before| picture(model, &id).as_ref() != Some(before))
+}
+
+/// The id of an event's picture.
+fn picture(model: &ReadModel, event: &str) -> Option<String> {
+    model.get(event)?.image.as_ref().map(|image| image.id.clone())
 }
 
 /// Whether a fact is about what is long over; of an inventory by itself, whether it may be, for it may come before its event, but never so long.
@@ -429,6 +490,7 @@ impl contracts::Replica for Replica {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::immutable::Key;
     use crate::testing::{availability, event, everything};
     use read_model::{EventDoc, SeenKind};
 
@@ -553,6 +615,56 @@ mod tests {
         replica.replace("us", 5, vec![event("us_3", 1)]);
         assert!(matches!(replica.find("us_1"), Err(wit::ReadError::NotFound)));
         assert_eq!((left(&replica), replica.events()), ((7, 5), 2));
+    }
+
+    /// A picture's file, in memory.
+    async fn file_of(answers: &ImmutableAnswers, picture: &str) -> Key {
+        let path = format!("/api/images/{picture}-480.jpg");
+        let key = Key::of(&http::Request::get(path).body(()).unwrap()).unwrap();
+        let answer =
+            http::Response::builder().header("cache-control", "public, max-age=9, immutable").header("content-length", 0);
+        let answer = answer.body(crate::body::Body::empty()).unwrap();
+        answers.keep(answers.keeping(key.clone()), answer).await.unwrap();
+        key
+    }
+
+    #[tokio::test]
+    async fn a_picture_that_its_event_has_no_more_is_not_given_from_memory() {
+        let with = |id: &str, revision, picture: Option<&str>| {
+            let Fact::Event(mut doc) = event(id, revision) else { panic!("not an event") };
+            doc.image = picture.map(|id| read_model::Image { id: id.to_owned(), sizes: Vec::new() });
+            Fact::Event(doc)
+        };
+        let (replica, edges) = (one(), [ImmutableAnswers::default(), ImmutableAnswers::default()]);
+        edges.iter().for_each(|answers| replica.kept_beside(answers));
+        replica.replace("eu", 10, vec![with("eu_1", 2, Some("eu_a")), with("eu_2", 2, Some("eu_b")), with("eu_3", 1, None)]);
+        for (change, gone) in [
+            // What changes nothing of it, what is older than what is known, a first picture.
+            (Some(with("eu_1", 3, Some("eu_a"))), &[][..]),
+            (Some(with("eu_2", 1, None)), &[]),
+            (Some(with("eu_3", 2, Some("eu_c"))), &[]),
+            (Some(availability("eu_1", 7, 5)), &[]),
+            (Some(with("eu_1", 4, Some("eu_d"))), &["eu_a"]),
+            (Some(with("eu_2", 3, None)), &["eu_b"]),
+            // A snapshot says it, too.
+            (None, &["eu_d"]),
+        ] {
+            let mut keys = Vec::new();
+            for picture in ["eu_a", "eu_b", "eu_c", "eu_d"] {
+                let kept = [file_of(&edges[0], picture).await, file_of(&edges[1], picture).await];
+                assert_eq!(kept[0], kept[1]);
+                keys.push((picture, kept[0].clone()));
+            }
+            match &change {
+                Some(fact) => replica.apply("eu", 11, std::slice::from_ref(fact)),
+                None => replica.replace("eu", 12, vec![with("eu_1", 5, None), with("eu_3", 2, Some("eu_c"))]),
+            }
+            for answers in &edges {
+                let given = |key: &Key| answers.get(key, &http::HeaderMap::new()).is_some();
+                let forgotten: Vec<&str> = keys.iter().filter(|(_, key)| !given(key)).map(|(picture, _)| *picture).collect();
+                assert_eq!(forgotten, gone, "{change:?}");
+            }
+        }
     }
 
     #[test]

@@ -5,10 +5,12 @@ use std::time::Instant;
 
 use browser_policy::{Cors, Grant};
 use contracts::{Components, RequestBody, Traffic};
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderValue};
-use http::{HeaderMap, Method, Request, Response, StatusCode, request};
+use futures::future::BoxFuture;
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, request};
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
 use manifest::{Methods, Route, RouteError, RunLocation};
 use read_model::{NoCredential, Seen};
 use telemetry::{Metrics, RequestLabels, Role};
@@ -22,6 +24,7 @@ use crate::identity::Identity;
 use crate::immutable::{self, ImmutableAnswers};
 use crate::limits;
 use crate::listener::Clients;
+use crate::live::{self, Accepted, Asker, Bearer, Caller, Handshake, Hub, Session, Transport, Wanted};
 use crate::problem::Problem;
 use crate::rates::{Counters, Network, RateKey, Rates, networks};
 use crate::region_router::RegionRouter;
@@ -35,6 +38,7 @@ pub(crate) struct Service<T> {
     pub(crate) replica: Option<Replica>,
     pub(crate) identity: Option<Identity>,
     pub(crate) immutable: ImmutableAnswers,
+    pub(crate) live: Arc<Hub>,
     pub(crate) rates: Rates,
     pub(crate) counters: Counters,
     /// Requests that are not finished.
@@ -50,7 +54,7 @@ const NO_ROUTE: &str = "none";
 
 impl<T: Traffic> Service<T> {
     /// Answers a request off the wire.
-    pub(crate) async fn serve(&self, connection: &Arc<Connection>, request: Request<Incoming>) -> Response<Body> {
+    pub(crate) async fn serve(self: &Arc<Self>, connection: &Arc<Connection>, request: Request<Incoming>) -> Response<Body> {
         let started = Instant::now();
         let mut busy = connection.enter();
         let in_flight = self.metrics.enter(Role::Edge);
@@ -62,7 +66,9 @@ impl<T: Traffic> Service<T> {
         // The request is answered by this version, whatever is switched to meanwhile, and by this route.
         let version = self.traffic.current();
         let route = version.routes().find(&method, uri.path());
-        let refused = refuse(&parts, &body, &summary, route.err());
+        let live = self.replica.is_some() && live::is_at::<T>(uri.path(), &version);
+        let most = route.ok().and_then(|route| route.body).unwrap_or(limits::BODY_BYTES);
+        let refused = refuse(&parts, body.size_hint().lower() > most, &summary, route.err());
         // Who answers GET answers HEAD; the body is dropped when the answer is finished.
         if method == Method::HEAD {
             parts.method = Method::GET;
@@ -72,12 +78,20 @@ impl<T: Traffic> Service<T> {
             (Some(problem), _) => Err(problem),
             (None, Some(headers)) => Ok(Admission::Answered(Box::new(preflight(headers)))),
             (None, None) => {
+                // What it says of it concerns one hop only, and is cleaned away.
+                let handshake = live.then(|| live::handshake(&method, &mut parts));
                 let client = headers::clean(&mut parts.headers, &summary, connection, &self.clients.trusted_proxies);
                 parts.headers.insert(X_REQUEST_ID, request_id.clone());
                 // Who looks for what is not there is counted as well.
                 let networks = networks(client, &self.clients.uncounted);
                 let admitted = self.admit(networks, route.is_ok_and(|route| route.token), &parts, &summary, &mut busy);
-                admitted.and_then(|()| route.map(Admission::Admitted).map_err(Problem::from))
+                admitted.and_then(|()| match handshake {
+                    None => route.map(Admission::Admitted).map_err(Problem::from),
+                    Some(handshake) => {
+                        let opened = self.open_live(handshake?, (connection, networks), &parts, &mut busy)?;
+                        Ok(Admission::Answered(Box::new(opened)))
+                    }
+                })
             }
         };
         let answered = match begun {
@@ -88,7 +102,7 @@ impl<T: Traffic> Service<T> {
             }
             Ok(Admission::Answered(response)) => Ok(*response),
             // Not before all of it is there is anything taken for it that others need.
-            Ok(Admission::Admitted(route)) => match body::whole(body, &self.timeouts).await {
+            Ok(Admission::Admitted(route)) => match body::whole(body, most, &self.timeouts).await {
                 Ok(body) => {
                     let request = Request::from_parts(parts, body::known(body));
                     self.answer(&*version, route, request, &summary, &request_id).await
@@ -105,7 +119,7 @@ impl<T: Traffic> Service<T> {
         let mut response = answered.unwrap_or_else(|problem| problem.response(uri.path(), text(&request_id)));
         self.finish(&mut response, &method, grant, &request_id, connection.secure);
         let (status, took) = (response.status().as_u16(), started.elapsed());
-        let route = route.map_or(NO_ROUTE, |route| &route.template);
+        let route = if live { live::PATH } else { route.map_or(NO_ROUTE, |route| &route.template) };
         self.metrics.request(RequestLabels { route, method: method.as_str(), status, role: Role::Edge }, took);
         tracing::debug!(%method, path = uri.path(), route, status, request_id = text(&request_id), ?took, "answered");
         drop(in_flight);
@@ -124,15 +138,8 @@ impl<T: Traffic> Service<T> {
         busy: &mut ActiveRequest,
     ) -> Result<(), Problem> {
         let limited = |kind| self.metrics.rate_limited(Role::Edge, kind);
-        let take = |counted: RateKey| {
-            let (kind, quota) = (counted.kind(), self.rates.of(&counted));
-            self.counters.take(counted, quota).map_err(|wait| {
-                limited(kind);
-                Problem::rate_limited(wait)
-            })
-        };
         for network in networks.into_iter().flatten() {
-            take(RateKey::Address(network))?;
+            self.count(RateKey::Address(network))?;
         }
         let slot = self.unfinished.take(networks).map_err(|full| match full {
             NoSlot::ForOne => {
@@ -149,18 +156,72 @@ impl<T: Traffic> Service<T> {
         let claims = match headers::credential(&request.headers) {
             Ok(Some(credential)) => identity.claims(credential.token).map_err(refusal),
             Ok(None) => Err(Problem::Unauthenticated("A bearer token is required.")),
-            Err(NoCredential::Header) => {
-                Err(Problem::Unauthenticated("Authorization must be, once: Bearer, a space, the token."))
-            }
-            Err(NoCredential::Cookie) => {
-                Err(Problem::Unauthenticated("the cookie __Host-marquee must be there once, and be a token."))
-            }
+            Err(no_credential) => Err(Problem::from(no_credential)),
         };
         match claims {
-            Ok(claims) if networks.iter().any(Option::is_some) => take(RateKey::User(claims.subject.into())),
+            Ok(claims) if networks.iter().any(Option::is_some) => self.count(RateKey::User(claims.subject.into())),
             Err(problem) if needs_token => Err(problem),
             _ => Ok(()),
         }
+    }
+
+    /// Counts a request.
+    fn count(&self, counted: RateKey) -> Result<(), Problem> {
+        let (kind, quota) = (counted.kind(), self.rates.of(&counted));
+        self.counters.take(counted, quota).map_err(|wait| {
+            self.metrics.rate_limited(Role::Edge, kind);
+            Problem::rate_limited(wait)
+        })
+    }
+
+    /// Opens the live channel. It counts among sockets from now on, and no more among requests.
+    fn open_live(
+        self: &Arc<Self>,
+        handshake: Handshake,
+        (connection, networks): (&Arc<Connection>, [Option<Network>; 2]),
+        request: &request::Parts,
+        busy: &mut ActiveRequest,
+    ) -> Result<Response<Body>, Problem> {
+        if handshake.is_forged(request) {
+            return Err(Problem::CrossSite);
+        }
+        let credential = headers::credential(&request.headers)?;
+        let (mut bearer, mut caller) = (None, None);
+        if let Some((identity, credential)) = self.identity.as_ref().zip(credential) {
+            let verified = identity.verified(credential.token).map_err(refusal)?;
+            let counted = networks.iter().any(Option::is_some).then(|| verified.claims.subject.as_str().into());
+            caller = Some(Arc::new(Caller::of(&request.headers, &request.uri, counted)));
+            bearer = Some(Bearer::new(credential.token, verified));
+        }
+        let wanted = request.uri.query().map(Wanted::query).transpose().map_err(Problem::Invalid)?;
+        let transport = if matches!(handshake, Handshake::Events) { Transport::Events } else { Transport::WebSocket };
+        let mut session = Session::new(&self.live, transport, self.live.place(networks)?, bearer, caller);
+        if let Some(wanted) = wanted {
+            session.watch(&wanted);
+        }
+        busy.release();
+        Ok(match handshake {
+            Handshake::Events => {
+                let mut response = Response::new(Body::live(live::events(session, connection.begin_long_answer())));
+                let headers = response.headers_mut();
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+                headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+                response
+            }
+            Handshake::WebSocket(upgrade, accepted) => {
+                self.live.spawn(async move {
+                    match tokio::time::timeout(limits::HANDSHAKE, upgrade).await {
+                        Ok(Ok(stream)) => live::serve(TokioIo::new(stream), session).await,
+                        Ok(Err(error)) => tracing::debug!(%error, "a WebSocket did not begin"),
+                        Err(_) => {}
+                    }
+                });
+                let mut response = Response::new(Body::empty());
+                *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+                response.extensions_mut().insert(accepted);
+                response
+            }
+        })
     }
 
     /// The answer in time: out of memory where it never changes, else of the component or a region.
@@ -176,10 +237,11 @@ impl<T: Traffic> Service<T> {
         if let Some(answer) = key.as_ref().and_then(|key| self.immutable.get(key, request.headers())) {
             return Ok(answer);
         }
+        let keeping = key.map(|key| self.immutable.keeping(key));
         let answering = async {
             let answered = self.ask(version, route, request, summary, request_id).await?;
-            match key {
-                Some(key) => self.immutable.keep(key, answered).await,
+            match keeping {
+                Some(keeping) => self.immutable.keep(keeping, answered).await,
                 None => Ok(answered),
             }
         };
@@ -233,6 +295,9 @@ impl<T: Traffic> Service<T> {
 
     fn finish(&self, response: &mut Response<Body>, method: &Method, grant: Grant, request_id: &HeaderValue, secure: bool) {
         headers::finish(response.headers_mut(), request_id.clone(), secure);
+        if let Some(accepted) = response.extensions_mut().remove::<Accepted>() {
+            accepted.say(response.headers_mut());
+        }
         self.cors.apply(grant, response.headers_mut());
         if method == Method::HEAD {
             if let Some(length) = response.body().size_hint().exact().filter(|length| *length > 0) {
@@ -240,6 +305,38 @@ impl<T: Traffic> Service<T> {
             }
             *response.body_mut() = Body::empty();
         }
+    }
+}
+
+impl<T: Traffic> Asker for Service<T> {
+    fn ask_for(
+        self: Arc<Self>,
+        path: String,
+        caller: Option<Arc<Caller>>,
+    ) -> BoxFuture<'static, Result<Response<Body>, Problem>> {
+        Box::pin(async move {
+            let caller = caller.as_deref();
+            if let Some(user) = caller.and_then(|caller| caller.counted.clone()) {
+                self.count(RateKey::User(user))?;
+            }
+            let version = self.traffic.current();
+            let route = version.routes().find(&Method::GET, &path)?;
+            let mut request = Request::new(contracts::empty());
+            *request.uri_mut() = match caller.map(|caller| (caller.target.scheme_str(), caller.target.authority())) {
+                Some((scheme, Some(authority))) => Uri::try_from(format!("{}://{authority}{path}", scheme.unwrap_or("http"))),
+                Some((_, None)) => Uri::try_from(path.as_str()),
+                None => Uri::try_from(format!("http://localhost{path}")),
+            }
+            .map_err(|_| Problem::Internal)?;
+            if let Some(caller) = caller {
+                request.headers_mut().clone_from(&caller.headers);
+            }
+            let request_id = headers::request_id(request.headers());
+            request.headers_mut().insert(X_REQUEST_ID, request_id.clone());
+            let summary = HeaderSummary::default();
+            let answering = self.ask(&version, route, request, &summary, &request_id);
+            tokio::time::timeout(limits::REQUEST, answering).await.unwrap_or(Err(Problem::TimedOut))
+        })
     }
 }
 
@@ -307,7 +404,12 @@ pub fn shown(replica: &Replica, seen: Option<Seen>, stale: bool, response: &mut 
 }
 
 /// Checks that need no component.
-fn refuse(parts: &request::Parts, body: &Incoming, summary: &HeaderSummary, no_route: Option<RouteError>) -> Option<Problem> {
+fn refuse(
+    parts: &request::Parts,
+    body_too_large: bool,
+    summary: &HeaderSummary,
+    no_route: Option<RouteError>,
+) -> Option<Problem> {
     if summary.too_large {
         Some(Problem::HeadersTooLarge)
     } else if !headers::names_one_host(parts) {
@@ -316,7 +418,7 @@ fn refuse(parts: &request::Parts, body: &Incoming, summary: &HeaderSummary, no_r
         // No component is asked, not even one that answers every method.
         let Some(RouteError::Method(allow)) = no_route else { return Some(Problem::MethodNotAllowed(Methods::ALL)) };
         Some(Problem::MethodNotAllowed(allow))
-    } else if body.size_hint().lower() > limits::BODY_BYTES {
+    } else if body_too_large {
         Some(Problem::TooLarge)
     } else {
         None
@@ -335,6 +437,15 @@ fn preflight(headers: HeaderMap) -> Response<Body> {
 enum Admission<'a> {
     Answered(Box<Response<Body>>),
     Admitted(&'a Arc<Route>),
+}
+
+impl From<NoCredential> for Problem {
+    fn from(no_credential: NoCredential) -> Self {
+        Self::Unauthenticated(match no_credential {
+            NoCredential::Header => "Authorization must be, once: Bearer, a space, the token.",
+            NoCredential::Cookie => "the cookie __Host-marquee must be there once, and be a token.",
+        })
+    }
 }
 
 /// What a token that is not good is to its bearer, in the same words as components'.

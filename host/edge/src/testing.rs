@@ -1,5 +1,7 @@
 //! What several tests need.
 
+use access_token::{AUDIENCE, ISSUER, TYPE};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use read_model::{Availability, EventDoc, EventStatus, Fact, Line, TicketType, Venue};
 use vocabulary::edge as wit;
 
@@ -44,4 +46,19 @@ pub(crate) fn availability(event_id: &str, version: u64, available: u32) -> Fact
         sales_until: None,
         lines: vec![Line { ticket_type: format!("{event_id}_t"), capacity: 10, available }],
     })
+}
+
+/// RFC 8032, section 7.1, test 1: the seed in PKCS#8 DER, and the public key.
+const SEED: &str = "302e020100300506032b6570042204209d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
+pub(crate) const PUBLIC_KEY: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+
+/// A token of this user and session that key `k1` has just signed.
+pub(crate) fn token(subject: &str, session: &str) -> String {
+    let der: Vec<u8> = (0..SEED.len()).step_by(2).map(|at| u8::from_str_radix(&SEED[at..at + 2], 16).unwrap()).collect();
+    let header = Header { typ: Some(TYPE.to_owned()), kid: Some("k1".to_owned()), ..Header::new(Algorithm::EdDSA) };
+    let now = crate::now() / 1_000_000;
+    let claims = serde_json::json!({
+        "iss": ISSUER, "aud": AUDIENCE, "sub": subject, "sid": session, "roles": ["user"], "iat": now, "exp": now + 900
+    });
+    encode(&header, &claims, &EncodingKey::from_ed_der(&der)).unwrap()
 }

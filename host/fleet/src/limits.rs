@@ -83,7 +83,7 @@ pub const NODES: usize = 64;
 pub const QUEUE: usize = 8_192;
 /// Commands of one request: as many as the interface takes.
 pub const COMMANDS: usize = contracts::limits::LEDGER_COMMANDS;
-/// Bytes of one command. Fifty offers of an `open` are a tenth of it.
+/// Bytes of one command. Fifty offers of an `open`, and what they share, are a fifth of it.
 pub const COMMAND_BYTES: usize = 64 * 1024;
 /// Bytes of one request.
 pub const COMMANDS_BYTES: usize = 1024 * 1024;

@@ -118,6 +118,7 @@ pub(super) struct Tool {
     #[serde(default, rename = "routes")]
     pub _routes: Option<Table>,
     pub concurrency: Option<u32>,
+    pub instances: Option<u32>,
     pub reuse: Option<u32>,
     pub memory_mib: Option<u32>,
     pub timeout_ms: Option<u32>,
@@ -159,6 +160,7 @@ pub(super) struct Row {
     pub token: bool,
     #[serde(default)]
     pub immutable: bool,
+    pub body_mib: Option<u32>,
     pub rate: Option<Rate>,
 }
 
@@ -184,6 +186,7 @@ pub(super) struct RegionSource {
 #[serde(rename_all = "kebab-case")]
 pub(super) enum HostCall {
     Tick,
+    Command,
 }
 
 #[derive(Clone, Copy, Deserialize)]

@@ -5,12 +5,13 @@
 use super::check::Trigger;
 use super::error::Fault;
 use super::raw;
-use crate::routes::{Pattern, Rate, RegionSource, Route, Routes, RunLocation, parse_method};
+use crate::limits::BODY_MIB;
+use crate::routes::{HostCall, Pattern, Rate, RegionSource, Route, Routes, RunLocation, parse_method};
 use http::Method;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a row must look like.
-const SHAPE: &str = "write METHOD /path = { runs = … }, and by, roles, recent, token, immutable and rate where they are needed, or { host = … }: see the top of spin.toml";
+const SHAPE: &str = "write METHOD /path = { runs = … }, and by, roles, recent, token, immutable, body_mib and rate where they are needed, or { host = … }: see the top of spin.toml";
 
 /// The routes of an application. `tables` are its components' rows, as written.
 pub(super) fn routes(triggers: &[Trigger], tables: &BTreeMap<&str, &toml::Table>, faults: &mut Vec<Fault>) -> Routes {
@@ -46,7 +47,7 @@ pub(super) fn routes(triggers: &[Trigger], tables: &BTreeMap<&str, &toml::Table>
         }
     }
     // What only the host may ask for comes last: it is not to share its path.
-    rows.sort_by_key(|(_, row)| matches!(row.is, RowKind::Tick));
+    rows.sort_by_key(|(_, row)| matches!(row.is, RowKind::Host(_)));
     let mut reached = BTreeSet::new();
     for (at, row) in rows {
         if let Err((problem, remedy)) = row.add(&mut routes, &mut reached) {
@@ -78,7 +79,7 @@ struct Row {
 
 enum RowKind {
     Route(Box<Route>),
-    Tick,
+    Host(HostCall),
 }
 
 /// What is wrong with a row, and what to do.
@@ -121,16 +122,39 @@ impl Row {
                     let remedy = "write GET without token, or remove immutable";
                     return wrong("a node gives what never changes to everybody who reads it", remedy);
                 }
-                RowKind::Route(Box::new(Route { component, method, template, runs, by, roles, recent, token, immutable, rate }))
+                let body = body(&row, method.as_ref())?;
+                RowKind::Route(Box::new(Route {
+                    component,
+                    method,
+                    template,
+                    runs,
+                    by,
+                    roles,
+                    recent,
+                    token,
+                    immutable,
+                    body,
+                    rate,
+                }))
             }
-            (None, Some(raw::HostCall::Tick)) => {
+            (None, Some(call)) => {
                 if method != Some(Method::POST) || !pattern.is_literal() {
                     return wrong("the host posts to one plain path", "write POST and a path without parameters or wildcards");
                 }
-                if row.by.is_some() || row.roles || row.recent || row.token || row.immutable || row.rate.is_some() {
+                if row.by.is_some()
+                    || row.roles
+                    || row.recent
+                    || row.token
+                    || row.immutable
+                    || row.rate.is_some()
+                    || row.body_mib.is_some()
+                {
                     return wrong("nobody but the host asks here", "remove what is said beside host");
                 }
-                RowKind::Tick
+                RowKind::Host(match call {
+                    raw::HostCall::Tick => HostCall::Tick,
+                    raw::HostCall::Command => HostCall::Command,
+                })
             }
             (None, None) => return wrong("it is not said where it runs", SHAPE),
             (Some(_), Some(_)) => return wrong("what the host asks for runs in its region", "remove runs, or host"),
@@ -156,7 +180,7 @@ impl Row {
         }
         let added = match is {
             RowKind::Route(route) => routes.add(*route, &pattern),
-            RowKind::Tick => routes.add_tick(&component, &path, &pattern),
+            RowKind::Host(call) => routes.add_host(call, &component, &path, &pattern),
         };
         added.or_else(|problem| wrong(problem, "remove one of the two"))
     }
@@ -204,6 +228,23 @@ fn by(
         }
         _ => wrong("by is none or several of path, body and query", "name the one thing that its region is found by"),
     }
+}
+
+/// Bytes of the body of a row that takes a file.
+fn body(row: &raw::Row, method: Option<&Method>) -> Result<Option<u64>, RowError> {
+    let Some(mib) = row.body_mib else { return Ok(None) };
+    if matches!(method, None | Some(&Method::GET)) {
+        return wrong("a file is sent by PUT or POST", "write one of these, or remove body_mib");
+    }
+    // Who has none is refused before the body is read.
+    if !row.token {
+        return wrong("nobody sends a large body without a token", "add token = true, or remove body_mib");
+    }
+    if !BODY_MIB.contains(&mib) {
+        let remedy = format!("write a number from {} to {}, or remove body_mib", BODY_MIB.start(), BODY_MIB.end());
+        return wrong(format!("body_mib = {mib} is not what a body may have"), remedy);
+    }
+    Ok(Some(u64::from(mib) << 20))
 }
 
 /// What is said beside `runs` must have an effect there.

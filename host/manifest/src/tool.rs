@@ -10,6 +10,8 @@ use std::time::Duration;
 pub struct Tool {
     /// How many requests share an instance at once.
     pub concurrency: u32,
+    /// How many instances work at once.
+    pub instances: u32,
     /// After how many requests an instance is replaced.
     pub reuse: u32,
     /// The limit of an instance's memory, in MiB.
@@ -22,6 +24,7 @@ impl Default for Tool {
     fn default() -> Self {
         Self {
             concurrency: limits::CONCURRENCY.1,
+            instances: limits::INSTANCES.1,
             reuse: limits::REUSE.1,
             memory_mib: limits::MEMORY_MIB.1,
             timeout: Duration::from_millis(limits::TIMEOUT_MS.1.into()),
@@ -48,6 +51,7 @@ impl Tool {
         };
         Self {
             concurrency: number("concurrency", raw.concurrency, limits::CONCURRENCY),
+            instances: number("instances", raw.instances, limits::INSTANCES),
             reuse: number("reuse", raw.reuse, limits::REUSE),
             memory_mib: number("memory_mib", raw.memory_mib, limits::MEMORY_MIB),
             timeout: Duration::from_millis(number("timeout_ms", raw.timeout_ms, limits::TIMEOUT_MS).into()),

@@ -303,7 +303,11 @@ fn a_bad_table_of_routes_says_which_row_what_and_what_to_do() {
         (ORDERS, "\"POST /api/orders\" = \"edge\"".to_owned(), &[POSTED_AT, "expected a table like { runs ="]),
         (ORDERS, orders("runs = \"region\", by = \"id\""), &[POSTED_AT, "expected a table with one of path, body and query"]),
         (ORDERS, orders("runs = \"region\", by = { header = \"x\" }"), &[POSTED_AT, "unknown field `header`"]),
-        (DUE, "\"POST /api/due\" = { host = \"tock\" }".to_owned(), &[DUE_AT, "unknown variant `tock`, expected `tick`"]),
+        (
+            DUE,
+            "\"POST /api/due\" = { host = \"tock\" }".to_owned(),
+            &[DUE_AT, "unknown variant `tock`, expected `tick` or `command`"],
+        ),
         (DUE, more(DUE, &edge("/api/x")), &["routes.\"/api/x\"", "not a method and a path"]),
         (DUE, more(DUE, &edge("get /api/x")), &["routes.\"get /api/x\"", "\"get\" is not a method, in capitals"]),
         (DUE, more(DUE, &edge("BREW /api/x")), &["routes.\"BREW /api/x\"", "\"BREW\" is not a method"]),
@@ -355,6 +359,14 @@ fn a_bad_table_of_routes_says_which_row_what_and_what_to_do() {
         ),
         (ORDERS, ORDERS.replace("roles = true", "recent = true"), &[POSTED_AT, "asked for with its roles", "add roles = true"]),
         (ORDERS, orders("runs = \"edge\", rate = \"attempts\""), &[POSTED_AT, "attempts are counted by regions"]),
+        (ORDERS, orders("runs = \"edge\", body_mib = 8"), &[POSTED_AT, "nobody sends a large body without a token", "add token"]),
+        (
+            ORDERS,
+            ORDERS.replace("token = true", "token = true, body_mib = 1"),
+            &[POSTED_AT, "body_mib = 1 is not", "from 2 to 16"],
+        ),
+        (ORDERS, ORDERS.replace("token = true", "token = true, body_mib = 17"), &[POSTED_AT, "body_mib = 17 is not"]),
+        (SHOWN, SHOWN.replace("runs", "token = true, body_mib = 8, runs"), &[SHOWN_AT, "a file is sent by PUT or POST"]),
         (DUE, DUE.replace("POST", "GET"), &["routes.\"GET /api/due\"", "the host posts to one plain path"]),
         (DUE, DUE.replace("/api/due", "/api/:due"), &["routes.\"POST /api/:due\"", "the host posts to one plain path"]),
         (DUE, DUE.replace("\"tick\"", "\"tick\", token = true"), &[DUE_AT, "nobody but the host asks here"]),
@@ -386,13 +398,16 @@ fn own() -> Routes {
     Manifest::parse(&text, &path, &VariableSources::new()).unwrap_or_else(|error| panic!("{error}")).routes
 }
 
+/// What the host answers itself, without a component: no row leads there.
+const NATIVE: &str = "/api/live";
+
 /// The OpenAPI document, and each of its operations by the row of the table that it is.
 fn operations(document: &Value) -> BTreeMap<String, &Value> {
     let paths = document["paths"].as_object().unwrap().iter();
     let operations =
         paths.flat_map(|(path, methods)| methods.as_object().unwrap().iter().map(move |(method, is)| (path, method, is)));
     operations
-        .filter(|(_, _, operation)| operation.get("responses").is_some())
+        .filter(|(path, _, operation)| operation.get("responses").is_some() && *path != NATIVE)
         .map(|(path, method, operation)| {
             (format!("{} {}", method.to_uppercase(), path.replace('{', ":").replace('}', "")), operation)
         })
@@ -419,8 +434,25 @@ const BESIDE_THE_API: &[&str] = &[
     "GET /reset-password",
     "GET /verify-email",
     "GET /account",
+    "GET /confirm-email",
+    "GET /guest-order",
+    "GET /accept-ticket",
+    "GET /door",
+    "GET /organise",
+    "GET /organise/:organiser",
+    "GET /organise/:organiser/:part",
+    "GET /organise/:organiser/events/:event",
+    "GET /organise/:organiser/events/:event/:part",
+    "GET /organise/:organiser/events/:event/orders/:order",
+    "GET /admin",
+    "GET /admin/:part",
+    "GET /admin/:part/:id",
     "GET /accessibility",
     "GET /app/:file",
+    "GET /sw.js",
+    "GET /icons/:file",
+    // The element for other sites.
+    "GET /embed.js",
     // Other pages, and what they are made of.
     "GET /developers",
     "GET /docs",
@@ -455,6 +487,7 @@ fn the_routing_table_and_the_openapi_document_have_the_same_operations() {
         ("payment", "/api/payments/due"),
     ];
     assert_eq!(ticks, hidden);
+    assert_eq!(routes.commands().collect::<Vec<_>>(), [("export", "/api/auth/me/export/of-person")]);
 }
 
 /// What the document says needs a token is refused without one before the body is read, and nothing else is; where it takes a password, tries are counted;

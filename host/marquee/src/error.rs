@@ -57,6 +57,9 @@ pub enum Error {
     /// What it names is of no use.
     #[error(transparent)]
     Load(#[from] runtime::LoadError),
+    /// A version in a registry, or what it is signed with.
+    #[error(transparent)]
+    Artifact(#[from] artifact::Error),
     /// wasmtime cannot run here.
     #[error(transparent)]
     Engine(#[from] runtime::EngineError),

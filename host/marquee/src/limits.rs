@@ -26,6 +26,12 @@ pub const WATCH_POLL: Duration = Duration::from_millis(200);
 pub const DEMO_AT_ONCE: usize = 12;
 /// Bytes of an answer that it reads.
 pub const DEMO_ANSWER_BYTES: usize = 1024 * 1024;
+/// How often a node writes down how it is: often enough for somebody who looks at a page, and one small statement.
+pub const REPORT: Duration = Duration::from_secs(5);
+/// How long it may take to take that back when the node stops.
+pub const LAST_REPORT: Duration = Duration::from_secs(1);
+/// How long the report of a node that is silent is shown.
+pub const REPORT_KEPT: Duration = Duration::from_secs(3_600);
 
 // What follows a booking ----------------------------------------------------------------------------------------------
 
@@ -76,6 +82,8 @@ pub const JOURNAL_DAYS: u32 = 7;
 pub const BREAKER_FAILURES: std::ops::RangeInclusive<u32> = 1..=1_000;
 /// How long it may be set to stay open.
 pub const BREAKER_PAUSE: std::ops::RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(600);
+/// Bytes of an archive of everything about somebody: its component's bound for papers, and as much again for what it lists.
+pub const ARCHIVE_BYTES: usize = 24 * 1024 * 1024;
 /// How long `marquee people erase` waits for a node to do it, and how often it looks.
 pub const ERASURE_WAIT: Duration = Duration::from_secs(30);
 /// See [`ERASURE_WAIT`].

@@ -49,9 +49,10 @@ fn main() -> ExitCode {
 async fn run(command: Command) -> Result<(), Error> {
     match command {
         Command::Up(up) => nodes::up::run(up).await,
-        Command::Region { config } => nodes::region::run(&config).await,
-        Command::Edge { config } => nodes::edge::run(&config).await,
-        Command::Worker { config } => nodes::worker::run(&config).await,
+        Command::Region(node) => nodes::region::run(&node).await,
+        Command::Edge(node) => nodes::edge::run(&node).await,
+        Command::Worker(node) => nodes::worker::run(&node).await,
+        Command::Fleet { action } => cli::artifacts::run(action).await,
         Command::Keys { action } => cli::commands::keys(action).await,
         Command::People { action } => cli::commands::people(action).await,
         Command::Audit { storage, region, seals } => cli::commands::audit(storage, &region, seals).await,

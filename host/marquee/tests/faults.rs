@@ -261,6 +261,91 @@ async fn a_reload_switches_the_version_and_no_request_fails() {
     assert!(asked.load(Ordering::Relaxed) > 10);
 }
 
+/// What `marquee` answers, and how it ends.
+fn marquee(folder: &std::path::Path, arguments: &[&str]) -> std::process::Output {
+    std::process::Command::new(test_support::marquee()).args(arguments).current_dir(folder).output().unwrap()
+}
+
+/// The one object that `marquee fleet … --output json` answers with.
+fn answered(folder: &std::path::Path, arguments: &[&str]) -> serde_json::Value {
+    let output = marquee(folder, &[&["fleet"], arguments, &["--output", "json"]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn nodes_run_what_a_trusted_key_has_signed_and_take_over_another_version() {
+    let registry = std::env::var("MARQUEE_TEST_REGISTRY").expect(
+        "MARQUEE_TEST_REGISTRY is not set: `cargo xtask test` sets it, and `cargo xtask services up --only registry` prints it",
+    );
+    let folder = fresh_folder("artifacts");
+    let copy = server::copy_of_the_application(&folder);
+    let repository = format!("{registry}/nodes-{}", std::process::id());
+    let push = |tag: &str| {
+        let pushed = answered(&folder, &["push", &format!("{repository}:{tag}"), "--manifest", copy.to_str().unwrap()]);
+        (pushed["reference"].as_str().unwrap().to_owned(), pushed["layers_sent"].as_u64().unwrap())
+    };
+    answered(&folder, &["keygen", "release"]);
+    let (first, _) = push("1");
+    let unsigned = marquee(&folder, &["up", "--from", &first, "--trusted-key", "release.pub", "--data", "up", "--port", "0"]);
+    let reason = String::from_utf8_lossy(&unsigned.stderr).lines().last().unwrap_or_default().to_owned();
+    assert!(unsigned.status.code() == Some(1) && reason.contains("is not signed"), "{reason}");
+    let sign = |reference: &str| answered(&folder, &["sign", reference, "--key", "release.key"]);
+    sign(&first);
+    assert_eq!(answered(&folder, &["verify", &first, "--key", "release.pub"])["reference"], first.as_str());
+
+    fleet::certificates(&folder, &["eu/eu-1", "edge-0"]);
+    let named = format!("application = {:?}\n", test_support::root().join("spin.toml"));
+    let from = |text: String| {
+        let artifact = format!("[artifact]\nfrom = {first:?}\ntrusted_keys = [\"release.pub\"]\n[listen]\n");
+        text.replace(&named, "").replace("[listen]\n", &artifact)
+    };
+    let environment = vec![("SPIN_VARIABLE_DATABASE".to_owned(), server::empty_database(&folder))];
+    let region = fleet::Node::start("region", &folder, "eu-1", &from(fleet::region_config("eu-1")), environment);
+    let nodes = [region.addresses[0].clone()];
+    let mut edge = fleet::Node::start("edge", &folder, "edge-0", &from(fleet::edge_config("edge-0", &nodes)), Vec::new());
+
+    // Another version, of which little is new; nobody has signed it yet.
+    let manifest = std::fs::read_to_string(&copy).unwrap();
+    let changed = manifest.replace("hold_seconds = { default = \"600\" }", "hold_seconds = { default = \"601\" }");
+    std::fs::write(&copy, changed).unwrap();
+    let (second, sent) = push("2");
+    assert!(sent <= 2, "no component is another: {sent}");
+    let digest = |reference: &str| reference.split_once('@').unwrap().1.to_owned();
+    for (node, name) in [(&region, "eu-1"), (&edge, "edge-0")] {
+        let says = node.says_of("application").await;
+        assert!(says.contains(&digest(&first)), "{says}");
+        let file = folder.join(format!("{name}.toml"));
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, text.replace(&first, &second)).unwrap();
+        node.reload();
+        let log = || std::fs::read_to_string(node.log()).unwrap();
+        eventually("it says why not", async || log(), |log| log.contains("is not signed")).await;
+        assert_eq!(node.says_of("application").await, says);
+    }
+    sign(&second);
+    let stopped = AtomicBool::new(false);
+    // One is the edge's own, the other its region's.
+    let readers = ["/api/events", "/.well-known/jwks.json"].map(|path| format!("http://{}{path}", edge.addresses[0]));
+    let readers = readers.iter().map(async |url| {
+        while !stopped.load(Ordering::Relaxed) {
+            assert_eq!(reqwest::get(url).await.unwrap().status(), 200, "{url}");
+        }
+    });
+    let operator = async {
+        for node in [&region, &edge] {
+            node.reload();
+            let other = async || node.says_of("application").await;
+            eventually("the signed version has the traffic", other, |says| says.contains(&digest(&second))).await;
+        }
+        stopped.store(true, Ordering::Relaxed);
+    };
+    tokio::join!(futures::future::join_all(readers), operator);
+    edge.stop();
+    edge.spawn();
+    assert!(edge.says_of("application").await.contains(&digest(&second)), "it is there after a restart");
+}
+
 #[test]
 fn a_node_is_identified_by_its_certificate() {
     let folder = fresh_folder("stranger");

@@ -18,6 +18,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
+use test_support::archives::unzipped;
 use test_support::people::{self, Known};
 use test_support::{client, root, server};
 
@@ -280,7 +281,7 @@ fn balance(folder: &Path, capacity: i64, round: u64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_version_takes_over_without_a_failed_request() {
     let folder = fresh_folder("watch");
-    let (built, copy) = (root().join("target/wasm32-wasip2/wasm"), copy_of_the_application(&folder));
+    let (built, copy) = (root().join("target/wasm32-wasip2/release"), copy_of_the_application(&folder));
     let server = Server::start_in(Form::Up, folder.clone(), &[], &["--watch", "--manifest", copy.to_str().unwrap()]);
     let client = Client::new(&server);
     let keys = async || {
@@ -384,7 +385,15 @@ async fn an_erased_person_is_found_nowhere() {
     assert!(!people::in_files(&folder, &word).is_empty(), "it is in the database");
     known.erased().await;
     let organiser_token = known.organiser.token.clone();
-    drop((known, operator));
+    let show = OnSale::with(&known.organiser, &known.organiser_id, 4_500, 5, 2).await;
+    let another = Client::register(&server).await;
+    let booking = another.post_with(&unique("key"), "/api/bookings", &show.order(1)).await.expect(201)["id"].clone();
+    let pay = json!({"booking_id": booking, "method": {"type": "card", "token": "tok_ok"}});
+    let paid = another.post_with(&unique("key"), "/api/payments", &pay).await.expect(201)["id"].clone();
+    let (booking, paid) = (booking.as_str().unwrap(), paid.as_str().unwrap().to_uppercase().replace('_', "-"));
+    let bought = [format!("receipt-{paid}.pdf"), format!("tickets-{booking}.pdf")].map(|name| format!("local/papers/{name}"));
+    let buyer = another.user.clone();
+    drop((known, operator, another));
     assert_eq!(server.interrupt(), Some(0));
     assert_eq!(people::in_files(&folder, &word), Vec::<String>::new());
     let data = folder.to_str().unwrap().to_owned();
@@ -397,6 +406,14 @@ async fn an_erased_person_is_found_nowhere() {
     assert!(exported.status.success(), "{}", reason(&exported));
     let text = std::fs::read_to_string(&file).unwrap();
     assert!(text.contains("user.erased") && text.contains(&payment) && !text.contains(&word), "{text}");
+    // With papers, where there are any: of who was erased there are none.
+    for (who, papers) in [(&user, vec![]), (&buyer, bought.to_vec())] {
+        let file = folder.join(format!("{who}.zip"));
+        let exported = marquee(&["people", "export", who, file.to_str().unwrap(), "--data", &data]);
+        assert!(exported.status.success(), "{}", reason(&exported));
+        let names: Vec<_> = unzipped(&std::fs::read(&file).unwrap()).into_keys().collect();
+        assert_eq!(names, [vec!["local/data.json".to_owned()], papers].concat());
+    }
     let unknown = marquee(&["people", "erase", "nobody@example.com", "--data", &data]);
     assert!(!unknown.status.success() && reason(&unknown).contains("knows nobody"), "{}", reason(&unknown));
     let only = marquee(&["people", "erase", "admin@example.com", "--data", &data]);

@@ -9,15 +9,20 @@
     reason = "a test fails by panicking"
 )]
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use client::{Client, OnSale, event, eventually, unique};
 use reqwest::Method;
 use serde_json::{Value, json};
 use server::Server;
+use test_support::archives::unzipped;
 use test_support::people::{self, Known};
 use test_support::{client, fleet, server};
 
 const EU: usize = 0;
 const US: usize = 1;
+
+/// PNG, 8 x 8.
+const PICTURE: &str = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAIAQAAAADsdIMmAAAADElEQVR42mNYxYACASqQBVHvL7SwAAAAAElFTkSuQmCC";
 
 /// An event in each region.
 async fn on_sale(organiser: &Client<'_>, id: &str) -> [OnSale; 2] {
@@ -86,6 +91,16 @@ async fn two_regions_sell_as_one() {
         let headers = [("cookie", cookie.as_str()), ("sec-fetch-site", site), ("idempotency-key", site)];
         let page = Client::new(&server).send(Method::POST, "/api/events", &headers, Some(body.clone())).await;
         assert_eq!(page.status, status, "{}", page.json);
+    }
+
+    // A picture is of its event's region, and asked for there from every edge.
+    let path = format!("/api/events/{}/image", shows[US].id);
+    let picture = STANDARD.decode(PICTURE).unwrap();
+    let picture = organiser.send(Method::PUT, &path, &[("content-type", "image/png")], Some(picture)).await.expect(200);
+    let url = picture["image"]["url"].as_str().unwrap();
+    assert!(url.starts_with("/api/images/us_"), "{url}");
+    for edge in [Client::new(&server), Client::new(&server).elsewhere()] {
+        edge.get(url).await.expect(200);
     }
 
     let person = Client::register(&server).await;
@@ -161,6 +176,7 @@ async fn two_regions_sell_as_one() {
     eventually("both addresses are known there", addresses, |it| **it == both).await;
 
     guests_buy_in_every_region(&server, &shows[US], [&mut accounts, &mut us]).await;
+    tickets_change_hands_in_every_region(&server, &organiser, &shows, &mut accounts).await;
 
     // Each region has an audit log and a journal of its own; an admin asks for either at any edge.
     let role = "INSERT INTO user_roles (user_id, role) VALUES ($1, 'admin')";
@@ -298,6 +314,79 @@ async fn guests_buy_in_every_region(server: &Server, show: &OnSale, [eu, us]: [&
     let left = "SELECT COUNT(*) FROM guest_links WHERE guest = $1";
     let left: i64 = sqlx::query_scalar(left).bind(&guest.user).fetch_one(&mut *us).await.unwrap();
     assert_eq!(left, 0, "handed over and forgotten");
+}
+
+/// Has the region of the accounts know that somebody reads this address, and nobody else.
+async fn reads(person: &Client<'_>, address: &str, accounts: &mut sqlx::PgConnection) {
+    let theirs = "UPDATE users SET email = $2, email_verified_at = 0 WHERE id = $1";
+    sqlx::query(theirs).bind(&person.user).bind(address).execute(accounts).await.unwrap();
+}
+
+/// A person, met at the first edge, at that of this region.
+fn at<'a>(person: &Client<'a>, region: usize) -> Client<'a> {
+    if region == US { person.elsewhere() } else { person.elsewhere().elsewhere() }
+}
+
+/// A ticket of either region's event goes to whoever reads the address that it is offered to, at whichever edge they are.
+async fn tickets_change_hands_in_every_region(
+    server: &Server,
+    organiser: &Client<'_>,
+    shows: &[OnSale; 2],
+    accounts: &mut sqlx::PgConnection,
+) {
+    let (buyer, receiver) = (Client::register(server).await, Client::register(server).await);
+    let (stranger, unknown) = (Client::register(server).await, Client::register(server).await);
+    // Another account had the address before, and every region has seen it with that.
+    let (before, address) = (Client::register(server).await, format!("{}@example.org", unique("receiver")));
+    reads(&before, &address, accounts).await;
+    assert_eq!(before.get("/api/tickets/offers").await.expect(200)["incomplete"], Value::Null);
+    reads(&before, &format!("{}@example.org", unique("before")), accounts).await;
+    reads(&receiver, &address, accounts).await;
+    reads(&stranger, &format!("{}@example.org", unique("stranger")), accounts).await;
+
+    let mut all = Vec::new();
+    // Each at the edge of its event's region, and at the other one.
+    for (show, [near, far]) in shows.iter().zip([[EU, US], [US, EU]]) {
+        let booking = booked(&at(&buyer, near), show).await;
+        paid(&at(&buyer, near), &booking).await;
+        let tickets = format!("/api/bookings/{booking}/tickets");
+        let old = at(&buyer, far).get(&tickets).await.expect(200)["items"][0]["code"].clone();
+        let transfer = format!("{tickets}/1/transfer");
+        let offer = at(&buyer, far).post_with(&unique("key"), &transfer, &json!({"email": address})).await.expect(201);
+        let token = json!({"token": offer["token"]});
+        for edge in [near, far] {
+            let offers = at(&receiver, edge).get("/api/tickets/offers").await.expect(200);
+            assert_eq!((&offers["items"], &offers["incomplete"]), (&json!([offer]), &Value::Null));
+            // Who reads another address, read this one once, or is not known to read any.
+            for person in [&stranger, &before] {
+                assert_eq!(at(person, edge).get("/api/tickets/offers").await.expect(200)["items"], json!([]));
+                at(person, edge).post("/api/tickets/accept", &token).await.expect_problem(404, "not-found");
+            }
+            let refused = at(&unknown, edge).post("/api/tickets/accept", &token).await;
+            assert!(matches!(refused.status.as_u16(), 403 | 404), "{}", refused.json);
+        }
+        let accepted = at(&receiver, far).post("/api/tickets/accept", &token).await.expect(200);
+        assert_eq!(at(&receiver, near).post("/api/tickets/accept", &token).await.expect(200), accepted);
+        assert!(accepted["code"].is_string() && accepted["code"] != old, "{accepted}");
+        assert_eq!((&accepted["booking_id"], &accepted["event_id"]), (&json!(booking), &json!(show.id)));
+        all.insert(0, accepted.clone());
+        for edge in [near, far] {
+            // One list of what is theirs in both regions.
+            assert_eq!(at(&receiver, edge).get("/api/tickets").await.expect(200)["items"], json!(all));
+            assert_eq!(at(&receiver, edge).get("/api/tickets/offers").await.expect(200)["items"], json!([]));
+            let left = at(&buyer, edge).get(&tickets).await.expect(200)["items"][0].clone();
+            assert_eq!((&left["transferred"], &left["code"]), (&json!(true), &Value::Null));
+        }
+        // The code before lets nobody in, the new one does, by a scanner at either edge.
+        for (edge, code, result) in [(far, &old, "void"), (far, &accepted["code"], "admitted"), (near, &old, "void")] {
+            let scan = json!({"code": code, "event_id": show.id});
+            assert_eq!(at(organiser, edge).post("/api/checkin", &scan).await.expect(200)["result"], result);
+        }
+        // From now on the list says when that was.
+        let listed = at(&receiver, near).get("/api/tickets").await.expect(200)["items"][0].clone();
+        assert_eq!((&listed["id"], &listed["state"]), (&accepted["id"], &json!("admitted")));
+        all[0] = listed;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -509,6 +598,13 @@ async fn an_erasure_reaches_a_region_that_was_down() {
             whole["items"].as_array().unwrap().iter().any(|item| item["kind"] == kind && item["region"] == region)
         };
         assert!(of("session", "eu") && of("booking", "us") && of("receipt", "us") && !of("booking", "eu"), "{whole}");
+        // The same as one archive of both.
+        let archive = edge.send(Method::GET, "/api/auth/me/export", &[("accept", "application/zip")], None).await;
+        let files: Vec<_> = unzipped(&archive.bytes).into_keys().collect();
+        let number = known.payment.to_uppercase().replace('_', "-");
+        let papers =
+            [format!("receipt-{number}.pdf"), format!("tickets-{}.pdf", known.booking)].map(|name| format!("us/papers/{name}"));
+        assert_eq!(files, [&["eu/data.json".to_owned(), "us/data.json".to_owned()][..], &papers].concat());
     }
     // A session that has proved nothing lately is refused in a region that has to ask for that.
     let mut eu = connect(&server, EU).await;
@@ -518,7 +614,12 @@ async fn an_erasure_reaches_a_region_that_was_down() {
         edge.get("/api/auth/me/export").await.expect_problem(403, "reauthentication-required");
     }
 
+    let now = "UPDATE sessions SET authenticated_at = created_at WHERE user_id = $1";
+    sqlx::query(now).bind(&known.person.user).execute(&mut eu).await.unwrap();
     aside(&server, |fleet| fleet.regions[US].kill()).await;
+    // An archive is whole or is none.
+    let archive = known.person.send(Method::GET, "/api/auth/me/export", &[("accept", "application/zip")], None).await;
+    archive.expect_problem(503, "unavailable");
     known.erased().await;
     let waits = async || people::in_database(&databases[EU], &known.word).await;
     eventually("only the address is left, for the other region", waits, |it| *it == ["erasures.email"]).await;

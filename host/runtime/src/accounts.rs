@@ -20,7 +20,8 @@ pub struct AccountsInstances {
 
 impl AccountsInstances {
     pub(crate) fn new(template: Template, pre: AccountsComponentPre<InstanceState>) -> Self {
-        Self { template, pre, gate: Gate::new(1) }
+        let gate = Gate::new(template.tool.instances, 1);
+        Self { template, pre, gate }
     }
 
     async fn call<A: Twin<B>, B>(

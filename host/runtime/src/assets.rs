@@ -1,53 +1,95 @@
-//! What a component's `files` name beside whole folders: files by pattern, single files, and what is excluded.
+//! What a component sees of files: whole folders, and beside these files by pattern, single files, and what is excluded.
 //!
-//! A folder is shown as it is. Anything else is copied, as stock Spin does it, into one folder that the component sees as its root.
+//! A folder is shown as it is. Anything else is copied, as stock Spin does it, into one folder that the component sees as its root. What is seen is part
+//! of the version: its id changes with a file's content.
 
 use crate::limits;
 use glob::{MatchOptions, Pattern};
 use manifest::{Assets, Component, Mount};
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// Shows a component what its manifest lists. The folder is there for as long as what is returned; none where nothing had to be copied.
+/// Files by the paths that a component sees them at, without the first slash; and where each is.
+pub type Seen = BTreeMap<PathBuf, PathBuf>;
+
+/// Finds every file that a component sees. What its manifest lists and is not there is left out where it is a folder or a single file, and an error where
+/// it is a pattern.
 ///
 /// # Errors
-/// What cannot be copied, and why.
-pub(crate) fn stage(root: &Path, component: &mut Component) -> Result<Option<TempDir>, String> {
-    let Component { assets, grants, .. } = component;
-    if assets.patterns.is_empty() && assets.excluded.is_empty() && !grants.files.iter().any(|mount| mount.source.is_file()) {
-        return Ok(None);
-    }
-    let folder = tempfile::Builder::new().prefix("marquee-files-").tempdir().map_err(|error| error.to_string())?;
-    let mut copy = AssetCopier { root, assets, to: folder.path(), files: 0, bytes: 0 };
-    for Mount { source, destination } in &grants.files {
+/// What cannot be read, and why; or that there are too many.
+pub fn seen(root: &Path, component: &Component) -> Result<Seen, String> {
+    let mut finder = Finder { root, assets: &component.assets, seen: Seen::new() };
+    for Mount { source, destination } in &component.grants.files {
         let inside = Path::new(destination.trim_start_matches('/'));
         if source.is_dir() {
-            copy.folder(source, inside)?
+            finder.folder(source, inside)?
         } else if source.is_file() {
-            copy.file(source, inside)?
+            finder.file(source, inside)?
         }
     }
-    for pattern in &assets.patterns {
-        copy.matching(pattern)?;
+    for pattern in &component.assets.patterns {
+        finder.matching(pattern)?;
+    }
+    Ok(finder.seen)
+}
+
+/// Shows a component what its manifest lists. Returns a digest of what it sees, and where something had to be copied its folder, which is there for as
+/// long as that.
+///
+/// # Errors
+/// What cannot be copied or read, and why.
+pub(crate) fn stage(root: &Path, component: &mut Component) -> Result<(Vec<u8>, Option<TempDir>), String> {
+    let mut seen = seen(root, component)?;
+    let Component { assets, grants, .. } = component;
+    if assets.patterns.is_empty() && assets.excluded.is_empty() && !grants.files.iter().any(|mount| mount.source.is_file()) {
+        return Ok((digest(&seen)?, None));
+    }
+    let folder = tempfile::Builder::new().prefix("marquee-files-").tempdir().map_err(|error| error.to_string())?;
+    let mut bytes = 0;
+    for (inside, source) in &mut seen {
+        let to = folder.path().join(inside);
+        let made = to.parent().map_or(Ok(()), std::fs::create_dir_all);
+        bytes += made.and_then(|()| std::fs::copy(&*source, &to)).map_err(|error| at(source, &error))?;
+        if bytes > limits::ASSET_BYTES {
+            return Err(format!("more than {} bytes: name folders, which are not copied", limits::ASSET_BYTES));
+        }
+        // What is seen is the copy.
+        *source = to;
     }
     grants.files = vec![Mount { source: folder.path().to_owned(), destination: "/".to_owned() }];
-    Ok(Some(folder))
+    Ok((digest(&seen)?, Some(folder)))
+}
+
+/// Names what is seen: every path, and every content.
+fn digest(seen: &Seen) -> Result<Vec<u8>, String> {
+    let mut hasher = Sha256::new();
+    for (inside, source) in seen {
+        let path = inside.as_os_str().as_bytes();
+        hasher.update((path.len() as u64).to_be_bytes());
+        hasher.update(path);
+        let mut content = Sha256::new();
+        let mut file = std::fs::File::open(source).map_err(|error| at(source, &error))?;
+        io::copy(&mut file, &mut content).map_err(|error| at(source, &error))?;
+        hasher.update(content.finalize());
+    }
+    Ok(hasher.finalize().to_vec())
 }
 
 /// How patterns match, as in Spin: `*` stays within a folder.
 const OPTIONS: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: false };
 
-struct AssetCopier<'a> {
+struct Finder<'a> {
     root: &'a Path,
     assets: &'a Assets,
-    to: &'a Path,
-    files: usize,
-    bytes: u64,
+    seen: Seen,
 }
 
-impl AssetCopier<'_> {
+impl Finder<'_> {
     fn matching(&mut self, pattern: &str) -> Result<(), String> {
         let whole = Path::new(&Pattern::escape(&self.root.to_string_lossy())).join(pattern);
         let found = glob::glob_with(&whole.to_string_lossy(), OPTIONS).map_err(|error| format!("{pattern}: {error}"))?;
@@ -82,13 +124,9 @@ impl AssetCopier<'_> {
         if self.assets.excluded.iter().any(excluded) {
             return Ok(());
         }
-        let to: PathBuf = self.to.join(inside);
-        let made = to.parent().map_or(Ok(()), std::fs::create_dir_all);
-        self.bytes += made.and_then(|()| std::fs::copy(from, &to)).map_err(|error| at(from, &error))?;
-        self.files += 1;
-        if self.files > limits::ASSET_FILES || self.bytes > limits::ASSET_BYTES {
-            let (files, bytes) = (limits::ASSET_FILES, limits::ASSET_BYTES);
-            return Err(format!("more than {files} files or {bytes} bytes: name folders, which are not copied"));
+        self.seen.insert(inside.to_owned(), from.to_owned());
+        if self.seen.len() > limits::ASSET_FILES {
+            return Err(format!("more than {} files", limits::ASSET_FILES));
         }
         Ok(())
     }

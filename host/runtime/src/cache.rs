@@ -17,9 +17,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 use wasmtime::component::Component;
 
-/// First in every entry; changes with the entries' form.
-const MAGIC: &[u8; 8] = b"mqcwasm1";
-const HEADER: usize = MAGIC.len() + 32;
+/// What follows the code in every entry, with its digest; changes with the entries' form.
+const MAGIC: &[u8; 8] = b"mqcwasm2";
+const TRAILER: usize = MAGIC.len() + 32;
+/// How much of an entry is read at a time.
+const PIECE: usize = 256 * 1024;
 const SUFFIX: &str = "cwasm";
 
 /// SHA-256 of a component's bytes, in hexadecimal.
@@ -148,19 +150,20 @@ fn safe(metadata: &fs::Metadata) -> io::Result<()> {
 
 fn write(path: &Path, code: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(code)?;
     file.write_all(MAGIC)?;
-    file.write_all(&Sha256::digest(code))?;
-    file.write_all(code)
+    file.write_all(&Sha256::digest(code))
 }
 
 /// An entry's component. What cannot be loaded is removed, and compiled again by the caller.
 fn load(engine: &Engine, path: &Path) -> Option<Component> {
-    match read(path).and_then(|entry| {
-        let code = verified(&entry).ok_or_else(|| io::Error::other("it is damaged"))?;
-        // SAFETY: the entry is what `store` wrote: its folder and file are writable by this user only (`safe`), and its digest
-        // matches. That it was made by this engine's equal is checked by wasmtime itself.
-        unsafe { Component::deserialize(engine.wasmtime(), code) }.map_err(io::Error::other)
-    }) {
+    let loaded = verify(path).and_then(|()| {
+        // The code is mapped and not read: processes share its pages, and what is never called is never fetched.
+        // SAFETY: the entry is what `store` wrote: its folder and file are writable by this user only (`safe`), its digest matches, and an entry is
+        // replaced and never written again. That it was made by this engine's equal is checked by wasmtime itself.
+        unsafe { Component::deserialize_file(engine.wasmtime(), path) }.map_err(io::Error::other)
+    });
+    match loaded {
         Ok(component) => Some(component),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => {
@@ -171,21 +174,30 @@ fn load(engine: &Engine, path: &Path) -> Option<Component> {
     }
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC).open(path)?;
+/// Whether an entry is what was once written, by us.
+fn verify(path: &Path) -> io::Result<()> {
+    let damaged = || io::Error::other("it is damaged");
+    let mut file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC).open(path)?;
     let metadata = file.metadata()?;
     safe(&metadata)?;
-    let mut entry = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
-    (&file).take(limits::CACHE_ENTRY_BYTES + HEADER as u64).read_to_end(&mut entry)?;
+    let mut left =
+        metadata.len().checked_sub(TRAILER as u64).filter(|code| *code <= limits::CACHE_ENTRY_BYTES).ok_or_else(damaged)?;
+    let (mut hasher, mut piece) = (Sha256::new(), vec![0; PIECE]);
+    while left > 0 {
+        let next = usize::try_from(left).map_or(PIECE, |left| left.min(PIECE));
+        let next = piece.get_mut(..next).unwrap_or_default();
+        file.read_exact(next)?;
+        hasher.update(&*next);
+        left -= next.len() as u64;
+    }
+    let mut trailer = Vec::with_capacity(TRAILER);
+    file.read_to_end(&mut trailer)?;
+    if trailer != [MAGIC, &*hasher.finalize()].concat() {
+        return Err(damaged());
+    }
     // The time of the last use, which `tidy` goes by. Without the right to set it the entry only ages faster.
     let _ = File::set_modified(&file, SystemTime::now());
-    Ok(entry)
-}
-
-fn verified(entry: &[u8]) -> Option<&[u8]> {
-    let (magic, rest) = entry.split_at_checked(MAGIC.len())?;
-    let (digest, code) = rest.split_at_checked(HEADER - MAGIC.len())?;
-    (magic == MAGIC && *digest == *Sha256::digest(code)).then_some(code)
+    Ok(())
 }
 
 /// Removes the entries used longest ago until the rest keeps the limits, and what a killed process left half written.
@@ -235,6 +247,10 @@ mod tests {
         entry
     }
 
+    fn write_private(path: &Path, content: &[u8]) {
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).unwrap().write_all(content).unwrap();
+    }
+
     fn get(cache: &Cache, engine: &Engine) -> Origin {
         cache.component(engine, EMPTY, &digest(EMPTY)).unwrap().1
     }
@@ -258,9 +274,13 @@ mod tests {
         let mut flipped = good.clone();
         *flipped.last_mut().unwrap() ^= 1;
         let foreign_code = b"not code of ours";
-        let foreign = [MAGIC, &*Sha256::digest(foreign_code), foreign_code].concat();
-        for bad in [&flipped, &good[..good.len() / 2], &good[..20], &[], &foreign] {
-            fs::write(&path, bad).unwrap();
+        let foreign = [foreign_code, &MAGIC[..], &*Sha256::digest(foreign_code)].concat();
+        let mut of_the_code = good.clone();
+        of_the_code[good.len() / 2] ^= 1;
+        for bad in [&flipped, &of_the_code, &good[..good.len() / 2], &good[..20], &[], &foreign] {
+            // What is loaded is mapped: as `store` does, another file takes its place.
+            fs::remove_file(&path).unwrap();
+            write_private(&path, bad);
             assert_eq!(get(&cache, &engine), Origin::Compiled);
             assert_eq!(get(&cache, &engine), Origin::Cached);
         }

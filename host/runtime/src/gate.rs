@@ -13,8 +13,9 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    pub(crate) fn new(concurrency: u32) -> Self {
-        let capacity = concurrency.saturating_mul(limits::INSTANCES).min(limits::IN_FLIGHT) as usize;
+    /// For so many instances, each with so many requests at once.
+    pub(crate) fn new(instances: u32, concurrency: u32) -> Self {
+        let capacity = concurrency.saturating_mul(instances).min(limits::IN_FLIGHT) as usize;
         Self { capacity, slots: Arc::new(Semaphore::new(capacity)), waiting: AtomicUsize::new(0) }
     }
 
@@ -59,18 +60,20 @@ mod tests {
     use super::*;
     use futures::FutureExt as _;
 
+    const INSTANCES: u32 = 32;
+
     #[tokio::test]
     async fn beyond_capacity_requests_wait_and_beyond_the_queue_they_are_refused() {
-        let gate = Gate::new(1);
+        let gate = Gate::new(INSTANCES, 1);
         let mut slots = Vec::new();
-        for _ in 0..limits::INSTANCES {
+        for _ in 0..INSTANCES {
             slots.push(gate.enter().await.unwrap());
         }
         let mut waiting: Vec<_> = (0..limits::WAITING).map(|_| Box::pin(gate.enter())).collect();
         for wait in &mut waiting {
             assert!(wait.now_or_never().is_none());
         }
-        assert_eq!((gate.in_flight(), gate.waiting()), (limits::INSTANCES as usize, limits::WAITING));
+        assert_eq!((gate.in_flight(), gate.waiting()), (INSTANCES as usize, limits::WAITING));
         assert_eq!(gate.enter().now_or_never().unwrap().unwrap_err(), Failure::Overloaded, "the queue is full");
 
         slots.pop();
@@ -83,7 +86,7 @@ mod tests {
 
     #[test]
     fn capacity_follows_concurrency_up_to_a_bound() {
-        assert_eq!(Gate::new(1).capacity, limits::INSTANCES as usize);
-        assert_eq!(Gate::new(64).capacity, limits::IN_FLIGHT as usize);
+        assert_eq!(Gate::new(INSTANCES, 1).capacity, INSTANCES as usize);
+        assert_eq!(Gate::new(INSTANCES, 64).capacity, limits::IN_FLIGHT as usize);
     }
 }

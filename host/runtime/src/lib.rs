@@ -16,7 +16,7 @@
 //! |---|---|
 //! | [`engine`] | wasmtime's configuration, the thread that advances the epoch |
 //! | [`compose`] | a component and its dependencies made one |
-//! | `assets` | files that a component is to see, copied where they are no folder |
+//! | [`assets`] | files that a component is to see, copied where they are no folder |
 //! | [`cache`] | compiled code on disk |
 //! | [`version`], [`application`], [`switch`] | the application: loaded, in a role, exchanged |
 //! | [`handler`] | requests into instances |
@@ -34,7 +34,7 @@
 
 mod accounts;
 pub mod application;
-mod assets;
+pub mod assets;
 pub mod cache;
 pub mod compose;
 mod consumer;

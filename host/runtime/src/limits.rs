@@ -19,17 +19,15 @@ pub const POOL_TABLE_ELEMENTS: usize = 20_000;
 /// Bytes of a slot that stay in memory between two instances, so that taking a used slot again costs no page faults.
 pub const POOL_KEEP_RESIDENT: usize = 256 * 1024;
 
-/// Files that are copied for a component to see.
+/// Files that a component sees: all are read for the version's id.
 pub const ASSET_FILES: usize = 10_000;
-/// Bytes of these.
+/// Bytes of those that are copied for it.
 pub const ASSET_BYTES: u64 = 256 * 1024 * 1024;
 /// Bytes of a component's wasm.
 pub const WASM_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Requests of one component that are worked on at once, however many of them share an instance.
 pub const IN_FLIGHT: u32 = 512;
-/// Instances of one component where requests share none: with its `concurrency`, bounds the requests in flight.
-pub const INSTANCES: u32 = 32;
 /// Requests of one component that may wait for their turn.
 pub const WAITING: usize = 1_024;
 /// How long a request may wait for its turn. Longer, and its sender had better ask again later.

@@ -149,8 +149,8 @@ pub struct Version {
 }
 
 impl Version {
-    /// Names all that changes what the application does, in hexadecimal: the manifest's text, the values of variables, the mode and every
-    /// component's bytes. Of secrets it has a digest [keyed](Loader::keyed) for this node. What the host makes for each process
+    /// Names all that changes what the application does, in hexadecimal: the manifest's text, the values of variables, the mode, every
+    /// component's bytes and the files that it sees. Of secrets it has a digest [keyed](Loader::keyed) for this node. What the host makes for each process
     /// ([`HostRoute::VARIABLE`]) is left out.
     #[must_use]
     pub fn id(&self) -> &str {
@@ -223,21 +223,34 @@ impl Loader {
     /// See [`LoadError`].
     pub async fn load(self: &Arc<Self>, manifest: Manifest, mode: Mode) -> Result<Arc<Version>, LoadError> {
         let staging = tokio::task::spawn_blocking(move || stage(manifest));
-        let (manifest, files) = staging.await.map_err(|error| LoadError::Linker(error.to_string()))??;
+        let (manifest, files, seen) = staging.await.map_err(|error| LoadError::Linker(error.to_string()))??;
         let manifest = Arc::new(manifest);
         let wanted = manifest
             .components
             .values()
             .filter(|component| component.triggered || (mode == Mode::Native && component.tool.is_some()));
-        let works: Vec<_> = wanted
-            .map(|component| {
-                let (loader, manifest, name) = (Arc::clone(self), Arc::clone(&manifest), component.name.clone());
-                tokio::task::spawn_blocking(move || loader.component(&manifest, &name, mode))
+        // Those of one file come one after the other, so that it is compiled once.
+        let mut by_source: BTreeMap<&Path, Vec<String>> = BTreeMap::new();
+        for component in wanted {
+            by_source.entry(&component.source).or_default().push(component.name.clone());
+        }
+        let works: Vec<_> = by_source
+            .into_values()
+            .map(|names| {
+                let (loader, manifest) = (Arc::clone(self), Arc::clone(&manifest));
+                tokio::task::spawn_blocking(move || {
+                    let mut compiled = Vec::with_capacity(names.len());
+                    for name in names {
+                        let next = loader.component(&manifest, &name, mode, &compiled)?;
+                        compiled.push(next);
+                    }
+                    Ok::<_, LoadError>(compiled)
+                })
             })
             .collect();
         let mut compiled = Vec::new();
         for work in works {
-            compiled.push(work.await.map_err(|error| LoadError::Linker(error.to_string()))??);
+            compiled.extend(work.await.map_err(|error| LoadError::Linker(error.to_string()))??);
         }
         let linker = linker(&self.engine, mode)?;
         let mut components = BTreeMap::new();
@@ -252,16 +265,24 @@ impl Loader {
         let known = components.values().map(|loaded| (loaded.digest.clone(), loaded.component.clone())).collect();
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
         let manifest = Arc::unwrap_or_clone(manifest);
-        let id = id(&manifest, mode, &components, &self.key);
+        let id = id(&manifest, mode, &components, &seen, &self.key);
         Ok(Arc::new(Version { id, mode, engine: self.engine.clone(), manifest, components, _files: files }))
     }
 
-    fn component(&self, manifest: &Manifest, name: &str, mode: Mode) -> Result<(String, String, Component), LoadError> {
+    /// A component, unless it is one of the last application's or of these, by its name and the digest of its bytes.
+    fn component(
+        &self,
+        manifest: &Manifest,
+        name: &str,
+        mode: Mode,
+        before: &[(String, String, Component)],
+    ) -> Result<(String, String, Component), LoadError> {
         let began = Instant::now();
-        let wasm = self.bytes(manifest, name, mode)?;
+        let wasm = bytes(manifest, name, mode)?;
         let digest = cache::digest(&wasm);
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&digest).cloned();
-        if let Some(component) = known {
+        let same = || before.iter().find(|(_, other, _)| *other == digest).map(|(_, _, component)| component.clone());
+        if let Some(component) = known.or_else(same) {
             return Ok((name.to_owned(), digest, component));
         }
         let (component, origin) = self
@@ -279,40 +300,64 @@ impl Loader {
         }
         Ok((name.to_owned(), digest, component))
     }
-
-    /// A component's bytes, with those dependencies composed in that this host does not bring itself.
-    fn bytes(&self, manifest: &Manifest, name: &str, mode: Mode) -> Result<Vec<u8>, LoadError> {
-        let source = |name: &str| manifest.components.get(name).map_or(Path::new(""), |component| &component.source);
-        let wasm = read(name, source(name))?;
-        let mut parts = Vec::new();
-        for dependency in manifest.components.get(name).map_or(&[][..], |component| &component.dependencies) {
-            if mode == Mode::Native && dependency.name.package().is_some_and(|package| OURS.contains(&package)) {
-                continue;
-            }
-            if !dependency.inherits {
-                let (component, dependency) = (name.to_owned(), dependency.name.to_string());
-                return Err(LoadError::NotInherited { component, dependency });
-            }
-            let wasm = read(&dependency.component, source(&dependency.component))?;
-            parts.push(Part { name: &dependency.name, export: dependency.export.as_deref(), wasm });
-        }
-        if parts.is_empty() {
-            return Ok(wasm);
-        }
-        let native: &[&str] = if mode == Mode::Native { &OURS } else { &[] };
-        compose::compose(name, wasm, parts, native).map_err(|source| LoadError::Compose { component: name.to_owned(), source })
-    }
 }
 
-/// Copies what components are to see and cannot be shown as it is.
-fn stage(mut manifest: Manifest) -> Result<(Manifest, Vec<TempDir>), LoadError> {
+/// What of an application's files components see, by component.
+type SeenDigests = BTreeMap<String, Vec<u8>>;
+
+/// Copies what components are to see and cannot be shown as it is, and names what they see.
+fn stage(mut manifest: Manifest) -> Result<(Manifest, Vec<TempDir>, SeenDigests), LoadError> {
     let root = manifest.path.parent().unwrap_or_else(|| Path::new("")).to_owned();
-    let mut folders = Vec::new();
+    let (mut folders, mut seen) = (Vec::new(), SeenDigests::new());
     for (name, component) in &mut manifest.components {
         let staged = assets::stage(&root, component);
-        folders.extend(staged.map_err(|reason| LoadError::Files { component: name.clone(), reason })?);
+        let (digest, folder) = staged.map_err(|reason| LoadError::Files { component: name.clone(), reason })?;
+        folders.extend(folder);
+        seen.insert(name.clone(), digest);
     }
-    Ok((manifest, folders))
+    Ok((manifest, folders, seen))
+}
+
+/// A component's bytes with all its dependencies composed in, as [`Mode::Composed`] runs it.
+///
+/// # Errors
+/// Where one of them cannot be read, or they do not fit.
+pub fn composed(manifest: &Manifest, name: &str) -> Result<Vec<u8>, LoadError> {
+    bytes(manifest, name, Mode::Composed)
+}
+
+/// A component's bytes as its file has them.
+///
+/// # Errors
+/// Where it cannot be read, is too large, or is no component.
+pub fn uncomposed(manifest: &Manifest, name: &str) -> Result<Vec<u8>, LoadError> {
+    read(name, source(manifest, name))
+}
+
+fn source<'m>(manifest: &'m Manifest, name: &str) -> &'m Path {
+    manifest.components.get(name).map_or(Path::new(""), |component| &component.source)
+}
+
+/// A component's bytes, with those dependencies composed in that this host does not bring itself.
+fn bytes(manifest: &Manifest, name: &str, mode: Mode) -> Result<Vec<u8>, LoadError> {
+    let wasm = read(name, source(manifest, name))?;
+    let mut parts = Vec::new();
+    for dependency in manifest.components.get(name).map_or(&[][..], |component| &component.dependencies) {
+        if mode == Mode::Native && dependency.name.package().is_some_and(|package| OURS.contains(&package)) {
+            continue;
+        }
+        if !dependency.inherits {
+            let (component, dependency) = (name.to_owned(), dependency.name.to_string());
+            return Err(LoadError::NotInherited { component, dependency });
+        }
+        let wasm = read(&dependency.component, source(manifest, &dependency.component))?;
+        parts.push(Part { name: &dependency.name, export: dependency.export.as_deref(), wasm });
+    }
+    if parts.is_empty() {
+        return Ok(wasm);
+    }
+    let native: &[&str] = if mode == Mode::Native { &OURS } else { &[] };
+    compose::compose(name, wasm, parts, native).map_err(|source| LoadError::Compose { component: name.to_owned(), source })
 }
 
 fn read(component: &str, path: &Path) -> Result<Vec<u8>, LoadError> {
@@ -382,7 +427,7 @@ fn link(linker: &Linker<InstanceState>, name: &str, component: &Component) -> Re
     Ok(Exports { http, ledger, consumer, accounts })
 }
 
-fn id(manifest: &Manifest, mode: Mode, components: &BTreeMap<String, LinkedComponent>, key: &[u8]) -> String {
+fn id(manifest: &Manifest, mode: Mode, components: &BTreeMap<String, LinkedComponent>, seen: &SeenDigests, key: &[u8]) -> String {
     let mut hasher = Sha256::new();
     hasher.update(&manifest.digest);
     hasher.update(format!("{mode:?}"));
@@ -399,6 +444,7 @@ fn id(manifest: &Manifest, mode: Mode, components: &BTreeMap<String, LinkedCompo
         hasher.update(name);
         hasher.update([0]);
         hasher.update(&loaded.digest);
+        hasher.update(seen.get(name).map_or(&[][..], Vec::as_slice));
     }
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

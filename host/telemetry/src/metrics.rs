@@ -90,6 +90,8 @@ pub struct Metrics {
     failures: IntCounterVec,
     tick_failures: IntCounterVec,
     rate_limited: IntCounterVec,
+    live_sockets: IntGaugeVec,
+    live_updates: IntCounterVec,
     breakers: GaugeVec,
     breaker_calls: IntCounterVec,
     /// Held while breakers are copied into their families.
@@ -164,6 +166,14 @@ impl Metrics {
                 Opts::new("marquee_rate_limited_total", "Requests that were one too many, by whose."),
                 &["role", "by"],
             )?,
+            live_sockets: IntGaugeVec::new(
+                Opts::new("marquee_live_sockets", "Sockets of the live channel that are open now, by how they are spoken to."),
+                &["transport"],
+            )?,
+            live_updates: IntCounterVec::new(
+                Opts::new("marquee_live_updates_total", "Updates of the live channel, by what became of them."),
+                &["outcome"],
+            )?,
             breakers: GaugeVec::new(
                 Opts::new(
                     "marquee_circuit_breaker_state",
@@ -201,6 +211,8 @@ impl Metrics {
         made.registry.register(Box::new(made.failures.clone()))?;
         made.registry.register(Box::new(made.tick_failures.clone()))?;
         made.registry.register(Box::new(made.rate_limited.clone()))?;
+        made.registry.register(Box::new(made.live_sockets.clone()))?;
+        made.registry.register(Box::new(made.live_updates.clone()))?;
         made.registry.register(Box::new(made.breakers.clone()))?;
         made.registry.register(Box::new(made.breaker_calls.clone()))?;
         made.registry.register(Box::new(made.calls.clone()))?;
@@ -257,6 +269,16 @@ impl Metrics {
     /// Counts a request that was refused because it was one too many. `by` is of a closed set.
     pub fn rate_limited(&self, role: Role, by: &'static str) {
         self.rate_limited.with_label_values(&[role.as_str(), by]).inc();
+    }
+
+    /// Counts sockets of the live channel that were opened, or closed where it is less than 0. `transport` is of a closed set.
+    pub fn live_sockets(&self, transport: &'static str, more: i64) {
+        self.live_sockets.with_label_values(&[transport]).add(more);
+    }
+
+    /// Counts updates of the live channel. `outcome` is of a closed set.
+    pub fn live_updates(&self, outcome: &'static str, updates: u64) {
+        self.live_updates.with_label_values(&[outcome]).inc_by(updates);
     }
 
     /// The node's circuit breakers, which are metrics as well.

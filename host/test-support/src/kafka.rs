@@ -1,13 +1,12 @@
 //! A Kafka of a test's own, which it may stop.
 
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
-use crate::{until, variable};
+use crate::{free_port, until, variable};
 
 /// Who may use the secure listener.
 pub const USER: &str = "marquee";
@@ -29,8 +28,7 @@ impl Kafka {
     /// As [`start`](Self::start), with a secure listener where there is a certificate for it, with its key, in PEM.
     pub async fn with(certificate: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let free = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-        let [port, secure, controller] = free.map(|listener| listener.local_addr().unwrap().port());
+        let [port, secure, controller] = [(); 3].map(|()| free_port());
         let data = folder.path().join("data");
         let address = certificate.map(|certificate| {
             std::fs::write(folder.path().join("broker.pem"), certificate).unwrap();

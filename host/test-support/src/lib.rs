@@ -11,6 +11,8 @@
 )]
 
 #[cfg(feature = "platform")]
+pub mod archives;
+#[cfg(feature = "platform")]
 pub mod client;
 #[cfg(feature = "platform")]
 pub mod fleet;
@@ -25,9 +27,14 @@ pub mod redis;
 #[cfg(feature = "platform")]
 pub mod server;
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::{Ipv4Addr, TcpListener};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// Where servers of tests listen: below what Linux, other systems and IANA set aside for connections.
+const LISTENED: Range<u16> = 10_000..32_000;
 
 /// The folder that this build writes to, which the test's binary is two folders deep in.
 fn built() -> PathBuf {
@@ -50,15 +57,25 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
+/// Where nodes keep compiled code. Tests that load components themselves find there what nodes have compiled, and leave them theirs: compiling the
+/// whole application takes a while.
+pub fn compiled_code() -> PathBuf {
+    let folder = |name| std::env::var_os(name).map(PathBuf::from);
+    let caches = folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")));
+    caches.expect("HOME is set").join("marquee")
+}
+
 /// What a variable says; a test fails where it is not set.
 pub fn variable(name: &str) -> String {
     let value = std::env::var(name).ok().filter(|value| !value.is_empty());
     value.unwrap_or_else(|| panic!("{name} is not set: `cargo xtask services up` starts what it is to name, and prints it"))
 }
 
-/// A port that was free a moment ago.
+/// A port that was free a moment ago, and none of those that the system gives to connections, of which tests open thousands.
 pub fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    // The keys of these are random.
+    let drawn = || LISTENED.start + (RandomState::new().hash_one(()) % LISTENED.len() as u64) as u16;
+    std::iter::repeat_with(drawn).take(1000).find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()).unwrap()
 }
 
 /// Asks again and again until there is an answer; for so long that only what never comes fails.

@@ -4,7 +4,6 @@ use crate::{fleet::Fleet, marquee, root, temporary};
 use std::{
     collections::HashMap,
     io::{BufRead, BufReader},
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::Mutex,
@@ -85,12 +84,12 @@ pub fn fresh_folder(name: &str) -> PathBuf {
 /// The application in a folder, where its files can be changed; its manifest.
 pub fn copy_of_the_application(folder: &Path) -> PathBuf {
     let (manifest, copy) = (std::fs::read_to_string(root().join("spin.toml")).unwrap(), folder.join("spin.toml"));
-    for file in root().join("target/wasm32-wasip2/wasm").read_dir().unwrap().map(|file| file.unwrap().path()) {
+    for file in root().join("target/wasm32-wasip2/release").read_dir().unwrap().map(|file| file.unwrap().path()) {
         if file.extension().is_some_and(|extension| extension == "wasm") {
             std::fs::copy(&file, folder.join(file.file_name().unwrap())).unwrap();
         }
     }
-    std::fs::write(&copy, manifest.replace("target/wasm32-wasip2/wasm/", "")).unwrap();
+    std::fs::write(&copy, manifest.replace("target/wasm32-wasip2/release/", "")).unwrap();
     copy
 }
 
@@ -175,7 +174,7 @@ impl Server {
     }
 
     fn start_spin(folder: PathBuf, environment: &HashMap<String, &str>) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = crate::free_port();
         let log = std::fs::File::create(folder.join("test.log")).unwrap();
         let child = Command::new("spin")
             .args(["up", "--quiet", "--listen", &format!("127.0.0.1:{port}"), "--state-dir"])

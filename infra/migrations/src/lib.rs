@@ -38,6 +38,11 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { portable: include_str!("../0023_messages.sql"), postgres: include_str!("../0023_messages.postgres.sql") },
     Migration { portable: include_str!("../0024_questions.sql"), postgres: "" },
     Migration { portable: include_str!("../0025_guests.sql"), postgres: include_str!("../0025_guests.postgres.sql") },
+    Migration { portable: include_str!("../0026_shared_capacities.sql"), postgres: "" },
+    Migration { portable: include_str!("../0027_images.sql"), postgres: "" },
+    Migration { portable: include_str!("../0028_accent.sql"), postgres: "" },
+    Migration { portable: include_str!("../0029_admins.sql"), postgres: include_str!("../0029_admins.postgres.sql") },
+    Migration { portable: include_str!("../0030_image_objects.sql"), postgres: "" },
 ];
 
 /// What a database may be.

@@ -93,6 +93,7 @@ pub const SECTIONS: &[Section] = &[
             ("language", "u.language", Text),
             ("email_verified_at", "u.email_verified_at", Instant),
             ("suspended_at", "u.suspended_at", Instant),
+            ("suspension_reason", "u.suspension_reason", Text),
         ],
         from: "users u WHERE u.id = $1",
     },

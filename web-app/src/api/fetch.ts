@@ -9,11 +9,18 @@ import { accountKnown, refresh, session } from "./session";
 export interface Call {
   path: string;
   method?: "GET" | "POST" | "PATCH" | "PUT" | "DELETE";
+  /** Sent as JSON; a file as it is. */
   body?: unknown;
   /** The idempotency key of a write. */
   key?: string;
+  /** The `ETag` of what a write changes. */
+  ifMatch?: string;
+  /** The `ETag` of what is known already: an answer may be 304 then. */
+  ifNoneMatch?: string;
   accept?: string;
   signal?: AbortSignal;
+  /** Milliseconds that an answer is waited for, where that is less than otherwise. */
+  patience?: number;
 }
 
 /** Milliseconds that an answer is waited for: longer than the server takes to give up. */
@@ -25,14 +32,17 @@ async function send(call: Call): Promise<Response> {
   const seen = tab.read<string>(SEEN);
   if (seen !== null) headers.set("marquee-seen", seen);
   if (call.key !== undefined) headers.set("idempotency-key", call.key);
-  if (call.body !== undefined) headers.set("content-type", "application/json");
+  if (call.ifMatch !== undefined) headers.set("if-match", call.ifMatch);
+  if (call.ifNoneMatch !== undefined) headers.set("if-none-match", call.ifNoneMatch);
+  const file = call.body instanceof Blob;
+  if (call.body !== undefined) headers.set("content-type", file ? (call.body as Blob).type : "application/json");
   const sent = Date.now();
-  const patience = AbortSignal.timeout(PATIENCE);
+  const patience = AbortSignal.timeout(call.patience ?? PATIENCE);
   const response = await fetch(new URL(call.path, document.baseURI), {
     method: call.method ?? "GET",
     headers,
     credentials: "same-origin",
-    body: call.body === undefined ? null : JSON.stringify(call.body),
+    body: call.body === undefined ? null : file ? (call.body as Blob) : JSON.stringify(call.body),
     signal: call.signal ? AbortSignal.any([call.signal, patience]) : patience,
   });
   // Whoever sends it back reads what they wrote, at any edge.
@@ -61,27 +71,43 @@ export async function request(call: Call, lapsed?: () => void): Promise<Response
   return response;
 }
 
+/** What an answer says beside its body. */
+export interface Answered {
+  status: number;
+}
+
 export type Answer = { data: unknown } | { error: Failure };
 
-export const baseQuery: BaseQueryFn<Call, unknown, Failure> = async (call, { signal, dispatch }) => {
+export const baseQuery: BaseQueryFn<Call, unknown, Failure, object, Answered> = async (call, { signal, dispatch }) => {
   try {
     const response = await request({ signal, ...call }, () => dispatch(accountKnown(false)));
-    if (!response.ok) return { error: await failureOf(response, isProblemType) };
-    if (response.status === 204 || response.status === 202) return { data: null };
-    return { data: await response.json() };
+    const meta: Answered = { status: response.status };
+    if (!response.ok) return { error: await failureOf(response, isProblemType), meta };
+    if (response.status === 204 || response.status === 202) return { data: null, meta };
+    return { data: await response.json(), meta };
   } catch {
     return { error: { kind: "network" } };
   }
 };
 
 /** A file; throws a [`Failure`]. */
-export async function requestFile(path: string, accept: string): Promise<Blob> {
+export async function requestFile(path: string, accept: string, patience = PATIENCE): Promise<Blob> {
+  return (await requestPart(path, accept, patience)).file;
+}
+
+/** A file that may go on elsewhere, and where; throws a [`Failure`]. */
+export async function requestPart(
+  path: string,
+  accept: string,
+  patience = PATIENCE,
+): Promise<{ file: Blob; next: string | null }> {
   let response: Response;
   try {
-    response = await request({ path, accept });
+    response = await request({ path, accept, patience });
   } catch {
     throw { kind: "network" } satisfies Failure;
   }
   if (!response.ok) throw await failureOf(response, isProblemType);
-  return response.blob();
+  const next = /^<([^>]+)>; rel="next"$/.exec(response.headers.get("link") ?? "");
+  return { file: await response.blob(), next: next?.[1] ?? null };
 }

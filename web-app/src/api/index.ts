@@ -4,6 +4,7 @@ import type { components } from "./schema.gen";
 
 type Schemas = components["schemas"];
 export type Event = Schemas["Event"];
+export type EventImage = Schemas["EventImage"];
 export type ListedEvent = Schemas["ListedEvent"];
 export type EventPage = Schemas["EventPage"];
 export type TicketType = Schemas["TicketType"];
@@ -12,6 +13,8 @@ export type Booking = Schemas["Booking"];
 export type Payment = Schemas["Payment"];
 export type User = Schemas["User"];
 export type Ticket = Schemas["BookingTickets"]["items"][number];
+export type Wallet = Schemas["BookingTickets"]["wallets"][number];
+export type TicketPass = Schemas["TicketPass"];
 export type Question = Schemas["Question"];
 export type Answers = Schemas["Answers"];
 export type AnswersChange = Schemas["AnswersChange"];
@@ -40,8 +43,11 @@ export interface Selection {
 
 /** Events on a page of the list. */
 const PAGE = 24;
+/** Events that are asked for at once for a calendar, and how often for a month: who finds more in it searches for less. */
+const MONTH_PAGE = 100;
+const MONTH_PAGES = 5;
 
-function query(values: Record<string, string | number | boolean | null | undefined>): string {
+export function query(values: Record<string, string | number | boolean | null | undefined>): string {
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(values)) {
     if (value !== undefined && value !== null && value !== "") parameters.set(name, String(value));
@@ -49,7 +55,8 @@ function query(values: Record<string, string | number | boolean | null | undefin
   return parameters.toString();
 }
 
-const at = (...parts: string[]) => parts.map((part) => `/${encodeURIComponent(part)}`).join("");
+/** A path out of its parts. */
+export const at = (...parts: string[]) => parts.map((part) => `/${encodeURIComponent(part)}`).join("");
 
 export const api = createApi({
   baseQuery,
@@ -63,6 +70,22 @@ export const api = createApi({
       query: ({ queryArg, pageParam }) => ({
         path: `/api/events?${query({ ...queryArg, limit: PAGE, cursor: pageParam })}`,
       }),
+      keepUnusedDataFor: 120,
+    }),
+    /** A month of the calendar: pages of it, one after the other, as far as {@link MONTH_PAGES}. */
+    month: build.query<EventPage, Filters>({
+      queryFn: async (filters, _api, _options, ask) => {
+        let month: EventPage | undefined;
+        for (let page = 0; page < MONTH_PAGES; page += 1) {
+          const cursor = month?.next_cursor;
+          const answer = await ask({ path: `/api/events?${query({ ...filters, limit: MONTH_PAGE, cursor })}` });
+          if (answer.error) return { error: answer.error };
+          const next = answer.data as EventPage;
+          month = { ...next, ...month, items: [...(month?.items ?? []), ...next.items], next_cursor: next.next_cursor };
+          if (next.next_cursor === null) break;
+        }
+        return { data: month as EventPage };
+      },
       keepUnusedDataFor: 120,
     }),
     /** What else there would be: counts alone. */
@@ -105,7 +128,8 @@ export const api = createApi({
     }),
     verifyEmail: build.mutation<null, { token: string } | { email: string; code: string }>({
       query: (body) => ({ path: "/api/auth/verify-email", method: "POST", body }),
-      invalidatesTags: ["Me"],
+      // With the address comes what guests have bought with it.
+      invalidatesTags: ["Me", "Bookings"],
     }),
     resendVerification: build.mutation<null, void>({
       query: () => ({ path: "/api/auth/verify-email/resend", method: "POST" }),
@@ -188,6 +212,7 @@ export const api = createApi({
 export const {
   useEventsInfiniteQuery,
   useFacetsQuery,
+  useMonthQuery,
   useEventQuery,
   useAvailabilityQuery,
   useMeQuery,

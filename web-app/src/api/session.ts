@@ -9,7 +9,7 @@ const HINT = "marquee.account";
 /** When the cookies were last made anew, in milliseconds. */
 const REFRESHED = "marquee.refreshed";
 /** Everything of a tab's that goes when its person does. */
-const OWN = "marquee.checkout.";
+const OWN = ["marquee.checkout.", "marquee.organise."];
 
 export const session = {
   isKnown: (): boolean => local.read<boolean>(HINT) === true,
@@ -23,7 +23,7 @@ export const session = {
   /** Somebody has left, and takes along what was theirs. */
   ended(): void {
     local.remove(HINT);
-    for (const key of tab.keys().filter((key) => key.startsWith(OWN))) tab.remove(key);
+    for (const key of tab.keys().filter((key) => OWN.some((own) => key.startsWith(own)))) tab.remove(key);
   },
   /** Calls back when another tab logs in or out. */
   watch(changed: (known: boolean) => void): () => void {

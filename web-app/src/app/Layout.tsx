@@ -6,7 +6,7 @@ import { isLanguage, LANGUAGES } from "../i18n/languages";
 import { Notice } from "../ui/Notice";
 import styles from "./Layout.module.css";
 import { ROUTES } from "./routes";
-import { useAccount } from "./store";
+import { isGuest, useAccount } from "./store";
 
 /** What is around every page. */
 export function Layout({ children }: { children: ReactNode }) {
@@ -36,6 +36,13 @@ export function Layout({ children }: { children: ReactNode }) {
                   <Trans>My tickets</Trans>
                 </NavLink>
               </li>
+              {account.state === "in" && (
+                <li>
+                  <NavLink to={ROUTES.organise}>
+                    <Trans>Organise</Trans>
+                  </NavLink>
+                </li>
+              )}
               <li>
                 {account.state === "out" ? (
                   <NavLink to={ROUTES.login}>
@@ -43,7 +50,7 @@ export function Layout({ children }: { children: ReactNode }) {
                   </NavLink>
                 ) : (
                   <NavLink to={ROUTES.account}>
-                    <Trans>Account</Trans>
+                    {isGuest(account) ? <Trans>Guest</Trans> : <Trans>Account</Trans>}
                   </NavLink>
                 )}
               </li>
@@ -70,10 +77,29 @@ export function Layout({ children }: { children: ReactNode }) {
           </p>
           <ul>
             <li>
+              <Link to={ROUTES.organise}>
+                <Trans>Sell tickets</Trans>
+              </Link>
+            </li>
+            <li>
               <Link to={ROUTES.accessibility}>
                 <Trans>Accessibility</Trans>
               </Link>
             </li>
+            {account.state === "in" && account.user.roles.includes("organiser") && (
+              <li>
+                <Link to={ROUTES.door}>
+                  <Trans>Door</Trans>
+                </Link>
+              </li>
+            )}
+            {account.state === "in" && account.user.roles.includes("admin") && (
+              <li>
+                <Link to={ROUTES.admin}>
+                  <Trans>Administration</Trans>
+                </Link>
+              </li>
+            )}
             <li>
               <a href="/developers">
                 <Trans>For developers</Trans>

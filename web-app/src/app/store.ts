@@ -5,6 +5,8 @@ import { api, type User, useMeQuery } from "../api";
 import { isProblem } from "../api/problem";
 import { accountKnown, session } from "../api/session";
 import { forget } from "../checkout/state";
+import { forgetLists } from "../door/forget";
+import { forgetTickets } from "../orders/keep";
 
 const account = createReducer(
   () => ({ known: session.isKnown() }),
@@ -27,12 +29,20 @@ type Store = ReturnType<typeof makeStore>;
 type State = ReturnType<Store["getState"]>;
 type Dispatch = Store["dispatch"];
 
+/** What changes the store, and runs what changes it. */
+export const useAppDispatch = () => useDispatch<Dispatch>();
+
 /** What is to be shown of whoever uses this browser. */
 export type Account =
   | { state: "out" }
   | { state: "loading" }
   | { state: "failed"; error: unknown; retry: () => void }
   | { state: "in"; user: User };
+
+/** Whether it is somebody who buys with an address alone, and has no account. */
+export function isGuest(account: Account): boolean {
+  return account.state === "in" && account.user.guest === true;
+}
 
 export function useAccount(): Account {
   const known = useSelector((state: State) => state.account.known);
@@ -46,14 +56,28 @@ export function useAccount(): Account {
 
 /** What to call when somebody has logged in or out. */
 export function useSession() {
-  const dispatch = useDispatch<Dispatch>();
+  const dispatch = useAppDispatch();
   return {
     begin(user: User): void {
       session.began();
+      dispatch((_, state) => {
+        const before = api.endpoints.me.select()(state()).data;
+        // What a guest was shown, or somebody else, is not for whoever is here now.
+        if (before && before.id !== user.id) dispatch(api.util.resetApiState());
+      });
       dispatch(api.util.upsertQueryData("me", undefined, user));
       dispatch(accountKnown(true));
     },
+    /** Nobody is logged in any more, and what was chosen stays for whoever goes on with it. */
+    lapse(): void {
+      session.lapsed();
+      forgetTickets();
+      dispatch(accountKnown(false));
+      dispatch(api.util.resetApiState());
+    },
     end(): void {
+      forgetLists();
+      forgetTickets();
       session.ended();
       forget();
       dispatch(accountKnown(false));

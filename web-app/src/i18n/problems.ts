@@ -119,6 +119,10 @@ export const PROBLEMS: Record<ProblemType, ProblemText> = {
     title: msg`There are no passkeys here`,
     advice: msg`Log in with your password.`,
   },
+  "/problems/passes-off": {
+    title: msg`There are no passes for this wallet here`,
+    advice: msg`Save the tickets as PDF, or show them in this app.`,
+  },
   "/problems/messages-off": {
     title: msg`No messages can be sent from here`,
     advice: msg`Whoever runs this site has not set up its mail.`,

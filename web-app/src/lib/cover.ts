@@ -43,13 +43,14 @@ export function hash(text: string): number {
   return value;
 }
 
-export function coverOf(id: string, category: string): Cover {
+/** `ofEvent`: the hue of the event's colour, where it has one. */
+export function coverOf(id: string, category: string, ofEvent: number | null = null): Cover {
   const own = hash(id);
   const known = CATEGORIES[category];
   const kind = hash(category);
   const base = known?.hue ?? kind % 360;
   const pattern = known?.pattern ?? PATTERNS[kind % PATTERNS.length] ?? "rings";
-  const hue = (base + (own % 31) - 15 + 360) % 360;
+  const hue = ofEvent ?? (base + (own % 31) - 15 + 360) % 360;
   return {
     pattern,
     hue,

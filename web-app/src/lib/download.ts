@@ -8,3 +8,8 @@ export function save(file: Blob, name: string): void {
   // Whoever reads it has begun by then.
   setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
+
+/** Leads the browser to a file or to another site. */
+export function leadTo(address: string): void {
+  window.location.assign(address);
+}

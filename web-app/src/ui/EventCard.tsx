@@ -17,7 +17,7 @@ export function EventCard({ event }: { event: ListedEvent }) {
   const price = formatMoney({ amount: cheapest, currency: event.currency }, language, true);
   return (
     <article className={styles.card}>
-      <Cover id={event.id} category={event.category}>
+      <Cover id={event.id} category={event.category} image={event.image} accent={event.accent}>
         <span className={styles.category}>{categoryName(event.category, (text) => i18n._(text))}</span>
         <span className={styles.date} aria-hidden="true">
           <span className={styles.day}>{day}</span>

@@ -1,11 +1,10 @@
 //! `edge-vs-central`: the same reads through an edge that is near and through one that is far, beside the region.
 
 use super::{end, k6};
-use crate::{fleet::Fleet, node::stop, step::say, tools};
+use crate::{fleet::Fleet, node::stop, services::free_ports, step::say, tools};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use std::{
-    net::TcpListener,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -39,7 +38,8 @@ struct Toxiproxy {
 
 impl Toxiproxy {
     fn start() -> Result<Self> {
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port().to_string();
+        let [port] = free_ports()?;
+        let port = port.to_string();
         let mut server = Command::new(tools::toxiproxy()?);
         let child =
             server.args(["-host", "127.0.0.1", "-port", &port]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

@@ -3,7 +3,7 @@
 use super::{
     Kind, kafka,
     launcher::{Launcher, free_ports},
-    mail, postgres, rabbitmq, redis, works,
+    mail, postgres, rabbitmq, redis, registry, s3, works,
 };
 use crate::step::{command, output, run};
 use anyhow::{Context, Result};
@@ -31,15 +31,19 @@ struct Ports {
     kafka: [u16; 2],
     rabbitmq: [u16; 3],
     mail: [u16; 2],
+    /// What it is found by, its three other parts, and what these and it tell each other on.
+    s3: [u16; 8],
+    registry: u16,
 }
 
 impl Ports {
     fn free() -> Result<Self> {
-        let [postgres, primary, replica, s1, s2, s3, k1, k2, r1, r2, r3, m1, m2] = free_ports()?;
-        Ok(Self { postgres, primary, replica, sentinels: [s1, s2, s3], kafka: [k1, k2], rabbitmq: [r1, r2, r3], mail: [m1, m2] })
+        let [postgres, primary, replica, s1, s2, s3, k1, k2, r1, r2, r3, m1, m2, registry] = free_ports()?;
+        let (sentinels, rabbitmq) = ([s1, s2, s3], [r1, r2, r3]);
+        Ok(Self { postgres, primary, replica, sentinels, kafka: [k1, k2], rabbitmq, mail: [m1, m2], s3: free_ports()?, registry })
     }
 
-    fn variables(&self) -> [(&'static str, u16); 13] {
+    fn variables(&self) -> [(&'static str, u16); 22] {
         let ([s1, s2, s3], [k1, k2], [r1, r2, r3], [m1, m2]) = (self.sentinels, self.kafka, self.rabbitmq, self.mail);
         [
             ("POSTGRES_PORT", self.postgres),
@@ -55,6 +59,15 @@ impl Ports {
             ("RABBITMQ_MAPPER_PORT", r3),
             ("MAIL_PORT", m1),
             ("MAIL_HTTP_PORT", m2),
+            ("S3_PORT", self.s3[0]),
+            ("S3_GRPC_PORT", self.s3[1]),
+            ("S3_FILER_PORT", self.s3[2]),
+            ("S3_FILER_GRPC_PORT", self.s3[3]),
+            ("S3_VOLUME_PORT", self.s3[4]),
+            ("S3_VOLUME_GRPC_PORT", self.s3[5]),
+            ("S3_MASTER_PORT", self.s3[6]),
+            ("S3_MASTER_GRPC_PORT", self.s3[7]),
+            ("REGISTRY_PORT", self.registry),
         ]
     }
 
@@ -73,6 +86,8 @@ impl Ports {
             Kind::Kafka => vec![("kafka", kafka)],
             Kind::Rabbitmq => vec![("rabbitmq", rabbitmq)],
             Kind::Mail => vec![("mail", mail)],
+            Kind::S3 => vec![("s3", self.s3[0])],
+            Kind::Registry => vec![("registry", self.registry)],
         }
     }
 
@@ -90,6 +105,8 @@ impl Ports {
                 environment.push(("MARQUEE_TEST_MAILPIT", format!("http://127.0.0.1:{http}")));
                 environment
             }
+            Kind::S3 => s3::environment(self.s3[0]),
+            Kind::Registry => registry::environment(self.registry),
         }
     }
 }

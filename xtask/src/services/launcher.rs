@@ -8,7 +8,10 @@ use super::{
 use crate::step::say;
 use anyhow::{Context, Result, anyhow, bail};
 use std::{
+    hash::{BuildHasher as _, RandomState},
+    iter::repeat_with,
     net::TcpListener,
+    ops::Range,
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -210,14 +213,21 @@ impl Launcher {
     }
 }
 
+/// Where services listen: below what Linux, other systems and IANA set aside for connections, of which tests open thousands. One of these could
+/// take a port between the moment it was found free and that at which the service listens.
+const LISTENED: Range<u16> = 10_000..32_000;
+
 /// Free ports, all different.
 pub fn free_ports<const COUNT: usize>() -> Result<[u16; COUNT]> {
     // All are bound before any is released.
     let mut held = Vec::with_capacity(COUNT);
     let mut ports = [0; COUNT];
     for port in &mut ports {
-        let listener = TcpListener::bind("127.0.0.1:0").context("no free port")?;
-        *port = listener.local_addr()?.port();
+        // The keys of these are random.
+        let drawn = || LISTENED.start + (RandomState::new().hash_one(()) % LISTENED.len() as u64) as u16;
+        let bound = |port| Some((port, TcpListener::bind(("127.0.0.1", port)).ok()?));
+        let (free, listener) = repeat_with(drawn).take(1000).find_map(bound).context("no free port")?;
+        *port = free;
         held.push(listener);
     }
     Ok(ports)

@@ -1,5 +1,5 @@
-//! Real services for the tests and for developers: Postgres, Redis with Sentinels, Kafka, RabbitMQ and a mail sink, in a private folder on free
-//! ports. The machine's own services are not touched.
+//! Real services for the tests and for developers: Postgres, Redis with Sentinels, Kafka, RabbitMQ, a mail sink, a store of objects and a registry of
+//! artifacts, in a private folder on free ports. The machine's own services are not touched.
 //!
 //! One file per service: how it is installed, started, and asked whether it answers.
 
@@ -14,9 +14,12 @@ mod probe;
 mod process;
 mod rabbitmq;
 mod redis;
+mod registry;
+mod s3;
 mod state;
 
 pub use command::command_line;
+pub use launcher::free_ports;
 
 use crate::{
     node::discard,
@@ -46,11 +49,15 @@ pub enum Kind {
     Rabbitmq,
     /// A mail server that keeps what it gets.
     Mail,
+    /// A store of objects that speaks S3's protocol.
+    S3,
+    /// A registry of artifacts.
+    Registry,
 }
 
 impl Kind {
     /// Every one; the slowest first.
-    pub const ALL: [Self; 5] = [Self::Rabbitmq, Self::Kafka, Self::Redis, Self::Postgres, Self::Mail];
+    pub const ALL: [Self; 7] = [Self::Rabbitmq, Self::Kafka, Self::S3, Self::Redis, Self::Postgres, Self::Mail, Self::Registry];
 
     fn name(self) -> &'static str {
         match self {
@@ -59,6 +66,8 @@ impl Kind {
             Self::Kafka => "kafka",
             Self::Rabbitmq => "rabbitmq",
             Self::Mail => "mail",
+            Self::S3 => "s3",
+            Self::Registry => "registry",
         }
     }
 
@@ -75,6 +84,8 @@ impl Kind {
             Self::Kafka => kafka::programs().map(drop),
             Self::Rabbitmq => rabbitmq::program().map(drop),
             Self::Mail => mail::program().map(drop),
+            Self::S3 => s3::program().map(drop),
+            Self::Registry => registry::program().map(drop),
         }
     }
 
@@ -86,6 +97,8 @@ impl Kind {
             Self::Kafka => kafka::start(launcher),
             Self::Rabbitmq => rabbitmq::start(launcher),
             Self::Mail => mail::start(launcher),
+            Self::S3 => s3::start(launcher),
+            Self::Registry => registry::start(launcher),
         })
     }
 
@@ -97,6 +110,8 @@ impl Kind {
             Self::Kafka => kafka::answers(address),
             Self::Rabbitmq => rabbitmq::answers(address),
             Self::Mail => mail::answers(address),
+            Self::S3 => s3::answers(address),
+            Self::Registry => registry::answers(address),
         }
     }
 }
@@ -143,9 +158,23 @@ impl Services {
 
     /// What Postgres answers: rows as lines, columns apart by tabs.
     pub fn psql(&self, query: &str) -> Result<String> {
-        let url = self.postgres_url();
+        self.psql_in(self.postgres_url(), query)
+    }
+
+    /// The same, of another database.
+    pub fn psql_in(&self, url: &str, query: &str) -> Result<String> {
         let psql = Path::new(self.variable(postgres::PROGRAMS)).join("psql");
         output(&mut command(psql, &["--no-align", "--tuples-only", "--field-separator=\t", "--command", query, url]))
+    }
+
+    /// How many transactions of this script, a file, so many clients of a database commit a second.
+    pub fn pgbench(&self, url: &str, script: &Path, clients: usize, seconds: u32) -> Result<f64> {
+        let pgbench = Path::new(self.variable(postgres::PROGRAMS)).join("pgbench");
+        let (clients, seconds) = (clients.to_string(), seconds.to_string());
+        let mut pgbench = command(pgbench, &["-n", "-M", "prepared", "-j", "2", "-c", &clients, "-T", &seconds, "-f"]);
+        let text = output(pgbench.arg(script).arg(url))?;
+        let figure = text.lines().find_map(|line| line.strip_prefix("tps = ")?.split_whitespace().next()?.parse().ok());
+        figure.with_context(|| format!("pgbench printed no figure: {text}"))
     }
 
     /// The URL of a new database of this name on the private Postgres.
@@ -209,6 +238,6 @@ mod tests {
         for kind in Kind::ALL {
             assert_eq!(Kind::parse(kind.name()).unwrap(), kind);
         }
-        assert!(Kind::parse("oracle").unwrap_err().to_string().contains("rabbitmq, kafka, redis, postgres, mail"));
+        assert!(Kind::parse("oracle").unwrap_err().to_string().contains("rabbitmq, kafka, s3, redis, postgres, mail, registry"));
     }
 }

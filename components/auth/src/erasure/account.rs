@@ -59,7 +59,7 @@ pub async fn forget(tx: &mut sql::Tx, user: &str) -> Result<(), sql::Error> {
     }
     tx.execute(
         "UPDATE users SET email = id, guest_email = NULL, guest_until = NULL, name = '', password_hash = '', language = 'en', \
-         email_verified_at = NULL, suspended_at = NULL, organiser_role_taken_at = NULL, contact_at = NULL, erased_at = $2 WHERE id = $1 AND erased_at IS NULL",
+         email_verified_at = NULL, suspended_at = NULL, suspension_reason = NULL, organiser_role_taken_at = NULL, contact_at = NULL, erased_at = $2 WHERE id = $1 AND erased_at IS NULL",
         params![user, now],
     )
     .await

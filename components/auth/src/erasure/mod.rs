@@ -13,6 +13,9 @@ mod requests;
 mod tests;
 mod traces;
 
+pub use account::erase;
+pub use traces::anywhere;
+
 use crate::{accounts, limits, reauthentication, sessions, transport};
 use kit::{Answer, Problem, Request, Response, browser, claims, json, network, params, problem, sql, trace};
 use vocabulary::accounts::Erasure;
@@ -42,12 +45,17 @@ pub async fn erase_mine(request: Request) -> Answer {
     sessions::require_recent(&mut tx, &claims).await?;
     account::erase(&mut tx, &user.id, &user.id, network::of(&request)).await?;
     tx.commit().await?;
-    // The account is gone, whatever comes of this: what fails is done by the next tick, and where there is none by the next erasure.
+    begin().await;
+    let answer = Response::empty(204);
+    Ok(if browser::has_cookies(&request) { transport::clear_cookies(answer) } else { answer })
+}
+
+/// Begins with what is left beside an account. That is gone, whatever comes of this: what fails is done by the next tick, and where there is none by the
+/// next erasure.
+pub async fn begin() {
     if let Err(problem) = traces::erase_due(limits::ERASURE_STEPS).await {
         kit::router::log(&format!("what is left of an erased account goes later: {}", problem.log.unwrap_or(problem.detail)));
     }
-    let answer = Response::empty(204);
-    Ok(if browser::has_cookies(&request) { transport::clear_cookies(answer) } else { answer })
 }
 
 /// Does some of what there is to do; gives how much that was.

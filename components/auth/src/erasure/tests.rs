@@ -57,9 +57,9 @@ fn by_table() -> BTreeMap<&'static str, Vec<(&'static str, Class)>> {
 
 /// Ada, who is to be erased, and Bob, who organises and has nothing to do with it.
 const WORLD: &[&str] = &[
-    "INSERT INTO users (id, email, name, password_hash, version, created_at, email_verified_at, suspended_at, contact_at, organiser_role_taken_at, language) \
-     VALUES ('eu_ada', 'zanzibar@example.com', 'Ada Zanzibar', 'zanzibar-hash', 3, 1, 2, NULL, NULL, 5, 'de'), \
-     ('eu_bob', 'bob@example.com', 'Bob', 'h', 1, 1, 2, NULL, NULL, NULL, 'en')",
+    "INSERT INTO users (id, email, name, password_hash, version, created_at, email_verified_at, suspended_at, suspension_reason, contact_at, organiser_role_taken_at, \
+     language) VALUES ('eu_ada', 'zanzibar@example.com', 'Ada Zanzibar', 'zanzibar-hash', 3, 1, 2, NULL, 'zanzibar''s words', NULL, 5, 'de'), \
+     ('eu_bob', 'bob@example.com', 'Bob', 'h', 1, 1, 2, NULL, NULL, NULL, NULL, 'en')",
     "INSERT INTO user_roles (user_id, role) VALUES ('eu_ada', 'organiser'), ('eu_bob', 'organiser')",
     "INSERT INTO organisers (id, name, created_at, contact_email) VALUES ('eu_o', 'Blue Hall', 1, 'zanzibar@example.com'), \
      ('eu_p', 'Red Hall', 1, 'bob@example.com')",

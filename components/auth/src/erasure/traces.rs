@@ -240,7 +240,7 @@ async fn answers(person: &Person) -> Result<usize, Problem> {
 }
 
 /// A pattern of LIKE for a text that has this one in it.
-fn anywhere(text: &str) -> String {
+pub fn anywhere(text: &str) -> String {
     let mut pattern = String::from("%");
     for letter in text.chars() {
         if matches!(letter, '%' | '_' | '!') {

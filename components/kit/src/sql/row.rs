@@ -122,6 +122,10 @@ impl Columns for RowReader {
         self.column()
     }
 
+    fn maybe_text(&mut self) -> Result<Option<String>, Error> {
+        self.column()
+    }
+
     fn count<N: TryFrom<i64>>(&mut self) -> Result<N, Error> {
         let number: i64 = self.column()?;
         N::try_from(number).map_err(|_| Error::Other(format!("column {} does not fit: {number}", self.number)))

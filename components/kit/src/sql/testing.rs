@@ -2,15 +2,18 @@
 //! which this may make schemas. A thread that has entered one has all of this crate's SQL go there.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail loudly")]
 
+mod schema;
+
 use super::{Error, FromRow, RowReader, Value, migrate, postgres, sqlite};
 use migrations::Engine;
 use rusqlite::types::{ToSqlOutput, Value as Sql};
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgTypeInfo, types::Oid};
-use sqlx::{ConnectOptions, Row, TypeInfo, ValueRef};
+use schema::{Pooled, Schema};
+use sqlx::postgres::{PgArguments, PgTypeInfo, types::Oid};
+use sqlx::{Row, TypeInfo, ValueRef};
 use std::cell::RefCell;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// Makes names unique in this process.
 static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -19,7 +22,7 @@ thread_local! {
     static CURRENT: RefCell<Option<Arc<Database>>> = const { RefCell::new(None) };
 }
 
-/// A database of a test's own, its migrations applied. Gone when it is dropped.
+/// A database of a test's own, its migrations applied and nothing else in it.
 pub struct Database {
     place: Place,
     now: AtomicI64,
@@ -28,23 +31,23 @@ pub struct Database {
 
 enum Place {
     Sqlite(PathBuf),
-    Postgres { url: String, schema: String },
+    Postgres(Box<Schema>),
 }
 
 impl Database {
     /// One of each engine. Without a server of Postgres the test fails: it would say nothing of half of what is shipped.
     pub fn all() -> Vec<Arc<Self>> {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("kit_{}_{number}", std::process::id());
         let url = std::env::var("MARQUEE_TEST_POSTGRES_URL").expect(
             "MARQUEE_TEST_POSTGRES_URL is not set: `cargo xtask test` sets it, and `cargo xtask services up --only postgres` prints it",
         );
-        let places = [Place::Sqlite(std::env::temp_dir().join(format!("{name}.db"))), Place::Postgres { url, schema: name }];
-        places.into_iter().map(Self::new).collect()
+        let file = Self::unmade_file();
+        if let Place::Sqlite(path) = &file.place {
+            std::fs::write(path, migrated_file()).unwrap();
+        }
+        vec![Arc::new(file), Arc::new(Self::at(Place::Postgres(Box::new(Schema::claim(&url)))))]
     }
 
     /// A file of SQLite's that nobody has made yet.
-    #[cfg(test)]
     pub(super) fn unmade_file() -> Self {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         Self::at(Place::Sqlite(std::env::temp_dir().join(format!("kit_{}_{number}.db", std::process::id()))))
@@ -52,15 +55,6 @@ impl Database {
 
     fn at(place: Place) -> Self {
         Self { place, now: AtomicI64::new(0), down: AtomicBool::new(false) }
-    }
-
-    fn new(place: Place) -> Arc<Self> {
-        let database = Self::at(place);
-        if let Place::Postgres { schema, .. } = &database.place {
-            database.run(&format!("CREATE SCHEMA {schema}"));
-        }
-        database.migrate();
-        Arc::new(database)
     }
 
     pub(super) fn migrate(&self) {
@@ -86,7 +80,7 @@ impl Database {
     pub fn engine(&self) -> Engine {
         match &self.place {
             Place::Sqlite(_) => Engine::Sqlite,
-            Place::Postgres { .. } => Engine::Postgres,
+            Place::Postgres(_) => Engine::Postgres,
         }
     }
 
@@ -101,6 +95,14 @@ impl Database {
         self.connect().unwrap().query(statement, &[]).unwrap();
     }
 
+    /// Runs a statement that changes tables, which no other test may then meet.
+    pub fn alter(&self, statement: &str) {
+        if let Place::Postgres(schema) = &self.place {
+            schema.spoil();
+        }
+        self.run(statement);
+    }
+
     fn connect(&self) -> Result<Connection, Error> {
         if self.down.load(Ordering::Relaxed) {
             return Err(Error::Unavailable("the test says so".into()));
@@ -108,35 +110,39 @@ impl Database {
         Ok(match &self.place {
             Place::Sqlite(path) => {
                 let connection = rusqlite::Connection::open(path).unwrap();
-                connection.execute_batch("PRAGMA busy_timeout = 30000; PRAGMA foreign_keys = ON").unwrap();
+                // No test outlives the machine.
+                connection
+                    .execute_batch("PRAGMA busy_timeout = 30000; PRAGMA foreign_keys = ON; PRAGMA synchronous = OFF")
+                    .unwrap();
                 Connection::Sqlite(connection)
             }
-            Place::Postgres { url, schema } => {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                let options = url.parse::<PgConnectOptions>().unwrap().options([("search_path", schema)]);
-                let connection = runtime.block_on(options.connect()).unwrap();
-                Connection::Postgres(RefCell::new((runtime, connection)))
-            }
+            Place::Postgres(schema) => Connection::Postgres(RefCell::new(schema.connection())),
         })
     }
 }
 
 impl Drop for Database {
     fn drop(&mut self) {
-        match &self.place {
-            Place::Sqlite(path) => {
-                for suffix in ["", "-wal", "-shm"] {
-                    let mut name = path.clone().into_os_string();
-                    name.push(suffix);
-                    let _ = std::fs::remove_file(name);
-                }
-            }
-            Place::Postgres { schema, .. } => {
-                let statement = format!("DROP SCHEMA {schema} CASCADE");
-                let _ = self.connect().and_then(|connection| connection.query(&statement, &[]));
+        if let Place::Sqlite(path) = &self.place {
+            for suffix in ["", "-wal", "-shm"] {
+                let mut name = path.clone().into_os_string();
+                name.push(suffix);
+                let _ = std::fs::remove_file(name);
             }
         }
     }
+}
+
+/// A file of SQLite's as the migrations leave it: applying them takes longer than most tests.
+fn migrated_file() -> &'static [u8] {
+    static FILE: OnceLock<Vec<u8>> = OnceLock::new();
+    FILE.get_or_init(|| {
+        let database = Database::unmade_file();
+        database.migrate();
+        database.run("PRAGMA wal_checkpoint(TRUNCATE)");
+        let Place::Sqlite(path) = &database.place else { unreachable!("it is a file") };
+        std::fs::read(path).unwrap()
+    })
 }
 
 /// What a future gives that never waits: all of this module's statements are done when they are asked for.
@@ -165,7 +171,7 @@ pub(super) fn now() -> Option<i64> {
 
 pub(super) enum Connection {
     Sqlite(rusqlite::Connection),
-    Postgres(RefCell<(tokio::runtime::Runtime, sqlx::PgConnection)>),
+    Postgres(RefCell<Pooled>),
 }
 
 /// Rows, and how many were inserted, changed or deleted.
@@ -185,7 +191,8 @@ impl Connection {
                 on_sqlite(connection, statement, parameters).map_err(|error| sqlite::classify(&error.to_string()))
             }
             Self::Postgres(connection) => {
-                let (runtime, connection) = &mut *connection.borrow_mut();
+                let mut pooled = connection.borrow_mut();
+                let (runtime, connection) = pooled.parts();
                 runtime.block_on(on_postgres(connection, statement, parameters)).map_err(|error| match error {
                     sqlx::Error::Database(error) => {
                         postgres::classify(&error.code().unwrap_or_default(), error.message().to_owned())

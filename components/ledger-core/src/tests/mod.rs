@@ -4,6 +4,7 @@ mod examples;
 mod model;
 mod properties;
 mod rejections;
+mod shared;
 mod world;
 
 use crate::*;

@@ -151,10 +151,11 @@ impl Rows {
                 "in the order in which they are tidied"
             );
         }
-        for (ticket_type, line) in &self.lines {
-            let overdue = self.holds.overdue_places().get(ticket_type).copied().unwrap_or_default();
+        for (id, line) in &self.lines {
+            let overdue = self.holds.overdue_places();
+            let overdue: i64 = overdue.iter().filter(|(of, _)| counts_for(of, id, line)).map(|(_, places)| places).sum();
             let free = i64::from(line.terms.capacity) - line.held - line.sold;
-            assert_eq!(free + overdue, self.available(ticket_type, now), "{ticket_type}");
+            assert_eq!(free + overdue, self.left_of(id, line, now), "{id}");
         }
         for (person, places) in &facts.places {
             let mut sum = BTreeMap::new();
@@ -178,12 +179,28 @@ impl Rows {
         refunds.map(|refund| refund.amount).sum()
     }
 
-    /// Places that are neither sold nor held by a hold within its deadline.
+    /// Places that are neither sold nor held by a hold within its deadline, of a ticket type's own and of what it shares.
     pub(crate) fn available(&self, ticket_type: &str, now: Instant) -> i64 {
-        let taken = self.bookings.values().filter(|record| record.counts(now));
-        let items = taken.flat_map(|record| &record.booking.items);
-        let places: i64 = items.filter(|item| item.ticket_type == ticket_type).map(|item| i64::from(item.quantity)).sum();
-        self.lines.get(ticket_type).map_or(0, |line| i64::from(line.terms.capacity)) - places
+        let lines = self.lines.iter().filter(|(id, line)| counts_for(ticket_type, id, line));
+        lines.map(|(id, line)| self.left_of(id, line, now)).min().unwrap_or_default()
+    }
+
+    /// The same of a ticket type's own.
+    pub(crate) fn own(&self, ticket_type: &str, now: Instant) -> i64 {
+        self.left_of(ticket_type, &self.lines[ticket_type], now)
+    }
+
+    /// Whether there is not so much left of some line.
+    pub(crate) fn is_short_of(&self, items: &[(&str, u32)], now: Instant) -> bool {
+        self.lines.iter().any(|(id, line)| {
+            let wanted = items.iter().filter(|(of, _)| counts_for(of, id, line)).map(|(_, quantity)| i64::from(*quantity));
+            self.left_of(id, line, now) < wanted.sum()
+        })
+    }
+
+    fn left_of(&self, id: &str, line: &Line, now: Instant) -> i64 {
+        let counts = self.bookings.values().filter(|record| record.counts(now));
+        i64::from(line.terms.capacity) - taken(counts, id, line)
     }
 
     /// What the shell writes. Primary keys are unique, and versions only grow.
@@ -242,9 +259,7 @@ impl Rows {
     fn check(&self) {
         for (ticket_type, line) in &self.lines {
             let sum = |of: &dyn Fn(BookingStatus) -> bool| -> i64 {
-                let bookings = self.bookings.values().map(|record| &record.booking);
-                let items = bookings.filter(|booking| of(booking.status)).flat_map(|booking| &booking.items);
-                items.filter(|item| item.ticket_type == *ticket_type).map(|item| i64::from(item.quantity)).sum()
+                taken(self.bookings.values().filter(|record| of(record.booking.status)), ticket_type, line)
             };
             assert_eq!(line.held, sum(&BookingStatus::is_hold), "{ticket_type}: held");
             assert_eq!(line.sold, sum(&|status| status == BookingStatus::Confirmed), "{ticket_type}: sold");
@@ -300,6 +315,17 @@ impl Rows {
             }
         }
     }
+}
+
+/// Whether places of a ticket type are taken of this line: it is its own, or it shares it.
+fn counts_for(ticket_type: &str, id: &str, line: &Line) -> bool {
+    line.terms.shared_by.as_ref().map_or(ticket_type == id, |types| types.iter().any(|known| known == ticket_type))
+}
+
+/// What these bookings take of a line.
+fn taken<'a>(records: impl Iterator<Item = &'a Record>, id: &str, line: &Line) -> i64 {
+    let items = records.flat_map(|record| &record.booking.items).filter(|item| counts_for(&item.ticket_type, id, line));
+    items.map(|item| i64::from(item.quantity)).sum()
 }
 
 /// Every booking that a decision changed took a legal step.

@@ -53,6 +53,8 @@ const PERSONS: [&str; 3] = ["ada", "bob", "cy"];
 /// Two of them ask from one network.
 const CLIENTS: [&str; 3] = ["192.0.2.1", "192.0.2.1", "192.0.2.2"];
 const TYPES: [&str; 3] = ["standard", "balcony", "free"];
+/// What they may share, by which and of what size being a matter of chance.
+const HALLS: [&str; 2] = ["hall", "stage"];
 
 #[test]
 fn no_sequence_oversells_or_loses_a_booking() {
@@ -144,9 +146,10 @@ fn check_answer(before: &Rows, after: &Rows, now: Instant, command: &Command, an
         Err(Rejection::SoldOut(shortages)) => {
             let Action::Hold(lines) = &command.action else { panic!("{command:?}: sold out") };
             assert!(!shortages.is_empty());
+            let asked: Vec<_> = lines.iter().map(|line| (line.ticket_type.as_str(), line.quantity)).collect();
+            assert!(before.is_short_of(&asked, now), "{shortages:?}");
             for shortage in shortages {
-                let asked = lines.iter().find(|line| line.ticket_type == shortage.ticket_type).unwrap();
-                assert!(shortage.available < asked.quantity);
+                assert!(asked.iter().any(|(ticket_type, _)| *ticket_type == shortage.ticket_type));
                 assert_eq!(i64::from(shortage.available), before.available(&shortage.ticket_type, now));
             }
         }
@@ -159,7 +162,7 @@ fn check_answer(before: &Rows, after: &Rows, now: Instant, command: &Command, an
                 assert!(!closed || again || booking.status != BookingStatus::Confirmed, "confirmed after the end");
                 if let (Action::Hold(lines), Subject::Person(_)) = (&command.action, &command.subject) {
                     for line in lines {
-                        let taken = before.available(&line.ticket_type, now) - after.available(&line.ticket_type, now);
+                        let taken = before.own(&line.ticket_type, now) - after.own(&line.ticket_type, now);
                         assert_eq!(taken, i64::from(line.quantity));
                     }
                 }
@@ -174,7 +177,8 @@ fn check_answer(before: &Rows, after: &Rows, now: Instant, command: &Command, an
                 }
                 assert_eq!(sum, booking.total.amount, "all of it goes back, once");
                 let closed = after.inventory.as_ref().unwrap().1.status == SaleStatus::Closed;
-                let short = booking.items.iter().any(|item| before.available(&item.ticket_type, now) < i64::from(item.quantity));
+                let items: Vec<_> = booking.items.iter().map(|item| (item.ticket_type.as_str(), item.quantity)).collect();
+                let short = before.is_short_of(&items, now);
                 let gone = matches!(booking.status, BookingStatus::Confirmed | BookingStatus::Cancelled);
                 let beyond = beyond_limit(before, now, booking);
                 assert!(closed || short || gone || beyond, "there was no need to refuse {booking:?}");
@@ -296,13 +300,26 @@ fn sale() -> impl Strategy<Value = Sale> {
     let instant = || prop_oneof![4 => Just(None), 1 => (0..120i64).prop_map(|minutes| Some(START + minutes * MINUTE))];
     let capacities = (0..9u32, 0..9u32, 0..9u32);
     let terms = (instant(), instant(), instant(), 1..5u32, 0..10i64, prop::bool::weighted(0.95));
-    (0..6u64, capacities, terms).prop_map(|(revision, (a, b, c), (from, until, refund_until, limit, price, all))| {
-        let mut offers = vec![offer(TYPES[0], 4500, a, limit), offer(TYPES[1], 1000 * price, b, 4), offer(TYPES[2], 0, c, limit)];
-        if !all {
-            offers.truncate(2);
-        }
-        Sale { revision, currency: "EUR".to_owned(), sales_from: from, sales_until: until, refund_until, offers }
-    })
+    let shared =
+        prop::collection::vec((0..HALLS.len(), 0..9u32, prop::collection::btree_set(0..TYPES.len(), 1..=TYPES.len())), 0..3);
+    (0..6u64, capacities, terms, shared).prop_map(
+        |(revision, (a, b, c), (from, until, refund_until, limit, price, all), shared)| {
+            let mut offers =
+                vec![offer(TYPES[0], 4500, a, limit), offer(TYPES[1], 1000 * price, b, 4), offer(TYPES[2], 0, c, limit)];
+            if !all {
+                offers.truncate(2);
+            }
+            let halls: BTreeMap<usize, SharedCapacity> = shared
+                .into_iter()
+                .map(|(hall, capacity, types)| {
+                    let ticket_types = types.into_iter().map(|at| TYPES[at].to_owned()).collect();
+                    (hall, SharedCapacity { id: HALLS[hall].to_owned(), capacity, ticket_types })
+                })
+                .collect();
+            let shared = halls.into_values().collect();
+            Sale { revision, currency: "EUR".to_owned(), sales_from: from, sales_until: until, refund_until, offers, shared }
+        },
+    )
 }
 
 fn kind(answer: &Result<Receipt, Rejection>) -> &'static str {

@@ -26,7 +26,7 @@ impl Session {
 
     pub(super) async fn lines_of(&self, event: &str) -> Result<Vec<ledger_engine::LineRow>, Error> {
         let rows: Vec<LineRow> = self.0.all(&LINES, vec![named(event)]).await?;
-        Ok(rows.into_iter().map(Into::into).collect())
+        read::lines(rows)
     }
 
     pub(super) async fn page_of_holds(&self, event: &str, after: (i64, &str), limit: i64) -> Result<Vec<HoldRow>, Error> {

@@ -5,7 +5,7 @@ use crate::read;
 use crate::write;
 use kit::sql::testing::ready;
 use ledger_core::*;
-use ledger_engine::{Failure, Plan, PlanState, Transaction as _, decide};
+use ledger_engine::{Answer, Failure, Plan, PlanState, Transaction as _, decide};
 use migrations::Engine;
 
 #[test]
@@ -60,6 +60,34 @@ fn rows_match_the_decision() {
         let told_again = node.apply(START + 22 * MINUTE, &[platform("eu_a", confirm(&first, "p2"))]);
         assert!(matches!(told_again[0].as_ref().unwrap().outcome, Outcome::RefundDue(_)));
         assert_eq!(node.one("SELECT COUNT(*) FROM refunds"), 2);
+    }
+}
+
+#[test]
+fn what_types_share_is_a_row_beside_theirs() {
+    for database in Database::all() {
+        let node = database.node();
+        let hall = |capacity, ticket_types: &[&str]| {
+            let ticket_types = ticket_types.iter().map(|name| (*name).to_owned()).collect();
+            vec![SharedCapacity { id: "hall".to_owned(), capacity, ticket_types }]
+        };
+        let opening = Action::Open(Sale { shared: hall(3, &["standard", "free"]), ..sale(1, 6) });
+        node.apply(START, &[command(Subject::Platform, "eu_a", opening), hold("ada", "eu_a", 2)]);
+        let of = |column: &str, line: &str| {
+            node.one(&format!("SELECT {column} FROM inventory_lines WHERE event = 'eu_a' AND ticket_type = '{line}'"))
+        };
+        assert_eq!((of("held", "hall"), of("held", "standard"), of("per_person_limit", "hall")), (2, 2, -1));
+        let free = |name: &str, quantity| command(person(name), "eu_a", order(&[("free", quantity)]));
+        let answers = node.apply(START, &[free("bob", 2), hold("cy", "eu_a", 2), free("dee", 1), hold("eve", "eu_a", 1)]);
+        let sold_out = |answer: &Answer| matches!(answer, Err(Rejection::SoldOut(_)));
+        assert!(sold_out(&answers[0]) && sold_out(&answers[1]) && answers[2].is_ok() && sold_out(&answers[3]), "{answers:?}");
+        assert_eq!((of("held", "hall"), of("sold", "hall"), of("sold", "free")), (2, 1, 1));
+        // Shared by another from now on, and then by nobody.
+        let adjust = |revision, shared| command(Subject::Platform, "eu_a", Action::Adjust(Sale { shared, ..sale(revision, 6) }));
+        assert!(node.apply(START, &[adjust(2, hall(3, &["standard"])), free("fay", 4)]).iter().all(Result::is_ok));
+        assert_eq!((of("held", "hall"), of("sold", "hall"), of("sold", "free")), (2, 0, 5));
+        assert!(node.apply(START, &[adjust(3, Vec::new()), hold("gus", "eu_a", 4)]).iter().all(Result::is_ok));
+        assert_eq!((of("held", "hall"), of("held", "standard")), (0, 6));
     }
 }
 

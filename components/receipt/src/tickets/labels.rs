@@ -9,16 +9,22 @@ pub struct Labels {
     pub tag: &'static str,
     /// With `{number}` and `{size}`.
     number: &'static str,
+    /// Above a time.
     pub when: &'static str,
+    /// Above a place.
     pub location: &'static str,
+    /// Above what the ticket is for.
     pub ticket: &'static str,
+    /// Above the name that it is in.
     pub name: &'static str,
-    pub price: &'static str,
+    pub(crate) price: &'static str,
+    /// Above the order's number.
     pub order: &'static str,
-    pub ordered_by: &'static str,
+    pub(crate) ordered_by: &'static str,
+    /// What to do with the code.
     pub at_the_door: &'static str,
     /// That a character has no font.
-    pub incomplete: &'static str,
+    pub(crate) incomplete: &'static str,
     /// With `{weekday}`, `{day}`, `{month}` and `{year}`.
     date: &'static str,
     /// With `{time}`.
@@ -71,8 +77,8 @@ const ALL: [Labels; 3] = [
         price: "Preis",
         order: "Bestellung",
         ordered_by: "Bestellt von",
-        at_the_door: "Zeigen Sie diesen Code am Einlass vor, auf Papier oder auf einem Bildschirm. Er lässt eine Person ein, einmal: wer \
-                      zuerst mit ihm kommt. Geben Sie ihn bis dahin nicht weiter.",
+        at_the_door: "Zeig diesen Code am Einlass vor, auf Papier oder auf einem Bildschirm. Er lässt eine Person ein, einmal: wer \
+                      zuerst mit ihm kommt. Gib ihn bis dahin nicht weiter.",
         incomplete: "Ein leeres Kästchen steht für ein Zeichen, für das dieses Dokument keine Schrift hat.",
         date: "{weekday}, {day}. {month} {year}",
         time: "{time} Uhr",
@@ -127,6 +133,7 @@ const ALL: [Labels; 3] = [
 
 impl Labels {
     /// Those of a tag, `de` for `de-AT`, or else English.
+    #[must_use]
     pub fn of(tag: &str) -> &'static Self {
         let [fallback, ..] = &ALL;
         let primary = tag.split('-').next().unwrap_or_default();
@@ -134,25 +141,25 @@ impl Labels {
     }
 
     /// English, for which there is always a font.
-    pub fn fallback() -> &'static Self {
+    pub(crate) fn fallback() -> &'static Self {
         let [fallback, ..] = &ALL;
         fallback
     }
 
     /// All letters that are in them but those of numbers: what a font must have.
-    pub fn letters(&self) -> String {
+    pub(crate) fn letters(&self) -> String {
         let words = [self.number, self.when, self.location, self.ticket, self.name, self.price, self.order, self.ordered_by];
         let texts = [self.at_the_door, self.incomplete, self.time];
         words.iter().chain(&texts).chain(&self.weekdays).chain(&self.months).copied().collect::<Vec<_>>().join(" ")
     }
 
     /// Which of how many tickets.
-    pub fn number(&self, number: u32, size: usize) -> String {
+    pub(crate) fn number(&self, number: u32, size: usize) -> String {
         self.number.replace("{number}", &number.to_string()).replace("{size}", &size.to_string())
     }
 
     /// The day and the time.
-    pub fn instant(&self, clock: &Clock) -> (String, String) {
+    pub(crate) fn instant(&self, clock: &Clock) -> (String, String) {
         let name = |names: &[&'static str], index: usize| names.get(index).copied().unwrap_or_default();
         let date = self
             .date

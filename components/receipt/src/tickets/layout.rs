@@ -3,7 +3,7 @@
 use super::labels::Labels;
 use super::{Order, Ticket};
 use crate::page::{BOTTOM, LINE, MARGIN, Measure, Page, RIGHT, Shape, Text, isolated, wrapped};
-use crate::{local, money, typeset};
+use crate::{money, typeset};
 use kit::Problem;
 use qrcodegen::{QrCode, QrCodeEcc};
 
@@ -104,8 +104,7 @@ impl Sheet<'_> {
         let event = &order.event;
         self.y += 8.0;
         let labels = self.labels;
-        let starts = local::clock(event.starts_at, &event.timezone).map(|clock| labels.instant(&clock));
-        let (day, time) = starts.unwrap_or_default();
+        let (day, time) = event.starts(labels);
         self.fact((labels.when, size), &[(&day, true), (&time, false)]);
         let city = format!("{}, {}", isolated(&event.venue.city), event.venue.country);
         self.fact((labels.location, size), &[(&event.venue.name, true), (&city, false)]);

@@ -2,15 +2,16 @@
 //!
 //! Other than a receipt they say what is true now: an event that was moved has its new time and place on them.
 
-pub(crate) mod labels;
+pub mod labels;
 pub(crate) mod layout;
 
-use crate::Money;
+use crate::{Money, local};
 use calendar::Entry;
 use kit::Problem;
 use kit::params;
 use kit::sql::{Error, Tx};
 use kit::tickets::{self, OwnTickets, SigningKey};
+use labels::Labels;
 use std::collections::BTreeMap;
 
 pub use crate::pdf::render_tickets as render;
@@ -105,6 +106,20 @@ kit::row! {
 /// # Errors
 /// Of the database.
 pub async fn read(tx: &mut Tx, key: &SigningKey, booking: &str, most: usize) -> Result<Option<Order>, Error> {
+    read_of(tx, key, booking, None, most).await
+}
+
+/// As [`read`], of the person to whom tickets of the booking were transferred; none: of its owner. Who has bought is nothing to others.
+///
+/// # Errors
+/// Of the database.
+pub async fn read_of(
+    tx: &mut Tx,
+    key: &SigningKey,
+    booking: &str,
+    holder: Option<&str>,
+    most: usize,
+) -> Result<Option<Order>, Error> {
     let statement = "SELECT b.status, b.event, b.currency, b.updated_at, COALESCE(d.name, NULLIF(u.name, '')), o.name, e.status, e.revision, e.title, \
                      e.venue_name, e.city, e.country, e.starts_at, e.ends_at, e.timezone, e.updated_at, COALESCE(u.language, 'en') \
                      FROM bookings b JOIN events e ON e.id = b.event JOIN organisers o ON o.id = e.organiser_id \
@@ -119,7 +134,7 @@ pub async fn read(tx: &mut Tx, key: &SigningKey, booking: &str, most: usize) -> 
     let cancelled = row.event_status == "cancelled";
     let quantities = items.iter().map(|(ticket_type, _, quantity, _)| (ticket_type.as_str(), *quantity));
     let own = if row.status == "confirmed" && !cancelled {
-        tickets::of_owner(tx, key, (booking, &row.event), quantities, most).await?
+        tickets::of_holder(tx, key, (booking, &row.event), holder, quantities, most).await?
     } else {
         OwnTickets { tickets: Vec::new(), more: 0, withheld: 0 }
     };
@@ -133,7 +148,7 @@ pub async fn read(tx: &mut Tx, key: &SigningKey, booking: &str, most: usize) -> 
     Ok(Some(Order {
         id: booking.to_owned(),
         seller: row.seller,
-        buyer: row.buyer.filter(|name| !name.is_empty()),
+        buyer: row.buyer.filter(|name| !name.is_empty() && holder.is_none()),
         size: items.iter().map(|(_, _, quantity, _)| *quantity as usize).sum(),
         tickets: own.tickets.into_iter().map(ticket).collect(),
         more: own.more,
@@ -220,6 +235,14 @@ impl Order {
             cancelled: gone,
         };
         calendar::render(&entry).map_err(|error| Problem::internal(format_args!("booking {}: {error}", self.id)))
+    }
+}
+
+impl Event {
+    /// When it begins, for people: the day, and the time with its zone.
+    #[must_use]
+    pub fn starts(&self, labels: &Labels) -> (String, String) {
+        local::clock(self.starts_at, &self.timezone).map(|clock| labels.instant(&clock)).unwrap_or_default()
     }
 }
 

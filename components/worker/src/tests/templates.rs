@@ -112,11 +112,12 @@ fn a_ticket_that_is_offered_names_the_address_of_who_offers_it_and_nothing_that_
     }
 }
 
-/// The token that stands in a mail, on a line of its own.
+/// The token that stands in a mail, on a line of its own or in a link that has one.
 fn token(mail: &crate::wit::mail::Message) -> Option<String> {
-    let line = mail.text.lines().find(|line| line.starts_with("eu_ada."))?;
-    assert!(mail.html.as_ref().unwrap().contains(line));
-    Some(line.to_owned())
+    let line = mail.text.lines().find(|line| line.starts_with("eu_ada.") || line.contains("#token="))?;
+    let token = line.rsplit('=').next()?;
+    assert!(mail.html.as_ref().unwrap().contains(token));
+    Some(token.to_owned())
 }
 
 #[test]
@@ -131,7 +132,14 @@ fn a_mail_has_a_token_that_shows_that_it_was_read() {
         let sent = post.sent.borrow();
         assert_eq!(sent.len(), 2, "nobody is written to about an address that nobody has");
         for mail in sent.iter() {
-            let purpose = if mail.subject.contains("Welcome") { Purpose::VerifyEmail } else { Purpose::ResetPassword };
+            let (purpose, page) = match mail.subject.contains("Welcome") {
+                true => (Purpose::VerifyEmail, "/verify-email"),
+                false => (Purpose::ResetPassword, "/reset-password"),
+            };
+            // What is behind the # goes to no server.
+            let link = format!("{BASE}{page}#token={}", token(mail).unwrap());
+            assert!(mail.text.lines().any(|line| line == link), "{}", mail.text);
+            assert!(mail.html.as_ref().unwrap().contains(&format!("href=\"{}\"", link.replace('/', "&#x2f;"))));
             let owner = ready(async {
                 let mut tx = sql::read().await.unwrap();
                 let owner = mail_token::find(&mut tx, purpose, &token(mail).unwrap()).await.unwrap();

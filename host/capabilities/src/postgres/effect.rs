@@ -1,6 +1,9 @@
 //! What a statement leaves behind on its connection, by its first words. One statement at a time reaches the server,
 //! so these say it all.
 
+use aho_corasick::AhoCorasick;
+use std::sync::LazyLock;
+
 /// What a statement does beyond its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
@@ -51,9 +54,12 @@ impl Effect {
     }
 }
 
+/// Every statement is looked through, so all names are looked for at once.
+static FUNCTIONS: LazyLock<Option<AhoCorasick>> =
+    LazyLock::new(|| AhoCorasick::builder().ascii_case_insensitive(true).build(SESSION_FUNCTIONS).ok());
+
 fn changes_session(statement: &str) -> bool {
-    let found = |name: &str| statement.as_bytes().windows(name.len()).any(|window| window.eq_ignore_ascii_case(name.as_bytes()));
-    SESSION_FUNCTIONS.into_iter().any(found)
+    FUNCTIONS.as_ref().is_none_or(|functions| functions.is_match(statement))
 }
 
 /// The words of a statement, without comments and parentheses.

@@ -1,8 +1,8 @@
 //! `spin:postgres`: a pool of connections for each address.
 //!
 //! A guest's handle holds one connection from when it is opened until it is dropped. Then the connection goes back to
-//! its pool if nothing of its user is left on it; one with an open transaction, or one whose last statement did not
-//! end, is closed. Parameters are bound, and columns read, by the types that the server says they have; a value of
+//! its pool if nothing of its user is left on it; a transaction that was left open is rolled back first, and one whose last statement did not
+//! end is closed. Parameters are bound, and columns read, by the types that the server says they have; a value of
 //! another type is refused, as Spin refuses it.
 //!
 //! # When Postgres is not there

@@ -10,7 +10,7 @@ use std::{
 };
 
 use sqlx::{
-    ConnectOptions as _, Connection as _, Row as _,
+    ConnectOptions as _, Connection as _, Executor as _, Row as _,
     postgres::{PgConnectOptions, PgConnection},
 };
 use storage::Commits;
@@ -194,6 +194,16 @@ impl Pool {
         }
     }
 
+    /// Ends the transaction that was left open on a connection, and takes it back: to make another one takes the server far longer. Where it does
+    /// not say at once that the transaction has ended, the connection is closed.
+    async fn take_back(&self, mut connection: PooledConnection) {
+        let limit = limits::POSTGRES_TRUSTED + connection.distance * 2;
+        let ended = timeout(limit, connection.connection.execute("ROLLBACK")).await;
+        if matches!(ended, Ok(Ok(_))) {
+            self.give_back(connection);
+        }
+    }
+
     /// Takes a clean connection back. Those that have not been used for long are closed.
     fn give_back(&self, connection: PooledConnection) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -247,15 +257,20 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let Some(connection) = self.connection.take() else { return };
-        if !self.running && !self.in_transaction && !self.tainted {
+        let is_clean = !self.running && !self.tainted;
+        if is_clean && !self.in_transaction {
             self.pool.give_back(connection);
             return;
         }
-        let place = self.place.take();
+        let (pool, place) = (Arc::clone(&self.pool), self.place.take());
         // Without a runtime, the socket is closed and the server notices.
         if let Ok(handle) = Handle::try_current() {
             handle.spawn(async move {
-                let _ = timeout(limits::POSTGRES_TRUSTED, connection.connection.close()).await;
+                if is_clean {
+                    pool.take_back(connection).await;
+                } else {
+                    let _ = timeout(limits::POSTGRES_TRUSTED, connection.connection.close()).await;
+                }
                 drop(place);
             });
         }

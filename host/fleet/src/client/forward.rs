@@ -83,7 +83,7 @@ pub(super) async fn forward(inner: &Arc<Inner>, request: Request<RequestBody>) -
 
 /// A request's body. Who asks has read it already, as a rule.
 async fn whole(body: RequestBody) -> Result<Bytes, Problem> {
-    let most = usize::try_from(edge::limits::BODY_BYTES).unwrap_or(usize::MAX);
+    let most = usize::try_from(edge::limits::FILE_BYTES).unwrap_or(usize::MAX);
     match Limited::new(body, most).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Problem::TooLarge),

@@ -66,6 +66,7 @@ pub(crate) fn without_hops(headers: &mut HeaderMap) {
 pub(crate) fn write_problem(problem: Problem) -> HeaderValue {
     let text = match problem {
         Problem::NotOneHost => "not-one-host",
+        Problem::Invalid(_) => "invalid-request",
         Problem::Unauthenticated(_) => "unauthenticated",
         Problem::TokenRevoked => "token-revoked",
         Problem::TooSlow => "too-slow",
@@ -93,6 +94,7 @@ fn with_number(name: &'static str, number: u32) -> HeaderValue {
 pub(crate) fn read_problem(value: &HeaderValue) -> Problem {
     match value.to_str().unwrap_or_default() {
         "not-one-host" => Problem::NotOneHost,
+        "invalid-request" => Problem::Invalid("The request is not as it has to be."),
         "unauthenticated" => Problem::Unauthenticated("The token is not good."),
         "token-revoked" => Problem::TokenRevoked,
         "too-slow" => Problem::TooSlow,
@@ -120,7 +122,7 @@ mod tests {
 
     #[test]
     fn requests_round_trip() {
-        for uri in ["/api/bookings?limit=1", "/", "http://shop.example:8080/a%20b/c?d", "/node/v4/forward/x"] {
+        for uri in ["/api/bookings?limit=1", "/", "http://shop.example:8080/a%20b/c?d", "/node/v5/forward/x"] {
             let (before, ()) = Request::put(uri).header("x-request-id", "r1").header("host", "a").body(()).unwrap().into_parts();
             let sent = outgoing(before.clone(), "eu.region.marquee.internal").unwrap();
             assert_eq!(sent.uri.authority().unwrap(), "eu.region.marquee.internal");
@@ -128,13 +130,14 @@ mod tests {
             let after = incoming(sent).unwrap();
             assert_eq!((after.method, after.uri, after.headers), (before.method, before.uri, before.headers));
         }
-        assert!(!is_one("/node/v4/forwards") && !is_one("/node/v4/forward"));
+        assert!(!is_one("/node/v5/forwards") && !is_one("/node/v5/forward"));
     }
 
     #[test]
     fn problems_round_trip() {
         for problem in [
             Problem::NotOneHost,
+            Problem::Invalid("The request is not as it has to be."),
             Problem::Unauthenticated("The token is not good."),
             Problem::TokenRevoked,
             Problem::TooSlow,

@@ -129,7 +129,7 @@ fn fuzz_wire() {
 
 #[test]
 fn fuzz_wire_paths() {
-    fuzz::text(&["/node/v4/forward/api/events?q=a", "/node/v4/forward", "/node/v4/forward//x"], |path| {
+    fuzz::text(&["/node/v5/forward/api/events?q=a", "/node/v5/forward", "/node/v5/forward//x"], |path| {
         let Ok(request) = Request::get(path).header("marquee-forward-authority", "example.com").body(()) else { return };
         if let Some(parts) = forward::incoming(request.into_parts().0) {
             assert!(parts.uri.path().starts_with('/'));

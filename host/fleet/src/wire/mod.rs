@@ -17,26 +17,26 @@ use http::HeaderName;
 use serde::{Deserialize, Serialize};
 
 /// The protocol's version, in every path. Another one is needed whenever the types of `marquee:booking/types` change.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// Edges, and whoever else may ask: commands to be decided here or where their event is decided.
-pub const LEDGER: &str = "/node/v4/ledger";
+pub const LEDGER: &str = "/node/v5/ledger";
 /// Peers of the region: commands to be decided here or refused.
-pub const DECIDE: &str = "/node/v4/decide";
+pub const DECIDE: &str = "/node/v5/decide";
 /// What a forwarded request's path begins with.
-pub const FORWARD: &str = "/node/v4/forward";
+pub const FORWARD: &str = "/node/v5/forward";
 /// The feed; `?epoch=…&after=…` to go on.
-pub const FEED: &str = "/node/v4/feed";
+pub const FEED: &str = "/node/v5/feed";
 /// Lists of revoked certificates, both ways: see the module `revocations`.
-pub const REVOCATIONS: &str = "/node/v4/revocations";
+pub const REVOCATIONS: &str = "/node/v5/revocations";
 /// Nodes of other regions: how users are written to, where the accounts are kept.
-pub const ADDRESSES: &str = "/node/v4/addresses";
+pub const ADDRESSES: &str = "/node/v5/addresses";
 /// The same nodes: whose accounts were erased, where the accounts are kept.
-pub const ERASURES: &str = "/node/v4/erasures";
+pub const ERASURES: &str = "/node/v5/erasures";
 /// Nodes of other regions: links to guests' orders are kept where the accounts are, and whose orders are an account's is said.
-pub const GUESTS: &str = "/node/v4/guests";
+pub const GUESTS: &str = "/node/v5/guests";
 /// How a node is: [`Status`], in JSON.
-pub const STATUS: &str = "/node/v4/status";
+pub const STATUS: &str = "/node/v5/status";
 
 /// On an answer: the node itself refused, nothing was done, another one may do it.
 pub(crate) const REFUSED: HeaderName = HeaderName::from_static("marquee-refused");

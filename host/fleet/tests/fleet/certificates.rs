@@ -39,7 +39,7 @@ async fn status(scene: &Scene, shown: ClientCertificate) -> Result<String, Strin
     let (mut sender, connection) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.map_err(|error| text(&error))?;
     tokio::spawn(connection);
-    let request = http::Request::get("https://eu.region.marquee.internal/node/v4/status").body(Empty::<bytes::Bytes>::new());
+    let request = http::Request::get("https://eu.region.marquee.internal/node/v5/status").body(Empty::<bytes::Bytes>::new());
     let response = sender.send_request(request.unwrap()).await.map_err(|error| text(&error))?;
     let body = response.into_body().collect().await.map_err(|error| text(&error))?;
     Ok(String::from_utf8(body.to_bytes().to_vec()).unwrap())

@@ -85,11 +85,11 @@ async fn a_request_is_answered_as_if_the_region_were_here() {
 #[tokio::test]
 async fn bodies_are_streamed_both_ways() {
     let scene = Scene::new(1).await;
-    for (pieces, length) in [(0, 0), (1, 16 * 1024), (64, 1024 * 1024)] {
+    for (pieces, length) in [(0, 0), (1, 16 * 1024), (1024, 16 * 1024 * 1024)] {
         let upload = Request::post("/up").body(streamed(pieces)).unwrap();
         assert_eq!(json(scene.edge.region.handle(upload).await.unwrap()).await["length"], length);
     }
-    let too_long = Request::post("/up").body(streamed(65)).unwrap();
+    let too_long = Request::post("/up").body(streamed(1025)).unwrap();
     assert_eq!(scene.edge.region.handle(too_long).await.unwrap_err(), Problem::TooLarge);
     let answer = scene.edge.region.handle(request("GET", "/big", &[], "")).await.unwrap();
     assert_eq!(answer.into_body().collect().await.unwrap().to_bytes().len(), 1024 * 1024);

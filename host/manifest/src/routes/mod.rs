@@ -68,6 +68,8 @@ pub struct Route {
     pub token: bool,
     /// Whether an answer that says that it never changes is kept in a node's memory, for whoever asks next.
     pub immutable: bool,
+    /// Bytes of the body, where it may be a file and have more than others.
+    pub body: Option<u64>,
     /// What it is counted as.
     pub rate: Option<Rate>,
 }
@@ -108,7 +110,7 @@ pub struct Routes {
     tables: Vec<Table>,
     /// Every entry, as they stand in the manifest.
     all: Vec<Arc<Route>>,
-    ticks: Vec<Tick>,
+    hosts: Vec<HostPath>,
 }
 
 /// Where a trigger leads.
@@ -130,9 +132,19 @@ struct Table {
 #[derive(Clone, Debug, Default)]
 struct Resource(Vec<Arc<Route>>);
 
-/// A path that only the host may post to: the component then applies what has come due.
+/// When the host posts to a path that nobody else may.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum HostCall {
+    /// Again and again: the component then applies what has come due.
+    Tick,
+    /// When an operator asks for something by the command line.
+    Command,
+}
+
+/// A path that only the host may post to.
 #[derive(Clone, Debug)]
-struct Tick {
+struct HostPath {
+    call: HostCall,
     component: Arc<str>,
     path: String,
     normal: Vec<String>,
@@ -147,7 +159,7 @@ impl Routes {
         let trigger = self.triggers.find(path).ok_or(RouteError::Path)?;
         let table = self.tables.get(trigger.table).ok_or(RouteError::Path)?;
         let resource = table.paths.find(path).ok_or(RouteError::Path)?;
-        if self.is_tick(path) { Err(RouteError::Path) } else { resource.find(method) }
+        if self.is_hosts(path) { Err(RouteError::Path) } else { resource.find(method) }
     }
 
     /// Every entry.
@@ -157,7 +169,16 @@ impl Routes {
 
     /// The components that apply what has come due, each with the path that only the host may post to.
     pub fn ticks(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.ticks.iter().map(|tick| (&*tick.component, &*tick.path))
+        self.called(HostCall::Tick)
+    }
+
+    /// The components that do what operators ask for, likewise.
+    pub fn commands(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.called(HostCall::Command)
+    }
+
+    fn called(&self, call: HostCall) -> impl Iterator<Item = (&str, &str)> {
+        self.hosts.iter().filter(move |host| host.call == call).map(|host| (&*host.component, &*host.path))
     }
 
     /// Has a trigger's paths lead to a component.
@@ -200,16 +221,16 @@ impl Routes {
     }
 
     /// Adds a path that only the host may post to. After all other entries.
-    pub(crate) fn add_tick(&mut self, component: &str, path: &str, pattern: &Pattern) -> Result<(), String> {
+    pub(crate) fn add_host(&mut self, call: HostCall, component: &str, path: &str, pattern: &Pattern) -> Result<(), String> {
         let Some(table) = self.tables.iter_mut().find(|table| &*table.component == component) else { return Ok(()) };
         let resource = table.paths.slot(pattern).get_or_insert_default();
         if let Some(other) = resource.0.first() {
             return Err(format!("is hidden from everybody, yet {:?} is not", other.to_string()));
         }
-        if let Some(other) = self.ticks.iter().find(|tick| &*tick.component == component) {
+        if let Some(other) = self.hosts.iter().find(|host| &*host.component == component) {
             return Err(format!("a component has one such path, and this one has \"POST {}\"", other.path));
         }
-        self.ticks.push(Tick { component: component.into(), path: path.to_owned(), normal: normal(path) });
+        self.hosts.push(HostPath { call, component: component.into(), path: path.to_owned(), normal: normal(path) });
         Ok(())
     }
 
@@ -227,6 +248,7 @@ impl Routes {
                 recent: false,
                 token: false,
                 immutable: false,
+                body: None,
                 rate: None,
             };
             // Two triggers for the same paths are a fault already.
@@ -235,13 +257,13 @@ impl Routes {
     }
 
     /// A component may read a path more generously than we do: escapes, doubled slashes and dots must not open the door.
-    fn is_tick(&self, path: &str) -> bool {
-        if self.ticks.is_empty() || !(path.contains(['%', '.']) || path.contains("//")) {
+    fn is_hosts(&self, path: &str) -> bool {
+        if self.hosts.is_empty() || !(path.contains(['%', '.']) || path.contains("//")) {
             // Spelled as it is, its entry hides it.
             return false;
         }
         let path = normal(path);
-        self.ticks.iter().any(|tick| tick.normal == path)
+        self.hosts.iter().any(|host| host.normal == path)
     }
 }
 

@@ -13,6 +13,7 @@ use storage::sqlite::SqliteDatabases;
 use streams::journal::PostgresJournal;
 
 use crate::audit_log::{self, check::AuditReport};
+use crate::cli::archive;
 use crate::cli::{Certificates, Keys, Migrate, OtherCertificates, People, Storage};
 use crate::config::settings::Settings;
 use crate::data_folder::DataFolder;
@@ -172,15 +173,29 @@ pub async fn people(action: People) -> Result<(), Error> {
             // In a region without the accounts somebody may have bought without being in any table of people.
             let user = people::find(&database, who).await.map_err(failed)?;
             let user = user.or_else(|| (!who.contains('@')).then(|| who.clone())).ok_or_else(|| unknown(who))?;
-            let items = people::export(&database, &user).await.map_err(failed)?;
-            let count = items.len();
-            let text = serde_json::to_string_pretty(&serde_json::json!({ "user_id": user, "items": items }))
-                .map_err(|error| Error::Refused(error.to_string()))?;
+            let unwritten = |error: std::io::Error| Error::Refused(format!("{} cannot be written: {error}", file.display()));
             let mut options = std::fs::OpenOptions::new();
             options.write(true).create_new(true).mode(0o600);
-            let written = options.open(file).and_then(|mut file| file.write_all(text.as_bytes()));
-            written.map_err(|error| Error::Refused(format!("{} cannot be written: {error}", file.display())))?;
-            say(&format!("{}: {count} things that {name} knows of {user}", file.display()))
+            let (content, what) = if file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zip")) {
+                if file.exists() {
+                    return Err(unwritten(std::io::ErrorKind::AlreadyExists.into()));
+                }
+                let folder = match folder {
+                    Some(folder) => folder,
+                    None => DataFolder::open(&storage.data)?,
+                };
+                let url = storage.postgres.clone().or(Settings::read()?.database);
+                let archive = archive::of(&user, &database, url.as_deref(), &folder).await?;
+                (archive, "everything, with papers,".to_owned())
+            } else {
+                let items = people::export(&database, &user).await.map_err(failed)?;
+                let count = items.len();
+                let text = serde_json::to_string_pretty(&serde_json::json!({ "user_id": user, "items": items }))
+                    .map_err(|error| Error::Refused(error.to_string()))?;
+                (text.into_bytes(), format!("{count} things"))
+            };
+            options.open(file).and_then(|mut file| file.write_all(&content)).map_err(unwritten)?;
+            say(&format!("{}: {what} that {name} knows of {user}", file.display()))
         }
     }
 }

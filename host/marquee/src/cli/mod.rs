@@ -19,22 +19,16 @@ pub enum Command {
     /// Runs everything in this process: one region and two edges, with embedded databases.
     Up(Up),
     /// Runs a node of a region: its database's side, for edges and beside other nodes.
-    Region {
-        /// The node's configuration, TOML.
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
-    },
+    Region(Node),
     /// Runs an edge, which asks a region's nodes.
-    Edge {
-        /// The node's configuration, TOML.
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
-    },
+    Edge(Node),
     /// Runs a worker: mail, analytics and the audit log, out of what Kafka has of a region.
-    Worker {
-        /// The worker's configuration, TOML.
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
+    Worker(Node),
+    /// Versions of the application as signed artifacts in a registry.
+    Fleet {
+        /// What to do.
+        #[command(subcommand)]
+        action: artifacts::Fleet,
     },
     /// Looks whether the audit log is as it was written, and says where it is not.
     Audit {
@@ -136,7 +130,8 @@ pub enum People {
         #[command(flatten)]
         storage: Storage,
     },
-    /// Writes everything that this region knows of somebody into a new file, as JSON. Each region knows what was bought there.
+    /// Writes everything that this region knows of somebody into a new file: as JSON, or, where its name ends with .zip, as an archive with tickets and
+    /// receipts. Each region knows what was bought there.
     Export {
         /// Of whom: the account's id, or its address where the accounts are kept.
         #[arg(value_name = "ID|ADDRESS")]
@@ -147,6 +142,42 @@ pub enum People {
         #[command(flatten)]
         storage: Storage,
     },
+}
+
+/// `marquee region`, `marquee edge`, `marquee worker`
+#[derive(Clone, Debug, Args)]
+pub struct Node {
+    /// The node's configuration, TOML.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// See [`FromRegistry`].
+    #[command(flatten)]
+    pub registry: FromRegistry,
+}
+
+/// A version in a registry, instead of a folder.
+#[derive(Clone, Debug, Args)]
+pub struct FromRegistry {
+    /// Runs this version, REGISTRY/REPOSITORY@sha256:…, which a trusted key must have signed.
+    #[arg(long, value_name = "REFERENCE")]
+    pub from: Option<String>,
+    /// A public key whose signature is trusted; may be given several times, and a file may have several keys.
+    #[arg(long = "trusted-key", value_name = "FILE")]
+    pub trusted_keys: Vec<PathBuf>,
+    /// See [`RegistryAccess`].
+    #[command(flatten)]
+    pub access: RegistryAccess,
+}
+
+/// How a registry is reached.
+#[derive(Clone, Debug, Args)]
+pub struct RegistryAccess {
+    /// Who one is at the registry, as Docker's config.json has it; by default that of DOCKER_CONFIG, or ~/.docker.
+    #[arg(long, value_name = "FILE")]
+    pub credentials: Option<PathBuf>,
+    /// Speaks to the registry in the clear, although it is another machine.
+    #[arg(long)]
+    pub plain_http: bool,
 }
 
 /// Where data is.
@@ -215,8 +246,11 @@ pub struct Up {
     #[arg(long)]
     pub composed: bool,
     /// The application; by default the spin.toml here, or beside this program.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "from")]
     pub manifest: Option<PathBuf>,
+    /// See [`FromRegistry`].
+    #[command(flatten)]
+    pub registry: FromRegistry,
 }
 
 /// `marquee migrate`
@@ -227,6 +261,8 @@ pub struct Migrate {
     pub storage: Storage,
 }
 
+mod archive;
+pub mod artifacts;
 pub mod commands;
 #[cfg(test)]
 mod documents;
@@ -267,6 +303,9 @@ mod tests {
             &["marquee"],
             &["marquee", "certificates", "f"],
             &["marquee", "certificates", "f", "a", "--days", "0"],
+            &["marquee", "up", "--manifest", "spin.toml", "--from", "r.example/a:1"],
+            &["marquee", "fleet", "pull", "r.example/a:1"],
+            &["marquee", "fleet", "verify", "r.example/a:1"],
         ] {
             assert_eq!(Cli::try_parse_from(wrong).unwrap_err().exit_code(), 2, "{wrong:?}");
         }

@@ -83,6 +83,14 @@
 //! How much memory events may take in a node's replica, on top of the file: `replica_mib = 512`. What there is no room for (those that are over first,
 //! then those of the organiser that has most) is missing from lists, which say so, and answered by its region; health and metrics tell of it.
 //!
+//! A node that runs a version from a registry names it by its digest, and those whose signature it wants; on SIGHUP it takes over what stands there then:
+//!
+//! ```toml
+//! [artifact]
+//! from = "registry.example/shop/marquee@sha256:…"
+//! trusted_keys = ["keys/release.pub"]
+//! ```
+//!
 //! Also, in both: `application` (the spin.toml; by default as `up` finds it) and `variables` (a file of `name = "value"` lines, weaker than
 //! `SPIN_VARIABLE_*`). A region's `listen.advertise` is how its other nodes reach it, where that is not `listen.nodes`. The database's URL comes from
 //! `SPIN_VARIABLE_DATABASE` or from the file that `database_file` names. Paths are relative to the file's folder.
@@ -100,12 +108,14 @@ use crate::config::settings::Settings;
 use crate::error::Error;
 use crate::limits;
 
+mod artifact;
 mod breakers;
 #[cfg(test)]
 mod documents;
 pub mod settings;
 mod worker;
 
+pub use self::artifact::{Artifact, options as registry_options};
 pub use breakers::Breakers;
 pub use worker::WorkerNode;
 
@@ -119,6 +129,8 @@ pub struct RegionNode {
     pub region: String,
     /// The application; none: found as `up` finds it.
     pub application: Option<PathBuf>,
+    /// A version of it in a registry, instead.
+    pub artifact: Option<Artifact>,
     /// Application variables.
     pub variables: Option<PathBuf>,
     /// Compiled code and mail.
@@ -178,6 +190,8 @@ pub struct EdgeNode {
     pub name: String,
     /// See [`RegionNode::application`].
     pub application: Option<PathBuf>,
+    /// See [`RegionNode::artifact`].
+    pub artifact: Option<Artifact>,
     /// See [`RegionNode::variables`].
     pub variables: Option<PathBuf>,
     /// Compiled code.
@@ -274,6 +288,9 @@ impl RegionNode {
         for path in named.into_iter().chain(kafka.into_iter().flatten()).chain(redis).flatten() {
             *path = beside(file, path);
         }
+        if let Some(artifact) = &mut node.artifact {
+            artifact.beside(file);
+        }
         if let Some(kafka) = &mut node.kafka {
             kafka.breaker = node.breakers.kafka;
             kafka.password = settings.kafka_password.clone().map(Secret::new);
@@ -289,6 +306,7 @@ impl RegionNode {
 
     fn check(&self) -> Result<(), String> {
         region_name("region", &self.region)?;
+        application(self.application.as_deref(), self.artifact.as_ref())?;
         self.rates.check()?;
         replica(self.replica_mib)?;
         if let Some(accounts) = &self.accounts {
@@ -317,6 +335,15 @@ impl RegionNode {
     /// The database's URL: from the environment, else from its file.
     pub fn database(&self, environment: Option<String>) -> Result<String, Error> {
         database(self.database_file.as_deref(), environment)
+    }
+}
+
+/// A node runs one application.
+fn application(file: Option<&Path>, artifact: Option<&Artifact>) -> Result<(), String> {
+    match (file, artifact) {
+        (Some(_), Some(_)) => Err("application and [artifact] both name an application: leave one out".to_owned()),
+        (None, Some(artifact)) => artifact.check().map_err(|reason| format!("artifact: {reason}")),
+        (_, None) => Ok(()),
     }
 }
 
@@ -354,10 +381,14 @@ impl EdgeNode {
         for path in named.chain(shown.into_iter().flatten()) {
             *path = beside(file, path);
         }
+        if let Some(artifact) = &mut node.artifact {
+            artifact.beside(file);
+        }
         Ok(node)
     }
 
     fn check(&self) -> Result<(), String> {
+        application(self.application.as_deref(), self.artifact.as_ref())?;
         self.rates.check()?;
         replica(self.replica_mib)?;
         if !(1..=limits::REGIONS).contains(&self.regions.len()) {
@@ -531,6 +562,11 @@ nodes = ["127.0.0.1:7444"]
             ("[listen]", "[rates]\nuser = { per_minute = 0, burst = 1 }\n[listen]", "rates.user"),
             ("region = \"eu\"", "region = \"eu\"\nreplica_mib = 0", "replica_mib is 0"),
             ("[listen]", "[breakers]\nkafka = { open_ms = 20, longest_ms = 10 }\n[listen]", "breakers.kafka"),
+            (
+                "[listen]",
+                "[artifact]\nfrom = \"a.example/b:1\"\n[listen]",
+                "artifact: a.example/b:1: a node runs what a digest names",
+            ),
             ("[listen]", "[redis]\n[listen]", "MARQUEE_REDIS"),
             ("[listen]", "[redis]\nurl = \"redis://:pw@a\"\n[listen]", "redis.url"),
             ("[listen]", "[accounts]\nname = \"us\"\nnodes = []\n[listen]", "accounts.nodes: 0 nodes"),

@@ -34,6 +34,10 @@ pub struct Settings {
     pub audit_key: Option<PathBuf>,
     /// `MARQUEE_RABBITMQ`: where a worker that mirrors to RabbitMQ finds it, instead of what its file says.
     pub rabbitmq: Option<String>,
+    /// Who one is at registries, in Docker's form: `config.json` in `DOCKER_CONFIG`, else in `~/.docker`.
+    pub docker: Option<PathBuf>,
+    /// `COSIGN_PASSWORD`: what a key that signs artifacts is encrypted with.
+    pub key_password: Option<String>,
     /// `MARQUEE_SANDBOX_IN_PUBLIC`: `on` where the sandbox payment provider may be on although other machines can come. Default: it may not.
     pub sandbox_in_public: bool,
 }
@@ -84,6 +88,8 @@ impl Settings {
             .or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".cache")))
             .filter(|folder| folder.is_absolute())
             .map(|folder| folder.join("marquee"));
+        let docker = variable("DOCKER_CONFIG").map(PathBuf::from);
+        let docker = docker.or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".docker")));
         Ok(Self {
             cors,
             clients,
@@ -95,6 +101,8 @@ impl Settings {
             mail: variable("MARQUEE_MAIL"),
             audit_key: variable("MARQUEE_AUDIT_KEY").map(PathBuf::from),
             rabbitmq: variable("MARQUEE_RABBITMQ"),
+            docker: docker.map(|folder| folder.join("config.json")),
+            key_password: variable("COSIGN_PASSWORD"),
             sandbox_in_public: variable(SANDBOX).as_deref() == Some("on"),
         })
     }
@@ -131,9 +139,14 @@ mod tests {
     }
 
     #[test]
-    fn compiled_code_goes_to_the_cache_folder() {
+    fn compiled_code_and_credentials_are_in_the_usual_folders() {
         assert_eq!(read(&[("HOME", "/home/a")]).unwrap().cache.as_deref(), Some("/home/a/.cache/marquee".as_ref()));
         assert_eq!(read(&[("HOME", "/home/a"), ("XDG_CACHE_HOME", "/c")]).unwrap().cache.as_deref(), Some("/c/marquee".as_ref()));
+        assert_eq!(read(&[("HOME", "/home/a")]).unwrap().docker.as_deref(), Some("/home/a/.docker/config.json".as_ref()));
+        assert_eq!(
+            read(&[("HOME", "/home/a"), ("DOCKER_CONFIG", "/d")]).unwrap().docker.as_deref(),
+            Some("/d/config.json".as_ref())
+        );
         assert_eq!(read(&[]).unwrap().cache, None);
         assert_eq!(read(&[("XDG_CACHE_HOME", "relative")]).unwrap().cache, None);
     }

@@ -32,7 +32,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use streams::Secret;
 
-use super::{Breakers, address, beside, database, read, region_name, wrong};
+use super::{Artifact, Breakers, address, beside, database, read, region_name, wrong};
 use crate::config::settings::Settings;
 use crate::error::Error;
 
@@ -46,6 +46,8 @@ pub struct WorkerNode {
     pub region: String,
     /// See [`RegionNode::application`](super::RegionNode::application).
     pub application: Option<PathBuf>,
+    /// See [`RegionNode::artifact`](super::RegionNode::artifact).
+    pub artifact: Option<Artifact>,
     /// See [`RegionNode::variables`](super::RegionNode::variables).
     pub variables: Option<PathBuf>,
     /// Compiled code and mail.
@@ -118,6 +120,10 @@ impl WorkerNode {
     pub fn read(file: &Path, settings: &Settings) -> Result<Self, Error> {
         let mut node: Self = read(file)?;
         region_name("region", &node.region).map_err(|reason| wrong(file, reason))?;
+        super::application(node.application.as_deref(), node.artifact.as_ref()).map_err(|reason| wrong(file, reason))?;
+        if let Some(artifact) = &mut node.artifact {
+            artifact.beside(file);
+        }
         node.data = beside(file, &node.data);
         let Self { application, variables, database_file, kafka, mail, rabbitmq, breakers, .. } = &mut node;
         let rabbitmq_files = rabbitmq.as_mut().map(|rabbitmq| [&mut rabbitmq.url_file, &mut rabbitmq.ca_file]);

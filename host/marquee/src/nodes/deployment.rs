@@ -1,7 +1,8 @@
 //! The application that a process runs, and how its next version comes to the traffic while everything runs: on SIGHUP at a node, and with `--watch`
 //! as soon as a file has changed.
 //!
-//! The next version is read as the first one was: manifest, wasm, and files of variables. It gets the traffic of every role once it has shown in
+//! The next version is read as the first one was: manifest, wasm, and files of variables, out of a folder or, where the node's file names an artifact
+//! then, out of a registry. It gets the traffic of every role once it has shown in
 //! each that it can answer, between two requests; what is not fit changes nothing. What a process has by its own configuration (addresses,
 //! databases, certificates) stays as it is until it is started anew.
 
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use futures::future::BoxFuture;
 use manifest::{Manifest, VariableSources};
 use runtime::{Loader, Mode, Version};
 use telemetry::{Finding, Health, Needed};
@@ -21,27 +23,34 @@ use tokio_util::sync::CancellationToken;
 use crate::config::settings::Settings;
 use crate::error::Error;
 use crate::limits::WATCH_POLL;
+use crate::nodes::application::Source;
 use crate::nodes::roles::Roles;
 use crate::nodes::sandbox;
-use crate::nodes::serving::{manifest_path, variables};
+use crate::nodes::serving::variables;
 
-/// Reads the manifest that is there now, with the variables as they are now, and refuses what must not run here.
-pub type ManifestReader = Box<dyn Fn() -> Result<Manifest, Error> + Send + Sync>;
+/// Reads the manifest that is there now, with the variables as they are now, and refuses what must not run here. It is told which one runs meanwhile.
+pub type ManifestReader = Box<dyn Fn(Option<PathBuf>) -> BoxFuture<'static, Result<Manifest, Error>> + Send + Sync>;
 
-/// Reads a node's application: the manifest that its file names, with the file of variables that it names, and with what the node itself `sets`,
-/// which is stronger. `listeners` are where others may come.
+/// Reads an application from where it comes, with the file of variables that the node's names, and with what the node itself `sets`, which is stronger.
+/// `listeners` are where others may come.
 pub fn reader(
-    (application, file): (Option<&Path>, Option<PathBuf>),
+    source: Source,
+    file: Option<PathBuf>,
     sets: impl Fn(VariableSources) -> VariableSources + Send + Sync + 'static,
     listeners: Vec<SocketAddr>,
     settings: &Settings,
-) -> Result<ManifestReader, Error> {
-    let (path, settings) = (manifest_path(application)?, settings.clone());
-    Ok(Box::new(move || {
-        let manifest = Manifest::load(&path, &sets(variables(file.as_deref())?))?;
-        sandbox::check(&manifest, &listeners, &settings)?;
-        Ok(manifest)
-    }))
+) -> ManifestReader {
+    let reading = Arc::new((source, file, sets, listeners, settings.clone()));
+    Box::new(move |running| {
+        let reading = Arc::clone(&reading);
+        Box::pin(async move {
+            let (source, file, sets, listeners, settings) = &*reading;
+            let path = source.manifest(running.as_deref()).await?;
+            let manifest = Manifest::load(&path, &sets(variables(file.as_deref())?))?;
+            sandbox::check(&manifest, listeners, settings)?;
+            Ok(manifest)
+        })
+    })
 }
 
 /// What runs here, and how what comes next is read.
@@ -64,7 +73,10 @@ impl Deployment {
         health.register("application", Needed::Information, move || {
             let version = roles.version();
             Finding::up(version.map_or_else(String::new, |version| {
-                format!("{} {}, version {}", version.manifest().name, version.manifest().version, short(&version))
+                let manifest = version.manifest();
+                let artifact = manifest.path.parent().and_then(artifact::version_of);
+                let artifact = artifact.map_or_else(String::new, |digest| format!(", artifact {digest}"));
+                format!("{} {}, version {}{artifact}", manifest.name, manifest.version, short(&version))
             }))
         });
     }
@@ -143,7 +155,8 @@ impl Deployment {
 
     /// The new version, once it has the traffic; none where it is the same.
     async fn load(&self) -> Result<Option<Arc<Version>>, String> {
-        let manifest = (self.read)().map_err(|error| error.to_string())?;
+        let running = self.current.manifest().path.clone();
+        let manifest = (self.read)(Some(running)).await.map_err(|error| error.to_string())?;
         let version = self.loader.load(manifest, self.mode).await.map_err(|error| error.to_string())?;
         if version.id() == self.current.id() {
             return Ok(None);

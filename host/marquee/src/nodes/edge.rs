@@ -1,6 +1,5 @@
 //! `marquee edge`: an edge, by itself: no database, no secret but its own key.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use capabilities::outbound_http::OutboundHttp;
@@ -12,10 +11,12 @@ use telemetry::{BreakerOptions, Health, Metrics};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::cli;
 use crate::config::settings::Settings;
 use crate::config::{self, EdgeNode};
 use crate::data_folder::DataFolder;
 use crate::error::Error;
+use crate::nodes::application::Source;
 use crate::nodes::deployment::{self, Deployment};
 use crate::nodes::edge_side::{EdgeSide, RegionLink, RegionLinks};
 use crate::nodes::listeners::{admin_at, at};
@@ -23,9 +24,9 @@ use crate::nodes::roles::Roles;
 use crate::nodes::serving::{self, StopSignal, admin_listener, certified, loader, until_stopped};
 
 /// Runs until asked to stop.
-pub async fn run(file: &Path) -> Result<(), Error> {
+pub async fn run(node: &cli::Node) -> Result<(), Error> {
     let mut stop = StopSignal::listen()?;
-    let config = EdgeNode::read(file)?;
+    let config = EdgeNode::read(&node.config)?;
     let settings = Settings::read()?;
     let identity = Identity::edge_node(&config.name).map_err(|error| Error::Identity(error.to_string()))?;
     let tls = certified(&config.tls, &identity)?;
@@ -39,11 +40,12 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let (nearest, accounts) = (config.nearest(), config.accounts());
     let (of_region, of_accounts) = (nearest.to_owned(), accounts.to_owned());
     let sets = move |sources: VariableSources| sources.set("region", &of_region).set("accounts", &of_accounts);
-    let named = (config.application.as_deref(), config.variables.clone());
-    let read = deployment::reader(named, sets, vec![own_address], &settings)?;
+    let named = (config.application.as_deref(), config.artifact.clone(), Some(&*node.config));
+    let source = Source::of(named, &node.registry, &folder, &settings)?;
+    let read = deployment::reader(source, config.variables.clone(), sets, vec![own_address], &settings);
 
     let loader = loader(&settings, &folder)?;
-    let version = loader.load(read()?, Mode::Native).await?;
+    let version = loader.load(read(None).await?, Mode::Native).await?;
     let mut roles = Roles::default();
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
     let (background, end) = (TaskTracker::new(), CancellationToken::new());

@@ -1,8 +1,9 @@
 //! The kinds of node (`up`, a region's, an edge, a worker), and what they are wired from.
 //!
 //! A region's parts and an edge's parts are wired once each (`region_side`, `edge_side`); what every process that serves does alike is in
-//! `serving`, and the switch to another version of the application in `deployment`.
+//! `serving`, where the application comes from in `application`, and the switch to another version of it in `deployment`.
 
+pub mod application;
 pub mod deployment;
 pub mod edge;
 pub mod edge_side;
@@ -14,6 +15,7 @@ pub mod platform;
 pub mod ready;
 pub mod region;
 pub mod region_side;
+pub mod reporter;
 pub mod roles;
 pub mod sandbox;
 pub mod serving;

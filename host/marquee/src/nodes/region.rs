@@ -1,6 +1,5 @@
 //! `marquee region`: a node of a region, by itself.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,13 +18,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use vocabulary::booking::Command;
 
-use crate::cli::commands;
+use crate::cli::{self, commands};
 use crate::config::RegionNode;
 use crate::config::settings::Settings;
 use crate::data_folder::DataFolder;
 use crate::error::Error;
 use crate::journal::destination::EventDestination;
 use crate::limits;
+use crate::nodes::application::Source;
 use crate::nodes::deployment::{self, Deployment};
 use crate::nodes::edge::client;
 use crate::nodes::listeners::{admin_at, at};
@@ -38,11 +38,11 @@ use crate::nodes::serving::{
 };
 
 /// Runs until asked to stop.
-pub async fn run(file: &Path) -> Result<(), Error> {
+pub async fn run(node: &cli::Node) -> Result<(), Error> {
     let mut stop = StopSignal::listen()?;
     // What fails fast comes first.
     let settings = Settings::read()?;
-    let config = RegionNode::read(file, &settings)?;
+    let config = RegionNode::read(&node.config, &settings)?;
     let database = config.database(settings.database.clone())?;
     let tls = tls(&config)?;
     let folder = DataFolder::open(&config.data)?;
@@ -57,11 +57,12 @@ pub async fn run(file: &Path) -> Result<(), Error> {
         let sources = sources.set("region", &own).set("accounts", &of_accounts).set(HostRoute::VARIABLE, &secret);
         serving::with_analytics(with_database(sources, &url), followed)
     };
-    let named = (config.application.as_deref(), config.variables.clone());
-    let read = deployment::reader(named, sets, vec![nodes.local_addr()?], &settings)?;
+    let named = (config.application.as_deref(), config.artifact.clone(), Some(&*node.config));
+    let source = Source::of(named, &node.registry, &folder, &settings)?;
+    let read = deployment::reader(source, config.variables.clone(), sets, vec![nodes.local_addr()?], &settings);
 
     let loader = loader(&settings, &folder)?;
-    let version = loader.load(read()?, Mode::Native).await?;
+    let version = loader.load(read(None).await?, Mode::Native).await?;
     let mut roles = Roles::default();
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
     let (background, end) = (TaskTracker::new(), CancellationToken::new());
@@ -85,6 +86,7 @@ pub async fn run(file: &Path) -> Result<(), Error> {
     let published = config.kafka.as_ref().map_or(0, |kafka| kafka.retention_days);
     let options = region_side::Options {
         region: &config.region,
+        node: (&config.name, "region"),
         version: &version,
         postgres: Some(&database),
         folder: &folder,

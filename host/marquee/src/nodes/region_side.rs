@@ -26,6 +26,7 @@ use crate::data_folder::DataFolder;
 use crate::error::Error;
 use crate::journal::destination::{EventDestination, Journal};
 use crate::nodes::ledger::ComponentLedger;
+use crate::nodes::reporter::Reporter;
 use crate::nodes::roles::Roles;
 use crate::nodes::serving::vital;
 
@@ -61,6 +62,8 @@ pub struct RegionSide {
 pub struct Options<'a> {
     /// The region's name.
     pub region: &'a str,
+    /// The node's name, and what it runs as.
+    pub node: (&'a str, &'static str),
     pub version: &'a Arc<Version>,
     /// The database's URL; none: the embedded one.
     pub postgres: Option<&'a str>,
@@ -83,7 +86,19 @@ impl RegionSide {
         roles: &mut Roles,
         membership: impl FnOnce(&Database) -> Membership,
     ) -> Result<Self, Error> {
-        let Options { region, version, postgres, folder, base, retention, publishing, redis, health, metrics } = options;
+        let Options {
+            region,
+            node: (node_name, role),
+            version,
+            postgres,
+            folder,
+            base,
+            retention,
+            publishing,
+            redis,
+            health,
+            metrics,
+        } = options;
         let sqlite =
             base.sqlite.clone().unwrap_or_else(|| storage::sqlite::SqliteDatabases::new(std::collections::BTreeMap::new()));
         let mut commits = vec![sqlite.commits().watch()];
@@ -131,6 +146,14 @@ impl RegionSide {
         tasks.spawn(remembering.run(followers.clone()));
         let journal = Journal { region, database: &database, url: postgres, given, epoch, runner, traffic: &switch };
         publishing.start(journal, (health, metrics), (&tasks, &writers))?;
+        let reporter = Reporter {
+            database: database.clone(),
+            name: node_name.to_owned(),
+            role,
+            health: health.clone(),
+            metrics: Arc::clone(metrics),
+        };
+        tasks.spawn(reporter.run(writers.clone()));
         tasks.spawn(RetentionTask::new(database, retention, coordinator.runner()).run(writers.clone()));
         let deciding = deciding.run(move || ComponentLedger::new(Arc::clone(&switch)), writers.clone());
         tasks.spawn(vital("the coordinator", writers.clone(), deciding));

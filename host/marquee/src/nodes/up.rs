@@ -7,6 +7,7 @@ use edge::{Edge, Region};
 use manifest::{Manifest, VariableSources};
 use region::Retention;
 use runtime::{Mode, Switch};
+use storage::sqlite::SqliteDatabases;
 use telemetry::{Health, Metrics};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,7 +21,8 @@ use crate::demo;
 use crate::error::Error;
 use crate::journal::destination::EventDestination;
 use crate::limits;
-use crate::nodes::deployment::Deployment;
+use crate::nodes::application::Source;
+use crate::nodes::deployment::{self, Deployment};
 use crate::nodes::edge_side;
 use crate::nodes::listeners::{Addresses, Listeners};
 use crate::nodes::plain;
@@ -30,7 +32,7 @@ use crate::nodes::region_side;
 use crate::nodes::roles::Roles;
 use crate::nodes::sandbox;
 use crate::nodes::serving;
-use crate::nodes::serving::{StopSignal, admin_listener, host_secret, leave, loader, manifest_path, until_ready, with_database};
+use crate::nodes::serving::{StopSignal, admin_listener, host_secret, leave, loader, until_ready, with_database};
 
 /// Packages of ours. An application that depends on one of them is the platform, or made for it.
 const OURS: [&str; 2] = ["marquee:booking", "marquee:edge"];
@@ -43,7 +45,8 @@ pub async fn run(arguments: cli::Up) -> Result<(), Error> {
     let folder = DataFolder::open(&arguments.storage.data)?;
     let listeners = Listeners::bind(arguments.port)?;
     let addresses = listeners.addresses()?;
-    let path = manifest_path(arguments.manifest.as_deref())?;
+    let named = (arguments.manifest.as_deref(), None, None);
+    let source = Source::of(named, &arguments.registry, &folder, &settings)?.composed(arguments.composed);
     let mut sources = VariableSources::from_environment().set(HostRoute::VARIABLE, &host_secret()?);
     let postgres = arguments.storage.postgres.clone().or_else(|| settings.database.clone());
     if let Some(url) = &postgres {
@@ -53,13 +56,9 @@ pub async fn run(arguments: cli::Up) -> Result<(), Error> {
     sources = sources.otherwise(sandbox::VARIABLE, "on");
     // Composed, it runs as under stock Spin: nothing follows events.
     sources = serving::with_analytics(sources, !arguments.composed);
-    let (edges, checked) = (addresses.edges, settings.clone());
-    let read = move || {
-        let manifest = Manifest::load(&path, &sources)?;
-        sandbox::check(&manifest, &edges, &checked)?;
-        Ok(manifest)
-    };
-    let manifest = read()?;
+    let edges = addresses.edges.to_vec();
+    let read = deployment::reader(source, None, move |_| sources.clone(), edges, &settings);
+    let manifest = read(None).await?;
 
     let mode = if arguments.composed { Mode::Composed } else { Mode::Native };
     let whole = mode == Mode::Native && is_platform(&manifest);
@@ -68,6 +67,7 @@ pub async fn run(arguments: cli::Up) -> Result<(), Error> {
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
     let [own, _] = addresses.edges;
     let base = plain::bindings(version.manifest(), &folder, Some(own), &Breakers::default(), &metrics)?;
+    let databases = base.sqlite.clone();
     let mut roles = Roles::default();
     let (platform, edges) = if whole {
         let outbound_http = base.outbound_http.clone();
@@ -75,6 +75,7 @@ pub async fn run(arguments: cli::Up) -> Result<(), Error> {
         let sealing = SealerOptions::new(&folder, &settings);
         let options = region_side::Options {
             region: &region,
+            node: ("up", "up"),
             version: &version,
             postgres: postgres.as_deref(),
             folder: &folder,
@@ -94,7 +95,7 @@ pub async fn run(arguments: cli::Up) -> Result<(), Error> {
         (None, edges.into())
     };
     let region = platform.as_ref().map(Platform::region);
-    let deployment = Deployment { loader, read: Box::new(read), mode, roles, current: version };
+    let deployment = Deployment { loader, read, mode, roles, current: version };
     deployment.register(&health);
 
     let node = Node::start(listeners, edges, &settings, &health, &metrics);
@@ -114,7 +115,7 @@ pub async fn run(arguments: cli::Up) -> Result<(), Error> {
         Err(error) => Err(error),
     };
     health.drain();
-    leave(&mut stop, end(node, platform)).await;
+    leave(&mut stop, end(node, platform, databases)).await;
     outcome
 }
 
@@ -177,7 +178,7 @@ impl Node {
 }
 
 /// Stops in order: no new requests, those in flight, what they have queued, and at last who watches.
-async fn end(node: Node, platform: Option<Platform>) {
+async fn end(node: Node, platform: Option<Platform>, databases: Option<SqliteDatabases>) {
     let Node { edges, background, stop, end } = node;
     stop.cancel();
     edges.close();
@@ -190,6 +191,12 @@ async fn end(node: Node, platform: Option<Platform>) {
     end.cancel();
     background.close();
     background.wait().await;
+    // Nobody asks for anything any more, but instances that have nothing to do may still have connections.
+    if let Some(databases) = databases
+        && let Err(error) = databases.checkpoint().await
+    {
+        tracing::warn!(%error, "what was deleted may still be in the database's files: it is gone after the next start and stop");
+    }
 }
 
 /// Whether an application needs more than Spin's interfaces.

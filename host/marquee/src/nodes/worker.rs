@@ -1,7 +1,6 @@
 //! `marquee worker`: follows a region's events in Kafka, and has the component `worker` do what follows from them: mail, analytics, the audit log.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use capabilities::Bindings;
@@ -16,15 +15,17 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::audit_log::SealerOptions;
-use crate::cli::commands;
+use crate::cli::{self, commands};
 use crate::config::WorkerNode;
 use crate::config::settings::Settings;
 use crate::data_folder::DataFolder;
 use crate::error::Error;
 use crate::journal::record_handler::{RecordHandler, Topics};
+use crate::nodes::application::Source;
 use crate::nodes::deployment::{self, Deployment};
 use crate::nodes::listeners::admin_at;
 use crate::nodes::plain;
+use crate::nodes::reporter::Reporter;
 use crate::nodes::roles::Roles;
 use crate::nodes::serving::{self, Startup, StopSignal, admin_listener, loader, until_stopped, vital, with_database};
 
@@ -32,19 +33,21 @@ use crate::nodes::serving::{self, Startup, StopSignal, admin_listener, loader, u
 const GROUP: &str = "marquee-worker";
 
 /// Runs until asked to stop.
-pub async fn run(file: &Path) -> Result<(), Error> {
+pub async fn run(node: &cli::Node) -> Result<(), Error> {
     let mut stop = StopSignal::listen()?;
     // What fails fast comes first.
     let settings = Settings::read()?;
-    let config = WorkerNode::read(file, &settings)?;
+    let config = WorkerNode::read(&node.config, &settings)?;
     let database = config.database(settings.database.clone())?;
     let folder = DataFolder::open(&config.data)?;
     let admin = admin_at(config.listen.admin, &settings)?;
     let ready = format!("ready  worker {}  admin http://{}", config.name, admin.local_addr()?);
     let (region, url) = (config.region.clone(), database.clone());
     let sets = move |sources: VariableSources| with_database(sources.set("region", &region), &url);
-    let read = deployment::reader((config.application.as_deref(), config.variables.clone()), sets, Vec::new(), &settings)?;
-    let manifest = read()?;
+    let named = (config.application.as_deref(), config.artifact.clone(), Some(&*node.config));
+    let source = Source::of(named, &node.registry, &folder, &settings)?;
+    let read = deployment::reader(source, config.variables.clone(), sets, Vec::new(), &settings);
+    let manifest = read(None).await?;
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
     let base = plain::bindings(&manifest, &folder, None, &config.breakers, &metrics)?;
     let loader = loader(&settings, &folder)?;
@@ -63,6 +66,14 @@ pub async fn run(file: &Path) -> Result<(), Error> {
         end.cancel();
         return Ok(());
     };
+    let reporter = Reporter {
+        database: opened.clone(),
+        name: config.name.clone(),
+        role: "worker",
+        health: health.clone(),
+        metrics: Arc::clone(&metrics),
+    };
+    background.spawn(reporter.run(end.clone()));
     let sealer = SealerOptions::new(&folder, &settings).sealer(opened, &config.region)?;
     sealer.register(&health);
     let topics = async || topics::create(&config.kafka).await.map_err(Error::from);

@@ -102,3 +102,70 @@ async fn an_organiser_finds_drafts_and_copies_events() {
     Client::register(&SHARED).await.get(&own).await.expect_problem(403, "forbidden");
     organiser.get("/api/organisers/local_00000000000000000000000000/events").await.expect_problem(404, "not-found");
 }
+
+#[tokio::test]
+async fn ticket_types_share_a_capacity() {
+    let (organiser, id) = Client::organiser(&SHARED).await;
+    let types = json!([
+        {"key": "adult", "name": "Adult", "price": 4500, "capacity": 10},
+        {"key": "child", "name": "Child", "price": 2000, "capacity": 10},
+        {"name": "Balcony", "price": 9000, "capacity": 2},
+    ]);
+    let hall = json!({"name": "Hall", "capacity": 3, "ticket_types": ["adult", "child"]});
+    let title = unique("Togetherness");
+    let fields = |shared: &Value| json!({"title": title, "ticket_types": types, "shared_capacities": [shared]});
+    let mut unknown = hall.clone();
+    unknown["ticket_types"][1] = json!("student");
+    let body = crate::client::event(&id, fields(&unknown));
+    let problem = organiser.post("/api/events", &body).await.expect_problem(400, "invalid-request");
+    assert_eq!(problem["errors"][0]["pointer"], "/shared_capacities/0/ticket_types/1");
+    let show = OnSale::publish(&organiser, &id, fields(&hall)).await;
+    let event = organiser.get(&format!("/api/events/{}", show.id)).await.expect(200);
+    let shared = &event["shared_capacities"][0];
+    assert_eq!((&shared["name"], &shared["capacity"]), (&json!("Hall"), &json!(3)));
+    assert_eq!(shared["ticket_types"], json!([event["ticket_types"][0]["id"], event["ticket_types"][1]["id"]]));
+
+    let left = async |client: &Client<'_>| -> Vec<i64> {
+        let left = client.get(&format!("/api/events/{}/availability", show.id)).await.expect(200);
+        left["ticket_types"].as_array().unwrap().iter().map(|line| line["available"].as_i64().unwrap()).collect()
+    };
+    assert_eq!(left(&organiser).await, [3, 3, 2]);
+    let hold = async |client: &Client<'_>, ticket, quantity: u32| {
+        let mut order = order(&event, ticket);
+        order["items"][0]["quantity"] = json!(quantity);
+        client.post_with(&unique("key"), "/api/bookings", &order).await
+    };
+    let (ada, bob) = (Client::register(&SHARED).await, Client::register(&SHARED).await);
+    let held = hold(&ada, 0, 2).await.expect(201);
+    assert_eq!(left(&ada.elsewhere()).await, [1, 1, 2], "what one has taken is gone for both, on every edge");
+    hold(&bob, 1, 2).await.expect_problem(409, "sold-out");
+    // The last place, of whichever type: one of the two has it.
+    let (first, second) = tokio::join!(hold(&ada, 0, 1), hold(&bob, 1, 1));
+    let mut statuses = [first.status.as_u16(), second.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409]);
+    let eve = Client::register(&SHARED).await;
+    hold(&eve, 1, 1).await.expect_problem(409, "sold-out");
+
+    let resized = |event: &Value, capacity: i64| json!({"shared_capacities": [{"id": event["shared_capacities"][0]["id"], "capacity": capacity}]});
+    change(&organiser, &event, resized(&event, 2)).await.expect_problem(409, "wrong-state");
+    let changed = organiser.get(&format!("/api/events/{}", show.id)).await.expect(200);
+    assert_eq!(changed["shared_capacities"], event["shared_capacities"]);
+    let cancel = format!("/api/bookings/{}/cancel", held["id"].as_str().unwrap());
+    ada.post(&cancel, &json!({})).await.expect(200);
+    assert_eq!(left(&ada).await, [2, 2, 2], "what is given back is there for both");
+    hold(&eve, 1, 2).await.expect(201);
+    // Sold out but for the balcony, and with that in all.
+    hold(&eve, 2, 2).await.expect(201);
+    let found = async |available: bool| {
+        let path = format!("/api/events?q={title}&available={available}");
+        eve.get(&path).await.expect(200)["items"].as_array().unwrap().len()
+    };
+    assert_eq!((found(false).await, found(true).await), (1, 0));
+    let changed = change(&organiser, &changed, resized(&changed, 4)).await.expect(200);
+    assert_eq!(left(&organiser).await, [1, 1, 0]);
+    // Shared no more: each has its own.
+    change(&organiser, &changed, json!({"shared_capacities": []})).await.expect(200);
+    let alone = left(&organiser).await;
+    assert_eq!(alone.iter().sum::<i64>(), 20 - 3, "{alone:?}");
+}

@@ -54,3 +54,23 @@ async fn a_page_of_another_origin_reads_what_is_public_and_nothing_else() {
     assert!(!values(&preflight, "access-control-allow-headers").concat().contains("Authorization"));
     assert_eq!(allowed(preflight), ["*"]);
 }
+
+#[tokio::test]
+async fn a_page_of_another_origin_may_load_the_element_and_what_it_shows() {
+    let client = Client::new(&SHARED);
+    let script = client.send_unchecked(Method::GET, "/embed.js", &[ORIGIN, ("accept-encoding", "br")], None).await;
+    assert_eq!(script.status, 200);
+    assert!(script.header("content-type").unwrap().starts_with("text/javascript"));
+    assert_eq!(values(&script, "access-control-allow-origin"), ["*"]);
+    assert_eq!(values(&script, "access-control-allow-credentials"), [""; 0]);
+    assert_eq!(values(&script, "cross-origin-resource-policy"), ["cross-origin"]);
+    let age = "public, max-age=3600, stale-while-revalidate=86400";
+    assert_eq!(values(&script, "cache-control"), [age]);
+    let tag = script.header("etag").unwrap().to_owned();
+    let known = [ORIGIN, ("accept-encoding", "br"), ("if-none-match", tag.as_str())];
+    let known = client.send_unchecked(Method::GET, "/embed.js", &known, None).await;
+    assert_eq!((known.status.as_u16(), known.header("cache-control")), (304, Some(age)));
+    let left = client.send(Method::GET, "/api/events/local_1/availability", &[ORIGIN], None).await;
+    assert_eq!(values(&left, "access-control-allow-origin"), ["*"]);
+    assert_eq!(values(&left, "access-control-allow-credentials"), [""; 0]);
+}

@@ -3,7 +3,9 @@
 use crate::{
     SHARED,
     client::{Client, OnSale, event, eventually, unique},
+    server::Form,
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -45,6 +47,98 @@ async fn a_draft_is_nobodys_business_until_it_is_published() {
         published,
         "publishing twice is publishing once"
     );
+}
+
+/// PNG, 600 x 400, of one bit each.
+const BLACK: &str = "iVBORw0KGgoAAAANSUhEUgAAAlgAAAGQAQAAAABaTiM1AAAANElEQVR42u3BAQ0AAADCoPdPbQ8HFAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAjwZ2wAABTwrGEAAAAABJRU5ErkJggg==";
+const WHITE: &str = "iVBORw0KGgoAAAANSUhEUgAAAlgAAAGQAQAAAABaTiM1AAAAgklEQVR42u3MMQEAAAwCIPuX1hI7dkAA0jtxuVwul8vlcrlcLpfL5XK5XC6Xy+VyuVwul8vlcrlcLpfL5XK5XC6Xy+VyuVwul8vlcrlcLpfL5XK5XC6Xy+VyuVwul8vlcrlcLpfL5XK5XC6Xy+VyuVwul8vlcrlcLpfL5XK5XC7Xm2um9sGdGChlqwAAAABJRU5ErkJggg==";
+
+async fn put_picture(client: &Client<'_>, event: &str, kind: &str, picture: &str) -> crate::client::Answer {
+    let body = STANDARD.decode(picture).unwrap();
+    client.send(Method::PUT, &format!("/api/events/{event}/image"), &[("content-type", kind)], Some(body)).await
+}
+
+#[tokio::test]
+async fn a_picture_is_everywhere_for_good_and_gone_with_its_last_event() {
+    let (organiser, id) = Client::organiser(&SHARED).await;
+    let show = OnSale::publish(&organiser, &id, json!({})).await;
+    let path = format!("/api/events/{}", show.id);
+    assert_eq!(show.document["image"], Value::Null);
+
+    let stranger = Client::register(&SHARED).await;
+    put_picture(&stranger, &show.id, "image/png", BLACK).await.expect_problem(403, "forbidden");
+    put_picture(&organiser, &show.id, "image/gif", BLACK).await.expect_problem(415, "unsupported-media-type");
+    put_picture(&organiser, &show.id, "image/webp", BLACK).await.expect_problem(400, "invalid-request");
+
+    let black = put_picture(&organiser, &show.id, "image/png", BLACK).await.expect(200)["image"].clone();
+    let size = |file: &Value| (file["width"].as_u64().unwrap(), file["height"].as_u64().unwrap());
+    let sizes = black["sizes"].as_array().unwrap();
+    assert_eq!(sizes.iter().map(size).collect::<Vec<_>>(), [(480, 320), (600, 400)]);
+    assert_eq!((size(&black), &black["url"]), ((600, 400), &sizes[1]["url"]));
+    let elsewhere = organiser.elsewhere();
+    for event in [organiser.get(&path).await.expect(200), elsewhere.get(&path).await.expect(200)] {
+        assert_eq!(event["image"], black, "who gave it sees it, everywhere");
+    }
+    let mine = organiser.get(&format!("/api/organisers/{id}/events")).await.expect(200);
+    assert_eq!(mine["items"][0]["image"], black);
+
+    // At an edge that never saw it, and whoever asks.
+    let (small, large) = (sizes[0]["url"].as_str().unwrap(), sizes[1]["url"].as_str().unwrap());
+    let reader = Client::new(&SHARED).elsewhere();
+    let file = reader.get(small).await;
+    assert_eq!((file.status.as_u16(), file.header("content-type")), (200, Some("image/jpeg")));
+    assert_eq!(file.header("cache-control"), Some("public, max-age=31536000, immutable"));
+    assert_eq!(file.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(file.bytes[..3], [0xff, 0xd8, 0xff]);
+    let tag = file.header("etag").unwrap().to_owned();
+    let known = reader.send(Method::GET, small, &[("if-none-match", &tag)], None).await;
+    assert_eq!((known.status.as_u16(), known.bytes.len()), (304, 0));
+
+    let again = json!({"starts_at": "2037-04-01T19:00:00Z"});
+    let copy = organiser.post(&format!("{path}/copies"), &again).await.expect(201)["items"][0].clone();
+    assert_eq!(copy["image"], black, "a copy keeps it");
+    let white = put_picture(&organiser, &show.id, "image/png", WHITE).await.expect(200)["image"].clone();
+    assert_ne!(white["url"], black["url"]);
+    organiser.get(large).await.expect(200);
+    let of_copy = format!("/api/events/{}/image", copy["id"].as_str().unwrap());
+    stranger.send(Method::DELETE, &of_copy, &[], None).await.expect_problem(403, "forbidden");
+    let without = organiser.send(Method::DELETE, &of_copy, &[], None).await.expect(200);
+    assert_eq!(without["image"], Value::Null);
+    // Nobody has asked for this one here; and the other edge, which was asked for it, has heard that an event has it no more. One without a replica remembers it
+    // for a while.
+    organiser.get(small).await.expect_problem(404, "not-found");
+    let remembered = if SHARED.form == Form::Composed { 200 } else { 404 };
+    eventually("nobody gives it", async || reader.get(small).await.status, |status| *status == remembered).await;
+    organiser.get(white["url"].as_str().unwrap()).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_event_has_a_colour_of_its_own() {
+    let (organiser, id) = Client::organiser(&SHARED).await;
+    for colour in ["red", "#fff", "#12345g", "url(x)", "#0b6e4f;"] {
+        let refused = organiser.post("/api/events", &event(&id, json!({"accent": colour}))).await;
+        assert_eq!(refused.expect_problem(400, "invalid-request")["errors"][0]["pointer"], "/accent", "{colour}");
+    }
+    let show = OnSale::publish(&organiser, &id, json!({"accent": "#0B6E4F"})).await;
+    assert_eq!(show.document["accent"], "#0b6e4f", "in its one form");
+    let path = format!("/api/events/{}", show.id);
+    let change = async |accent: Value| {
+        let etag = organiser.get(&path).await.header("etag").unwrap().to_owned();
+        patch(&organiser, &show.id, Some(&etag), json!({ "accent": accent })).await.expect(200)
+    };
+    for place in [&organiser, &organiser.elsewhere()] {
+        assert_eq!(place.get(&path).await.expect(200)["accent"], "#0b6e4f", "everywhere");
+    }
+    let again = json!({"starts_at": "2037-04-01T19:00:00Z"});
+    let copy = organiser.post(&format!("{path}/copies"), &again).await.expect(201)["items"][0].clone();
+    assert_eq!(copy["accent"], "#0b6e4f", "a copy has it, too");
+    let same = change(json!("#0b6e4F")).await;
+    assert_eq!(same["revision"], show.document["revision"], "nothing has changed");
+    assert_eq!(change(json!("#ffcc00")).await["accent"], "#ffcc00");
+    let mine = organiser.get(&format!("/api/organisers/{id}/events")).await.expect(200);
+    let listed = mine["items"].as_array().unwrap().iter().find(|listed| listed["id"] == *show.id).unwrap();
+    assert_eq!(listed["accent"], "#ffcc00");
+    assert!(change(Value::Null).await.get("accent").is_none());
 }
 
 #[tokio::test]

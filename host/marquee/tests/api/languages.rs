@@ -124,10 +124,10 @@ async fn a_german_buyer_is_written_to_in_german_in_the_organisers_name() {
     let show = OnSale::with(&organiser, &id, 0, 10, 6).await;
     let (buyer, email) = reader("de-DE,de;q=0.9").await;
     let booking = booked(&buyer, &show, 2).await;
-    let mail = mail(&email, "Ihre Tickets für ").await;
+    let mail = mail(&email, "Deine Tickets für ").await;
     assert_eq!(header(&mail, "From").as_deref(), Some("Blue Hall über Marquee <marquee@localhost>"), "{mail}");
     assert_eq!(header(&mail, "Reply-To").as_deref(), Some("kasse@example.com"));
-    assert!(mail.contains("Ihre Buchung ist bestätigt.\r\n"), "{mail}");
+    assert!(mail.contains("Deine Buchung ist bestätigt.\r\n"), "{mail}");
     assert!(mail.contains(&format!("Buchung {}\r\n", booking.rsplit('/').next().unwrap())), "{mail}");
     assert!(mail.contains("<html lang=\"de\">") && !mail.contains("Hello"), "{mail}");
 }

@@ -14,6 +14,7 @@
 
 mod accounts;
 mod addresses;
+mod admins;
 mod bad_input;
 mod bookings;
 mod box_office_events;
@@ -27,13 +28,16 @@ mod expiry;
 mod factors;
 mod guests;
 mod languages;
+mod live;
 mod matrix;
 mod messages;
 mod native;
 mod operations;
 mod orders;
+mod passes;
 mod payments;
 mod people;
+mod pictures;
 mod questions;
 mod search;
 mod sessions;
@@ -54,15 +58,13 @@ const SIGNING_KEY: &str =
 
 /// The platform that most tests share: no test depends on what another left there.
 static SHARED: LazyLock<Server> = LazyLock::new(|| {
-    Server::start(
-        "shared",
-        &[
-            ("admin_email", ADMIN_EMAIL),
-            ("admin_password", client::PASSWORD),
-            ("sandbox_webhook_secret", WEBHOOK_SECRET),
-            ("signing_key", SIGNING_KEY),
-        ],
-    )
+    let variables = [
+        ("admin_email", ADMIN_EMAIL),
+        ("admin_password", client::PASSWORD),
+        ("sandbox_webhook_secret", WEBHOOK_SECRET),
+        ("signing_key", SIGNING_KEY),
+    ];
+    Server::start("shared", &[&variables[..], &passes::variables()].concat())
 });
 
 /// One where holds last two seconds and payments keep them for four at most.

@@ -143,7 +143,7 @@ async fn who_comes_is_written_to_once_whatever_they_have() {
     assert!(english.contains("Through the garden, <b>please</b>.\n\nMore at https://hall.example/way?a=1&b=2.\n"), "{english}");
     assert!(english.contains("Through the garden, &lt;b&gt;please&lt;&#x2f;b&gt;."), "{english}");
     assert!(english.contains("because you have tickets for Night of Strings") && !english.contains("End them here"), "{english}");
-    assert!(german.contains("weil Sie Tickets für Night of Strings haben") && german.contains("Through the garden"), "{german}");
+    assert!(german.contains("weil du Tickets für Night of Strings hast") && german.contains("Through the garden"), "{german}");
 }
 
 #[tokio::test]

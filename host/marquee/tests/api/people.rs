@@ -6,9 +6,12 @@ use crate::{
     factors,
     operations::admin,
     teams,
+    tickets::written,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use test_support::archives::unzipped;
 use test_support::people::Known;
 
 async fn erase(person: &Client<'_>, body: Value) -> crate::client::Answer {
@@ -71,6 +74,47 @@ async fn an_export_has_everything_and_nothing_of_others() {
     other.get("/api/auth/me/export?cursor=x").await.expect_problem(400, "invalid-request");
 }
 
+/// An export as an archive: its files, by their names.
+async fn archive(person: &Client<'_>) -> BTreeMap<String, Vec<u8>> {
+    let answer = person.send(Method::GET, "/api/auth/me/export", &[("accept", "application/zip")], None).await;
+    assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, Some("application/zip")));
+    assert_eq!(answer.header("content-disposition"), Some("attachment; filename=\"my-data.zip\""));
+    unzipped(&answer.bytes)
+}
+
+#[tokio::test]
+async fn an_archive_has_everything_with_its_papers_and_nothing_of_others() {
+    let known = Known::everywhere(&SHARED, &admin().await, None).await;
+    let Known { person, organiser, booking, payment, word, code, .. } = &known;
+    let home = booking.split_once('_').unwrap().0;
+    let number = payment.to_uppercase().replace('_', "-");
+    let (tickets, receipt) = (format!("{home}/papers/tickets-{booking}.pdf"), format!("{home}/papers/receipt-{number}.pdf"));
+    let data = format!("{home}/data.json");
+    for edge in [person, &person.elsewhere()] {
+        let files = archive(edge).await;
+        assert_eq!(files.keys().collect::<Vec<_>>(), [&data, &receipt, &tickets]);
+        let said: Value = serde_json::from_slice(&files[&data]).unwrap();
+        let kinds: BTreeSet<_> = said["items"].as_array().unwrap().iter().map(|item| item["kind"].as_str().unwrap()).collect();
+        let listed = export(edge, 100).await;
+        let settled = |kind: &&str| *kind != "audit" && *kind != "mail";
+        let expected: BTreeSet<_> = listed.iter().map(|item| item["kind"].as_str().unwrap()).filter(settled).collect();
+        assert_eq!(kinds.iter().copied().filter(settled).collect::<BTreeSet<_>>(), expected);
+        assert_eq!((&said["papers_missing"], &said["more_items"]), (&json!([]), &json!(false)));
+        let printed = written(&files[&tickets]);
+        assert!(printed.contains(code) && printed.contains(&format!("Little{word}")), "{printed}");
+        assert!(written(&files[&receipt]).contains(&number));
+    }
+    // Who sold it has none of that: what they have of their own is in theirs.
+    let theirs = archive(organiser).await;
+    assert_eq!(theirs.keys().collect::<Vec<_>>(), [&data]);
+    let said = String::from_utf8(theirs[&data].clone()).unwrap();
+    assert!(said.contains(&organiser.user) && !said.contains(&person.user), "{said}");
+    let not = person.send(Method::GET, "/api/auth/me/export", &[("accept", "text/html")], None).await;
+    not.expect_problem(406, "not-acceptable");
+    let cursor = person.send(Method::GET, "/api/auth/me/export?cursor=1.a", &[("accept", "application/zip")], None).await;
+    cursor.expect_problem(400, "invalid-request");
+}
+
 #[tokio::test]
 async fn an_export_and_an_erasure_need_proof() {
     let person = factors::Person::new().await;
@@ -89,7 +133,10 @@ async fn an_export_and_an_erasure_need_proof() {
     for body in [json!({}), json!({"password": PASSWORD})] {
         erase(&second, body).await.expect_problem(403, "reauthentication-required");
     }
-    second.get("/api/auth/me/export").await.expect_problem(403, "reauthentication-required");
+    for accept in ["application/json", "application/zip"] {
+        let refused = second.send(Method::GET, "/api/auth/me/export", &[("accept", accept)], None).await;
+        refused.expect_problem(403, "reauthentication-required");
+    }
     second.get("/api/auth/me?recent=true").await.expect_problem(403, "reauthentication-required");
     second.get("/api/auth/me").await.expect(200);
     // Who has just shown both needs no password once more.

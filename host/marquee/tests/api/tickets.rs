@@ -85,7 +85,7 @@ async fn as_media(client: &Client<'_>, path: &str, accept: &str) -> crate::clien
 }
 
 /// What is written in a PDF, as a program that is not ours reads it, without spaces.
-fn written(pdf: &[u8]) -> String {
+pub fn written(pdf: &[u8]) -> String {
     let file = std::env::temp_dir().join(format!("{}.pdf", unique("tickets")));
     std::fs::write(&file, pdf).unwrap();
     let text = std::process::Command::new("pdftotext").arg("-raw").arg(&file).arg("-").output();

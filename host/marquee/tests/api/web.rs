@@ -51,6 +51,20 @@ async fn the_app_is_sent_compressed_once_and_under_a_strict_policy() {
 }
 
 #[tokio::test]
+async fn an_installed_app_has_its_icons() {
+    let client = Client::new(&SHARED);
+    for (file, pixels) in [("apple-touch-icon", 180u32), ("icon-192", 192), ("icon-512", 512), ("maskable-512", 512)] {
+        let icon = client.send_unchecked(Method::GET, &format!("/icons/{file}.png"), &[], None).await;
+        assert_eq!((icon.status.as_u16(), icon.header("content-type")), (200, Some("image/png")), "{file}");
+        // A PNG begins with its signature, and says its width and height in its first chunk.
+        let side = pixels.to_be_bytes();
+        assert!(icon.bytes.starts_with(b"\x89PNG\r\n\x1a\n"), "{file}");
+        assert_eq!(icon.bytes[16..24], [side, side].concat(), "{file}");
+    }
+    assert_eq!(client.send_unchecked(Method::GET, "/icons/none.png", &[], None).await.status, 404);
+}
+
+#[tokio::test]
 async fn every_operation_of_the_document_exists() {
     let client = Client::new(&SHARED);
     let document = openapi::document(&SHARED).await;

@@ -12,10 +12,8 @@ async fn token(address: &str, subject: &str) -> String {
     found().await.unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_address_registered_by_somebody_else_goes_to_its_mailbox_owner() {
+pub async fn an_address_registered_by_somebody_else_goes_to_its_mailbox_owner(scene: &Scene) {
     const MINE: &str = "only the owner knows this";
-    let scene = Scene::start("squatted").await;
     let (squatter, address) = person(&scene.server).await;
     let login = async |password: &str| {
         Client::new(&scene.server).post("/api/auth/login", &json!({"email": address, "password": password})).await
@@ -40,10 +38,8 @@ async fn an_address_registered_by_somebody_else_goes_to_its_mailbox_owner() {
         .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_welcome_mail_verifies_the_address() {
-    let scene = Scene::start("verified").await;
-    // The mail is written by a version that has taken over from the one that the worker began with.
+pub async fn the_welcome_mail_verifies_the_address(scene: &Scene) {
+    // The mail is written by a version that has taken over from the one that the worker began with: nothing else goes on here meanwhile.
     let before = scene.worker.says_of("application").await;
     std::fs::write(scene.server.folder.join(VARIABLES), "default_currency = \"USD\"\n").unwrap();
     scene.worker.reload();
@@ -60,9 +56,7 @@ async fn the_welcome_mail_verifies_the_address() {
     nobody.post("/api/auth/verify-email", &json!({"token": token})).await.expect_problem(400, "token-invalid");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_invitation_comes_by_mail_and_its_token_makes_a_member_once() {
-    let scene = Scene::start("invited").await;
+pub async fn an_invitation_comes_by_mail_and_its_token_makes_a_member_once(scene: &Scene) {
     let (owner, _) = person(&scene.server).await;
     let organiser = owner.post("/api/organisers", &json!({"name": "Blue Hall"})).await.expect(201);
     let path = format!("/api/organisers/{}", organiser["id"].as_str().unwrap());
@@ -86,10 +80,9 @@ async fn an_invitation_comes_by_mail_and_its_token_makes_a_member_once() {
     assert_eq!((&me["email_verified"], &me["roles"]), (&json!(true), &json!(["user", "organiser"])));
     let team = owner.get(&format!("{path}/team")).await.expect(200);
     assert_eq!(team["items"].as_array().unwrap().len(), 2);
-    a_guests_order_is_opened_by_its_mail(&scene, &owner, organiser["id"].as_str().unwrap()).await;
+    a_guests_order_is_opened_by_its_mail(scene, &owner, organiser["id"].as_str().unwrap()).await;
 }
 
-/// In the same scene, for what it takes to set one.
 async fn a_guests_order_is_opened_by_its_mail(scene: &Scene, owner: &Client<'_>, organiser: &str) {
     let show = OnSale::with(owner, organiser, 0, 10, 6).await;
     let (mut guest, address) = (Client::new(&scene.server), format!("{}@example.com", unique("buyer")));

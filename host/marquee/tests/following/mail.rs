@@ -19,11 +19,12 @@ impl Mail {
         self.0[from..].split_whitespace().next()
     }
 
-    /// The token that it carries, on a line of its own.
+    /// The token that it carries, by itself or in a link.
     pub fn token(&self) -> Option<String> {
         let text = self.0.replace("=\n", "");
-        let secret = |line: &&str| line.starts_with("eu_") && line.split_once('.').is_some_and(|(_, secret)| secret.len() == 52);
-        text.lines().map(str::trim_end).find(secret).map(str::to_owned)
+        let secret = |word: &&str| word.starts_with("eu_") && word.split_once('.').is_some_and(|(_, secret)| secret.len() == 52);
+        let letter = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "_.".contains(letter);
+        text.split(|other| !letter(other)).find(secret).map(str::to_owned)
     }
 
     pub fn has(&self, text: &str) -> bool {

@@ -11,9 +11,7 @@ fn with_subject(address: &str, subject: &str) -> Vec<Mail> {
     mail::of(address).into_iter().filter(|mail| mail.header("Subject") == subject).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn who_comes_is_written_to_until_they_want_no_news_and_is_reminded_once() {
-    let scene = Scene::start("messages").await;
+pub async fn who_comes_is_written_to_until_they_want_no_news_and_is_reminded_once(scene: &Scene) {
     let (organiser, organiser_id) = Client::organiser(&scene.server).await;
     let vouch = format!("/api/users/{}/verify-email", organiser.user);
     scene.admin().await.post(&vouch, &json!({})).await.expect(204);

@@ -51,9 +51,7 @@ async fn traced(client: &Client<'_>, path: &str, body: &Value) -> Value {
 }
 
 /// What is written beside the ledger, by a transaction and by a step that is recorded first, says what it is part of, too.
-#[tokio::test(flavor = "multi_thread")]
-async fn account_and_event_records_carry_their_trace() {
-    let scene = Scene::start("traces").await;
+pub async fn account_and_event_records_carry_their_trace(scene: &Scene) {
     let body = json!({"email": format!("{}@example.com", unique("traced")), "password": PASSWORD, "name": "Ada"});
     let user = traced(&Client::new(&scene.server), "/api/auth/register", &body).await["user"]["id"].clone();
     let (organiser, organiser_id) = Client::organiser(&scene.server).await;

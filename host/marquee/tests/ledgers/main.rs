@@ -64,7 +64,7 @@ async fn application(address: &str, settings: Settings, bindings: Bindings) -> A
     let sources = sources.set("hold_seconds", settings.hold_seconds).set("ledger_cache", settings.cache);
     let path = root().join("spin.toml");
     let manifest = Manifest::parse(&std::fs::read_to_string(&path).unwrap(), &path, &sources).unwrap();
-    let cache = Cache::open(&root().join("target/tmp/region-tests-cache"));
+    let cache = Cache::open(&test_support::compiled_code());
     let version = Arc::new(Loader::new(Engine::new().unwrap(), cache)).load(manifest, Mode::Native).await.unwrap();
     Application::new(version, bindings)
 }

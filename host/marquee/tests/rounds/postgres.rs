@@ -2,7 +2,6 @@
 
 use crate::server::{remember, signal};
 use std::{
-    net::TcpListener,
     os::unix::{fs::chown, process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -37,7 +36,7 @@ impl Postgres {
         if let Some((user, group)) = user {
             chown(&folder, Some(user), Some(group)).unwrap();
         }
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = test_support::free_port();
         let data = "data".to_owned();
         let mut postgres = Self { programs, folder, data, copies: 0, port, user, child: None };
         let made =

@@ -105,6 +105,10 @@ impl Columns for Row {
         Self::maybe_integer(self)
     }
 
+    fn maybe_text(&mut self) -> Result<Option<String>, Error> {
+        Self::maybe_text(self)
+    }
+
     fn count<N: TryFrom<i64>>(&mut self) -> Result<N, Error> {
         Self::count(self)
     }

@@ -27,7 +27,7 @@ pub(crate) enum Bug {
 
 impl Bug {
     /// All that there are.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::NoVersionCheck,
         Self::JournalBeforeSwap,
         Self::SequencerUnlocked,
@@ -42,6 +42,7 @@ impl Bug {
         Self::Engine(engine::Bug::StaleRefusal),
         Self::Engine(engine::Bug::NodeClock),
         Self::Engine(engine::Bug::LostSwapAnswered),
+        Self::Engine(engine::Bug::SharedLinesForgotten),
     ];
 }
 

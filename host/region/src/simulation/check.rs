@@ -7,7 +7,7 @@ use ledger_core::{Action, BookingStatus, Command, HoldScope, Outcome, Record, Re
 use ledger_engine::Answer;
 use read_model::journal::Row;
 
-use super::postgres::{DatabaseError, Effect, EventRows, Server, Tables, Version, places};
+use super::postgres::{DatabaseError, Effect, EventRows, Server, Tables, Version, taken};
 use super::world::World;
 
 pub(super) const OVERSOLD: &str = "nothing is oversold";
@@ -147,7 +147,7 @@ impl Check {
         for (name, line) in &after.lines {
             let sum = |of: fn(BookingStatus) -> bool| -> i64 {
                 let records = after.bookings.values().filter(|record| of(record.booking.status));
-                records.map(|record| places(record, name)).sum()
+                records.map(|record| taken(record, name, line)).sum()
             };
             let (held, sold) = (sum(BookingStatus::is_hold), sum(|status| status == BookingStatus::Confirmed));
             if (held, sold) != (line.held, line.sold) || held + sold > i64::from(line.terms.capacity) {
@@ -270,10 +270,13 @@ impl Window<'_> {
             let rows = || versions.iter().map(|version| &*version.rows);
             match rejection {
                 Rejection::SoldOut(shortages) => shortages.iter().all(|short| {
-                    let prefix: i64 =
-                        done.iter().map(|(_, receipt)| moved(&receipt.outcome, receipt.replayed, None, &short.ticket_type)).sum();
-                    let free = |rows: &EventRows, now| rows.free(&short.ticket_type, now);
-                    self.some(versions, free, |free| [free, free - prefix].contains(&i64::from(short.available)))
+                    let prefix = |ticket_type: &str| -> i64 {
+                        done.iter().map(|(_, receipt)| moved(&receipt.outcome, receipt.replayed, None, ticket_type)).sum()
+                    };
+                    let free = |rows: &EventRows, now| {
+                        [rows.free(&short.ticket_type, now), rows.free_after(&short.ticket_type, now, prefix)]
+                    };
+                    self.some(versions, free, |free| free.contains(&i64::from(short.available)))
                 }),
                 Rejection::OverLimit(limit) => {
                     let Subject::Person(person) = &command.subject else { return false };

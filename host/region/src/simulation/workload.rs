@@ -3,10 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use read_model::{EventDoc, EventStatus, TicketType, Venue};
+use read_model::{EventDoc, EventStatus, SharedCapacity as SharedDoc, TicketType, Venue};
 use tokio::time::sleep;
 use vocabulary::booking::{
-    Action, Booking, BookingStatus, Command, Confirmation, Money, Offer, OrderLine, Outcome, Rejection, Sale, Subject,
+    Action, Booking, BookingStatus, Command, Confirmation, Money, Offer, OrderLine, Outcome, Rejection, Sale, SharedCapacity,
+    Subject,
 };
 
 use super::check::{self, FLOWS, LOST, ONE_EFFECT, REFUSED};
@@ -59,12 +60,12 @@ fn stored_under(order: &Order) -> check::Key {
 }
 
 /// What an event's sale is at a revision.
-fn sale(event: &str, revision: u64, capacity: u32, limit: u32) -> Sale {
+fn sale(event: &str, revision: u64, capacity: u32, limit: u32, shared: &[SharedCapacity]) -> Sale {
     let offers = tickets(event).map(|(ticket_type, price)| Offer::new(ticket_type, price, capacity, limit));
-    Sale { refund_until: Some(i64::MAX), ..Sale::new(revision, "EUR", offers.into()) }
+    Sale { refund_until: Some(i64::MAX), shared: shared.to_vec(), ..Sale::new(revision, "EUR", offers.into()) }
 }
 
-fn doc(event: &str, revision: u64) -> EventDoc {
+fn doc(event: &str, revision: u64, shared: &[SharedCapacity]) -> EventDoc {
     let ticket = |(id, price): (String, i64)| {
         let name = "Ticket".into();
         TicketType { id, name, price, capacity: 6, per_person_limit: 3, ..TicketType::default() }
@@ -83,8 +84,14 @@ fn doc(event: &str, revision: u64) -> EventDoc {
         currency: "EUR".into(),
         region: "eu".into(),
         ticket_types: tickets(event).map(ticket).into(),
+        shared_capacities: shared.iter().map(shared_doc).collect(),
         ..EventDoc::default()
     }
+}
+
+fn shared_doc(shared: &SharedCapacity) -> SharedDoc {
+    let SharedCapacity { id, capacity, ticket_types } = shared.clone();
+    SharedDoc { id, name: "Hall".into(), capacity, ticket_types }
 }
 
 impl Workload {
@@ -102,9 +109,10 @@ impl Workload {
     /// Puts an event on sale.
     pub(super) async fn publish(&self, number: usize) {
         let event = event(number);
-        self.server.catalog_writes(doc(&event, 1));
+        let shared = self.shared(&event);
+        self.server.catalog_writes(doc(&event, 1, &shared));
         let capacity = 2 + u32::try_from(self.world.below(6)).unwrap();
-        let order = self.order(Subject::Platform, "open", &event, Action::Open(sale(&event, 1, capacity, 3)));
+        let order = self.order(Subject::Platform, "open", &event, Action::Open(sale(&event, 1, capacity, 3, &shared)));
         let ends = self.world.elapsed() + FLOWS_AGAIN;
         while self.ask(order, PATIENCE).await.is_err() && self.world.violation().is_none() {
             if self.world.elapsed() > ends {
@@ -113,6 +121,19 @@ impl Workload {
             }
             sleep(Duration::from_millis(100)).await;
         }
+    }
+
+    /// What an event's ticket types share: often nothing, else one hall or two, of the same few, by one of them or by both.
+    fn shared(&self, event: &str) -> Vec<SharedCapacity> {
+        let halls = (0..2).filter(|_| self.world.happens(400)).map(|number| {
+            let capacity = 2 + u32::try_from(self.world.below(8)).unwrap();
+            let mut ticket_types: Vec<String> = tickets(event).into_iter().map(|(id, _)| id).collect();
+            if self.world.happens(300) {
+                ticket_types.remove(self.world.index(ticket_types.len()));
+            }
+            SharedCapacity { id: format!("{event}_hall{number}"), capacity, ticket_types }
+        });
+        halls.collect()
     }
 
     fn order(&self, subject: Subject, key: &str, event: &str, action: Action) -> usize {
@@ -212,7 +233,12 @@ impl Workload {
                     let kinds = tickets(&event);
                     let ticket_type = kinds[usize::from(self.world.happens(300))].0.clone();
                     let quantity = 1 + u32::try_from(self.world.below(2)).unwrap();
-                    let hold = Action::Hold(vec![OrderLine { ticket_type, quantity }]);
+                    let mut lines = vec![OrderLine { ticket_type, quantity }];
+                    if self.world.happens(100) {
+                        let other = kinds.into_iter().map(|(id, _)| id).find(|id| *id != lines[0].ticket_type);
+                        lines.extend(other.map(|ticket_type| OrderLine { ticket_type, quantity: 1 }));
+                    }
+                    let hold = Action::Hold(lines);
                     let order = self.order(me(), &self.new_key(), &event, hold);
                     mine.push(order);
                     bookings.extend(self.insist(order).await);
@@ -305,11 +331,13 @@ impl Workload {
             sleep(self.world.milliseconds(300, 1500)).await;
             revision += 1;
             let event = event(1 + self.world.index(EVENTS - 1));
+            let shared = self.shared(&event);
             let action = if self.world.happens(60) {
                 Action::Close(revision)
             } else {
                 let capacity = 2 + u32::try_from(self.world.below(8)).unwrap();
-                let sale = sale(&event, revision, capacity, 2 + u32::try_from(self.world.below(2)).unwrap());
+                let limit = 2 + u32::try_from(self.world.below(2)).unwrap();
+                let sale = sale(&event, revision, capacity, limit, &shared);
                 // Some sales end soon, until they are changed again.
                 let soon = self.world.happens(600).then(|| self.world.milliseconds(50, 1200).as_micros());
                 let sales_until = soon.map(|soon| self.world.database_now() + i64::try_from(soon).unwrap());
@@ -317,7 +345,7 @@ impl Workload {
             };
             let order = self.order(Subject::Steward("eu_o".into()), &self.new_key(), &event, action);
             _ = self.insist(order).await;
-            self.server.catalog_writes(doc(&event, revision));
+            self.server.catalog_writes(doc(&event, revision, &shared));
         }
     }
 
@@ -381,7 +409,7 @@ impl Workload {
                 let read = edge.read(&event).await.ok_or_else(|| format!("{} does not have {event}", edge.name))?;
                 for line in &read.lines {
                     let known = &rows.lines[&line.ticket_type];
-                    let expected = (known.terms.capacity, i64::from(known.terms.capacity) - known.held - known.sold);
+                    let expected = (known.terms.capacity, rows.free(&line.ticket_type, self.world.database_now()));
                     let open = rows.terms.status == ledger_core::SaleStatus::Open;
                     if (line.capacity, i64::from(line.available), line.on_sale) != (expected.0, expected.1, open) {
                         return Err(format!(

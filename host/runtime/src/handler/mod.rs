@@ -80,7 +80,7 @@ impl Handler {
             })
         };
         Self {
-            gate: Gate::new(concurrency),
+            gate: Gate::new(template.tool.instances, concurrency),
             instances: proxy(concurrency, reuse),
             alone: (concurrency > 1).then(|| proxy(1, 1)),
             counters,

@@ -30,7 +30,7 @@ async fn a_call_that_goes_wrong_is_nobody_elses_affair() {
 async fn more_calls_than_instances_wait_their_turn() {
     let application = application("timeout_ms = 20000").await;
     let accounts = application.accounts().unwrap();
-    let many = (0..2 * runtime::limits::INSTANCES).map(|_| calls(accounts, "slow"));
+    let many = (0..2 * manifest::limits::INSTANCES.1).map(|_| calls(accounts, "slow"));
     for answer in futures::future::join_all(many).await {
         assert_eq!(answer, Ok(1));
     }

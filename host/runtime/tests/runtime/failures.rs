@@ -111,8 +111,8 @@ async fn at_concurrency_one_instances_are_not_shared() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn beyond_capacity_requests_queue_and_then_are_refused() {
-    let application = application("concurrency = 1\ntimeout_ms = 30000").await;
-    let capacity = runtime::limits::INSTANCES as usize;
+    let application = application("concurrency = 1\ninstances = 4\ntimeout_ms = 30000").await;
+    let capacity = 4;
     let busy: Vec<_> = (0..capacity)
         .map(|_| {
             let application = application.clone();

@@ -21,7 +21,7 @@ pub fn root() -> PathBuf {
 }
 
 pub fn wasm(name: &str) -> PathBuf {
-    let path = root().join("target/wasm32-wasip2/wasm").join(format!("{name}.wasm"));
+    let path = root().join("target/wasm32-wasip2/release").join(format!("{name}.wasm"));
     assert!(path.is_file(), "{} is not there: run cargo xtask build", path.display());
     path
 }
@@ -65,9 +65,8 @@ pub fn loader() -> Arc<Loader> {
     Arc::clone(made)
 }
 
-/// Compiled code of earlier runs: compiling the whole application takes a while.
 pub fn cache() -> Cache {
-    Cache::open(&root().join("target/tmp/runtime-tests-cache"))
+    Cache::open(&test_support::compiled_code())
 }
 
 pub async fn application(tool: &str) -> Arc<Application> {

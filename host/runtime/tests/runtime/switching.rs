@@ -1,6 +1,6 @@
 //! Two versions, and the traffic between them.
 
-use crate::support::{cache as compiled, engine, get, load, loader, manifest, manifest_of_version, stats, wasm};
+use crate::support::{cache as compiled, engine, get, load, loader, manifest, manifest_of_version, manifest_text, stats, wasm};
 use capabilities::Bindings;
 use manifest::{Manifest, VariableSources};
 use runtime::cache::{self, Origin};
@@ -137,6 +137,33 @@ async fn an_id_covers_the_values_of_variables_and_gives_no_secret_away() {
     assert_eq!(secret, id("key", "password", "x").await);
     assert_ne!(secret, id("another key", "password", "x").await, "who knows the manifest cannot try passwords");
     assert_eq!(id("", "password", "x").await, id("", "password", "y").await, "without a key nothing is said of secrets");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_covers_the_files_that_components_see() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join("seen").join(name), text).unwrap();
+    std::fs::create_dir(folder.path().join("seen")).unwrap();
+    std::fs::write(folder.path().join("unseen"), "x").unwrap();
+    let id = async |files: &str| {
+        let text = manifest_text(&wasm("fixtures"), files);
+        let manifest = Manifest::parse(&text, &folder.path().join("spin.toml"), &VariableSources::new()).unwrap();
+        loader().load(manifest, Mode::Native).await.unwrap().id().to_owned()
+    };
+    // As it is, and copied.
+    for files in ["files = [{ source = \"seen\", destination = \"/\" }]", "files = [\"seen/**/*\"]"] {
+        write("a", "one");
+        let first = id(files).await;
+        std::fs::write(folder.path().join("unseen"), "y").unwrap();
+        assert_eq!(first, id(files).await, "{files}: a file that nobody sees");
+        write("a", "two");
+        let second = id(files).await;
+        assert_ne!(first, second, "{files}: a file has changed");
+        write("b", "");
+        assert_ne!(second, id(files).await, "{files}: there is another file");
+        std::fs::remove_file(folder.path().join("seen/b")).unwrap();
+        assert_eq!(second, id(files).await, "{files}");
+    }
 }
 
 #[test]

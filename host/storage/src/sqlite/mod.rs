@@ -87,6 +87,22 @@ impl SqliteDatabases {
         &self.commits
     }
 
+    /// To be called when nothing uses them any more: writes each database's log into its file and empties it. Else what was deleted stays in one of
+    /// both until the process that opens them next has written enough.
+    ///
+    /// # Errors
+    /// The first database that is still used, or cannot be written.
+    pub async fn checkpoint(&self) -> Result<(), Error> {
+        for database in self.databases.values() {
+            let database = Arc::clone(database);
+            let done = tokio::task::spawn_blocking(move || database.checkpoint()).await.map_err(io)?.map_err(io)?;
+            if !done {
+                return Err(Error::Io("database is locked".into()));
+            }
+        }
+        Ok(())
+    }
+
     /// A new handle on the database called `label`.
     ///
     /// # Errors

@@ -83,6 +83,16 @@ impl Database {
         Ok(session)
     }
 
+    /// Writes the log into the file and empties it, so that what was deleted is in neither. False: somebody reads or writes. Blocks.
+    pub(super) fn checkpoint(&self) -> rusqlite::Result<bool> {
+        if !*self.write_ahead.lock().unwrap_or_else(PoisonError::into_inner) {
+            return Ok(true);
+        }
+        let session = Session::open(&self.file)?;
+        let busy: i64 = session.sqlite.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        Ok(busy == 0)
+    }
+
     #[cfg(test)]
     pub(super) fn idle_connections(&self) -> usize {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).len()

@@ -238,6 +238,34 @@ async fn only_commits_are_notified() {
 }
 
 #[tokio::test]
+async fn what_was_deleted_is_in_no_file_after_a_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = BTreeMap::from([("default".to_owned(), folder.path().join("default.db"))]);
+    let databases = SqliteDatabases::new(files);
+    databases.checkpoint().await.expect("one that was never used needs none");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "and is not made");
+    let found = |word: &[u8]| {
+        let files = std::fs::read_dir(folder.path()).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
+        files.filter(|bytes| bytes.windows(word.len()).any(|window| window == word)).count()
+    };
+    // Both stay open, as an instance's do that has nothing to do.
+    let (writer, reader) = (databases.open("default").unwrap(), databases.open("default").unwrap());
+    run(&writer, "CREATE TABLE t (name TEXT)", &[]).await.unwrap();
+    run(&writer, "INSERT INTO t VALUES ('a name to forget'), ('a name to keep')", &[]).await.unwrap();
+    assert_eq!(count(&reader).await, 2);
+    run(&writer, "DELETE FROM t WHERE name = 'a name to forget'", &[]).await.unwrap();
+    assert!(found(b"a name to forget") > 0, "the log has it");
+
+    run(&reader, "BEGIN", &[]).await.unwrap();
+    assert_eq!(count(&reader).await, 1);
+    run(&writer, "INSERT INTO t VALUES ('another')", &[]).await.unwrap();
+    assert_eq!(databases.checkpoint().await, Err(Error::Io("database is locked".into())), "somebody reads an earlier state");
+    run(&reader, "ROLLBACK", &[]).await.unwrap();
+    databases.checkpoint().await.unwrap();
+    assert_eq!((found(b"a name to forget"), found(b"a name to keep"), count(&reader).await), (0, 1, 2));
+}
+
+#[tokio::test]
 async fn rowid_and_changes_belong_to_the_handle() {
     let database = TempDatabase::with("CREATE TABLE t (a)").await;
     let connection = database.open();

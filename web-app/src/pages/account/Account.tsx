@@ -1,5 +1,5 @@
 import { Trans, useLingui } from "@lingui/react/macro";
-import { type ReactNode, useId, useState } from "react";
+import { useState } from "react";
 import { Navigate, useNavigate } from "react-router";
 import {
   type User,
@@ -20,38 +20,69 @@ import { Field, Select } from "../../ui/Field";
 import { FailureNotice, Notice } from "../../ui/Notice";
 import { Page } from "../../ui/Page";
 import { LoadingPage, Skeleton } from "../../ui/Skeleton";
+import { GuestNote } from "../guest/GuestNote";
 import styles from "./Account.module.css";
+import { Address } from "./Address";
+import { Erase, Export } from "./OwnData";
+import { Panel } from "./Panel";
+import { Passkeys } from "./Passkeys";
 import { NewPassword } from "./RegisterForm";
+import { SecondFactor } from "./SecondFactor";
 
 export default function Account() {
   const { t } = useLingui();
   const account = useAccount();
   if (account.state === "out") return <Navigate to={ROUTES.login} state={{ to: ROUTES.account }} replace />;
   if (account.state === "loading") return <LoadingPage />;
+  if (account.state === "in" && account.user.guest) {
+    return (
+      <Page title={t`Guest`} narrow>
+        <GuestNote email={account.user.email} />
+        <Leave guest />
+      </Page>
+    );
+  }
   return (
     <Page title={t`Account`} narrow>
       {account.state === "failed" ? (
         <FailureNotice error={account.error} retry={account.retry} />
       ) : (
         <>
+          <nav aria-label={t`On this page`} className={styles.index}>
+            <a href="#you">
+              <Trans>Profile</Trans>
+            </a>
+            <a href="#security">
+              <Trans>Security</Trans>
+            </a>
+            <a href="#sessions">
+              <Trans>Where you are logged in</Trans>
+            </a>
+            <a href="#data">
+              <Trans>Your data</Trans>
+            </a>
+          </nav>
           {!account.user.email_verified && <Unverified />}
-          <Profile user={account.user} />
-          <Password user={account.user} />
-          <Sessions />
-          <Leave />
+          <div id="you" className={styles.group}>
+            <Profile user={account.user} />
+            <Address user={account.user} />
+          </div>
+          <div id="security" className={styles.group}>
+            <Password user={account.user} />
+            <SecondFactor />
+            <Passkeys />
+          </div>
+          <div id="sessions" className={styles.group}>
+            <Sessions />
+            <Leave />
+          </div>
+          <div id="data" className={styles.group}>
+            <Export />
+            <Erase />
+          </div>
         </>
       )}
     </Page>
-  );
-}
-
-function Panel({ title, children }: { title: ReactNode; children: ReactNode }) {
-  const id = useId();
-  return (
-    <section className={styles.panel} aria-labelledby={id}>
-      <h2 id={id}>{title}</h2>
-      {children}
-    </section>
   );
 }
 
@@ -89,12 +120,6 @@ function Profile({ user }: { user: User }) {
           void change({ name: String(form.get("name")), language: String(form.get("language")) });
         }}
       >
-        <dl>
-          <dt className={styles.term}>
-            <Trans>Email</Trans>
-          </dt>
-          <dd className={styles.value}>{user.email}</dd>
-        </dl>
         <Field label={t`Name`} name="name" autoComplete="name" defaultValue={user.name} required maxLength={100} />
         <Select
           label={t`Language of mails`}
@@ -218,7 +243,7 @@ function Sessions() {
   );
 }
 
-function Leave() {
+function Leave({ guest = false }: { guest?: boolean }) {
   const navigate = useNavigate();
   const session = useSession();
   const [logout, { error, isLoading }] = useLogoutMutation();
@@ -235,9 +260,11 @@ function Leave() {
         <Button busy={isLoading} onClick={() => void leave(false)}>
           <Trans>Log out</Trans>
         </Button>
-        <Button look="quiet" busy={isLoading} onClick={() => void leave(true)}>
-          <Trans>Log out everywhere</Trans>
-        </Button>
+        {!guest && (
+          <Button look="quiet" busy={isLoading} onClick={() => void leave(true)}>
+            <Trans>Log out everywhere</Trans>
+          </Button>
+        )}
       </div>
     </Panel>
   );

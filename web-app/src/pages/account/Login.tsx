@@ -17,7 +17,7 @@ export default function Login() {
   const { t } = useLingui();
   const account = useAccount();
   const to = useDestination();
-  if (account.state === "in") return <Navigate to={to} replace />;
+  if (account.state === "in" && !account.user.guest) return <Navigate to={to} replace />;
   return (
     <Page title={t`Log in`} narrow>
       <div className={styles.panel}>
@@ -30,6 +30,11 @@ export default function Login() {
             Make an account
           </Link>
           .
+        </Trans>
+      </p>
+      <p>
+        <Trans>
+          Bought as a guest? <Link to={ROUTES.guestOrder}>Open your order</Link> without an account.
         </Trans>
       </p>
     </Page>

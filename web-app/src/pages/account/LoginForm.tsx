@@ -8,6 +8,7 @@ import { Button } from "../../ui/Button";
 import { Field } from "../../ui/Field";
 import { FailureNotice, Notice } from "../../ui/Notice";
 import styles from "./Account.module.css";
+import { PasskeyLogin } from "./PasskeyLogin";
 
 /** Logs somebody in, and asks for a second factor where the account has one. */
 export function LoginForm({ onDone }: { onDone?: () => void }) {
@@ -17,41 +18,44 @@ export function LoginForm({ onDone }: { onDone?: () => void }) {
   const [asked, setAsked] = useState<SecondFactorAsked["second_factor"] | null>(null);
   if (asked) return <SecondFactor asked={asked} onDone={onDone} onAgain={() => setAsked(null)} />;
   return (
-    <form
-      className={styles.form}
-      onSubmit={async (event) => {
-        event.preventDefault();
-        const form = new FormData(event.currentTarget);
-        const { data } = await login({ email: String(form.get("email")), password: String(form.get("password")) });
-        if (!data) return;
-        if ("second_factor" in data) {
-          setAsked(data.second_factor);
-        } else {
-          session.begin(data.user);
-          onDone?.();
-        }
-      }}
-    >
-      <InsecureNotice />
-      <Field label={t`Email`} name="email" type="email" autoComplete="username" required maxLength={254} />
-      <Field
-        label={t`Password`}
-        name="password"
-        type="password"
-        autoComplete="current-password"
-        required
-        maxLength={256}
-      />
-      {error && <FailureNotice error={error} />}
-      <div className={styles.buttons}>
-        <Button type="submit" busy={isLoading}>
-          <Trans>Log in</Trans>
-        </Button>
-        <Link to={ROUTES.forgotPassword}>
-          <Trans>Forgot your password?</Trans>
-        </Link>
-      </div>
-    </form>
+    <div className={styles.form}>
+      <form
+        className={styles.form}
+        onSubmit={async (event) => {
+          event.preventDefault();
+          const form = new FormData(event.currentTarget);
+          const { data } = await login({ email: String(form.get("email")), password: String(form.get("password")) });
+          if (!data) return;
+          if ("second_factor" in data) {
+            setAsked(data.second_factor);
+          } else {
+            session.begin(data.user);
+            onDone?.();
+          }
+        }}
+      >
+        <InsecureNotice />
+        <Field label={t`Email`} name="email" type="email" autoComplete="username" required maxLength={254} />
+        <Field
+          label={t`Password`}
+          name="password"
+          type="password"
+          autoComplete="current-password"
+          required
+          maxLength={256}
+        />
+        {error && <FailureNotice error={error} />}
+        <div className={styles.buttons}>
+          <Button type="submit" busy={isLoading}>
+            <Trans>Log in</Trans>
+          </Button>
+          <Link to={ROUTES.forgotPassword}>
+            <Trans>Forgot your password?</Trans>
+          </Link>
+        </div>
+      </form>
+      <PasskeyLogin onDone={onDone} />
+    </div>
   );
 }
 

@@ -11,11 +11,11 @@ export default function Register() {
   const { t } = useLingui();
   const account = useAccount();
   const to = useDestination();
-  if (account.state === "in") return <Navigate to={to} replace />;
+  if (account.state === "in" && !account.user.guest) return <Navigate to={to} replace />;
   return (
     <Page title={t`Make an account`} narrow>
       <div className={styles.panel}>
-        <RegisterForm />
+        <RegisterForm email={account.state === "in" ? account.user.email : ""} />
       </div>
       <p>
         <Trans>

@@ -9,7 +9,7 @@ import { FailureNotice } from "../../ui/Notice";
 import styles from "./Account.module.css";
 import { InsecureNotice } from "./LoginForm";
 
-export function RegisterForm({ onDone }: { onDone?: () => void }) {
+export function RegisterForm({ onDone, email: known = "" }: { onDone?: () => void; email?: string }) {
   const { t } = useLingui();
   const session = useSession();
   const [register, { error, isLoading }] = useRegisterMutation();
@@ -42,6 +42,7 @@ export function RegisterForm({ onDone }: { onDone?: () => void }) {
         name="email"
         type="email"
         autoComplete="username"
+        defaultValue={known}
         required
         maxLength={254}
       />

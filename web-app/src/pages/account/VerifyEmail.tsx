@@ -19,9 +19,16 @@ export default function VerifyEmail() {
     <Page title={t`Confirm your address`} narrow>
       {isSuccess ? (
         <>
-          <Notice tone="good" live title={<Trans>Your address is confirmed</Trans>} />
-          <div>
-            <LinkButton to={ROUTES.discover}>
+          <Notice tone="good" live title={<Trans>Your address is confirmed</Trans>}>
+            <p>
+              <Trans>What was bought with it as a guest is in the account now.</Trans>
+            </p>
+          </Notice>
+          <div className={styles.buttons}>
+            <LinkButton to={ROUTES.orders}>
+              <Trans>My tickets</Trans>
+            </LinkButton>
+            <LinkButton look="quiet" to={ROUTES.discover}>
               <Trans>See what is on</Trans>
             </LinkButton>
           </div>

@@ -3,6 +3,7 @@ import { type ReactNode, useRef, useState } from "react";
 import { flushSync } from "react-dom";
 import {
   type Answers,
+  type AnswersChange,
   type Booking,
   type Event,
   type Question,
@@ -33,9 +34,8 @@ import styles from "./AnswersForm.module.css";
 /** More choices than these are put into a list that opens. */
 const SHOWN = 6;
 
-interface Properties {
-  booking: Pick<Booking, "id">;
-  event: Event;
+interface Shared {
+  event: Pick<Event, "ticket_types" | "starts_at">;
   draft: Draft;
   onDraft: (draft: Draft) => void;
   /** What was refused because answers are missing: those are marked from the beginning. */
@@ -47,16 +47,36 @@ interface Properties {
   children?: ReactNode;
 }
 
+interface Given extends Shared {
+  answers: Answers;
+  give: (change: AnswersChange) => Promise<{ error?: unknown }>;
+  busy: boolean;
+  /** Whether an answer stays as it is, where that is not as it is for buyers. */
+  settled?: (unit: Unit, question: Question) => boolean;
+}
+
 /** What the organiser asks of an order and of each of its tickets. */
-export function AnswersForm(properties: Properties) {
-  const { data, error, refetch } = useAnswersQuery(properties.booking.id, { refetchOnMountOrArgChange: true });
-  if (data) return <Form {...properties} answers={data} />;
+export function AnswersForm({ booking, ...shared }: Shared & { booking: Pick<Booking, "id"> }) {
+  const { data, error, refetch } = useAnswersQuery(booking.id, { refetchOnMountOrArgChange: true });
+  const [give, { isLoading }] = useGiveAnswersMutation();
+  if (data)
+    return (
+      <AnswerFields
+        {...shared}
+        answers={data}
+        give={(change) => give({ booking: booking.id, change })}
+        busy={isLoading}
+      />
+    );
   return error ? <FailureNotice error={error} retry={refetch} /> : <Skeleton height="12rem" />;
 }
 
-function Form({
+/** The same for whoever answers, by their way to do so. */
+export function AnswerFields({
   answers,
-  booking,
+  give,
+  busy,
+  settled,
   event,
   draft,
   onDraft,
@@ -64,12 +84,11 @@ function Form({
   save,
   onSaved,
   children,
-}: Properties & { answers: Answers }) {
+}: Given) {
   const form = useRef<HTMLFormElement>(null);
   const units = unitsOf(answers);
   const [faults, setFaults] = useState<Faults>(() => (refused !== undefined ? faultsOf(units, draft) : {}));
   const [failure, setFailure] = useState<Failure | null>(null);
-  const [give, { isLoading }] = useGiveAnswersMutation();
 
   /** Shows what is wrong, and leads to the first of it. */
   const refuse = (found: Faults, why: Failure | null) => {
@@ -83,7 +102,7 @@ function Form({
     const found = faultsOf(units, draft);
     if (Object.keys(found).length > 0) return refuse(found, null);
     for (const change of changesOf(units, draft)) {
-      const { error } = await give({ booking: booking.id, change });
+      const { error } = await give(change);
       const why = error as Failure | undefined;
       if (why?.kind === "problem" && isProblem(why, "/problems/invalid-request")) {
         const { faults, rest } = placed(why.errors, units, change);
@@ -109,7 +128,7 @@ function Form({
       noValidate
       onSubmit={(submitted) => {
         submitted.preventDefault();
-        if (!isLoading) void send();
+        if (!busy) void send();
       }}
     >
       {refused !== undefined && !answers.complete && <FailureNotice error={refused} />}
@@ -139,7 +158,9 @@ function Form({
                     question={question}
                     value={answerIn(unit, question, draft)}
                     fault={faults[field]}
-                    disabled={isSettled(unit, question, Date.parse(event.starts_at) <= Date.now())}
+                    disabled={
+                      settled?.(unit, question) ?? isSettled(unit, question, Date.parse(event.starts_at) <= Date.now())
+                    }
                     onChange={(value) => change(field, value)}
                   />
                 </div>
@@ -150,7 +171,7 @@ function Form({
       })}
       {failure && <FailureNotice error={failure} />}
       <div className={styles.buttons}>
-        <Button type="submit" busy={isLoading}>
+        <Button type="submit" busy={busy}>
           {save}
         </Button>
         {children}

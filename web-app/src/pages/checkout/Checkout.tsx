@@ -1,6 +1,6 @@
 import { Trans, useLingui } from "@lingui/react/macro";
-import { useEffect } from "react";
-import { Navigate, useNavigate, useParams } from "react-router";
+import { useEffect, useMemo } from "react";
+import { Navigate, useLocation, useNavigate, useParams, useSearchParams } from "react-router";
 import {
   type Booking,
   type Event,
@@ -11,9 +11,12 @@ import {
 } from "../../api";
 import { isProblem } from "../../api/problem";
 import { useAccount } from "../../app/store";
+import { useFollow } from "../../app/useFollow";
 import { Countdown, useRemaining } from "../../checkout/Countdown";
+import { type Handoff, handedOver } from "../../checkout/handoff";
 import { chosen, permitted, STEPS, type Step, useCheckout } from "../../checkout/state";
 import { formatMoney } from "../../lib/money";
+import { Accented } from "../../ui/Accented";
 import { Button, LinkButton } from "../../ui/Button";
 import { FailureNotice, Notice } from "../../ui/Notice";
 import { Page } from "../../ui/Page";
@@ -36,7 +39,12 @@ export default function Checkout() {
     !(STEPS as readonly string[]).includes(step)
   )
     return <NotFound />;
-  if (event) return <OfEvent event={event} wanted={step as Step} />;
+  if (event)
+    return (
+      <Accented accent={event.accent}>
+        <OfEvent event={event} wanted={step as Step} />
+      </Accented>
+    );
   if (!error) return <LoadingPage />;
   return (
     <Page title={t`Checkout`} narrow>
@@ -55,6 +63,12 @@ function OfEvent({ event, wanted }: { event: Event; wanted: Step }) {
   const left = useRemaining(booking);
   const ended =
     booking?.status === "expired" || booking?.status === "cancelled" || (booking?.status === "held" && left === 0);
+
+  const [parameters] = useSearchParams();
+  const arrived = useMemo(
+    () => (wanted === "choose" ? handedOver(parameters, event) : null),
+    [wanted, parameters, event],
+  );
 
   // A booking of somebody who was logged in before is not found by who is now: what was chosen is kept and held anew.
   const foreign = isProblem(error, "/problems/not-found");
@@ -76,6 +90,7 @@ function OfEvent({ event, wanted }: { event: Event; wanted: Step }) {
     return <LoadingPage />;
   }
 
+  if (arrived) return <Arrival event={event} handoff={arrived} booking={ended ? undefined : booking} />;
   const step = permitted(wanted, checkout, booking);
   if (step !== wanted) return <Navigate to={`/checkout/${event.id}/${step}`} replace />;
   const titles: Record<Step, string> = {
@@ -119,6 +134,21 @@ function OfEvent({ event, wanted }: { event: Event; wanted: Step }) {
   );
 }
 
+/**
+ * Takes what was chosen on another site out of the address, once. It is only shown: nobody's address holds tickets, and none takes the place of what is
+ * held, or being paid, already.
+ */
+function Arrival({ event, handoff, booking }: { event: Event; handoff: Handoff; booking: Booking | undefined }) {
+  const navigate = useNavigate();
+  const [{ asked }, update] = useCheckout(event.id);
+  const underWay = asked !== null || booking?.status === "held" || booking?.status === "paying";
+  useEffect(() => {
+    if (!underWay) update.choose(handoff.items);
+    navigate(`/checkout/${event.id}`, { replace: true, state: { cut: !handoff.whole && !underWay } });
+  }, [event.id, handoff, navigate, underWay, update]);
+  return <LoadingPage />;
+}
+
 function Progress({ step }: { step: Step }) {
   const { t } = useLingui();
   const names: Record<Step, string> = { choose: t`Choose`, details: t`Details`, pay: t`Pay`, done: t`Done` };
@@ -138,14 +168,13 @@ function Choose({ event, booking }: { event: Event; booking: Booking | undefined
   const { t, i18n } = useLingui();
   const navigate = useNavigate();
   const [checkout, update] = useCheckout(event.id);
-  const { data: availability } = useAvailabilityQuery(event.id, {
-    pollingInterval: 5000,
-    skipPollingIfUnfocused: true,
-  });
+  const { data: availability } = useAvailabilityQuery(event.id);
+  useFollow("availability", event.id);
   const [cancel, cancelling] = useCancelBookingMutation();
   const { count, total } = chosen(event, checkout.items);
   const price = formatMoney({ amount: total, currency: event.currency }, i18n.locale);
   const onward = () => navigate(`/checkout/${event.id}/details`);
+  const { state } = useLocation();
 
   if (booking) {
     return (
@@ -175,6 +204,13 @@ function Choose({ event, booking }: { event: Event; booking: Booking | undefined
   }
   return (
     <>
+      {(state as { cut?: boolean } | null)?.cut && (
+        <Notice tone="unknown" live title={<Trans>Not everything that you chose can be bought like that</Trans>}>
+          <p>
+            <Trans>Look at what is chosen here before you go on.</Trans>
+          </p>
+        </Notice>
+      )}
       <TicketPicker event={event} availability={availability} items={checkout.items} onChange={update.choose} />
       <div className={styles.buttons}>
         <Button disabled={count === 0} onClick={onward}>

@@ -1,9 +1,16 @@
 import { Trans } from "@lingui/react/macro";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { Link, useLocation, useNavigate } from "react-router";
-import { type Booking, type Event, useHoldMutation } from "../../api";
+import {
+  type Booking,
+  type Event,
+  type User,
+  useCancelBookingMutation,
+  useHoldMutation,
+  useLogoutMutation,
+} from "../../api";
 import { isProblem, mayBeDone } from "../../api/problem";
-import { useAccount } from "../../app/store";
+import { useAccount, useSession } from "../../app/store";
 import { asks } from "../../checkout/answers";
 import { load, useCheckout } from "../../checkout/state";
 import { Button, LinkButton } from "../../ui/Button";
@@ -12,6 +19,7 @@ import { Skeleton } from "../../ui/Skeleton";
 import { LoginForm } from "../account/LoginForm";
 import { RegisterForm } from "../account/RegisterForm";
 import { AnswersForm } from "../answers/AnswersForm";
+import { GuestForm } from "../guest/GuestForm";
 import styles from "./Checkout.module.css";
 
 export function Details({ event, booking }: { event: Event; booking: Booking | undefined }) {
@@ -24,33 +32,32 @@ export function Details({ event, booking }: { event: Event; booking: Booking | u
     case "out":
       return <WhoAreYou />;
     case "in":
-      return booking ? (
-        <Held event={event} booking={booking} name={account.user.name} email={account.user.email} />
-      ) : (
-        <Hold event={event} />
-      );
+      return booking ? <Held event={event} booking={booking} user={account.user} /> : <Hold event={event} />;
   }
 }
 
 function WhoAreYou() {
-  const [isNew, setNew] = useState(true);
+  const [way, setWay] = useState<"guest" | "new" | "known">("guest");
   return (
     <div className={styles.who}>
       <p>
         <Trans>
-          Your tickets need somebody to belong to. What you chose is kept meanwhile; it is held for you as soon as you
-          are logged in.
+          Your tickets need somebody to belong to. An address is enough. What you chose is kept meanwhile, and held for
+          you in the next step.
         </Trans>
       </p>
       <div className={styles.tabs}>
-        <button type="button" aria-pressed={isNew} onClick={() => setNew(true)}>
-          <Trans>I am new here</Trans>
+        <button type="button" aria-pressed={way === "guest"} onClick={() => setWay("guest")}>
+          <Trans>As a guest</Trans>
         </button>
-        <button type="button" aria-pressed={!isNew} onClick={() => setNew(false)}>
+        <button type="button" aria-pressed={way === "known"} onClick={() => setWay("known")}>
           <Trans>I have an account</Trans>
         </button>
+        <button type="button" aria-pressed={way === "new"} onClick={() => setWay("new")}>
+          <Trans>I want an account</Trans>
+        </button>
       </div>
-      {isNew ? <RegisterForm /> : <LoginForm />}
+      {way === "guest" ? <GuestForm /> : way === "new" ? <RegisterForm /> : <LoginForm />}
     </div>
   );
 }
@@ -103,7 +110,7 @@ function Hold({ event }: { event: Event }) {
   );
 }
 
-function Held({ event, booking, name, email }: { event: Event; booking: Booking; name: string; email: string }) {
+function Held({ event, booking, user }: { event: Event; booking: Booking; user: User }) {
   const navigate = useNavigate();
   const [checkout, update] = useCheckout(event.id);
   // Why a payment was refused: this event's page may be of a time when nothing was asked.
@@ -122,24 +129,30 @@ function Held({ event, booking, name, email }: { event: Event; booking: Booking;
         </p>
       </Notice>
       <dl className={styles.facts}>
-        <div>
-          <dt>
-            <Trans>Name</Trans>
-          </dt>
-          <dd dir="auto">{name}</dd>
-        </div>
+        {user.name && (
+          <div>
+            <dt>
+              <Trans>Name</Trans>
+            </dt>
+            <dd dir="auto">{user.name}</dd>
+          </div>
+        )}
         <div>
           <dt>
             <Trans>Email</Trans>
           </dt>
-          <dd>{email}</dd>
+          <dd>{user.email}</dd>
         </div>
       </dl>
-      <p>
-        <Trans>
-          The tickets go to this account. Name and address can be changed in <Link to="/account">your account</Link>.
-        </Trans>
-      </p>
+      {user.guest ? (
+        <Guest event={event} booking={booking} />
+      ) : (
+        <p>
+          <Trans>
+            The tickets go to this account. Name and address can be changed in <Link to="/account">your account</Link>.
+          </Trans>
+        </p>
+      )}
       {asks(event.questions, booking.items) || refused !== undefined ? (
         <section className={styles.answers} aria-labelledby="answers">
           <h2 id="answers">
@@ -168,6 +181,36 @@ function Held({ event, booking, name, email }: { event: Event; booking: Booking;
           {others}
         </div>
       )}
+    </>
+  );
+}
+
+/** Whose address it is: one that was mistyped would have the tickets, so it can be typed anew. */
+function Guest({ event, booking }: { event: Event; booking: Booking }) {
+  const session = useSession();
+  const [, update] = useCheckout(event.id);
+  const [cancel, cancelling] = useCancelBookingMutation();
+  const [logout, leaving] = useLogoutMutation();
+  const another = async () => {
+    // The places are given back first: whoever comes next holds them anew.
+    const given = await cancel({ id: booking.id, event: event.id, key: `give-back-${booking.id}` });
+    if (given.error && !isProblem(given.error, "/problems/wrong-state")) return;
+    if ((await logout({ everywhere: false })).error) return;
+    update.again();
+    session.lapse();
+  };
+  const failure = cancelling.error ?? leaving.error;
+  return (
+    <>
+      <p>
+        <Trans>You buy as a guest: the tickets go to this address, and the mail opens your order again.</Trans>
+      </p>
+      {failure && <FailureNotice error={failure} />}
+      <div>
+        <Button look="plain" busy={cancelling.isLoading || leaving.isLoading} onClick={() => void another()}>
+          <Trans>That is not my address</Trans>
+        </Button>
+      </div>
     </>
   );
 }

@@ -8,6 +8,7 @@ import { LinkButton } from "../../ui/Button";
 import { Notice } from "../../ui/Notice";
 import { QrCode } from "../../ui/QrCode";
 import { AnswersMissing } from "../answers/AnswersMissing";
+import { GuestNote } from "../guest/GuestNote";
 import styles from "./Checkout.module.css";
 
 export function Done({ event, booking }: { event: Event; booking: Booking }) {
@@ -38,7 +39,11 @@ export function Done({ event, booking }: { event: Event; booking: Booking }) {
       <Notice tone="good" live title={<Plural value={count} one="# ticket is yours" other="# tickets are yours" />}>
         {account.state === "in" && (
           <p>
-            <Trans>They are in your account, and on their way to {account.user.email}.</Trans>
+            {account.user.guest ? (
+              <Trans>They are on their way to {account.user.email}.</Trans>
+            ) : (
+              <Trans>They are in your account, and on their way to {account.user.email}.</Trans>
+            )}
           </p>
         )}
       </Notice>
@@ -55,6 +60,7 @@ export function Done({ event, booking }: { event: Event; booking: Booking }) {
           </Trans>
         </p>
       )}
+      {account.state === "in" && account.user.guest && <GuestNote email={account.user.email} />}
       <div className={styles.buttons}>
         <LinkButton to={`/orders/${booking.id}`}>
           <Trans>See my tickets</Trans>

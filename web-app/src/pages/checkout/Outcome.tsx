@@ -1,9 +1,9 @@
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Link } from "react-router";
 import type { Verdict } from "../../checkout/state";
-import { failureText, REFUNDS } from "../../i18n/words";
 import { Button } from "../../ui/Button";
 import { Notice } from "../../ui/Notice";
+import { failureText, REFUNDS } from "../orders/words";
 import styles from "./Checkout.module.css";
 
 interface Properties {

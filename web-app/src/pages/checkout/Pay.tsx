@@ -1,20 +1,20 @@
 import { Trans, useLingui } from "@lingui/react/macro";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { useNavigate } from "react-router";
-import { type Booking, type CardToken, type Event, useBookingQuery, usePayMutation, usePaymentQuery } from "../../api";
+import { type Booking, type CardToken, type Event, usePayMutation, usePaymentQuery } from "../../api";
 import { isProblem, mayBeDone } from "../../api/problem";
+import { useFollow } from "../../app/useFollow";
 import { load, useCheckout, verdict } from "../../checkout/state";
-import { CARDS } from "../../i18n/words";
 import { newKey } from "../../lib/key";
 import { formatMoney } from "../../lib/money";
 import { Button } from "../../ui/Button";
 import { FailureNotice, Notice } from "../../ui/Notice";
 import { RefundTerms } from "../event/RefundTerms";
+import { CARDS } from "../orders/words";
 import styles from "./Checkout.module.css";
 import { Outcome } from "./Outcome";
 
-/** How often a payment that is under way is looked at, and one without an answer asked for again, in milliseconds. */
-const LOOK = 1500;
+/** How often a payment without an answer is asked for again, in milliseconds. */
 const ASK_AGAIN = 4000;
 
 export function Pay({ event, booking, ended }: { event: Event; booking: Booking; ended: boolean }) {
@@ -52,18 +52,13 @@ export function Pay({ event, booking, ended }: { event: Event; booking: Booking;
     return () => clearTimeout(timer);
   }, [unknown, ask]);
 
-  const settled = useRef(false);
-  const { data: payment, refetch: look } = usePaymentQuery(checkout.payment ?? "", {
-    skip: checkout.payment === null,
-    pollingInterval: settled.current ? 0 : LOOK,
-    skipPollingIfUnfocused: true,
-  });
+  const { data: payment, refetch: look } = usePaymentQuery(checkout.payment ?? "", { skip: checkout.payment === null });
   const paid = checkout.payment === null ? undefined : payment;
   const final = paid?.status === "completed" || paid?.status === "failed";
-  settled.current = final;
-  const waiting = checkout.payment !== null && !final;
+  useFollow("payment", final ? null : checkout.payment);
   // Beside its payment the booking moves on as well: this page goes on to what it has become.
-  useBookingQuery(booking.id, { pollingInterval: waiting || paid?.status === "completed" ? LOOK : 0 });
+  const moves = (checkout.payment !== null && !final) || paid?.status === "completed";
+  useFollow("booking", moves ? booking.id : null);
   const outcome = verdict(paid, booking);
 
   if (checkout.asked !== null && (isLoading || error === undefined)) {

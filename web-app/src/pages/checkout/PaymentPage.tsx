@@ -3,6 +3,7 @@ import { useParams } from "react-router";
 import { useBookingQuery, usePaymentQuery } from "../../api";
 import { isProblem } from "../../api/problem";
 import { useAccount } from "../../app/store";
+import { useFollow } from "../../app/useFollow";
 import { resume, verdict } from "../../checkout/state";
 import { LinkButton } from "../../ui/Button";
 import { FailureNotice } from "../../ui/Notice";
@@ -18,17 +19,11 @@ export default function PaymentPage() {
   const { id = "" } = useParams();
   const account = useAccount();
   const out = account.state === "out";
-  const payment = usePaymentQuery(id, {
-    skip: account.state !== "in",
-    pollingInterval: 2000,
-    skipPollingIfUnfocused: true,
-  });
+  const payment = usePaymentQuery(id, { skip: account.state !== "in" });
   const paid = payment.data;
-  const booking = useBookingQuery(paid?.booking_id ?? "", {
-    skip: !paid,
-    pollingInterval: 2000,
-    skipPollingIfUnfocused: true,
-  });
+  const booking = useBookingQuery(paid?.booking_id ?? "", { skip: !paid });
+  useFollow("payment", account.state === "in" ? id : null);
+  useFollow("booking", paid?.booking_id ?? null);
   if (isProblem(payment.error, "/problems/not-found")) return <NotFound />;
   if (!out && !paid && !payment.error && account.state !== "failed") return <LoadingPage />;
   const outcome = verdict(paid, booking.data);

@@ -13,7 +13,7 @@ export function Summary({ event, items, total }: { event: Event; items: Selectio
   const sum = total ?? { amount: chosen(event, items).total, currency: event.currency };
   return (
     <section className={styles.summary} aria-labelledby="summary">
-      <Cover id={event.id} category={event.category} />
+      <Cover id={event.id} category={event.category} image={event.image} />
       <div className={styles.summaryText}>
         <h2 id="summary" dir="auto">
           {event.title}

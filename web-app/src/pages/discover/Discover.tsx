@@ -1,18 +1,23 @@
 import { Plural, Trans, useLingui } from "@lingui/react/macro";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { skipToken } from "@reduxjs/toolkit/query";
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { useSearchParams } from "react-router";
-import { useEventsInfiniteQuery, useFacetsQuery } from "../../api";
+import { useEventsInfiniteQuery, useFacetsQuery, useMonthQuery } from "../../api";
 import { categoryName } from "../../i18n/words";
 import { useSettled } from "../../lib/hooks";
+import { byDay, monthText } from "../../lib/month";
 import { formatClock } from "../../lib/time";
 import { Button } from "../../ui/Button";
 import { EventCard } from "../../ui/EventCard";
 import { FailureNotice, Notice } from "../../ui/Notice";
 import { Page } from "../../ui/Page";
 import { Skeleton } from "../../ui/Skeleton";
+import { Segments } from "../../ui/Tabs";
 import styles from "./Discover.module.css";
 import { FilterPanel } from "./FilterPanel";
-import { EMPTY, read, type Search, toFilters, write } from "./filters";
+import { EMPTY, isNarrowed, read, type Search, shownMonth, toFilters, write } from "./filters";
+
+const Calendar = lazy(() => import("./Calendar"));
 
 /** Milliseconds after the last key. */
 const TYPING = 250;
@@ -42,18 +47,27 @@ export function Discover() {
     }
   }, [search.q]);
 
+  const calendar = search.view === "calendar";
   const filters = useMemo(() => toFilters(search, new Date()), [search]);
-  const { currentData, error, isFetching, isFetchingNextPage, hasNextPage, fetchNextPage, refetch } =
-    useEventsInfiniteQuery(filters);
+  const { currentData, isFetching, isFetchingNextPage, hasNextPage, fetchNextPage, ...list } = useEventsInfiniteQuery(
+    calendar ? skipToken : filters,
+  );
+  const ofMonth = useMonthQuery(calendar ? filters : skipToken);
   const { category: _category, ...others } = filters;
   const wider = useFacetsQuery(others, { skip: !search.category });
 
   const pages = currentData?.pages;
-  const first = pages?.[0];
-  const events = pages?.flatMap((page) => page.items) ?? [];
-  const found = first ? Object.values(first.facets.category).reduce((sum, count) => sum + count, 0) : 0;
+  const first = calendar ? ofMonth.currentData : pages?.[0];
+  const { error, refetch } = calendar ? ofMonth : list;
+  const events = (calendar ? first?.items : pages?.flatMap((page) => page.items)) ?? [];
+  const month = useMemo(() => shownMonth(search, new Date()), [search]);
+  const found = !first
+    ? 0
+    : calendar
+      ? [...byDay(first.items, month).values()].reduce((sum, day) => sum + day.length, 0)
+      : Object.values(first.facets.category).reduce((sum, count) => sum + count, 0);
   const categories = Object.entries((search.category ? wider.currentData : first?.facets)?.category ?? {});
-  const filtered = parameters.size > 0;
+  const filtered = isNarrowed(search);
 
   return (
     <Page
@@ -117,6 +131,15 @@ export function Discover() {
 
         <section aria-label={t`Events`} className={styles.results}>
           <div className={styles.status}>
+            <Segments
+              label={t`How events are shown`}
+              choices={[
+                { value: "list", label: t`List` },
+                { value: "calendar", label: t`Calendar` },
+              ]}
+              chosen={search.view}
+              onChoose={(view) => change({ view })}
+            />
             <p role="status">
               {first ? (
                 <Plural value={found} _0="Nothing found" one="# event" other="# events" />
@@ -137,7 +160,7 @@ export function Discover() {
                 onClick={() => {
                   setTyped("");
                   asked.current = "";
-                  setParameters(write(EMPTY), { replace: true });
+                  setParameters(write({ ...EMPTY, view: search.view, month: search.month }), { replace: true });
                 }}
               >
                 <Trans>Clear the search</Trans>
@@ -152,14 +175,32 @@ export function Discover() {
             </Notice>
           )}
           {error && <FailureNotice error={error} retry={refetch} />}
-          {!first && !error && (
+          {calendar && !error && (
+            <Suspense fallback={<Skeleton height="24rem" />}>
+              <Calendar
+                month={month}
+                events={first?.items}
+                day={search.day}
+                onMonth={(next) => change({ month: monthText(next), day: "" })}
+                onDay={(day) => change({ day })}
+              />
+              {first && first.next_cursor !== null && (
+                <Notice tone="unknown" title={<Trans>This month has more events than are shown</Trans>}>
+                  <p>
+                    <Trans>Search for less, as a city or a category, to see all of them.</Trans>
+                  </p>
+                </Notice>
+              )}
+            </Suspense>
+          )}
+          {!calendar && !first && !error && (
             <div className={styles.grid}>
               {["a", "b", "c", "d", "e", "f"].map((card) => (
                 <Skeleton key={card} height="20rem" />
               ))}
             </div>
           )}
-          {first && events.length === 0 && (
+          {!calendar && first && events.length === 0 && (
             <div className={styles.empty}>
               <p className={styles.emptyTitle}>
                 <Trans>No event is like that</Trans>
@@ -172,14 +213,16 @@ export function Discover() {
               </p>
             </div>
           )}
-          <ul className={styles.grid} aria-busy={isFetching}>
-            {events.map((event) => (
-              <li key={event.id}>
-                <EventCard event={event} />
-              </li>
-            ))}
-          </ul>
-          {hasNextPage && (
+          {!calendar && (
+            <ul className={styles.grid} aria-busy={isFetching}>
+              {events.map((event) => (
+                <li key={event.id}>
+                  <EventCard event={event} />
+                </li>
+              ))}
+            </ul>
+          )}
+          {!calendar && hasNextPage && (
             <div className={styles.more}>
               <Button look="quiet" busy={isFetchingNextPage} onClick={() => void fetchNextPage()}>
                 <Trans>Show more events</Trans>

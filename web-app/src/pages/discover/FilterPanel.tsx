@@ -34,19 +34,22 @@ export function FilterPanel({ search, change, filters, facets, events }: Propert
         <Trans>Filters</Trans>
       </summary>
       <div className={styles.filters}>
-        <Select
-          label={t`When`}
-          value={search.days}
-          onChange={({ target }) => change({ days: target.value as Search["days"] })}
-        >
-          <option value="any">{t`Any day`}</option>
-          <option value="today">{t`Today`}</option>
-          <option value="weekend">{t`This weekend`}</option>
-          <option value="week">{t`The next 7 days`}</option>
-          <option value="month">{t`The next 30 days`}</option>
-          <option value="own">{t`From … to …`}</option>
-        </Select>
-        {search.days === "own" && (
+        {/* A calendar has its own days, and their order. */}
+        {search.view === "list" && (
+          <Select
+            label={t`When`}
+            value={search.days}
+            onChange={({ target }) => change({ days: target.value as Search["days"] })}
+          >
+            <option value="any">{t`Any day`}</option>
+            <option value="today">{t`Today`}</option>
+            <option value="weekend">{t`This weekend`}</option>
+            <option value="week">{t`The next 7 days`}</option>
+            <option value="month">{t`The next 30 days`}</option>
+            <option value="own">{t`From … to …`}</option>
+          </Select>
+        )}
+        {search.view === "list" && search.days === "own" && (
           <>
             <Field
               label={t`From`}
@@ -112,17 +115,19 @@ export function FilterPanel({ search, change, filters, facets, events }: Propert
             />
           </div>
         )}
-        <Select
-          label={t`Sort by`}
-          value={search.sort || "starts_at"}
-          onChange={({ target }) => change({ sort: target.value === "starts_at" ? "" : target.value })}
-        >
-          <option value="starts_at">{t`Date, soonest first`}</option>
-          <option value="-starts_at">{t`Date, latest first`}</option>
-          <option value="title">{t`Title`}</option>
-          {search.currency && <option value="price">{t`Price, lowest first`}</option>}
-          {search.currency && <option value="-price">{t`Price, highest first`}</option>}
-        </Select>
+        {search.view === "list" && (
+          <Select
+            label={t`Sort by`}
+            value={search.sort || "starts_at"}
+            onChange={({ target }) => change({ sort: target.value === "starts_at" ? "" : target.value })}
+          >
+            <option value="starts_at">{t`Date, soonest first`}</option>
+            <option value="-starts_at">{t`Date, latest first`}</option>
+            <option value="title">{t`Title`}</option>
+            {search.currency && <option value="price">{t`Price, lowest first`}</option>}
+            {search.currency && <option value="-price">{t`Price, highest first`}</option>}
+          </Select>
+        )}
         <label className={styles.check}>
           <input
             type="checkbox"

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { EMPTY, read, toFilters, write } from "./filters";
+import { EMPTY, isNarrowed, read, toFilters, write } from "./filters";
 
 const now = new Date("2027-03-01T12:00:30Z");
 
@@ -42,4 +42,26 @@ test("what is no amount, or no range, is not asked for", () => {
 
 test("days of one's own may have one end", () => {
   expect(Object.keys(toFilters({ ...EMPTY, days: "own", from: "2027-04-01" }, now))).toEqual(["from"]);
+});
+
+test("a calendar is asked for by its month, and keeps its place in the address", () => {
+  const search = {
+    ...EMPTY,
+    view: "calendar",
+    month: "2027-05",
+    days: "today",
+    sort: "title",
+    city: "Colombo",
+  } as const;
+  expect(read(write(search))).toEqual(search);
+  expect(toFilters(search, now)).toEqual({
+    city: "Colombo",
+    from: "2027-04-30T10:00:00.000Z",
+    to: "2027-06-01T12:00:00.000Z",
+  });
+  expect(toFilters({ ...EMPTY, view: "calendar" }, new Date(2027, 2, 31))).toMatchObject({
+    from: "2027-02-28T10:00:00.000Z",
+  });
+  expect(read(new URLSearchParams("view=grid&month=2027-13&day=monday"))).toEqual(EMPTY);
+  expect([isNarrowed({ ...EMPTY, view: "calendar", month: "2027-05" }), isNarrowed(search)]).toEqual([false, true]);
 });

@@ -1,5 +1,6 @@
 import type { Filters } from "../../api";
 import { parseMoney } from "../../lib/money";
+import { type Month, monthOf, parseMonth, rangeOfMonth } from "../../lib/month";
 import { type DayRange, dayToInstant, rangeOf } from "../../lib/time";
 
 /** What somebody looks for, as it stands in the address: it can be kept, shared and gone back to. */
@@ -17,6 +18,11 @@ export interface Search {
   max: string;
   available: boolean;
   sort: string;
+  view: "list" | "calendar";
+  /** Of the calendar, as `2027-03`; nothing: the present one. */
+  month: string;
+  /** That is looked at in the calendar, as `2027-03-01`. */
+  day: string;
 }
 
 export const SORTS = ["starts_at", "-starts_at", "price", "-price", "title"] as const;
@@ -34,6 +40,9 @@ export const EMPTY: Search = {
   max: "",
   available: false,
   sort: "",
+  view: "list",
+  month: "",
+  day: "",
 };
 
 /** Out of an address; what is none of ours there is left out. */
@@ -54,6 +63,9 @@ export function read(parameters: URLSearchParams): Search {
     max: text("max", 15),
     available: parameters.get("available") === "true",
     sort: (SORTS as readonly string[]).includes(sort) ? sort : "",
+    view: parameters.get("view") === "calendar" ? "calendar" : "list",
+    month: parseMonth(text("month", 8)) ? text("month", 8) : "",
+    day: /^\d{4}-\d\d-\d\d$/.test(text("day", 11)) ? text("day", 11) : "",
   };
 }
 
@@ -66,13 +78,27 @@ export function write(search: Search): URLSearchParams {
   return parameters;
 }
 
-/** As it is asked for. Prices count within a currency alone. `now` by the minute, so that asking twice is asking the same. */
+/** Whether anything was chosen but how it is shown. */
+export function isNarrowed(search: Search): boolean {
+  const { view: _view, month: _month, day: _day, ...rest } = search;
+  return Object.entries(rest).some(([name, value]) => value !== EMPTY[name as keyof Search]);
+}
+
+/** The month that the calendar shows. */
+export const shownMonth = (search: Search, now: Date): Month => parseMonth(search.month) ?? monthOf(now);
+
+/** As it is asked for. A calendar has its own days, and their order. Prices count within a currency alone. `now` by the minute, so that asking twice is asking the same. */
 export function toFilters(search: Search, now: Date): Filters {
   const minute = new Date(Math.floor(now.getTime() / 60_000) * 60_000);
   const own = search.days === "own";
   const from = own ? dayToInstant(search.from, false) : undefined;
   const to = own ? dayToInstant(search.to, true) : undefined;
-  const range = search.days === "own" ? { ...(from && { from }), ...(to && { to }) } : rangeOf(search.days, minute);
+  const calendar = search.view === "calendar";
+  const range = calendar
+    ? rangeOfMonth(shownMonth(search, now))
+    : search.days === "own"
+      ? { ...(from && { from }), ...(to && { to }) }
+      : rangeOf(search.days, minute);
   const price = (text: string) => (search.currency ? parseMoney(text, search.currency) : null);
   const [min, max] = [price(search.min), price(search.max)];
   const byPrice = search.sort.endsWith("price");
@@ -85,6 +111,6 @@ export function toFilters(search: Search, now: Date): Filters {
     ...(min !== null && { min_price: min }),
     ...(max !== null && (min === null || max >= min) && { max_price: max }),
     ...(search.available && { available: true }),
-    ...(search.sort && (!byPrice || search.currency) && { sort: search.sort }),
+    ...(search.sort && !calendar && (!byPrice || search.currency) && { sort: search.sort }),
   };
 }

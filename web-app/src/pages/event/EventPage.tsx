@@ -4,11 +4,13 @@ import { useNavigate, useParams } from "react-router";
 import { type Event, useAvailabilityQuery, useEventQuery } from "../../api";
 import { requestFile } from "../../api/fetch";
 import { isProblem } from "../../api/problem";
+import { useFollow } from "../../app/useFollow";
 import { chosen, useCheckout } from "../../checkout/state";
 import { categoryName } from "../../i18n/words";
 import { save } from "../../lib/download";
 import { formatMoney } from "../../lib/money";
 import { differs, formatClock, formatSpan, formatZone, ownZone } from "../../lib/time";
+import { Accented } from "../../ui/Accented";
 import { Button } from "../../ui/Button";
 import { Cover } from "../../ui/Cover";
 import { FailureNotice, Notice } from "../../ui/Notice";
@@ -18,9 +20,6 @@ import { NotFound } from "../NotFound";
 import styles from "./EventPage.module.css";
 import { RefundTerms } from "./RefundTerms";
 import { TicketPicker } from "./TicketPicker";
-
-/** How often a page that is looked at asks what is left, in milliseconds. */
-const POLL = 5000;
 
 export function EventPage() {
   const { id = "" } = useParams();
@@ -44,89 +43,90 @@ function Found({ event }: { event: Event }) {
   const navigate = useNavigate();
   const [checkout, update] = useCheckout(event.id);
   const { data: availability, error } = useAvailabilityQuery(event.id, {
-    pollingInterval: POLL,
-    skipPollingIfUnfocused: true,
     refetchOnReconnect: true,
     refetchOnFocus: true,
   });
+  useFollow("availability", event.id);
   const cancelled = event.status === "cancelled";
   const { count, total } = chosen(event, checkout.items);
   const price = formatMoney({ amount: total, currency: event.currency }, i18n.locale);
 
   return (
-    <Page
-      title={event.title}
-      heading={
-        <div className={styles.head}>
-          <Cover id={event.id} category={event.category} large />
-          <div className={styles.title}>
-            <p className={styles.category}>{categoryName(event.category, (text) => i18n._(text))}</p>
-            <h1 tabIndex={-1} dir="auto">
-              {event.title}
-            </h1>
+    <Accented accent={event.accent}>
+      <Page
+        title={event.title}
+        heading={
+          <div className={styles.head}>
+            <Cover id={event.id} category={event.category} image={event.image} accent={event.accent} large />
+            <div className={styles.title}>
+              <p className={styles.category}>{categoryName(event.category, (text) => i18n._(text))}</p>
+              <h1 tabIndex={-1} dir="auto">
+                {event.title}
+              </h1>
+            </div>
           </div>
-        </div>
-      }
-    >
-      <div className={styles.columns}>
-        <div className={styles.about}>
-          {cancelled && (
-            <Notice tone="bad" title={<Trans>This event was cancelled</Trans>}>
-              <p>
-                <Trans>Nothing can be bought any more. Who has paid gets the money back.</Trans>
-              </p>
-            </Notice>
-          )}
-          <Facts event={event} />
-          {event.description && (
-            <section className={styles.description} aria-labelledby="about">
-              <h2 id="about">
-                <Trans>About this event</Trans>
-              </h2>
-              <p dir="auto">{event.description}</p>
-            </section>
-          )}
-          <Actions event={event} />
-        </div>
+        }
+      >
+        <div className={styles.columns}>
+          <div className={styles.about}>
+            {cancelled && (
+              <Notice tone="bad" title={<Trans>This event was cancelled</Trans>}>
+                <p>
+                  <Trans>Nothing can be bought any more. Who has paid gets the money back.</Trans>
+                </p>
+              </Notice>
+            )}
+            <Facts event={event} />
+            {event.description && (
+              <section className={styles.description} aria-labelledby="about">
+                <h2 id="about">
+                  <Trans>About this event</Trans>
+                </h2>
+                <p dir="auto">{event.description}</p>
+              </section>
+            )}
+            <Actions event={event} />
+          </div>
 
-        <section className={styles.tickets} aria-labelledby="tickets">
-          <h2 id="tickets">
-            <Trans>Tickets</Trans>
-          </h2>
-          {!cancelled && (
-            <>
-              <TicketPicker
-                event={event}
-                availability={availability}
-                items={checkout.items}
-                onChange={(items) => update.choose(items)}
-              />
-              <p className={styles.fresh}>
-                {error && !availability ? (
-                  <Trans>What is left is not known just now.</Trans>
-                ) : availability ? (
-                  <Trans>
-                    What is left, as of{" "}
-                    <time dateTime={availability.as_of}>{formatClock(availability.as_of, i18n.locale)}</time>
-                  </Trans>
-                ) : (
-                  <Trans>Looking what is left…</Trans>
-                )}
+          <section className={styles.tickets} aria-labelledby="tickets">
+            <h2 id="tickets">
+              <Trans>Tickets</Trans>
+            </h2>
+            {!cancelled && (
+              <>
+                <TicketPicker
+                  event={event}
+                  availability={availability}
+                  items={checkout.items}
+                  onChange={(items) => update.choose(items)}
+                />
+                <p className={styles.fresh}>
+                  {error && !availability ? (
+                    <Trans>What is left is not known just now.</Trans>
+                  ) : availability ? (
+                    <Trans>
+                      What is left, as of{" "}
+                      <time dateTime={availability.as_of}>{formatClock(availability.as_of, i18n.locale)}</time>
+                    </Trans>
+                  ) : (
+                    <Trans>Looking what is left…</Trans>
+                  )}
+                </p>
+                <RefundTerms event={event} />
+                <Button disabled={count === 0} onClick={() => navigate(`/checkout/${event.id}/details`)}>
+                  {count === 0 ? t`Choose tickets` : total === 0 ? t`Continue` : t`Continue: ${price}`}
+                </Button>
+              </>
+            )}
+            {cancelled && (
+              <p>
+                <Trans>None are for sale.</Trans>
               </p>
-              <RefundTerms event={event} />
-              <Button disabled={count === 0} onClick={() => navigate(`/checkout/${event.id}/details`)}>
-                {count === 0 ? t`Choose tickets` : total === 0 ? t`Continue` : t`Continue: ${price}`}
-              </Button>
-            </>
-          )}
-          {cancelled && (
-            <p>
-              <Trans>None are for sale.</Trans>
-            </p>
-          )}
-        </section>
-      </div>
-    </Page>
+            )}
+          </section>
+        </div>
+      </Page>
+    </Accented>
   );
 }
 

@@ -1,5 +1,6 @@
 import { Plural, Trans, useLingui } from "@lingui/react/macro";
 import type { Availability, Event, Selection, TicketType } from "../../api";
+import { MOST } from "../../checkout/handoff";
 import { formatMoney } from "../../lib/money";
 import { formatWhen } from "../../lib/time";
 import { Quantity } from "../../ui/Quantity";
@@ -12,8 +13,6 @@ interface Properties {
   onChange: (items: Selection[]) => void;
 }
 
-/** As many of one type as the API takes at once. */
-const MOST = 100;
 /** As many or fewer are few. */
 const FEW = 10;
 

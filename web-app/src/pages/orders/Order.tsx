@@ -15,23 +15,28 @@ import {
 import { requestFile } from "../../api/fetch";
 import { isProblem } from "../../api/problem";
 import { ROUTES } from "../../app/routes";
-import { useAccount } from "../../app/store";
+import { isGuest, useAccount } from "../../app/store";
 import { asks, type Draft } from "../../checkout/answers";
 import { resume } from "../../checkout/state";
-import { REFUNDS, STATUS } from "../../i18n/words";
 import { save } from "../../lib/download";
 import { formatMoney } from "../../lib/money";
 import { formatClock, formatWhen } from "../../lib/time";
+import { keepTickets, keptOf } from "../../orders/keep";
 import { Button, LinkButton } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
 import { FailureNotice, Notice } from "../../ui/Notice";
 import { Page } from "../../ui/Page";
-import { QrCode } from "../../ui/QrCode";
 import { LoadingPage, Skeleton } from "../../ui/Skeleton";
 import { AnswersForm } from "../answers/AnswersForm";
 import { AnswersMissing } from "../answers/AnswersMissing";
+import { GuestNote } from "../guest/GuestNote";
 import { NotFound } from "../NotFound";
+import { isOffline, KeptTickets } from "./Kept";
 import styles from "./Orders.module.css";
+import { OfferedTo, PassOn } from "./PassOn";
+import { FullScreen, TicketFace } from "./Ticket";
+import { WalletButtons } from "./Wallets";
+import { REFUNDS, STATUS } from "./words";
 
 export default function Order() {
   const { t } = useLingui();
@@ -47,11 +52,12 @@ export default function Order() {
   if (isProblem(error, "/problems/not-found", "/problems/invalid-request")) return <NotFound />;
   const failure = account.state === "failed" ? account : error && !booking ? { error, retry: refetch } : null;
   if (failure) {
-    return (
+    const notice = (
       <Page title={t`Order`} narrow>
         <FailureNotice error={failure.error} retry={failure.retry} />
       </Page>
     );
+    return isOffline(failure.error) ? <KeptTickets id={id} other={notice} /> : notice;
   }
   if (!booking || !event) return <LoadingPage />;
   return <Found booking={booking} event={event} />;
@@ -62,6 +68,11 @@ function Found({ booking, event }: { booking: Booking; event: Event }) {
   const language = i18n.locale;
   const confirmed = booking.status === "confirmed";
   const open = booking.status === "held" || booking.status === "paying";
+  const account = useAccount();
+  // What was cancelled is kept no longer.
+  useEffect(() => {
+    if (!confirmed) void keepTickets(booking.id, null);
+  }, [confirmed, booking.id]);
   return (
     <Page title={event.title}>
       <p className={styles.facts}>
@@ -131,6 +142,7 @@ function Found({ booking, event }: { booking: Booking; event: Event }) {
             <Link to={`/e/${event.id}`}>{t`To the event`}</Link>
           </div>
         </section>
+        {account.state === "in" && account.user.guest && <GuestNote email={account.user.email} />}
         {(confirmed || open) && <Cancel booking={booking} event={event} />}
         {confirmed && !booking.answers_missing && asks(event.questions, booking.items) && (
           <Answered booking={booking} event={event} />
@@ -210,7 +222,14 @@ function Answered({ booking, event }: { booking: Booking; event: Event }) {
 function Tickets({ booking, event }: { booking: Booking; event: Event }) {
   const { t } = useLingui();
   const { data, error, refetch } = useTicketsQuery(booking.id);
+  const guest = isGuest(useAccount());
   const [shown, setShown] = useState<Ticket | null>(null);
+  const [passing, setPassing] = useState<number | null>(null);
+  const passed = data?.items.find((ticket) => ticket.number === passing);
+  // For the door, where there may be no network.
+  useEffect(() => {
+    if (data) void keepTickets(booking.id, keptOf(booking, event, data.items, Date.now()));
+  }, [booking, event, data]);
   const [failure, setFailure] = useState<unknown>(null);
   const file = async (accept: string, name: string) => {
     try {
@@ -231,26 +250,7 @@ function Tickets({ booking, event }: { booking: Booking; event: Event }) {
       <ul className={styles.ticketList}>
         {data?.items.map((ticket) => (
           <li key={ticket.number} className={styles.ticket}>
-            {ticket.code !== null ? (
-              <button
-                type="button"
-                className={styles.qr}
-                onClick={() => setShown(ticket)}
-                aria-label={t`Show ticket ${ticket.number} on the whole screen`}
-              >
-                <QrCode text={ticket.code} label={t`QR code of ticket ${ticket.number}`} />
-              </button>
-            ) : (
-              <div className={styles.noCode}>
-                {ticket.answers_missing ? (
-                  <Trans>Waits for your answers</Trans>
-                ) : ticket.transferred ? (
-                  <Trans>It is somebody else's now</Trans>
-                ) : (
-                  <Trans>Not good any more</Trans>
-                )}
-              </div>
-            )}
+            <TicketFace ticket={ticket} gone={ticket.transferred} onShow={() => setShown(ticket)} />
             <p className={styles.name} dir="auto">
               {typeName(ticket)}
             </p>
@@ -268,6 +268,28 @@ function Tickets({ booking, event }: { booking: Booking; event: Event }) {
                 <Trans>Used at the door</Trans>
               </p>
             )}
+            {ticket.offered_to && (
+              <p className={styles.faint}>
+                <OfferedTo to={ticket.offered_to} />
+              </p>
+            )}
+            {ticket.state === "valid" && ticket.code !== null && data.wallets.length > 0 && (
+              <WalletButtons
+                booking={booking.id}
+                number={ticket.number}
+                wallets={data.wallets}
+                onFailure={setFailure}
+              />
+            )}
+            {ticket.state === "valid" && !ticket.transferred && !guest && (
+              <Button
+                look="plain"
+                aria-label={t`Name or pass on ticket ${ticket.number}`}
+                onClick={() => setPassing(ticket.number)}
+              >
+                <Trans>Name or pass on</Trans>
+              </Button>
+            )}
           </li>
         ))}
       </ul>
@@ -284,19 +306,16 @@ function Tickets({ booking, event }: { booking: Booking; event: Event }) {
           </Button>
         </div>
       )}
-      <Dialog full open={shown !== null} onClose={() => setShown(null)} title={shown ? typeName(shown) : ""}>
-        {shown?.code && (
-          <div className={styles.screen}>
-            <QrCode text={shown.code} label={t`QR code of ticket ${shown.number}`} />
-            <p>
-              <bdi>{event.title}</bdi> · <Trans>Ticket {shown.number}</Trans>
-            </p>
-            <p>
-              <Trans>Turn up the brightness of your screen, and hold it still in front of the scanner.</Trans>
-            </p>
-          </div>
-        )}
-      </Dialog>
+      <FullScreen ticket={shown} type={shown ? typeName(shown) : ""} event={event} onClose={() => setShown(null)} />
+      {passed && (
+        <PassOn
+          booking={booking.id}
+          number={passed.number}
+          name={passed.name}
+          offeredTo={passed.offered_to}
+          onClose={() => setPassing(null)}
+        />
+      )}
     </section>
   );
 }

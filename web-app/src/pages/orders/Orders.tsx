@@ -3,7 +3,6 @@ import { Link, Navigate } from "react-router";
 import { type Booking, useBookingsInfiniteQuery, useEventQuery } from "../../api";
 import { ROUTES } from "../../app/routes";
 import { useAccount } from "../../app/store";
-import { STATUS } from "../../i18n/words";
 import { formatMoney } from "../../lib/money";
 import { formatWhen } from "../../lib/time";
 import { Button, LinkButton } from "../../ui/Button";
@@ -11,7 +10,12 @@ import { Cover } from "../../ui/Cover";
 import { FailureNotice, Notice } from "../../ui/Notice";
 import { Page } from "../../ui/Page";
 import { LoadingPage, Skeleton } from "../../ui/Skeleton";
+import { GuestNote } from "../guest/GuestNote";
+import { Held } from "./Held";
+import { isOffline, KeptOrders } from "./Kept";
+import { Offers } from "./Offers";
 import styles from "./Orders.module.css";
+import { STATUS } from "./words";
 
 export default function Orders() {
   const { t } = useLingui();
@@ -22,12 +26,14 @@ export default function Orders() {
   });
   if (account.state === "out") return <Navigate to={ROUTES.login} state={{ to: ROUTES.orders }} replace />;
   if (account.state === "loading") return <LoadingPage />;
+  const member = account.state === "in" && !account.user.guest ? account.user : null;
   const orders = data?.pages.flatMap((page) => page.items) ?? [];
   const incomplete = data?.pages.some((page) => page.incomplete);
   return (
     <Page title={t`My tickets`}>
       {account.state === "failed" && <FailureNotice error={account.error} retry={account.retry} />}
       {error && <FailureNotice error={error} retry={refetch} />}
+      {(isOffline(error) || (account.state === "failed" && isOffline(account.error))) && <KeptOrders />}
       {incomplete && (
         <Notice tone="unknown" title={<Trans>Some orders are missing</Trans>}>
           <p>
@@ -37,6 +43,8 @@ export default function Orders() {
           </p>
         </Notice>
       )}
+      {account.state === "in" && account.user.guest && <GuestNote email={account.user.email} />}
+      {member && <Offers user={member} />}
       {!data && !error && account.state === "in" && <Skeleton height="9rem" />}
       {data && orders.length === 0 && (
         <div className={styles.empty}>
@@ -62,6 +70,7 @@ export default function Orders() {
           </Button>
         </div>
       )}
+      {member && <Held />}
     </Page>
   );
 }
@@ -72,7 +81,7 @@ function OrderCard({ booking }: { booking: Booking }) {
   const count = booking.items.reduce((sum, item) => sum + item.quantity, 0);
   return (
     <article className={styles.order}>
-      <Cover id={booking.event_id} category={event?.category ?? ""} />
+      <Cover id={booking.event_id} category={event?.category ?? ""} image={event?.image} />
       <div className={styles.text}>
         <h2 className={styles.name} dir="auto">
           <Link to={`/orders/${booking.id}`}>{event?.title ?? <Trans>Order</Trans>}</Link>

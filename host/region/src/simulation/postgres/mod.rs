@@ -15,7 +15,8 @@ mod tables;
 pub(in crate::simulation) use backend::Connection;
 pub(in crate::simulation) use ledger::LedgerDatabase;
 pub(crate) use sql::{CLOCK, Client, Transaction};
-pub(in crate::simulation) use tables::{Effect, EventRows, Tables, places};
+use tables::places;
+pub(in crate::simulation) use tables::{Effect, EventRows, Tables, taken};
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -275,14 +275,17 @@ fn snapshot(tables: &Tables, statement: &str, p: &[Value]) -> Rows {
             row.extend([doc.starts_at, doc.ends_at].map(Value::from));
             row.extend(texts(&[&doc.timezone, &doc.currency, &doc.region]));
             row.push(maybe(doc.refund_until));
-            row.push("[]".into());
+            row.extend(["[]", "null"].map(Value::from));
+            row.push(serde_json::to_string(&doc.shared_capacities).unwrap().as_str().into());
+            row.push(Value::Null);
             row
         };
         tables.docs.values().map(row).collect()
     } else if is("SELECT b.event, i.ticket_type") {
         let now = number(&p[0]);
         let overdue = tables.events.iter().flat_map(|(event, rows)| {
-            rows.lines.keys().map(move |name| {
+            let own = rows.lines.iter().filter(|(_, line)| line.terms.shared_by.is_none());
+            own.map(move |(name, _)| {
                 let overdue = rows.bookings.values().filter(|record| record.is_overdue(now));
                 (event, name, overdue.map(|record| super::places(record, name)).sum::<i64>())
             })
@@ -298,7 +301,9 @@ fn snapshot(tables: &Tables, statement: &str, p: &[Value]) -> Rows {
         lines.sort_by_key(|(event, _, line)| (*event, line.terms.ordinal));
         let row = |(event, name, line): (&String, &String, &ledger_core::Line)| {
             let capacity = i64::from(line.terms.capacity);
-            vec![event.as_str().into(), name.as_str().into(), capacity.into(), line.held.into(), line.sold.into()]
+            let shared_by = line.terms.shared_by.as_deref().map(|types| serde_json::to_string(types).unwrap());
+            let shared_by = maybe(shared_by.as_deref());
+            vec![event.as_str().into(), name.as_str().into(), capacity.into(), line.held.into(), line.sold.into(), shared_by]
         };
         lines.into_iter().map(row).collect()
     } else if is("SELECT event, version, status") {

@@ -142,11 +142,21 @@ impl Effect {
 }
 
 impl EventRows {
-    /// Places of a ticket type that are free at a time: what is held beyond its deadline is.
+    /// Places of a ticket type that are free at a time, of its own and of what it shares: what is held beyond its deadline is.
     pub(in crate::simulation) fn free(&self, ticket_type: &str, now: i64) -> i64 {
-        let Some(line) = self.lines.get(ticket_type) else { return 0 };
-        let overdue = self.bookings.values().filter(|record| record.is_overdue(now));
-        i64::from(line.terms.capacity) - line.held - line.sold + overdue.map(|record| places(record, ticket_type)).sum::<i64>()
+        self.free_after(ticket_type, now, |_| 0)
+    }
+
+    /// The same once so many more places of each ticket type are taken.
+    pub(in crate::simulation) fn free_after(&self, ticket_type: &str, now: i64, more: impl Fn(&str) -> i64) -> i64 {
+        let overdue: Vec<&Record> = self.bookings.values().filter(|record| record.is_overdue(now)).collect();
+        let lines = self.lines.iter().filter(|(id, line)| counts_for(ticket_type, id, line));
+        let free = lines.map(|(id, line)| {
+            let more: i64 = self.lines.keys().filter(|of| counts_for(of, id, line)).map(|of| more(of)).sum();
+            let overdue: i64 = overdue.iter().map(|record| taken(record, id, line)).sum();
+            i64::from(line.terms.capacity) - line.held - line.sold + overdue - more
+        });
+        free.min().unwrap_or(0)
     }
 
     /// Places of a ticket type that a person has at a time.
@@ -154,6 +164,20 @@ impl EventRows {
         let theirs = self.bookings.values().filter(|record| record.booking.person == person && record.counts(now));
         theirs.map(|record| places(record, ticket_type)).sum()
     }
+}
+
+/// Whether places of a ticket type are taken of this line: it is its own, or it shares it.
+fn counts_for(ticket_type: &str, id: &str, line: &Line) -> bool {
+    match &line.terms.shared_by {
+        None => ticket_type == id,
+        Some(types) => types.iter().any(|known| known == ticket_type),
+    }
+}
+
+/// What a booking takes of a line.
+pub(in crate::simulation) fn taken(record: &Record, id: &str, line: &Line) -> i64 {
+    let items = record.booking.items.iter().filter(|item| counts_for(&item.ticket_type, id, line));
+    items.map(|item| i64::from(item.quantity)).sum()
 }
 
 pub(in crate::simulation) fn places(record: &Record, ticket_type: &str) -> i64 {

@@ -1,41 +1,81 @@
-//! `GET /api/auth/me/export`: everything that a region knows of the caller.
+//! `GET /api/auth/me/export`: everything that a region knows of the caller, as a list, or as an archive with the papers of what they bought.
+//!
+//! It stands here, where papers are made; what it says of somebody is `SECTIONS` of the crate `migrations`.
 
-use crate::{accounts, limits, sessions};
+mod archive;
+
+use crate::limits;
 use kit::sql::{FromRow, RowReader, Tx, Value};
-use kit::{Answer, Problem, Request, claims, config, params, query, sql, time};
+use kit::{Answer, Problem, Request, Response, accept, claims, config, json, params, query, sql, time};
 use migrations::personal::{Form, SECTIONS, Section};
 use serde_json::{Map, Value as Json, json};
 
+const JSON: &str = "application/json";
+const ZIP: &str = "application/zip";
+
 /// Something that is known of the caller, and what it is sorted by.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     at: i64,
     id: String,
 }
 
-/// A list of everything that this region knows of the caller, newest first. The session must have proved lately whose it is: where another region keeps the
-/// accounts, the host has asked there.
-pub async fn export(request: Request) -> Answer {
-    let claims = claims::require(&request).await?;
-    let (limit, cursor) = query::read(&request, |query| (query.limit(), query.text("cursor", limits::EXPORT_CURSOR_BYTES)))?;
-    let behind = match cursor {
-        Some(text) => parse(&text).ok_or_else(|| Problem::fault("/cursor", "not a cursor of this list"))?,
-        None => Key { at: i64::MAX, id: String::new() },
-    };
-    let region = config::region().await?;
-    let here = config::accounts_elsewhere().await?.is_none();
-    let mut tx = sql::read().await?;
-    if here {
-        accounts::find(&mut tx, &claims.subject).await?.ok_or_else(accounts::gone)?;
-        sessions::require_recent(&mut tx, &claims).await?;
+impl Key {
+    /// What everything is behind.
+    fn newest() -> Self {
+        Self { at: i64::MAX, id: String::new() }
     }
-    let page = page(&mut tx, &region, &claims.subject, &behind, limit).await?;
-    tx.rollback().await?;
-    accounts::private(200, &page)
 }
 
-/// The newest of all sections behind an item.
-async fn page(tx: &mut Tx, region: &str, user: &str, behind: &Key, limit: i64) -> Result<Json, Problem> {
+/// Everything that this region knows of the caller, newest first. The session must have proved lately whose it is: where another region keeps the accounts,
+/// the host has asked there.
+pub async fn export(request: Request) -> Answer {
+    let claims = claims::require(&request).await?;
+    let media = accept::choose(&request, &[JSON, ZIP])?;
+    let list = if media == JSON { Some(asked(&request)?) } else { None };
+    if list.is_none() {
+        query::read(&request, |_| ())?;
+    }
+    let region = config::region().await?;
+    if config::accounts_elsewhere().await?.is_none() {
+        let mut tx = sql::read().await?;
+        claims::require_recent(&mut tx, &claims).await?;
+        tx.rollback().await?;
+    }
+    let response = match list {
+        Some((limit, behind)) => {
+            let mut tx = sql::read().await?;
+            let (items, next) = page(&mut tx, &region, &claims.subject, &behind, limit).await?;
+            tx.rollback().await?;
+            let next_cursor = next.map(|Key { at, id }| format!("{at}.{id}"));
+            Response::json(200, &json!({ "items": items, "next_cursor": next_cursor }))?
+        }
+        None => {
+            let archive = archive::make(&region, &claims.subject).await?;
+            Response::new(200, ZIP, archive).header("content-disposition", "attachment; filename=\"my-data.zip\"")
+        }
+    };
+    Ok(response.header("vary", "accept").header("cache-control", "no-store"))
+}
+
+/// The same as an archive, of whom an operator names, who has the database anyway.
+pub async fn of_person(request: Request) -> Answer {
+    let person = json::read(&request, |body| body.id("user_id"))?;
+    let archive = archive::make(&config::region().await?, &person).await?;
+    Ok(Response::new(200, ZIP, archive))
+}
+
+fn asked(request: &Request) -> Result<(i64, Key), Problem> {
+    let (limit, cursor) = query::read(request, |query| (query.limit(), query.text("cursor", limits::EXPORT_CURSOR)))?;
+    let behind = match cursor {
+        Some(text) => parse(&text).ok_or_else(|| Problem::fault("/cursor", "not a cursor of this list"))?,
+        None => Key::newest(),
+    };
+    Ok((limit, behind))
+}
+
+/// The newest of all sections behind an item, and the last of them where there are more.
+async fn page(tx: &mut Tx, region: &str, user: &str, behind: &Key, limit: i64) -> Result<(Vec<Json>, Option<Key>), Problem> {
     let mut items = Vec::new();
     for section in SECTIONS {
         // One more than asked for tells whether there is a next page.
@@ -49,9 +89,8 @@ async fn page(tx: &mut Tx, region: &str, user: &str, behind: &Key, limit: i64) -
     let size = usize::try_from(limit).unwrap_or_default();
     let more = items.len() > size;
     items.truncate(size);
-    let next_cursor = items.last().filter(|_| more).map(|(Key { at, id }, _)| format!("{at}.{id}"));
-    let items: Vec<_> = items.into_iter().map(|(_, item)| item).collect();
-    Ok(json!({ "items": items, "next_cursor": next_cursor }))
+    let next = items.last().filter(|_| more).map(|(key, _)| key.clone());
+    Ok((items.into_iter().map(|(_, item)| item).collect(), next))
 }
 
 /// All columns of a row, whatever they are.
@@ -134,17 +173,17 @@ mod tests {
                 ));
             }
             for limit in [1, 2, 3, 100] {
-                let (mut behind, mut seen) = (Key { at: i64::MAX, id: String::new() }, Vec::new());
+                let (mut behind, mut seen) = (Key::newest(), Vec::new());
                 loop {
-                    let page = ready(async {
+                    let (items, next) = ready(async {
                         let mut tx = sql::read().await.unwrap();
                         let page = page(&mut tx, "eu", "eu_u", &behind, limit).await.unwrap();
                         tx.rollback().await.unwrap();
                         page
                     });
-                    seen.extend(page["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()));
-                    let Some(cursor) = page["next_cursor"].as_str() else { break };
-                    behind = parse(cursor).unwrap();
+                    seen.extend(items.iter().map(|item| item["id"].as_str().unwrap().to_owned()));
+                    let Some(next) = next else { break };
+                    behind = parse(&format!("{}.{}", next.at, next.id)).unwrap();
                 }
                 let all = [
                     "account.eu_u",
