@@ -42,7 +42,7 @@ pub const POSTGRES_QUIET: Duration = Duration::from_secs(1);
 pub const POSTGRES_PROBE: Duration = Duration::from_secs(1);
 /// How long the connection for such questions is used again: one that is older may have fallen silent, too.
 pub const POSTGRES_PROBE_KEPT: Duration = Duration::from_secs(1);
-/// Times that a server may not be reached, or says what does not arrive, until a statement is given up.
+/// Times in a row that a server may not be reached, or that it and we wait for each other, until a statement is given up.
 pub const POSTGRES_LOOKS: u32 = 2;
 /// A connection idle for so long is tested before it is used again.
 pub const POSTGRES_TRUSTED: Duration = Duration::from_secs(1);

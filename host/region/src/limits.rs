@@ -61,6 +61,8 @@ pub const DECIDING: Duration = Duration::from_millis(2_500);
 pub const RUNNER_LOOK: Duration = Duration::from_millis(250);
 /// Pause after a round that failed.
 pub const LEASE_RETRY: Duration = Duration::from_millis(100);
+/// How long a lease stays free until a node that has its share takes it: as long as every other node takes to look twice.
+pub const LEASE_UNCLAIMED: Duration = Duration::from_secs(1);
 /// Least time between two rounds, however often other nodes tell of changes.
 pub const LEASE_PACE: Duration = Duration::from_millis(5);
 /// How long rounds may fail before the health check is down.

@@ -179,6 +179,7 @@ impl Sequencer {
             // An embedded database belongs to this process alone and is not replaced while it runs.
             let again = self.database.engine() == migrations::Engine::Postgres;
             let doubt = sure.is_none_or(|sure| again && sure.elapsed() >= limits::HISTORY_LOOK);
+            let asked = Instant::now();
             match looked(&database, published.as_ref(), doubt).await {
                 Ok(ScanResult { place, batch, more }) => {
                     pause = first;
@@ -224,8 +225,11 @@ impl Sequencer {
                         tracing::warn!(%error, for_s = since.elapsed().as_secs(), "the journal could not be numbered");
                     }
                     // The connection may be dead, so it is replaced; and the next one may reach another server. One that is only
-                    // slow is given more time.
-                    patience = (patience * 2).min(limits::SEQUENCE_PATIENCE.1);
+                    // slow is given more time. One that refuses is not slow: patience that an outage has made would be spent on the first
+                    // connection after it that falls silent, while no feed moves.
+                    if asked.elapsed() >= patience {
+                        patience = (patience * 2).min(limits::SEQUENCE_PATIENCE.1);
+                    }
                     database = self.database.apart(patience);
                     sure = None;
                     tokio::time::sleep(clock::jittered(pause)).await;

@@ -25,7 +25,7 @@ use super::{
     Error,
     effect::Effect,
     error,
-    probe::{Probe, ServerActivity},
+    probe::{Backend, Probe, ServerActivity},
 };
 use crate::limits;
 
@@ -56,7 +56,7 @@ struct Idle {
 pub(super) struct PooledConnection {
     pub(super) connection: PgConnection,
     /// The server's process that it belongs to.
-    pub(super) backend: i32,
+    pub(super) backend: Backend,
     /// How long an answer took when it was made.
     pub(super) distance: Duration,
     silences: u64,
@@ -156,8 +156,13 @@ impl Pool {
     }
 
     /// What a connection says that was asked on it, by way of another one.
-    pub(super) async fn probe(&self, backend: i32, for_less_than: Duration, distance: Duration) -> ServerActivity {
+    pub(super) async fn probe(&self, backend: Backend, for_less_than: Duration, distance: Duration) -> ServerActivity {
         self.probe.ask(backend, for_less_than, distance).await
+    }
+
+    /// Ends the server's end of a connection that has fallen silent.
+    pub(super) async fn terminate(&self, backend: Backend, distance: Duration) {
+        self.probe.terminate(backend, distance).await;
     }
 
     /// Also whether it was the server that could not be reached, and not its answer.
@@ -169,8 +174,8 @@ impl Pool {
         let connecting = async {
             let mut connection = self.options.connect().await?;
             let asked = Instant::now();
-            let backend =
-                sqlx::query("SELECT pg_backend_pid()").persistent(false).fetch_one(&mut connection).await?.try_get(0)?;
+            let own = sqlx::query(Backend::OWN).persistent(false).fetch_one(&mut connection).await?;
+            let backend = Backend { pid: own.try_get(0)?, started_at: own.try_get(1)? };
             let distance = asked.elapsed();
             if distance > limits::POSTGRES_NEAR {
                 // A distant client needs longer between one statement and the next.

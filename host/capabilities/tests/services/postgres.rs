@@ -5,6 +5,8 @@ use capabilities::postgres::{
 };
 use manifest::allowed_hosts::AllowedHosts;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
 use crate::{address, anybody, unique};
 
 /// Pools on the server, and a table of this test's own.
@@ -385,6 +387,8 @@ struct SilentProxy {
     address: String,
     silent: tokio::sync::watch::Sender<u64>,
     made: std::sync::Arc<std::sync::atomic::AtomicU64>,
+    /// Bytes at the end of what is sent next that do not arrive, nor does anything after them; 0: all of it does.
+    swallowed: std::sync::Arc<std::sync::atomic::AtomicUsize>,
 }
 
 impl SilentProxy {
@@ -396,18 +400,32 @@ impl SilentProxy {
         url.set_host(Some("127.0.0.1")).unwrap();
         url.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
         let (silent, made) = (tokio::sync::watch::Sender::new(0), std::sync::Arc::<std::sync::atomic::AtomicU64>::default());
-        let wire = Self { address: url.to_string(), silent: silent.clone(), made: made.clone() };
+        let swallowed = std::sync::Arc::<std::sync::atomic::AtomicUsize>::default();
+        let wire = Self { address: url.to_string(), silent: silent.clone(), made: made.clone(), swallowed: swallowed.clone() };
         tokio::spawn(async move {
-            while let Ok((mut client, _)) = listener.accept().await {
+            while let Ok((client, _)) = listener.accept().await {
                 let number = made.fetch_add(1, SeqCst) + 1;
-                let (target, mut silenced) = (target.clone(), silent.subscribe());
+                let (target, mut silenced, swallowed) = (target.clone(), silent.subscribe(), swallowed.clone());
                 tokio::spawn(async move {
-                    let mut server = tokio::net::TcpStream::connect(target).await.unwrap();
+                    let (mut from_client, mut to_client) = client.into_split();
+                    let server = tokio::net::TcpStream::connect(target).await.unwrap();
+                    let (mut from_server, mut to_server) = server.into_split();
+                    let there = async {
+                        let mut bytes = vec![0; 1 << 16];
+                        while let Ok(read @ 1..) = from_client.read(&mut bytes).await {
+                            let lost = swallowed.swap(0, SeqCst);
+                            to_server.write_all(&bytes[..read - lost]).await.unwrap();
+                            if lost > 0 {
+                                std::future::pending::<()>().await;
+                            }
+                        }
+                    };
                     tokio::select! {
                         () = async { silenced.wait_for(|silent| *silent >= number).await.map(drop).unwrap() } => {
                             std::future::pending::<()>().await;
                         }
-                        _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
+                        () = there => {}
+                        _ = tokio::io::copy(&mut from_server, &mut to_client) => {}
                     }
                 });
             }
@@ -415,10 +433,37 @@ impl SilentProxy {
         wire
     }
 
+    /// The end of what is sent next is lost, and so is everything after it.
+    fn swallows(&self, bytes: usize) {
+        self.swallowed.store(bytes, std::sync::atomic::Ordering::SeqCst);
+    }
+
     /// Nothing that was sent on what is connected now arrives any more, and nobody says so.
     fn falls_silent(&self) {
         self.silent.send_replace(self.made.load(std::sync::atomic::Ordering::SeqCst));
     }
+}
+
+/// A connection dies while a statement is under way on it: the server has done it and waits for the word to commit, with its locks.
+#[tokio::test]
+async fn a_statement_that_arrived_in_part_is_given_up_and_its_locks_are_freed() {
+    const SYNC: usize = 5;
+    let server = Server::with("n INT").await;
+    let wire = SilentProxy::to(&server.address).await;
+    let pools = PostgresPools::new();
+    let open = async || pools.open(&wire.address, None, &anybody()).await.unwrap();
+    let update = format!("UPDATE {} SET n = n + 1", server.table);
+    let connection = open().await;
+    run(&connection, &format!("INSERT INTO {} VALUES (1)", server.table)).await.unwrap();
+    // The second time it is known, and goes to the server in one piece.
+    run(&connection, &update).await.unwrap();
+    wire.swallows(SYNC);
+    let lost = run(&connection, &update).await.unwrap_err();
+    assert!(matches!(&lost, Error::QueryFailed(QueryError::Text(text)) if text.contains("abandoned")), "{lost:?}");
+    run(&open().await, &update).await.unwrap();
+    let row = rows(&open().await, &format!("SELECT n FROM {}", server.table), vec![]).await;
+    assert!(matches!(row.concat()[..], [DbValue::Int32(3)]), "{row:?}");
+    server.remove().await;
 }
 
 #[tokio::test]

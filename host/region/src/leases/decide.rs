@@ -3,6 +3,9 @@
 //! Every node decides for itself by the same rule: no node leads more than the fair share, ⌈partitions ÷ live nodes⌉. A node with less takes what is
 //! free; one with more gives the excess up, for another then has less. All shares together are no fewer than the partitions, so
 //! nothing stays free; and a share that is not exceeded is never touched, so nothing moves that need not.
+//!
+//! One exception: a node that is stuck with a partition gives it up and does not take it again, while all others may have their share. A lease that
+//! stays free although everybody has looked is taken beyond the share, and another one is given up for it, which the stuck node can take.
 
 use std::collections::BTreeSet;
 
@@ -56,8 +59,15 @@ impl View {
     }
 }
 
-/// Decides for the node `me`, which is already about to give up the leases `leaving`.
-pub(crate) fn decide(me: &str, view: &View, intent: NodeIntent, leaving: &BTreeSet<String>) -> Plan {
+/// Decides for the node `me`, which is already about to give up the leases `leaving`. Nobody has claimed the leases `unclaimed` for longer than nodes take
+/// to look, or nobody had before this node did.
+pub(crate) fn decide(
+    me: &str,
+    view: &View,
+    intent: NodeIntent,
+    leaving: &BTreeSet<String>,
+    unclaimed: &BTreeSet<String>,
+) -> Plan {
     let mine = |lease: &&Lease| view.holder(lease).as_deref() == Some(me) && !leaving.contains(&lease.name);
     let free = |lease: &&Lease| view.holder(lease).is_none() && !leaving.contains(&lease.name);
     if intent == NodeIntent::Leaving {
@@ -68,13 +78,17 @@ pub(crate) fn decide(me: &str, view: &View, intent: NodeIntent, leaving: &BTreeS
     let others = view.nodes.iter().filter(|node| *node != me).count();
     let partitions: Vec<&Lease> = view.leases.iter().filter(|lease| lease.name != RUNNER).collect();
     let share = partitions.len().div_ceil(others + 1);
-    let have: Vec<&Lease> = partitions.iter().copied().filter(|lease| mine(lease)).collect();
+    let mut have: Vec<&Lease> = partitions.iter().copied().filter(|lease| mine(lease)).collect();
+    // What nobody else takes is given up last: else it would come back.
+    have.sort_by_key(|lease| !unclaimed.contains(&lease.name));
 
-    let mut candidates: Vec<&Lease> = partitions.iter().copied().filter(|lease| free(lease)).collect();
+    let (unclaimed, mut candidates): (Vec<&Lease>, Vec<&Lease>) =
+        partitions.iter().copied().filter(|lease| free(lease)).partition(|lease| unclaimed.contains(&lease.name));
     // Each node begins elsewhere, so that those who claim at the same time seldom want the same.
     let begin = begin(me, candidates.len());
     candidates.rotate_left(begin);
-    candidates.truncate(share.saturating_sub(have.len()));
+    candidates.truncate(share.saturating_sub(have.len() + unclaimed.len()));
+    candidates.extend(unclaimed);
     candidates.extend(view.leases.iter().filter(|lease| lease.name == RUNNER).filter(free));
     Plan {
         claim: candidates.into_iter().map(|lease| (lease.name.clone(), lease.epoch)).collect(),

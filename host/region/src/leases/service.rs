@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::decide::{NodeIntent, RUNNER, decide};
+use super::decide::{NodeIntent, RUNNER, View, decide};
 use super::store::{CHANNEL, Store, partition};
 use crate::coordinator::{Coordinator, Phase, Term};
 use crate::database::{Database, Error, Listener};
@@ -21,7 +21,12 @@ pub(crate) struct Leases {
     store: Store,
     listener: Option<Listener>,
     state: State,
+    unclaimed: Unclaimed,
 }
+
+/// Since when leases have been free for this node to see; also of those that it claimed because nobody else did.
+#[derive(Default)]
+struct Unclaimed(BTreeMap<String, Instant>);
 
 /// The rounds' health. Cheap to clone.
 #[derive(Clone, Default)]
@@ -40,6 +45,27 @@ type HeldLeases = BTreeMap<String, (i64, Instant)>;
 
 /// The phase of each lease here, by name.
 type LeaseSlots<'a> = BTreeMap<String, &'a watch::Sender<Phase>>;
+
+impl Unclaimed {
+    /// The leases that nobody has claimed for so long that nobody else will.
+    fn look(&mut self, me: &str, view: &View) -> BTreeSet<String> {
+        let now = Instant::now();
+        for lease in &view.leases {
+            match view.holder(lease) {
+                None => _ = self.0.entry(lease.name.clone()).or_insert(now),
+                Some(holder) if holder == me => {}
+                Some(_) => _ = self.0.remove(&lease.name),
+            }
+        }
+        let long = self.0.iter().filter(|(_, since)| now.duration_since(**since) >= limits::LEASE_UNCLAIMED);
+        long.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// This node has claimed a lease like any other.
+    fn claimed(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+}
 
 impl State {
     /// How long rounds have been failing; none where not one has ended yet.
@@ -79,7 +105,12 @@ impl Leases {
             .collect();
         // Another life of the same node is another node: what that one held, this one does not.
         let life = life();
-        Self { store: Store::new(database, format!("{name}-{life:016x}"), address), listener, state: State::default() }
+        Self {
+            store: Store::new(database, format!("{name}-{life:016x}"), address),
+            listener,
+            state: State::default(),
+            unclaimed: Unclaimed::default(),
+        }
     }
 
     /// Makes the partitions, so many unless there are some. Returns how many there are.
@@ -164,7 +195,12 @@ impl Leases {
     }
 
     /// Renews, looks, decides, claims and gives up.
-    async fn round(&self, slots: &LeaseSlots<'_>, coordinator: &Coordinator, intent: NodeIntent) -> Result<RoundOutcome, Error> {
+    async fn round(
+        &mut self,
+        slots: &LeaseSlots<'_>,
+        coordinator: &Coordinator,
+        intent: NodeIntent,
+    ) -> Result<RoundOutcome, Error> {
         match intent {
             NodeIntent::Member => self.store.join(self.store.length()).await?,
             NodeIntent::Leaving => self.store.leave().await?,
@@ -207,10 +243,14 @@ impl Leases {
                 round.changed = true;
             }
         }
-        let plan = decide(self.store.name(), &view, intent, &leaving);
+        let unclaimed = self.unclaimed.look(self.store.name(), &view);
+        let plan = decide(self.store.name(), &view, intent, &leaving, &unclaimed);
         for (name, epoch) in plan.claim {
             let (sent, length) = (Instant::now(), self.store.length());
             if let Some(epoch) = self.store.claim(&name, epoch, length).await? {
+                if !unclaimed.contains(&name) {
+                    self.unclaimed.claimed(&name);
+                }
                 let until = until(sent, length);
                 if let Some(phase) = slots.get(&name) {
                     phase.send_replace(Phase::Here { epoch, term: Term::until(until) });

@@ -25,7 +25,7 @@ fn view(owners: &[&str], runner: &str, nodes: &[&str]) -> View {
 }
 
 fn decided(me: &str, view: &View) -> Plan {
-    decide(me, view, NodeIntent::Member, &BTreeSet::new())
+    decide(me, view, NodeIntent::Member, &BTreeSet::new(), &BTreeSet::new())
 }
 
 fn claims(plan: &Plan) -> BTreeSet<&str> {
@@ -62,7 +62,7 @@ fn a_node_gives_up_only_its_excess() {
     assert_eq!(decided("a", &all).give_up, [partition(3), partition(4)], "and not the runner's");
     // Two are on their way already.
     let leaving = [partition(3), partition(4)].into();
-    assert_eq!(decide("a", &all, NodeIntent::Member, &leaving), Plan::default());
+    assert_eq!(decide("a", &all, NodeIntent::Member, &leaving, &BTreeSet::new()), Plan::default());
     // A node that is alone keeps all.
     assert_eq!(decided("a", &view(&["a"; 5], "a", &["a"])), Plan::default());
 }
@@ -70,8 +70,26 @@ fn a_node_gives_up_only_its_excess() {
 #[test]
 fn a_leaving_node_gives_up_everything_and_takes_nothing() {
     let view = view(&["a", "", "b"], "a", &["b"]);
-    let plan = decide("a", &view, NodeIntent::Leaving, &BTreeSet::new());
+    let plan = decide("a", &view, NodeIntent::Leaving, &BTreeSet::new(), &BTreeSet::new());
     assert_eq!(plan, Plan { claim: vec![], give_up: vec![partition(0), RUNNER.to_owned()] });
+}
+
+/// The holder is stuck with it and does not take it again, and the other node has its share: so did a partition stand still until its batch ran out.
+#[test]
+fn what_nobody_else_takes_is_taken_beyond_the_share_and_exchanged() {
+    let (nobody, stuck): (BTreeSet<String>, BTreeSet<String>) = (BTreeSet::new(), [partition(2)].into());
+    let seen = view(&["a", "a", "", "b"], "b", &["a", "b"]);
+    assert_eq!(decide("a", &seen, NodeIntent::Member, &nobody, &nobody), Plan::default(), "another may still take it");
+    assert_eq!(decide("b", &seen, NodeIntent::Member, &stuck, &stuck).claim, []);
+    assert_eq!(decide("a", &seen, NodeIntent::Member, &nobody, &stuck).claim, [(partition(2), 7)]);
+    // It is kept, and another one goes to the node that has fewer now.
+    let seen = view(&["a", "a", "a", "b"], "b", &["a", "b"]);
+    assert_eq!(decide("a", &seen, NodeIntent::Member, &nobody, &stuck).give_up, [partition(1)]);
+    let seen = view(&["a", "", "a", "b"], "b", &["a", "b"]);
+    assert_eq!(decide("b", &seen, NodeIntent::Member, &stuck, &nobody).claim, [(partition(1), 7)]);
+    // The last one as well, which is given up first otherwise.
+    let seen = view(&["b", "a", "a", "a"], "b", &["a", "b"]);
+    assert_eq!(decide("a", &seen, NodeIntent::Member, &nobody, &[partition(3)].into()).give_up, [partition(2)]);
 }
 
 /// A database and its nodes, each of which does one round at a time.
