@@ -2,7 +2,7 @@ use contracts::Ledger;
 use region::{Database, migrate};
 use vocabulary::booking::Rejection;
 
-use crate::support::{PARTITIONS, Region, command, empty_database, until, until_led};
+use crate::support::{PARTITIONS, Region, STUCK, command, empty_database, until, until_led};
 
 fn events() -> Vec<String> {
     (0..64).map(|number| format!("eu_{number}")).collect()
@@ -83,6 +83,37 @@ async fn a_paused_node_loses_its_leases_and_decides_nothing_stale() {
     until_led(&[&a, &b], &[8, 8]).await;
     a.ended().await;
     b.ended().await;
+}
+
+/// Its connection to the database is dead, and the other node has its share of partitions already.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_whose_node_is_stuck_is_taken_by_one_that_has_its_share() {
+    let region = Region::new().await;
+    let (a, b) = (region.node("a").await, region.node("b").await);
+    until_led(&[&a, &b], &[8, 8]).await;
+    let mut of_b = None;
+    for event in events() {
+        if b.coordinator.decide_here(vec![command(&event, "first")]).await[0].is_ok() {
+            of_b = Some(event);
+            break;
+        }
+    }
+    let event = of_b.unwrap();
+    *region.book.stuck.lock().unwrap() = Some("b".to_owned());
+    let (asked, waiting) = (b.coordinator.clone(), vec![command(&event, STUCK)]);
+    let waits = tokio::spawn(async move { asked.decide_here(waiting).await });
+    let sold = async {
+        while a.coordinator.decide_here(vec![command(&event, "second")]).await[0].is_err() {
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), sold).await.expect("the other node sells");
+    // One of its others goes the other way.
+    until_led(&[&a, &b], &[8, 8]).await;
+    assert!(a.coordinator.decide_here(vec![command(&event, "third")]).await[0].is_ok());
+    waits.abort();
+    region.kill(b).await;
+    a.ended().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

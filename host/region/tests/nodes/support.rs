@@ -50,7 +50,12 @@ pub struct DecisionLog {
     pub by_node: Mutex<BTreeMap<String, usize>>,
     /// Commands whose key had been decided already.
     pub again: AtomicUsize,
+    /// The node whose ledger never answers a command with the key [`STUCK`].
+    pub stuck: Mutex<Option<String>>,
 }
+
+/// See [`DecisionLog::stuck`].
+pub const STUCK: &str = "stuck";
 
 /// Addresses are names.
 #[derive(Default)]
@@ -81,6 +86,10 @@ struct PretendedLedger {
 impl Decide for PretendedLedger {
     async fn decide(&mut self, commands: Vec<Command>) -> Result<Vec<Answer>, Failure> {
         tokio::time::sleep(Duration::from_millis(1)).await;
+        let stuck = self.book.stuck.lock().unwrap().as_ref() == Some(&self.node);
+        if stuck && commands.iter().any(|command| command.idempotency_key == STUCK) {
+            std::future::pending::<()>().await;
+        }
         *self.book.by_node.lock().unwrap().entry(self.node.clone()).or_default() += commands.len();
         let mut decided = self.book.decided.lock().unwrap();
         let receipt = |command: Command| {
