@@ -50,7 +50,7 @@ pub struct DecisionLog {
     pub by_node: Mutex<BTreeMap<String, usize>>,
     /// Commands whose key had been decided already.
     pub again: AtomicUsize,
-    /// The node whose ledger never answers a command with the key [`STUCK`].
+    /// The node whose ledger does not answer a command with the key [`STUCK`] while it stands here.
     pub stuck: Mutex<Option<String>>,
 }
 
@@ -86,9 +86,9 @@ struct PretendedLedger {
 impl Decide for PretendedLedger {
     async fn decide(&mut self, commands: Vec<Command>) -> Result<Vec<Answer>, Failure> {
         tokio::time::sleep(Duration::from_millis(1)).await;
-        let stuck = self.book.stuck.lock().unwrap().as_ref() == Some(&self.node);
-        if stuck && commands.iter().any(|command| command.idempotency_key == STUCK) {
-            std::future::pending::<()>().await;
+        let is_stuck = || self.book.stuck.lock().unwrap().as_ref() == Some(&self.node);
+        while commands.iter().any(|command| command.idempotency_key == STUCK) && is_stuck() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
         }
         *self.book.by_node.lock().unwrap().entry(self.node.clone()).or_default() += commands.len();
         let mut decided = self.book.decided.lock().unwrap();
