@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { call, heading, look, newEmail, PASSWORD, visitor } from "./harness";
@@ -66,6 +67,11 @@ test("an admin suspends somebody, reads it in the audit log, and sees how the pl
     .toBe(1);
   expect(await page.getByRole("button", { name: "user.registered" }).count()).toBe(1);
   await look(page, "admin-audit");
+  const download = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Save as CSV" }).click();
+  const table = readFileSync(await (await download).path(), "utf8");
+  expect((await download).suggestedFilename()).toBe("audit-log.csv");
+  expect(table.split("\r\n").filter((line) => line.includes("user.suspended")).length).toBe(1);
   await entry.click();
   await page.getByText("Hash of the entry before").waitFor();
   await look(page, "admin-audit-entry");

@@ -112,6 +112,15 @@ test("an organiser's day: create, publish, sell, refund, write, export", async (
   expect(poster.length).toBeGreaterThan(1024 * 1024);
   await picture.setInputFiles({ name: "poster.png", mimeType: "image/png", buffer: poster });
   await page.getByText("The picture is saved.").waitFor();
+  const sign = await page.evaluate(() => {
+    const canvas = Object.assign(document.createElement("canvas"), { width: 1600, height: 400 });
+    const context = canvas.getContext("2d");
+    context?.fillRect(200, 100, 600, 200);
+    return canvas.toDataURL("image/png");
+  });
+  const logo = { name: "logo.png", mimeType: "image/png", buffer: Buffer.from(sign.split(",")[1] ?? "", "base64") };
+  await page.getByLabel("Choose a logo").setInputFiles(logo);
+  await page.getByText("The logo is saved.").waitFor();
   await page.getByLabel("A colour of its own").check();
   await page.getByRole("textbox", { name: "Colour" }).fill("#f0c808");
   await look(page, "organise-edit");
@@ -129,7 +138,14 @@ test("an organiser's day: create, publish, sell, refund, write, export", async (
   const email = await buy(id, 1, "Berta Buyer");
   const outside = await visitor();
   await outside.goto(`/e/${id}`);
-  await outside.locator("main img").waitFor();
+  await outside.locator("main img[src$='.jpg']").waitFor();
+  const [width, corner] = await outside.locator("main img[src$='.png']").evaluate(async (image: HTMLImageElement) => {
+    await image.decode();
+    const context = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d");
+    context?.drawImage(image, 0, 0);
+    return [image.naturalWidth, [...(context?.getImageData(0, 0, 1, 1).data ?? [])]];
+  });
+  expect([width, corner]).toEqual([512, [0, 0, 0, 0]]);
   // A yellow that cannot be read on paper is darker there.
   const { accent } = accentOf("#f0c808")?.light ?? { accent: "" };
   const shown = await outside

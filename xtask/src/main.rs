@@ -10,6 +10,7 @@ mod fleet;
 mod fonts;
 mod fuzz;
 mod jobs;
+mod lighthouse;
 mod load;
 mod node;
 mod schema;
@@ -33,6 +34,8 @@ const USAGE: &str = "cargo xtask COMMAND
   web               build the web app alone, where its sources have changed; Node.js is installed where the machine's is too old
                       --visit   visit it with a browser instead, as tests do, in a platform of its own from what has been built
                       --visit --pictures   and leave pictures of every page in target/web
+                      --lighthouse   say what Lighthouse, which is installed for it, finds of four pages of what has been built: below 0.95 in
+                                     accessibility or best practices is a failure, performance depends on the machine
   up [ARGS]         build what is missing, then run the whole platform (ARGS go to `marquee up`; see `marquee up --help`)
                       --watch   also rebuild a component, or the web app, when its source is saved
   test [FILTERS]    set up what the tests need and run them all; with FILTERS, only the steps whose name contains one of them:

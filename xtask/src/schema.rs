@@ -181,7 +181,7 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "403"]
 
 # Which bytes are a picture is not, either.
 [[operations]]
-include-path = "/api/events/{{id}}/image"
+include-path = ["/api/events/{{id}}/image", "/api/events/{{id}}/logo"]
 checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "401", "403", "404", "409", "412", "429"]
 "#
     )

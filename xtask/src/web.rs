@@ -1,6 +1,7 @@
 //! The web app in `web-app`: built into files that the component `web` has in it, and tested, by unit tests and in a browser.
 
 use crate::{
+    lighthouse,
     node::Node,
     step::{command, output, root, run, say, step},
     tools,
@@ -59,7 +60,8 @@ pub fn command_line(arguments: &[String]) -> Result<()> {
         [] => build(),
         [visit] if visit == "--visit" => browse(false),
         [visit, pictures] if visit == "--visit" && pictures == "--pictures" => browse(true),
-        [other, ..] => bail!("{other} is not understood: cargo xtask web [--visit [--pictures]]"),
+        [lighthouse] if lighthouse == "--lighthouse" => judge(),
+        [other, ..] => bail!("{other} is not understood: cargo xtask web [--visit [--pictures] | --lighthouse]"),
     }
 }
 
@@ -116,8 +118,16 @@ fn browse(pictures: bool) -> Result<()> {
     Ok(())
 }
 
+/// Has Lighthouse look at it, in a platform of its own with the demo catalog.
+fn judge() -> Result<()> {
+    let node = Node24::ready()?;
+    let chromium = tools::program("chromium", "", &["chromium"])?;
+    let platform = Node::start_with("lighthouse", &[], &[("RUST_LOG", "error")])?;
+    lighthouse::judge(&node, &chromium, platform.edges.first().context("no edge")?)
+}
+
 /// Node, with the app's packages beside it.
-struct Node24(PathBuf);
+pub struct Node24(PathBuf);
 
 impl Node24 {
     /// Node, and the packages that the lock file names. They are installed anew when it has changed.
@@ -136,7 +146,7 @@ impl Node24 {
     }
 
     /// A program of Node's, in the app's folder.
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut program = command(&self.0, arguments);
         program.current_dir(FOLDER).env("PATH", self.path());
         // Whoever reads it in a file sees the codes and not the colours. Some programs have them in any case where a variable says that this is CI.
@@ -159,7 +169,7 @@ impl Node24 {
     }
 
     /// The npm that came with it, else that of the PATH.
-    fn npm(&self) -> Result<Command> {
+    pub fn npm(&self) -> Result<Command> {
         let own = self.0.parent().and_then(Path::parent).map(|folder| folder.join("lib/node_modules/npm/bin/npm-cli.js"));
         let mut npm = match own.filter(|file| file.is_file()) {
             Some(own) => {

@@ -3,12 +3,12 @@
 use crate::answers::{AnswerView, Columns, Scope};
 use crate::scan::Event;
 use crate::sold::{self, Place, SoldTicket};
-use crate::{answers, csv, limits, lists};
+use crate::{answers, limits, lists};
 use kit::questions::QuestionScope;
 use kit::sql::{self, Error, Tx};
 use kit::team::{self, Permission};
 use kit::tickets::{self, SigningKey};
-use kit::{Answer, Problem, Request, Response, accept, query, time};
+use kit::{Answer, Problem, Request, Response, accept, csv, query, time};
 use read_model::fold;
 use serde::Serialize;
 use std::collections::BTreeMap;

@@ -8,7 +8,6 @@ mod answers;
 mod attendees;
 mod booking_tickets;
 mod checkin;
-mod csv;
 mod event;
 mod export;
 mod limits;

@@ -71,8 +71,6 @@ pub const BOOKING_ANSWERS: i64 = 1_000_000;
 pub const ANSWER_TEXT: i64 = 100;
 /// Questions whose answers have a column in CSV although they are asked no more.
 pub const ANSWERED_QUESTIONS: i64 = 100;
-/// Bytes of a CSV document after which the next page begins.
-pub const CSV_BYTES: usize = 8 * 1024 * 1024;
 
 /// How long an offer of a ticket can be accepted.
 pub const OFFER: i64 = 7 * 86_400 * SECOND;

@@ -9,8 +9,9 @@ use read_model::{EventDoc, EventStatus, Question, SharedCapacity, TicketType};
 use serde::Serialize;
 
 use crate::document::Document;
+use crate::images::{self, Slot};
 use crate::steps::SCOPE;
-use crate::{draft, images, limits, quotas, steps, store};
+use crate::{draft, limits, quotas, steps, store};
 
 /// When the copies begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,10 +58,12 @@ pub async fn make(request: Request) -> Answer {
         let mut old = stored.doc;
         team::require(tx, &claims, &old.organiser_id, Permission::EditEvents).await?;
         // Somebody else may be deleting it, because `old` has another by now.
-        if let Some(image) = &old.image
-            && !images::hold(tx, &image.id).await?
-        {
-            old.image = None;
+        for slot in Slot::ALL {
+            if let Some(image) = slot.of(&old)
+                && !images::hold(tx, &image.id).await?
+            {
+                *slot.of_mut(&mut old) = None;
+            }
         }
         let mut copies = Vec::new();
         for starts_at in times(&old, &when)? {

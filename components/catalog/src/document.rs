@@ -4,7 +4,7 @@ use kit::{Answer, Response, time};
 use read_model::{EventDoc, EventStatus, Question, SharedCapacity, TicketType, Venue};
 use serde::Serialize;
 
-use crate::images::ImageDocument;
+use crate::images::{FileDocument, ImageDocument};
 
 /// An event in an answer: the same bytes for the same revision, at every renderer.
 #[derive(Serialize)]
@@ -33,6 +33,7 @@ pub struct Document<'a> {
     shared_capacities: &'a [SharedCapacity],
     #[serde(skip_serializing_if = "Option::is_none")]
     accent: Option<&'a str>,
+    logo: Option<FileDocument>,
     /// For its team.
     #[serde(skip_serializing_if = "Option::is_none")]
     reminder_hours: Option<i64>,
@@ -91,6 +92,7 @@ impl<'a> From<&'a EventDoc> for Document<'a> {
             image: doc.image.as_ref().and_then(ImageDocument::new),
             shared_capacities: &doc.shared_capacities,
             accent: doc.accent.as_deref(),
+            logo: doc.logo.as_ref().and_then(FileDocument::of_logo),
             reminder_hours: None,
         }
     }
@@ -137,12 +139,16 @@ mod tests {
                 + r#""currency":"EUR","region":"eu","ticket_types":[{"id":"eu_t1","name":"Standard","price":4500,"#
                 + r#""capacity":100,"per_person_limit":6}],"image":{"url":"/api/images/eu_d-600.jpg","width":600,"height":400,"#
                 + r#""sizes":[{"url":"/api/images/eu_d-480.jpg","width":480,"height":320},"#
-                + r#"{"url":"/api/images/eu_d-600.jpg","width":600,"height":400}]}}"#
+                + r#"{"url":"/api/images/eu_d-600.jpg","width":600,"height":400}]},"logo":null}"#
         );
         let accented = EventDoc { accent: Some("#0b6e4f".to_owned()), ..crate::draft::tests::event() };
         assert_eq!(serde_json::to_value(Document::in_list(&accented)).unwrap()["accent"], "#0b6e4f");
         let without = serde_json::to_value(Document::from(&crate::draft::tests::event())).unwrap();
         assert_eq!(without["image"], serde_json::Value::Null);
         assert!(without.get("accent").is_none());
+        let sizes = vec![ImageSize { width: 512, height: 128 }];
+        let signed = EventDoc { logo: Some(Image { id: "eu_l".to_owned(), sizes }), ..crate::draft::tests::event() };
+        let logo = serde_json::json!({"url": "/api/images/eu_l-512.png", "width": 512, "height": 128});
+        assert_eq!(serde_json::to_value(Document::in_list(&signed)).unwrap()["logo"], logo);
     }
 }

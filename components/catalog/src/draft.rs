@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use read_model::{EventDoc, EventStatus, Image, Question, SharedCapacity, TicketType};
 
 use crate::fields::{Fields, QuestionFields, SharedFields, TicketFields};
+use crate::images::Slot;
 use crate::{codes, limits};
 
 /// Why an event cannot be as it was asked for.
@@ -86,13 +87,17 @@ pub fn change(old: &EventDoc, fields: Fields, now: i64, mut new_id: impl FnMut()
     Ok(new)
 }
 
-/// `old` with this picture, or without one, at the next revision; at the same one if nothing changes.
-pub fn set_image(old: &EventDoc, image: Option<Image>) -> Result<EventDoc, Refusal> {
+/// `old` with this picture there, or without one, at the next revision; at the same one if nothing changes.
+pub fn set_image(old: &EventDoc, slot: Slot, image: Option<Image>) -> Result<EventDoc, Refusal> {
     if old.status == EventStatus::Cancelled {
         return Err(Refusal::State("A cancelled event cannot be changed."));
     }
-    let changed = u64::from(old.image != image);
-    Ok(EventDoc { revision: old.revision + changed, image, ..old.clone() })
+    let mut new = old.clone();
+    *slot.of_mut(&mut new) = image;
+    if new != *old {
+        new.revision += 1;
+    }
+    Ok(new)
 }
 
 /// `old` on show, at the next revision.

@@ -38,6 +38,8 @@ static ROUTES: LazyLock<Router> = LazyLock::new(|| {
         .post("/api/events/:id/copies", copies::make)
         .file("/api/events/:id/image", limits::IMAGE_BYTES, images::put)
         .delete("/api/events/:id/image", images::remove)
+        .file("/api/events/:id/logo", limits::IMAGE_BYTES, images::put_logo)
+        .delete("/api/events/:id/logo", images::remove_logo)
         .get("/api/images/:file", images::show)
         .get("/api/organisers/:id/events", organiser::list)
 });

@@ -90,6 +90,8 @@ pub const IMAGE_PHOTOGRAPH_PIXELS: u64 = 25_000_000;
 pub const IMAGE_OBLONG: u64 = 4;
 /// Pixels of the longer side of each file that is made of it: for cards, and for an event's page.
 pub const IMAGE_SIDES: [u32; 2] = [480, 1280];
+/// Pixels of the longer side of a logo: the first with which its file is small enough is taken. With the last one it always is.
+pub const LOGO_SIDES: [u32; 3] = [512, 384, 256];
 /// From how many times a file's size on a picture is reduced to it by whole blocks.
 pub const IMAGE_BLOCKS_FROM: u32 = 3;
 /// Qualities of JPEG: the first with which a file is small enough is taken.

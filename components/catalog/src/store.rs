@@ -25,7 +25,7 @@ pub async fn load(tx: &mut Tx, id: &str) -> Result<Option<StoredEvent>, Error> {
     let Some(StoredRow { event, pending, created_by, reminder_hours }) = tx.one(&statement, params![id]).await? else {
         return Ok(None);
     };
-    let unknown = format!("an event of status {}, a question of it or its picture", event.status);
+    let unknown = format!("an event of status {}, a question of it or a picture", event.status);
     let doc = event.doc(tickets(tx, id).await?).ok_or(Error::Other(unknown))?;
     Ok(Some(StoredEvent { doc, pending, created_by, reminder_hours }))
 }
@@ -179,6 +179,7 @@ fn columns(doc: &EventDoc) -> Result<Vec<(&'static str, Value)>, Error> {
         ("image", images::column(doc.image.as_ref())?.into()),
         ("shared_capacities", shared_capacities(doc)?.into()),
         ("accent", doc.accent.clone().into()),
+        ("logo", images::column(doc.logo.as_ref())?.into()),
     ])
 }
 

@@ -10,7 +10,7 @@ use read_model::{EventDoc, EventStatus};
 use crate::document::answer;
 use crate::draft;
 use crate::fields::{self, Fields};
-use crate::images::{self, Picture};
+use crate::images::{self, Picture, Slot};
 use crate::steps::{Key, Kind, Pending, SCOPE, Step};
 use crate::{conditions, due, limits, quotas, steps, store};
 
@@ -58,8 +58,8 @@ pub enum EventCommand {
     Change(Box<Fields>),
     Publish,
     Cancel,
-    /// Another picture, or none.
-    Image(Option<Picture>),
+    /// Another picture there, or none.
+    Image(Slot, Option<Picture>),
 }
 
 impl EventCommand {
@@ -69,7 +69,9 @@ impl EventCommand {
             Self::Change(fields) => draft::change(old, (**fields).clone(), now, || id::new(&old.region))?,
             Self::Publish => draft::publish(old, now)?,
             Self::Cancel => draft::cancel(old),
-            Self::Image(picture) => draft::set_image(old, picture.as_ref().map(|picture| picture.image(&old.region)))?,
+            Self::Image(slot, picture) => {
+                draft::set_image(old, *slot, picture.as_ref().map(|picture| picture.image(&old.region)))?
+            }
         })
     }
 
@@ -77,7 +79,7 @@ impl EventCommand {
     fn reminder_hours(&self, old: i64) -> Option<i64> {
         match self {
             Self::Change(fields) => fields.reminder_hours.filter(|hours| *hours != old),
-            Self::Publish | Self::Cancel | Self::Image(_) => None,
+            Self::Publish | Self::Cancel | Self::Image(..) => None,
         }
     }
 
@@ -85,7 +87,7 @@ impl EventCommand {
     fn step(&self, old: &EventDoc) -> Option<Kind> {
         match (self, old.status) {
             (Self::Publish, EventStatus::Draft) => Some(Kind::Open),
-            (Self::Change(_) | Self::Image(_), EventStatus::Published) => Some(Kind::Adjust),
+            (Self::Change(_) | Self::Image(..), EventStatus::Published) => Some(Kind::Adjust),
             (Self::Cancel, EventStatus::Published) => Some(Kind::Close),
             _ => None,
         }
@@ -164,8 +166,8 @@ async fn look(request: &Request, claims: &Claims, event: &str, command: &EventCo
     }
     quotas::check(&mut tx, Some(old), &new, &stored.created_by, user).await?;
 
-    let picture = match (command, &new.image) {
-        (EventCommand::Image(Some(picture)), Some(image)) if new != *old => Some((image.id.clone(), picture)),
+    let picture = match command {
+        EventCommand::Image(slot, Some(picture)) if new != *old => slot.of(&new).map(|image| (image.id.clone(), picture)),
         _ => None,
     };
     let key = key.map(|key| Key { key: key.to_owned(), fingerprint });

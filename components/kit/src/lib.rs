@@ -14,6 +14,7 @@ pub mod accept;
 pub mod browser;
 pub mod claims;
 pub mod config;
+pub mod csv;
 pub mod email;
 pub mod guests;
 pub mod hash;

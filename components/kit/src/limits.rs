@@ -34,6 +34,8 @@ pub const DOMAIN_LABEL_BYTES: RangeInclusive<usize> = 1..=63;
 pub const PAGE: RangeInclusive<i64> = 1..=100;
 /// Items on a page where the client does not say.
 pub const PAGE_DEFAULT: i64 = 20;
+/// Bytes of a CSV document after which the next page begins.
+pub const CSV_BYTES: usize = 8 * 1024 * 1024;
 /// How long a statement waits for another's lock on SQLite.
 pub const SQLITE_BUSY_MILLISECONDS: u32 = 30_000;
 /// Rows of one statement. Of the widest one it keeps the parameters well under SQLite's 32,766.

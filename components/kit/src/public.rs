@@ -157,6 +157,7 @@ mod tests {
             image: text("null"),
             shared_capacities: text("[]"),
             accent: None,
+            logo: text("null"),
         }
     }
 

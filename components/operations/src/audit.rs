@@ -3,7 +3,7 @@
 use crate::{admins_only, answers_here, limits};
 use kit::query::Reader;
 use kit::sql::{Error, Tx, Value};
-use kit::{Answer, Problem, Request, Response, claims, config, params, query, sql, time};
+use kit::{Answer, Problem, Request, Response, accept, claims, config, csv, params, query, sql, time};
 use serde::Serialize;
 
 kit::row! {
@@ -88,13 +88,16 @@ impl Filter {
     }
 }
 
-/// `GET /api/audit?region=`: the region's log, newest first.
+/// `GET /api/audit?region=`: the region's log, newest first, as JSON in pages, or as CSV: as many entries as fit, and a link to the rest.
 pub async fn list(request: Request) -> Answer {
     let claims = claims::require(&request).await?;
     let region = config::region().await?;
+    let as_csv = accept::choose(&request, &["application/json", csv::MEDIA])? == csv::MEDIA;
     let (limit, cursor, filter) = query::read(&request, |query| {
         answers_here(&region, query);
-        (query.limit(), query.text("cursor", limits::CURSOR_BYTES), Filter::read(query))
+        let most = limits::AUDIT_CSV_ROWS;
+        let limit = if as_csv { query.integer("limit", 1..=most).unwrap_or(most) } else { query.limit() };
+        (limit, query.text("cursor", limits::CURSOR_BYTES), Filter::read(query))
     })?;
     let before =
         cursor.map(|text| parse(&text).ok_or_else(|| Problem::fault("/cursor", "not a cursor of this list"))).transpose()?;
@@ -102,7 +105,27 @@ pub async fn list(request: Request) -> Answer {
     admins_only(&mut tx, &claims.subject).await?;
     let page = page(&mut tx, &region, before, limit, &filter).await?;
     tx.rollback().await?;
-    Ok(Response::json(200, &page)?.header("cache-control", "private, no-store"))
+    let response = if as_csv {
+        let next = page.next_cursor.as_deref().map(|cursor| csv::next_page(&request, cursor));
+        page.table().answer(&format!("audit-log-{region}"), next)
+    } else {
+        Response::json(200, &page)?
+    };
+    Ok(response.header("vary", "accept").header("cache-control", "private, no-store"))
+}
+
+impl Page {
+    /// Its entries, each with the region whose log it is of: sequences are counted by region.
+    pub fn table(&self) -> csv::Table {
+        let columns = ["region", "sequence", "id", "type", "subject", "actor", "network", "at", "digest", "previous", "hash"];
+        let mut table = csv::Table::new(columns);
+        for item in &self.items {
+            let Item { sequence, id, kind, subject, actor, network, at, digest, previous, hash } = item;
+            let (actor, network) = (actor.as_deref().unwrap_or_default(), network.as_deref().unwrap_or_default());
+            table.row([&self.region, &sequence.to_string(), id, kind, subject, actor, network, at, digest, previous, hash]);
+        }
+        table
+    }
 }
 
 /// The rows before a sequence, or the newest. Where a filter means to look through the log, a page ends after [`limits::AUDIT_SCANNED`] entries, however few

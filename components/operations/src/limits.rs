@@ -22,6 +22,8 @@ pub const DATA_BYTES: usize = 64 * 1024;
 pub const REGION_BYTES: RangeInclusive<usize> = 1..=16;
 /// Entries of the audit log that one page looks through, where they are not looked up by who or what: some ten milliseconds' work.
 pub const AUDIT_SCANNED: i64 = 50_000;
+/// Entries of one answer in CSV; the next page has its own. A row and its line are about a kilobyte, and an instance serves many requests.
+pub const AUDIT_CSV_ROWS: i64 = 1_000;
 /// Characters of what the audit log is looked through for.
 pub const AUDIT_FILTER: RangeInclusive<usize> = 1..=100;
 /// Nodes of a region that are shown.

@@ -86,6 +86,35 @@ fn the_log_is_read_newest_first() {
 }
 
 #[test]
+fn the_log_leaves_as_csv_without_formulas() {
+    for database in Database::all() {
+        database.enter();
+        // What admins publish has a subject of their own.
+        for (sequence, subject, actor) in [(1, "eu_u", "NULL"), (2, "=HYPERLINK(\"http://x\")", "'eu_root'")] {
+            database.run(&format!(
+                "INSERT INTO audit_log (region, sequence, ce_id, type, subject, actor, network, at, digest, previous, hash) \
+                 VALUES ('eu', {sequence}, 'c{sequence}', 'user.login', '{subject}', {actor}, '192.0.2.0/24', 0, 'd', 'p', 'h')"
+            ));
+        }
+        let text = ready(async {
+            let mut tx = sql::read().await.unwrap();
+            let page = audit::page(&mut tx, "eu", None, 10, &Filter::default()).await.unwrap();
+            tx.rollback().await.unwrap();
+            String::from_utf8(page.table().answer("audit-log-eu", None).body.to_vec()).unwrap()
+        });
+        let lines: Vec<_> = text.trim_start_matches('\u{feff}').split_terminator("\r\n").collect();
+        assert_eq!(
+            lines,
+            [
+                "region,sequence,id,type,subject,actor,network,at,digest,previous,hash",
+                "eu,2,c2,user.login,\"'=HYPERLINK(\"\"http://x\"\")\",eu_root,192.0.2.0/24,1970-01-01T00:00:00Z,d,p,h",
+                "eu,1,c1,user.login,eu_u,,192.0.2.0/24,1970-01-01T00:00:00Z,d,p,h",
+            ]
+        );
+    }
+}
+
+#[test]
 fn the_log_is_looked_through_for_who_what_and_when() {
     for database in Database::all() {
         database.enter();

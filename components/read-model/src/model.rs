@@ -61,7 +61,7 @@ fn size(doc: &EventDoc) -> usize {
         let lists = question.choices.iter().chain(&question.ticket_types).map(|text| LINE_BYTES + text.len());
         LINE_BYTES + question.id.len() + question.label.len() + question.help.len() + lists.sum::<usize>()
     });
-    let image = doc.image.iter().map(|image| image.id.len() + image.sizes.len() * size_of::<ImageSize>());
+    let image = doc.image.iter().chain(&doc.logo).map(|image| image.id.len() + image.sizes.len() * size_of::<ImageSize>());
     let shared = doc.shared_capacities.iter().map(|shared| {
         let types = shared.ticket_types.iter().map(|id| LINE_BYTES + id.len());
         LINE_BYTES + shared.id.len() + shared.name.len() + types.sum::<usize>()

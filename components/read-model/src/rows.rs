@@ -138,6 +138,7 @@ rows! {
         image: String,
         shared_capacities: String,
         accent: Option<String>,
+        logo: String,
     }
 
     /// A ticket type, of the table `ticket_types`.
@@ -174,7 +175,7 @@ rows! {
 }
 
 impl EventRow {
-    /// The event with these ticket types; none if its state, a question of it, its picture or what is shared is one that this version does not know.
+    /// The event with these ticket types; none if its state, a question of it, a picture or what is shared is one that this version does not know.
     #[must_use]
     pub fn doc(self, ticket_types: Vec<TicketType>) -> Option<EventDoc> {
         Some(EventDoc {
@@ -197,6 +198,7 @@ impl EventRow {
             image: serde_json::from_str(&self.image).ok()?,
             shared_capacities: serde_json::from_str(&self.shared_capacities).ok()?,
             accent: self.accent,
+            logo: serde_json::from_str(&self.logo).ok()?,
         })
     }
 }

@@ -196,6 +196,9 @@ records! {
         /// `#rrggbb`: what stands out on its pages; none: the platform's own.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         "accent" accent: Option<String>,
+        /// Whose it is: a picture of one file, PNG.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        "logo" logo: Option<Image>,
     }
 
     /// An event, and when this view of it was last known to be current.
@@ -391,6 +394,7 @@ impl Event {
             image: self.image.clone(),
             shared_capacities: Vec::new(),
             accent: self.accent.clone(),
+            logo: self.logo.clone(),
         }
     }
 }

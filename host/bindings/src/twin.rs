@@ -120,7 +120,7 @@ twins! { edge:
     TicketType { id, name, price, capacity, per_person_limit, sales_from, sales_until, paused }
     Event {
         id, organiser_id, status, revision, title, description, category, venue, starts_at, ends_at, timezone, currency, region, refund_until,
-        ticket_types, questions, image, shared_capacities, accent,
+        ticket_types, questions, image, shared_capacities, accent, logo,
     }
     Image { id, sizes }
     ImageSize { width, height }

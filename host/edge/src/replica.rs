@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use http::HeaderValue;
-use read_model::{EpochPosition, Fact, ReadModel, SearchError, Seen};
+use read_model::{EpochPosition, EventDoc, Fact, ReadModel, SearchError, Seen};
 use tokio::sync::{broadcast, watch};
 use vocabulary::edge as wit;
 
@@ -148,8 +148,7 @@ impl Replica {
             old
         };
         let pictures: Vec<String> = self.read(|state| {
-            let had = old.entries().filter_map(|entry| Some((&entry.doc.id, &entry.doc.image.as_ref()?.id)));
-            had.filter(|(event, had)| picture(&state.model, event).as_ref() != Some(*had)).map(|(_, had)| had.clone()).collect()
+            old.entries().flat_map(|entry| gone(pictures(&entry.doc), state.model.get(&entry.doc.id).map(Arc::as_ref))).collect()
         });
         self.forget(&pictures);
         // Not under the lock: it may be large.
@@ -448,19 +447,26 @@ fn subject(fact: &Fact) -> Option<&str> {
     }
 }
 
-/// Applies a fact; gives the id of the picture that an event has no more.
-fn apply(model: &mut ReadModel, lookup: &mut Lookup, fact: Fact) -> Option<String> {
+/// Applies a fact; gives the ids of the pictures that an event has no more.
+fn apply(model: &mut ReadModel, lookup: &mut Lookup, fact: Fact) -> Vec<String> {
     let event = if let Fact::Event(doc) = &fact { Some(doc.id.clone()) } else { None };
-    let before = event.as_ref().and_then(|id| picture(model, id));
+    let before = event.as_ref().and_then(|id| model.get(id)).map(|doc| pictures(doc)).unwrap_or_default();
     let changed = model.apply(fact);
-    let id = event.filter(|_| changed)?;
+    let Some(id) = event.filter(|_| changed) else { return Vec::new() };
     lookup.note(&id);
-    before.filter(|before| picture(model, &id).as_ref() != Some(before))
+    gone(before, model.get(&id).map(Arc::as_ref))
 }
 
-/// The id of an event's picture.
-fn picture(model: &ReadModel, event: &str) -> Option<String> {
-    model.get(event)?.image.as_ref().map(|image| image.id.clone())
+/// The ids of an event's picture and its logo.
+fn pictures(event: &EventDoc) -> Vec<String> {
+    event.image.iter().chain(&event.logo).map(|image| image.id.clone()).collect()
+}
+
+/// Those of these pictures that the event has no more.
+fn gone(mut had: Vec<String>, event: Option<&EventDoc>) -> Vec<String> {
+    let has = event.map(pictures).unwrap_or_default();
+    had.retain(|id| !has.contains(id));
+    had
 }
 
 /// Whether a fact is about what is long over; of an inventory by itself, whether it may be, for it may come before its event, but never so long.
@@ -492,7 +498,7 @@ mod tests {
     use super::*;
     use crate::immutable::Key;
     use crate::testing::{availability, event, everything};
-    use read_model::{EventDoc, SeenKind};
+    use read_model::SeenKind;
 
     fn left(replica: &Replica) -> (u64, u32) {
         let view = replica.left("eu_1").unwrap();
@@ -632,7 +638,13 @@ mod tests {
     async fn a_picture_that_its_event_has_no_more_is_not_given_from_memory() {
         let with = |id: &str, revision, picture: Option<&str>| {
             let Fact::Event(mut doc) = event(id, revision) else { panic!("not an event") };
-            doc.image = picture.map(|id| read_model::Image { id: id.to_owned(), sizes: Vec::new() });
+            let image = picture.map(|id| read_model::Image { id: id.to_owned(), sizes: Vec::new() });
+            // Of the second one it is the logo.
+            if id == "eu_2" {
+                doc.logo = image
+            } else {
+                doc.image = image
+            }
             Fact::Event(doc)
         };
         let (replica, edges) = (one(), [ImmutableAnswers::default(), ImmutableAnswers::default()]);

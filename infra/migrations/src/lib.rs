@@ -43,6 +43,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { portable: include_str!("../0028_accent.sql"), postgres: "" },
     Migration { portable: include_str!("../0029_admins.sql"), postgres: include_str!("../0029_admins.postgres.sql") },
     Migration { portable: include_str!("../0030_image_objects.sql"), postgres: "" },
+    Migration { portable: include_str!("../0031_logos.sql"), postgres: "" },
 ];
 
 /// What a database may be.

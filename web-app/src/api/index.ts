@@ -5,6 +5,7 @@ import type { components } from "./schema.gen";
 type Schemas = components["schemas"];
 export type Event = Schemas["Event"];
 export type EventImage = Schemas["EventImage"];
+export type EventLogo = Schemas["EventLogo"];
 export type ListedEvent = Schemas["ListedEvent"];
 export type EventPage = Schemas["EventPage"];
 export type TicketType = Schemas["TicketType"];

@@ -1,7 +1,9 @@
+import type { Slot } from "../organise/picture";
 import { type AnswersChange, api } from ".";
-import { requestFile, requestPart } from "./fetch";
+import { requestFile } from "./fetch";
 import type { Failure } from "./problem";
 import type { components } from "./schema.gen";
+import { requestTable } from "./table";
 
 type Schemas = components["schemas"];
 export type Membership = Schemas["Membership"];
@@ -291,12 +293,12 @@ export const organiseApi = api
           error ? [] : ["OwnEvents", { type: "Availability", id: event }],
       }),
       // Another picture is another change than what is typed: it names no revision, and the last one that is sent is there.
-      setPicture: build.mutation<OwnEvent, { event: string; picture: Blob }>({
-        query: ({ event, picture }) => ({ path: eventAt(event, "image"), method: "PUT", body: picture }),
+      setPicture: build.mutation<OwnEvent, { event: string; slot: Slot; picture: Blob }>({
+        query: ({ event, slot, picture }) => ({ path: eventAt(event, slot), method: "PUT", body: picture }),
         invalidatesTags: (_event, error) => (error ? [] : ["OwnEvents"]),
       }),
-      removePicture: build.mutation<OwnEvent, { event: string }>({
-        query: ({ event }) => ({ path: eventAt(event, "image"), method: "DELETE" }),
+      removePicture: build.mutation<OwnEvent, { event: string; slot: Slot }>({
+        query: ({ event, slot }) => ({ path: eventAt(event, slot), method: "DELETE" }),
         invalidatesTags: (_event, error) => (error ? [] : ["OwnEvents"]),
       }),
       publishEvent: build.mutation<OwnEvent, { event: string; revision: number; key: string }>({
@@ -469,18 +471,7 @@ export type Export = { list: "orders"; filter: OrderFilter } | { list: "attendee
 /** All of a list as one file, in as many requests as it takes; throws a [`Failure`]. */
 export async function exported({ list, filter: { event, ...filter } }: Export, format: "csv" | "json"): Promise<Blob> {
   const path = (more: Record<string, string | number>) => `${eventAt(event, list)}?${query({ ...filter, ...more })}`;
-  if (format === "csv") {
-    // Reading takes away the mark by which spreadsheets know the encoding.
-    const parts = ["\ufeff"];
-    for (let next: string | null = path({}); next !== null; ) {
-      const part: { file: Blob; next: string | null } = await requestPart(next, "text/csv");
-      const text = await part.file.text();
-      // Each page has the names of its columns, and the first one says them for all.
-      parts.push(parts.length === 1 ? text : text.slice(text.indexOf("\n") + 1));
-      next = part.next;
-    }
-    return new Blob(parts, { type: "text/csv;charset=utf-8" });
-  }
+  if (format === "csv") return requestTable(path({}));
   const items: unknown[] = [];
   for (let cursor: string | null = ""; cursor !== null; ) {
     const file = await requestFile(path({ limit: EXPORTED, cursor }), "application/json");

@@ -21,9 +21,10 @@ test("what is made smaller keeps its form", () => {
   expect(shrunk({ width: 6000, height: 4000 })).toEqual({ width: 2560, height: 1707 });
   expect(shrunk({ width: 1000, height: 3000 })).toEqual({ width: 853, height: 2560 });
   expect(shrunk({ width: 800, height: 600 })).toEqual({ width: 800, height: 600 });
+  expect(shrunk({ width: 4000, height: 1000 }, 1024)).toEqual({ width: 1024, height: 256 });
 });
 
 test("what is no picture is told before anything is sent", async () => {
-  expect(await prepare(new File(["text"], "notes.txt", { type: "text/plain" }))).toBe("kind");
-  expect(await prepare(new File(["not really"], "a.png", { type: "image/png" }))).toBe("broken");
+  expect(await prepare(new File(["text"], "notes.txt", { type: "text/plain" }), "image")).toBe("kind");
+  expect(await prepare(new File(["not really"], "a.png", { type: "image/png" }), "logo")).toBe("broken");
 });

@@ -9,12 +9,12 @@ pub use cancel::cancel;
 pub use details::{change, resend};
 
 use crate::answers::{self, AnswerView, Columns, Scope};
-use crate::{csv, event, limits};
+use crate::{event, limits};
 use kit::ledger::BookingStatus;
 use kit::questions::QuestionScope;
 use kit::sql::{Error, Tx};
 use kit::team::{self, Permission};
-use kit::{Answer, Problem, Request, Response, accept, id, query, sql, time};
+use kit::{Answer, Problem, Request, Response, accept, csv, id, query, sql, time};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use store::{Order, Wanted};

@@ -6,11 +6,13 @@
 use std::io::Cursor;
 
 use image::codecs::jpeg::{JpegDecoder, JpegEncoder};
-use image::codecs::png::PngDecoder;
+use image::codecs::png::{self, CompressionType, PngDecoder, PngEncoder};
 use image::codecs::webp::WebPDecoder;
 use image::imageops::FilterType;
 use image::metadata::Orientation;
-use image::{DynamicImage, ExtendedColorType, GrayImage, ImageDecoder, ImageError, ImageFormat, Limits, RgbImage};
+use image::{
+    DynamicImage, ExtendedColorType, GrayImage, ImageDecoder, ImageEncoder as _, ImageError, ImageFormat, Limits, RgbImage,
+};
 use jpeg_decoder::PixelFormat;
 use read_model::ImageSize;
 
@@ -20,43 +22,51 @@ use crate::limits;
 pub const KINDS: [(&str, ImageFormat); 3] =
     [("image/jpeg", ImageFormat::Jpeg), ("image/png", ImageFormat::Png), ("image/webp", ImageFormat::WebP)];
 
-/// A file of a picture: JPEG.
+/// What the files of a picture are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Jpeg,
+    /// With what is transparent.
+    Png,
+}
+
+impl Format {
+    /// As it stands in SQL, and at the end of an address.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Jpeg => "jpg",
+            Self::Png => "png",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Jpeg, Self::Png].into_iter().find(|format| format.name() == name)
+    }
+
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Jpeg => "image/jpeg",
+            Self::Png => "image/png",
+        }
+    }
+}
+
+/// A file of a picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct File {
     pub size: ImageSize,
     pub content: Vec<u8>,
 }
 
-/// The files of a picture, the largest last: never larger than it is.
+/// The files of a picture, JPEG, the largest last: never larger than it is.
 ///
 /// # Errors
 /// Why it is not taken, for who sent it.
 pub fn convert(sent: &[u8], format: ImageFormat) -> Result<Vec<File>, String> {
-    let name = KINDS.iter().find(|(_, known)| *known == format).map_or("a picture", |(name, _)| *name);
-    if image::guess_format(sent).ok() != Some(format) {
-        return Err(format!("is not {name}, which its Content-Type says it is"));
-    }
-    let broken = |error: ImageError| format!("cannot be read as {name}: {error}");
-    let (picture, orientation) = match format {
-        ImageFormat::Jpeg => {
-            let decoder = JpegDecoder::new(Cursor::new(sent)).map_err(broken)?;
-            let (width, height) = decoder.dimensions();
-            if pixels(width, height) > limits::IMAGE_PIXELS { photograph(sent)? } else { decode(decoder, broken)? }
-        }
-        ImageFormat::Png => decode(PngDecoder::with_limits(Cursor::new(sent), memory()).map_err(broken)?, broken)?,
-        ImageFormat::WebP => {
-            let decoder = WebPDecoder::new(Cursor::new(sent)).map_err(broken)?;
-            if decoder.has_animation() {
-                return Err("moves: send a picture that stands still".to_owned());
-            }
-            decode(decoder, broken)?
-        }
-        _ => return Err(format!("is not {name}")),
-    };
+    let (picture, mut orientation) = read(sent, format)?;
     let mut files: Vec<File> = Vec::with_capacity(limits::IMAGE_SIDES.len());
     // The smaller one is made of the larger one: most of the pixels are read once.
     let mut source = over_white(picture);
-    let mut orientation = orientation;
     for side in limits::IMAGE_SIDES.into_iter().rev() {
         let (width, height) = fitted(source.width(), source.height(), side);
         // It is no smaller, or by so little that it has the same address.
@@ -74,6 +84,51 @@ pub fn convert(sent: &[u8], format: ImageFormat) -> Result<Vec<File>, String> {
     }
     files.reverse();
     Ok(files)
+}
+
+/// The one file of a logo, PNG, which is as transparent as what was sent: never larger than that.
+///
+/// # Errors
+/// As [`convert`].
+pub fn logo(sent: &[u8], format: ImageFormat) -> Result<Vec<File>, String> {
+    let (picture, orientation) = read(sent, format)?;
+    let source = weighed(picture);
+    for side in limits::LOGO_SIDES {
+        let (width, height) = fitted(source.width(), source.height(), side);
+        let mut small = reduced(&source, width, height);
+        small.apply_orientation(orientation);
+        let content = lossless(&small).map_err(|error| format!("cannot be written as PNG: {error}"))?;
+        if content.len() <= limits::IMAGE_FILE_BYTES {
+            return Ok(vec![File { size: ImageSize { width: small.width(), height: small.height() }, content }]);
+        }
+    }
+    // Four bytes for each pixel of the last size are fewer.
+    Err("has too much detail to be made small enough: send it smaller".to_owned())
+}
+
+/// The pixels of what was sent, and how they are to be turned.
+fn read(sent: &[u8], format: ImageFormat) -> Result<(DynamicImage, Orientation), String> {
+    let name = KINDS.iter().find(|(_, known)| *known == format).map_or("a picture", |(name, _)| *name);
+    if image::guess_format(sent).ok() != Some(format) {
+        return Err(format!("is not {name}, which its Content-Type says it is"));
+    }
+    let broken = |error: ImageError| format!("cannot be read as {name}: {error}");
+    match format {
+        ImageFormat::Jpeg => {
+            let decoder = JpegDecoder::new(Cursor::new(sent)).map_err(broken)?;
+            let (width, height) = decoder.dimensions();
+            if pixels(width, height) > limits::IMAGE_PIXELS { photograph(sent) } else { decode(decoder, broken) }
+        }
+        ImageFormat::Png => decode(PngDecoder::with_limits(Cursor::new(sent), memory()).map_err(broken)?, broken),
+        ImageFormat::WebP => {
+            let decoder = WebPDecoder::new(Cursor::new(sent)).map_err(broken)?;
+            if decoder.has_animation() {
+                return Err("moves: send a picture that stands still".to_owned());
+            }
+            decode(decoder, broken)
+        }
+        _ => Err(format!("is not {name}")),
+    }
 }
 
 /// Bytes that a decoder may take for what a file carries beside its pixels.
@@ -161,21 +216,41 @@ fn reduced(picture: &DynamicImage, width: u32, height: u32) -> DynamicImage {
     picture.resize_exact(width, height, FilterType::Triangle)
 }
 
-/// The picture on white, where it lets something through: JPEG is opaque.
-fn over_white(mut picture: DynamicImage) -> DynamicImage {
+/// What a picture that lets something through is put on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ground {
+    /// It is opaque then, as JPEG is.
+    White,
+    /// It lets through what it did, and its colours count as much as they show.
+    Black,
+}
+
+/// The picture on white, where it lets something through.
+fn over_white(picture: DynamicImage) -> DynamicImage {
+    over(picture, Ground::White)
+}
+
+/// The picture with its colours weighed by what they show (premultiplied), so that the mean of some pixels has nothing of the colour that a transparent one is
+/// said to have. [`lossless`] takes it back.
+fn weighed(picture: DynamicImage) -> DynamicImage {
+    over(picture, Ground::Black)
+}
+
+fn over(mut picture: DynamicImage, ground: Ground) -> DynamicImage {
     match &mut picture {
-        DynamicImage::ImageLumaA8(pixels) => blend(pixels, 2, u8::MAX.into()),
-        DynamicImage::ImageRgba8(pixels) => blend(pixels, 4, u8::MAX.into()),
-        DynamicImage::ImageLumaA16(pixels) => blend(pixels, 2, u16::MAX.into()),
-        DynamicImage::ImageRgba16(pixels) => blend(pixels, 4, u16::MAX.into()),
+        DynamicImage::ImageLumaA8(pixels) => blend(pixels, 2, u8::MAX.into(), ground),
+        DynamicImage::ImageRgba8(pixels) => blend(pixels, 4, u8::MAX.into(), ground),
+        DynamicImage::ImageLumaA16(pixels) => blend(pixels, 2, u16::MAX.into(), ground),
+        DynamicImage::ImageRgba16(pixels) => blend(pixels, 4, u16::MAX.into(), ground),
         _ => {}
     }
     picture
 }
 
-/// Mixes each pixel's colours with white, as its last sample, of `most`, says.
-fn blend<S: Copy + Into<u32> + TryFrom<u32>>(samples: &mut [S], channels: usize, most: u32) {
+/// Mixes each pixel's colours with the ground's, as its last sample, of `most`, says.
+fn blend<S: Copy + Into<u32> + TryFrom<u32>>(samples: &mut [S], channels: usize, most: u32, ground: Ground) {
     let Ok(opaque) = S::try_from(most) else { return };
+    let white = if ground == Ground::White { most } else { 0 };
     for pixel in samples.chunks_exact_mut(channels) {
         let Some((alpha, colours)) = pixel.split_last_mut() else { return };
         let weight: u32 = (*alpha).into();
@@ -185,10 +260,12 @@ fn blend<S: Copy + Into<u32> + TryFrom<u32>>(samples: &mut [S], channels: usize,
         for colour in colours {
             // Of 16 bits it fits just so: it is at most `most` squared.
             let own: u32 = (*colour).into();
-            let mixed = (own * weight + most * (most - weight)) / most;
+            let mixed = (own * weight + white * (most - weight)) / most;
             *colour = S::try_from(mixed).unwrap_or(opaque);
         }
-        *alpha = opaque;
+        if ground == Ground::White {
+            *alpha = opaque;
+        }
     }
 }
 
@@ -204,6 +281,29 @@ fn encoded(pixels: &RgbImage) -> Result<Vec<u8>, String> {
         }
     }
     Err("has too much detail to be made small enough: send it softer, or smaller".to_owned())
+}
+
+/// A picture of weighed colours as PNG, with these as they were. One that hides nothing is written without what it would say of that.
+fn lossless(picture: &DynamicImage) -> Result<Vec<u8>, ImageError> {
+    let mut pixels = picture.to_rgba8();
+    for pixel in pixels.pixels_mut() {
+        let [colours @ .., alpha] = &mut pixel.0;
+        let (weight, most) = (u32::from(*alpha), u32::from(u8::MAX));
+        for colour in colours {
+            let own = (u32::from(*colour) * most + weight / 2).checked_div(weight).unwrap_or_default();
+            *colour = u8::try_from(own).unwrap_or(u8::MAX);
+        }
+    }
+    let (width, height) = pixels.dimensions();
+    let mut file = Vec::new();
+    let encoder = PngEncoder::new_with_quality(&mut file, CompressionType::Best, png::FilterType::Adaptive);
+    if pixels.pixels().all(|pixel| pixel.0.last() == Some(&u8::MAX)) {
+        let opaque = DynamicImage::from(pixels).to_rgb8();
+        encoder.write_image(&opaque, width, height, ExtendedColorType::Rgb8)?;
+    } else {
+        encoder.write_image(&pixels, width, height, ExtendedColorType::Rgba8)?;
+    }
+    Ok(file)
 }
 
 #[cfg(test)]

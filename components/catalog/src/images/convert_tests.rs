@@ -2,7 +2,7 @@
 
 use super::*;
 use image::codecs::webp::WebPEncoder;
-use image::{ImageEncoder as _, Rgb, Rgba, RgbaImage};
+use image::{Rgb, Rgba, RgbaImage};
 
 const RED: Rgb<u8> = Rgb([220, 20, 20]);
 const BLUE: Rgb<u8> = Rgb([20, 20, 220]);
@@ -127,6 +127,78 @@ fn what_is_transparent_is_shown_on_white() {
     assert!(like(*shown(&convert(&written(&grey, png), png).unwrap()[0]).get_pixel(9, 50), Rgb([255, 255, 255])));
 }
 
+fn pixels_of(file: &File) -> RgbaImage {
+    image::load_from_memory_with_format(&file.content, ImageFormat::Png).unwrap().to_rgba8()
+}
+
+#[test]
+fn a_logo_stays_transparent_and_has_no_rim() {
+    // What nothing shows of is said to be green, and a program that minds it would mix it in.
+    let sign = |size: u32| {
+        RgbaImage::from_fn(size, size, move |x, _| if x * 2 < size { Rgba([0, 255, 0, 0]) } else { Rgba([220, 20, 20, 255]) })
+    };
+    let large = sign(1501);
+    let mut webp = Vec::new();
+    WebPEncoder::new_lossless(&mut webp).write_image(&large, 1501, 1501, ExtendedColorType::Rgba8).unwrap();
+    let large = DynamicImage::from(large);
+    let deep = DynamicImage::from(large.to_rgba16());
+    let (png, small) = (ImageFormat::Png, DynamicImage::from(sign(100)));
+    for (sent, format, side) in [
+        (written(&large, png), png, 512),
+        (written(&deep, png), png, 512),
+        (webp, ImageFormat::WebP, 512),
+        (written(&small, png), png, 100),
+    ] {
+        let files = logo(&sent, format).unwrap();
+        assert_eq!(sizes(&files), [(side, side)]);
+        let pixels = pixels_of(&files[0]);
+        assert_eq!(pixels.get_pixel(2, 9).0, [0, 0, 0, 0], "what does not show is not passed on");
+        assert_eq!(pixels.get_pixel(side - 3, 9).0, [220, 20, 20, 255]);
+        for pixel in pixels.pixels().filter(|pixel| pixel.0[3] > 0) {
+            assert!(like(Rgb([pixel.0[0], pixel.0[1], pixel.0[2]]), RED), "{pixel:?}");
+        }
+    }
+    let half = DynamicImage::from(RgbaImage::from_pixel(40, 10, Rgba([200, 100, 50, 128])));
+    let [red, green, blue, alpha] = pixels_of(&logo(&written(&half, png), png).unwrap()[0]).get_pixel(5, 5).0;
+    assert!(alpha == 128 && like(Rgb([red, green, blue]), Rgb([200, 100, 50])), "{red} {green} {blue} {alpha}");
+}
+
+#[test]
+fn a_logo_of_any_kind_becomes_one_png_without_what_else_it_carries() {
+    for (_, format) in KINDS {
+        let files = logo(&written(&halves(1200, 300), format), format).unwrap();
+        assert_eq!(sizes(&files), [(512, 128)], "{format:?}");
+        // Nothing is transparent, so nothing says so.
+        assert!(image::load_from_memory_with_format(&files[0].content, ImageFormat::Png).unwrap().as_rgb8().is_some());
+    }
+    let secret = b"6.9271N 79.8612E";
+    let sent = with_exif(&written(&halves(600, 300), ImageFormat::Jpeg), 6, secret);
+    let files = logo(&sent, ImageFormat::Jpeg).unwrap();
+    assert_eq!(sizes(&files), [(256, 512)], "turned as it says");
+    assert!(!contains(&files[0].content, secret));
+    let photograph = written(&halves(5712, 4284), ImageFormat::Jpeg);
+    assert_eq!(sizes(&logo(&photograph, ImageFormat::Jpeg).unwrap()), [(512, 384)]);
+    assert!(logo(&bomb(401, 100), ImageFormat::Jpeg).is_err_and(|why| why.contains("may be at most 4 times the other")));
+}
+
+#[test]
+fn a_logo_of_much_detail_is_made_smaller() {
+    let mut noise = noise();
+    let picture = DynamicImage::from(RgbaImage::from_fn(512, 512, |_, _| Rgba([noise(), noise(), noise(), noise()])));
+    let files = logo(&written(&picture, ImageFormat::Png), ImageFormat::Png).unwrap();
+    assert_eq!(sizes(&files), [(256, 256)]);
+    assert!(files[0].content.len() <= limits::IMAGE_FILE_BYTES);
+}
+
+/// Bytes that nothing is alike in.
+fn noise() -> impl FnMut() -> u8 {
+    let mut state = 1u32;
+    move || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state.to_be_bytes()[0]
+    }
+}
+
 /// A file that says that it is this large; nothing of that is true.
 fn bomb(width: u16, height: u16) -> Vec<u8> {
     let mut jpeg = written(&halves(16, 16), ImageFormat::Jpeg);
@@ -169,11 +241,7 @@ fn what_is_no_picture_or_too_much_of_one_is_refused_before_it_is_decoded() {
 
 #[test]
 fn the_most_detailed_picture_is_small_enough_or_refused() {
-    let mut state = 1u32;
-    let mut noise = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        state.to_be_bytes()[0]
-    };
+    let mut noise = noise();
     let picture = DynamicImage::from(RgbImage::from_fn(1280, 1280, |_, _| Rgb([noise(), noise(), noise()])));
     match convert(&written(&picture, ImageFormat::Png), ImageFormat::Png) {
         Ok(files) => assert!(files.iter().all(|file| file.content.len() <= limits::IMAGE_FILE_BYTES)),
@@ -197,6 +265,7 @@ fn fuzz_images() {
                 && let Ok(files) = convert(sent, format)
             {
                 assert!((1..=limits::IMAGE_SIDES.len()).contains(&files.len()));
+                assert_eq!(logo(sent, format).map(|files| files.len()), Ok(1));
             }
         }
         // As if it were large: of what is small nothing is left out.

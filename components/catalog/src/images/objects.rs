@@ -13,6 +13,7 @@ use spin_sdk::http::{FullBody, Request, StatusCode};
 use spin_sdk::wasip3::http::types::{ErrorCode, RequestOptions};
 use spin_sdk::wasip3::http_compat::RequestOptionsExtension;
 
+use super::convert::Format;
 use crate::limits;
 
 /// Why something was not done.
@@ -40,8 +41,8 @@ impl From<Failure> for Problem {
 
 /// Objects by their keys.
 pub trait Objects {
-    /// Writes one, instead of what there was.
-    fn put(&self, key: &str, content: Vec<u8>) -> impl Future<Output = Result<(), Failure>>;
+    /// Writes one of this format, instead of what there was.
+    fn put(&self, key: &str, content: Vec<u8>, format: Format) -> impl Future<Output = Result<(), Failure>>;
 
     /// One, whole; none: there is none.
     fn get(&self, key: &str) -> impl Future<Output = Result<Option<Vec<u8>>, Failure>>;
@@ -143,17 +144,17 @@ impl S3 {
 }
 
 impl Objects for S3 {
-    async fn put(&self, key: &str, content: Vec<u8>) -> Result<(), Failure> {
+    async fn put(&self, key: &str, content: Vec<u8>, format: Format) -> Result<(), Failure> {
         let name = self.name(key);
         let mut action = self.bucket.put_object(Some(&self.credentials), &name);
-        action.headers_mut().insert("content-type", CONTENT_TYPE);
-        let (status, body) = ask(action, Bytes::from(content)).await?;
+        action.headers_mut().insert("content-type", format.media_type());
+        let (status, body) = ask(action, Bytes::from(content), Some(format)).await?;
         if status.is_success() { Ok(()) } else { Err(refused(status, &body)) }
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Failure> {
         let name = self.name(key);
-        let (status, body) = ask(self.bucket.get_object(Some(&self.credentials), &name), Bytes::new()).await?;
+        let (status, body) = ask(self.bucket.get_object(Some(&self.credentials), &name), Bytes::new(), None).await?;
         match status {
             StatusCode::OK => Ok(Some(body)),
             StatusCode::NOT_FOUND => Ok(None),
@@ -163,13 +164,10 @@ impl Objects for S3 {
 
     async fn delete(&self, key: &str) -> Result<(), Failure> {
         let name = self.name(key);
-        let (status, body) = ask(self.bucket.delete_object(Some(&self.credentials), &name), Bytes::new()).await?;
+        let (status, body) = ask(self.bucket.delete_object(Some(&self.credentials), &name), Bytes::new(), None).await?;
         if status.is_success() || status == StatusCode::NOT_FOUND { Ok(()) } else { Err(refused(status, &body)) }
     }
 }
-
-/// What files are.
-const CONTENT_TYPE: &str = "image/jpeg";
 
 /// What an answer that is none of the expected ones says.
 fn refused(status: StatusCode, body: &[u8]) -> Failure {
@@ -182,21 +180,20 @@ fn refused(status: StatusCode, body: &[u8]) -> Failure {
     if later { Failure::Away(why) } else { Failure::Refused(why) }
 }
 
-/// Sends a request, signed, and reads the answer.
-async fn ask<'a, A: S3Action<'a>>(mut action: A, body: Bytes) -> Result<(StatusCode, Vec<u8>), Failure> {
+/// Sends a request, signed, with a body of this format if it has one, and reads the answer.
+async fn ask<'a, A: S3Action<'a>>(action: A, body: Bytes, format: Option<Format>) -> Result<(StatusCode, Vec<u8>), Failure> {
     let nanoseconds = |duration: Duration| u64::try_from(duration.as_nanos()).ok();
     let options = RequestOptions::new();
     // What a host does not know of it has its own bounds for.
     _ = options.set_connect_timeout(nanoseconds(limits::OBJECTS_CONNECT));
     _ = options.set_first_byte_timeout(nanoseconds(limits::OBJECTS_FIRST_BYTE));
     _ = options.set_between_bytes_timeout(nanoseconds(limits::OBJECTS_BETWEEN_BYTES));
-    let typed = action.headers_mut().get("content-type").is_some();
     let url = action.sign(limits::OBJECTS_SIGNED);
     let mut request = Request::<()>::builder().method(A::METHOD.to_str()).uri(url.as_str());
     // Without its length a body goes in chunks, which S3 does not take.
     request = request.extension(RequestOptionsExtension(options)).header("content-length", body.len());
-    if typed {
-        request = request.header("content-type", CONTENT_TYPE);
+    if let Some(format) = format {
+        request = request.header("content-type", format.media_type());
     }
     let request = request.body(FullBody::new(body)).map_err(|error| Failure::Refused(error.to_string()))?;
     let response = spin_sdk::http::send(request).await.map_err(|error| match error {

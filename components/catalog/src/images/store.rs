@@ -9,7 +9,8 @@ use kit::params;
 use kit::sql::{self, Error, Tx, Value};
 use read_model::{EventDoc, Image, ImageSize};
 
-use super::convert::File;
+use super::Slot;
+use super::convert::{File, Format};
 use crate::limits;
 
 /// A picture that an event is to have.
@@ -17,6 +18,8 @@ use crate::limits;
 pub struct Picture {
     /// Of its files.
     pub digest: String,
+    /// What all its files are.
+    pub format: Format,
     /// The largest last.
     pub files: Vec<File>,
     /// Their keys in the store of objects, in the same order; none: the database has them.
@@ -40,8 +43,9 @@ pub fn column(image: Option<&Image>) -> Result<String, Error> {
 pub async fn save(tx: &mut Tx, id: &str, picture: &Picture) -> Result<bool, Error> {
     let now = tx.now();
     // What is there is locked by being set to what it is.
-    let statement = "INSERT INTO images (id, created_at) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET id = excluded.id";
-    tx.execute(statement, params![id, now]).await?;
+    let statement =
+        "INSERT INTO images (id, format, created_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET id = excluded.id";
+    tx.execute(statement, params![id, picture.format.name(), now]).await?;
     let statement = "SELECT (SELECT COUNT(*) FROM image_files WHERE image = $1) + (SELECT COUNT(*) FROM image_objects WHERE image = $1 AND state = 'kept')";
     let there = tx.one::<(i64,)>(statement, params![id]).await?.map_or(0, |(there,)| there);
     if usize::try_from(there).unwrap_or_default() >= picture.files.len() {
@@ -74,7 +78,8 @@ pub async fn tidy(tx: &mut Tx, image: &Image) -> Result<(), Error> {
         return Ok(());
     }
     // After the lock, so that whoever had it before is seen with what they did.
-    let shown = "SELECT 1 FROM events WHERE image = $1 AND image <> 'null' LIMIT 1";
+    let shown = "SELECT 1 FROM events WHERE image = $1 AND image <> 'null' \
+                 UNION ALL SELECT 1 FROM events WHERE logo = $1 AND logo <> 'null' LIMIT 1";
     let pending = "SELECT 1 FROM events WHERE pending IS NOT NULL AND pending LIKE $1 LIMIT 1";
     if tx.one::<(i64,)>(shown, params![column(Some(image))?]).await?.is_some()
         || tx.one::<(i64,)>(pending, params![format!("%{}%", image.id)]).await?.is_some()
@@ -88,12 +93,16 @@ pub async fn tidy(tx: &mut Tx, image: &Image) -> Result<(), Error> {
     tx.execute("DELETE FROM images WHERE id = $1", params![&image.id]).await.map(drop)
 }
 
-/// As [`tidy`], of the picture that `old` had and `new` has not.
+/// As [`tidy`], of the pictures that `old` had and `new` has not.
 pub async fn tidy_replaced(tx: &mut Tx, old: &EventDoc, new: &EventDoc) -> Result<(), Error> {
-    match &old.image {
-        Some(image) if new.image.as_ref() != Some(image) => tidy(tx, image).await,
-        _ => Ok(()),
+    for slot in Slot::ALL {
+        if let Some(image) = slot.of(old)
+            && slot.of(new) != Some(image)
+        {
+            tidy(tx, image).await?;
+        }
     }
+    Ok(())
 }
 
 /// Where a file is.
@@ -105,14 +114,15 @@ pub enum Place {
     Object(String),
 }
 
-/// A file of a picture, by its width.
-pub async fn find(tx: &mut Tx, id: &str, width: u32) -> Result<Option<Place>, Error> {
-    let statement = "SELECT content FROM image_files WHERE image = $1 AND width = $2";
-    if let Some((content,)) = tx.one::<(String,)>(statement, params![id, width]).await? {
+/// A file of a picture, by its width, where the picture's files are of this format.
+pub async fn find(tx: &mut Tx, id: &str, width: u32, format: Format) -> Result<Option<Place>, Error> {
+    let statement = "SELECT f.content FROM image_files f JOIN images i ON i.id = f.image WHERE f.image = $1 AND f.width = $2 AND i.format = $3";
+    if let Some((content,)) = tx.one::<(String,)>(statement, params![id, width, format.name()]).await? {
         return decoded(id, width, &content).map(|content| Some(Place::Here(content)));
     }
-    let statement = "SELECT key FROM image_objects WHERE image = $1 AND width = $2 AND state = 'kept'";
-    Ok(tx.one::<(String,)>(statement, params![id, width]).await?.map(|(key,)| Place::Object(key)))
+    let statement = "SELECT o.key FROM image_objects o JOIN images i ON i.id = o.image \
+                     WHERE o.image = $1 AND o.width = $2 AND o.state = 'kept' AND i.format = $3";
+    Ok(tx.one::<(String,)>(statement, params![id, width, format.name()]).await?.map(|(key,)| Place::Object(key)))
 }
 
 fn decoded(id: &str, width: u32, content: &str) -> Result<Vec<u8>, Error> {
@@ -128,13 +138,15 @@ pub struct Moving<C> {
     pub content: C,
 }
 
-/// Some file that the database has.
-pub async fn any_here(tx: &mut Tx) -> Result<Option<Moving<Vec<u8>>>, Error> {
-    let statement = "SELECT image, width, height, content FROM image_files ORDER BY image, width LIMIT 1";
-    let row: Option<(String, u32, u32, String)> = tx.one(statement, []).await?;
-    let Some((image, width, height, content)) = row else { return Ok(None) };
+/// Some file that the database has, and what it is.
+pub async fn any_here(tx: &mut Tx) -> Result<Option<(Moving<Vec<u8>>, Format)>, Error> {
+    let statement = "SELECT f.image, f.width, f.height, f.content, i.format FROM image_files f JOIN images i ON i.id = f.image \
+                     ORDER BY f.image, f.width LIMIT 1";
+    let row: Option<(String, u32, u32, String, String)> = tx.one(statement, []).await?;
+    let Some((image, width, height, content, format)) = row else { return Ok(None) };
     let content = decoded(&image, width, &content)?;
-    Ok(Some(Moving { image, size: ImageSize { width, height }, content }))
+    let format = Format::named(&format).ok_or_else(|| Error::Other(format!("picture {image} of format {format}")))?;
+    Ok(Some((Moving { image, size: ImageSize { width, height }, content }, format)))
 }
 
 /// Some file that the store has, by its key.

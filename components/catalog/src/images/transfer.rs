@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use kit::{Problem, id, sql, time};
 
-use super::convert::File;
+use super::convert::{File, Format};
 use super::objects::{Objects, Settings};
 use super::store::{self, Moving};
 use crate::limits;
 
 /// Writes a picture's files to the store; their keys. Nobody has them yet: they are to be taken into use, or given up by [`abandon`].
-pub async fn upload(objects: &impl Objects, image: &str, files: &[File]) -> Result<Vec<String>, Problem> {
+pub async fn upload(objects: &impl Objects, image: &str, files: &[File], format: Format) -> Result<Vec<String>, Problem> {
     let mut tx = sql::write().await?;
     let attempt = id::unique(tx.now());
     let announced: Vec<Moving<String>> = files
@@ -21,14 +21,14 @@ pub async fn upload(objects: &impl Objects, image: &str, files: &[File]) -> Resu
         .map(|File { size, .. }| Moving {
             image: image.to_owned(),
             size: size.clone(),
-            content: format!("{image}/{attempt}-{}.jpg", size.width),
+            content: format!("{image}/{attempt}-{}.{}", size.width, format.name()),
         })
         .collect();
     store::announce(&mut tx, &announced).await?;
     tx.commit().await?;
     let keys: Vec<String> = announced.into_iter().map(|file| file.content).collect();
     for (key, file) in keys.iter().zip(files) {
-        if let Err(failure) = objects.put(key, file.content.clone()).await {
+        if let Err(failure) = objects.put(key, file.content.clone(), format).await {
             abandon(&keys).await;
             return Err(failure.into());
         }
@@ -74,8 +74,8 @@ async fn move_out(objects: &impl Objects) -> Result<bool, Problem> {
     let mut tx = sql::read().await?;
     let found = store::any_here(&mut tx).await?;
     tx.rollback().await?;
-    let Some(Moving { image, size, content }) = found else { return Ok(false) };
-    let keys = upload(objects, &image, &[File { size: size.clone(), content }]).await?;
+    let Some((Moving { image, size, content }, format)) = found else { return Ok(false) };
+    let keys = upload(objects, &image, &[File { size: size.clone(), content }], format).await?;
     for key in &keys {
         let mut tx = sql::write().await?;
         store::moved_out(&mut tx, &Moving { image: image.clone(), size: size.clone(), content: key.clone() }).await?;

@@ -182,6 +182,21 @@ async fn the_audit_log_is_looked_through_for_who_and_what() {
     assert_eq!(log(format!("{subject}&type=booking")).await, json!([]));
     assert_eq!(log(format!("{subject}&to=2020-01-01T00:00:00Z")).await, json!([]));
     assert_eq!(kinds(&log(format!("{subject}&from=2020-01-01T00:00:00Z")).await), kinds(&all));
+    let csv = async |path: &str| {
+        let answer = admin.send(Method::GET, path, &[("accept", "text/csv")], None).await;
+        assert_eq!(answer.header("content-type"), Some("text/csv; charset=utf-8; header=present"));
+        assert_eq!(answer.header("cache-control"), Some("private, no-store"));
+        let next = answer.header("link").map(|link| link.trim_start_matches('<').split('>').next().unwrap().to_owned());
+        (String::from_utf8(answer.bytes).unwrap(), next)
+    };
+    let column = |text: &str| text.lines().skip(1).map(|line| line.split(',').nth(3).unwrap().to_owned()).collect::<Vec<_>>();
+    let (text, next) = csv(&format!("/api/audit?{subject}")).await;
+    assert_eq!((column(&text), next), (kinds(&all), None));
+    assert!(text.contains(user) && text.contains(&admin.user) && !text.contains("Said nowhere else."), "{text}");
+    let (first, next) = csv(&format!("/api/audit?{subject}&limit=1")).await;
+    let (second, _) = csv(&next.unwrap()).await;
+    assert_eq!([column(&first), column(&second)].concat(), kinds(&all)[..2]);
+    admin.send(Method::GET, "/api/audit", &[("accept", "application/pdf")], None).await.expect_problem(406, "not-acceptable");
     for (filter, pointer) in [("type=User", "/type"), ("from=yesterday", "/from"), ("actor=", "/actor")] {
         let problem = admin.get(&format!("/api/audit?{filter}")).await.expect_problem(400, "invalid-request");
         assert_eq!(problem["errors"][0]["pointer"], pointer);

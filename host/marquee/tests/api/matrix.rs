@@ -267,6 +267,8 @@ async fn operation(id: &str, scene: &Scene, may: impl Fn(Rule) -> bool) -> (Rule
         ),
         "putEventImage" => (Rule::Team("edit-events"), format!("/api/events/{event}/image"), nothing()),
         "deleteEventImage" => (Rule::Team("edit-events"), format!("/api/events/{event}/image"), None),
+        "putEventLogo" => (Rule::Team("edit-events"), format!("/api/events/{event}/logo"), nothing()),
+        "deleteEventLogo" => (Rule::Team("edit-events"), format!("/api/events/{event}/logo"), None),
         "getImage" => (Rule::Everybody, format!("/api/images/{}-480.jpg", scene.bystander), None),
         "listOrganiserEvents" => (Rule::Team("see-events"), format!("/api/organisers/{}/events", scene.organiser), None),
         "listOrders" => (Rule::Team("see-orders"), format!("/api/events/{event}/orders"), None),

@@ -1,10 +1,11 @@
-//! Pictures of events: photographs as cameras make them, and a store of objects that has them in the database's place.
+//! Pictures of events: photographs as cameras make them, logos, and a store of objects that has them in the database's place.
 
 use crate::{
     SHARED,
     client::{Client, OnSale, eventually, unique},
     server::{Form, Server, fresh_folder},
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use reqwest::Method;
 use rusty_s3::{Bucket, Credentials, S3Action as _, UrlStyle};
 use serde_json::{Value, json};
@@ -73,6 +74,81 @@ async fn a_telephones_photograph_is_taken() {
     assert!(problem["detail"].as_str().unwrap().contains("has 6000 x 4200 pixels: at most 25000000 are taken"), "{problem}");
     let much = put(&organiser, &show.id, vec![0; 10 * 1024 * 1024 + 1]).await;
     much.expect_problem(413, "too-large");
+}
+
+/// PNG, 800 x 200: its left half lets everything through, its right half is red.
+const SIGN: &str = "iVBORw0KGgoAAAANSUhEUgAAAyAAAADIAQMAAAAqQRdZAAAABlBMVEUA/wDcFBTf5LE/AAAAAXRSTlMAQObYZgAAAGBJREFUeNrtzTEBAAAMAiD7l94yeAsFSGpXi0QikUgkEolEIpFIJBKJRCKRSCQSiUQikUgkEolEIpFIJBKJRCKRSCQSiUQikUgkEolEIpFIJBKJRCKRSCQSiUQikUhWkgdrPesr6nnMMAAAAABJRU5ErkJggg==";
+
+fn sign() -> Vec<u8> {
+    STANDARD.decode(SIGN).unwrap()
+}
+
+async fn put_logo(client: &Client<'_>, event: &str, kind: &str, logo: Vec<u8>) -> crate::client::Answer {
+    client.send(Method::PUT, &format!("/api/events/{event}/logo"), &[("content-type", kind)], Some(logo)).await
+}
+
+/// What a PNG says of its pixels: width, height, and of which type its colours are.
+fn header(png: &[u8]) -> (u32, u32, u8) {
+    assert_eq!(png[..8], *b"\x89PNG\r\n\x1a\n");
+    let number = |at: usize| u32::from_be_bytes(png[at..at + 4].try_into().unwrap());
+    (number(16), number(20), png[25])
+}
+
+#[tokio::test]
+async fn a_logo_is_transparent_everywhere_for_good_and_gone_with_its_last_event() {
+    let (organiser, id) = Client::organiser(&SHARED).await;
+    let show = OnSale::publish(&organiser, &id, json!({})).await;
+    let path = format!("/api/events/{}", show.id);
+    assert_eq!(show.document["logo"], Value::Null);
+    let stranger = Client::register(&SHARED).await;
+    put_logo(&stranger, &show.id, "image/png", sign()).await.expect_problem(403, "forbidden");
+    put_logo(&organiser, &show.id, "image/svg+xml", b"<svg/>".to_vec()).await.expect_problem(415, "unsupported-media-type");
+    put_logo(&organiser, &show.id, "image/webp", sign()).await.expect_problem(400, "invalid-request");
+
+    let picture = put(&organiser, &show.id, small()).await.expect(200)["image"].clone();
+    let given = put_logo(&organiser, &show.id, "image/png", sign()).await.expect(200);
+    let logo = &given["logo"];
+    assert_eq!((&logo["width"], &logo["height"]), (&json!(512), &json!(128)));
+    let elsewhere = organiser.elsewhere();
+    for event in [organiser.get(&path).await.expect(200), elsewhere.get(&path).await.expect(200)] {
+        assert_eq!((&event["logo"], &event["image"]), (logo, &picture), "who gave it sees it, everywhere");
+    }
+    let mine = organiser.get(&format!("/api/organisers/{id}/events")).await.expect(200);
+    assert_eq!(mine["items"][0]["logo"], *logo);
+    let again = put_logo(&organiser, &show.id, "image/png", sign()).await.expect(200);
+    assert_eq!(again["revision"], given["revision"], "the same logo is no change");
+
+    let url = logo["url"].as_str().unwrap();
+    let reader = Client::new(&SHARED).elsewhere();
+    let file = reader.get(url).await;
+    assert_eq!((file.status.as_u16(), file.header("content-type")), (200, Some("image/png")));
+    assert_eq!(file.header("cache-control"), Some("public, max-age=31536000, immutable"));
+    assert_eq!(file.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(header(&file.bytes), (512, 128, 6), "of red, green, blue and alpha");
+    let tag = file.header("etag").unwrap().to_owned();
+    let known = reader.send(Method::GET, url, &[("if-none-match", &tag)], None).await;
+    assert_eq!((known.status.as_u16(), known.bytes.len()), (304, 0));
+    // An address says what it leads to.
+    organiser.get(&url.replace(".png", ".jpg")).await.expect_problem(404, "not-found");
+    organiser.get(&urls(&picture)[0].replace(".jpg", ".png")).await.expect_problem(404, "not-found");
+
+    let copy =
+        organiser.post(&format!("{path}/copies"), &json!({"starts_at": "2037-04-01T19:00:00Z"})).await.expect(201)["items"][0]
+            .clone();
+    assert_eq!(copy["logo"], *logo, "a copy keeps it");
+    let of_copy = format!("/api/events/{}/logo", copy["id"].as_str().unwrap());
+    // Of a photograph it is a PNG as well.
+    let other = put_logo(&organiser, &show.id, "image/jpeg", small()).await.expect(200)["logo"].clone();
+    let other_file = organiser.get(other["url"].as_str().unwrap()).await;
+    assert_eq!(header(&other_file.bytes), (512, 341, 2), "of red, green and blue");
+    organiser.get(url).await.expect(200);
+    stranger.send(Method::DELETE, &of_copy, &[], None).await.expect_problem(403, "forbidden");
+    let without = organiser.send(Method::DELETE, &of_copy, &[], None).await.expect(200);
+    assert_eq!((&without["logo"], &without["image"]), (&Value::Null, &picture));
+    let remembered = if SHARED.form == Form::Composed { 200 } else { 404 };
+    eventually("nobody gives it", async || reader.get(url).await.status, |status| *status == remembered).await;
+    organiser.get(&urls(&picture)[0]).await.expect(200);
+    organiser.get(other["url"].as_str().unwrap()).await.expect(200);
 }
 
 /// A way to a server that can be shut.

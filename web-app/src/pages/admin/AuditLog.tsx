@@ -1,13 +1,21 @@
 import { Plural, Trans, useLingui } from "@lingui/react/macro";
 import { useState } from "react";
 import { Link } from "react-router";
-import { type AuditEntry, type Region, useAuditLogInfiniteQuery, useRegionsQuery } from "../../api/admin";
+import {
+  type AuditEntry,
+  type AuditFilter,
+  auditTable,
+  type Region,
+  useAuditLogInfiniteQuery,
+  useRegionsQuery,
+} from "../../api/admin";
+import { save } from "../../lib/download";
 import { dayToInstant, formatWhen, ownZone } from "../../lib/time";
 import { Badge } from "../../ui/Badge";
 import { Button } from "../../ui/Button";
 import { Dialog } from "../../ui/Dialog";
 import { Field, Select } from "../../ui/Field";
-import { Notice } from "../../ui/Notice";
+import { FailureNotice, Notice } from "../../ui/Notice";
 import { Page } from "../../ui/Page";
 import { type Column, Table } from "../../ui/Table";
 import styles from "./Admin.module.css";
@@ -79,6 +87,7 @@ export function AuditLog() {
         <Field label={t`From`} type="date" {...field("from")} />
         <Field label={t`Until`} type="date" {...field("to")} />
       </search>
+      <Download filter={filter} />
       <p role="status" className={styles.faint}>
         {list.currentData && <Plural value={count} one="# entry is shown" other="# entries are shown" />}
       </p>
@@ -108,6 +117,30 @@ export function AuditLog() {
         )}
       </Dialog>
     </Page>
+  );
+}
+
+/** Saves what the filter finds as a file. */
+function Download({ filter }: { filter: AuditFilter }) {
+  const [state, setState] = useState<{ busy: boolean; error?: unknown }>({ busy: false });
+  const write = async () => {
+    setState({ busy: true });
+    try {
+      save(await auditTable(filter), "audit-log.csv");
+      setState({ busy: false });
+    } catch (error) {
+      setState({ busy: false, error });
+    }
+  };
+  return (
+    <div className={styles.stack}>
+      <div>
+        <Button look="quiet" busy={state.busy} onClick={() => void write()}>
+          <Trans>Save as CSV</Trans>
+        </Button>
+      </div>
+      {state.error !== undefined && <FailureNotice error={state.error} />}
+    </div>
   );
 }
 

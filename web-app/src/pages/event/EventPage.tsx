@@ -13,6 +13,7 @@ import { differs, formatClock, formatSpan, formatZone, ownZone } from "../../lib
 import { Accented } from "../../ui/Accented";
 import { Button } from "../../ui/Button";
 import { Cover } from "../../ui/Cover";
+import { Logo } from "../../ui/Logo";
 import { FailureNotice, Notice } from "../../ui/Notice";
 import { Page } from "../../ui/Page";
 import { LoadingPage } from "../../ui/Skeleton";
@@ -59,6 +60,7 @@ function Found({ event }: { event: Event }) {
           <div className={styles.head}>
             <Cover id={event.id} category={event.category} image={event.image} accent={event.accent} large />
             <div className={styles.title}>
+              <Logo logo={event.logo} />
               <p className={styles.category}>{categoryName(event.category, (text) => i18n._(text))}</p>
               <h1 tabIndex={-1} dir="auto">
                 {event.title}

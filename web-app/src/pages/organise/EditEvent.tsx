@@ -36,7 +36,7 @@ import { Segments } from "../../ui/Tabs";
 import { Publish } from "./EventFrame";
 import { useFaultText } from "./faults";
 import styles from "./Organise.module.css";
-import { PicturePanel } from "./PicturePanel";
+import { LogoPanel, PicturePanel } from "./PicturePanel";
 import { Preview } from "./Preview";
 import { useOrganiser, useOwnEvent } from "./parts";
 import { QuestionFields } from "./QuestionFields";
@@ -222,7 +222,11 @@ function Editor({ saved, before }: { saved: OwnEvent | null; before?: OwnEvent |
       )}
       {view === "preview" ? (
         <Preview
-          event={{ ...previewOf(form, base?.id ?? organiser.id), image: base?.image ?? null }}
+          event={{
+            ...previewOf(form, base?.id ?? organiser.id),
+            image: base?.image ?? null,
+            logo: base?.logo ?? null,
+          }}
           questions={form.questions}
         />
       ) : (
@@ -365,6 +369,7 @@ function Fields({
         </Select>
       </Panel>
       <PicturePanel event={base} accent={form.accent} onChanged={onPicture} />
+      <LogoPanel event={base} onChanged={onPicture} />
       <Panel title={<Trans>Colour</Trans>}>
         <Checkbox
           label={t`A colour of its own`}

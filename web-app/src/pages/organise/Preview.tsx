@@ -6,6 +6,7 @@ import { formatSpan, formatWhen, formatZone } from "../../lib/time";
 import type { QuestionForm } from "../../organise/form";
 import { Accented } from "../../ui/Accented";
 import { Cover } from "../../ui/Cover";
+import { Logo } from "../../ui/Logo";
 import { Notice } from "../../ui/Notice";
 import page from "../event/EventPage.module.css";
 import { RefundTerms } from "../event/RefundTerms";
@@ -23,6 +24,7 @@ export function Preview({ event, questions }: { event: OwnEvent; questions: Ques
         <div className={page.head}>
           <Cover id={event.id} category={event.category} image={event.image} accent={event.accent} large />
           <div className={page.title}>
+            <Logo logo={event.logo} />
             <p className={page.category}>{categoryName(event.category, (text) => i18n._(text))}</p>
             <h2 dir="auto">{event.title || t`No title yet`}</h2>
           </div>

@@ -1,7 +1,6 @@
 //! Lists as CSV (RFC 4180), for spreadsheets.
 
-use crate::limits;
-use kit::{Request, Response};
+use crate::{Request, Response, limits};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Its media type, as a client asks for it.
