@@ -201,7 +201,7 @@ pub struct Certificates {
     /// Where they are kept, with the authority's key.
     #[arg(required = true)]
     pub folder: Option<PathBuf>,
-    /// REGION/NAME for a region's node, NAME for an edge.
+    /// REGION/NAME for a region's node, NAME for an edge, control/NAME for an instance of the control plane.
     #[arg(required = true)]
     pub nodes: Vec<String>,
     /// How long the nodes' certificates last. A running node takes a renewed one by itself.
@@ -216,7 +216,7 @@ pub enum OtherCertificates {
     Revoke {
         /// Where they are kept, with the authority's key.
         folder: PathBuf,
-        /// REGION/NAME for a region's node, NAME for an edge.
+        /// REGION/NAME for a region's node, NAME for an edge, control/NAME for an instance of the control plane.
         #[arg(required = true)]
         nodes: Vec<String>,
     },
