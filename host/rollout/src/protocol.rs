@@ -85,6 +85,21 @@ pub enum NodeKind {
     Worker,
 }
 
+impl NodeKind {
+    /// All that there are.
+    pub const ALL: [Self; 3] = [Self::Edge, Self::Region, Self::Worker];
+
+    /// What it is called, as it is serialized.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Edge => "edge",
+            Self::Region => "region",
+            Self::Worker => "worker",
+        }
+    }
+}
+
 /// A node, as it describes itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeDescription {
@@ -147,6 +162,19 @@ impl FailureKind {
     #[must_use]
     pub const fn may_pass(self) -> bool {
         matches!(self, Self::Fetch | Self::Disk)
+    }
+
+    /// What it is called, as it is serialized.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fetch => "fetch",
+            Self::Disk => "disk",
+            Self::Untrusted => "untrusted",
+            Self::Invalid => "invalid",
+            Self::Incompatible => "incompatible",
+            Self::Unhealthy => "unhealthy",
+        }
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Event {
 pub enum EventKind {
     /// A stage has begun.
     StageBegan,
+    /// A stage has no nodes, and is passed over.
+    StageSkipped,
     /// A step has begun: edges give the release more of their requests.
     StepBegan,
     /// A look has failed.

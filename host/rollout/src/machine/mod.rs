@@ -52,6 +52,8 @@ pub struct Rollout {
     pub progress_ms: u64,
     /// When somebody last looked.
     pub looked_ms: u64,
+    /// Since when somebody has looked again and again: a node that nobody listened to was not away.
+    pub watched_ms: u64,
     /// When the next look is due.
     pub next_look_ms: u64,
     /// Looks in a row that have failed.
@@ -102,6 +104,8 @@ pub enum State {
     Gated {
         /// The stage that is done.
         stage: usize,
+        /// Whether somebody has said so: it goes on with what is decided next.
+        promoted: bool,
     },
     /// Somebody holds it. It is looked at all the while.
     Paused {
@@ -141,6 +145,22 @@ impl State {
         matches!(self, Self::Completed | Self::RolledBack { .. } | Self::Aborted { .. } | Self::Failed { .. })
     }
 
+    /// The stage that holds and, unless that is done, its step: of what is under way, held or not.
+    #[must_use]
+    pub fn position(&self) -> Option<(usize, Option<u32>)> {
+        match self {
+            Self::Running { stage, step } => Some((*stage, Some(*step))),
+            Self::Gated { stage, .. } => Some((*stage, None)),
+            Self::Paused { before } => before.position(),
+            Self::Pending
+            | Self::Completed
+            | Self::RollingBack { .. }
+            | Self::RolledBack { .. }
+            | Self::Aborted { .. }
+            | Self::Failed { .. } => None,
+        }
+    }
+
     /// What it is called, in a word: as it is serialized.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -161,9 +181,10 @@ impl State {
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         match self {
-            Self::RollingBack { reason, .. } | Self::RolledBack { reason } | Self::Aborted { reason } | Self::Failed { reason } => {
-                Some(reason)
-            }
+            Self::RollingBack { reason, .. }
+            | Self::RolledBack { reason }
+            | Self::Aborted { reason }
+            | Self::Failed { reason } => Some(reason),
             Self::Pending | Self::Running { .. } | Self::Gated { .. } | Self::Paused { .. } | Self::Completed => None,
         }
     }
@@ -212,6 +233,7 @@ impl Rollout {
             reached_ms: None,
             progress_ms: now_ms,
             looked_ms: now_ms,
+            watched_ms: now_ms,
             next_look_ms: now_ms,
             failed_looks: 0,
             chosen: BTreeMap::new(),
@@ -237,7 +259,9 @@ impl Rollout {
         match self.state {
             State::Completed => Some(&self.new),
             State::RolledBack { .. } | State::Aborted { .. } | State::Failed { .. } => self.old.as_ref(),
-            State::Pending | State::Running { .. } | State::Gated { .. } | State::Paused { .. } | State::RollingBack { .. } => None,
+            State::Pending | State::Running { .. } | State::Gated { .. } | State::Paused { .. } | State::RollingBack { .. } => {
+                None
+            }
         }
     }
 }

@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use crate::protocol::{NodeDescription, NodeKind};
 
 mod checks;
-mod duration;
+pub(crate) mod duration;
 mod error;
 mod freeze;
+mod raw;
 mod read;
 #[cfg(test)]
 mod tests;

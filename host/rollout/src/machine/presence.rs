@@ -1,0 +1,73 @@
+//! Which nodes are there, which have what they are to have, and which will not run the release.
+
+use super::assignment::serving;
+use super::{Fleet, Rollout};
+use crate::limits;
+use crate::protocol::{FailureKind, Phase, Report};
+
+/// How a node is that the release is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// It serves what it is to serve.
+    Reached,
+    /// It is there, and does not yet.
+    Behind,
+    /// It has not been heard of for a while.
+    Away {
+        /// Not since the stage began.
+        since_before: bool,
+    },
+}
+
+/// How a node is now.
+pub(super) fn of(rollout: &Rollout, name: &str, fleet: &Fleet, now_ms: u64) -> Presence {
+    let Some(node) = fleet.nodes.get(name) else { return Presence::Away { since_before: true } };
+    if is_away(rollout, node.seen_at_ms, now_ms) {
+        return Presence::Away { since_before: node.seen_at_ms < rollout.stage_ms };
+    }
+    if node.report.serving == serving(rollout, name) { Presence::Reached } else { Presence::Behind }
+}
+
+/// Whether a node that was seen then counts as away. While nobody listened, nobody was away.
+pub(super) fn is_away(rollout: &Rollout, seen_at_ms: u64, now_ms: u64) -> bool {
+    let away = u64::try_from(limits::AWAY.as_millis()).unwrap_or(u64::MAX);
+    now_ms.saturating_sub(seen_at_ms.max(rollout.watched_ms)) > away
+}
+
+/// Failures to prepare the release, of nodes that it is for: those that may pass, and those that will not.
+pub(super) fn failures(rollout: &Rollout, fleet: &Fleet, may_pass: bool) -> Vec<String> {
+    let nodes = rollout.chosen.keys().filter_map(|name| Some((name, fleet.nodes.get(name)?)));
+    let failed = nodes.filter_map(|(name, node)| {
+        let (kind, reason) = failure(rollout, &node.report)?;
+        let said = format!("{} cannot run it ({}: {})", short(name), kind.name(), quoted(reason));
+        (kind.may_pass() == may_pass).then_some(said)
+    });
+    failed.collect()
+}
+
+fn failure<'a>(rollout: &Rollout, report: &'a Report) -> Option<(FailureKind, &'a str)> {
+    let of = report.releases.iter().find(|of| of.release == rollout.new.id)?;
+    match &of.phase {
+        Phase::Failed { kind, reason } => Some((*kind, reason)),
+        Phase::Preparing | Phase::Ready => None,
+    }
+}
+
+/// An identity as people read it: `marquee://edge/-/a` is `edge/a`.
+pub(super) fn short(identity: &str) -> String {
+    identity.strip_prefix("marquee://").unwrap_or(identity).replace("/-/", "/")
+}
+
+/// Some names, and how many others there are.
+pub(super) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let names: Vec<String> = names.into_iter().map(short).collect();
+    let (said, others) = names.split_at(names.len().min(limits::NAMED));
+    let said = said.join(", ");
+    if others.is_empty() { said } else { format!("{said} and {} more", others.len()) }
+}
+
+/// What a node says, cut to what a sentence may hold, on one line.
+pub(super) fn quoted(reason: &str) -> String {
+    let printable = |char: char| if char.is_control() { ' ' } else { char };
+    reason.chars().map(printable).take(limits::REASON_CHARS).collect()
+}
