@@ -43,7 +43,7 @@ mod queries;
 mod rounds;
 mod store;
 
-pub use artifacts::{Artifacts, Contents, Registry, Resolved, Unusable};
+pub use artifacts::{Artifacts, Contents, Imports, Registry, Resolved, Unusable};
 pub use client::{Answer, Client};
 pub use control::{Control, Options};
 pub use error::Error;

@@ -6,6 +6,7 @@ use futures::future::join_all;
 use reqwest::Client;
 use rollout::plan::Query;
 use serde::Deserialize;
+use serde_json::Value;
 use url::Url;
 
 use crate::error::Error;
@@ -28,22 +29,11 @@ struct Answer {
 }
 
 #[derive(Deserialize)]
-#[serde(tag = "resultType", content = "result", rename_all = "lowercase")]
-enum Data {
-    Scalar(Sample),
-    Vector(Vec<Series>),
-    #[serde(other)]
-    Other,
+struct Data {
+    #[serde(rename = "resultType")]
+    kind: String,
+    result: Value,
 }
-
-#[derive(Deserialize)]
-struct Series {
-    value: Sample,
-}
-
-/// When, and how much.
-#[derive(Deserialize)]
-struct Sample(#[expect(dead_code, reason = "only the value counts")] f64, String);
 
 impl Prometheus {
     /// The one at this address, as `http://10.0.0.7:9090`; over TLS its certificate must be one that the system trusts.
@@ -91,19 +81,16 @@ fn number(body: &[u8]) -> Result<f64, String> {
         let said: String = answer.error.chars().take(200).collect();
         return Err(format!("Prometheus refuses the query: {said}"));
     }
-    let Sample(_, text) = match answer.data {
-        Some(Data::Scalar(sample)) => sample,
-        Some(Data::Vector(series)) => {
-            let count = series.len();
-            let mut series = series.into_iter();
-            match (series.next(), series.next()) {
-                (Some(one), None) => one.value,
-                (None, _) => return Err("the query has no data".to_owned()),
-                _ => return Err(format!("the query has {count} series: aggregate to one")),
-            }
-        }
+    let Some(Data { kind, result }) = answer.data else { return Err("the answer has no data".to_owned()) };
+    let sample = match (kind.as_str(), result.as_array().map(Vec::as_slice)) {
+        ("scalar", _) => result,
+        ("vector", Some([one])) => one.get("value").cloned().unwrap_or_default(),
+        ("vector", Some([])) => return Err("the query has no data".to_owned()),
+        ("vector", Some(series)) => return Err(format!("the query has {} series: aggregate to one", series.len())),
         _ => return Err("the query gives neither a vector nor a scalar".to_owned()),
     };
+    // When, and how much, as text.
+    let text = sample.get(1).and_then(Value::as_str).ok_or_else(|| "the answer has no value".to_owned())?;
     let value: f64 = text.parse().map_err(|_| "the value is no number".to_owned())?;
     if value.is_finite() { Ok(value) } else { Err(format!("the value is {text}")) }
 }

@@ -236,3 +236,6 @@ async fn audit(transaction: &mut Transaction, entry: &AuditEntry) -> Result<(), 
 fn milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;
