@@ -9,3 +9,5 @@ pub mod limits;
 pub mod machine;
 pub mod plan;
 pub mod protocol;
+#[cfg(test)]
+mod simulation;

@@ -141,9 +141,9 @@ impl Step<'_> {
         self.watch();
         self.adopt(stage);
         follow(&mut self.next, self.fleet);
-        let lost = presence::failures(&self.next, self.fleet, false);
-        if !lost.is_empty() {
-            return self.roll_back(sentences(lost), false);
+        let refusals = presence::refusals(&self.next, self.fleet);
+        if !refusals.is_empty() {
+            return self.roll_back(sentences(refusals), false);
         }
         let behind = self.behind(stage);
         if behind.is_empty() && self.next.reached_ms.is_none() {
@@ -246,10 +246,8 @@ impl Step<'_> {
         if !found.failures.is_empty() {
             return self.failed(sentences(found.failures));
         }
+        self.next.failed_looks = 0;
         let is_conclusive = found.lacking.is_empty() && behind.is_empty();
-        if is_conclusive {
-            self.next.failed_looks = 0;
-        }
         let is_held = self.held();
         let hold = self.hold(stage, step);
         if is_conclusive && is_held.is_none() && hold.is_none() {

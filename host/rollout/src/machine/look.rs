@@ -22,7 +22,7 @@ pub(super) struct Look {
 
 /// Looks at everything that the plan wants.
 pub(super) fn look(rollout: &Rollout, now_ms: u64, fleet: &Fleet) -> Look {
-    let mut look = Look { failures: presence::failures(rollout, fleet, true), ..Look::default() };
+    let mut look = Look { failures: presence::hindrances(rollout, fleet, now_ms), ..Look::default() };
     look.failures.extend(restless(rollout));
     for kind in NodeKind::ALL {
         if rollout.chosen.values().any(|chosen| chosen.kind == kind) {

@@ -34,13 +34,23 @@ pub(super) fn is_away(rollout: &Rollout, seen_at_ms: u64, now_ms: u64) -> bool {
     now_ms.saturating_sub(seen_at_ms.max(rollout.watched_ms)) > away
 }
 
-/// Failures to prepare the release, of nodes that it is for: those that may pass, and those that will not.
-pub(super) fn failures(rollout: &Rollout, fleet: &Fleet, may_pass: bool) -> Vec<String> {
+/// Nodes that will not run the release, in sentences.
+pub(super) fn refusals(rollout: &Rollout, fleet: &Fleet) -> Vec<String> {
+    failures(rollout, fleet, |kind, _| !kind.may_pass())
+}
+
+/// Nodes that say in this interval that they cannot have the release yet. What a node said before it fell silent may have passed.
+pub(super) fn hindrances(rollout: &Rollout, fleet: &Fleet, now_ms: u64) -> Vec<String> {
+    let since = now_ms.saturating_sub(rollout.plan.interval_ms);
+    failures(rollout, fleet, |kind, seen_at_ms| kind.may_pass() && seen_at_ms >= since)
+}
+
+fn failures(rollout: &Rollout, fleet: &Fleet, counts: impl Fn(FailureKind, u64) -> bool) -> Vec<String> {
     let nodes = rollout.chosen.keys().filter_map(|name| Some((name, fleet.nodes.get(name)?)));
     let failed = nodes.filter_map(|(name, node)| {
         let (kind, reason) = failure(rollout, &node.report)?;
         let said = format!("{} cannot run it ({}: {})", short(name), kind.name(), quoted(reason));
-        (kind.may_pass() == may_pass).then_some(said)
+        counts(kind, node.seen_at_ms).then_some(said)
     });
     failed.collect()
 }

@@ -260,13 +260,13 @@ impl Faults {
         let (least, default, most) = (ms(bounds.0), ms(bounds.1), ms(bounds.2));
         let Some(text) = text else { return default };
         let value = duration::parse(text);
-        if value.is_none_or(|value| !(least..=most).contains(&value)) {
-            let problem =
-                if value.is_some() { format!("`{text}` is out of bounds") } else { format!("`{text}` is not a duration") };
-            let (least, most) = (duration::format(least), duration::format(most));
-            self.add(at, problem, format!("write {least} to {most}, as in \"{}\"", duration::format(default.max(1_000))));
+        if let Some(value) = value.filter(|value| (least..=most).contains(value)) {
+            return value;
         }
-        value.unwrap_or(default)
+        let problem = if value.is_some() { format!("`{text}` is out of bounds") } else { format!("`{text}` is not a duration") };
+        let (least, most) = (duration::format(least), duration::format(most));
+        self.add(at, problem, format!("write {least} to {most}, as in \"{}\"", duration::format(default.max(1_000))));
+        default
     }
 
     /// Within bounds (least, default, most).
