@@ -169,6 +169,12 @@ impl Version {
         &self.manifest
     }
 
+    /// The beginning of its id, as a number.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.id.get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or_default()
+    }
+
     /// The loaded components with the digests of their bytes (as composed), by name.
     pub fn digests(&self) -> impl Iterator<Item = (&str, &str)> {
         self.components.iter().map(|(name, loaded)| (name.as_str(), loaded.digest.as_str()))
@@ -339,7 +345,7 @@ fn source<'m>(manifest: &'m Manifest, name: &str) -> &'m Path {
 }
 
 /// A component's bytes, with those dependencies composed in that this host does not bring itself.
-fn bytes(manifest: &Manifest, name: &str, mode: Mode) -> Result<Vec<u8>, LoadError> {
+pub(crate) fn bytes(manifest: &Manifest, name: &str, mode: Mode) -> Result<Vec<u8>, LoadError> {
     let wasm = read(name, source(manifest, name))?;
     let mut parts = Vec::new();
     for dependency in manifest.components.get(name).map_or(&[][..], |component| &component.dependencies) {

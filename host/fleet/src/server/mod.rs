@@ -38,7 +38,7 @@ pub struct Options {
     pub decide: Arc<dyn Ledger>,
     /// Verifies the tokens without which nothing that an edge asks for a person is decided.
     pub verifier: Arc<dyn Verifier>,
-    /// Answers requests that edges hand over. Whose each is, by its certificate, is an extension of the request: an [`Identity`](crate::Identity);
+    /// Answers requests that edges hand over. Whose each is, by its certificate, is an extension of the request: an [`Identity`];
     /// and where that is an edge, the [`edge::ViaEdge`] that it came through.
     pub region: Arc<dyn edge::Region>,
     /// Says how users are written to, for nodes of other regions.

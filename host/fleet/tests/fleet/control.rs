@@ -87,8 +87,8 @@ async fn nobody_else_passes_for_the_control_plane() {
     let folder = Folder::new(&nodes());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let options = Options { body_bytes: 1, drain: WITHIN };
-    let answer = async |_| respond(StatusCode::OK, Bytes::new());
-    let served = serve(listener, folder.tls("eu-1"), options, move |call| answer(call), CancellationToken::new()).await;
+    let answer = |_| async { respond(StatusCode::OK, Bytes::new()) };
+    let served = serve(listener, folder.tls("eu-1"), options, answer, CancellationToken::new()).await;
     assert!(served.unwrap_err().to_string().starts_with("marquee://region/eu/eu-1 is no instance"));
     // Of another authority.
     let control = Control::new(Folder::new(&nodes()).tls("control-1")).await;
