@@ -1,5 +1,7 @@
 //! What follows from a rollout's state and what is known of the fleet.
 
+use std::collections::BTreeSet;
+
 use super::event::{Event, EventKind};
 use super::look::{self, begin_window, follow};
 use super::presence::{self, Presence, list};
@@ -243,8 +245,13 @@ impl Step<'_> {
         for text in found.uncompared {
             self.say_once(EventKind::NothingToCompare, text);
         }
-        if !found.failures.is_empty() {
-            return self.failed(sentences(found.failures));
+        let hindered: BTreeSet<String> = found.hindrances.keys().cloned().collect();
+        let before = std::mem::replace(&mut self.next.hindered, hindered);
+        if !found.failures.is_empty() || !found.hindrances.is_empty() {
+            if found.failures.is_empty() && before.is_disjoint(&self.next.hindered) {
+                self.next.failed_looks = 0;
+            }
+            return self.failed(sentences(found.failures.into_iter().chain(found.hindrances.into_values()).collect()));
         }
         self.next.failed_looks = 0;
         let is_conclusive = found.lacking.is_empty() && behind.is_empty();
@@ -327,6 +334,7 @@ impl Step<'_> {
     /// What only what is under way needs.
     fn end(&mut self) {
         self.next.waiting.clear();
+        self.next.hindered.clear();
         self.next.baselines.clear();
         self.next.before.clear();
         self.next.failed_looks = 0;

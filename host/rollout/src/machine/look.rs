@@ -14,6 +14,8 @@ use crate::protocol::{Counters, NodeDescription, NodeKind, Report};
 pub(super) struct Look {
     /// What the release fails.
     pub failures: Vec<String>,
+    /// Nodes that cannot have it yet, by name.
+    pub hindrances: BTreeMap<String, String>,
     /// What there is too little of to conclude anything.
     pub lacking: Vec<String>,
     /// What has nothing to be compared with.
@@ -22,8 +24,8 @@ pub(super) struct Look {
 
 /// Looks at everything that the plan wants.
 pub(super) fn look(rollout: &Rollout, now_ms: u64, fleet: &Fleet) -> Look {
-    let mut look = Look { failures: presence::hindrances(rollout, fleet, now_ms), ..Look::default() };
-    look.failures.extend(restless(rollout));
+    let hindrances = presence::hindrances(rollout, fleet, now_ms);
+    let mut look = Look { failures: restless(rollout), hindrances, ..Look::default() };
     for kind in NodeKind::ALL {
         if rollout.chosen.values().any(|chosen| chosen.kind == kind) {
             look.at_kind(rollout, kind, now_ms, fleet);

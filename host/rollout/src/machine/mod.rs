@@ -58,6 +58,8 @@ pub struct Rollout {
     pub next_look_ms: u64,
     /// Looks in a row that have failed.
     pub failed_looks: u32,
+    /// Nodes that could not have the release at the last look, for a reason that may pass. Another node's is another reason, and not the second in a row.
+    pub hindered: BTreeSet<String>,
     /// Nodes that have the release or are to get it, by identity.
     pub chosen: BTreeMap<String, Chosen>,
     /// Those of them that are not waited for, because they were away.
@@ -236,6 +238,7 @@ impl Rollout {
             watched_ms: now_ms,
             next_look_ms: now_ms,
             failed_looks: 0,
+            hindered: BTreeSet::new(),
             chosen: BTreeMap::new(),
             skipped: BTreeSet::new(),
             window_ms: now_ms,

@@ -1,5 +1,7 @@
 //! Which nodes are there, which have what they are to have, and which will not run the release.
 
+use std::collections::BTreeMap;
+
 use super::assignment::serving;
 use super::{Fleet, Rollout};
 use crate::limits;
@@ -36,23 +38,30 @@ pub(super) fn is_away(rollout: &Rollout, seen_at_ms: u64, now_ms: u64) -> bool {
 
 /// Nodes that will not run the release, in sentences.
 pub(super) fn refusals(rollout: &Rollout, fleet: &Fleet) -> Vec<String> {
-    failures(rollout, fleet, |kind, _| !kind.may_pass())
+    let failed = failures(rollout, fleet).filter(|(_, _, kind, _)| !kind.may_pass());
+    failed.map(|(name, _, kind, reason)| cannot(name, kind, reason)).collect()
 }
 
-/// Nodes that say in this interval that they cannot have the release yet. What a node said before it fell silent may have passed.
-pub(super) fn hindrances(rollout: &Rollout, fleet: &Fleet, now_ms: u64) -> Vec<String> {
+/// Nodes that say in this interval that they cannot have the release yet, by name, in sentences. What a node said before it fell silent may have passed, and
+/// those that are not waited for hold up nobody.
+pub(super) fn hindrances(rollout: &Rollout, fleet: &Fleet, now_ms: u64) -> BTreeMap<String, String> {
     let since = now_ms.saturating_sub(rollout.plan.interval_ms);
-    failures(rollout, fleet, |kind, seen_at_ms| kind.may_pass() && seen_at_ms >= since)
+    let hindered = failures(rollout, fleet)
+        .filter(|(name, seen_at_ms, kind, _)| kind.may_pass() && *seen_at_ms >= since && !rollout.skipped.contains(*name));
+    hindered.map(|(name, _, kind, reason)| (name.to_owned(), cannot(name, kind, reason))).collect()
 }
 
-fn failures(rollout: &Rollout, fleet: &Fleet, counts: impl Fn(FailureKind, u64) -> bool) -> Vec<String> {
-    let nodes = rollout.chosen.keys().filter_map(|name| Some((name, fleet.nodes.get(name)?)));
-    let failed = nodes.filter_map(|(name, node)| {
+fn cannot(name: &str, kind: FailureKind, reason: &str) -> String {
+    format!("{} cannot run it ({}: {})", short(name), kind.name(), quoted(reason))
+}
+
+/// Nodes that the release is for and where it has failed: who, when they said so, and why.
+fn failures<'a>(rollout: &'a Rollout, fleet: &'a Fleet) -> impl Iterator<Item = (&'a str, u64, FailureKind, &'a str)> {
+    rollout.chosen.keys().filter_map(|name| {
+        let node = fleet.nodes.get(name)?;
         let (kind, reason) = failure(rollout, &node.report)?;
-        let said = format!("{} cannot run it ({}: {})", short(name), kind.name(), quoted(reason));
-        counts(kind, node.seen_at_ms).then_some(said)
-    });
-    failed.collect()
+        Some((name.as_str(), node.seen_at_ms, kind, reason))
+    })
 }
 
 fn failure<'a>(rollout: &Rollout, report: &'a Report) -> Option<(FailureKind, &'a str)> {

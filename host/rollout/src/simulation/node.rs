@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::random::Random;
 use super::version::{MIB, Version};
 use crate::protocol::{
-    Assignment, Counters, FailureKind, LATENCY_BOUNDS_US, NodeDescription, NodeKind, Phase, ReleaseId, ReleaseReport, Report, Share,
-    Stamp,
+    Assignment, Counters, FailureKind, LATENCY_BOUNDS_US, NodeDescription, NodeKind, Phase, ReleaseId, ReleaseReport, Report,
+    Share, Stamp,
 };
 
 /// A node.

@@ -47,7 +47,11 @@ pub(super) fn plan(random: &mut Random) -> String {
     if random.one_in(4) {
         text.push_str("[[freeze]]\nfrom = \"thu 00:20\"\nto = \"thu 00:50\"\n");
     }
-    let canary = if random.one_in(2) { "labels = { tier = \"canary\" }".to_owned() } else { format!("percent = {}", random.within(10, 40)) };
+    let canary = if random.one_in(2) {
+        "labels = { tier = \"canary\" }".to_owned()
+    } else {
+        format!("percent = {}", random.within(10, 40))
+    };
     let (step, most, hold) = (random.within(10, 30), random.within(30, 60), random.within(0, 60));
     text.push_str(&format!(
         "[[stages]]\nname = \"canary\"\nnodes = {{ kind = \"edge\", {canary} }}\nstep_weight = {step}\nmax_weight = {most}\nhold = \"{hold}s\"\n{}",

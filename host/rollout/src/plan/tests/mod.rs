@@ -111,7 +111,9 @@ fn every_fault_says_what_to_write() {
 
 #[test]
 fn the_last_stage_takes_everything() {
-    for (keys, at) in [("nodes = { kind = \"edge\" }", "nodes"), ("nodes.percent = 50", "nodes"), ("max_weight = 50", "max_weight")] {
+    for (keys, at) in
+        [("nodes = { kind = \"edge\" }", "nodes"), ("nodes.percent = 50", "nodes"), ("max_weight = 50", "max_weight")]
+    {
         let error = Plan::parse(&format!("{LEAST}{keys}\n")).unwrap_err().to_string();
         assert!(error.contains(&format!("stages[0].{at}: the last stage")), "{error}");
     }
@@ -199,7 +201,9 @@ fn durations_are_read_as_they_are_written() {
     for text in ["", "s", "10", "10 m", "-1s", "1.5h", "10ms", "1m30s", "99999999999999999999s", "9999999999999999d", "ä"] {
         assert_eq!(duration::parse(text), None, "{text}");
     }
-    for (ms, text) in [(0, "0s"), (400, "0s"), (1_400, "1s"), (90_000, "90s"), (120_000, "2m"), (86_400_000, "1d"), (90_000_000, "25h")] {
+    for (ms, text) in
+        [(0, "0s"), (400, "0s"), (1_400, "1s"), (90_000, "90s"), (120_000, "2m"), (86_400_000, "1d"), (90_000_000, "25h")]
+    {
         assert_eq!(duration::format(ms), text, "{ms}");
     }
 }
