@@ -117,8 +117,10 @@ async fn check(shared: &Shared, plan: &Plan, resolved: &Resolved, variables: &BT
         return Err(Problem::conflict("No node has reported yet: there is nobody to roll it out to."));
     }
     for (at, stage) in plan.stages.iter().enumerate() {
-        if !nodes.iter().any(|node| stage.nodes.matches(&node.report.node)) {
-            // It would be passed at once, and what it is there to find would be found by everybody.
+        // A kind of which there is none is passed over. A label or region that nobody has is a slip: what the stage is there to find would be found by
+        // everybody.
+        let chosen = !stage.nodes.labels.is_empty() || stage.nodes.region.is_some();
+        if chosen && !nodes.iter().any(|node| stage.nodes.matches(&node.report.node)) {
             faults.push(format!("stages[{at}].nodes: none of the {} known nodes is meant by {:?}", nodes.len(), stage.name));
         }
     }

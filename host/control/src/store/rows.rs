@@ -107,12 +107,17 @@ pub(crate) struct NodeRow {
 }
 
 impl NodeRow {
-    /// None where there is no node.
+    /// None where there is no node, or where another version of this program has written what this one cannot read: the node reports again soon.
     pub(super) fn read(row: &PgRow) -> Result<Option<Self>, Error> {
         let Some(node) = row.try_get::<Option<String>, _>("node").map_err(error)? else { return Ok(None) };
         let text: String = row.try_get("report").map_err(error)?;
-        let report = serde_json::from_str(&text).map_err(|reason| Error::row("control_nodes", reason))?;
-        Ok(Some(Self { node, report, seen_at: unsigned(row, "seen_at")? }))
+        match serde_json::from_str(&text) {
+            Ok(report) => Ok(Some(Self { node, report, seen_at: unsigned(row, "seen_at")? })),
+            Err(error) => {
+                tracing::warn!(node, %error, "a stored report cannot be read: the node counts as unknown until it reports again");
+                Ok(None)
+            }
+        }
     }
 }
 

@@ -82,7 +82,7 @@ async fn what_cannot_be_rolled_out_is_refused_before_any_node_hears_of_it() {
     assert!(status == 409 && said.contains("No node"), "{status} {said}");
     let edge = Agent::edge(&ground, "edge-0");
     until("it has reported", async || ground.get("v1/nodes").await["nodes"].get(0).map(drop)).await;
-    let canary = format!("{PLAN}nodes = {{ kind = \"worker\" }}\n[[stages]]\nname = \"rest\"\n");
+    let canary = format!("{PLAN}nodes = {{ labels = {{ tier = \"canary\" }} }}\n[[stages]]\nname = \"rest\"\n");
     let query = format!("{PLAN}[[analysis.queries]]\nname = \"a\"\npromql = \"up\"\nmin = 1\n");
     let frozen = format!("{PLAN}[[freeze]]\nfrom = \"2020-01-01T00:00:00Z\"\nto = \"2099-01-01T00:00:00Z\"\n");
     for (reference, variables, plan, status, said) in [

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-use control::{Artifacts, Client, Contents, Control, Options, Resolved, Tokens, Unusable};
+use control::{Artifacts, Client, Contents, Control, Options, Prometheus, Resolved, Tokens, Unusable};
 use fleet::{Identity, Tls, certificates};
 use futures::future::BoxFuture;
 use rollout::protocol::Needs;
@@ -55,6 +55,8 @@ pub struct Ground {
     pub database: String,
     /// Where instances listen for agents now: shared with the agents, who ask one after the other.
     pub agents: Arc<Mutex<Vec<String>>>,
+    /// Where instances that are launched from now on ask plans' queries.
+    pub prometheus: Option<String>,
     running: BTreeMap<String, Instance>,
 }
 
@@ -75,7 +77,8 @@ impl Ground {
             format!("[[tokens]]\nname = \"a-{role}\"\nrole = \"{role}\"\nsha256 = \"{digest}\"\n")
         });
         std::fs::write(folder.path().join("tokens.toml"), tokens.concat()).unwrap();
-        let mut ground = Self { database: schema().await, folder, agents: Arc::default(), running: BTreeMap::new() };
+        let (database, agents) = (schema().await, Arc::default());
+        let mut ground = Self { database, folder, agents, prometheus: None, running: BTreeMap::new() };
         for name in names {
             ground.launch(name).await;
         }
@@ -107,7 +110,7 @@ impl Ground {
             database: self.database.clone(),
             artifacts: Arc::new(Versions),
             tokens: Tokens::read(&self.tokens()).unwrap(),
-            prometheus: None,
+            prometheus: self.prometheus.as_ref().map(|address| Prometheus::new(address).unwrap()),
         };
         let control = Control::open(options).await.unwrap();
         let listener = async || TcpListener::bind("127.0.0.1:0").await.unwrap();

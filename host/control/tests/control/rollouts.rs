@@ -1,5 +1,8 @@
 //! Versions reach the fleet, or are taken back, whatever becomes of the instances meanwhile.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use fleet::Identity;
 use rollout::protocol::{NodeKind, ReleaseId};
 use serde_json::{Value, json};
@@ -222,4 +225,32 @@ async fn of_two_operators_one_is_first() {
     let release = ground.client(VIEWER).get(&format!("v1/releases/{id}")).await.unwrap().body;
     assert_eq!(release["variables"], json!({ "colour": "red" }));
     assert!(agents.iter().all(|agent| agent.told().assignments.last().unwrap().releases.iter().any(|one| one.id.0 == id)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_prometheus_says_takes_a_version_back() {
+    let value = Arc::new(AtomicU64::new(0));
+    let shown = Arc::clone(&value);
+    let answer = move || {
+        let value = json!([1.5, shown.load(Ordering::Relaxed).to_string()]);
+        let data = json!({ "resultType": "vector", "result": [{ "metric": {}, "value": value }] });
+        std::future::ready(json!({ "status": "success", "data": data }).to_string())
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut ground = Ground::start(&[]).await;
+    ground.prometheus = Some(format!("http://{}", listener.local_addr().unwrap()));
+    let router = axum::Router::new().route("/api/v1/query", axum::routing::get(answer));
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    ground.launch("one").await;
+    let agents = fleet(&ground).await;
+    let plan = format!("{CAREFUL}[[analysis.queries]]\nname = \"dead-letters\"\npromql = \"sum(x)\"\nmax = 5\nrequired = true\n");
+    let first = ground.deploy("1", AT_ONCE).await;
+    ground.until_state(first, "completed").await;
+    until_all_serve(&agents, first).await;
+    let second = ground.deploy("2", &plan).await;
+    ground.until_state(second, "gated").await;
+    value.store(9, Ordering::Relaxed);
+    let back = ground.until_state(second, "rolled-back").await;
+    assert!(back["reason"].as_str().unwrap().contains("dead-letters"), "{back:#}");
+    until_all_serve(&agents, first).await;
 }
