@@ -58,7 +58,7 @@ pub(crate) fn compare(analysis: &Analysis, comparison: &Comparison<'_>) -> Vec<S
         analysis.traps.and_then(|check| traps(check, comparison)),
         analysis.memory.filter(|_| against != Against::Nothing).and_then(|check| memory(check, comparison)),
     ];
-    let (kind, window) = (comparison.kind.name(), duration::format(comparison.window_ms));
+    let (kind, window) = (comparison.kind.name(), duration::about(comparison.window_ms));
     failures.into_iter().flatten().map(|failure| format!("{kind} nodes, last {window}: {failure}")).collect()
 }
 

@@ -75,7 +75,7 @@ impl Step<'_> {
         let most = self.next.plan.interval_ms.saturating_mul(intervals).saturating_add(milliseconds(pause));
         let gap = self.now_ms.saturating_sub(self.next.looked_ms);
         if gap > most {
-            self.say(EventKind::LookedAgain, format!("nobody has looked for {}: deadlines begin anew", duration::format(gap)));
+            self.say(EventKind::LookedAgain, format!("nobody has looked for {}: deadlines begin anew", duration::about(gap)));
             self.next.watched_ms = self.now_ms;
             self.next.progress_ms = self.now_ms;
             self.next.reached_ms = self.next.reached_ms.map(|_| self.now_ms);
@@ -289,14 +289,14 @@ impl Step<'_> {
         Some(frozen)
     }
 
-    /// How long it is still to be looked at, in a sentence. A step is looked at for half an interval at least, or it would end before anybody was asked.
+    /// How long it is still to be looked at once all nodes have it, in a sentence. A step is looked at for half an interval at least, or it would end before anybody was asked.
     fn hold(&self, stage: usize, step: Option<u32>) -> Option<String> {
         let of = self.next.plan.stages.get(stage)?;
         let step = step?;
         let least = self.next.plan.interval_ms / 2;
         let wanted = if step + 1 >= of.steps() { of.hold_ms.max(least) } else { least };
-        let since = self.next.reached_ms.map_or(0, |reached| self.now_ms.saturating_sub(reached));
-        (since < wanted).then(|| format!("it is looked at for another {}", duration::format(wanted - since)))
+        let since = self.now_ms.saturating_sub(self.next.reached_ms?);
+        (since < wanted).then(|| format!("it is looked at for another {}", duration::about(wanted - since)))
     }
 
     /// On to the next step, the gate, the next stage, or the end.

@@ -14,6 +14,13 @@ pub(crate) fn parse(text: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(*factor)
 }
 
+/// As people say it: rounded to a unit of which there are three or more, if there are as many seconds.
+pub(crate) fn about(ms: u64) -> String {
+    let unit = UNITS.iter().find(|(_, factor)| ms >= factor.saturating_mul(3));
+    let (name, factor) = unit.unwrap_or(&('s', 1_000));
+    format!("{}{name}", ms.saturating_add(factor / 2) / factor)
+}
+
 /// In the largest unit that it is a multiple of; what is no multiple of a second is rounded to one.
 pub(crate) fn format(ms: u64) -> String {
     let ms = ms.saturating_add(500) / 1_000 * 1_000;

@@ -206,4 +206,7 @@ fn durations_are_read_as_they_are_written() {
     {
         assert_eq!(duration::format(ms), text, "{ms}");
     }
+    for (ms, text) in [(0, "0s"), (1_600, "2s"), (125_000, "125s"), (210_000, "4m"), (7_205_000, "120m"), (90_000_000, "25h")] {
+        assert_eq!(duration::about(ms), text, "{ms}");
+    }
 }
