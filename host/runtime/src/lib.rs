@@ -20,6 +20,7 @@
 //! | [`cache`] | compiled code on disk |
 //! | [`version`], [`application`], [`switch`] | the application: loaded, in a role, exchanged for another or sharing the traffic with it |
 //! | [`needs`] | what an application imports of its host |
+//! | `background` | compiling beside requests |
 //! | `counters` | what an application has done |
 //! | [`handler`] | requests into instances |
 //! | [`ledger`], `consumer` | the long-lived instances of the component `ledger`, and of the one that takes Kafka's records; `reused` is what they share |
@@ -32,11 +33,12 @@
 //! - Every queue, wait and instance has a limit, and they all stand in [`limits`].
 //! - A version never changes, and one that has not been checked gets no traffic.
 //! - Values of variables are in no log, error or `Debug` output.
-//! - `unsafe` is used to load compiled code that only we can have written, and nowhere else but to ask who we are.
+//! - `unsafe` is used to load compiled code that only we can have written, and nowhere else but to ask who we are and to give way to others.
 
 mod accounts;
 pub mod application;
 pub mod assets;
+mod background;
 pub mod cache;
 pub mod compose;
 mod consumer;

@@ -112,18 +112,18 @@ async fn what_waits_ends_with_who_asked_and_with_who_is_asked() {
     let folder = Folder::new(&nodes());
     let mut control = Control::new(folder.tls("control-1")).await;
     let client = control.client(folder.tls("edge-0"));
-    let slow = client.post("/wait", Bytes::new(), Duration::from_millis(1), 100).await;
-    assert_eq!(slow, Err(Error::Slow(Duration::from_millis(1))));
-    let waiting = {
+    let wait = || {
         let client = Arc::clone(&client);
         tokio::spawn(async move { post(&client, "/wait", 1).await })
     };
+    let given_up = wait();
+    assert_eq!(control.waiting.recv().await, Some("waits"));
+    given_up.abort();
+    assert_eq!(control.waiting.recv().await, Some("ended"));
+    let waiting = wait();
+    assert_eq!(control.waiting.recv().await, Some("waits"));
     // A request beside the one that waits.
     assert_eq!(post(&client, "/a", 1).await.unwrap().status, StatusCode::OK);
-    let mut open = 0;
-    while open != 1 {
-        open += if control.waiting.recv().await.unwrap() == "waits" { 1 } else { -1 };
-    }
     control.stop.cancel();
     assert_eq!(waiting.await.unwrap().unwrap().status, StatusCode::NO_CONTENT);
     control.serving.await.unwrap();
@@ -131,12 +131,22 @@ async fn what_waits_ends_with_who_asked_and_with_who_is_asked() {
 }
 
 #[tokio::test]
-async fn a_revoked_agent_is_refused_as_soon_as_any_agent_knows() {
+async fn no_answer_is_waited_for_for_ever() {
     let folder = Folder::new(&nodes());
     let control = Control::new(folder.tls("control-1")).await;
+    let within = Duration::from_millis(1);
+    let slow = control.client(folder.tls("edge-0")).post("/wait", Bytes::new(), within, 100).await;
+    assert_eq!(slow, Err(Error::Slow(within)));
+}
+
+#[tokio::test]
+async fn a_revoked_agent_is_refused_as_soon_as_any_agent_knows() {
+    let folder = Folder::new(&nodes());
+    let mut control = Control::new(folder.tls("control-1")).await;
     let (stolen, informed) = (control.client(folder.tls("edge-0")), folder.tls("eu-1"));
     assert_eq!(post(&stolen, "/a", 1).await.unwrap().status, StatusCode::OK);
     let waiting = tokio::spawn(async move { post(&stolen, "/wait", 1).await });
+    assert_eq!(control.waiting.recv().await, Some("waits"));
     let (list, _) = fleet::certificates::revoke(folder.path(), &[fleet::Identity::edge_node("edge-0").unwrap()]).unwrap();
     assert!(list.exists());
     informed.reload().unwrap();

@@ -187,6 +187,8 @@ async fn roles_share_code_but_not_instances_and_ids_name_what_is_loaded() {
     let again = load(manifest("concurrency = 1")).await;
     let other = load(manifest("concurrency = 2")).await;
     assert_eq!(first.id(), again.id());
+    let behind = loader().load_behind(manifest("concurrency = 1"), Mode::Native).await.unwrap();
+    assert_eq!(first.id(), behind.id());
     assert_ne!(first.id(), other.id());
     let roles = [(); 2].map(|()| Application::new(Arc::clone(&first), Bindings::default()));
     assert_eq!(get(&roles[0], "/count").await.unwrap().1, "1");
