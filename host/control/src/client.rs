@@ -41,7 +41,8 @@ impl Answer {
         let text = |name: &str| self.body.get(name).and_then(Value::as_str);
         let said = text("detail").or_else(|| text("title")).map_or_else(|| format!("status {}", self.status), str::to_owned);
         let faults = self.body.get("faults").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-        Some(std::iter::once(said.as_str()).chain(faults).collect::<Vec<_>>().join("; "))
+        let faults: Vec<_> = faults.collect();
+        Some(if faults.is_empty() { said } else { format!("{}: {}", said.trim_end_matches('.'), faults.join("; ")) })
     }
 }
 
@@ -169,7 +170,7 @@ mod tests {
         let answer = |status, body| Answer { status, body };
         assert_eq!(answer(200, Value::Null).refusal(), None);
         let body = serde_json::json!({ "title": "t", "detail": "Two are wrong.", "faults": ["one", "two"] });
-        assert_eq!(answer(422, body).refusal().unwrap(), "Two are wrong.; one; two");
+        assert_eq!(answer(422, body).refusal().unwrap(), "Two are wrong: one; two");
         assert_eq!(answer(502, Value::Null).refusal().unwrap(), "status 502");
     }
 }
