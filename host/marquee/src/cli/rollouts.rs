@@ -480,7 +480,7 @@ mod tests {
         assert!(answer(201).is_ok());
         for (status, code) in [(409, 4), (422, 1), (401, 1), (503, 1)] {
             let error = answer(status).unwrap_err();
-            assert_eq!((error.exit_code(), error.to_string().as_str()), (code, "why; a; b"), "{status}");
+            assert_eq!((error.exit_code(), error.to_string().as_str()), (code, "why: a; b"), "{status}");
         }
         assert_eq!(Error::NotRolledOut(String::new()).exit_code(), 3);
         assert_eq!(answered(Err("no answer".to_owned())).unwrap_err().exit_code(), 1);
