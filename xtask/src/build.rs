@@ -45,7 +45,20 @@ pub const HOST: &[&str] = &[
 pub const FIXTURES: [&str; 2] = ["fixtures", "p2-fixture"];
 
 /// Those of them that know no WebAssembly: neither they nor their tests are built after wasmtime.
-pub const APART: &[&str] = &["agent", "artifact", "contracts", "control", "edge", "fleet", "manifest", "region", "rollout", "storage", "streams", "telemetry"];
+pub const APART: &[&str] = &[
+    "agent",
+    "artifact",
+    "contracts",
+    "control",
+    "edge",
+    "fleet",
+    "manifest",
+    "region",
+    "rollout",
+    "storage",
+    "streams",
+    "telemetry",
+];
 
 /// The one of them that has the binary, and tests of whole platforms.
 pub const PLATFORMS: &str = "marquee";
