@@ -1,6 +1,6 @@
 //! The agent at work: it waits for assignments, reports, and has the node be as the last assignment says.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -218,7 +218,7 @@ impl Inner {
     async fn work(&self) {
         let mut assigned = self.assigned.subscribe();
         let mut retries = Retries::new();
-        let mut kept = BTreeSet::new();
+        let mut tidied = None;
         loop {
             let current = assigned.borrow_and_update().clone();
             let Some(assignment) = current else {
@@ -229,7 +229,7 @@ impl Inner {
             };
             retries.retain(|id, _| has(&assignment, *id));
             self.serve(&assignment, &mut retries).await;
-            self.tidy(&assignment, &mut kept).await;
+            self.tidy(&assignment, &mut tidied).await;
             let next = self.next(&assignment, &retries);
             match next {
                 Next::Prepare(release) => self.prepare(release, &mut assigned, &mut retries).await,
@@ -306,16 +306,12 @@ impl Inner {
         }
     }
 
-    /// Has what is neither assigned nor serves forgotten.
-    async fn tidy(&self, assignment: &Assignment, kept: &mut BTreeSet<ReleaseId>) {
-        let now: BTreeSet<_> = {
-            let state = self.state();
-            let serving = state.serving.iter().map(|share| share.release);
-            assignment.releases.iter().map(|release| release.id).chain(serving).collect()
-        };
-        if now != *kept {
+    /// Has what is neither assigned nor serves forgotten, after each change of either.
+    async fn tidy(&self, assignment: &Assignment, before: &mut Option<(Stamp, Vec<Share>)>) {
+        let now = Some((assignment.stamp, self.state().serving.clone()));
+        if now != *before {
             self.host.forget(&assignment.releases).await;
-            *kept = now;
+            *before = now;
         }
     }
 

@@ -79,14 +79,20 @@ impl Application {
     /// # Errors
     /// See [`Failure`].
     pub async fn handle(&self, component: &str, request: Request<RequestBody>) -> Result<Response<ResponseBody>, Failure> {
-        let Some(handler) = self.handlers.get(component) else { return Err(Failure::NoComponent(component.into())) };
         let counted = self.counters.begin();
-        let answered = handler.handle(request).await;
+        let answered = self.answer(component, request).await;
         counted.end(answered.as_ref().map_or_else(Failure::status, Response::status).is_server_error());
         answered
     }
 
-    /// What it has done until now.
+    async fn answer(&self, component: &str, request: Request<RequestBody>) -> Result<Response<ResponseBody>, Failure> {
+        match self.handlers.get(component) {
+            Some(handler) => handler.handle(request).await,
+            None => Err(Failure::NoComponent(component.into())),
+        }
+    }
+
+    /// What it has done until now, but for [probes](Self::check): those are nobody's requests.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.counters.counts()
@@ -166,7 +172,7 @@ impl Application {
     async fn probe(&self, probe: &Probe) -> Result<(), String> {
         let target = format!("http://localhost{}", probe.path);
         let request = Request::get(target).body(empty()).map_err(|error| format!("GET {}: {error}", probe.path))?;
-        let answer = tokio::time::timeout(limits::HEALTH_CHECK, self.handle(&probe.component, request)).await;
+        let answer = tokio::time::timeout(limits::HEALTH_CHECK, self.answer(&probe.component, request)).await;
         match answer {
             Err(_) => Err(format!("GET {}: no answer", probe.path)),
             Ok(Err(failure)) => Err(format!("GET {}: {failure}", probe.path)),

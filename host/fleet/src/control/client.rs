@@ -46,12 +46,9 @@ pub enum Error {
     /// No connection to an instance of the control plane.
     #[error("{0}")]
     Unreachable(String),
-    /// The connection broke off.
+    /// The connection broke off, or it took too long.
     #[error("no answer: {0}")]
     Broken(String),
-    /// It took too long.
-    #[error("no answer in {} ms", .0.as_millis())]
-    Slow(Duration),
     /// The answer is longer than it may be, or broke off.
     #[error("its answer has more than {0} bytes, or broke off")]
     Body(usize),
@@ -84,16 +81,14 @@ impl Client {
             .header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))
             .body(call::known(json))
             .map_err(|error| Error::Unreachable(error.to_string()))?;
-        let sent = tokio::time::timeout(within, call::send(&sender, request, within)).await;
-        let response = match sent {
-            Ok(Ok(response)) => response,
-            Ok(Err(Failure::Lost(reason))) => return Err(Error::Broken(reason)),
-            Ok(Err(failure)) => return Err(Error::Broken(failure.as_str().to_owned())),
-            Err(_) => return Err(Error::Slow(within)),
-        };
+        let response = call::send(&sender, request, within).await.map_err(|failure| match failure {
+            Failure::Lost(reason) => Error::Broken(reason),
+            failure => Error::Broken(failure.as_str().to_owned()),
+        })?;
         let (head, body) = response.into_parts();
         let collected = tokio::time::timeout(limits::ANSWER, Limited::new(body, most).collect()).await;
-        let body = collected.map_err(|_| Error::Slow(limits::ANSWER))?.map_err(|_| Error::Body(most))?.to_bytes();
+        let slow = |_| Error::Broken(format!("only its beginning in {} ms", limits::ANSWER.as_millis()));
+        let body = collected.map_err(slow)?.map_err(|_| Error::Body(most))?.to_bytes();
         Ok(Answer { status: head.status, body })
     }
 

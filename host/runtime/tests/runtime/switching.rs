@@ -104,7 +104,8 @@ async fn versions_share_the_traffic_and_a_visitor_stays_with_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_version_does_is_counted() {
     let application = Application::new(load(manifest_of_version("timeout_ms = 300", "first")).await, Bindings::default());
-    assert_eq!(application.counts().requests, 0);
+    application.check(&probe("/hello")).await.unwrap();
+    assert_eq!(application.counts().requests, 0, "who looks whether it is well is no visitor");
     for path in ["/hello", "/hello", "/slow?5"] {
         assert_eq!(get(&application, path).await.unwrap().0, 200);
     }
