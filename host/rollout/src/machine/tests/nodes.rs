@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::ground::{AT_ONCE, Ground, NEW, NOON, OLD, plan, release};
 use crate::machine::{EventKind, Rollout, assignment_for, choice, drift};
-use crate::protocol::{NodeKind, Share, Stamp};
+use crate::protocol::{FailureKind, NodeKind, Share, Stamp};
 
 #[test]
 fn a_node_that_was_away_before_is_not_waited_for_and_gets_it_when_it_comes_back() {
@@ -53,6 +53,9 @@ fn a_node_that_comes_back_late_does_not_end_it() {
     assert!(ground.rollout.skipped.contains("b"));
     ground.silent.clear();
     ground.stubborn.insert("b".into());
+    ground.failing.insert("b".into(), FailureKind::Fetch);
+    ground.pass(60);
+    assert_eq!(ground.rollout.failed_looks, 0, "nor does it fail a look");
     ground.until("completed");
 }
 

@@ -96,8 +96,10 @@ fn a_gate_waits_and_is_looked_at() {
     assert_eq!(ground.position(), (1, 0), "at once");
 
     let mut ground = at("gated");
-    ground.errors = 300;
-    ground.until("rolled-back");
+    ground.pass(3_000);
+    ground.errors = 20;
+    ground.pass(400);
+    assert_eq!(ground.rollout.state.name(), "rolled-back", "what was well for long hides nothing");
 }
 
 #[test]

@@ -18,6 +18,7 @@ fn a_good_release_goes_by_steps_and_stages_to_everybody() {
     assert_eq!(ground.serving(&canary), [(1, 80), (2, 20)]);
     ground.pass(10);
     assert_eq!((ground.position(), ground.serving(&canary)), ((0, 1), vec![(1, 60), (2, 40)]));
+    assert_eq!(ground.rollout.window_ms, ground.rollout.step_ms, "what it did in the step before is not counted again");
     assert_eq!(ground.serving("r"), [(1, 100)]);
     ground.pass(10);
     assert_eq!((ground.position(), ground.serving(&canary)), ((1, 0), vec![(1, 50), (2, 50)]));
