@@ -23,15 +23,18 @@ pub const HELD_PLACES: (&str, &str) = ("SPIN_VARIABLE_HELD_PLACES_PER_ADDRESS", 
 
 /// The host's crates.
 pub const HOST: &[&str] = &[
+    "agent",
     "artifact",
     "bindings",
     "capabilities",
     "contracts",
+    "control",
     "edge",
     "fleet",
     "manifest",
     "marquee",
     "region",
+    "rollout",
     "runtime",
     "storage",
     "streams",
@@ -42,7 +45,20 @@ pub const HOST: &[&str] = &[
 pub const FIXTURES: [&str; 2] = ["fixtures", "p2-fixture"];
 
 /// Those of them that know no WebAssembly: neither they nor their tests are built after wasmtime.
-pub const APART: &[&str] = &["artifact", "contracts", "edge", "fleet", "manifest", "region", "storage", "streams", "telemetry"];
+pub const APART: &[&str] = &[
+    "agent",
+    "artifact",
+    "contracts",
+    "control",
+    "edge",
+    "fleet",
+    "manifest",
+    "region",
+    "rollout",
+    "storage",
+    "streams",
+    "telemetry",
+];
 
 /// The one of them that has the binary, and tests of whole platforms.
 pub const PLATFORMS: &str = "marquee";

@@ -54,7 +54,7 @@ pub use error::Error;
 pub use keys::{PrivateKey, PublicKey};
 pub use materials::materials;
 pub use pack::{Application, File, Packed, pack};
-pub use pull::{Place, Pulled, pull, version_of};
+pub use pull::{Place, Pulled, keep_only, pull, version_of};
 pub use push::{Pushed, push};
 pub use reference::Reference;
 pub use registry::Options;

@@ -78,6 +78,13 @@ pub enum Place<'a> {
         /// The version that runs now, whose files are not touched; none: the node begins.
         running: Option<Digest>,
     },
+    /// Into a node's store as well, from which nothing is deleted: that is for [`keep_only`].
+    Kept {
+        /// Its folder.
+        folder: &'a Path,
+        /// The versions that run now, whose files are not touched.
+        running: &'a BTreeSet<Digest>,
+    },
 }
 
 /// Fetches an artifact. `trusted`: only what one of these keys has signed. What is there already is verified and not fetched again, so that a version
@@ -99,18 +106,55 @@ pub async fn pull(
             Ok(pulled)
         }
         Place::Store { folder: store, running } => {
-            let digest = reference.digest().ok_or_else(|| Error::Reference {
-                text: reference.to_string(),
-                reason: "a node runs what a digest names: write it as REGISTRY/REPOSITORY@sha256:…",
-            })?;
-            let (folder, layers) = (store.join(digest.hex()), Blobs::open(store.join(BLOBS))?);
-            claim(&folder)?;
+            let (folder, digest) = version_folder(store, reference)?;
+            let layers = Blobs::open(store.join(BLOBS))?;
             let runs = running == Some(digest);
             let (pulled, kept) = lay(reference, trusted, options, (&folder, runs), (&layers, "../blobs")).await?;
             tidy(store, &folder, running, &layers, kept)?;
             Ok(pulled)
         }
+        Place::Kept { folder: store, running } => {
+            let (folder, digest) = version_folder(store, reference)?;
+            let layers = Blobs::open(store.join(BLOBS))?;
+            let runs = running.contains(&digest);
+            let (pulled, _) = lay(reference, trusted, options, (&folder, runs), (&layers, "../blobs")).await?;
+            Ok(pulled)
+        }
     }
+}
+
+/// The folder of a store for a version, which is made where it is not there.
+fn version_folder(store: &Path, reference: &Reference) -> Result<(PathBuf, Digest), Error> {
+    let digest = reference.digest().ok_or_else(|| Error::Reference {
+        text: reference.to_string(),
+        reason: "a node runs what a digest names: write it as REGISTRY/REPOSITORY@sha256:…",
+    })?;
+    let folder = store.join(digest.hex());
+    claim(&folder)?;
+    Ok((folder, digest))
+}
+
+/// Deletes all versions of a store but these, and the layers that none of these needs; also those of a version that is only half there.
+///
+/// # Errors
+/// Where something cannot be deleted.
+pub fn keep_only(store: &Path, versions: &BTreeSet<Digest>) -> Result<(), Error> {
+    let failed = |error: std::io::Error| Error::file(store, &error);
+    if !store.is_dir() {
+        return Ok(());
+    }
+    let (layers, mut needed) = (Blobs::open(store.join(BLOBS))?, BTreeSet::new());
+    for entry in store.read_dir().map_err(failed)? {
+        let folder = entry.map_err(failed)?.path();
+        match version_of(&folder) {
+            Some(digest) if versions.contains(&digest) => {
+                needed.extend(mark_of(&folder)?.into_iter().flat_map(|mark| mark.layers));
+            }
+            Some(_) => std::fs::remove_dir_all(&folder).map_err(|error| Error::file(folder, &error))?,
+            None => {}
+        }
+    }
+    layers.keep_only(&needed)
 }
 
 /// Fetches it and lays it out in a folder, unless what is there runs. `layers`: where its layers are, and how the folder reaches them. Returns with it

@@ -30,7 +30,7 @@
 //!    own), and the host side, which implements the generated `Host` traits for [`InstanceState`] and, for async
 //!    functions, the `HostWithStore` form for `Host`. That form takes an `Accessor`: take what is needed out of the
 //!    store in one short `with`, then wait without it; else the whole instance stands still.
-//! 3. A field in [`Bindings`], a line in `link.rs`, its bounds in [`limits`].
+//! 3. A field in [`Bindings`], a line in `link.rs` and its name there, its bounds in [`limits`].
 //!
 //! # Invariants
 //! - Grants are checked before bindings: a component never learns whether what it was not granted exists.
@@ -60,6 +60,6 @@ mod sqlite;
 mod state;
 mod variables;
 
-pub use link::{LinkSet, add_to_linker};
+pub use link::{LinkSet, add_to_linker, compatible_name, interfaces};
 pub use role::Bindings;
 pub use state::InstanceState;

@@ -1,5 +1,7 @@
 //! The assembly: one line an interface.
 
+use std::collections::BTreeSet;
+
 use bindings::{booking, edge, kafka, mail, passwords, spin};
 use wasmtime::component::Linker;
 
@@ -48,9 +50,82 @@ pub fn add_to_linker(linker: &mut Linker<InstanceState>, set: LinkSet) -> wasmti
     Ok(())
 }
 
+/// Packages of WASI and what of them [`add_to_linker`] adds, by [`compatible_name`].
+const WASI: [(&str, &[&str], &str); 13] = [
+    ("wasi:cli", &CLI, "0.2"),
+    ("wasi:cli", &CLI, "0.3"),
+    ("wasi:clocks", &["monotonic-clock", "wall-clock"], "0.2"),
+    ("wasi:clocks", &["monotonic-clock", "system-clock", "types"], "0.3"),
+    ("wasi:filesystem", &["preopens", "types"], "0.2"),
+    ("wasi:filesystem", &["preopens", "types"], "0.3"),
+    ("wasi:http", &["outgoing-handler", "types"], "0.2"),
+    ("wasi:http", &["client", "types"], "0.3"),
+    ("wasi:io", &["error", "poll", "streams"], "0.2"),
+    ("wasi:random", &RANDOM, "0.2"),
+    ("wasi:random", &RANDOM, "0.3"),
+    (
+        "wasi:sockets",
+        &["instance-network", "ip-name-lookup", "network", "tcp", "tcp-create-socket", "udp", "udp-create-socket"],
+        "0.2",
+    ),
+    ("wasi:sockets", &["ip-name-lookup", "types"], "0.3"),
+];
+const CLI: [&str; 10] = [
+    "environment",
+    "exit",
+    "stderr",
+    "stdin",
+    "stdout",
+    "terminal-input",
+    "terminal-output",
+    "terminal-stderr",
+    "terminal-stdin",
+    "terminal-stdout",
+];
+const RANDOM: [&str; 3] = ["insecure", "insecure-seed", "random"];
+/// What it adds of Spin's and of ours.
+const OTHERS: [&str; 17] = [
+    "fermyon:spin/key-value@2",
+    "fermyon:spin/sqlite@2",
+    "fermyon:spin/variables@2",
+    "marquee:booking/ledger@0.1",
+    "marquee:booking/types@0.1",
+    "marquee:edge/identity@0.1",
+    "marquee:edge/replica@0.1",
+    "marquee:edge/types@0.1",
+    "marquee:kafka/producer@0.1",
+    "marquee:kafka/types@0.1",
+    "marquee:mail/mailer@0.1",
+    "marquee:passwords/hasher@0.1",
+    "spin:key-value/key-value@3",
+    "spin:postgres/postgres@4",
+    "spin:redis/redis@3",
+    "spin:sqlite/sqlite@3",
+    "spin:variables/variables@3",
+];
+
+/// The interfaces that components may import of this host ([`LinkSet::All`]), by their [`compatible_name`]s.
+#[must_use]
+pub fn interfaces() -> BTreeSet<String> {
+    let wasi = WASI.iter().flat_map(|(package, interfaces, version)| {
+        interfaces.iter().map(move |interface| format!("{package}/{interface}@{version}"))
+    });
+    wasi.chain(OTHERS.iter().map(|name| (*name).to_owned())).collect()
+}
+
+/// An interface's name with what is compatible of its version: `wasi:io/poll@0.2.6` is `wasi:io/poll@0.2`, `spin:sqlite/sqlite@3.1.0` is
+/// `spin:sqlite/sqlite@3`. That is how wasmtime finds it.
+#[must_use]
+pub fn compatible_name(interface: &str) -> String {
+    let Some((name, version)) = interface.split_once('@') else { return interface.to_owned() };
+    let numbers = if version.contains('-') { usize::MAX } else { 1 + usize::from(version.starts_with("0.")) };
+    let version: Vec<&str> = version.split('.').take(numbers).collect();
+    format!("{name}@{}", version.join("."))
+}
+
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeSet, sync::Arc};
+    use std::sync::Arc;
 
     use bindings::{Twin as _, booking::types as booking, edge::types as edge};
     use bindings::{
@@ -119,6 +194,25 @@ mod tests {
                 let again = linker.instance(interface).and_then(|mut instance| instance.func_wrap(function, |_, (): ()| Ok(())));
                 assert_eq!(again.is_err(), there, "{set:?} {interface}");
             }
+        }
+    }
+
+    #[test]
+    fn interfaces_are_named_by_what_is_compatible() {
+        for (name, compatible) in [
+            ("wasi:io/poll@0.2.6", "wasi:io/poll@0.2"),
+            ("marquee:booking/ledger@0.1.0", "marquee:booking/ledger@0.1"),
+            ("spin:sqlite/sqlite@3.1.0", "spin:sqlite/sqlite@3"),
+            ("wasi:http/types@0.3.0-rc-2025", "wasi:http/types@0.3.0-rc-2025"),
+            ("a:b/c", "a:b/c"),
+        ] {
+            assert_eq!(compatible_name(name), compatible);
+        }
+        let offered = interfaces();
+        assert_eq!(offered.len(), OTHERS.len() + WASI.iter().map(|(_, interfaces, _)| interfaces.len()).sum::<usize>());
+        for name in ["wasi:io/poll@0.2.6", "wasi:http/client@0.3.0", "marquee:edge/replica@0.1.0", "spin:postgres/postgres@4.2.0"]
+        {
+            assert!(offered.contains(&compatible_name(name)), "{name}");
         }
     }
 

@@ -1,5 +1,8 @@
 //! The bound on an instance's memory, which remembers whether it was reached.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use wasmtime::ResourceLimiter;
 
 use crate::limits;
@@ -10,11 +13,17 @@ pub(crate) struct MemoryLimiter {
     used_bytes: usize,
     last_growth: usize,
     hit: bool,
+    /// The most that any of those that share this has had.
+    peak: Option<Arc<AtomicU64>>,
 }
 
 impl MemoryLimiter {
     pub(crate) fn new(limit_bytes: usize) -> Self {
-        Self { limit_bytes, used_bytes: 0, last_growth: 0, hit: false }
+        Self { limit_bytes, used_bytes: 0, last_growth: 0, hit: false, peak: None }
+    }
+
+    pub(crate) fn raising(self, peak: Arc<AtomicU64>) -> Self {
+        Self { peak: Some(peak), ..self }
     }
 
     pub(crate) fn hit(&self) -> bool {
@@ -40,6 +49,9 @@ impl ResourceLimiter for MemoryLimiter {
         }
         self.used_bytes = wanted;
         self.last_growth = growth;
+        if let Some(peak) = &self.peak {
+            peak.fetch_max(wanted as u64, Ordering::Relaxed);
+        }
         Ok(true)
     }
 
@@ -78,6 +90,16 @@ mod tests {
         assert!(!limiter.memory_growing(40, 41, None).unwrap());
         assert!(limiter.hit());
         assert_eq!(limiter.used_bytes(), 100);
+    }
+
+    #[test]
+    fn the_most_of_all_is_known() {
+        let peak = Arc::new(AtomicU64::new(0));
+        for bytes in [60, 90, 30] {
+            let mut limiter = MemoryLimiter::new(100).raising(Arc::clone(&peak));
+            assert!(limiter.memory_growing(0, bytes, None).unwrap() && !limiter.memory_growing(bytes, 200, None).unwrap());
+        }
+        assert_eq!(peak.load(Ordering::Relaxed), 90);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What every component instance carries with it.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use manifest::{Grants, Mount};
 use wasmtime::{
@@ -71,6 +72,13 @@ impl InstanceState {
             http_hooks: Hooks::new(Arc::clone(grants), bindings.outbound_http.clone()),
             memory: MemoryLimiter::new(memory_bytes),
         }
+    }
+
+    /// Has the instance raise this to the bytes of memory that it has, whenever those are more.
+    #[must_use]
+    pub fn raising(mut self, peak: Arc<AtomicU64>) -> Self {
+        self.memory = self.memory.raising(peak);
+        self
     }
 
     /// The bound on this instance's memory, for `Store::limiter`.

@@ -8,7 +8,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Empty};
 use manifest::Routes;
 
-use crate::{AccountsComponent, Failure, HostRoute};
+use crate::{AccountsComponent, Failure, HostRoute, Visitor};
 
 /// Any error.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -42,6 +42,11 @@ pub trait Components: Send + Sync + 'static {
     /// Which component answers what, and how.
     fn routes(&self) -> &Routes;
 
+    /// A number that no other version has that this process runs; where there is only ever one it need not be given.
+    fn version(&self) -> u64 {
+        0
+    }
+
     /// Has a component answer.
     fn handle(
         &self,
@@ -62,6 +67,12 @@ pub trait Components: Send + Sync + 'static {
 pub trait Traffic: Send + Sync + 'static {
     /// See [`Components`].
     type Components: Components;
-    /// The version that takes new requests.
+    /// The version that takes new requests; where several share them, the eldest.
     fn current(&self) -> Arc<Self::Components>;
+
+    /// The version that takes a visitor's requests: of several always the same, as long as its share does not shrink. Who the visitor is, is asked only
+    /// where there are several.
+    fn taking(&self, _visitor: impl FnOnce() -> Visitor) -> Arc<Self::Components> {
+        self.current()
+    }
 }

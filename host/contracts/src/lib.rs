@@ -16,6 +16,7 @@ mod identity;
 mod ledger;
 pub mod limits;
 mod replica;
+mod visitor;
 
 pub use accounts::{AccountsAnswer, AccountsComponent};
 pub use components::{BodyError, BoxError, Components, RequestBody, Traffic, empty};
@@ -24,3 +25,4 @@ pub use host_route::HostRoute;
 pub use identity::Identity;
 pub use ledger::Ledger;
 pub use replica::Replica;
+pub use visitor::Visitor;

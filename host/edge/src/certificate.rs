@@ -125,7 +125,8 @@ impl Certificate {
     }
 
     /// Speaks TLS with it.
-    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+    #[must_use]
+    pub fn acceptor(&self) -> TlsAcceptor {
         self.acceptor.clone()
     }
 }

@@ -125,19 +125,15 @@ pub(crate) fn names_one_host(request: &request::Parts) -> bool {
 /// Returns the client. As few are added as can be: a guest copies each header into its memory, whether it looks at it or not. Who asks stands in
 /// `spin-client-addr` only, and `X-Forwarded-Proto` says `https` or is not there.
 pub(crate) fn clean(headers: &mut HeaderMap, summary: &HeaderSummary, connection: &Connection, trusted: &Networks) -> Client {
-    let peer = connection.peer.ip();
-    let (mut header, mut client) = (connection.peer_socket.clone(), Client::Known(peer));
+    let client = sender(headers, summary, connection, trusted);
+    let header = match client {
+        Client::Known(address) if address == connection.peer.ip() => connection.peer_socket.clone(),
+        Client::Known(stranger) => HeaderValue::try_from(SocketAddr::new(stranger, 0).to_string()).unwrap_or(UNKNOWN),
+        Client::Unknown => UNKNOWN,
+    };
     let mut https = connection.secure;
     if summary.strip {
-        if trusted.contain(peer) {
-            match nearest_stranger(headers, trusted) {
-                Some(Client::Known(stranger)) => {
-                    let socket = SocketAddr::new(stranger, 0).to_string();
-                    (header, client) = (HeaderValue::try_from(socket).unwrap_or(UNKNOWN), Client::Known(stranger));
-                }
-                Some(Client::Unknown) => (header, client) = (UNKNOWN, Client::Unknown),
-                None => {}
-            }
+        if trusted.contain(connection.peer.ip()) {
             https |= headers.get(X_FORWARDED_PROTO).is_some_and(|proto| proto == "https");
         }
         strip_hops(headers);
@@ -183,6 +179,13 @@ pub fn handed_over(headers: &mut HeaderMap) {
 /// The edge that a request came through, by its certificate: an extension of the request. That much of what an edge says is certain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ViaEdge(pub Box<str>);
+
+/// Whose request this is, by what its connection says, and what a proxy says that is trusted. Its headers are not clean yet.
+pub(crate) fn sender(headers: &HeaderMap, summary: &HeaderSummary, connection: &Connection, trusted: &Networks) -> Client {
+    let peer = connection.peer.ip();
+    let said = (summary.strip && trusted.contain(peer)).then(|| nearest_stranger(headers, trusted)).flatten();
+    said.unwrap_or(Client::Known(peer))
+}
 
 /// Whose request this is, as `clean` has written it down; none where nothing of the kind is there: then it comes from this process itself.
 pub fn client(headers: &HeaderMap) -> Option<Client> {

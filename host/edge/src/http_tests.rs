@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use contracts::{Components, Failure, HostRoute, RequestBody, Traffic};
+use contracts::{Components, Failure, HostRoute, RequestBody, Traffic, Visitor};
 use futures::future::BoxFuture;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use manifest::{Manifest, Routes, VariableSources};
-use read_model::{Seen, SeenKind};
+use read_model::{Fact, Seen, SeenKind};
 use serde_json::Value;
 use telemetry::Metrics;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -22,7 +22,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::rates::{Quota, Rates};
-use crate::testing::{availability, event};
+use crate::testing::{PUBLIC_KEY, availability, event, token};
 use crate::{
     Body, Certificate, ClientTimeouts, Clients, Cors, Edge, Identity, Networks, Options, Problem, Region, RegionRouter, Replica,
     limits,
@@ -63,6 +63,8 @@ struct FakeComponents {
     waiting: Semaphore,
     /// What "/echo/scarce" and "/echo/big" need one of, and the latter keeps until all of its answer has been taken.
     scarce: Arc<Semaphore>,
+    /// Who a version was chosen for.
+    visitors: Mutex<Vec<Visitor>>,
 }
 
 async fn echo(request: Request<RequestBody>, slot: &str) -> Result<Response<Body>, Failure> {
@@ -163,6 +165,11 @@ impl Traffic for FakeTraffic {
     fn current(&self) -> Arc<FakeComponents> {
         Arc::clone(&self.0)
     }
+
+    fn taking(&self, visitor: impl FnOnce() -> Visitor) -> Arc<FakeComponents> {
+        self.0.visitors.lock().unwrap().push(visitor());
+        self.current()
+    }
 }
 
 #[derive(Default)]
@@ -219,8 +226,13 @@ impl SceneOptions {
     async fn scene(self) -> Scene {
         let manifest = Manifest::parse(MANIFEST, Path::new("/app/spin.toml"), &VariableSources::new()).unwrap();
         let scarce = Arc::new(Semaphore::new(1));
-        let fake =
-            Arc::new(FakeComponents { routes: manifest.routes, gate: Semaphore::new(0), waiting: Semaphore::new(0), scarce });
+        let fake = Arc::new(FakeComponents {
+            routes: manifest.routes,
+            gate: Semaphore::new(0),
+            waiting: Semaphore::new(0),
+            scarce,
+            visitors: Mutex::default(),
+        });
         let metrics = Arc::new(Metrics::new().unwrap());
         let Self { region, replica, identity, origins, clients, rates, timeouts, certificate } = self;
         let edge = Edge::new(Options {
@@ -525,6 +537,38 @@ async fn only_a_trusted_proxy_names_the_client() {
         assert_eq!(seen["headers"].get("x-forwarded-proto").and_then(Value::as_str), proto);
         assert!(seen["headers"].get("x-forwarded-for").is_none());
     }
+}
+
+#[tokio::test]
+async fn a_visitor_is_known_by_their_token_else_by_address_and_browser() {
+    let identity = Identity::new("eu");
+    let key = Fact::Key { kid: "k1".to_owned(), public_key: PUBLIC_KEY.to_owned(), until: None };
+    identity.replace("eu", &[key]).unwrap();
+    let options = SceneOptions { clients: trusting("127.0.0.0/8"), identity: Some(identity), ..SceneOptions::default() };
+    let scene = options.scene().await;
+    let (bearer, later) = (token("eu_u", "eu_s"), token("eu_u", "eu_t"));
+    let (other, forged) = (token("eu_v", "eu_r"), format!("{bearer}x"));
+    let visitor = async |address: &str, browser: &str, token: Option<&str>| {
+        let token = token.map(|token| format!("Bearer {token}"));
+        let mut said = vec![("x-forwarded-for", address), ("user-agent", browser)];
+        said.extend(token.as_deref().map(|token| ("authorization", token)));
+        scene.ask("GET", "/echo/a", &said, "").await;
+        scene.fake.visitors.lock().unwrap().pop().unwrap()
+    };
+    let one = visitor("10.0.0.1", "a browser", None).await;
+    assert_eq!(visitor("10.0.0.1", "a browser", None).await, one);
+    assert_ne!(visitor("10.0.0.1", "another", None).await, one);
+    assert_ne!(visitor("10.0.0.2", "a browser", None).await, one);
+    // A browser takes another address of its network now and then.
+    let here = visitor("2001:db8::1", "a browser", None).await;
+    assert_eq!(visitor("2001:db8::2", "a browser", None).await, here);
+    assert_ne!(visitor("2001:db8:0:1::1", "a browser", None).await, here);
+    // A user is the same wherever they are, with whichever token; a forged one says nothing.
+    let user = visitor("10.0.0.1", "a browser", Some(&bearer)).await;
+    assert_ne!(user, one);
+    assert_eq!(visitor("10.0.0.2", "another", Some(&later)).await, user);
+    assert_ne!(visitor("10.0.0.1", "a browser", Some(&other)).await, user);
+    assert_eq!(visitor("10.0.0.1", "a browser", Some(&forged)).await, one);
 }
 
 #[tokio::test]

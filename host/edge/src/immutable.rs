@@ -1,7 +1,8 @@
 //! Answers that never change, in memory: scripts, styles and pictures whose address has a digest in it.
 //!
 //! What an answer may be kept for, the component says itself, as to any cache between it and a browser (RFC 9111, RFC 8246): `public`, `immutable`,
-//! and `max-age`. An address that is immutable has one content in every version of the application, so no version is part of the key: a page that was
+//! and `max-age`. Each version of the application has its own: what a version that is tried on few gives for an address, nobody else is given. But an address
+//! that is immutable has one content wherever it is known, so what a version does not have is looked for among what others gave: a page that was
 //! loaded before a switch still gets its scripts here after it.
 //!
 //! What never changes may still be taken away: an organiser removes a picture, perhaps because it should never have been shown. Whoever makes an answer that
@@ -17,20 +18,21 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 
 use crate::body::Body;
-use crate::limits::{IMMUTABLE, IMMUTABLE_BYTES, IMMUTABLE_KEY_BYTES, IMMUTABLE_ONE_BYTES};
+use crate::limits::{IMMUTABLE, IMMUTABLE_BYTES, IMMUTABLE_KEY_BYTES, IMMUTABLE_ONE_BYTES, IMMUTABLE_VERSIONS};
 use crate::problem::Problem;
 use crate::recent::Recent;
 
-/// What of a request selects an answer: its path, and which codings its client takes.
+/// What of a request selects an answer: the version that takes it, its path, and which codings its client takes.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct Key {
+    version: u64,
     path: String,
     codings: String,
 }
 
 impl Key {
     /// None where the request could have another answer than its path's.
-    pub(crate) fn of<B>(request: &Request<B>) -> Option<Self> {
+    pub(crate) fn of<B>(version: u64, request: &Request<B>) -> Option<Self> {
         let headers = request.headers();
         if request.method() != Method::GET || request.uri().query().is_some() || headers.contains_key(RANGE) {
             return None;
@@ -39,7 +41,7 @@ impl Key {
         let first = codings.next().map_or(Some(""), |value| value.to_str().ok())?;
         let path = request.uri().path();
         let fits = codings.next().is_none() && path.len() + first.len() <= IMMUTABLE_KEY_BYTES;
-        fits.then(|| Self { path: path.to_owned(), codings: first.to_owned() })
+        fits.then(|| Self { version, path: path.to_owned(), codings: first.to_owned() })
     }
 
     /// Whether it is of what has this id: its file's name is that, a hyphen and which one it is.
@@ -64,6 +66,8 @@ pub(crate) struct ImmutableAnswers(Arc<Mutex<Answers>>);
 #[derive(Debug)]
 struct Answers {
     recent: Recent<Key, Arc<Kept>>,
+    /// The versions that have given something, the last that began to last.
+    versions: Vec<u64>,
     /// How often something was forgotten.
     forgotten: u64,
 }
@@ -77,7 +81,7 @@ pub(crate) struct Keeping {
 
 impl Default for ImmutableAnswers {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(Answers { recent: Recent::new(IMMUTABLE_BYTES / 2), forgotten: 0 })))
+        Self(Arc::new(Mutex::new(Answers { recent: Recent::new(IMMUTABLE_BYTES / 2), versions: Vec::new(), forgotten: 0 })))
     }
 }
 
@@ -101,6 +105,13 @@ impl ImmutableAnswers {
         Some(response)
     }
 
+    /// What another version than the key's has given.
+    fn of_another(&self, key: &Key) -> Option<Response<Body>> {
+        let versions = self.answers().versions.clone();
+        let others = versions.into_iter().rev().filter(|version| *version != key.version);
+        others.map(|version| Key { version, ..key.clone() }).find_map(|key| self.get(&key, &HeaderMap::new()))
+    }
+
     fn answers(&self) -> MutexGuard<'_, Answers> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -121,7 +132,20 @@ impl ImmutableAnswers {
     }
 
     /// Keeps an answer that says that it may be kept, once all of it is there. What was asked for before something was forgotten may be of that.
-    pub(crate) async fn keep(&self, keeping: Keeping, response: Response<Body>) -> Result<Response<Body>, Problem> {
+    /// Where the version has no such thing, what another one has given is given again.
+    pub(crate) async fn keep(
+        &self,
+        keeping: Keeping,
+        answered: Result<Response<Body>, Problem>,
+    ) -> Result<Response<Body>, Problem> {
+        let absent = match &answered {
+            Ok(response) => response.status() == StatusCode::NOT_FOUND,
+            Err(problem) => matches!(problem, Problem::NotFound),
+        };
+        if absent && let Some(response) = self.of_another(&keeping.key) {
+            return Ok(response);
+        }
+        let response = answered?;
         let Some(lifetime) = lifetime(&response) else { return Ok(response) };
         let Some(until) = Instant::now().checked_add(lifetime) else { return Ok(response) };
         let (head, body) = response.into_parts();
@@ -131,6 +155,11 @@ impl ImmutableAnswers {
         let weight = body.len() + IMMUTABLE_KEY_BYTES;
         let mut answers = self.answers();
         if answers.forgotten == keeping.forgotten {
+            if !answers.versions.contains(&keeping.key.version) {
+                let surplus = (answers.versions.len() + 1).saturating_sub(IMMUTABLE_VERSIONS);
+                answers.versions.drain(..surplus);
+                answers.versions.push(keeping.key.version);
+            }
             answers.recent.put_weighing(keeping.key, kept, weight);
         }
         drop(answers);
@@ -157,12 +186,24 @@ mod tests {
     use super::*;
 
     fn key(path: &str) -> Key {
-        Key::of(&Request::get(path).body(()).unwrap()).unwrap()
+        key_of(1, path)
+    }
+
+    fn key_of(version: u64, path: &str) -> Key {
+        Key::of(version, &Request::get(path).body(()).unwrap()).unwrap()
     }
 
     fn answer(control: &str) -> Response<Body> {
-        let answer = Response::builder().header(CACHE_CONTROL, control).header(CONTENT_LENGTH, 3);
-        answer.body(Body::full(Bytes::from_static(b"abc"))).unwrap()
+        given(control, b"abc")
+    }
+
+    fn given(control: &str, content: &'static [u8]) -> Response<Body> {
+        let answer = Response::builder().header(CACHE_CONTROL, control).header(CONTENT_LENGTH, content.len());
+        answer.body(Body::full(Bytes::from_static(content))).unwrap()
+    }
+
+    fn absent() -> Response<Body> {
+        Response::builder().status(StatusCode::NOT_FOUND).body(Body::empty()).unwrap()
     }
 
     const FOREVER: &str = "public, max-age=31536000, immutable";
@@ -172,7 +213,7 @@ mod tests {
         let answers = ImmutableAnswers::default();
         let paths = ["/api/images/eu_a-480.jpg", "/api/images/eu_a-1280.jpg", "/api/images/eu_ab-480.jpg", "/app/index-eu_a.js"];
         for path in paths {
-            answers.keep(answers.keeping(key(path)), answer(FOREVER)).await.unwrap();
+            answers.keep(answers.keeping(key(path)), Ok(answer(FOREVER))).await.unwrap();
         }
         let known = |path: &str| answers.get(&key(path), &HeaderMap::new()).is_some();
         assert_eq!(paths.map(known), [true; 4]);
@@ -182,10 +223,44 @@ mod tests {
         // What was on its way then may be what was forgotten.
         let asked = answers.keeping(key(paths[0]));
         answers.forget(&["eu_a".to_owned()]);
-        answers.keep(asked, answer(FOREVER)).await.unwrap();
+        answers.keep(asked, Ok(answer(FOREVER))).await.unwrap();
         assert!(!known(paths[0]));
-        answers.keep(answers.keeping(key(paths[0])), answer(FOREVER)).await.unwrap();
+        answers.keep(answers.keeping(key(paths[0])), Ok(answer(FOREVER))).await.unwrap();
         assert!(known(paths[0]));
+    }
+
+    #[tokio::test]
+    async fn a_version_gives_its_own_and_what_it_lacks_of_others() {
+        let answers = ImmutableAnswers::default();
+        let content = async |answer: Result<Response<Body>, Problem>| {
+            let answer = answer.unwrap();
+            (answer.status().as_u16(), answer.into_body().collect().await.unwrap().to_bytes())
+        };
+        let ask = async |version: u64, path: &str, answer: Response<Body>| {
+            let key = key_of(version, path);
+            match answers.get(&key, &HeaderMap::new()) {
+                Some(answer) => content(Ok(answer)).await,
+                None => content(answers.keep(answers.keeping(key), Ok(answer)).await).await,
+            }
+        };
+        // The new version is wrong about an address of the old one's: only its own visitors notice.
+        assert_eq!(ask(2, "/app/a.js", given(FOREVER, b"broken")).await, (200, "broken".into()));
+        assert_eq!(ask(1, "/app/a.js", given(FOREVER, b"right")).await, (200, "right".into()));
+        assert_eq!(ask(1, "/app/a.js", absent()).await, (200, "right".into()));
+        assert_eq!(ask(2, "/app/a.js", absent()).await, (200, "broken".into()));
+        // A page of the old version asks the new one for its script.
+        assert_eq!(ask(1, "/app/old.js", given(FOREVER, b"old")).await, (200, "old".into()));
+        assert_eq!(ask(2, "/app/old.js", absent()).await, (200, "old".into()));
+        assert_eq!(ask(2, "/app/none.js", absent()).await.0, 404);
+        let key = key_of(3, "/app/old.js");
+        let found = content(answers.keep(answers.keeping(key), Err(Problem::NotFound)).await).await;
+        assert_eq!(found, (200, "old".into()));
+        // So many versions ago, nobody remembers.
+        for version in 10..10 + IMMUTABLE_VERSIONS as u64 {
+            ask(version, "/app/new.js", given(FOREVER, b"new")).await;
+        }
+        assert_eq!(ask(2, "/app/older.js", absent()).await.0, 404);
+        assert_eq!(answers.answers().versions.len(), IMMUTABLE_VERSIONS);
     }
 
     #[test]

@@ -96,6 +96,8 @@ pub const ANSWERS_BYTES: usize = 512 * 1024 * 1024;
 pub const IMMUTABLE_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of one of them.
 pub const IMMUTABLE_ONE_BYTES: usize = 1024 * 1024;
+/// Versions of the application whose answers are told apart; what an older one has given counts only as long as it still runs here.
+pub const IMMUTABLE_VERSIONS: usize = 4;
 /// How long an answer that never changes is given from memory at most before whoever has it is asked again. A picture that its event has no more is
 /// forgotten when the feed says so; this bounds it where no feed does: a draft's, or an event's that the replica has no room for.
 pub const IMMUTABLE: Duration = Duration::from_secs(600);

@@ -626,11 +626,11 @@ mod tests {
     /// A picture's file, in memory.
     async fn file_of(answers: &ImmutableAnswers, picture: &str) -> Key {
         let path = format!("/api/images/{picture}-480.jpg");
-        let key = Key::of(&http::Request::get(path).body(()).unwrap()).unwrap();
+        let key = Key::of(1, &http::Request::get(path).body(()).unwrap()).unwrap();
         let answer =
             http::Response::builder().header("cache-control", "public, max-age=9, immutable").header("content-length", 0);
         let answer = answer.body(crate::body::Body::empty()).unwrap();
-        answers.keep(answers.keeping(key.clone()), answer).await.unwrap();
+        answers.keep(answers.keeping(key.clone()), Ok(answer)).await.unwrap();
         key
     }
 

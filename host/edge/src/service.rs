@@ -1,12 +1,13 @@
 //! One request: checked, routed, answered, finished.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use browser_policy::{Cors, Grant};
-use contracts::{Components, RequestBody, Traffic};
+use contracts::{Components, RequestBody, Traffic, Visitor};
 use futures::future::BoxFuture;
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, request};
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
@@ -19,7 +20,7 @@ use vocabulary::edge::Refusal;
 use crate::application::answer;
 use crate::body::{self, Body};
 use crate::connection::{ActiveRequest, ClientTimeouts, Connection};
-use crate::headers::{self, HeaderSummary, MARQUEE_SEEN, MARQUEE_STALE, X_REQUEST_ID};
+use crate::headers::{self, Client, HeaderSummary, MARQUEE_SEEN, MARQUEE_STALE, X_REQUEST_ID};
 use crate::identity::Identity;
 use crate::immutable::{self, ImmutableAnswers};
 use crate::limits;
@@ -64,7 +65,7 @@ impl<T: Traffic> Service<T> {
         let grant = self.cors.grant(&parts.method, headers::origin(&parts.headers), summary.credentials);
         let (method, uri) = (parts.method.clone(), parts.uri.clone());
         // The request is answered by this version, whatever is switched to meanwhile, and by this route.
-        let version = self.traffic.current();
+        let version = self.traffic.taking(|| self.visitor(&parts.headers, &summary, connection));
         let route = version.routes().find(&method, uri.path());
         let live = self.replica.is_some() && live::is_at::<T>(uri.path(), &version);
         let most = route.ok().and_then(|route| route.body).unwrap_or(limits::BODY_BYTES);
@@ -125,6 +126,25 @@ impl<T: Traffic> Service<T> {
         drop(in_flight);
         response.body_mut().holding(busy);
         response
+    }
+
+    /// Who asks: the user whose token comes with the request, else whoever is at an address with a browser like that. No cookie says so: none is needed
+    /// to be shown a page.
+    fn visitor(&self, headers: &HeaderMap, summary: &HeaderSummary, connection: &Connection) -> Visitor {
+        let identity = self.identity.as_ref().filter(|_| summary.credentials);
+        let credential = identity.and_then(|identity| Some((identity, headers::credential(headers).ok()??)));
+        if let Some(claims) = credential.and_then(|(identity, credential)| identity.claims(credential.token).ok()) {
+            return user(&claims.subject);
+        }
+        let browser = headers.get(USER_AGENT).map_or(&[][..], HeaderValue::as_bytes);
+        match headers::sender(headers, summary, connection, &self.clients.trusted_proxies) {
+            Client::Unknown => Visitor::of(&[b"unknown", browser]),
+            Client::Known(address) => match address.to_canonical() {
+                IpAddr::V4(address) => Visitor::of(&[&address.octets(), browser]),
+                // A browser changes the rest of its own accord.
+                IpAddr::V6(address) => Visitor::of(&[&(address.to_bits() >> 64).to_be_bytes(), browser]),
+            },
+        }
     }
 
     /// Refuses requests beyond a rate or the open-request limit, sent by a page of another site with somebody's cookies, or without a valid token where
@@ -189,8 +209,9 @@ impl<T: Traffic> Service<T> {
         let (mut bearer, mut caller) = (None, None);
         if let Some((identity, credential)) = self.identity.as_ref().zip(credential) {
             let verified = identity.verified(credential.token).map_err(refusal)?;
-            let counted = networks.iter().any(Option::is_some).then(|| verified.claims.subject.as_str().into());
-            caller = Some(Arc::new(Caller::of(&request.headers, &request.uri, counted)));
+            let subject = verified.claims.subject.as_str();
+            let counted = networks.iter().any(Option::is_some).then(|| subject.into());
+            caller = Some(Arc::new(Caller::of(&request.headers, &request.uri, counted, user(subject))));
             bearer = Some(Bearer::new(credential.token, verified));
         }
         let wanted = request.uri.query().map(Wanted::query).transpose().map_err(Problem::Invalid)?;
@@ -233,16 +254,16 @@ impl<T: Traffic> Service<T> {
         summary: &HeaderSummary,
         request_id: &HeaderValue,
     ) -> Result<Response<Body>, Problem> {
-        let key = if route.immutable { immutable::Key::of(&request) } else { None };
+        let key = if route.immutable { immutable::Key::of(version.version(), &request) } else { None };
         if let Some(answer) = key.as_ref().and_then(|key| self.immutable.get(key, request.headers())) {
             return Ok(answer);
         }
         let keeping = key.map(|key| self.immutable.keeping(key));
         let answering = async {
-            let answered = self.ask(version, route, request, summary, request_id).await?;
+            let answered = self.ask(version, route, request, summary, request_id).await;
             match keeping {
                 Some(keeping) => self.immutable.keep(keeping, answered).await,
-                None => Ok(answered),
+                None => answered,
             }
         };
         tokio::time::timeout(limits::REQUEST, answering).await.unwrap_or(Err(Problem::TimedOut))
@@ -319,7 +340,10 @@ impl<T: Traffic> Asker for Service<T> {
             if let Some(user) = caller.and_then(|caller| caller.counted.clone()) {
                 self.count(RateKey::User(user))?;
             }
-            let version = self.traffic.current();
+            let version = match caller {
+                Some(caller) => self.traffic.taking(|| caller.visitor),
+                None => self.traffic.current(),
+            };
             let route = version.routes().find(&Method::GET, &path)?;
             let mut request = Request::new(contracts::empty());
             *request.uri_mut() = match caller.map(|caller| (caller.target.scheme_str(), caller.target.authority())) {
@@ -338,6 +362,11 @@ impl<T: Traffic> Asker for Service<T> {
             tokio::time::timeout(limits::REQUEST, answering).await.unwrap_or(Err(Problem::TimedOut))
         })
     }
+}
+
+/// Somebody with an account, wherever they are.
+fn user(subject: &str) -> Visitor {
+    Visitor::of(&[b"user", subject.as_bytes()])
 }
 
 /// Whether a region is to be asked, because this node's replica leaves out what the path names.

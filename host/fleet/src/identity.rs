@@ -19,6 +19,8 @@ pub enum Role {
     Edge,
     /// Of a region; is asked.
     Region,
+    /// Says which versions nodes run; is asked by their agents, and asks no node.
+    Control,
 }
 
 impl Role {
@@ -28,11 +30,12 @@ impl Role {
         match self {
             Self::Edge => "edge",
             Self::Region => "region",
+            Self::Control => "control",
         }
     }
 }
 
-/// A node: `marquee://region/eu/eu-1`, `marquee://edge/-/edge-0`.
+/// A node: `marquee://region/eu/eu-1`, `marquee://edge/-/edge-0`, `marquee://control/-/control-1`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Identity {
     role: Role,
@@ -44,13 +47,13 @@ pub struct Identity {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Not of the form.
-    #[error("{0:?} names no node: it has the form marquee://ROLE/REGION/NAME, with - for the region of an edge that has none")]
+    #[error("{0:?} names no node: it has the form marquee://ROLE/REGION/NAME, with - for the region of a node that has none")]
     Form(String),
     /// A name that is not valid in a DNS name.
     #[error("{0:?} cannot be a name: it has 1 to {NAME_BYTES} lower-case letters, digits and hyphens, none at its ends")]
     Name(String),
-    /// Neither edge nor region.
-    #[error("{0:?} is no role: there are edge and region")]
+    /// Neither edge nor region nor control.
+    #[error("{0:?} is no role: there are edge, region and control")]
     Role(String),
     /// A region's node without a region.
     #[error("the region node {0:?} belongs to no region")]
@@ -72,6 +75,14 @@ impl Identity {
     /// Where a name cannot be one.
     pub fn edge_node(name: &str) -> Result<Self, Error> {
         Ok(Self { role: Role::Edge, region: None, name: checked(name)? })
+    }
+
+    /// An instance of the control plane.
+    ///
+    /// # Errors
+    /// Where a name cannot be one.
+    pub fn control_node(name: &str) -> Result<Self, Error> {
+        Ok(Self { role: Role::Control, region: None, name: checked(name)? })
     }
 
     /// What it is for.
@@ -98,11 +109,12 @@ impl Identity {
         self.role == Role::Region && self.region() == Some(region)
     }
 
-    /// The name that TLS checks: of the region where it is a region's, else its own.
+    /// The name that TLS checks: of the region where it is a region's, of the control plane where it is an instance of that, else its own.
     #[must_use]
     pub fn dns_name(&self) -> String {
         match (self.role, self.region()) {
             (Role::Region, Some(region)) => region_dns_name(region),
+            (Role::Control, _) => control_dns_name(),
             _ => format!("{}.{}.{DOMAIN}", self.name, self.role.as_str()),
         }
     }
@@ -112,6 +124,12 @@ impl Identity {
 #[must_use]
 pub fn region_dns_name(region: &str) -> String {
     format!("{region}.region.{DOMAIN}")
+}
+
+/// The name by which any instance of the control plane is called.
+#[must_use]
+pub fn control_dns_name() -> String {
+    format!("{}.{DOMAIN}", Role::Control.as_str())
 }
 
 fn checked(name: &str) -> Result<Box<str>, Error> {
@@ -140,6 +158,9 @@ impl FromStr for Identity {
             ("edge", _) => Ok(Self { role: Role::Edge, region, name }),
             ("region", Some(_)) => Ok(Self { role: Role::Region, region, name }),
             ("region", None) => Err(Error::Homeless(name.into())),
+            // One for all regions: it belongs to none.
+            ("control", None) => Ok(Self { role: Role::Control, region, name }),
+            ("control", Some(_)) => Err(Error::Form(text.to_owned())),
             _ => Err(Error::Role(role.to_owned())),
         }
     }
@@ -154,6 +175,7 @@ mod tests {
         for (identity, text, dns) in [
             (Identity::region_node("eu", "eu-1").unwrap(), "marquee://region/eu/eu-1", "eu.region.marquee.internal"),
             (Identity::edge_node("edge-0").unwrap(), "marquee://edge/-/edge-0", "edge-0.edge.marquee.internal"),
+            (Identity::control_node("control-1").unwrap(), "marquee://control/-/control-1", "control.marquee.internal"),
         ] {
             assert_eq!((identity.to_string().as_str(), identity.dns_name().as_str()), (text, dns));
             assert_eq!(text.parse::<Identity>().unwrap(), identity);
@@ -171,6 +193,7 @@ mod tests {
             "marquee://region/eu/eu-1/x",
             "marquee://region/-/eu-1",
             "marquee://worker/eu/w-1",
+            "marquee://control/eu/control-1",
             "marquee://region/EU/eu-1",
             "marquee://edge/-/-",
             "marquee://edge/-/a.b",

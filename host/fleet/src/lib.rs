@@ -3,7 +3,7 @@
 //! An edge knows its region as three traits: [`edge::Region`] (have a request answered), [`edge::feed::Source`] (what is public, and what
 //! changes) and [`contracts::Ledger`] (have commands decided); regions ask the one of the accounts by a fourth, [`edge::Accounts`].
 //! [`RemoteRegion`] is all of them, on the asking side of the network; [`Server`] serves whatever implements them, on the region's. What crosses is
-//! in `wire`; who may, in [`tls`].
+//! in `wire`; who may, in [`tls`]. Every node may have an agent that asks the control plane what to run: [`control`] has both ends of that.
 //!
 //! # Invariants
 //! - Who shows no certificate of the fleet's authority that names a node gets in nowhere.
@@ -14,6 +14,7 @@
 
 pub mod certificates;
 pub mod client;
+pub mod control;
 mod identity;
 pub mod limits;
 mod permit_body;

@@ -140,3 +140,10 @@ pub const ENCODED: usize = 256;
 pub const ENCODED_BYTES: usize = 32 * 1024 * 1024;
 /// How long a feed may take to begin.
 pub const FEED_ANSWER: Duration = Duration::from_secs(30);
+
+// Control plane ------------------------------------------------------------------------------------------------------
+
+/// Requests of agents at once: each node has one that waits for what is new, and now and then one that reports.
+pub const CONTROL_REQUESTS: usize = 16_384;
+/// Bodies of theirs that are received at once: that is all the memory that they take before anybody looks at them.
+pub const CONTROL_BODIES: usize = 256;

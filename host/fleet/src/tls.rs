@@ -23,7 +23,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tokio_util::sync::CancellationToken;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use crate::identity::{self, Identity};
+use crate::identity::{self, Identity, Role};
 use crate::limits;
 use crate::revocations::Lists;
 
@@ -129,8 +129,36 @@ pub(crate) struct Material {
 pub(crate) enum PeerCertificates {
     /// A client, by its certificates.
     Client(Vec<CertificateDer<'static>>),
-    /// A server, by its certificates: a node of this region.
-    Server(Vec<CertificateDer<'static>>, Box<str>),
+    /// A server, by its certificates, and who it has to be.
+    Server(Vec<CertificateDer<'static>>, Servers),
+}
+
+/// Those of whom any one may answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Servers {
+    /// The nodes of this region.
+    Region(Box<str>),
+    /// The instances of the control plane.
+    Control,
+}
+
+impl Servers {
+    /// Whether this is one of them.
+    fn has(&self, identity: &Identity) -> bool {
+        match self {
+            Self::Region(region) => identity.is_of(region),
+            Self::Control => identity.role() == Role::Control,
+        }
+    }
+
+    /// The name that their certificates have in common.
+    fn dns_name(&self) -> Result<ServerName<'static>, Error> {
+        let name = match self {
+            Self::Region(region) => identity::region_dns_name(region),
+            Self::Control => identity::control_dns_name(),
+        };
+        ServerName::try_from(name).map_err(|error| Error::Nameless(error.to_string()))
+    }
 }
 
 impl std::fmt::Debug for Tls {
@@ -187,9 +215,9 @@ impl Material {
             PeerCertificates::Client(chain) => {
                 chain.split_first().is_some_and(|(own, between)| self.clients.verify_client_cert(own, between, now).is_ok())
             }
-            PeerCertificates::Server(chain, region) => {
-                let nodes = RegionServerVerifier { inner: Arc::clone(&self.servers), region: region.clone() };
-                let Ok(name) = ServerName::try_from(identity::region_dns_name(region)) else { return false };
+            PeerCertificates::Server(chain, servers) => {
+                let nodes = NodeServerVerifier { inner: Arc::clone(&self.servers), servers: servers.clone() };
+                let Ok(name) = servers.dns_name() else { return false };
                 let verified = |(own, between): (&_, &[_])| nodes.verify_server_cert(own, between, &name, &[], now).is_ok();
                 chain.split_first().is_some_and(verified)
             }
@@ -393,10 +421,10 @@ impl Tls {
         TlsAcceptor::from(Arc::clone(&self.current().server))
     }
 
-    /// For a connection to a node of this region, and the name to call it by.
-    pub(crate) fn connector(&self, region: &str) -> Result<(TlsConnector, ServerName<'static>), Error> {
+    /// For a connection to one of these, and the name to call it by.
+    pub(crate) fn connector(&self, servers: &Servers) -> Result<(TlsConnector, ServerName<'static>), Error> {
         let material = self.current();
-        let nodes = RegionServerVerifier { inner: Arc::clone(&material.servers), region: region.into() };
+        let nodes = NodeServerVerifier { inner: Arc::clone(&material.servers), servers: servers.clone() };
         let mut client = ClientConfig::builder_with_provider(Arc::clone(&self.0.provider))
             .with_protocol_versions(&[&rustls::version::TLS13])?
             .dangerous()
@@ -405,9 +433,7 @@ impl Tls {
             .with_client_auth_cert(material.chain.to_vec(), material.key.clone_key())?;
         client.alpn_protocols = vec![ALPN.to_vec()];
         client.resumption = rustls::client::Resumption::disabled();
-        let name = identity::region_dns_name(region);
-        let name = ServerName::try_from(name).map_err(|error| Error::Nameless(error.to_string()))?;
-        Ok((TlsConnector::from(Arc::new(client)), name))
+        Ok((TlsConnector::from(Arc::new(client)), servers.dns_name()?))
     }
 }
 
@@ -521,14 +547,14 @@ impl ClientCertVerifier for NodeClientVerifier {
     }
 }
 
-/// Believes servers whose certificate is of the authority and names a node of one region.
+/// Believes servers whose certificate is of the authority and names one of those that are meant.
 #[derive(Debug)]
-struct RegionServerVerifier {
+struct NodeServerVerifier {
     inner: Arc<WebPkiServerVerifier>,
-    region: Box<str>,
+    servers: Servers,
 }
 
-impl ServerCertVerifier for RegionServerVerifier {
+impl ServerCertVerifier for NodeServerVerifier {
     fn verify_server_cert(
         &self,
         own: &CertificateDer<'_>,
@@ -539,7 +565,7 @@ impl ServerCertVerifier for RegionServerVerifier {
     ) -> Result<ServerCertVerified, rustls::Error> {
         let verified = self.inner.verify_server_cert(own, between, name, status, now)?;
         let identity = identity_of(own).map_err(|_| refused())?;
-        if identity.is_of(&self.region) { Ok(verified) } else { Err(refused()) }
+        if self.servers.has(&identity) { Ok(verified) } else { Err(refused()) }
     }
 
     fn verify_tls12_signature(
@@ -575,7 +601,8 @@ mod tests {
     #[test]
     fn expired_certificates_are_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let nodes = [Identity::region_node("eu", "eu-1").unwrap(), Identity::edge_node("edge-0").unwrap()];
+        let control = Identity::control_node("control-1").unwrap();
+        let nodes = [Identity::region_node("eu", "eu-1").unwrap(), Identity::edge_node("edge-0").unwrap(), control];
         make(folder.path(), &nodes, 3).unwrap();
         let load = |name: &str| {
             let (certificate, key) = files(folder.path(), name);
@@ -584,12 +611,20 @@ mod tests {
         let (server, client) = (load("eu-1"), load("edge-0"));
         let day = Duration::from_secs(24 * 3_600);
         let edge = PeerCertificates::Client(client.current().chain.to_vec());
-        let node = |region: &str| PeerCertificates::Server(server.current().chain.to_vec(), region.into());
+        let shown = || server.current().chain.to_vec();
+        let node = |region: &str| PeerCertificates::Server(shown(), Servers::Region(region.into()));
         for (days, believed) in [(0, true), (2, true), (4, false)] {
             assert_eq!(server.believes(&edge, day * days), believed, "{days}");
             assert_eq!(client.believes(&node("eu"), day * days), believed, "{days}");
         }
         assert!(!client.believes(&node("us"), Duration::ZERO), "another region's");
+        assert!(
+            !client.believes(&PeerCertificates::Server(shown(), Servers::Control), Duration::ZERO),
+            "a region's node is no control plane"
+        );
+        let control = load("control-1").current().chain.to_vec();
+        assert!(client.believes(&PeerCertificates::Server(control.clone(), Servers::Control), Duration::ZERO));
+        assert!(!client.believes(&PeerCertificates::Server(control, Servers::Region("eu".into())), Duration::ZERO));
         assert!(!server.believes(&PeerCertificates::Client(vec![]), Duration::ZERO));
     }
 }

@@ -77,7 +77,7 @@ fn variables(raw: &BTreeMap<String, raw::Variable>, sources: &VariableSources, f
         if variable.secret && variable.default.as_ref().is_some_and(|default| !default.is_empty()) {
             faults.push(Fault::new(&at, "a secret stands in the manifest", "leave its default empty, or say required = true"));
         }
-        let value = sources.value(name).cloned().or_else(|| variable.default.as_deref().map(Secret::from));
+        let value = sources.get(name).cloned().or_else(|| variable.default.as_deref().map(Secret::from));
         if value.is_none() && variable.required {
             let remedy = format!("set SPIN_VARIABLE_{}", name.to_ascii_uppercase());
             faults.push(Fault::new(&at, "is required and has no value", remedy));

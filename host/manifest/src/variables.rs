@@ -2,7 +2,7 @@
 
 use super::error::ManifestError;
 use crate::{Secret, limits};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -69,8 +69,16 @@ impl VariableSources {
         self
     }
 
-    pub(super) fn value(&self, name: &str) -> Option<&Secret> {
+    /// The value that a name has here.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Secret> {
         self.set.get(name).or_else(|| self.environment.get(name)).or_else(|| self.files.get(name))
+    }
+
+    /// The names that have a value here, in order.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<String> {
+        [&self.set, &self.environment, &self.files].into_iter().flat_map(|values| values.keys().cloned()).collect()
     }
 }
 
@@ -185,9 +193,11 @@ mod tests {
         let path = folder.path().join("variables.toml");
         std::fs::write(&path, "a = \"in it\"\nb = \"in it\"\n").unwrap();
         let sources = VariableSources::new().set("a", "set").file(&path).unwrap();
-        assert_eq!(sources.value("a").unwrap().expose(), "set");
-        assert_eq!(sources.value("b").unwrap().expose(), "in it");
+        assert_eq!(sources.get("a").unwrap().expose(), "set");
+        assert_eq!(sources.get("b").unwrap().expose(), "in it");
         assert!(!format!("{sources:?}").contains("in it"));
+        assert_eq!(sources.names().into_iter().collect::<Vec<_>>(), ["a", "b"]);
+        assert!(sources.get("c").is_none());
 
         std::fs::write(&path, "a = \"x\"\npassword = hunter2\n").unwrap();
         let message = VariableSources::new().file(&path).unwrap_err().to_string();

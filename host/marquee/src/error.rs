@@ -119,6 +119,15 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// The control plane's tables, tokens or listeners.
+    #[error(transparent)]
+    Control(#[from] control::Error),
+    /// What somebody wants of the control plane does not fit what is there.
+    #[error("{0}")]
+    Conflict(String),
+    /// A rollout that was waited for did not end well.
+    #[error("{0}")]
+    NotRolledOut(String),
     /// A request that makes no sense, or cannot be met here.
     #[error("{0}")]
     Refused(String),
@@ -151,10 +160,20 @@ impl Error {
         }
     }
 
+    /// The code that the process ends with.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::NotRolledOut(_) => 3,
+            Self::Conflict(_) => 4,
+            _ => 1,
+        }
+    }
+
     /// Whether something is unreachable that may come back: then it makes sense to wait.
     pub fn is_away(&self) -> bool {
         match self {
             Self::DatabaseAway { .. } => true,
+            Self::Control(error) => error.is_away(),
             Self::Streams(error) => {
                 matches!(error, streams::Error::Unreachable(_) | streams::Error::Kafka(_) | streams::Error::Database(_))
             }

@@ -33,6 +33,22 @@ pub const LAST_REPORT: Duration = Duration::from_secs(1);
 /// How long the report of a node that is silent is shown.
 pub const REPORT_KEPT: Duration = Duration::from_secs(3_600);
 
+// Control plane ------------------------------------------------------------------------------------------------------
+
+/// Labels of a node.
+pub const LABELS: usize = 32;
+/// Bytes of a label's name, and of its value.
+pub const LABEL_BYTES: usize = 63;
+
+// Rollouts -----------------------------------------------------------------------------------------------------------
+
+/// How often `marquee fleet deploy --wait` looks.
+pub const ROLLOUT_POLL: Duration = Duration::from_secs(1);
+/// How long the control plane may be silent meanwhile: another instance takes over within seconds.
+pub const ROLLOUT_SILENCE: Duration = Duration::from_secs(120);
+/// Events of a rollout that are shown where all are not asked for.
+pub const EVENTS_SHOWN: usize = 8;
+
 // What follows a booking ----------------------------------------------------------------------------------------------
 
 /// Instances of the component that takes records which are kept while they have nothing to do.

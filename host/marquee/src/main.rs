@@ -1,6 +1,6 @@
 //! The binary: one process, any role.
 //!
-//! A command fails with exit code 1 and the reason as its last line on stderr; wrong usage is 2.
+//! A command fails with exit code 1 and the reason as its last line on stderr; wrong usage is 2, and what else is told apart `Error::exit_code` says.
 
 mod audit_log;
 mod cli;
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             _ = writeln!(std::io::stderr(), "marquee: {error}");
-            ExitCode::FAILURE
+            ExitCode::from(error.exit_code())
         }
     }
 }
@@ -52,6 +52,7 @@ async fn run(command: Command) -> Result<(), Error> {
         Command::Region(node) => nodes::region::run(&node).await,
         Command::Edge(node) => nodes::edge::run(&node).await,
         Command::Worker(node) => nodes::worker::run(&node).await,
+        Command::Control(node) => nodes::control::run(&node).await,
         Command::Fleet { action } => cli::artifacts::run(action).await,
         Command::Keys { action } => cli::commands::keys(action).await,
         Command::People { action } => cli::commands::people(action).await,

@@ -28,7 +28,10 @@ impl AccountsInstances {
         &self,
         ask: impl AsyncFnOnce(&Exports, &Accessor<InstanceState>) -> wasmtime::Result<Result<A, bindings::accounts::types::Error>>,
     ) -> Result<B, Error> {
-        match self.answer(ask).await {
+        let counted = self.template.counters.begin();
+        let answered = self.answer(ask).await;
+        counted.end(answered.is_err());
+        match answered {
             Ok(answer) => answer.twin(),
             Err(failure) => Err(Error::Failed(failure.to_string())),
         }

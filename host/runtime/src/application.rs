@@ -2,6 +2,7 @@
 
 use crate::accounts::AccountsInstances;
 use crate::consumer::ConsumerInstance;
+use crate::counters::{Counters, Counts};
 use crate::handler::{Handler, ResponseBody, Stats};
 use crate::instance::Template;
 use crate::ledger::LedgerInstance;
@@ -13,6 +14,7 @@ use http::{Request, Response, StatusCode};
 use manifest::{Component, Routes};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// A [`Version`] with one role's [`Bindings`]. Several in a process share the version's compiled code; instances are
@@ -22,6 +24,9 @@ pub struct Application {
     bindings: Bindings,
     handlers: BTreeMap<String, Handler>,
     accounts: Option<AccountsInstances>,
+    counters: Arc<Counters>,
+    /// Whether it has shown that it can answer.
+    checked: AtomicBool,
     _retire: DropGuard,
 }
 
@@ -40,16 +45,19 @@ impl Application {
     pub fn new(version: Arc<Version>, bindings: Bindings) -> Arc<Self> {
         let retired = CancellationToken::new();
         let (mut handlers, mut accounts) = (BTreeMap::new(), None);
+        let counters = Arc::new(Counters::default());
+        let template = |component| Template::new(component, version.engine(), &bindings, &counters);
         for (component, loaded) in version.loaded() {
             if let Some(pre) = &loaded.exports.http {
-                let template = Arc::new(template(&version, component, &bindings));
+                let template = Arc::new(template(component));
                 handlers.insert(component.name.clone(), Handler::new(template, pre, &retired));
             }
             if let Some(pre) = &loaded.exports.accounts {
-                accounts = Some(AccountsInstances::new(template(&version, component, &bindings), pre.clone()));
+                accounts = Some(AccountsInstances::new(template(component), pre.clone()));
             }
         }
-        Arc::new(Self { version, bindings, handlers, accounts, _retire: retired.drop_guard() })
+        let checked = AtomicBool::new(false);
+        Arc::new(Self { version, bindings, handlers, accounts, counters, checked, _retire: retired.drop_guard() })
     }
 
     /// The version.
@@ -71,10 +79,33 @@ impl Application {
     /// # Errors
     /// See [`Failure`].
     pub async fn handle(&self, component: &str, request: Request<RequestBody>) -> Result<Response<ResponseBody>, Failure> {
+        let counted = self.counters.begin();
+        let answered = self.answer(component, request).await;
+        counted.end(answered.as_ref().map_or_else(Failure::status, Response::status).is_server_error());
+        answered
+    }
+
+    async fn answer(&self, component: &str, request: Request<RequestBody>) -> Result<Response<ResponseBody>, Failure> {
         match self.handlers.get(component) {
             Some(handler) => handler.handle(request).await,
             None => Err(Failure::NoComponent(component.into())),
         }
+    }
+
+    /// What it has done until now, but for [probes](Self::check): those are nobody's requests.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counters.counts()
+    }
+
+    /// Whether it has been [checked](Self::check), and found healthy.
+    #[must_use]
+    pub fn is_checked(&self) -> bool {
+        self.checked.load(Ordering::Acquire)
+    }
+
+    fn template(&self, component: &Component) -> Template {
+        Template::new(component, self.version.engine(), &self.bindings, &self.counters)
     }
 
     /// The components that apply what has come due, and the paths to post to.
@@ -89,7 +120,7 @@ impl Application {
     pub fn ledger(&self) -> Option<LedgerInstance> {
         self.version.loaded().find_map(|(component, loaded)| {
             let pre = loaded.exports.ledger.clone()?;
-            Some(LedgerInstance::new(template(&self.version, component, &self.bindings), pre))
+            Some(LedgerInstance::new(self.template(component), pre))
         })
     }
 
@@ -98,7 +129,7 @@ impl Application {
     pub fn consumer(&self) -> Option<ConsumerInstance> {
         self.version.loaded().find_map(|(component, loaded)| {
             let pre = loaded.exports.consumer.clone()?;
-            Some(ConsumerInstance::new(template(&self.version, component, &self.bindings), pre))
+            Some(ConsumerInstance::new(self.template(component), pre))
         })
     }
 
@@ -134,13 +165,14 @@ impl Application {
         for probe in probes {
             self.probe(probe).await.map_err(|reason| unhealthy(&probe.component, reason))?;
         }
+        self.checked.store(true, Ordering::Release);
         Ok(())
     }
 
     async fn probe(&self, probe: &Probe) -> Result<(), String> {
         let target = format!("http://localhost{}", probe.path);
         let request = Request::get(target).body(empty()).map_err(|error| format!("GET {}: {error}", probe.path))?;
-        let answer = tokio::time::timeout(limits::HEALTH_CHECK, self.handle(&probe.component, request)).await;
+        let answer = tokio::time::timeout(limits::HEALTH_CHECK, self.answer(&probe.component, request)).await;
         match answer {
             Err(_) => Err(format!("GET {}: no answer", probe.path)),
             Ok(Err(failure)) => Err(format!("GET {}: {failure}", probe.path)),
@@ -157,6 +189,10 @@ impl Components for Application {
 
     fn routes(&self) -> &Routes {
         Self::routes(self)
+    }
+
+    fn version(&self) -> u64 {
+        self.version.number()
     }
 
     async fn handle(&self, component: &str, request: Request<RequestBody>) -> Result<Response<ResponseBody>, Failure> {
@@ -186,9 +222,4 @@ pub struct Unhealthy {
     pub component: String,
     /// What it did.
     pub reason: String,
-}
-
-fn template(version: &Version, component: &Component, bindings: &Bindings) -> Template {
-    let grants = Arc::new(component.grants.clone());
-    Template::new(&component.name, component.limits(), version.engine(), grants, bindings)
 }

@@ -101,6 +101,18 @@ pub fn compose(name: &str, wasm: Vec<u8>, parts: Vec<Part<'_>>, native: &[&str])
     composer.graph.encode(EncodeOptions::default()).map_err(|error| mismatch(name, &error))
 }
 
+/// The names of what a component imports, but of what has only types.
+///
+/// # Errors
+/// The bytes are not a component.
+pub(crate) fn imports(name: &str, wasm: Vec<u8>) -> Result<Vec<String>, ComposeError> {
+    let mut types = Types::default();
+    let package = Package::from_bytes(name, None, wasm, &mut types);
+    let package = package.map_err(|error| ComposeError::NotAComponent { name: name.to_owned(), reason: format!("{error:#}") })?;
+    let imports = types[package.ty()].imports.iter().filter(|(_, kind)| !types_only(**kind, &types));
+    Ok(imports.map(|(name, _)| name.clone()).collect())
+}
+
 fn offered(import: &str, native: &[&str]) -> bool {
     let package = import.split('/').next().unwrap_or(import);
     OFFERED.iter().any(|prefix| import.starts_with(prefix)) || native.contains(&package)
@@ -218,6 +230,7 @@ mod tests {
         let error = compose("app", wasm(text), Vec::new(), &[]).unwrap_err();
         assert!(matches!(error, ComposeError::Unsatisfied(import) if import == "shop:stock/store@1.0.0"));
         assert!(compose("app", wasm(text), Vec::new(), &["shop:stock"]).is_ok());
+        assert_eq!(imports("app", wasm(text)).unwrap(), ["shop:stock/store@1.0.0"]);
     }
 
     #[test]

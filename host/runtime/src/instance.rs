@@ -1,11 +1,12 @@
 //! What instances of one component are made from.
 
+use crate::counters::Counters;
 use crate::engine::Engine;
 use crate::handler::reason;
 use crate::limits;
 use capabilities::{Bindings, InstanceState};
 use contracts::Failure;
-use manifest::{Grants, Tool};
+use manifest::{Component, Grants, Tool};
 use std::future::poll_fn;
 use std::sync::Arc;
 use wasmtime::Store;
@@ -18,16 +19,26 @@ pub(crate) struct Template {
     engine: Engine,
     grants: Arc<Grants>,
     bindings: Bindings,
+    pub(crate) counters: Arc<Counters>,
 }
 
 impl Template {
-    pub(crate) fn new(name: &str, tool: Tool, engine: &Engine, grants: Arc<Grants>, bindings: &Bindings) -> Self {
-        Self { name: name.into(), tool, engine: engine.clone(), grants, bindings: bindings.clone() }
+    pub(crate) fn new(component: &Component, engine: &Engine, bindings: &Bindings, counters: &Arc<Counters>) -> Self {
+        Self {
+            name: component.name.as_str().into(),
+            tool: component.limits(),
+            engine: engine.clone(),
+            grants: Arc::new(component.grants.clone()),
+            bindings: bindings.clone(),
+            counters: Arc::clone(counters),
+        }
     }
 
     /// A store whose guest gives its thread back at every tick of the epoch, and whose memory is bounded.
     pub(crate) fn store(&self) -> Store<InstanceState> {
         let state = InstanceState::new(&self.name, &self.grants, &self.bindings, self.tool.memory_bytes());
+        let state = state.raising(Arc::clone(self.counters.memory()));
+        self.counters.made();
         let mut store = Store::new(self.engine.wasmtime(), state);
         store.limiter(InstanceState::limiter);
         store.set_epoch_deadline(1);
@@ -68,5 +79,8 @@ pub(crate) async fn call<T>(
         }
         Err(_) => Some(Failure::TimedOut),
     };
+    if failure.is_some() {
+        template.counters.trapped();
+    }
     (answer, failure)
 }

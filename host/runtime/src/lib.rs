@@ -18,7 +18,10 @@
 //! | [`compose`] | a component and its dependencies made one |
 //! | [`assets`] | files that a component is to see, copied where they are no folder |
 //! | [`cache`] | compiled code on disk |
-//! | [`version`], [`application`], [`switch`] | the application: loaded, in a role, exchanged |
+//! | [`version`], [`application`], [`switch`] | the application: loaded, in a role, exchanged for another or sharing the traffic with it |
+//! | [`needs`] | what an application imports of its host |
+//! | `background` | compiling beside requests |
+//! | `counters` | what an application has done |
 //! | [`handler`] | requests into instances |
 //! | [`ledger`], `consumer` | the long-lived instances of the component `ledger`, and of the one that takes Kafka's records; `reused` is what they share |
 //! | `accounts` | calls of the component `auth` beside HTTP |
@@ -30,20 +33,23 @@
 //! - Every queue, wait and instance has a limit, and they all stand in [`limits`].
 //! - A version never changes, and one that has not been checked gets no traffic.
 //! - Values of variables are in no log, error or `Debug` output.
-//! - `unsafe` is used to load compiled code that only we can have written, and nowhere else but to ask who we are.
+//! - `unsafe` is used to load compiled code that only we can have written, and nowhere else but to ask who we are and to give way to others.
 
 mod accounts;
 pub mod application;
 pub mod assets;
+mod background;
 pub mod cache;
 pub mod compose;
 mod consumer;
+mod counters;
 pub mod engine;
 mod gate;
 pub mod handler;
 mod instance;
 pub mod ledger;
 pub mod limits;
+pub mod needs;
 mod reused;
 pub mod switch;
 pub mod version;
@@ -53,8 +59,10 @@ pub use application::{Application, Probe, Unhealthy};
 pub use bindings::consumer_component::Disposition;
 pub use cache::Cache;
 pub use consumer::ConsumerInstance;
+pub use counters::Counts;
 pub use engine::{Allocation, Engine, EngineError};
 pub use handler::{ResponseBody, Stats};
 pub use ledger::LedgerInstance;
-pub use switch::Switch;
+pub use needs::imports;
+pub use switch::{ShareError, Switch};
 pub use version::{LoadError, Loader, Mode, Version};

@@ -48,6 +48,14 @@ pub const CAUSE: Duration = Duration::from_secs(1);
 /// How long a new version's health check may take, for one component.
 pub const HEALTH_CHECK: Duration = Duration::from_secs(10);
 
+/// Upper bounds of the buckets that requests are counted in by how long they took, in microseconds: as the control plane compares them.
+pub const LATENCY_BOUNDS_US: [u64; 20] = [
+    500, 1_000, 2_000, 3_000, 5_000, 7_500, 10_000, 15_000, 20_000, 30_000, 50_000, 75_000, 100_000, 150_000, 250_000, 500_000,
+    1_000_000, 2_500_000, 5_000_000, 10_000_000,
+];
+/// Applications that share the traffic: a version, the one before, and what else is tried beside them.
+pub const SHARES: usize = 4;
+
 /// Bytes that the compile cache may hold, and entries.
 pub const CACHE_BYTES: u64 = 512 * 1024 * 1024;
 /// Entries of the compile cache.

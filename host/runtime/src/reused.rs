@@ -4,6 +4,7 @@ use crate::handler::reason;
 use crate::instance::{self, Template};
 use capabilities::InstanceState;
 use contracts::Failure;
+use std::sync::Arc;
 use wasmtime::Store;
 use wasmtime::component::Accessor;
 
@@ -53,6 +54,14 @@ impl<E: Export> ReusedInstance<E> {
     /// # Errors
     /// After [`Failure::Instantiation`] nothing was done. After any other it may or may not have been.
     pub(crate) async fn call(&mut self, items: Vec<E::Item>) -> Result<Vec<E::Answer>, Failure> {
+        let counters = Arc::clone(&self.template.counters);
+        let counted = counters.begin();
+        let answered = self.answer(items).await;
+        counted.end(answered.is_err());
+        answered
+    }
+
+    async fn answer(&mut self, items: Vec<E::Item>) -> Result<Vec<E::Answer>, Failure> {
         // Taken out, so that whatever interrupts this leaves no instance behind that is amid a call.
         let mut live = match self.live.take() {
             Some(live) => live,

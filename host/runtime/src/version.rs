@@ -1,6 +1,7 @@
 //! An application, loaded: one immutable thing that a node can hold two of.
 
 use crate::assets;
+use crate::background;
 use crate::cache::{self, Cache, Origin};
 use crate::compose::{self, ComposeError, Part};
 use crate::engine::Engine;
@@ -169,6 +170,12 @@ impl Version {
         &self.manifest
     }
 
+    /// The beginning of its id, as a number.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.id.get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or_default()
+    }
+
     /// The loaded components with the digests of their bytes (as composed), by name.
     pub fn digests(&self) -> impl Iterator<Item = (&str, &str)> {
         self.components.iter().map(|(name, loaded)| (name.as_str(), loaded.digest.as_str()))
@@ -213,6 +220,14 @@ impl Loader {
         self
     }
 
+    /// As [`load`](Self::load), on one thread of low priority: for a version that is to come, beside one that answers requests.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub async fn load_behind(self: &Arc<Self>, manifest: Manifest, mode: Mode) -> Result<Arc<Version>, LoadError> {
+        self.load_as(manifest, mode, true).await
+    }
+
     /// Reads, composes, compiles and links what a manifest names. Components are worked on at the same time, off the async
     /// threads.
     ///
@@ -222,6 +237,10 @@ impl Loader {
     /// # Errors
     /// See [`LoadError`].
     pub async fn load(self: &Arc<Self>, manifest: Manifest, mode: Mode) -> Result<Arc<Version>, LoadError> {
+        self.load_as(manifest, mode, false).await
+    }
+
+    async fn load_as(self: &Arc<Self>, manifest: Manifest, mode: Mode, behind: bool) -> Result<Arc<Version>, LoadError> {
         let staging = tokio::task::spawn_blocking(move || stage(manifest));
         let (manifest, files, seen) = staging.await.map_err(|error| LoadError::Linker(error.to_string()))??;
         let manifest = Arc::new(manifest);
@@ -234,18 +253,21 @@ impl Loader {
         for component in wanted {
             by_source.entry(&component.source).or_default().push(component.name.clone());
         }
-        let works: Vec<_> = by_source
-            .into_values()
+        let groups: Vec<Vec<String>> = by_source.into_values().collect();
+        let groups = if behind { vec![groups.concat()] } else { groups };
+        let works: Vec<_> = groups
+            .into_iter()
             .map(|names| {
                 let (loader, manifest) = (Arc::clone(self), Arc::clone(&manifest));
-                tokio::task::spawn_blocking(move || {
+                let work = move || {
                     let mut compiled = Vec::with_capacity(names.len());
                     for name in names {
                         let next = loader.component(&manifest, &name, mode, &compiled)?;
                         compiled.push(next);
                     }
                     Ok::<_, LoadError>(compiled)
-                })
+                };
+                tokio::task::spawn_blocking(move || if behind { background::run(work) } else { work() })
             })
             .collect();
         let mut compiled = Vec::new();
@@ -339,7 +361,7 @@ fn source<'m>(manifest: &'m Manifest, name: &str) -> &'m Path {
 }
 
 /// A component's bytes, with those dependencies composed in that this host does not bring itself.
-fn bytes(manifest: &Manifest, name: &str, mode: Mode) -> Result<Vec<u8>, LoadError> {
+pub(crate) fn bytes(manifest: &Manifest, name: &str, mode: Mode) -> Result<Vec<u8>, LoadError> {
     let wasm = read(name, source(manifest, name))?;
     let mut parts = Vec::new();
     for dependency in manifest.components.get(name).map_or(&[][..], |component| &component.dependencies) {

@@ -6,9 +6,10 @@ use std::{collections::BTreeSet, path::Path};
 use syn::{Attribute, Fields, GenericArgument, Item, ItemEnum, ItemStruct, PathArguments, Token, Type};
 
 /// Kinds of nodes, and what their files are read into.
-const KINDS: [(&str, &str); 3] = [("region", "RegionNode"), ("edge", "EdgeNode"), ("worker", "WorkerNode")];
+const KINDS: [(&str, &str); 4] =
+    [("region", "RegionNode"), ("edge", "EdgeNode"), ("worker", "WorkerNode"), ("control", "ControlNode")];
 /// Types of a value that stands for itself.
-const VALUES: [&str; 8] = ["String", "PathBuf", "SocketAddr", "bool", "i32", "u32", "u64", "usize"];
+const VALUES: [&str; 9] = ["BTreeMap", "String", "PathBuf", "SocketAddr", "bool", "i32", "u32", "u64", "usize"];
 /// Sections within sections; more are a circle.
 const DEPTH: usize = 8;
 

@@ -3,7 +3,7 @@
 use crate::registry::{Fault, Registry};
 use crate::support::{application, login, packed, pull, pushed, reference, wasm};
 use artifact::{Application, Error, File, Options, Place, pack};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// A folder that was pulled into, as an application again.
@@ -72,6 +72,42 @@ async fn a_change_of_one_component_moves_one_layer() {
     let folders = folder.read_dir().unwrap().count();
     assert_eq!(folders, 3, "two versions and their layers; older ones are gone");
     assert!(!folder.join(next.digest.hex()).exists() && folder.join(first.digest.hex()).exists());
+}
+
+#[tokio::test]
+async fn a_store_keeps_what_it_is_told_to() {
+    let registry = Registry::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut application = application(folder.path());
+    let mut versions = Vec::new();
+    for cart in ["a cart", "another cart", "a third cart"] {
+        application.components.insert("cart".to_owned(), wasm(cart));
+        let name = format!("shop:{}", versions.len());
+        versions
+            .push(artifact::push(&pack(&application).unwrap(), &reference(&registry, &name), &Options::default()).await.unwrap());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (options, folder) = (Options::default(), folder.path());
+    let (none, first) = (BTreeSet::new(), BTreeSet::from([versions[0].digest]));
+    for version in &versions {
+        artifact::pull(&version.reference, None, &options, Place::Kept { folder, running: &none }).await.unwrap();
+    }
+    let there =
+        || versions.iter().map(|version| folder.join(version.digest.hex()).join("spin.toml").is_file()).collect::<Vec<_>>();
+    assert_eq!(there(), [true; 3]);
+    // The files of what runs stay as they are.
+    let wasm_of = |version: usize| folder.join(versions[version].digest.hex()).join("spin.toml");
+    let before = std::fs::metadata(wasm_of(0)).unwrap().modified().unwrap();
+    artifact::keep_only(folder, &BTreeSet::from([versions[0].digest, versions[2].digest])).unwrap();
+    assert_eq!((there(), std::fs::metadata(wasm_of(0)).unwrap().modified().unwrap()), (vec![true, false, true], before));
+    // What is kept needs no registry; what is not does.
+    registry.fails(Fault::Overloaded);
+    let pull =
+        |version: usize| artifact::pull(&versions[version].reference, None, &options, Place::Kept { folder, running: &first });
+    assert_eq!(store_traffic(pull(0).await), (0, 5));
+    assert_eq!(store_traffic(pull(2).await), (0, 5));
+    assert!(pull(1).await.is_err());
+    artifact::keep_only(&folder.join("nowhere"), &none).unwrap();
 }
 
 fn store_traffic(pulled: Result<artifact::Pulled, Error>) -> (usize, usize) {

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use contracts::Visitor;
 use futures::future::BoxFuture;
 use http::header::{AUTHORIZATION, COOKIE, HOST, HeaderMap};
 use http::{StatusCode, Uri};
@@ -29,18 +30,20 @@ pub(crate) struct Caller {
     pub(crate) target: Uri,
     /// Whose requests are counted with this; none: nobody's.
     pub(crate) counted: Option<Box<str>>,
+    /// Whom a version is chosen for.
+    pub(crate) visitor: Visitor,
 }
 
 impl Caller {
     /// Of the clean headers of a handshake.
-    pub(crate) fn of(headers: &HeaderMap, target: &Uri, counted: Option<Box<str>>) -> Self {
+    pub(crate) fn of(headers: &HeaderMap, target: &Uri, counted: Option<Box<str>>, visitor: Visitor) -> Self {
         let mut kept = HeaderMap::with_capacity(6);
         for name in [AUTHORIZATION, COOKIE, HOST, X_FORWARDED_PROTO, SPIN_CLIENT_ADDR, X_REQUEST_ID] {
             for value in headers.get_all(&name) {
                 kept.append(name.clone(), value.clone());
             }
         }
-        Self { headers: kept, target: target.clone(), counted }
+        Self { headers: kept, target: target.clone(), counted, visitor }
     }
 }
 

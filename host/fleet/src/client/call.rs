@@ -13,13 +13,13 @@ use hyper::client::conn::http2::SendRequest;
 use crate::wire::Refusal;
 
 /// A request's body.
-pub(super) type OutBody = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
+pub(crate) type OutBody = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 /// What requests of one connection are sent by.
-pub(super) type Sender = SendRequest<OutBody>;
+pub(crate) type Sender = SendRequest<OutBody>;
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// It certainly never reached a node.
     NotSent,
     /// The node answered that it did nothing.
@@ -32,7 +32,7 @@ pub(super) enum Failure {
 
 impl Failure {
     /// For metrics.
-    pub(super) const fn as_str(&self) -> &'static str {
+    pub(crate) const fn as_str(&self) -> &'static str {
         match self {
             Self::NotSent => "not-sent",
             Self::Refused(_) => "refused",
@@ -43,12 +43,12 @@ impl Failure {
 }
 
 /// A body that is known.
-pub(super) fn known(bytes: Bytes) -> OutBody {
+pub(crate) fn known(bytes: Bytes) -> OutBody {
     Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
 }
 
 /// Sends a request, and waits for the head of its answer.
-pub(super) async fn send(sender: &Sender, request: Request<OutBody>, limit: Duration) -> Result<Response<Incoming>, Failure> {
+pub(crate) async fn send(sender: &Sender, request: Request<OutBody>, limit: Duration) -> Result<Response<Incoming>, Failure> {
     let answered = tokio::time::timeout(limit, sender.clone().try_send_request(request)).await;
     match answered {
         Ok(Ok(response)) => match Refusal::read(response.headers()) {
@@ -73,7 +73,7 @@ fn is_reset(error: &hyper::Error, remote: bool, reason: Option<h2::Reason>) -> b
 }
 
 /// An error with its causes.
-pub(super) fn reason(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn reason(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -1,14 +1,15 @@
 //! A region, as another node reaches it over the network.
 
 mod accounts;
-mod call;
+pub(crate) mod call;
+pub(crate) mod connect;
 mod deliver;
 mod feed;
 mod forward;
 mod ledger;
 mod node;
 mod nodes;
-mod revocations;
+pub(crate) mod revocations;
 
 use std::sync::Arc;
 
@@ -170,7 +171,8 @@ impl Client {
                 // Both end with `stop`.
                 tokio::join!(inner.nodes.keep(at, &connector, &stop), async {
                     if let Some(node) = inner.nodes.at(at) {
-                        revocations::exchange(&inner, node, connector.tls(), &stop).await;
+                        let link = || node.links().map(|links| links.feed.clone());
+                        revocations::exchange(&inner.host, connector.tls(), link, &stop).await;
                     }
                 });
             });

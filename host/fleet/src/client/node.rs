@@ -10,16 +10,15 @@ use std::time::Duration;
 
 use http::Request;
 use http_body_util::{BodyExt as _, Limited};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::pki_types::CertificateDer;
 use telemetry::{BreakerOptions, BreakerState};
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::call::{self, Failure, Sender};
-use crate::tls::{self, PeerCertificates, Tls};
+use super::connect::{Connected, Error as ConnectError, connect};
+use crate::tls::{PeerCertificates, Servers, Tls};
 use crate::wire::{Refusal, STATUS, Status};
 use crate::{NodeAddress, limits};
 use bytes::Bytes;
@@ -40,7 +39,7 @@ pub(super) struct Links {
 /// Makes connections to a region's nodes.
 pub(super) struct Connector {
     tls: Tls,
-    region: Box<str>,
+    servers: Servers,
     status: http::Uri,
 }
 
@@ -64,12 +63,10 @@ pub(super) struct Node {
 /// Why a node cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
-    #[error("it cannot be reached: {0}")]
-    Connect(#[from] std::io::Error),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
     #[error("it took too long")]
     Slow(#[from] tokio::time::error::Elapsed),
-    #[error("HTTP/2 could not begin: {0}")]
-    Http(#[from] hyper::Error),
     #[error("it does not say how it is: {0}")]
     Status(String),
     #[error("it is starting or stopping")]
@@ -79,9 +76,10 @@ pub(super) enum Error {
 impl Connector {
     pub(super) fn new(tls: Tls, region: &str, host: &str) -> Result<Self, super::Error> {
         // Better known now than by every connection that fails.
-        tls.connector(region)?;
+        let servers = Servers::Region(region.into());
+        tls.connector(&servers)?;
         let status = format!("https://{host}{STATUS}").parse().map_err(|_| super::Error::Region(region.to_owned()))?;
-        Ok(Self { tls, region: region.into(), status })
+        Ok(Self { tls, servers, status })
     }
 
     pub(super) fn tls(&self) -> &Tls {
@@ -94,26 +92,7 @@ impl Connector {
     }
 
     async fn connect(&self, node: &Arc<Node>) -> Result<(Sender, PeerCertificates), Error> {
-        let connecting = async {
-            let stream = TcpStream::connect(&node.address).await?;
-            stream.set_nodelay(true)?;
-            telemetry::keepalive::keep(&stream)?;
-            let (connector, name) = self.tls.connector(&self.region)?;
-            let stream = connector.connect(name, stream).await?;
-            let chain = stream.get_ref().1.peer_certificates().unwrap_or_default().to_vec();
-            let mut builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
-            builder
-                .timer(TokioTimer::new())
-                .initial_stream_window_size(limits::STREAM_WINDOW)
-                .initial_connection_window_size(limits::CONNECTION_WINDOW)
-                .max_header_list_size(limits::HEADER_BYTES)
-                .keep_alive_interval(limits::PING)
-                .keep_alive_timeout(limits::PING_ANSWER)
-                .keep_alive_while_idle(true);
-            let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
-            Ok::<_, Error>((sender, connection, PeerCertificates::Server(chain, self.region.clone())))
-        };
-        let (sender, connection, shown) = tokio::time::timeout(limits::CONNECT, connecting).await??;
+        let Connected { sender, connection, shown } = connect(&self.tls, &self.servers, &node.address).await?;
         let (node, tls, server) = (Arc::clone(node), self.tls.clone(), shown.clone());
         // Ends with the connection, or when nobody can send on it any more and all is answered.
         tokio::spawn(async move {
@@ -305,9 +284,3 @@ impl Node {
 
 /// How often connections are checked, besides on notification.
 const LOOK: Duration = Duration::from_millis(250);
-
-impl From<tls::Error> for Error {
-    fn from(error: tls::Error) -> Self {
-        Self::Status(error.to_string())
-    }
-}

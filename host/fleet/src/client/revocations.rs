@@ -4,15 +4,13 @@ use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use tokio_util::sync::CancellationToken;
 
-use super::Inner;
-use super::call::{self, Failure};
-use super::node::Node;
+use super::call::{self, Failure, Sender};
 use crate::tls::Tls;
 use crate::wire::REVOCATIONS;
 use crate::{limits, revocations};
 
-/// Keeps what is known of revocations the same here and at a node, until `stop`.
-pub(super) async fn exchange(inner: &Inner, node: &Node, tls: &Tls, stop: &CancellationToken) {
+/// Keeps what is known of revocations the same here and at a node, until `stop`. `link` is a connection to it, while there is one.
+pub(crate) async fn exchange(host: &str, tls: &Tls, link: impl Fn() -> Option<Sender>, stop: &CancellationToken) {
     let mut changes = tls.changes();
     while !stop.is_cancelled() {
         let own = changes.borrow_and_update().lists.write();
@@ -20,7 +18,7 @@ pub(super) async fn exchange(inner: &Inner, node: &Node, tls: &Tls, stop: &Cance
             () = stop.cancelled() => return,
             // What this node has learnt meanwhile is passed on to that one.
             changed = changes.changed() => if changed.is_err() { return },
-            heard = ask(inner, node, own) => {
+            heard = ask(host, &link, own) => {
                 match heard {
                     Ok(Some(lists)) => tls.take(lists.iter().map(AsRef::as_ref)),
                     // It has waited for a while.
@@ -37,11 +35,11 @@ pub(super) async fn exchange(inner: &Inner, node: &Node, tls: &Tls, stop: &Cance
 }
 
 /// What a node knows beyond `own`; none where that is nothing.
-async fn ask(inner: &Inner, node: &Node, own: bytes::Bytes) -> Result<Option<Vec<bytes::Bytes>>, String> {
-    let links = node.links().ok_or("it is not connected")?;
-    let request = Request::post(format!("https://{}{REVOCATIONS}", inner.host)).body(call::known(own));
+async fn ask(host: &str, link: &impl Fn() -> Option<Sender>, own: bytes::Bytes) -> Result<Option<Vec<bytes::Bytes>>, String> {
+    let link = link().ok_or("it is not connected")?;
+    let request = Request::post(format!("https://{host}{REVOCATIONS}")).body(call::known(own));
     let request = request.map_err(|error| error.to_string())?;
-    let answered = call::send(&links.feed, request, limits::REVOCATIONS_WAIT + limits::ANSWER).await;
+    let answered = call::send(&link, request, limits::REVOCATIONS_WAIT + limits::ANSWER).await;
     let response = answered.map_err(|failure| match failure {
         Failure::Lost(reason) => reason,
         other => other.as_str().to_owned(),

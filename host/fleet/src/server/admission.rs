@@ -22,6 +22,8 @@ pub(crate) enum Peer {
     OtherRegion,
     /// An edge, wherever it stands.
     Edge,
+    /// An instance of the control plane: it is asked, and asks nothing.
+    Control,
 }
 
 /// What one node may ask of another.
@@ -65,6 +67,7 @@ impl Peer {
             Role::Region if peer.is_of(region) => Self::Own,
             Role::Region => Self::OtherRegion,
             Role::Edge => Self::Edge,
+            Role::Control => Self::Control,
         }
     }
 
@@ -76,6 +79,7 @@ impl Peer {
             | (Path::Addresses | Path::Erasures | Path::Guests, Self::OtherRegion)
             | (Path::Ledger, Self::Own | Self::Edge)
             | (Path::Decide, Self::Own) => true,
+            (_, Self::Control) => false,
             (Path::Forward | Path::Ledger | Path::Decide | Path::Addresses | Path::Erasures | Path::Guests, _) => false,
         }
     }
@@ -138,7 +142,7 @@ mod tests {
     use futures::future::BoxFuture;
     use vocabulary::edge::{Claims, Scope};
 
-    const PEERS: [Peer; 3] = [Peer::Own, Peer::OtherRegion, Peer::Edge];
+    const PEERS: [Peer; 4] = [Peer::Own, Peer::OtherRegion, Peer::Edge, Peer::Control];
 
     #[test]
     fn each_peer_has_its_permitted_requests() {
@@ -149,28 +153,29 @@ mod tests {
             ("marquee://edge/-/edge-0", Peer::Edge),
             // Near a region is not of it.
             ("marquee://edge/eu/edge-1", Peer::Edge),
+            ("marquee://control/-/control-1", Peer::Control),
         ] {
             assert_eq!(Peer::of(&identity(text), "eu"), peer, "{text}");
         }
-        //                                              own    other  edge
+        //                                              own    other  edge   control
         for (method, path, asks, may) in [
-            ("GET", "/node/v5/status", Some(Path::Status), [true, true, true]),
-            ("POST", "/node/v5/revocations", Some(Path::Revocations), [true, true, true]),
-            ("GET", "/node/v5/feed", Some(Path::Feed), [true, true, true]),
-            ("POST", "/node/v5/ledger", Some(Path::Ledger), [true, false, true]),
-            ("POST", "/node/v5/decide", Some(Path::Decide), [true, false, false]),
-            ("POST", "/node/v5/addresses", Some(Path::Addresses), [false, true, false]),
-            ("POST", "/node/v5/erasures", Some(Path::Erasures), [false, true, false]),
-            ("POST", "/node/v5/guests", Some(Path::Guests), [false, true, false]),
-            ("GET", "/node/v5/forward/api/auth/me", Some(Path::Forward), [false, true, true]),
-            ("POST", "/node/v5/forward/api/bookings", Some(Path::Forward), [false, true, true]),
-            ("GET", "/node/v5/ledger", None, [false; 3]),
-            ("POST", "/node/v5/feed", None, [false; 3]),
-            ("GET", "/node/v5/addresses", None, [false; 3]),
-            ("POST", "/node/v5/decide/", None, [false; 3]),
-            ("POST", "/node/v3/ledger", None, [false; 3]),
-            ("GET", "/api/events", None, [false; 3]),
-            ("GET", "/", None, [false; 3]),
+            ("GET", "/node/v5/status", Some(Path::Status), [true, true, true, false]),
+            ("POST", "/node/v5/revocations", Some(Path::Revocations), [true, true, true, false]),
+            ("GET", "/node/v5/feed", Some(Path::Feed), [true, true, true, false]),
+            ("POST", "/node/v5/ledger", Some(Path::Ledger), [true, false, true, false]),
+            ("POST", "/node/v5/decide", Some(Path::Decide), [true, false, false, false]),
+            ("POST", "/node/v5/addresses", Some(Path::Addresses), [false, true, false, false]),
+            ("POST", "/node/v5/erasures", Some(Path::Erasures), [false, true, false, false]),
+            ("POST", "/node/v5/guests", Some(Path::Guests), [false, true, false, false]),
+            ("GET", "/node/v5/forward/api/auth/me", Some(Path::Forward), [false, true, true, false]),
+            ("POST", "/node/v5/forward/api/bookings", Some(Path::Forward), [false, true, true, false]),
+            ("GET", "/node/v5/ledger", None, [false; 4]),
+            ("POST", "/node/v5/feed", None, [false; 4]),
+            ("GET", "/node/v5/addresses", None, [false; 4]),
+            ("POST", "/node/v5/decide/", None, [false; 4]),
+            ("POST", "/node/v3/ledger", None, [false; 4]),
+            ("GET", "/api/events", None, [false; 4]),
+            ("GET", "/", None, [false; 4]),
         ] {
             let method = method.parse().unwrap();
             assert_eq!(Path::of(&method, path), asks, "{method} {path}");

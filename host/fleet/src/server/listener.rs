@@ -4,6 +4,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{Request, Response};
+use hyper::body::Incoming;
 use hyper::server::conn::http2::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -12,18 +14,25 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::routes::Node;
+use super::routes::Body;
+use crate::identity::Identity;
 use crate::limits;
 use crate::tls::{self, PeerCertificates, Tls};
 
-/// Serves until `stop`, and until what is in flight then has finished or `drain` is over.
-pub(super) async fn serve(listener: TcpListener, node: Arc<Node>, tls: Tls, stop: CancellationToken, drain: Duration) {
+/// Serves until `stop`, and until what is in flight then has finished or `drain` is over. `answer` is told who asks.
+pub(crate) async fn serve<F: Future<Output = Response<Body>> + Send + 'static>(
+    listener: TcpListener,
+    answer: impl Fn(Arc<Identity>, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    tls: Tls,
+    stop: CancellationToken,
+    drain: Duration,
+) {
     let connections = Arc::new(Semaphore::new(limits::CONNECTIONS));
     let tasks = TaskTracker::new();
     while let Some((stream, peer, permit)) = edge::accept(&listener, &connections, &stop).await {
-        let (node, tls, stop) = (Arc::clone(&node), tls.clone(), stop.clone());
+        let (answer, tls, stop) = (answer.clone(), tls.clone(), stop.clone());
         tasks.spawn(async move {
-            if let Err(error) = connection(node, stream, tls, stop, drain).await {
+            if let Err(error) = connection(answer, stream, tls, stop, drain).await {
                 // Who has no certificate gets no further, and nodes come and go.
                 tracing::debug!(%peer, %error, "a connection between nodes ended");
             }
@@ -37,7 +46,13 @@ pub(super) async fn serve(listener: TcpListener, node: Arc<Node>, tls: Tls, stop
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-async fn connection(node: Arc<Node>, stream: TcpStream, tls: Tls, stop: CancellationToken, drain: Duration) -> Result<(), Error> {
+async fn connection<F: Future<Output = Response<Body>> + Send + 'static>(
+    answer: impl Fn(Arc<Identity>, Request<Incoming>) -> F + Send + Sync + 'static,
+    stream: TcpStream,
+    tls: Tls,
+    stop: CancellationToken,
+    drain: Duration,
+) -> Result<(), Error> {
     stream.set_nodelay(true)?;
     telemetry::keepalive::keep(&stream)?;
     let stream = tokio::time::timeout(limits::CONNECT, tls.acceptor().accept(stream)).await??;
@@ -46,8 +61,8 @@ async fn connection(node: Arc<Node>, stream: TcpStream, tls: Tls, stop: Cancella
     let peer = Arc::new(tls::identity_of(chain.first().ok_or("no certificate")?)?);
     let name = peer.to_string();
     let requests = service_fn(move |request| {
-        let (node, peer) = (Arc::clone(&node), Arc::clone(&peer));
-        async move { Ok::<_, Infallible>(node.answer(&peer, request).await) }
+        let answering = answer(Arc::clone(&peer), request);
+        async move { Ok::<_, Infallible>(answering.await) }
     });
     let serving = builder().serve_connection(TokioIo::new(stream), requests);
     let served = async {

@@ -5,9 +5,9 @@ mod admission;
 mod feeds;
 mod forward;
 mod ledger;
-mod listener;
-mod revocations;
-mod routes;
+pub(crate) mod listener;
+pub(crate) mod revocations;
+pub(crate) mod routes;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -19,7 +19,7 @@ use edge::feed::Source;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::identity::Role;
+use crate::identity::{Identity, Role};
 use crate::limits;
 use crate::tls::Tls;
 use feeds::Feeds;
@@ -38,7 +38,7 @@ pub struct Options {
     pub decide: Arc<dyn Ledger>,
     /// Verifies the tokens without which nothing that an edge asks for a person is decided.
     pub verifier: Arc<dyn Verifier>,
-    /// Answers requests that edges hand over. Whose each is, by its certificate, is an extension of the request: an [`Identity`](crate::Identity);
+    /// Answers requests that edges hand over. Whose each is, by its certificate, is an extension of the request: an [`Identity`];
     /// and where that is an edge, the [`edge::ViaEdge`] that it came through.
     pub region: Arc<dyn edge::Region>,
     /// Says how users are written to, for nodes of other regions.
@@ -105,7 +105,11 @@ impl Server {
                 node.stop.cancel();
             }
         };
-        let serving = listener::serve(listener, Arc::clone(&node), tls, stop, drain);
+        let answer = move |peer: Arc<Identity>, request| {
+            let node = Arc::clone(&node);
+            async move { node.answer(&peer, request).await }
+        };
+        let serving = listener::serve(listener, answer, tls, stop, drain);
         tokio::join!(stopping, serving);
     }
 }

@@ -14,7 +14,7 @@ use crate::tls::Tls;
 use crate::wire::Refusal;
 use crate::{limits, revocations};
 
-pub(super) async fn answer(
+pub(crate) async fn answer(
     tls: &Tls,
     reading: &Arc<Semaphore>,
     request: Request<Incoming>,

@@ -20,7 +20,7 @@ use crate::identity::Identity;
 use crate::tls::Tls;
 use crate::wire::{self, Refusal, Status};
 
-pub(super) type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
+pub(crate) type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
 /// What every request needs.
 pub(super) struct Node {
@@ -124,7 +124,7 @@ fn cursor(query: &str) -> Option<Option<Cursor>> {
 }
 
 /// An answer that is only a status. None of them leaves anything done.
-pub(super) fn plain(status: StatusCode) -> Response<Body> {
+pub(crate) fn plain(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
     *response.status_mut() = status;
     response

@@ -13,6 +13,7 @@ mod addresses;
 mod breaker;
 mod certificates;
 mod chaos;
+mod control;
 mod drain;
 mod fakes;
 mod feed;

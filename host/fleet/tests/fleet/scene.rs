@@ -49,6 +49,7 @@ pub fn nodes() -> Vec<Identity> {
         Identity::region_node("eu", "eu-2").unwrap(),
         Identity::region_node("us", "us-1").unwrap(),
         Identity::edge_node("edge-0").unwrap(),
+        Identity::control_node("control-1").unwrap(),
     ]
 }
 

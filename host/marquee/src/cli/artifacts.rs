@@ -1,4 +1,4 @@
-//! `marquee fleet`: versions of the application as signed artifacts in a registry.
+//! `marquee fleet`: versions of the application as signed artifacts in a registry; what becomes of them is in `rollouts`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -11,6 +11,7 @@ use manifest::{Manifest, VariableSources};
 use serde_json::json;
 
 use crate::cli::RegistryAccess;
+use crate::cli::rollouts::{self, Rollouts};
 use crate::config::registry_options;
 use crate::config::settings::Settings;
 use crate::error::Error;
@@ -110,6 +111,9 @@ pub enum Fleet {
         #[arg(long, value_enum, default_value = "text")]
         output: Output,
     },
+    /// See [`Rollouts`].
+    #[command(flatten)]
+    Rollouts(Rollouts),
 }
 
 /// What all of them take that speak to a registry.
@@ -232,6 +236,7 @@ pub async fn run(action: Fleet) -> Result<(), Error> {
             let said = json!({ "reference": reference.to_string(), "attestations": said.collect::<Vec<_>>() });
             common.output.say(&lines, &said)
         }
+        Fleet::Rollouts(action) => rollouts::run(action, &settings).await,
         Fleet::Keygen { name, output } => keygen(&name, settings.key_password.as_deref(), output),
     }
 }

@@ -53,6 +53,9 @@ pub fn certificates(Certificates { other, folder, nodes, days }: &Certificates) 
 /// Nodes by the names that the command line has for them.
 fn identities(nodes: &[String]) -> Result<Vec<Identity>, Error> {
     let identity = |text: &String| match text.split_once('/') {
+        // A region may be called `control`: its nodes are named whole.
+        Some(_) if text.contains("://") => text.parse(),
+        Some(("control", name)) => Identity::control_node(name),
         Some((region, name)) => Identity::region_node(region, name),
         None => Identity::edge_node(text),
     };

@@ -24,7 +24,9 @@ pub enum Command {
     Edge(Node),
     /// Runs a worker: mail, analytics and the audit log, out of what Kafka has of a region.
     Worker(Node),
-    /// Versions of the application as signed artifacts in a registry.
+    /// Runs an instance of the control plane, which rolls versions of the application out over a fleet.
+    Control(ControlPlane),
+    /// Versions of the application as signed artifacts in a registry, and their way to the nodes of a fleet.
     Fleet {
         /// What to do.
         #[command(subcommand)]
@@ -155,6 +157,14 @@ pub struct Node {
     pub registry: FromRegistry,
 }
 
+/// `marquee control`
+#[derive(Clone, Debug, Args)]
+pub struct ControlPlane {
+    /// The instance's configuration, TOML.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+}
+
 /// A version in a registry, instead of a folder.
 #[derive(Clone, Debug, Args)]
 pub struct FromRegistry {
@@ -201,7 +211,7 @@ pub struct Certificates {
     /// Where they are kept, with the authority's key.
     #[arg(required = true)]
     pub folder: Option<PathBuf>,
-    /// REGION/NAME for a region's node, NAME for an edge.
+    /// REGION/NAME for a region's node, NAME for an edge, control/NAME for an instance of the control plane.
     #[arg(required = true)]
     pub nodes: Vec<String>,
     /// How long the nodes' certificates last. A running node takes a renewed one by itself.
@@ -216,7 +226,7 @@ pub enum OtherCertificates {
     Revoke {
         /// Where they are kept, with the authority's key.
         folder: PathBuf,
-        /// REGION/NAME for a region's node, NAME for an edge.
+        /// REGION/NAME for a region's node, NAME for an edge, control/NAME for an instance of the control plane.
         #[arg(required = true)]
         nodes: Vec<String>,
     },
@@ -266,6 +276,7 @@ pub mod artifacts;
 pub mod commands;
 #[cfg(test)]
 mod documents;
+pub mod rollouts;
 
 #[cfg(test)]
 mod tests {

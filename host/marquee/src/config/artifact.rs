@@ -28,6 +28,8 @@ impl Artifact {
     /// What the command line says, which is stronger, over what a file says; none: neither says anything.
     pub fn of(file: Option<Self>, flags: &FromRegistry) -> Result<Option<Self>, Error> {
         let FromRegistry { from, trusted_keys, access } = flags;
+        // A file that leaves it to a control plane names none.
+        let file = file.filter(|file| !file.from.is_empty() || from.is_some());
         if from.is_none() && file.is_none() {
             let given = !trusted_keys.is_empty() || access.credentials.is_some() || access.plain_http;
             return if given { Err(Error::Refused("name the version with --from".to_owned())) } else { Ok(None) };
@@ -63,6 +65,25 @@ impl Artifact {
             );
         }
         Ok(())
+    }
+
+    /// What a control plane may have run here: whatever one of these keys has signed. `file` is what the node's file says, and the command line is stronger.
+    pub fn trusting(file: Option<Self>, flags: &FromRegistry) -> Self {
+        let FromRegistry { trusted_keys, access, .. } = flags;
+        let mut artifact = file.unwrap_or_default();
+        if !trusted_keys.is_empty() {
+            artifact.trusted_keys.clone_from(trusted_keys);
+        }
+        artifact.credentials = access.credentials.clone().or(artifact.credentials);
+        artifact.plain_http |= access.plain_http;
+        artifact
+    }
+
+    /// Another version, fetched and trusted alike.
+    pub fn version(&self, reference: &str) -> Result<Self, Error> {
+        let artifact = Self { from: reference.to_owned(), ..self.clone() };
+        artifact.check().map_err(Error::Refused)?;
+        Ok(artifact)
     }
 
     /// The same, as its file says it now.

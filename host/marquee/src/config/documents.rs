@@ -71,6 +71,7 @@ fn defaults_and_bounds_are_as_documented() {
     let replica = edge::limits::REPLICA_BYTES / 1024 / 1024;
     hold("replica_mib".into(), replica.to_string(), bounds(&edge::limits::REPLICA_MIB));
     hold("regions[].nodes".into(), String::new(), bounds(&(1..=limits::REGION_NODES)));
+    hold("control.nodes".into(), "none".into(), bounds(&agent::limits::INSTANCES));
     hold("accounts.nodes".into(), String::new(), bounds(&(1..=limits::REGION_NODES)));
     let kafka: streams::Settings = toml::from_str("brokers = [\"a:1\"]").unwrap();
     hold("kafka.partitions".into(), kafka.partitions.to_string(), "1 or more".into());

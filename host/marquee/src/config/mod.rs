@@ -91,6 +91,18 @@
 //! trusted_keys = ["keys/release.pub"]
 //! ```
 //!
+//! A node whose versions are rolled out by a control plane names its instances; plans may choose nodes by their labels. Then `artifact.from`, or
+//! `application`, is what it begins with until something is assigned to it, and `from` may be left out:
+//!
+//! ```toml
+//! [control]
+//! nodes = ["10.0.0.9:7643", "10.0.0.10:7643"]
+//! labels = { tier = "canary" }
+//!
+//! [artifact]
+//! trusted_keys = ["keys/release.pub"]
+//! ```
+//!
 //! Also, in both: `application` (the spin.toml; by default as `up` finds it) and `variables` (a file of `name = "value"` lines, weaker than
 //! `SPIN_VARIABLE_*`). A region's `listen.advertise` is how its other nodes reach it, where that is not `listen.nodes`. The database's URL comes from
 //! `SPIN_VARIABLE_DATABASE` or from the file that `database_file` names. Paths are relative to the file's folder.
@@ -110,6 +122,8 @@ use crate::limits;
 
 mod artifact;
 mod breakers;
+mod control;
+mod control_plane;
 #[cfg(test)]
 mod documents;
 pub mod settings;
@@ -117,6 +131,8 @@ mod worker;
 
 pub use self::artifact::{Artifact, options as registry_options};
 pub use breakers::Breakers;
+pub use control::ControlNode;
+pub use control_plane::ControlPlane;
 pub use worker::WorkerNode;
 
 /// A region's node.
@@ -131,6 +147,8 @@ pub struct RegionNode {
     pub application: Option<PathBuf>,
     /// A version of it in a registry, instead.
     pub artifact: Option<Artifact>,
+    /// Who says which version runs here; none: this file.
+    pub control: Option<ControlPlane>,
     /// Application variables.
     pub variables: Option<PathBuf>,
     /// Compiled code and mail.
@@ -192,6 +210,8 @@ pub struct EdgeNode {
     pub application: Option<PathBuf>,
     /// See [`RegionNode::artifact`].
     pub artifact: Option<Artifact>,
+    /// See [`RegionNode::control`].
+    pub control: Option<ControlPlane>,
     /// See [`RegionNode::variables`].
     pub variables: Option<PathBuf>,
     /// Compiled code.
@@ -306,7 +326,7 @@ impl RegionNode {
 
     fn check(&self) -> Result<(), String> {
         region_name("region", &self.region)?;
-        application(self.application.as_deref(), self.artifact.as_ref())?;
+        application(self.application.as_deref(), self.artifact.as_ref(), self.control.as_ref())?;
         self.rates.check()?;
         replica(self.replica_mib)?;
         if let Some(accounts) = &self.accounts {
@@ -338,9 +358,13 @@ impl RegionNode {
     }
 }
 
-/// A node runs one application.
-fn application(file: Option<&Path>, artifact: Option<&Artifact>) -> Result<(), String> {
-    match (file, artifact) {
+/// A node runs one application. Where a control plane says which version, what the file names is the first.
+fn application(file: Option<&Path>, artifact: Option<&Artifact>, control: Option<&ControlPlane>) -> Result<(), String> {
+    if let Some(control) = control {
+        control.check(artifact)?;
+    }
+    let names_one = |artifact: &&Artifact| control.is_none() || !artifact.from.is_empty();
+    match (file, artifact.filter(names_one)) {
         (Some(_), Some(_)) => Err("application and [artifact] both name an application: leave one out".to_owned()),
         (None, Some(artifact)) => artifact.check().map_err(|reason| format!("artifact: {reason}")),
         (_, None) => Ok(()),
@@ -388,7 +412,7 @@ impl EdgeNode {
     }
 
     fn check(&self) -> Result<(), String> {
-        application(self.application.as_deref(), self.artifact.as_ref())?;
+        application(self.application.as_deref(), self.artifact.as_ref(), self.control.as_ref())?;
         self.rates.check()?;
         replica(self.replica_mib)?;
         if !(1..=limits::REGIONS).contains(&self.regions.len()) {
@@ -547,6 +571,12 @@ nodes = ["127.0.0.1:7444"]
         let (folder, file) = written(&EDGE.replace("[listen]", shown));
         let tls = EdgeNode::read(&file).unwrap().listen.tls.unwrap();
         assert_eq!((tls.certificate, tls.key), (folder.path().join("public.pem"), "/etc/public.key".into()));
+        let followed =
+            "[control]\nnodes = [\"a:1\"]\nlabels = { tier = \"canary\" }\n[artifact]\ntrusted_keys = [\"a.pub\"]\n[listen]";
+        let (folder, file) = written(&EDGE.replace("[listen]", followed));
+        let node = EdgeNode::read(&file).unwrap();
+        assert_eq!(node.artifact.unwrap().trusted_keys, [folder.path().join("a.pub")]);
+        assert_eq!(node.control.unwrap().labels["tier"], "canary");
         let (_folder, file) = written(&format!("accounts = \"us\"{EDGE}"));
         assert_eq!(EdgeNode::read(&file).unwrap().accounts(), "us");
     }
@@ -561,6 +591,13 @@ nodes = ["127.0.0.1:7444"]
             ("[listen]", "[retention]\nidempotency_hours = 2\n[listen]", "idempotency_hours is 2"),
             ("[listen]", "[rates]\nuser = { per_minute = 0, burst = 1 }\n[listen]", "rates.user"),
             ("region = \"eu\"", "region = \"eu\"\nreplica_mib = 0", "replica_mib is 0"),
+            ("[listen]", "[control]\nnodes = [\"a:1\"]\n[listen]", "artifact.trusted_keys"),
+            ("[listen]", "[artifact]\ntrusted_keys = [\"a\"]\n[listen]", "names no artifact"),
+            (
+                "[listen]",
+                "[control]\nnodes = [\"a\"]\n[artifact]\ntrusted_keys = [\"a\"]\n[listen]",
+                "control.nodes: \"a\" is no address",
+            ),
             ("[listen]", "[breakers]\nkafka = { open_ms = 20, longest_ms = 10 }\n[listen]", "breakers.kafka"),
             (
                 "[listen]",

@@ -38,6 +38,12 @@ pub struct Settings {
     pub docker: Option<PathBuf>,
     /// `COSIGN_PASSWORD`: what a key that signs artifacts is encrypted with.
     pub key_password: Option<String>,
+    /// `MARQUEE_CONTROL_DATABASE`: the URL of the control plane's database.
+    pub control_database: Option<String>,
+    /// `MARQUEE_CONTROL`: where the control plane is, for commands.
+    pub control: Option<String>,
+    /// `MARQUEE_CONTROL_TOKEN`: who one is there.
+    pub control_token: Option<String>,
     /// `MARQUEE_SANDBOX_IN_PUBLIC`: `on` where the sandbox payment provider may be on although other machines can come. Default: it may not.
     pub sandbox_in_public: bool,
 }
@@ -50,6 +56,12 @@ pub const SANDBOX: &str = "MARQUEE_SANDBOX_IN_PUBLIC";
 const PROXY_PROTOCOL: &str = "MARQUEE_PROXY_PROTOCOL";
 /// See [`Settings::admin`].
 pub(crate) const ADMIN_TOKEN: &str = "MARQUEE_ADMIN_TOKEN";
+/// See [`Settings::control_database`].
+pub(crate) const CONTROL_DATABASE: &str = "MARQUEE_CONTROL_DATABASE";
+/// See [`Settings::control`].
+pub(crate) const CONTROL: &str = "MARQUEE_CONTROL";
+/// See [`Settings::control_token`].
+pub(crate) const CONTROL_TOKEN: &str = "MARQUEE_CONTROL_TOKEN";
 const UNCOUNTED: &str = "MARQUEE_UNCOUNTED";
 
 impl Settings {
@@ -103,6 +115,9 @@ impl Settings {
             rabbitmq: variable("MARQUEE_RABBITMQ"),
             docker: docker.map(|folder| folder.join("config.json")),
             key_password: variable("COSIGN_PASSWORD"),
+            control_database: variable(CONTROL_DATABASE),
+            control: variable(CONTROL),
+            control_token: variable(CONTROL_TOKEN),
             sandbox_in_public: variable(SANDBOX).as_deref() == Some("on"),
         })
     }

@@ -22,6 +22,15 @@
 //! url_file = "/run/secrets/rabbitmq"
 //! ```
 //!
+//! A worker that follows a control plane (`[control]`, as in the file of a region's node) has a certificate for it, as a region's node of its name has one:
+//!
+//! ```toml
+//! [tls]
+//! authority = "certificates/ca.pem"
+//! certificate = "certificates/worker-0.pem"
+//! key = "certificates/worker-0.key"
+//! ```
+//!
 //! A server that TLS leads to (`smtps`, `amqps`) shows a certificate of an authority that the system believes, or of the one in `ca_file`. An address
 //! with a password in it stands in a file of its own (`server_file`, `url_file`) or in the environment (`MARQUEE_MAIL`,
 //! `MARQUEE_RABBITMQ`), which is stronger; Kafka's password in `kafka.password_file` or `MARQUEE_KAFKA_PASSWORD`.
@@ -32,7 +41,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use streams::Secret;
 
-use super::{Artifact, Breakers, address, beside, database, read, region_name, wrong};
+use super::{Artifact, Breakers, ControlPlane, Tls, address, beside, database, read, region_name, wrong};
 use crate::config::settings::Settings;
 use crate::error::Error;
 
@@ -40,7 +49,7 @@ use crate::error::Error;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorkerNode {
-    /// For its logs, and Kafka's.
+    /// For its logs, and Kafka's; its certificate, if it has one, says the same.
     pub name: String,
     /// Whose events it follows.
     pub region: String,
@@ -48,6 +57,10 @@ pub struct WorkerNode {
     pub application: Option<PathBuf>,
     /// See [`RegionNode::artifact`](super::RegionNode::artifact).
     pub artifact: Option<Artifact>,
+    /// See [`RegionNode::control`](super::RegionNode::control).
+    pub control: Option<ControlPlane>,
+    /// Who it is, for the control plane.
+    pub tls: Option<Tls>,
     /// See [`RegionNode::variables`](super::RegionNode::variables).
     pub variables: Option<PathBuf>,
     /// Compiled code and mail.
@@ -120,11 +133,19 @@ impl WorkerNode {
     pub fn read(file: &Path, settings: &Settings) -> Result<Self, Error> {
         let mut node: Self = read(file)?;
         region_name("region", &node.region).map_err(|reason| wrong(file, reason))?;
-        super::application(node.application.as_deref(), node.artifact.as_ref()).map_err(|reason| wrong(file, reason))?;
+        super::application(node.application.as_deref(), node.artifact.as_ref(), node.control.as_ref())
+            .map_err(|reason| wrong(file, reason))?;
+        if node.control.is_some() && node.tls.is_none() {
+            let reason = "control: name in [tls] who the worker is, with a certificate REGION/NAME".to_owned();
+            return Err(wrong(file, reason));
+        }
         if let Some(artifact) = &mut node.artifact {
             artifact.beside(file);
         }
         node.data = beside(file, &node.data);
+        for path in node.tls.iter_mut().flat_map(Tls::paths) {
+            *path = beside(file, path);
+        }
         let Self { application, variables, database_file, kafka, mail, rabbitmq, breakers, .. } = &mut node;
         let rabbitmq_files = rabbitmq.as_mut().map(|rabbitmq| [&mut rabbitmq.url_file, &mut rabbitmq.ca_file]);
         let files = [
@@ -203,6 +224,7 @@ url_file = "rabbitmq"
         for (from, to, said) in [
             ("region = \"eu\"", "region = \"E\"", "region = \"E\""),
             ("brokers", "broker", "broker"),
+            ("[mail]", "[control]\nnodes = [\"a:1\"]\n[artifact]\ntrusted_keys = [\"a\"]\n[mail]", "name in [tls]"),
             ("url_file = \"rabbitmq\"", "", "rabbitmq: name its url"),
         ] {
             let folder = tempfile::tempdir().unwrap();

@@ -11,6 +11,11 @@ use crate::data_folder::DataFolder;
 use crate::error::Error;
 use crate::nodes::serving::manifest_path;
 
+/// Where versions from registries are kept.
+pub fn store(folder: &DataFolder) -> PathBuf {
+    folder.path().join("artifacts")
+}
+
 /// Where it comes from.
 #[derive(Clone, Debug)]
 pub enum Source {
@@ -26,6 +31,8 @@ pub enum Source {
         store: PathBuf,
         /// Whether one runs here that has its dependencies in it.
         composed: bool,
+        /// Whether a control plane says which versions stay in the store; else this one and the one before do.
+        kept: bool,
         /// Who the node is at registries.
         settings: Box<Settings>,
     },
@@ -44,8 +51,9 @@ impl Source {
             Some(artifact) => Ok(Self::Registry {
                 artifact,
                 file: file.filter(|_| flags.from.is_none()).map(Path::to_owned),
-                store: folder.path().join("artifacts"),
+                store: store(folder),
                 composed: false,
+                kept: false,
                 settings: Box::new(settings.clone()),
             }),
         }
@@ -59,11 +67,21 @@ impl Source {
         self
     }
 
+    /// The same, where a control plane says which versions are kept.
+    pub fn kept(mut self, controlled: bool) -> Self {
+        if let Self::Registry { kept, .. } = &mut self {
+            *kept = controlled;
+        }
+        self
+    }
+
     /// The manifest as it is now: fetched, if it is in a registry, and signed by whom this node trusts. `running` is the manifest that runs meanwhile.
     pub async fn manifest(&self, running: Option<&Path>) -> Result<PathBuf, Error> {
-        let (named, file, store, composed, settings) = match self {
+        let (named, file, store, composed, kept, settings) = match self {
             Self::File(path) => return Ok(path.clone()),
-            Self::Registry { artifact, file, store, composed, settings } => (artifact, file, store, *composed, settings),
+            Self::Registry { artifact, file, store, composed, kept, settings } => {
+                (artifact, file, store, *composed, *kept, settings)
+            }
         };
         let again = match (file, running) {
             // Only once something runs: before that, it has just been read.
@@ -76,7 +94,8 @@ impl Source {
         let artifact = again.as_ref().unwrap_or(named);
         let (reference, trusted, options) = artifact.opened(settings)?;
         let running = running.and_then(|manifest| artifact::version_of(manifest.parent()?));
-        let place = Place::Store { folder: store, running };
+        let runs = running.into_iter().collect();
+        let place = if kept { Place::Kept { folder: store, running: &runs } } else { Place::Store { folder: store, running } };
         let Pulled { reference, manifest, composed: is_composed, key, traffic, .. } =
             artifact::pull(&reference, Some(&trusted), &options, place).await?;
         if is_composed && !composed {

@@ -3,17 +3,17 @@
 //!
 //! The next version is read as the first one was: manifest, wasm, and files of variables, out of a folder or, where the node's file names an artifact
 //! then, out of a registry. It gets the traffic of every role once it has shown in
-//! each that it can answer, between two requests; what is not fit changes nothing. What a process has by its own configuration (addresses,
+//! each that it can answer, between two requests; what is not fit changes nothing. Where a node follows a control plane, that says which version comes
+//! next, and the module `releases` has it here. What a process has by its own configuration (addresses,
 //! databases, certificates) stays as it is until it is started anew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use futures::future::BoxFuture;
 use manifest::{Manifest, VariableSources};
 use runtime::{Loader, Mode, Version};
 use telemetry::{Finding, Health, Needed};
@@ -24,12 +24,22 @@ use crate::config::settings::Settings;
 use crate::error::Error;
 use crate::limits::WATCH_POLL;
 use crate::nodes::application::Source;
+use crate::nodes::releases::Releases;
 use crate::nodes::roles::Roles;
 use crate::nodes::sandbox;
 use crate::nodes::serving::variables;
 
-/// Reads the manifest that is there now, with the variables as they are now, and refuses what must not run here. It is told which one runs meanwhile.
-pub type ManifestReader = Box<dyn Fn(Option<PathBuf>) -> BoxFuture<'static, Result<Manifest, Error>> + Send + Sync>;
+/// Reads manifests with the variables as they are at that time, and refuses what must not run here. Cheap to clone.
+#[derive(Clone)]
+pub struct ManifestReader(Arc<Reading>);
+
+struct Reading {
+    source: Source,
+    file: Option<PathBuf>,
+    sets: Box<dyn Fn(VariableSources) -> VariableSources + Send + Sync>,
+    listeners: Vec<SocketAddr>,
+    settings: Settings,
+}
 
 /// Reads an application from where it comes, with the file of variables that the node's names, and with what the node itself `sets`, which is stronger.
 /// `listeners` are where others may come.
@@ -40,17 +50,33 @@ pub fn reader(
     listeners: Vec<SocketAddr>,
     settings: &Settings,
 ) -> ManifestReader {
-    let reading = Arc::new((source, file, sets, listeners, settings.clone()));
-    Box::new(move |running| {
-        let reading = Arc::clone(&reading);
-        Box::pin(async move {
-            let (source, file, sets, listeners, settings) = &*reading;
-            let path = source.manifest(running.as_deref()).await?;
-            let manifest = Manifest::load(&path, &sets(variables(file.as_deref())?))?;
-            sandbox::check(&manifest, listeners, settings)?;
-            Ok(manifest)
-        })
-    })
+    ManifestReader(Arc::new(Reading { source, file, sets: Box::new(sets), listeners, settings: settings.clone() }))
+}
+
+impl ManifestReader {
+    /// The manifest that is there now, where the application comes from. It is told which one runs meanwhile.
+    pub async fn read(&self, running: Option<&Path>) -> Result<Manifest, Error> {
+        let path = self.0.source.manifest(running).await?;
+        self.load(&path, Ok)
+    }
+
+    /// The manifest at `path`, with variables that `also` adds: stronger than those of the environment and the file, and weaker than what the node sets.
+    pub fn load(
+        &self,
+        path: &Path,
+        also: impl FnOnce(VariableSources) -> Result<VariableSources, Error>,
+    ) -> Result<Manifest, Error> {
+        let Reading { file, sets, listeners, settings, .. } = &*self.0;
+        let manifest = Manifest::load(path, &sets(also(variables(file.as_deref())?)?))?;
+        sandbox::check(&manifest, listeners, settings)?;
+        Ok(manifest)
+    }
+
+    /// The names of the variables that have a value here.
+    pub fn variables(&self) -> Result<BTreeSet<String>, Error> {
+        let Reading { file, sets, .. } = &*self.0;
+        Ok(sets(variables(file.as_deref())?).names())
+    }
 }
 
 /// What runs here, and how what comes next is read.
@@ -61,6 +87,8 @@ pub struct Deployment {
     pub roles: Roles,
     /// The version that has the traffic.
     pub current: Arc<Version>,
+    /// What a control plane has run here; none: nobody but the node's own configuration says what runs.
+    pub releases: Option<Arc<Releases>>,
 }
 
 /// When files were last written, and how long they are; none: not there.
@@ -129,8 +157,23 @@ impl Deployment {
         std::iter::once(manifest.path.clone()).chain(sources).map(|path| (path.clone(), stamp(&path))).collect()
     }
 
-    /// Loads what is there and, if it is fit, sends the traffic there. Otherwise the previous version keeps running.
+    /// Does what a signal asks for: where a control plane says which version runs, its releases are loaded with the variables that there are now.
     async fn take(&mut self, because: &str) {
+        match self.releases.as_ref().filter(|releases| releases.any_serves()) {
+            None => self.take_own(because).await,
+            Some(releases) => match releases.reload().await {
+                Ok(changed) => {
+                    tracing::info!(because, changed, "loaded the variables: the control plane says which version runs")
+                }
+                Err(error) => {
+                    tracing::error!(because, %error, "the variables do not fit: releases keep those that they have");
+                }
+            },
+        }
+    }
+
+    /// Loads what is there and, if it is fit, sends the traffic there. Otherwise the previous version keeps running.
+    async fn take_own(&mut self, because: &str) {
         match self.load().await {
             Ok(Some(version)) => {
                 tracing::info!(
@@ -156,7 +199,7 @@ impl Deployment {
     /// The new version, once it has the traffic; none where it is the same.
     async fn load(&self) -> Result<Option<Arc<Version>>, String> {
         let running = self.current.manifest().path.clone();
-        let manifest = (self.read)(Some(running)).await.map_err(|error| error.to_string())?;
+        let manifest = self.read.read(Some(&running)).await.map_err(|error| error.to_string())?;
         let version = self.loader.load(manifest, self.mode).await.map_err(|error| error.to_string())?;
         if version.id() == self.current.id() {
             return Ok(None);

@@ -6,6 +6,7 @@ use capabilities::outbound_http::OutboundHttp;
 use fleet::client::{self, Client, Route};
 use fleet::{Identity, NodeAddress};
 use manifest::VariableSources;
+use rollout::protocol::NodeKind;
 use runtime::Mode;
 use telemetry::{BreakerOptions, Health, Metrics};
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,7 @@ use crate::nodes::application::Source;
 use crate::nodes::deployment::{self, Deployment};
 use crate::nodes::edge_side::{EdgeSide, RegionLink, RegionLinks};
 use crate::nodes::listeners::{admin_at, at};
+use crate::nodes::releases::{self, Fetcher, Releases};
 use crate::nodes::roles::Roles;
 use crate::nodes::serving::{self, StopSignal, admin_listener, certified, loader, until_stopped};
 
@@ -41,11 +43,13 @@ pub async fn run(node: &cli::Node) -> Result<(), Error> {
     let (of_region, of_accounts) = (nearest.to_owned(), accounts.to_owned());
     let sets = move |sources: VariableSources| sources.set("region", &of_region).set("accounts", &of_accounts);
     let named = (config.application.as_deref(), config.artifact.clone(), Some(&*node.config));
-    let source = Source::of(named, &node.registry, &folder, &settings)?;
+    let source = Source::of(named, &node.registry, &folder, &settings)?.kept(config.control.is_some());
     let read = deployment::reader(source, config.variables.clone(), sets, vec![own_address], &settings);
 
     let loader = loader(&settings, &folder)?;
-    let version = loader.load(read(None).await?, Mode::Native).await?;
+    let trusting = (config.artifact.as_ref(), &node.registry);
+    let fetcher = Fetcher::new(config.control.as_ref(), trusting, (&folder, &settings), &read, &loader)?;
+    let version = releases::first(fetcher.as_ref(), &read, &loader).await?;
     let mut roles = Roles::default();
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
     let (background, end) = (TaskTracker::new(), CancellationToken::new());
@@ -78,7 +82,11 @@ pub async fn run(node: &cli::Node) -> Result<(), Error> {
     if let Some(mib) = config.replica_mib {
         side.bound_replica(mib << 20);
     }
-    let deployment = Deployment { loader, read, mode: Mode::Native, roles, current: version };
+    let kind = releases::Node { kind: NodeKind::Edge, region: nearest, schema: None };
+    let releases = fetcher.map(|fetcher| Releases::follow(fetcher, &roles, &kind, &tls, &health)).transpose()?;
+    let (releases, agent) = releases.unzip();
+    background.spawn(releases::run(agent, end.clone()));
+    let deployment = Deployment { loader, read, mode: Mode::Native, roles, current: version, releases };
     deployment.register(&health);
     background.spawn(deployment.reload_on_hangup(end.clone()));
     // Not before there is something to say: without checks a node would pass for ready.

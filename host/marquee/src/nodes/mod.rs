@@ -1,9 +1,11 @@
 //! The kinds of node (`up`, a region's, an edge, a worker), and what they are wired from.
 //!
 //! A region's parts and an edge's parts are wired once each (`region_side`, `edge_side`); what every process that serves does alike is in
-//! `serving`, where the application comes from in `application`, and the switch to another version of it in `deployment`.
+//! `serving`, where the application comes from in `application`, the switch to another version of it in `deployment`, and what a control plane has run here in
+//! `releases`.
 
 pub mod application;
+pub mod control;
 pub mod deployment;
 pub mod edge;
 pub mod edge_side;
@@ -15,6 +17,7 @@ pub mod platform;
 pub mod ready;
 pub mod region;
 pub mod region_side;
+pub mod releases;
 pub mod reporter;
 pub mod roles;
 pub mod sandbox;

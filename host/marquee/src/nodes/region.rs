@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 use manifest::VariableSources;
 use region::coordinator::{Answer, Coordinator, Membership, Shared};
 use region::{Limiter, Retention};
+use rollout::protocol::NodeKind;
 use runtime::Mode;
 use storage::redis::Connection;
 use telemetry::{BreakerState, Finding, Health, Metrics, Needed};
@@ -32,6 +33,7 @@ use crate::nodes::listeners::{admin_at, at};
 use crate::nodes::peers::FleetPeers;
 use crate::nodes::plain;
 use crate::nodes::region_side::{self, RegionSide};
+use crate::nodes::releases::{self, Fetcher, Releases};
 use crate::nodes::roles::Roles;
 use crate::nodes::serving::{
     self, Startup, StopSignal, admin_listener, certified, host_secret, loader, until_stopped, with_database,
@@ -58,21 +60,23 @@ pub async fn run(node: &cli::Node) -> Result<(), Error> {
         serving::with_analytics(with_database(sources, &url), followed)
     };
     let named = (config.application.as_deref(), config.artifact.clone(), Some(&*node.config));
-    let source = Source::of(named, &node.registry, &folder, &settings)?;
+    let source = Source::of(named, &node.registry, &folder, &settings)?.kept(config.control.is_some());
     let read = deployment::reader(source, config.variables.clone(), sets, vec![nodes.local_addr()?], &settings);
 
     let loader = loader(&settings, &folder)?;
-    let version = loader.load(read(None).await?, Mode::Native).await?;
+    let trusting = (config.artifact.as_ref(), &node.registry);
+    let fetcher = Fetcher::new(config.control.as_ref(), trusting, (&folder, &settings), &read, &loader)?;
+    let version = releases::first(fetcher.as_ref(), &read, &loader).await?;
     let mut roles = Roles::default();
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
     let (background, end) = (TaskTracker::new(), CancellationToken::new());
     // Before anything else, so that operators see what the node waits for.
     let beginning = Startup::register(&health);
     background.spawn(admin_listener(admin, &settings.admin, &health, &metrics, end.clone()));
-    if beginning.wait_for("Postgres", &mut stop, async || database_is_there(&database).await).await?.is_none() {
+    let Some(schema) = beginning.wait_for("Postgres", &mut stop, async || database_is_there(&database).await).await? else {
         end.cancel();
         return Ok(());
-    }
+    };
     background.spawn(tls.clone().run(end.clone()));
     serving::register_certificate(&tls, &health);
     let peers = Arc::new(FleetPeers::new(
@@ -122,7 +126,12 @@ pub async fn run(node: &cli::Node) -> Result<(), Error> {
     if let Some(mib) = config.replica_mib {
         side.bound_replica(mib << 20);
     }
-    let deployment = Deployment { loader, read, mode: Mode::Native, roles, current: Arc::clone(&version) };
+    let kind = releases::Node { kind: NodeKind::Region, region: &config.region, schema: Some(schema) };
+    let releases = fetcher.map(|fetcher| Releases::follow(fetcher, &roles, &kind, &tls, &health)).transpose()?;
+    let (releases, agent) = releases.unzip();
+    background.spawn(releases::run(agent, end.clone()));
+    let current = Arc::clone(&version);
+    let deployment = Deployment { loader, read, mode: Mode::Native, roles, current, releases };
     deployment.register(&health);
     background.spawn(deployment.reload_on_hangup(end.clone()));
     beginning.begun();
@@ -133,11 +142,11 @@ pub async fn run(node: &cli::Node) -> Result<(), Error> {
     outcome
 }
 
-/// Whether the database can be reached, and is at this program's version.
-async fn database_is_there(url: &str) -> Result<(), Error> {
+/// Whether the database can be reached, and is at this program's version: which it says.
+async fn database_is_there(url: &str) -> Result<usize, Error> {
     let name = telemetry::redact_url(url);
     let database = region::Database::postgres(url).await.map_err(|error| Error::database(&name, &error))?;
-    commands::migrated(&database, &name).await.map(drop)
+    commands::migrated(&database, &name).await.map(|(_, version)| version)
 }
 
 /// The listener for other nodes, and what ends it.

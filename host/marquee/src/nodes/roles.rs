@@ -5,7 +5,7 @@ use std::sync::Arc;
 use capabilities::Bindings;
 use http::Method;
 use manifest::Route;
-use runtime::{Application, Probe, Switch, Unhealthy, Version};
+use runtime::{Application, Probe, ShareError, Switch, Unhealthy, Version};
 
 /// One role.
 #[derive(Clone)]
@@ -33,15 +33,30 @@ impl Roles {
 
     /// Sends the traffic of every role to `version`, once it has shown in each that it can answer. Else nothing changes.
     pub async fn exchange(&self, version: &Arc<Version>) -> Result<(), Unhealthy> {
+        let next = self.ready(version).await?;
+        for (role, application) in self.0.iter().zip(next) {
+            role.switch.replace(application, &[]).await?;
+        }
+        Ok(())
+    }
+
+    /// A version in each role, in their order, once it has shown in each that it can answer. It gets no traffic yet.
+    pub async fn ready(&self, version: &Arc<Version>) -> Result<Vec<Arc<Application>>, Unhealthy> {
         let probes = probes(version);
-        let mut next = Vec::with_capacity(self.0.len());
+        let mut ready = Vec::with_capacity(self.0.len());
         for role in &self.0 {
             let application = Application::new(Arc::clone(version), role.bindings.clone());
             application.check(&probes).await?;
-            next.push((role, application));
+            ready.push(application);
         }
-        for (role, application) in next {
-            role.switch.replace(application, &[]).await?;
+        Ok(ready)
+    }
+
+    /// Gives versions that are [`ready`](Self::ready) their percent of the traffic, the eldest first, in each role alike. See [`Switch::share`].
+    pub async fn share(&self, shares: &[(Vec<Arc<Application>>, u8)], salt: u64) -> Result<(), ShareError> {
+        for (at, role) in self.0.iter().enumerate() {
+            let of_role = |(ready, weight): &(Vec<Arc<Application>>, u8)| Some((Arc::clone(ready.get(at)?), *weight));
+            role.switch.share(&shares.iter().filter_map(of_role).collect::<Vec<_>>(), salt).await?;
         }
         Ok(())
     }

@@ -58,7 +58,7 @@ pub async fn run(arguments: cli::Up) -> Result<(), Error> {
     sources = serving::with_analytics(sources, !arguments.composed);
     let edges = addresses.edges.to_vec();
     let read = deployment::reader(source, None, move |_| sources.clone(), edges, &settings);
-    let manifest = read(None).await?;
+    let manifest = read.read(None).await?;
 
     let mode = if arguments.composed { Mode::Composed } else { Mode::Native };
     let whole = mode == Mode::Native && is_platform(&manifest);
@@ -95,7 +95,7 @@ pub async fn run(arguments: cli::Up) -> Result<(), Error> {
         (None, edges.into())
     };
     let region = platform.as_ref().map(Platform::region);
-    let deployment = Deployment { loader, read, mode, roles, current: version };
+    let deployment = Deployment { loader, read, mode, roles, current: version, releases: None };
     deployment.register(&health);
 
     let node = Node::start(listeners, edges, &settings, &health, &metrics);

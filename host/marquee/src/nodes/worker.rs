@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use capabilities::Bindings;
 use capabilities::mail::{FileMailer, Mailer, SmtpMailer};
+use fleet::{Identity, Tls};
 use manifest::VariableSources;
+use rollout::protocol::NodeKind;
 use runtime::Mode;
 use storage::sqlite::SqliteDatabases;
 use streams::consumer::{self, Rules};
@@ -16,8 +18,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::audit_log::SealerOptions;
 use crate::cli::{self, commands};
-use crate::config::WorkerNode;
 use crate::config::settings::Settings;
+use crate::config::{self, WorkerNode};
 use crate::data_folder::DataFolder;
 use crate::error::Error;
 use crate::journal::record_handler::{RecordHandler, Topics};
@@ -25,9 +27,10 @@ use crate::nodes::application::Source;
 use crate::nodes::deployment::{self, Deployment};
 use crate::nodes::listeners::admin_at;
 use crate::nodes::plain;
+use crate::nodes::releases::{self, Fetcher, Releases};
 use crate::nodes::reporter::Reporter;
 use crate::nodes::roles::Roles;
-use crate::nodes::serving::{self, Startup, StopSignal, admin_listener, loader, until_stopped, vital, with_database};
+use crate::nodes::serving::{self, Startup, StopSignal, admin_listener, certified, loader, until_stopped, vital, with_database};
 
 /// The consumer group of a region's workers.
 const GROUP: &str = "marquee-worker";
@@ -39,19 +42,22 @@ pub async fn run(node: &cli::Node) -> Result<(), Error> {
     let settings = Settings::read()?;
     let config = WorkerNode::read(&node.config, &settings)?;
     let database = config.database(settings.database.clone())?;
+    let tls = config.tls.as_ref().map(|files| tls(&config, files)).transpose()?;
     let folder = DataFolder::open(&config.data)?;
+    let tls = tls.map(|tls| tls.keeping(folder.path().join("revoked")));
     let admin = admin_at(config.listen.admin, &settings)?;
     let ready = format!("ready  worker {}  admin http://{}", config.name, admin.local_addr()?);
     let (region, url) = (config.region.clone(), database.clone());
     let sets = move |sources: VariableSources| with_database(sources.set("region", &region), &url);
     let named = (config.application.as_deref(), config.artifact.clone(), Some(&*node.config));
-    let source = Source::of(named, &node.registry, &folder, &settings)?;
+    let source = Source::of(named, &node.registry, &folder, &settings)?.kept(config.control.is_some());
     let read = deployment::reader(source, config.variables.clone(), sets, Vec::new(), &settings);
-    let manifest = read(None).await?;
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
-    let base = plain::bindings(&manifest, &folder, None, &config.breakers, &metrics)?;
     let loader = loader(&settings, &folder)?;
-    let version = loader.load(manifest, Mode::Native).await?;
+    let trusting = (config.artifact.as_ref(), &node.registry);
+    let fetcher = Fetcher::new(config.control.as_ref(), trusting, (&folder, &settings), &read, &loader)?;
+    let version = releases::first(fetcher.as_ref(), &read, &loader).await?;
+    let base = plain::bindings(version.manifest(), &folder, None, &config.breakers, &metrics)?;
     let mut roles = Roles::default();
     let (background, end) = (TaskTracker::new(), CancellationToken::new());
     let beginning = Startup::register(&health);
@@ -59,10 +65,10 @@ pub async fn run(node: &cli::Node) -> Result<(), Error> {
     // As a region's node does, under the same lock: the first to start migrates.
     let database = async || {
         let (opened, name) = commands::open(Some(&database), SqliteDatabases::new(BTreeMap::new()), &folder).await?;
-        commands::migrated(&opened, &name).await?;
-        Ok(opened)
+        let (_, schema) = commands::migrated(&opened, &name).await?;
+        Ok((opened, schema))
     };
-    let Some(opened) = beginning.wait_for("Postgres", &mut stop, database).await? else {
+    let Some((opened, schema)) = beginning.wait_for("Postgres", &mut stop, database).await? else {
         end.cancel();
         return Ok(());
     };
@@ -118,7 +124,15 @@ pub async fn run(node: &cli::Node) -> Result<(), Error> {
 
     // Until after the consumers have ended: what they have written last is signed, too.
     background.spawn(sealer.run(end.clone()));
-    let deployment = Deployment { loader, read, mode: Mode::Native, roles, current: version };
+    let kind = releases::Node { kind: NodeKind::Worker, region: &config.region, schema: Some(schema) };
+    let following = fetcher.zip(tls).map(|(fetcher, tls)| {
+        background.spawn(tls.clone().run(end.clone()));
+        serving::register_certificate(&tls, &health);
+        Releases::follow(fetcher, &roles, &kind, &tls, &health)
+    });
+    let (releases, agent) = following.transpose()?.unzip();
+    background.spawn(releases::run(agent, end.clone()));
+    let deployment = Deployment { loader, read, mode: Mode::Native, roles, current: version, releases };
     deployment.register(&health);
     background.spawn(deployment.reload_on_hangup(end.clone()));
     beginning.begun();
@@ -143,6 +157,12 @@ pub async fn run(node: &cli::Node) -> Result<(), Error> {
     };
     serving::leave(&mut stop, in_order).await;
     outcome
+}
+
+/// Who the worker is, for the control plane.
+fn tls(config: &WorkerNode, files: &config::Tls) -> Result<Tls, Error> {
+    let identity = Identity::region_node(&config.region, &config.name).map_err(|error| Error::Identity(error.to_string()))?;
+    certified(files, &identity)
 }
 
 /// A server, or files.

@@ -126,6 +126,7 @@ impl WorkerState for Worker {
         } else {
             Failure::Trapped(reason(&error))
         };
+        self.template.counters.trapped();
         tracing::warn!(component = %self.template.name, cause = failure.label(), error = ?error, "an instance has ended");
         self.lifecycle.finish(failure);
     }

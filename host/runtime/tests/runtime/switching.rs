@@ -2,9 +2,11 @@
 
 use crate::support::{cache as compiled, engine, get, load, loader, manifest, manifest_of_version, manifest_text, stats, wasm};
 use capabilities::Bindings;
+use contracts::{Traffic as _, Visitor};
 use manifest::{Manifest, VariableSources};
 use runtime::cache::{self, Origin};
-use runtime::{Application, Cache, LoadError, Loader, Mode, Probe, Switch};
+use runtime::{Application, Cache, LoadError, Loader, Mode, Probe, ShareError, Switch};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,6 +50,86 @@ async fn traffic_moves_to_the_next_version_and_no_request_fails() {
         let positions: Vec<_> = seen.iter().filter_map(|name| order.iter().position(|other| other == name)).collect();
         assert!(positions.is_sorted(), "nobody went back: {seen:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_share_the_traffic_and_a_visitor_stays_with_one() {
+    let (first, second, third) = (version("first").await, version("second").await, version("third").await);
+    let switch = Switch::new(Arc::clone(&first));
+    let two = |weight: u8| [(Arc::clone(&first), 100 - weight), (Arc::clone(&second), weight)];
+    let unchecked = switch.share(&two(10), 1).await;
+    assert!(matches!(unchecked, Err(ShareError::Unchecked(_))), "{unchecked:?}");
+    for application in [&first, &second, &third] {
+        application.check(&probe("/hello")).await.unwrap();
+    }
+    for (weights, refused) in [
+        (vec![], ShareError::Count(0)),
+        (vec![20; 5], ShareError::Count(5)),
+        (vec![90, 11], ShareError::Weights(101)),
+        (vec![100, 0], ShareError::Weights(100)),
+        (vec![99], ShareError::Weights(99)),
+    ] {
+        let shares: Vec<_> = weights.iter().map(|weight| (Arc::clone(&first), *weight)).collect();
+        assert_eq!(switch.share(&shares, 1).await, Err(refused));
+    }
+    let visitors: Vec<_> = (0..2_000_u32).map(|n| Visitor::of(&[&n.to_le_bytes()])).collect();
+    let taken = |switch: &Switch, by: &Arc<Application>| -> BTreeSet<usize> {
+        let by_it = |(_, visitor): &(usize, &Visitor)| Arc::ptr_eq(&switch.taking(|| **visitor), by);
+        visitors.iter().enumerate().filter(by_it).map(|(at, _)| at).collect()
+    };
+    let mut before = BTreeSet::new();
+    for weight in [1, 10, 50] {
+        switch.share(&two(weight), 7).await.unwrap();
+        let now = taken(&switch, &second);
+        assert!(before.is_subset(&now), "whoever came to the new version stays there");
+        let expected = visitors.len() * usize::from(weight) / 100;
+        assert!(now.len().abs_diff(expected) < 80, "{} of {expected}", now.len());
+        assert!(Arc::ptr_eq(&switch.current(), &first), "who is nobody's visitor goes to the elder one");
+        before = now;
+    }
+    let other = Switch::new(Arc::clone(&first));
+    other.share(&two(50), 7).await.unwrap();
+    assert_eq!(taken(&other, &second), before, "at another node the same");
+    other.share(&two(50), 8).await.unwrap();
+    assert_ne!(taken(&other, &second), before, "with the next release others are the first");
+    // A third takes its share of both.
+    switch.share(&[(Arc::clone(&first), 40), (Arc::clone(&second), 50), (Arc::clone(&third), 10)], 7).await.unwrap();
+    let shares = [&first, &second, &third].map(|application| taken(&switch, application).len());
+    assert!(shares.iter().zip([800, 1_000, 200]).all(|(now, expected)| now.abs_diff(expected) < 100), "{shares:?}");
+    // The way back; and with one version nobody is asked who they are.
+    switch.share(&[(Arc::clone(&first), 100)], 7).await.unwrap();
+    assert!(Arc::ptr_eq(&switch.taking(|| panic!("there is one version")), &first));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_version_does_is_counted() {
+    let application = Application::new(load(manifest_of_version("timeout_ms = 300", "first")).await, Bindings::default());
+    application.check(&probe("/hello")).await.unwrap();
+    assert_eq!(application.counts().requests, 0, "who looks whether it is well is no visitor");
+    for path in ["/hello", "/hello", "/slow?5"] {
+        assert_eq!(get(&application, path).await.unwrap().0, 200);
+    }
+    let well = application.counts();
+    assert_eq!((well.requests, well.errors, well.traps), (3, 0, 0));
+    assert!(well.instances >= 1 && well.memory > 64 * 1024, "{well:?}");
+    for path in ["/trap", "/loop"] {
+        assert!(get(&application, path).await.is_err());
+    }
+    let badly = application.counts();
+    assert_eq!((badly.requests, badly.errors, badly.traps), (5, 2, 2));
+    assert_eq!(badly.latency.iter().sum::<u64>(), 5);
+    let slow = runtime::limits::LATENCY_BOUNDS_US.iter().position(|bound| *bound >= 300_000).unwrap();
+    assert!(badly.latency[slow..].iter().sum::<u64>() >= 1, "the loop took its time: {badly:?}");
+    // Another role of the same version counts for itself.
+    let other = Application::new(Arc::clone(application.version()), Bindings::default());
+    assert_eq!(other.counts().requests, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_version_imports_is_offered_here() {
+    let imports = runtime::imports(&manifest("concurrency = 1")).unwrap();
+    let offered = capabilities::interfaces();
+    assert!(imports.len() > 5 && imports.is_subset(&offered), "{:?}", imports.difference(&offered));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,6 +188,8 @@ async fn roles_share_code_but_not_instances_and_ids_name_what_is_loaded() {
     let again = load(manifest("concurrency = 1")).await;
     let other = load(manifest("concurrency = 2")).await;
     assert_eq!(first.id(), again.id());
+    let behind = loader().load_behind(manifest("concurrency = 1"), Mode::Native).await.unwrap();
+    assert_eq!(first.id(), behind.id());
     assert_ne!(first.id(), other.id());
     let roles = [(); 2].map(|()| Application::new(Arc::clone(&first), Bindings::default()));
     assert_eq!(get(&roles[0], "/count").await.unwrap().1, "1");

@@ -1,0 +1,178 @@
+//! What an instance does again and again: it renews its lease or claims a free one, writes down what it has heard, reads what holds, and decides what
+//! follows where it acts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use rollout::machine::{self, Decision, Fleet, Node, Rollout};
+use rollout::protocol::Stamp;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::control::Shared;
+use crate::error::Error;
+use crate::limits;
+use crate::store::{AuditEntry, Change, NodeRow, RolloutRow, Snapshot};
+
+/// Runs until `stop`.
+pub(crate) async fn run(shared: &Arc<Shared>, stop: CancellationToken) {
+    tokio::join!(rounds(shared, &stop), follow(shared, &stop), shared.tokens.clone().follow(stop.clone()));
+    if shared.acts.swap(false, Ordering::Relaxed)
+        && let Err(error) = shared.store.give_up(&shared.name).await
+    {
+        tracing::warn!(%error, "could not give the lease up: another instance acts once it has run out");
+    }
+}
+
+async fn rounds(shared: &Shared, stop: &CancellationToken) {
+    let mut beat = interval(limits::ROUND);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut said: Option<String> = None;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = beat.tick() => {}
+            () = shared.changed.notified() => {}
+        }
+        // A round that has begun is ended: each of its statements is bounded.
+        match round(shared).await {
+            Ok(()) => {
+                shared.done_round();
+                if said.take().is_some() {
+                    tracing::info!("the database answers again");
+                }
+            }
+            Err(error) => {
+                let error = error.to_string();
+                // Once for each reason, not for each round.
+                if said.as_ref() != Some(&error) {
+                    tracing::error!(error, "a round of the control plane failed: nodes keep what they have");
+                    said = Some(error);
+                }
+            }
+        }
+    }
+}
+
+/// Reads what nodes are to do as soon as another instance has changed it.
+async fn follow(shared: &Shared, stop: &CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = sleep(limits::DESIRED_POLL) => {}
+        }
+        let known = shared.desired.borrow().stamp;
+        // What fails here fails in the next round as well, which says so.
+        if let Ok(stamp) = shared.store.stamp().await
+            && stamp > known
+            && let Ok(snapshot) = shared.store.look().await
+        {
+            shared.publish(&snapshot);
+        }
+    }
+}
+
+async fn round(shared: &Shared) -> Result<(), Error> {
+    let reports = shared.heard.take();
+    if let Err(error) = shared.store.write_reports(&reports).await {
+        shared.heard.put_back(reports);
+        return Err(error);
+    }
+    let mut snapshot = shared.store.look().await?;
+    let mine = snapshot.lease.holder == shared.name;
+    let mut acts = mine && shared.store.renew(&shared.name, snapshot.lease.stamp.epoch).await?;
+    if !acts && snapshot.lease.expires_at <= snapshot.now && shared.store.claim(&shared.name).await?.is_some() {
+        snapshot = shared.store.look().await?;
+        acts = snapshot.lease.holder == shared.name;
+    }
+    if shared.acts.swap(acts, Ordering::Relaxed) != acts {
+        let epoch = snapshot.lease.stamp.epoch;
+        if acts {
+            tracing::info!(epoch, "this instance acts");
+        } else {
+            tracing::warn!(epoch, "another instance acts");
+        }
+    }
+    let forward = shared.publish(&snapshot);
+    if acts && !forward {
+        tracing::error!("the database is older than what nodes were told: it was restored. A later epoch begins");
+        return shared.store.give_up(&shared.name).await;
+    }
+    if acts { decide(shared, snapshot).await } else { Ok(()) }
+}
+
+/// Decides what follows, stores it, and then lets nodes know.
+async fn decide(shared: &Shared, snapshot: Snapshot) -> Result<(), Error> {
+    let Some(row) = snapshot.rollout else { return Ok(()) };
+    is_sound(&row.state);
+    let (nodes, now) = shared.store.nodes().await?;
+    let queries = &row.state.plan.analysis.queries;
+    let readings = if queries.is_empty() || !row.state.is_due(now) {
+        BTreeMap::new()
+    } else if let Some(prometheus) = &shared.prometheus {
+        prometheus.ask(queries).await
+    } else {
+        let none = || Err("this control plane has no Prometheus".to_owned());
+        queries.iter().map(|query| (query.name.clone(), none())).collect()
+    };
+    let fleet = Fleet { nodes: known(nodes), readings };
+    let Decision { next, events } = machine::decide(&row.state, now, &fleet);
+    if next == row.state {
+        return Ok(());
+    }
+    for event in &events {
+        tracing::info!(rollout = row.release.0, kind = kind(event), "{}", event.text);
+    }
+    let entries = events.iter().map(|event| entry(&shared.name, &row, event)).collect();
+    let change = change(snapshot.lease.stamp, &row, &next, fleet.nodes.keys(), entries)?;
+    if shared.store.swap(&change).await? {
+        let snapshot = shared.store.look().await?;
+        shared.publish(&snapshot);
+    }
+    Ok(())
+}
+
+/// Nodes, as decisions are made of them.
+pub(crate) fn known(nodes: Vec<NodeRow>) -> BTreeMap<String, Node> {
+    nodes.into_iter().map(|row| (row.node, Node { report: row.report, seen_at_ms: row.seen_at })).collect()
+}
+
+/// What becomes of a rollout: nodes are told where one of them is to do something else than before.
+pub(crate) fn change<'a>(
+    from: Stamp,
+    row: &'a RolloutRow,
+    next: &'a Rollout,
+    nodes: impl Iterator<Item = &'a String>,
+    audit: Vec<AuditEntry>,
+) -> Result<Change, Error> {
+    is_sound(next);
+    let chosen = row.state.chosen.keys().chain(next.chosen.keys());
+    let nodes: BTreeSet<&str> = nodes.chain(chosen).map(String::as_str).chain([ANYBODY]).collect();
+    let of = |rollout: &Rollout, node: &str| machine::assignment_for(rollout, node, from);
+    let desired = nodes.iter().any(|node| of(&row.state, node) != of(next, node));
+    let state = serde_json::to_string(next).map_err(|error| Error::row("control_rollouts", error))?;
+    let ended = next.state.is_final();
+    Ok(Change { from, release: row.release, revision: row.revision, state, ended, desired, audit })
+}
+
+/// A node that nobody has heard of yet.
+const ANYBODY: &str = "marquee://edge/-/new";
+
+fn is_sound(rollout: &Rollout) {
+    if let Err(reason) = rollout.is_sound() {
+        tracing::error!(rollout = rollout.new.id.0, reason, "the state of a rollout contradicts itself: a bug");
+        debug_assert!(false, "{reason}");
+    }
+}
+
+/// What an event is called.
+fn kind(event: &machine::Event) -> String {
+    let named = serde_json::to_value(event.kind).ok();
+    named.and_then(|named| named.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// An event of a rollout, for the audit log.
+pub(crate) fn entry(who: &str, row: &RolloutRow, event: &machine::Event) -> AuditEntry {
+    AuditEntry::new(who, kind(event), format!("rollout {}", row.release.0), event.text.clone())
+}
