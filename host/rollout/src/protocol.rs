@@ -188,8 +188,8 @@ pub struct Counters {
     pub errors: u64,
     /// Traps, loops and exhausted memories of its instances.
     pub traps: u64,
-    /// Instances that were made.
-    pub instances: u64,
+    /// Instances that have ended, so that another one is made in their place. Not those made: the first ones of a release say nothing of it.
+    pub restarts: u64,
     /// The most memory that one of its instances has had, in bytes.
     pub memory: u64,
     /// Requests by how long they took: a count for each of [`LATENCY_BOUNDS_US`] and one for what is above, not cumulative.

@@ -18,8 +18,8 @@ pub struct Counts {
     pub errors: u64,
     /// Instances that trapped, looped or ran out of memory.
     pub traps: u64,
-    /// Instances made, or begun to be.
-    pub instances: u64,
+    /// Instances that have ended.
+    pub restarts: u64,
     /// The most memory that one of them has had, in bytes.
     pub memory: u64,
     /// Requests by how long they took until their answer began: a count for each of [`LATENCY_BOUNDS_US`], in microseconds, and one for what is above.
@@ -36,7 +36,7 @@ impl Counts {
             requests: self.requests + other.requests,
             errors: self.errors + other.errors,
             traps: self.traps + other.traps,
-            instances: self.instances + other.instances,
+            restarts: self.restarts + other.restarts,
             memory: self.memory.max(other.memory),
             latency: (0..buckets).map(|at| bucket(self, at) + bucket(other, at)).collect(),
         }
@@ -50,7 +50,7 @@ pub(crate) struct Counters {
     errors: AtomicU64,
     traps: AtomicU64,
     instances: AtomicU64,
-    /// Instances raise it themselves, when they grow.
+    /// Instances raise it themselves, when they grow; each has one reference, so it says how many there are.
     memory: Arc<AtomicU64>,
     latency: [AtomicU64; BUCKETS],
 }
@@ -82,11 +82,12 @@ impl Counters {
 
     pub(crate) fn counts(&self) -> Counts {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let alive = u64::try_from(Arc::strong_count(&self.memory)).unwrap_or(u64::MAX).saturating_sub(1);
         Counts {
             requests: count(&self.requests),
             errors: count(&self.errors),
             traps: count(&self.traps),
-            instances: count(&self.instances),
+            restarts: count(&self.instances).saturating_sub(alive),
             memory: count(&self.memory),
             latency: self.latency.iter().map(count).collect(),
         }
@@ -129,5 +130,17 @@ mod tests {
         let counts = counters.counts();
         let both = Counts::default().and(&counts).and(&counts);
         assert_eq!((both.requests, both.errors, both.memory, both.latency.iter().sum::<u64>()), (6, 2, 7, 6));
+    }
+
+    #[test]
+    fn only_instances_that_have_ended_count_as_restarts() {
+        let counters = Counters::default();
+        let [first, _second] = [(); 2].map(|()| {
+            counters.made();
+            Arc::clone(counters.memory())
+        });
+        assert_eq!(counters.counts().restarts, 0);
+        drop(first);
+        assert_eq!(counters.counts().restarts, 1);
     }
 }

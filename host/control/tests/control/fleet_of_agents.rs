@@ -133,7 +133,7 @@ impl Life {
             let Some((release, counters)) = self.releases.get_mut(&share.release) else { continue };
             let requests = 10 * u64::from(share.weight);
             counters.requests += requests;
-            counters.instances = 4;
+            counters.restarts = 4;
             counters.memory = 8 << 20;
             if release.reference.ends_with("13") {
                 counters.errors += requests / 5;

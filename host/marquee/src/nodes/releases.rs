@@ -290,8 +290,8 @@ impl Host for Releases {
 
     fn counters(&self, release: ReleaseId) -> Counters {
         let counts = self.ready().get(&release).map(Ready::counts).unwrap_or_default();
-        let Counts { requests, errors, traps, instances, memory, latency } = counts;
-        Counters { requests, errors, traps, instances, memory, latency }
+        let Counts { requests, errors, traps, restarts, memory, latency } = counts;
+        Counters { requests, errors, traps, restarts, memory, latency }
     }
 
     fn forget<'a>(&'a self, kept: &'a [Release]) -> BoxFuture<'a, ()> {

@@ -116,7 +116,7 @@ async fn nodes_run_what_is_assigned_and_keep_it_without_the_control_plane() {
     assert!(requests(&counted, 1) > 5 && requests(&counted, 2) > 5, "{counted:?}");
     for reported in &counted.releases {
         assert_eq!((reported.counters.errors, reported.counters.traps), (0, 0));
-        assert!(reported.counters.memory > 0 && reported.counters.instances > 0);
+        assert!(reported.counters.memory > 0);
         assert_eq!(reported.counters.latency.iter().sum::<u64>(), reported.counters.requests);
     }
     for _ in 0..20 {

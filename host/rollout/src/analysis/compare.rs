@@ -26,7 +26,7 @@ impl Against {
         match self {
             Self::SameNodes => "on the same nodes",
             Self::OtherNodes => "on other nodes meanwhile",
-            Self::WindowBefore => "before",
+            Self::WindowBefore => "in the window before",
             Self::Nothing => "",
         }
     }
@@ -71,7 +71,9 @@ fn errors(check: Errors, Comparison { new, old, against, .. }: &Comparison<'_>) 
     }
     let compared = match against {
         Against::Nothing => String::new(),
-        against => format!(", against {} of {} of the release before {}", percent(of_old.share()), old.requests, against.words()),
+        against => {
+            format!(", against {} of {} of the release before, {}", percent(of_old.share()), old.requests, against.words())
+        }
     };
     let (share, most) = (percent(of_new.share()), percent(check.max_increase));
     Some(format!("{share} of {} requests were answered with a 5xx{compared}; {most} more is the most", new.requests))
@@ -92,20 +94,20 @@ fn latency(check: Latency, Comparison { new, old, against, .. }: &Comparison<'_>
     let (name, words) = ((check.quantile * 10_000.0).round() / 100.0, against.words());
     let (of_new, of_old, limit) = (milliseconds(of_new), milliseconds(of_old), milliseconds(limit));
     Some(format!(
-        "{name} % of answers take {of_new} at most, against {of_old} of the release before {words}; {limit} is the limit"
+        "{name} % of answers take {of_new} at most, against {of_old} of the release before, {words}; {limit} is the limit"
     ))
 }
 
 fn restarts(check: Restarts, Comparison { new, old, against, .. }: &Comparison<'_>) -> Option<String> {
-    let of_new = float(new.instances) / float(new.requests.max(1));
-    let of_old = float(old.instances) / float(old.requests.max(1));
+    let of_new = float(new.restarts) / float(new.requests.max(1));
+    let of_old = float(old.restarts) / float(old.requests.max(1));
     if of_new <= of_old * check.max_ratio || of_new - of_old <= check.min_increase {
         return None;
     }
     let words = against.words();
     Some(format!(
-        "{} instances were made for {} requests, against {} for {} of the release before {words}; {} times as many is the most",
-        new.instances, new.requests, old.instances, old.requests, check.max_ratio
+        "{} instances ended in {} requests, against {} in {} of the release before, {words}; {} times as many is the most",
+        new.restarts, new.requests, old.restarts, old.requests, check.max_ratio
     ))
 }
 
@@ -127,7 +129,7 @@ fn memory(check: Memory, Comparison { new, old, against, .. }: &Comparison<'_>) 
     let (of_new, of_old) = (of_new / float(MIB), of_old / float(MIB));
     let (words, ratio) = (against.words(), check.max_ratio);
     let said = format!(
-        "an instance has {of_new:.1} MiB, against {of_old:.1} MiB of the release before {words}; {ratio} times as much is the most"
+        "an instance has {of_new:.1} MiB, against {of_old:.1} MiB of the release before, {words}; {ratio} times as much is the most"
     );
     is_more.then_some(said)
 }

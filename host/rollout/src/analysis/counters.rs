@@ -19,7 +19,7 @@ pub(crate) fn since(now: &Counters, before: &Counters) -> Counters {
         requests,
         errors: now.errors.saturating_sub(before.errors).min(requests),
         traps: now.traps.saturating_sub(before.traps),
-        instances: now.instances.saturating_sub(before.instances),
+        restarts: now.restarts.saturating_sub(before.restarts),
         memory: now.memory,
         latency: now.latency.iter().take(BUCKETS).zip(earlier).map(|(now, before)| now.saturating_sub(before)).collect(),
     }
@@ -30,7 +30,7 @@ pub(crate) fn add(sum: &mut Counters, more: &Counters) {
     sum.requests = sum.requests.saturating_add(more.requests);
     sum.errors = sum.errors.saturating_add(more.errors);
     sum.traps = sum.traps.saturating_add(more.traps);
-    sum.instances = sum.instances.saturating_add(more.instances);
+    sum.restarts = sum.restarts.saturating_add(more.restarts);
     sum.memory = sum.memory.max(more.memory);
     if sum.latency.len() < BUCKETS {
         sum.latency.resize(BUCKETS, 0);

@@ -17,7 +17,7 @@ fn counters(requests: u64, errors: u64, ms: u64) -> Counters {
     let bucket = |us: u64| LATENCY_BOUNDS_US.iter().position(|bound| us <= *bound).unwrap_or(LATENCY_BOUNDS_US.len());
     latency[bucket(ms * 1_000)] += requests - requests / 50;
     latency[bucket(ms * 8_000)] += requests / 50;
-    Counters { requests, errors, traps: 0, instances: 2, memory: 20 << 20, latency }
+    Counters { requests, errors, traps: 0, restarts: 2, memory: 20 << 20, latency }
 }
 
 fn failures(new: &Counters, old: &Counters, against: Against) -> Vec<String> {
@@ -83,7 +83,7 @@ fn equal_releases_pass_and_every_check_can_fail() {
         ),
         (Counters { traps: 1, ..counters(1_000, 1, 10) }, "1 traps for 1000 requests; 0 is the most"),
         (Counters { memory: 31 << 20, ..counters(1_000, 1, 10) }, "an instance has 31.0 MiB, against 20.0 MiB"),
-        (Counters { instances: 100, ..counters(1_000, 1, 10) }, "100 instances were made for 1000 requests, against 2 for 10000"),
+        (Counters { restarts: 100, ..counters(1_000, 1, 10) }, "100 instances ended in 1000 requests, against 2 in 10000"),
     ];
     for (new, words) in cases {
         let found = failures(&new, &old, Against::SameNodes);
@@ -94,7 +94,7 @@ fn equal_releases_pass_and_every_check_can_fail() {
 #[test]
 fn too_few_requests_show_traps_and_memory_alone() {
     let old = counters(10_000, 10, 10);
-    let new = Counters { traps: 3, memory: 40 << 20, instances: 199, ..counters(199, 199, 1_000) };
+    let new = Counters { traps: 3, memory: 40 << 20, restarts: 199, ..counters(199, 199, 1_000) };
     let found = failures(&new, &old, Against::SameNodes);
     assert!(found.len() == 2 && found[0].contains("traps") && found[1].contains("MiB"), "{found:?}");
     let old = counters(199, 0, 10);
@@ -108,7 +108,7 @@ fn too_few_requests_show_traps_and_memory_alone() {
 #[test]
 fn with_nothing_to_compare_with_errors_and_traps_have_limits() {
     let nothing = Counters::default();
-    let new = Counters { memory: 900 << 20, instances: 1_000, ..counters(1_000, 50, 1_000) };
+    let new = Counters { memory: 900 << 20, restarts: 1_000, ..counters(1_000, 50, 1_000) };
     let found = failures(&new, &nothing, Against::Nothing);
     assert_eq!(found, ["edge nodes, last 30s: 5.00 % of 1000 requests were answered with a 5xx; 0.50 % more is the most"]);
     assert_eq!(failures(&counters(1_000, 5, 10), &nothing, Against::Nothing), Vec::<String>::new());
@@ -128,7 +128,7 @@ fn what_nodes_say_is_summed_whatever_it_is() {
         requests: u64::MAX,
         errors: u64::MAX,
         traps: u64::MAX,
-        instances: u64::MAX,
+        restarts: u64::MAX,
         memory: u64::MAX,
         latency: vec![u64::MAX; 1_000],
     };

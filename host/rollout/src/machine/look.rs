@@ -118,7 +118,7 @@ impl Samples {
     }
 }
 
-static NOTHING: Counters = Counters { requests: 0, errors: 0, traps: 0, instances: 0, memory: 0, latency: Vec::new() };
+static NOTHING: Counters = Counters { requests: 0, errors: 0, traps: 0, restarts: 0, memory: 0, latency: Vec::new() };
 
 /// Nodes whose process has begun anew too often in this window.
 fn restless(rollout: &Rollout) -> Vec<String> {

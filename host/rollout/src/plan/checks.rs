@@ -15,7 +15,7 @@ pub struct Analysis {
     pub traps: Option<Traps>,
     /// The most memory of an instance.
     pub memory: Option<Memory>,
-    /// How often instances are made.
+    /// How often instances end.
     pub restarts: Option<Restarts>,
     /// What Prometheus is asked.
     pub queries: Vec<Query>,

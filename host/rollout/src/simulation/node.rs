@@ -113,7 +113,7 @@ impl Node {
         let traps = random.about(requests as f64 * of.traps);
         counters.traps += traps;
         counters.errors += random.about(requests as f64 * of.errors) + traps;
-        counters.instances += random.about(requests as f64 * 0.001) + traps;
+        counters.restarts += random.about(requests as f64 * 0.001) + traps;
         counters.memory = counters.memory.max(20 * MIB + (counters.requests as f64 * of.leak) as u64);
         counters.latency.resize(LATENCY_BOUNDS_US.len() + 1, 0);
         for (bucket, share) in counters.latency.iter_mut().zip(&of.latency) {
