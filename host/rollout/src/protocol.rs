@@ -188,7 +188,8 @@ pub struct Counters {
     pub errors: u64,
     /// Traps, loops and exhausted memories of its instances.
     pub traps: u64,
-    /// Instances that have ended, so that another one is made in their place. Not those made: the first ones of a release say nothing of it.
+    /// Instances that ended in the middle of their work, so that others were made in their place: they failed, or had answered as many requests as one may.
+    /// Not those made, nor those that nobody needed any more: the first ones of a release say nothing of it.
     pub restarts: u64,
     /// The most memory that one of its instances has had, in bytes.
     pub memory: u64,

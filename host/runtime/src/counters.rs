@@ -18,7 +18,7 @@ pub struct Counts {
     pub errors: u64,
     /// Instances that trapped, looped or ran out of memory.
     pub traps: u64,
-    /// Instances that have ended.
+    /// Instances that ended in the middle of their work: they failed, or had answered as many requests as one may.
     pub restarts: u64,
     /// The most memory that one of them has had, in bytes.
     pub memory: u64,
@@ -49,8 +49,8 @@ pub(crate) struct Counters {
     requests: AtomicU64,
     errors: AtomicU64,
     traps: AtomicU64,
-    instances: AtomicU64,
-    /// Instances raise it themselves, when they grow; each has one reference, so it says how many there are.
+    used_up: AtomicU64,
+    /// Instances raise it themselves, when they grow.
     memory: Arc<AtomicU64>,
     latency: [AtomicU64; BUCKETS],
 }
@@ -67,8 +67,9 @@ impl Counters {
         CountedRequest { counters: self, began: Instant::now(), failed: false }
     }
 
-    pub(crate) fn made(&self) {
-        self.instances.fetch_add(1, Ordering::Relaxed);
+    /// An instance has answered as many requests as one may.
+    pub(crate) fn used_up(&self) {
+        self.used_up.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn trapped(&self) {
@@ -82,12 +83,11 @@ impl Counters {
 
     pub(crate) fn counts(&self) -> Counts {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let alive = u64::try_from(Arc::strong_count(&self.memory)).unwrap_or(u64::MAX).saturating_sub(1);
         Counts {
             requests: count(&self.requests),
             errors: count(&self.errors),
             traps: count(&self.traps),
-            restarts: count(&self.instances).saturating_sub(alive),
+            restarts: count(&self.traps) + count(&self.used_up),
             memory: count(&self.memory),
             latency: self.latency.iter().map(count).collect(),
         }
@@ -133,14 +133,11 @@ mod tests {
     }
 
     #[test]
-    fn only_instances_that_have_ended_count_as_restarts() {
+    fn failed_and_used_up_instances_are_restarts() {
         let counters = Counters::default();
-        let [first, _second] = [(); 2].map(|()| {
-            counters.made();
-            Arc::clone(counters.memory())
-        });
-        assert_eq!(counters.counts().restarts, 0);
-        drop(first);
-        assert_eq!(counters.counts().restarts, 1);
+        counters.trapped();
+        counters.used_up();
+        let Counts { traps, restarts, .. } = counters.counts();
+        assert_eq!((traps, restarts), (1, 2));
     }
 }

@@ -38,7 +38,6 @@ impl Template {
     pub(crate) fn store(&self) -> Store<InstanceState> {
         let state = InstanceState::new(&self.name, &self.grants, &self.bindings, self.tool.memory_bytes());
         let state = state.raising(Arc::clone(self.counters.memory()));
-        self.counters.made();
         let mut store = Store::new(self.engine.wasmtime(), state);
         store.limiter(InstanceState::limiter);
         store.set_epoch_deadline(1);

@@ -1,24 +1,18 @@
-//! Nodes that a control plane rolls versions out to. The control plane is simulated, so that it says what each case needs; nodes, registry and database are
-//! real. Needs what `MARQUEE_TEST_POSTGRES_URL` and `MARQUEE_TEST_REGISTRY` name.
+//! Nodes that a control plane rolls versions out to: one that is simulated, so that it says what each case needs, and the real one (`rolling`). Nodes,
+//! registry and database are real. Needs what `MARQUEE_TEST_POSTGRES_URL` and `MARQUEE_TEST_REGISTRY` name.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod control;
+mod rolling;
+mod versions;
 
 use control::{Control, release, serving, shares};
 use rollout::protocol::{Assignment, FailureKind, NodeKind, Phase, Release, ReleaseId, ReleaseReport, Report, Stamp};
-use std::path::Path;
 use test_support::client::eventually;
 use test_support::fleet::{self, Node};
 use test_support::server::{self, fresh_folder};
-
-/// The one object that `marquee fleet … --output json` answers with.
-fn answered(folder: &Path, arguments: &[&str]) -> serde_json::Value {
-    let mut command = std::process::Command::new(test_support::marquee());
-    let output = command.arg("fleet").args(arguments).args(["--output", "json"]).current_dir(folder).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
+use versions::{holding, pushed};
 
 fn digest(reference: &str) -> &str {
     reference.split_once('@').unwrap().1
@@ -43,31 +37,17 @@ fn requests(report: &Report, id: u64) -> u64 {
     reported(report, id).map_or(0, |reported| reported.counters.requests)
 }
 
-/// Three versions of the application in a registry, of which the third is not signed.
-fn versions(folder: &Path) -> [String; 3] {
-    let registry = std::env::var("MARQUEE_TEST_REGISTRY").expect(
-        "MARQUEE_TEST_REGISTRY is not set: `cargo xtask test` sets it, and `cargo xtask services up --only registry` prints it",
-    );
-    let copy = server::copy_of_the_application(folder);
-    let manifest = std::fs::read_to_string(&copy).unwrap();
-    answered(folder, &["keygen", "release"]);
-    ["600", "601", "602"].map(|seconds| {
-        let default = |seconds: &str| format!("hold_seconds = {{ default = \"{seconds}\" }}");
-        std::fs::write(&copy, manifest.replace(&default("600"), &default(seconds))).unwrap();
-        let name = format!("{registry}/releases-{}:{seconds}", std::process::id());
-        let pushed = answered(folder, &["push", &name, "--manifest", copy.to_str().unwrap()]);
-        let reference = pushed["reference"].as_str().unwrap().to_owned();
-        if seconds != "602" {
-            answered(folder, &["sign", &reference, "--key", "release.key"]);
-        }
-        reference
-    })
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_run_what_is_assigned_and_keep_it_without_the_control_plane() {
     let folder = fresh_folder("releases");
-    let [first, second, unsigned] = versions(&folder);
+    let [first, second, unsigned] = pushed(
+        &folder,
+        [
+            holding("first", "hold_seconds = { default = \"600\" }", true),
+            holding("second", "hold_seconds = { default = \"601\" }", true),
+            holding("unsigned", "hold_seconds = { default = \"602\" }", false),
+        ],
+    );
     fleet::certificates(&folder, &["eu/eu-1", "edge-0", "control/control-1"]);
     let mut control = Control::start(&folder, "127.0.0.1:0").await;
     let address = control.address.clone();

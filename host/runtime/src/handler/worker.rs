@@ -9,6 +9,7 @@ use capabilities::InstanceState;
 use contracts::Failure;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tokio::time::Sleep;
@@ -67,6 +68,7 @@ impl HandlerState for InstanceFactory {
             concurrency: self.concurrency,
             reuse: self.reuse,
             counters: Arc::clone(&self.counters),
+            used_up: AtomicBool::new(false),
         };
         Ok(Instance { store, proxy, view: InstanceState::http, expiration, state })
     }
@@ -79,6 +81,8 @@ pub(super) struct Worker {
     concurrency: usize,
     reuse: usize,
     counters: Arc<Counters>,
+    /// It takes no further request, because it has had as many as one may.
+    used_up: AtomicBool,
 }
 
 impl WorkerState for Worker {
@@ -88,6 +92,7 @@ impl WorkerState for Worker {
     fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
         self.lifecycle.set_requests(concurrent);
         if total >= self.reuse {
+            self.used_up.store(true, Ordering::Relaxed);
             ShouldAccept::Never
         } else if concurrent >= self.concurrency {
             ShouldAccept::No
@@ -117,6 +122,9 @@ impl WorkerState for Worker {
     fn drop(&self, store: Store<InstanceState>, result: wasmtime::Result<()>) {
         self.counters.ended();
         let Err(error) = result else {
+            if self.used_up.load(Ordering::Relaxed) {
+                self.template.counters.used_up();
+            }
             return self.lifecycle.finish(Failure::Faulted("it returned without an answer".into()));
         };
         let failure = if self.lifecycle.expired() {
