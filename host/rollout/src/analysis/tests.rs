@@ -75,11 +75,11 @@ fn equal_releases_pass_and_every_check_can_fail() {
     let cases: [(Counters, &str); 5] = [
         (
             counters(1_000, 50, 10),
-            "5.00 % of 1000 requests were answered with a 5xx, against 0.10 % of 10000 of the release before on the same nodes; 0.50 % more is the most",
+            "5.00 % of 1000 requests were answered with a 5xx, against 0.10 % of 10000 of the release before, on the same nodes; 0.50 % more is the most",
         ),
         (
             counters(1_000, 1, 20),
-            "99 % of answers take 200.0 ms at most, against 87.5 ms of the release before on the same nodes",
+            "99 % of answers take 200.0 ms at most, against 87.5 ms of the release before, on the same nodes",
         ),
         (Counters { traps: 1, ..counters(1_000, 1, 10) }, "1 traps for 1000 requests; 0 is the most"),
         (Counters { memory: 31 << 20, ..counters(1_000, 1, 10) }, "an instance has 31.0 MiB, against 20.0 MiB"),
