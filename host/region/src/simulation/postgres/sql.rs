@@ -277,7 +277,7 @@ fn snapshot(tables: &Tables, statement: &str, p: &[Value]) -> Rows {
             row.push(maybe(doc.refund_until));
             row.extend(["[]", "null"].map(Value::from));
             row.push(serde_json::to_string(&doc.shared_capacities).unwrap().as_str().into());
-            row.push(Value::Null);
+            row.extend([Value::Null, "null".into()]);
             row
         };
         tables.docs.values().map(row).collect()
