@@ -279,8 +279,8 @@ impl Inner {
             Err(Refused { kind: FailureKind::Fetch, reason: format!("it was not ready after {} s", limits::PREPARE.as_secs()) })
         });
         match outcome {
+            // What is ready may still be refused when it is to serve: only then is it known not to be tried again.
             Ok(()) => {
-                retries.remove(&release.id);
                 tracing::info!(release = release.id.0, reference = release.reference, "a release is ready");
                 self.set(release.id, Phase::Ready);
             }
@@ -299,6 +299,7 @@ impl Inner {
         let Some(newest) = assignment.serving.last().filter(|_| ready) else { return };
         match self.host.serve(&assignment.serving).await {
             Ok(()) => {
+                assignment.serving.iter().for_each(|share| _ = retries.remove(&share.release));
                 self.state().serving.clone_from(&assignment.serving);
                 self.changed();
             }

@@ -51,6 +51,10 @@ async fn sync(
     let report: Report = serde_json::from_slice(body).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
     is_of(peer, &report).map_err(|reason| (StatusCode::FORBIDDEN, reason))?;
     is_sane(&report).map_err(|reason| (StatusCode::BAD_REQUEST, reason))?;
+    let elsewhere = || Ok(respond(StatusCode::SERVICE_UNAVAILABLE, Bytes::new()));
+    if shared.is_cut_off() {
+        return elsewhere();
+    }
     let node = peer.to_string();
     // As it was read, so that nothing is stored that nobody has looked at.
     let text = serde_json::to_string(&report).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
@@ -72,11 +76,13 @@ async fn sync(
         }
         tokio::select! {
             changed = desired.changed() => if changed.is_err() {
-                return Ok(respond(StatusCode::SERVICE_UNAVAILABLE, Bytes::new()));
+                return elsewhere();
             },
             () = tokio::time::sleep_until(until) => return Ok(respond(StatusCode::NO_CONTENT, Bytes::new())),
-            // It asks another instance.
-            () = stop.cancelled() => return Ok(respond(StatusCode::SERVICE_UNAVAILABLE, Bytes::new())),
+            () = stop.cancelled() => return elsewhere(),
+            () = tokio::time::sleep(crate::limits::SILENT) => if shared.is_cut_off() {
+                return elsewhere();
+            },
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use edge::Certificate;
 use fleet::Tls;
@@ -126,14 +127,11 @@ impl Control {
     /// Says how it is, and whether it acts.
     pub fn register(&self, health: &Health) {
         let shared = Arc::clone(&self.0);
-        health.register("control", Needed::Ready, move || {
-            let round = *shared.round.lock().unwrap_or_else(PoisonError::into_inner);
-            match round.map(|round| round.elapsed()) {
-                Some(since) if since < limits::SILENT && shared.acts.load(Ordering::Relaxed) => Finding::up("acts"),
-                Some(since) if since < limits::SILENT => Finding::up("another instance acts, or will at once"),
-                Some(since) => Finding::down(format!("the database has not answered for {} s", since.as_secs())),
-                None => Finding::down("the database has not answered yet"),
-            }
+        health.register("control", Needed::Ready, move || match shared.since_round() {
+            Some(since) if since < limits::SILENT && shared.acts.load(Ordering::Relaxed) => Finding::up("acts"),
+            Some(since) if since < limits::SILENT => Finding::up("another instance acts, or will at once"),
+            Some(since) => Finding::down(format!("the database has not answered for {} s", since.as_secs())),
+            None => Finding::down("the database has not answered yet"),
         });
     }
 }
@@ -153,6 +151,16 @@ impl Shared {
             later
         });
         !earlier
+    }
+
+    /// How long ago the last good round was; none where there has been none.
+    fn since_round(&self) -> Option<Duration> {
+        self.round.lock().unwrap_or_else(PoisonError::into_inner).map(|round| round.elapsed())
+    }
+
+    /// Whether it may not know what nodes are to do: another instance may have decided since.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.since_round().is_none_or(|since| since >= limits::SILENT)
     }
 
     pub(crate) fn done_round(&self) {

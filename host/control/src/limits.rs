@@ -10,7 +10,7 @@ pub const ROUND: Duration = Duration::from_secs(1);
 pub const LEASE: Duration = Duration::from_secs(5);
 /// How often an instance looks whether nodes are to do something else, beside its rounds.
 pub const DESIRED_POLL: Duration = Duration::from_millis(250);
-/// How long after its last good round an instance calls itself unfit for requests.
+/// How long after its last good round an instance calls itself unfit for requests, and sends agents to another one.
 pub const SILENT: Duration = Duration::from_secs(10);
 /// Times that something a person wants is tried again because somebody else has changed the rollout meanwhile.
 pub const SWAPS: usize = 8;

@@ -179,13 +179,19 @@ impl Store {
         let statement = format!(
             "INSERT INTO control_nodes (node, report, seen_at) \
              SELECT node, report, {CLOCK} - age FROM UNNEST($1::TEXT[], $2::TEXT[], $3::BIGINT[]) AS heard (node, report, age) \
+             WHERE EXISTS (SELECT 1 FROM control_nodes AS known WHERE known.node = heard.node) \
+                 OR (SELECT COUNT(*) FROM control_nodes) < $4 \
              ON CONFLICT (node) DO UPDATE SET report = excluded.report, seen_at = excluded.seen_at \
              WHERE control_nodes.seen_at <= excluded.seen_at"
         );
         let nodes: Vec<String> = reports.iter().map(|(node, ..)| node.clone()).collect();
         let texts: Vec<String> = reports.iter().map(|(_, report, _)| report.clone()).collect();
         let ages: Vec<i64> = reports.iter().map(|(.., age)| milliseconds(*age)).collect();
-        self.ask(sqlx::query(&statement).bind(nodes).bind(texts).bind(ages)).await.map(drop)
+        self.ask(
+            sqlx::query(&statement).bind(nodes).bind(texts).bind(ages).bind(i64::try_from(limits::NODES).unwrap_or(i64::MAX)),
+        )
+        .await
+        .map(drop)
     }
 
     /// All nodes, with the time that it is.

@@ -191,6 +191,18 @@ async fn replace_acting(ground: &mut Ground) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_leave_an_instance_that_is_cut_off() {
+    let ground = Ground::start(&["one", "two"]).await;
+    let agents = fleet(&ground).await;
+    // The one that all of them ask.
+    ground.cut_off("one");
+    let body = json!({ "reference": "r.example/shop:1", "variables": {}, "plan": AT_ONCE });
+    let begun = ground.clients(OPERATOR)[1].post("v1/deployments", &body).await.unwrap();
+    assert_eq!(begun.status, 201, "{:?}", begun.body);
+    until_all_serve(&agents, begun.body["id"].as_u64().unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_operators_one_is_first() {
     let ground = Ground::start(&["one", "two"]).await;
     let agents = fleet(&ground).await;
