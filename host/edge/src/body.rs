@@ -115,7 +115,7 @@ where
 
 /// Drains a body that is not used, up to [`UNREAD_BYTES`] and [`UNREAD`], while the refusal is sent: else the connection would close on a client that is still
 /// writing, and that never sees it.
-pub(crate) fn drain<B: HttpBody<Data = Bytes> + Unpin + Send + 'static>(mut body: B) {
+pub fn drain<B: HttpBody<Data = Bytes> + Unpin + Send + 'static>(mut body: B) {
     if body.is_end_stream() {
         return;
     }

@@ -49,7 +49,7 @@ mod tokens;
 pub use accept::accept;
 pub use accounts::Accounts;
 pub use application::{Region, answer, route};
-pub use body::{Body, known, received};
+pub use body::{Body, drain, known, received};
 pub use browser_policy::{Cors, Error as CorsError};
 pub use certificate::{Certificate, Error as CertificateError};
 pub use clock::now;

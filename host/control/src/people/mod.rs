@@ -3,10 +3,11 @@
 mod listener;
 mod problem;
 mod tokens;
+mod unread;
 mod views;
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
@@ -50,6 +51,7 @@ fn router(control: Control) -> Router {
         .fallback(async || Problem::not_found("Nothing answers this address."))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(middleware::map_response(not_kept))
+        .layer(middleware::map_request(async |request: http::Request<Body>| request.map(unread::read_on)))
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES))
         .with_state(control)
 }
