@@ -73,6 +73,8 @@ fn steps(filters: &[String], skipped: &mut Vec<String>) -> Result<()> {
         (Err(one), Err(other)) => bail!("{one:#}\n{other:#}"),
         (platforms, others) => platforms.and(others)?,
     }
+    // Load scenarios start services of their own, in the folder of this process.
+    drop(services);
     if wanted("load") {
         step("the load scenarios, a few seconds of each", || {
             for scenario in ["browse", "onsale", "failover", "edge-vs-central"] {
