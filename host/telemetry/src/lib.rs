@@ -14,6 +14,7 @@ pub mod logs;
 mod metrics;
 mod redact;
 pub mod secured;
+pub mod sqlstate;
 mod streams;
 
 pub use breaker::{Breaker, BreakerCounts, BreakerOptions, CircuitOpen, Permit};

@@ -7,7 +7,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::{Executor as _, Row as _};
-use telemetry::{limits as keep, secured};
+use telemetry::{limits as keep, secured, sqlstate};
 use tokio::time::timeout;
 
 use crate::error::Error;
@@ -147,7 +147,7 @@ pub(super) fn unsigned(row: &PgRow, column: &str) -> Result<u64, Error> {
 pub(super) fn error(error: sqlx::Error) -> Error {
     match error {
         sqlx::Error::Database(error) => {
-            let passes = error.code().is_some_and(|code| passes(&code));
+            let passes = error.code().is_some_and(|code| sqlstate::passes(&code));
             let text = error.message().to_owned();
             if passes { Error::Unavailable(text) } else { Error::Database(text) }
         }
@@ -161,12 +161,4 @@ pub(super) fn error(error: sqlx::Error) -> Error {
         sqlx::Error::Configuration(_) => Error::Database("the URL is not one of a Postgres server".to_owned()),
         other => Error::Database(other.to_string()),
     }
-}
-
-/// Whether an error by this SQLSTATE passes by itself: the statement was not done, and may be tried again.
-fn passes(code: &str) -> bool {
-    // Connections, transactions given up for others' sake, resources, intervention of an operator, the system's own errors; a lock that was not to be had
-    // in time, a transaction that stood still for too long, a standby that is not the primary.
-    matches!(code.get(..2).unwrap_or_default(), "08" | "40" | "53" | "57" | "58")
-        || matches!(code, "55P03" | "25P03" | "25006" | "55000")
 }

@@ -113,6 +113,16 @@ async fn what_cannot_be_rolled_out_is_refused_before_any_node_hears_of_it() {
     assert_eq!(log["entries"][0]["what"], "forget");
 }
 
+/// It answers every ping, and asks nothing: else a few of them would keep operators out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_without_requests_is_closed() {
+    let ground = Ground::start(&["one"]).await;
+    let stream = tokio::net::TcpStream::connect(ground.address().trim_start_matches("http://")).await.unwrap();
+    let (_client, connection) = h2::client::handshake(stream).await.unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(60), connection).await;
+    assert!(ended.is_ok(), "it is still open");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn agents_speak_for_themselves_alone() {
     let ground = Ground::start(&["one"]).await;

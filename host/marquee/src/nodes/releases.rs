@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use agent::{Agent, Host, Refused};
 use artifact::{Digest, Place};
@@ -49,6 +49,8 @@ pub struct Releases {
     description: Mutex<NodeDescription>,
     ready: Mutex<BTreeMap<ReleaseId, Ready>>,
     serving: Mutex<Vec<Share>>,
+    /// What had the traffic; requests that are under way hold it.
+    left: Mutex<Vec<Weak<Application>>>,
     /// Held by what changes who serves.
     turn: tokio::sync::Mutex<()>,
 }
@@ -178,6 +180,7 @@ impl Releases {
             description: Mutex::new(description),
             ready: Mutex::default(),
             serving: Mutex::default(),
+            left: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
         });
         let options = agent::Options { tls: tls.clone(), control, folder, host: Arc::clone(&releases) as _ };
@@ -226,14 +229,27 @@ impl Releases {
         self.serving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn left(&self) -> MutexGuard<'_, Vec<Weak<Application>>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn description(&self) -> MutexGuard<'_, NodeDescription> {
         self.description.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The versions whose files are in use: of what is ready, and of what had the traffic before anything was assigned.
+    /// The versions whose files are in use: of what is ready, of what has the traffic, and of requests that are under way with what had it before.
     fn in_use(&self) -> BTreeSet<Digest> {
-        let own = self.roles.version().and_then(|version| artifact::version_of(version.manifest().path.parent()?));
-        self.ready().values().map(|ready| ready.digest).chain(own).collect()
+        let mut held = self.roles.current();
+        held.extend(self.left().iter().filter_map(Weak::upgrade));
+        let digest = |application: &Arc<Application>| artifact::version_of(application.version().manifest().path.parent()?);
+        self.ready().values().map(|ready| ready.digest).chain(held.iter().filter_map(digest)).collect()
+    }
+
+    /// Remembers these as long as a request holds them.
+    fn leave(&self, applications: &[Arc<Application>]) {
+        let mut left = self.left();
+        left.retain(|other| other.strong_count() > 0 && !applications.iter().any(|one| other.as_ptr() == Arc::as_ptr(one)));
+        left.extend(applications.iter().map(Arc::downgrade));
     }
 
     async fn prepare_release(&self, release: &Release) -> Result<(), Refused> {
@@ -265,6 +281,7 @@ impl Releases {
             let ready = self.ready();
             shares.iter().filter_map(|share| Some((ready.get(&share.release)?.applications.clone(), share.weight))).collect()
         };
+        self.leave(&self.roles.current());
         let shared = self.roles.share(&all, newest.release.0).await;
         shared.map_err(|error| refused(FailureKind::Unhealthy, &error))
     }
@@ -297,7 +314,13 @@ impl Host for Releases {
     fn forget<'a>(&'a self, kept: &'a [Release]) -> BoxFuture<'a, ()> {
         Box::pin(async {
             let serving: BTreeSet<_> = self.serving().iter().map(|share| share.release).collect();
-            self.ready().retain(|id, _| serving.contains(id) || kept.iter().any(|release| release.id == *id));
+            self.ready().retain(|id, ready| {
+                let stays = serving.contains(id) || kept.iter().any(|release| release.id == *id);
+                if !stays {
+                    self.leave(&ready.applications);
+                }
+                stays
+            });
             let assigned = kept.iter().filter_map(|release| release.reference.parse::<artifact::Reference>().ok()?.digest());
             let versions = self.in_use().into_iter().chain(assigned).collect();
             let folder = self.fetcher.store.clone();

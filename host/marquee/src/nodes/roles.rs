@@ -31,6 +31,11 @@ impl Roles {
         self.0.first().map(|role| Arc::clone(role.switch.current().version()))
     }
 
+    /// What has the traffic in each role; where several share it, the eldest.
+    pub fn current(&self) -> Vec<Arc<Application>> {
+        self.0.iter().map(|role| role.switch.current()).collect()
+    }
+
     /// Sends the traffic of every role to `version`, once it has shown in each that it can answer. Else nothing changes.
     pub async fn exchange(&self, version: &Arc<Version>) -> Result<(), Unhealthy> {
         let next = self.ready(version).await?;

@@ -12,6 +12,7 @@ use rollout::protocol::{Assignment, FailureKind, NodeKind, Phase, Release, Relea
 use test_support::client::eventually;
 use test_support::fleet::{self, Node};
 use test_support::server::{self, fresh_folder};
+use tokio::task::JoinHandle;
 use versions::{holding, pushed};
 
 fn digest(reference: &str) -> &str {
@@ -135,15 +136,50 @@ async fn nodes_run_what_is_assigned_and_keep_it_without_the_control_plane() {
     let alone = async || edge.says_of("control").await;
     eventually("it says that it is alone", alone, |says| says.contains("is not heard")).await;
 
-    // The way back, once it is heard again. What is not assigned any more is deleted.
+    // The way back, once it is heard again. What is not assigned any more is deleted, once no request is at it.
+    let slow = under_way(&edge).await;
     let mut control = Control::start(&folder, &address).await;
     control.assign("edge-0", (2, 1), &[&one], &[(1, 100)]);
     let told = control.until("edge-0", |report| serving(report) == [(1, 100)]).await;
     assert_eq!(told.known, Stamp { epoch: 2, revision: 1 });
     let store = folder.join("edge-0/artifacts");
     let there = async || [&first, &second].map(|reference| store.join(digest(reference).replace("sha256:", "")).exists());
+    // It has tidied after the switch when it takes another assignment.
+    control.assign("edge-0", (2, 2), &[&one], &[(1, 100)]);
+    control.until("edge-0", |report| report.known == Stamp { epoch: 2, revision: 2 }).await;
+    assert_eq!((there().await, slow.is_finished()), ([true, true], false));
+    slow.abort();
+    none_under_way(&edge).await;
+    control.assign("edge-0", (2, 3), &[&one], &[(1, 100)]);
     eventually("the store has what is assigned", there, |there| *there == [true, false]).await;
     assert_eq!(shares(&[(1, 100)]), told.serving);
+}
+
+/// A request that a client takes its time to send, as slowly as it may; ends where the edge gives it up.
+async fn under_way(edge: &Node) -> JoinHandle<()> {
+    use tokio::io::AsyncWriteExt as _;
+    let mut client = tokio::net::TcpStream::connect(&edge.addresses[0]).await.unwrap();
+    let sending = tokio::spawn(async move {
+        let head =
+            "POST /api/auth/login HTTP/1.1\r\nhost: edge\r\ncontent-type: application/json\r\ncontent-length: 1000000\r\n\r\n";
+        client.write_all(head.as_bytes()).await.unwrap();
+        while client.write_all(&[b' '; 8 * 1024]).await.is_ok() {
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        }
+    });
+    eventually("it is under way", async || requests_at(edge).await, |requests| *requests == 1).await;
+    sending
+}
+
+async fn none_under_way(edge: &Node) {
+    eventually("it has ended", async || requests_at(edge).await, |requests| *requests == 0).await;
+}
+
+/// How many requests an edge is at.
+async fn requests_at(edge: &Node) -> usize {
+    let metrics = reqwest::get(format!("http://{}/metrics", edge.addresses.last().unwrap())).await.unwrap().text().await.unwrap();
+    let line = metrics.lines().find_map(|line| line.strip_prefix("http_server_active_requests{role=\"edge\"} "));
+    line.map_or(0, |count| count.parse().unwrap())
 }
 
 /// What a node has to have ready, and to serve.

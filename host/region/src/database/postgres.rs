@@ -9,7 +9,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgListener, PgPool, PgPoolOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::{Column, Connection as _, Executor, Row as _, TypeInfo, ValueRef};
-use telemetry::{limits as keep, secured};
+use telemetry::{limits as keep, secured, sqlstate};
 use tokio::time::timeout;
 
 use super::{Error, Purpose, Row, Value};
@@ -230,7 +230,7 @@ fn row(row: &PgRow) -> Result<Row, Error> {
 fn error(error: sqlx::Error) -> Error {
     match error {
         sqlx::Error::Database(error) => {
-            let passes = error.code().is_some_and(|code| passes(&code));
+            let passes = error.code().is_some_and(|code| sqlstate::passes(&code));
             let text = error.message().to_owned();
             if passes { Error::Unavailable(text) } else { Error::Refused(text) }
         }
@@ -243,30 +243,5 @@ fn error(error: sqlx::Error) -> Error {
         // Its text may quote the URL, and the URL may hold a password.
         sqlx::Error::Configuration(_) => Error::Unavailable("the URL is not one of a Postgres server".to_owned()),
         other => Error::Refused(other.to_string()),
-    }
-}
-
-/// Whether an error by this SQLSTATE passes by itself: the statement was not done, and may be tried again.
-fn passes(code: &str) -> bool {
-    let class = code.get(..2).unwrap_or_default();
-    // Connections, transactions given up for others' sake, resources, intervention of an operator, the system's own errors.
-    matches!(class, "08" | "40" | "53" | "57" | "58")
-        // A lock was not to be had in time; a transaction stood still for too long; a standby that is not yet, or no longer, the primary, and that has no
-        // place in a log of its own.
-        || matches!(code, "55P03" | "25P03" | "25006" | "55000")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn transient_errors_are_distinguished_from_permanent_ones() {
-        for code in ["08006", "40001", "40P01", "53300", "55P03", "57014", "57P01", "25P03", "25006", "55000"] {
-            assert!(passes(code), "{code}");
-        }
-        for code in ["23505", "23514", "42601", "42P01", "22003", "28P01", ""] {
-            assert!(!passes(code), "{code}");
-        }
     }
 }
