@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
-import { choose, event, heading, look, mailed, newEmail, ORIGIN, pay, register, visitor } from "./harness";
+import { choose, event, heading, look, MAIL, mailed, newEmail, ORIGIN, pay, register, visitor } from "./harness";
 
-test("a visitor buys as a guest, opens the order by its mail, and has it in an account from which a ticket goes on", async () => {
+test("a guest opens the order by its mail, and has it in an account from which a ticket goes on", async ({ skip }) => {
+  skip(MAIL === "", "stock Spin sends no mail");
   const title = "An Evening for Guests";
   const id = await event({ title });
   const page = await visitor();

@@ -16,8 +16,8 @@ declare module "vitest" {
 
 /** The platform that is visited. */
 export const ORIGIN = process.env.MARQUEE_URL ?? "http://127.0.0.1:8080";
-/** Where it writes its mail. */
-const MAIL = process.env.MARQUEE_MAIL ?? join(import.meta.dirname, "../../.marquee/mail");
+/** Where it writes its mail; empty where it sends none. */
+export const MAIL = process.env.MARQUEE_MAIL ?? join(import.meta.dirname, "../../.marquee/mail");
 /** For files of a run. */
 const OWN = mkdtempSync(join(tmpdir(), "marquee-visit-"));
 /** What the browser's camera sees. */

@@ -14,7 +14,10 @@ const WIDTH = 220;
 /** Says how long each test took, and at the end why some failed: once, without colours, and short enough to be found there. */
 export default class implements Reporter {
   onTestCaseResult(test: TestCase) {
-    if (test.result().state === "skipped") return;
+    if (test.result().state === "skipped") {
+      say(`skipped ${test.module.relativeModuleId}: ${test.name}`);
+      return;
+    }
     const milliseconds = Math.round(test.diagnostic()?.duration ?? 0);
     say(`${test.result().state} ${test.module.relativeModuleId}: ${test.name} (${milliseconds} ms)`);
   }

@@ -33,6 +33,7 @@ const USAGE: &str = "cargo xtask COMMAND
   components        build the web app and the components alone, as `spin build` does
   web               build the web app alone, where its sources have changed; Node.js is installed where the machine's is too old
                       --visit   visit it with a browser instead, as tests do, in a platform of its own from what has been built
+                      --visit --spin   the same in stock Spin
                       --visit --pictures   and leave pictures of every page in target/web
                       --lighthouse   say what Lighthouse, which is installed for it, finds of four pages of what has been built: below 0.95 in
                                      accessibility or best practices is a failure, performance depends on the machine

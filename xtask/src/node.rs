@@ -4,6 +4,7 @@ use crate::{build, step::root};
 use anyhow::{Context, Result, bail};
 use std::{
     io::{BufRead, BufReader},
+    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -12,7 +13,10 @@ use std::{
 /// How long a program may take to end after it was asked to.
 const STOP: Duration = Duration::from_secs(20);
 
-/// A running `marquee up`; stopped when dropped.
+/// How long stock Spin may take to compile the components and serve.
+const READY: Duration = Duration::from_secs(300);
+
+/// A running `marquee up`, or stock Spin; stopped when dropped.
 pub struct Node {
     child: Child,
     /// Base URLs of its edges.
@@ -60,6 +64,37 @@ impl Node {
             }
         }
         bail!("the node ended before it was ready: {}", node.child.wait()?)
+    }
+
+    /// Starts stock Spin with what has been built, on a free port with an empty data folder under `target/`. It takes the sandbox's payments.
+    pub fn start_spin(spin: &Path, name: &str, environment: &[(&str, &str)]) -> Result<Self> {
+        let folder = root().join(format!("target/{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder)?;
+        let log = folder.join("spin.log");
+        let output = std::fs::File::create(&log)?;
+        // Nobody else takes it in the moment between.
+        let address = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?;
+        let child = Command::new(spin)
+            .current_dir(root())
+            .args(["up", "--quiet", "--listen", &address.to_string(), "--from", "spin.toml", "--state-dir"])
+            .arg(folder.join("state"))
+            .env("SPIN_VARIABLE_SANDBOX_PAYMENTS", "on")
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .spawn()
+            .with_context(|| format!("cannot start {}", spin.display()))?;
+        let mut node = Self { child, edges: vec![format!("http://{address}")], folder };
+        let deadline = Instant::now() + READY;
+        while TcpStream::connect(address).is_err() {
+            let ended = node.child.try_wait()?;
+            if ended.is_some() || Instant::now() > deadline {
+                bail!("Spin does not serve: {}", std::fs::read_to_string(&log)?.trim());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(node)
     }
 
     /// Where it writes its mail.

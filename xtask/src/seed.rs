@@ -47,11 +47,16 @@ pub fn run(arguments: &[String]) -> Result<()> {
         Some(file) => std::fs::read_to_string(&file).with_context(|| file.display().to_string())?.trim_end().to_owned(),
         None => from_environment(PASSWORD).with_context(|| format!("what is the password of {email}?\n\n{USAGE}"))?,
     };
-    let platform = Platform { curl: tools::program("curl", "", &["curl"])?, url };
+    load(&url, &email, &password)
+}
+
+/// Loads the catalog into the platform at this address, in the name of somebody who is there.
+pub fn load(url: &str, email: &str, password: &str) -> Result<()> {
+    let platform = Platform { curl: tools::program("curl", "", &["curl"])?, url: url.to_owned() };
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros();
     let options = Options {
-        email: &email,
-        password: &password,
+        email,
+        password,
         name: None,
         buyers: "seed-buyer",
         now: i64::try_from(now)?,

@@ -140,6 +140,10 @@ fn platform_jobs(
     }
     if wanted("web") {
         jobs.push(own("the web app in a browser", &["web", "--visit"])?);
+        match tools::spin() {
+            Ok(_) => jobs.push(own("the web app in a browser, on stock Spin", &["web", "--visit", "--spin"])?),
+            Err(why) => skipped.push(format!("the web app on stock Spin: {why}")),
+        }
     }
     if wanted("schema") {
         jobs.push(own("schemathesis against `up`", &[&["schema", "--own"][..], &schema::SHORT].concat())?);

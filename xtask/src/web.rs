@@ -3,10 +3,11 @@
 use crate::{
     lighthouse,
     node::Node,
+    seed,
     step::{command, output, root, run, say, step},
     tools,
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use std::{
     io::IsTerminal as _,
     path::{Path, PathBuf},
@@ -58,10 +59,11 @@ pub fn sources() -> impl Iterator<Item = &'static Path> {
 pub fn command_line(arguments: &[String]) -> Result<()> {
     match arguments {
         [] => build(),
-        [visit] if visit == "--visit" => browse(false),
-        [visit, pictures] if visit == "--visit" && pictures == "--pictures" => browse(true),
+        [visit] if visit == "--visit" => browse(Host::Marquee, false),
+        [visit, spin] if visit == "--visit" && spin == "--spin" => browse(Host::Spin, false),
+        [visit, pictures] if visit == "--visit" && pictures == "--pictures" => browse(Host::Marquee, true),
         [lighthouse] if lighthouse == "--lighthouse" => judge(),
-        [other, ..] => bail!("{other} is not understood: cargo xtask web [--visit [--pictures] | --lighthouse]"),
+        [other, ..] => bail!("{other} is not understood: cargo xtask web [--visit [--pictures | --spin] | --lighthouse]"),
     }
 }
 
@@ -93,15 +95,29 @@ pub fn test() -> Result<()> {
     build()
 }
 
+/// What serves the platform that a browser visits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Host {
+    Marquee,
+    /// Nothing sends mail there, so what needs a mail is left out, and said to be.
+    Spin,
+}
+
 /// Visits it with a browser, in a platform of its own with the demo catalog. Where pictures are wanted, what it looked like is left under `target/web`.
-fn browse(pictures: bool) -> Result<()> {
+fn browse(host: Host, pictures: bool) -> Result<()> {
     let node = Node24::ready()?;
     let chromium = tools::program("chromium", "", &["chromium"])?;
     // Without it pictures in Sinhala would show boxes.
     tools::file("NotoSansSinhala-Regular.ttf", "/usr/share/fonts/truetype/*/", &["fonts-noto-core"])?;
     let [email, password] = ADMIN;
-    let platform = Node::start_with("web", &[], &[("RUST_LOG", "error"), email, password])?;
+    let platform = match host {
+        Host::Marquee => Node::start_with("web", &[], &[("RUST_LOG", "error"), email, password])?,
+        Host::Spin => Node::start_spin(&tools::spin().map_err(|why| anyhow!(why))?, "web-spin", &[email, password])?,
+    };
     let edge = platform.edges.first().context("no edge")?;
+    if host == Host::Spin {
+        seed::load(edge, email.1, password.1)?;
+    }
     let mut visit = node.command(&[&script("vitest"), "run", "--config", "e2e/vitest.config.ts"]);
     visit.env("MARQUEE_URL", edge).env("MARQUEE_CHROMIUM", chromium);
     if pictures {
@@ -109,7 +125,10 @@ fn browse(pictures: bool) -> Result<()> {
     } else {
         visit.env_remove("MARQUEE_PICTURES");
     }
-    visit.env("MARQUEE_MAIL", platform.mail());
+    match host {
+        Host::Marquee => visit.env("MARQUEE_MAIL", platform.mail()),
+        Host::Spin => visit.env("MARQUEE_MAIL", ""),
+    };
     visit.env("MARQUEE_ADMIN_EMAIL", email.1).env("MARQUEE_ADMIN_PASSWORD", password.1);
     run(&mut visit)?;
     if pictures {
