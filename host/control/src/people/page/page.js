@@ -199,11 +199,13 @@ function stages(rollout) {
       const isDone = stage.state === "done" || (stage.state === "under-way" && (rollout.step === null || step < rollout.step));
       return h("li", isHere ? { "aria-current": "step" } : { class: isDone ? "done" : "" }, `${weight} %`);
     });
-    const gate = stage.gate === "manual" ? ", then a gate" : "";
+    const isAtGate = stage.state === "under-way" && rollout.step === null;
+    const gate = stage.gate === "manual" && ["under-way", "to-come"].includes(stage.state) ? ", then a gate" : "";
+    const far = isAtGate ? "done, at its gate" : `${STAGES[stage.state]}${gate}`;
     return h(
       "li",
       { class: stage.state },
-      h("p", {}, h("strong", {}, stage.name), h("span", { class: "soft" }, `${STAGES[stage.state]}${gate}`)),
+      h("p", {}, h("strong", {}, stage.name), h("span", { class: "soft" }, far)),
       h("p", { class: "soft" }, count(stage.nodes, "node", "nodes")),
       h("ol", { class: "steps", "aria-label": `Steps of ${stage.name}` }, ...steps),
     );
