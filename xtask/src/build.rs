@@ -39,6 +39,7 @@ pub const HOST: &[&str] = &[
     "storage",
     "streams",
     "telemetry",
+    "watch",
 ];
 
 /// Guests that misbehave on purpose, for the host's tests.
@@ -58,6 +59,7 @@ pub const APART: &[&str] = &[
     "storage",
     "streams",
     "telemetry",
+    "watch",
 ];
 
 /// The one of them that has the binary, and tests of whole platforms.

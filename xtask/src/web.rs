@@ -1,9 +1,10 @@
 //! The web app in `web-app`: built into files that the component `web` has in it, and tested, by unit tests and in a browser.
 
 use crate::{
-    lighthouse,
+    build, lighthouse,
     node::Node,
     seed,
+    services::{Kind, Services},
     step::{command, output, root, run, say, step},
     tools,
 };
@@ -130,6 +131,10 @@ fn browse(host: Host, pictures: bool) -> Result<()> {
         Host::Spin => visit.env("MARQUEE_MAIL", ""),
     };
     visit.env("MARQUEE_ADMIN_EMAIL", email.1).env("MARQUEE_ADMIN_PASSWORD", password.1);
+    // The control plane, whose page is visited as well, needs a database and versions.
+    let services = Services::start(&[Kind::Postgres, Kind::Registry])?;
+    visit.env("MARQUEE_PROGRAM", root().join(build::MARQUEE));
+    visit.envs(services.environment.iter().map(|(name, value)| (name, value)));
     run(&mut visit)?;
     if pictures {
         say(&format!("    what it looked like: {PICTURES}/index.html"));

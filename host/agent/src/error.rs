@@ -16,6 +16,9 @@ pub enum Error {
     /// The system has no randomness.
     #[error("the system has no randomness: {0}")]
     Random(getrandom::Error),
+    /// Its own metrics: a bug, seen at start.
+    #[error(transparent)]
+    Metrics(#[from] telemetry::Error),
 }
 
 /// What is wrong with an assignment.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fleet::Tls;
 use rollout::protocol::{Assignment, FailureKind, Phase, Release, ReleaseId, ReleaseReport, Report, Share, Stamp};
-use telemetry::{Finding, Health, Needed};
+use telemetry::{Finding, Health, Needed, rollouts};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -45,6 +45,7 @@ struct Inner {
     news: watch::Sender<()>,
     /// Held while an assignment is taken.
     taking: tokio::sync::Mutex<()>,
+    metrics: rollouts::Agent,
 }
 
 #[derive(Default)]
@@ -72,8 +73,19 @@ impl Agent {
     ///
     /// # Errors
     /// Where the options make no sense.
-    pub fn new(Options { tls, control, folder, host }: Options) -> Result<Self, Error> {
+    pub fn new(options: Options) -> Result<Self, Error> {
+        Self::measured(options, rollouts::Agent::new()?)
+    }
+
+    /// As [`new`](Self::new), with metrics that are somebody's.
+    ///
+    /// # Errors
+    /// Where the options make no sense.
+    pub fn measured(Options { tls, control, folder, host }: Options, metrics: rollouts::Agent) -> Result<Self, Error> {
         let assignment = stored(&folder).map(Arc::new);
+        if let Some(Stamp { epoch, revision }) = assignment.as_ref().map(|assignment| assignment.stamp) {
+            metrics.assignment(epoch, revision);
+        }
         let mut state = State { unheard: Some("it has not answered yet".to_owned()), ..State::default() };
         state.assign(assignment.clone());
         Ok(Self(Arc::new(Inner {
@@ -85,6 +97,7 @@ impl Agent {
             assigned: watch::Sender::new(assignment),
             news: watch::Sender::new(()),
             taking: tokio::sync::Mutex::default(),
+            metrics,
         })))
     }
 
@@ -180,6 +193,9 @@ impl Inner {
     }
 
     fn heard(&self, error: Option<String>) {
+        if error.is_none() {
+            self.metrics.heard();
+        }
         let before = std::mem::replace(&mut self.state().unheard, error.clone());
         // Once for each reason, not for each try.
         match (before, error) {
@@ -208,6 +224,7 @@ impl Inner {
         let Stamp { epoch, revision } = assignment.stamp;
         let serving: Vec<_> = assignment.serving.iter().map(|share| (share.release.0, share.weight)).collect();
         tracing::info!(epoch, revision, ?serving, releases = assignment.releases.len(), "took an assignment");
+        self.metrics.assignment(epoch, revision);
         self.state().assign(Some(Arc::clone(&assignment)));
         self.assigned.send_replace(Some(assignment));
         self.changed();
@@ -299,11 +316,15 @@ impl Inner {
         let Some(newest) = assignment.serving.last().filter(|_| ready) else { return };
         match self.host.serve(&assignment.serving).await {
             Ok(()) => {
+                self.metrics.switch("switched");
                 assignment.serving.iter().for_each(|share| _ = retries.remove(&share.release));
                 self.state().serving.clone_from(&assignment.serving);
                 self.changed();
             }
-            Err(refused) => self.failed(newest.release, refused, retries),
+            Err(refused) => {
+                self.metrics.switch("refused");
+                self.failed(newest.release, refused, retries);
+            }
         }
     }
 
@@ -318,6 +339,7 @@ impl Inner {
 
     fn failed(&self, release: ReleaseId, Refused { kind, mut reason }: Refused, retries: &mut Retries) {
         reason.truncate(reason.floor_char_boundary(limits::REASON_BYTES));
+        self.metrics.failure(kind.name());
         let (least, most) = limits::PREPARE_RETRY;
         let pause = retries.get(&release).map_or(least, |(_, before)| (*before * 2).min(most));
         retries.insert(release, (Instant::now() + telemetry::jittered(pause), pause));

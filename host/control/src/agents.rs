@@ -27,6 +27,17 @@ pub(crate) async fn serve(shared: &Arc<Shared>, listener: TcpListener, tls: Tls,
 }
 
 async fn one(shared: &Shared, call: Call, stop: &CancellationToken) -> Response<Bytes> {
+    let answer = routed(shared, call, stop).await;
+    shared.metrics.report(match answer.status() {
+        StatusCode::OK => "assigned",
+        StatusCode::NO_CONTENT => "nothing",
+        StatusCode::SERVICE_UNAVAILABLE => "elsewhere",
+        _ => "refused",
+    });
+    answer
+}
+
+async fn routed(shared: &Shared, call: Call, stop: &CancellationToken) -> Response<Bytes> {
     if call.path != SYNC {
         return respond(StatusCode::NOT_FOUND, Bytes::new());
     }
@@ -63,6 +74,7 @@ async fn sync(
     }
     let mut desired = shared.desired.subscribe();
     let until = Instant::now() + agreed::LONG_POLL;
+    let _waiting = report.wait.then(|| shared.metrics.waiting());
     loop {
         let now = desired.borrow_and_update().clone();
         if now.stamp > report.known

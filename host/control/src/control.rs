@@ -9,7 +9,8 @@ use edge::Certificate;
 use fleet::Tls;
 use rollout::machine;
 use rollout::protocol::{Assignment, Stamp};
-use telemetry::{Finding, Health, Needed};
+use telemetry::rollouts::ControlPlane;
+use telemetry::{Finding, Health, Metrics, Needed};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
@@ -59,6 +60,7 @@ pub(crate) struct Shared {
     /// Somebody has changed something: the next round is due at once.
     pub(crate) changed: Notify,
     pub(crate) deployments: Semaphore,
+    pub(crate) metrics: ControlPlane,
 }
 
 /// What nodes are to do.
@@ -88,7 +90,8 @@ impl Control {
     /// Where it cannot be reached, or belongs to a newer program.
     pub async fn open(options: Options) -> Result<Self, Error> {
         let Options { name, database, artifacts, tokens, prometheus } = options;
-        let store = Store::connect(&database).await?;
+        let metrics = ControlPlane::new()?;
+        let store = Store::connect(&database, metrics.clone()).await?;
         store.migrate().await?;
         Ok(Self(Arc::new(Shared {
             // The keys of these are random.
@@ -103,6 +106,7 @@ impl Control {
             round: Mutex::default(),
             changed: Notify::new(),
             deployments: Semaphore::new(limits::DEPLOYMENTS),
+            metrics,
         })))
     }
 
@@ -122,6 +126,17 @@ impl Control {
     /// Answers people until `stop`: over TLS where there is a certificate.
     pub async fn serve_people(&self, listener: TcpListener, certificate: Option<Certificate>, stop: CancellationToken) {
         people::serve(self, listener, certificate, stop).await;
+    }
+
+    /// Has the node's metrics show what it does, and whom its listener of agents refuses.
+    ///
+    /// # Errors
+    /// Another instance has done so with the same.
+    pub fn measure(&self, metrics: &Metrics, tls: &Tls) -> Result<(), Error> {
+        self.0.metrics.register(metrics)?;
+        let (own, tls) = (self.0.metrics.clone(), tls.clone());
+        metrics.before_scrape(move |_| own.certificates_refused(tls.refused()));
+        Ok(())
     }
 
     /// Says how it is, and whether it acts.

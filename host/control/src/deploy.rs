@@ -97,7 +97,13 @@ fn busy(row: &RolloutRow) -> Problem {
 }
 
 async fn resolve(shared: &Shared, reference: String) -> Result<Resolved, Problem> {
-    shared.artifacts.resolve(reference).await.map_err(|error| match error {
+    let resolved = shared.artifacts.resolve(reference).await;
+    shared.metrics.version(match &resolved {
+        Ok(_) => "found",
+        Err(Unusable::Away(_)) => "away",
+        Err(Unusable::Refused(_)) => "refused",
+    });
+    resolved.map_err(|error| match error {
         Unusable::Away(reason) => Problem::unavailable(reason),
         Unusable::Refused(reason) => Problem::unusable("The version cannot be used.", vec![reason]),
     })
@@ -192,6 +198,7 @@ async fn begin(
             shared.changed.notify_one();
             return row.ok_or_else(|| Error::row("control_rollouts", "the new one is not there").into());
         }
+        shared.metrics.conflict("person");
     }
     Err(Problem::conflict("Others change what nodes are to do all the time: try again."))
 }
@@ -256,6 +263,7 @@ pub(crate) async fn say(
             let row = shared.store.rollout(id).await?;
             return row.ok_or_else(|| Error::row("control_rollouts", "it is not there any more").into());
         }
+        shared.metrics.conflict("person");
     }
     Err(Problem::conflict("Others change this rollout all the time: try again."))
 }

@@ -36,6 +36,9 @@ pub enum Error {
     /// Prometheus.
     #[error("Prometheus: {0}")]
     Prometheus(String),
+    /// Its own metrics: a bug, seen at start.
+    #[error(transparent)]
+    Metrics(#[from] telemetry::Error),
     /// What agents connect to.
     #[error("the listener of agents: {0}")]
     Agents(String),

@@ -14,9 +14,10 @@
 //! | `store` | the tables, and the one way to change what nodes are to do |
 //! | `rounds` | who acts, and what an instance does every second |
 //! | `agents` | reports, and what is answered to them |
-//! | `people` | tokens, roles, the API |
+//! | `people` | tokens, roles, the API, the operators' page |
 //! | `deploy` | a new rollout: the plan, the version, whether nodes can run it |
 //! | `artifacts` | versions in registries, and what they need of nodes |
+//! | `conditions` | how a node is, in a word |
 //! | `queries` | Prometheus |
 //! | [`Client`] | the API, as its clients see it |
 //! | [`limits`] | every limit |
@@ -33,6 +34,7 @@
 mod agents;
 mod artifacts;
 mod client;
+mod conditions;
 mod control;
 mod deploy;
 mod error;

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use rollout::machine::{self, Decision, Fleet, Node, Rollout};
+use rollout::machine::{self, Decision, EventKind, Fleet, Node, Rollout};
 use rollout::protocol::Stamp;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
+use crate::conditions::Condition;
 use crate::control::Shared;
 use crate::error::Error;
 use crate::limits;
@@ -36,9 +37,11 @@ async fn rounds(shared: &Shared, stop: &CancellationToken) {
             () = shared.changed.notified() => {}
         }
         // A round that has begun is ended: each of its statements is bounded.
+        let began = Instant::now();
         match round(shared).await {
             Ok(()) => {
                 shared.done_round();
+                shared.metrics.round(began.elapsed());
                 if said.take().is_some() {
                     tracing::info!("the database answers again");
                 }
@@ -94,6 +97,7 @@ async fn round(shared: &Shared) -> Result<(), Error> {
             tracing::warn!(epoch, "another instance acts");
         }
     }
+    shared.metrics.acts(acts, snapshot.lease.stamp.epoch);
     let forward = shared.publish(&snapshot);
     if acts && !forward {
         tracing::error!("the database is older than what nodes were told: it was restored. A later epoch begins");
@@ -104,9 +108,11 @@ async fn round(shared: &Shared) -> Result<(), Error> {
 
 /// Decides what follows, stores it, and then lets nodes know.
 async fn decide(shared: &Shared, snapshot: Snapshot) -> Result<(), Error> {
+    let (nodes, now) = shared.store.nodes().await?;
+    shared.metrics.nodes(Condition::count(&snapshot, &nodes, now));
     let Some(row) = snapshot.rollout else { return Ok(()) };
     is_sound(&row.state);
-    let (nodes, now) = shared.store.nodes().await?;
+    shared.metrics.rollout(&row.state.plan.application, row.state.state.name());
     let queries = &row.state.plan.analysis.queries;
     let readings = if queries.is_empty() || !row.state.is_due(now) {
         BTreeMap::new()
@@ -127,10 +133,34 @@ async fn decide(shared: &Shared, snapshot: Snapshot) -> Result<(), Error> {
     let entries = events.iter().map(|event| entry(&shared.name, &row, event)).collect();
     let change = change(snapshot.lease.stamp, &row, &next, fleet.nodes.keys(), entries)?;
     if shared.store.swap(&change).await? {
+        if let Some(verdict) = verdict(&row.state, &next, &events) {
+            shared.metrics.look(verdict);
+        }
         let snapshot = shared.store.look().await?;
         shared.publish(&snapshot);
+    } else {
+        shared.metrics.conflict("round");
     }
     Ok(())
+}
+
+/// What a look has come to, if there was one.
+fn verdict(before: &Rollout, next: &Rollout, events: &[machine::Event]) -> Option<&'static str> {
+    before.state.position()?;
+    let is_taken_back = next.state.reason().is_some();
+    if next.looked_ms == before.looked_ms && !is_taken_back {
+        return None;
+    }
+    let has_failed = events.iter().any(|event| event.kind == EventKind::LookFailed);
+    Some(if is_taken_back {
+        "taken-back"
+    } else if has_failed {
+        "failed"
+    } else if next.waiting.is_empty() {
+        "passed"
+    } else {
+        "waiting"
+    })
 }
 
 /// Nodes, as decisions are made of them.

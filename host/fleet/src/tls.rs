@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::WebPkiServerVerifier;
@@ -103,6 +104,8 @@ struct Inner {
     replacing: Mutex<()>,
     /// Where received lists are stored for the next start.
     kept: Mutex<Option<PathBuf>>,
+    /// Clients that were not believed.
+    refused: AtomicU64,
 }
 
 /// Where a node's files are.
@@ -244,6 +247,7 @@ impl Tls {
             current: watch::Sender::new(Arc::new(material)),
             replacing: Mutex::default(),
             kept: Mutex::default(),
+            refused: AtomicU64::new(0),
         })))
     }
 
@@ -265,6 +269,20 @@ impl Tls {
     #[must_use]
     pub fn identity(&self) -> &Identity {
         &self.0.identity
+    }
+
+    /// How many clients were refused since the process began because of their certificate, or because they showed none.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.0.refused.load(Ordering::Relaxed)
+    }
+
+    /// Counts a client whose handshake failed, if that was because of its certificate.
+    pub(crate) fn count_refused(&self, error: &std::io::Error) {
+        let error = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+        if matches!(error, Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented)) {
+            self.0.refused.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// When this node's certificate ends, in seconds since the Unix epoch.

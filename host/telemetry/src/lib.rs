@@ -13,6 +13,7 @@ pub mod limits;
 pub mod logs;
 mod metrics;
 mod redact;
+pub mod rollouts;
 pub mod secured;
 pub mod sqlstate;
 mod streams;

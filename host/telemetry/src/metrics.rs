@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use prometheus::core::Collector;
 use prometheus::{
     Encoder, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
 };
@@ -301,6 +302,11 @@ impl Metrics {
     #[must_use]
     pub fn streams(&self) -> &Streams {
         &self.streams
+    }
+
+    /// Shows one more family.
+    pub(crate) fn add(&self, family: Box<dyn Collector>) -> Result<(), Error> {
+        Ok(self.registry.register(family)?)
     }
 
     /// Runs `hook` before every scrape: for gauges that are cheap to read and change all the time.

@@ -119,6 +119,18 @@ async fn a_switch_that_the_node_refuses_is_reported_and_tried_again() {
     assert!(told.serves().is_empty() && node.host.serving().is_empty());
     control.assign(assignment((1, 2), &[1, 2], &[(1, 100)]));
     control.until(|told| told.serves() == [(1, 100)]).await;
+    let metrics = node.metrics();
+    for line in [
+        "marquee_agent_assignment_epoch 1",
+        "marquee_agent_assignment_revision 2",
+        // As often as it was tried.
+        "marquee_agent_switches_total{outcome=\"switched\"} ",
+        "marquee_agent_switches_total{outcome=\"refused\"} ",
+        "marquee_agent_failures_total{kind=\"incompatible\"} ",
+        "marquee_agent_control_heard_timestamp_seconds ",
+    ] {
+        assert!(metrics.iter().any(|shown| shown.starts_with(line)), "{line} is not among {metrics:#?}");
+    }
 }
 
 #[tokio::test]

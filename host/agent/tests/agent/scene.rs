@@ -14,7 +14,7 @@ use http::StatusCode;
 use rollout::protocol::{
     Assignment, Counters, Needs, NodeDescription, NodeKind, Phase, Release, ReleaseId, Report, SYNC, Share, Stamp,
 };
-use telemetry::Health;
+use telemetry::{Health, Metrics, rollouts};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -101,11 +101,15 @@ impl Scene {
     }
 
     pub fn agent(&self, name: &str, control: Vec<String>) -> (Result<Agent, Error>, Arc<FakeHost>) {
+        self.measured(name, control, rollouts::Agent::new().unwrap())
+    }
+
+    fn measured(&self, name: &str, control: Vec<String>, metrics: rollouts::Agent) -> (Result<Agent, Error>, Arc<FakeHost>) {
         let kind = if name.starts_with("edge") { NodeKind::Edge } else { NodeKind::Region };
         let host = Arc::new(FakeHost { kind, ..FakeHost::default() });
         let options =
             Options { tls: self.tls(name), control, folder: self.folder(name), host: Arc::clone(&host) as Arc<dyn Host> };
-        (Agent::new(options), host)
+        (Agent::measured(options, metrics), host)
     }
 
     pub fn node(&self, name: &str, control: &[&Control]) -> Node {
@@ -113,11 +117,13 @@ impl Scene {
     }
 
     pub fn node_at(&self, name: &str, control: Vec<String>) -> Node {
-        let (agent, host) = self.agent(name, control);
+        let (own, metrics) = (rollouts::Agent::new().unwrap(), Metrics::new().unwrap());
+        own.register(&metrics).unwrap();
+        let (agent, host) = self.measured(name, control, own);
         let (agent, health, stop) = (agent.unwrap(), Health::default(), CancellationToken::new());
         agent.register(&health);
         let running = tokio::spawn(agent.run(stop.clone()));
-        Node { host, health, stop, running }
+        Node { host, health, metrics, stop, running }
     }
 }
 
@@ -214,6 +220,7 @@ impl Control {
 pub struct Node {
     pub host: Arc<FakeHost>,
     health: Health,
+    metrics: Metrics,
     stop: CancellationToken,
     running: JoinHandle<()>,
 }
@@ -221,6 +228,12 @@ pub struct Node {
 impl Node {
     pub fn health(&self) -> String {
         self.health.lines().into_iter().map(|line| line.finding.detail.into_owned()).collect()
+    }
+
+    /// What its metrics say of the agent, a line each.
+    pub fn metrics(&self) -> Vec<String> {
+        let text = String::from_utf8(self.metrics.render().unwrap()).unwrap();
+        text.lines().filter(|line| line.starts_with("marquee_agent_")).map(str::to_owned).collect()
     }
 
     pub async fn stop(mut self) {

@@ -1,6 +1,7 @@
 //! The API for people and their programs: JSON, with a token for everything.
 
 mod listener;
+mod page;
 mod problem;
 mod tokens;
 mod unread;
@@ -37,8 +38,10 @@ pub(crate) async fn serve(control: &Control, listener: TcpListener, certificate:
 }
 
 fn router(control: Control) -> Router {
-    Router::new()
-        .route("/v1/deployments", post(deployments))
+    let page = page::FILES.into_iter().fold(Router::new(), |router, file| {
+        router.route(file.path, get(move |request: axum::extract::Request| async move { file.answer(&request) }))
+    });
+    page.route("/v1/deployments", post(deployments))
         .route("/v1/status", get(status))
         .route("/v1/rollouts", get(rollouts))
         .route("/v1/rollouts/{id}", get(rollout))
@@ -50,15 +53,19 @@ fn router(control: Control) -> Router {
         .route("/v1/audit", get(audit))
         .fallback(async || Problem::not_found("Nothing answers this address."))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
-        .layer(middleware::map_response(not_kept))
+        .layer(middleware::map_response_with_state(control.clone(), answered))
         .layer(middleware::map_request(async |request: http::Request<Body>| request.map(unread::read_on)))
         .layer(DefaultBodyLimit::max(limits::BODY_BYTES))
         .with_state(control)
 }
 
-/// What is answered holds now, and is for who has asked.
-async fn not_kept(mut response: Response) -> Response {
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+/// What is answered holds now, and is for who has asked, and is what it says that it is.
+async fn answered(State(control): State<Control>, mut response: Response) -> Response {
+    control.0.metrics.request(response.status().as_str());
+    let headers = response.headers_mut();
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
 }
 
@@ -130,10 +137,10 @@ async fn deployments(caller: Caller, State(control): State<Control>, body: Resul
     Ok((status, Json(views::rollout(&row))).into_response())
 }
 
-async fn status(_: Caller, State(control): State<Control>) -> Answer {
+async fn status(caller: Caller, State(control): State<Control>) -> Answer {
     let snapshot = control.0.store.look().await?;
     let (nodes, now) = control.0.store.nodes().await?;
-    Ok(Json(views::status(&control.0.name, &snapshot, &nodes, now)).into_response())
+    Ok(Json(views::status(&control.0.name, &caller, &snapshot, &nodes, now)).into_response())
 }
 
 async fn rollouts(_: Caller, State(control): State<Control>, query: RawQuery) -> Answer {

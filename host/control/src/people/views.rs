@@ -1,10 +1,12 @@
 //! What is shown of rows: times as RFC 3339, numbers as they are.
 
-use rollout::machine;
-use rollout::protocol::{Release, Stamp};
+use rollout::analysis::{self, Against, Figures};
+use rollout::machine::{self, Rollout};
+use rollout::protocol::{Counters, Release, Stamp};
 use serde_json::{Value, json};
 
-use crate::limits;
+use crate::conditions::{Condition, drifts, is_away};
+use crate::people::Caller;
 use crate::store::{AuditRow, NodeRow, ReleaseRow, RolloutRow, Snapshot};
 
 /// A time in milliseconds since the Unix epoch.
@@ -50,6 +52,9 @@ pub(super) fn rollout(row: &RolloutRow) -> Value {
     let more = json!({
         "since": time(rollout.since_ms),
         "stages": stages,
+        "step": rollout.state.position().and_then(|(_, step)| step),
+        "progress": progress(rollout),
+        "figures": rollout.figures.iter().map(figures).collect::<Vec<_>>(),
         "waiting": rollout.waiting,
         "failed_looks": rollout.failed_looks,
         "nodes": rollout.chosen.keys().collect::<Vec<_>>(),
@@ -63,13 +68,77 @@ pub(super) fn rollout(row: &RolloutRow) -> Value {
     shown
 }
 
+/// The plan's stages, and how far each is: done, under way, to come or, where the rollout was ended, reached.
+fn progress(rollout: &Rollout) -> Vec<Value> {
+    let state = &rollout.state;
+    let current = state.position();
+    let reached = rollout.chosen.values().flat_map(|chosen| chosen.also.iter().copied().chain([chosen.stage])).max();
+    let far = |at: usize| match current {
+        Some((stage, _)) if at < stage => "done",
+        Some((stage, _)) if at == stage => "under-way",
+        Some(_) => "to-come",
+        None if *state == machine::State::Completed => "done",
+        None if reached.is_some_and(|reached| at <= reached) => "reached",
+        None => "to-come",
+    };
+    let stage = |(at, stage): (usize, &rollout::plan::Stage)| {
+        let chosen = rollout.chosen.values().filter(|chosen| chosen.stage == at || chosen.also.contains(&at));
+        json!({
+            "name": stage.name,
+            "state": far(at),
+            "nodes": chosen.count(),
+            "steps": (0..stage.steps()).map(|step| stage.weight(step)).collect::<Vec<_>>(),
+            "gate": stage.gate,
+        })
+    };
+    rollout.plan.stages.iter().enumerate().map(stage).collect()
+}
+
+/// What both releases did on nodes of one kind, as the last look has found it.
+fn figures(of: &Figures) -> Value {
+    let Figures { kind, at_ms, window_ms, against, new, old } = of;
+    let nothing = *against == Against::Nothing;
+    // The window before may have been a longer one.
+    let old_window_ms = if *against == Against::WindowBefore { 0 } else { *window_ms };
+    json!({
+        "kind": kind,
+        "at": time(*at_ms),
+        "window_ms": window_ms,
+        "against": if nothing { Value::Null } else { against.words().into() },
+        "new": counted(new, *window_ms),
+        "old": if nothing { Value::Null } else { counted(old, old_window_ms) },
+    })
+}
+
+/// What a release did in a window. Without a length of it there is no rate, and without a request no share and no quantile.
+fn counted(counters: &Counters, window_ms: u64) -> Value {
+    let Counters { requests, errors, traps, restarts, memory, latency } = counters;
+    let of = |count: u64, of: f64| (of > 0.0).then(|| float(count) / of);
+    let quantile = |share| analysis::quantile(latency, share).map(|microseconds| microseconds.round() / 1_000.0);
+    json!({
+        "requests": requests,
+        "per_second": of(*requests, float(window_ms) / 1_000.0),
+        "errors": errors,
+        "error_share": of(*errors, float(*requests)),
+        "latency_ms": { "p50": quantile(0.5), "p90": quantile(0.9), "p99": quantile(0.99) },
+        "traps": traps,
+        "restarts": restarts,
+        "memory": memory,
+    })
+}
+
+/// Counts of one window are far below what a float has as an integer.
+fn float(count: u64) -> f64 {
+    u32::try_from(count).map_or(f64::from(u32::MAX), f64::from)
+}
+
 /// A holder of the lease, by its instance's name.
 fn instance(holder: &str) -> Option<&str> {
     holder.split('/').next().filter(|name| !name.is_empty())
 }
 
 /// How the fleet is.
-pub(super) fn status(name: &str, snapshot: &Snapshot, nodes: &[NodeRow], now: u64) -> Value {
+pub(super) fn status(name: &str, you: &Caller, snapshot: &Snapshot, nodes: &[NodeRow], now: u64) -> Value {
     let lease = &snapshot.lease;
     let acts = if lease.expires_at > snapshot.now { instance(&lease.holder) } else { None };
     let away = nodes.iter().filter(|node| is_away(node, now)).count();
@@ -77,21 +146,12 @@ pub(super) fn status(name: &str, snapshot: &Snapshot, nodes: &[NodeRow], now: u6
     json!({
         "instance": instance(name),
         "acts": acts,
+        "you": { "name": you.name, "role": you.role },
         "stamp": lease.stamp,
         "time": time(snapshot.now),
         "nodes": { "known": nodes.len(), "away": away, "drifting": drifting },
         "rollout": snapshot.rollout.as_ref().map(rollout),
     })
-}
-
-fn is_away(node: &NodeRow, now: u64) -> bool {
-    u128::from(now.saturating_sub(node.seen_at)) > limits::AWAY.as_millis()
-}
-
-/// How a node differs from what it is to do.
-fn drifts(snapshot: &Snapshot, node: &NodeRow) -> Vec<String> {
-    let rollout = snapshot.rollout.as_ref();
-    rollout.map(|rollout| machine::drift(&rollout.state, &node.node, &node.report)).unwrap_or_default()
 }
 
 /// A node.
@@ -107,6 +167,7 @@ pub(super) fn node(snapshot: &Snapshot, row: &NodeRow, now: u64) -> Value {
         "host": report.node.host,
         "seen_at": time(row.seen_at),
         "away": is_away(row, now),
+        "state": Condition::of(snapshot, row, now).name(),
         "known": report.known,
         "releases": report.releases,
         "serving": report.serving,

@@ -7,6 +7,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::{Executor as _, Row as _};
+use telemetry::rollouts::ControlPlane;
 use telemetry::{limits as keep, secured, sqlstate};
 use tokio::time::timeout;
 
@@ -25,6 +26,7 @@ type Statement<'q> = Query<'q, sqlx::Postgres, PgArguments>;
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
     pool: PgPool,
+    metrics: ControlPlane,
 }
 
 /// An open transaction. Dropped before it is committed, its connection is closed, which rolls back.
@@ -32,11 +34,12 @@ pub(super) struct Transaction {
     connection: PoolConnection<sqlx::Postgres>,
     clean: bool,
     patience: Duration,
+    metrics: ControlPlane,
 }
 
 impl Store {
     /// Connects at once, so that a wrong address is found out at start.
-    pub(crate) async fn connect(url: &str) -> Result<Self, Error> {
+    pub(crate) async fn connect(url: &str, metrics: ControlPlane) -> Result<Self, Error> {
         let options: PgConnectOptions = secured::postgres(url).parse().map_err(error)?;
         let milliseconds = |duration: Duration| duration.as_millis().to_string();
         let options = options.application_name("marquee-control").options([
@@ -53,7 +56,7 @@ impl Store {
             .max_connections(limits::POSTGRES_CONNECTIONS)
             .acquire_timeout(limits::POSTGRES_ACQUIRE)
             .connect_with(options);
-        Ok(Self { pool: pool.await.map_err(error)? })
+        Ok(Self { pool: pool.await.map_err(error)?, metrics })
     }
 
     /// Applies what is missing of the migrations, in one transaction that only one instance can be in at a time.
@@ -81,32 +84,34 @@ impl Store {
 
     /// Runs one statement by itself. One that writes is committed when this returns; after an error it may or may not be.
     pub(super) async fn ask(&self, statement: Statement<'_>) -> Result<Vec<PgRow>, Error> {
-        let mut transaction = Transaction::take(&self.pool).await?;
+        let mut transaction = Transaction::take(self).await?;
         let rows = transaction.ask(statement).await?;
         transaction.clean = true;
         Ok(rows)
     }
 
     pub(super) async fn begin(&self) -> Result<Transaction, Error> {
-        let mut transaction = Transaction::take(&self.pool).await?;
+        let mut transaction = Transaction::take(self).await?;
         transaction.run("BEGIN").await?;
         Ok(transaction)
     }
 }
 
 impl Transaction {
-    async fn take(pool: &PgPool) -> Result<Self, Error> {
-        let connection = pool.acquire().await.map_err(error)?;
-        Ok(Self { connection, clean: false, patience: limits::PATIENCE })
+    async fn take(Store { pool, metrics }: &Store) -> Result<Self, Error> {
+        let connection = pool.acquire().await.map_err(error).inspect_err(|error| count(metrics, error))?;
+        Ok(Self { connection, clean: false, patience: limits::PATIENCE, metrics: metrics.clone() })
     }
 
     pub(super) async fn ask(&mut self, statement: Statement<'_>) -> Result<Vec<PgRow>, Error> {
-        bounded(self.patience, statement.fetch_all(&mut *self.connection)).await
+        let answer = bounded(self.patience, statement.fetch_all(&mut *self.connection)).await;
+        answer.inspect_err(|error| count(&self.metrics, error))
     }
 
     /// Runs statements without parameters, one or more.
     async fn run(&mut self, statements: &str) -> Result<(), Error> {
-        bounded(self.patience, self.connection.execute(sqlx::raw_sql(statements))).await.map(drop)
+        let answer = bounded(self.patience, self.connection.execute(sqlx::raw_sql(statements))).await;
+        answer.map(drop).inspect_err(|error| count(&self.metrics, error))
     }
 
     /// Makes it so. After an error it may or may not be so.
@@ -123,6 +128,10 @@ impl Drop for Transaction {
             self.connection.close_on_drop();
         }
     }
+}
+
+fn count(metrics: &ControlPlane, error: &Error) {
+    metrics.database_error(if error.is_away() { "away" } else { "refused" });
 }
 
 /// Waits for an answer, and not for ever: a server that is gone does not say so.

@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rollout::machine::Rollout;
 use rollout::plan::Plan;
 use rollout::protocol::{Needs, Release};
+use telemetry::rollouts::ControlPlane;
 
 use super::*;
 
@@ -11,10 +12,10 @@ async fn empty() -> Store {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let url = test_support::variable("MARQUEE_TEST_POSTGRES_URL");
     let schema = format!("control_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    let server = Store::connect(&url).await.unwrap();
+    let server = Store::connect(&url, ControlPlane::new().unwrap()).await.unwrap();
     server.ask(sqlx::query(&format!("CREATE SCHEMA {schema}"))).await.unwrap();
     let separator = if url.contains('?') { '&' } else { '?' };
-    Store::connect(&format!("{url}{separator}options=-c%20search_path%3D{schema}")).await.unwrap()
+    Store::connect(&format!("{url}{separator}options=-c%20search_path%3D{schema}"), ControlPlane::new().unwrap()).await.unwrap()
 }
 
 async fn migrated() -> Store {

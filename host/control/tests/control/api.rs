@@ -113,6 +113,46 @@ async fn what_cannot_be_rolled_out_is_refused_before_any_node_hears_of_it() {
     assert_eq!(log["entries"][0]["what"], "forget");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_is_there_for_everybody_and_says_nothing() {
+    let ground = Ground::start(&["one"]).await;
+    let http = reqwest::Client::new();
+    for (path, kind) in [("", "text/html"), ("page.css", "text/css"), ("page.js", "text/javascript")] {
+        let address = format!("{}/{path}", ground.address());
+        let response = http.get(&address).send().await.unwrap();
+        assert_eq!(response.status().as_u16(), 200, "{path}");
+        let headers = response.headers().clone();
+        let header = |name: &str| headers[name].to_str().unwrap().to_owned();
+        assert!(header("content-type").starts_with(kind), "{path}: {}", header("content-type"));
+        let policy = header("content-security-policy");
+        for directive in [
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "connect-src 'self'",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+            "form-action 'self'",
+            "require-trusted-types-for 'script'",
+        ] {
+            assert!(policy.split("; ").any(|one| one == directive), "{directive} is not in {policy}");
+        }
+        assert_eq!((header("x-content-type-options"), header("referrer-policy")), ("nosniff".into(), "no-referrer".into()));
+        assert_eq!(header("cache-control"), "no-cache");
+        let text = response.text().await.unwrap();
+        assert!(!text.contains("style=") && !text.contains("<script>"), "{path} has what its policy forbids");
+        let again = http.get(&address).header("if-none-match", header("etag")).send().await.unwrap();
+        assert_eq!((again.status().as_u16(), &again.headers()["etag"]), (304, &headers["etag"]), "{path}");
+        let other = http.get(&address).header("if-none-match", "\"other\"").send().await.unwrap();
+        assert_eq!(other.status().as_u16(), 200, "{path}");
+    }
+    // Who asks with a token hears who they are.
+    let you = ground.get("v1/status").await["you"].clone();
+    assert_eq!(you, json!({ "name": "a-viewer", "role": "viewer" }));
+    let counted = |line: &String| line.starts_with("marquee_control_requests_total{status=\"304\"} 3");
+    assert!(ground.metrics("one").iter().any(counted), "{}", ground.metrics("one").join("\n"));
+}
+
 /// It answers every ping, and asks nothing: else a few of them would keep operators out.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_without_requests_is_closed() {
@@ -149,8 +189,17 @@ async fn agents_speak_for_themselves_alone() {
     assert_eq!(post("/v1/status", Vec::new()).await, 404, "people's routes are not here");
     // Without a certificate nobody gets in at all.
     let address = ground.agents.lock().unwrap()[0].clone();
-    let nobody = reqwest::Client::new().post(format!("https://{address}{SYNC}")).body(Bytes::new()).send().await;
+    let nobody = reqwest::Client::builder().danger_accept_invalid_certs(true).build().unwrap();
+    let nobody = nobody.post(format!("https://{address}{SYNC}")).body(Bytes::new()).send().await;
     assert!(nobody.is_err());
+    until("that is counted", async || {
+        let refused = |line: &String| line == "marquee_control_certificates_refused_total 1";
+        ground.metrics("one").iter().any(refused).then_some(())
+    })
+    .await;
+    let metrics = ground.metrics("one");
+    let refused = |line: &String| line.starts_with("marquee_control_reports_total{outcome=\"refused\"}");
+    assert!(metrics.iter().any(refused), "{}", metrics.join("\n"));
     // What waits is answered as soon as there is something.
     let waiting = Report { wait: true, ..report(NodeKind::Edge) };
     let waits = client.post(SYNC, json(&waiting).into(), Duration::from_secs(40), 1 << 20);

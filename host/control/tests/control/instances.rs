@@ -12,6 +12,7 @@ use rollout::protocol::Needs;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use sqlx::Connection as _;
+use telemetry::Metrics;
 use test_support::until;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -61,6 +62,7 @@ pub struct Ground {
 }
 
 struct Instance {
+    metrics: Arc<Metrics>,
     agents: String,
     people: String,
     tasks: Vec<JoinHandle<()>>,
@@ -113,6 +115,8 @@ impl Ground {
             prometheus: self.prometheus.as_ref().map(|address| Prometheus::new(address).unwrap()),
         };
         let control = Control::open(options).await.unwrap();
+        let metrics = Arc::new(Metrics::new().unwrap());
+        control.measure(&metrics, &tls).unwrap();
         let listener = async || TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (agents, people, stop) = (listener().await, listener().await, CancellationToken::new());
         let (of_agents, of_people) = (agents.local_addr().unwrap().to_string(), people.local_addr().unwrap().to_string());
@@ -124,7 +128,13 @@ impl Ground {
             tokio::spawn(async move { third.serve_people(people, None, stop_third).await }),
         ];
         self.agents.lock().unwrap().push(of_agents.clone());
-        self.running.insert(name.to_owned(), Instance { agents: of_agents, people: of_people, tasks, stop });
+        self.running.insert(name.to_owned(), Instance { metrics, agents: of_agents, people: of_people, tasks, stop });
+    }
+
+    /// What an instance's metrics show, a line each.
+    pub fn metrics(&self, name: &str) -> Vec<String> {
+        let text = String::from_utf8(self.running[name].metrics.render().unwrap()).unwrap();
+        text.lines().map(str::to_owned).collect()
     }
 
     /// As a power cut does: nothing is given up, nobody is told.

@@ -82,6 +82,18 @@ async fn a_version_reaches_every_node_by_its_plan() {
     let second = ground.deploy("2", CAREFUL).await;
     let gated = ground.until_state(second, "gated").await;
     assert_eq!((&gated["stage"], &gated["old"]["release"]), (&json!("canary"), &json!(first)));
+    // What people see of it: where it is, and both releases beside each other.
+    let far: Vec<_> = gated["progress"].as_array().unwrap().iter().map(|stage| (&stage["name"], &stage["state"])).collect();
+    assert_eq!(far, [(&json!("canary"), &json!("under-way")), (&json!("all"), &json!("to-come"))]);
+    assert_eq!((&gated["progress"][0]["steps"], &gated["progress"][1]["steps"]), (&json!([50]), &json!([50, 100])));
+    let figures = &gated["figures"][0];
+    assert_eq!((&figures["kind"], &figures["against"]), (&json!("edge"), &json!("on the same nodes")));
+    for release in [&figures["new"], &figures["old"]] {
+        assert!(release["requests"].as_u64().unwrap() >= 100 && release["per_second"].as_f64().unwrap() > 0.0, "{figures:#}");
+        // All of them take between 2 and 3 ms.
+        assert_eq!((&release["error_share"], &release["latency_ms"]["p50"]), (&json!(0.0), &json!(2.5)));
+        assert_eq!((&release["latency_ms"]["p99"], &release["memory"]), (&json!(2.99), &json!(8 << 20)));
+    }
     let have: Vec<_> = agents.iter().filter(|agent| agent.told().served.contains(&ReleaseId(second))).collect();
     assert!(have.len() == 1 && have[0].identity.role() == fleet::Role::Edge, "the canary alone has it");
     // Only where it is believed to be.
@@ -100,6 +112,24 @@ async fn a_version_reaches_every_node_by_its_plan() {
         drift["nodes"].as_array().unwrap().is_empty().then_some(())
     })
     .await;
+    let nodes = ground.get("v1/nodes").await;
+    assert!(nodes["nodes"].as_array().unwrap().iter().all(|node| node["state"] == "ready"), "{nodes:#}");
+    let acting = ground.acting().await;
+    // With the round after that.
+    let completed = "marquee_control_rollout_info{application=\"shop\",state=\"completed\"} 1";
+    let metrics = until("its metrics say so", async || {
+        let metrics = ground.metrics(&acting);
+        metrics.iter().any(|line| line == completed).then_some(metrics)
+    })
+    .await;
+    for line in ["marquee_control_acts 1", "marquee_control_nodes{state=\"ready\"} 5", "marquee_control_nodes{state=\"away\"} 0"]
+    {
+        assert!(metrics.iter().any(|shown| shown == line), "{line} is not in\n{}", metrics.join("\n"));
+    }
+    let other = ground.metrics(if acting == "one" { "two" } else { "one" });
+    assert!(other.iter().all(|line| !line.starts_with("marquee_control_nodes")), "{}", other.join("\n"));
+    let passed = |line: &String| line.starts_with("marquee_control_looks_total{verdict=\"passed\"}");
+    assert!(metrics.iter().chain(&other).any(passed), "{}", metrics.join("\n"));
     // A node that comes later gets it as well.
     let late = Agent::edge(&ground, "edge-9");
     until_all_serve(std::slice::from_ref(&late), second).await;
@@ -133,6 +163,13 @@ async fn a_bad_version_is_taken_back_from_the_first_stage() {
         let rollout = ground.until_state(bad, "rolled-back").await;
         assert!(!rollout["reason"].as_str().unwrap().is_empty());
         assert!(kinds(&rollout).contains(&"rolling-back"), "{rollout:#}");
+        assert_eq!(rollout["progress"][0]["state"], "reached");
+        assert_eq!(rollout["progress"][1]["state"], "to-come");
+        if version == "13" {
+            // What it was judged by is still there.
+            let figures = &rollout["figures"][0];
+            assert_eq!((&figures["new"]["error_share"], &figures["old"]["error_share"]), (&json!(0.2), &json!(0.0)));
+        }
         let hurt = agents.iter().filter(|agent| agent.told().served.contains(&ReleaseId(bad))).count();
         assert!(hurt <= 1, "{hurt} nodes served it");
         until_all_serve(&agents, first).await;

@@ -55,7 +55,8 @@ async fn connection<F: Future<Output = Response<Body>> + Send + 'static>(
 ) -> Result<(), Error> {
     stream.set_nodelay(true)?;
     telemetry::keepalive::keep(&stream)?;
-    let stream = tokio::time::timeout(limits::CONNECT, tls.acceptor().accept(stream)).await??;
+    let accepted = tokio::time::timeout(limits::CONNECT, tls.acceptor().accept(stream)).await?;
+    let stream = accepted.inspect_err(|error| tls.count_refused(error))?;
     let chain = stream.get_ref().1.peer_certificates().unwrap_or_default().to_vec();
     // Its signature has been verified.
     let peer = Arc::new(tls::identity_of(chain.first().ok_or("no certificate")?)?);

@@ -277,6 +277,7 @@ pub mod commands;
 #[cfg(test)]
 mod documents;
 pub mod rollouts;
+mod watching;
 
 #[cfg(test)]
 mod tests {

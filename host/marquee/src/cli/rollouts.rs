@@ -9,6 +9,7 @@ use control::{Answer, Client};
 use serde_json::{Value, json};
 
 use crate::cli::artifacts::Output;
+use crate::cli::watching;
 use crate::config::settings::{CONTROL, CONTROL_TOKEN, Settings};
 use crate::error::Error;
 use crate::{limits, say};
@@ -42,6 +43,22 @@ pub enum Rollouts {
     },
     /// Says how far the last rollout is, and how the fleet is.
     Status {
+        /// See [`ControlAccess`].
+        #[command(flatten)]
+        control: ControlAccess,
+    },
+    /// Shows the last rollout as it goes, with nodes, figures of both releases and what happened; keys decide. Where the output is no terminal, or is JSON, a
+    /// line for everything that changes.
+    ///
+    /// Exit codes: 0 somebody has left, or with --until-done every node has it; 1 an error, or left before it was done; 3 with --until-done: it was rolled
+    /// back, aborted or failed.
+    Watch {
+        /// Refuses unless it is of this application.
+        #[arg(value_name = "APPLICATION")]
+        application: Option<String>,
+        /// Ends with the rollout.
+        #[arg(long)]
+        until_done: bool,
         /// See [`ControlAccess`].
         #[command(flatten)]
         control: ControlAccess,
@@ -174,6 +191,10 @@ pub async fn run(action: Rollouts, settings: &Settings) -> Result<(), Error> {
             let session = Session::new(&control, settings)?;
             let status = session.get("v1/status").await?;
             session.show(&status, &self::status(&status))
+        }
+        Rollouts::Watch { application, until_done, control } => {
+            let session = Session::new(&control, settings)?;
+            watching::run(session.client, control.output, application, until_done).await
         }
         Rollouts::Pause { control } => Session::new(&control, settings)?.tell("pause", None).await,
         Rollouts::Resume { control } => Session::new(&control, settings)?.tell("resume", None).await,

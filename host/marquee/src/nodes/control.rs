@@ -63,6 +63,7 @@ pub async fn run(node: &cli::ControlPlane) -> Result<(), Error> {
         return Ok(());
     };
     control.register(&health);
+    control.measure(&metrics, &tls)?;
     background.spawn(tls.clone().run(end.clone()));
     serving::register_certificate(&tls, &health);
     let (answering, leave) = (TaskTracker::new(), CancellationToken::new());

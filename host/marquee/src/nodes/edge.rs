@@ -83,7 +83,7 @@ pub async fn run(node: &cli::Node) -> Result<(), Error> {
         side.bound_replica(mib << 20);
     }
     let kind = releases::Node { kind: NodeKind::Edge, region: nearest, schema: None };
-    let releases = fetcher.map(|fetcher| Releases::follow(fetcher, &roles, &kind, &tls, &health)).transpose()?;
+    let releases = fetcher.map(|fetcher| Releases::follow(fetcher, &roles, &kind, &tls, &health, &metrics)).transpose()?;
     let (releases, agent) = releases.unzip();
     background.spawn(releases::run(agent, end.clone()));
     let deployment = Deployment { loader, read, mode: Mode::Native, roles, current: version, releases };

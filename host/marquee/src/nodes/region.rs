@@ -127,7 +127,7 @@ pub async fn run(node: &cli::Node) -> Result<(), Error> {
         side.bound_replica(mib << 20);
     }
     let kind = releases::Node { kind: NodeKind::Region, region: &config.region, schema: Some(schema) };
-    let releases = fetcher.map(|fetcher| Releases::follow(fetcher, &roles, &kind, &tls, &health)).transpose()?;
+    let releases = fetcher.map(|fetcher| Releases::follow(fetcher, &roles, &kind, &tls, &health, &metrics)).transpose()?;
     let (releases, agent) = releases.unzip();
     background.spawn(releases::run(agent, end.clone()));
     let current = Arc::clone(&version);

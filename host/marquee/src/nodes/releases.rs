@@ -14,7 +14,7 @@ use futures::future::BoxFuture;
 use manifest::VariableSources;
 use rollout::protocol::{Assignment, Counters, FailureKind, NodeDescription, NodeKind, Release, ReleaseId, Share, Value};
 use runtime::{Application, Counts, LoadError, Loader, Mode, Version};
-use telemetry::Health;
+use telemetry::{Health, Metrics, rollouts};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::FromRegistry;
@@ -40,6 +40,7 @@ pub struct Fetcher {
     folder: PathBuf,
     read: ManifestReader,
     loader: Arc<Loader>,
+    metrics: rollouts::Agent,
 }
 
 /// A node's releases.
@@ -102,6 +103,7 @@ impl Fetcher {
             folder: folder.folder(FOLDER)?,
             read: read.clone(),
             loader: Arc::clone(loader),
+            metrics: rollouts::Agent::new()?,
         }))
     }
 
@@ -132,6 +134,7 @@ impl Fetcher {
         let place = Place::Kept { folder: &self.store, running };
         let pulled = artifact::pull(&reference, Some(&trusted), &options, place).await;
         let pulled = pulled.map_err(|error| refused(kind_of(&error), &error))?;
+        self.metrics.fetched(pulled.traffic.bytes);
         if pulled.composed {
             let reason = "it has its dependencies in it, for hosts that do not compose: push it without --compose".to_owned();
             return Err(Refused { kind: FailureKind::Invalid, reason });
@@ -162,7 +165,10 @@ impl Releases {
         node: &Node<'_>,
         tls: &Tls,
         health: &Health,
+        metrics: &Metrics,
     ) -> Result<(Arc<Self>, Agent), Error> {
+        let own = fetcher.metrics.clone();
+        own.register(metrics)?;
         let (control, folder) = (fetcher.control.nodes.clone(), fetcher.folder.clone());
         let description = NodeDescription {
             kind: node.kind,
@@ -184,7 +190,7 @@ impl Releases {
             turn: tokio::sync::Mutex::default(),
         });
         let options = agent::Options { tls: tls.clone(), control, folder, host: Arc::clone(&releases) as _ };
-        let agent = Agent::new(options).map_err(|error| Error::Identity(error.to_string()))?;
+        let agent = Agent::measured(options, own).map_err(|error| Error::Identity(error.to_string()))?;
         agent.register(health);
         Ok((releases, agent))
     }

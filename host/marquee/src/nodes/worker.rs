@@ -128,7 +128,7 @@ pub async fn run(node: &cli::Node) -> Result<(), Error> {
     let following = fetcher.zip(tls).map(|(fetcher, tls)| {
         background.spawn(tls.clone().run(end.clone()));
         serving::register_certificate(&tls, &health);
-        Releases::follow(fetcher, &roles, &kind, &tls, &health)
+        Releases::follow(fetcher, &roles, &kind, &tls, &health, &metrics)
     });
     let (releases, agent) = following.transpose()?.unzip();
     background.spawn(releases::run(agent, end.clone()));

@@ -1,5 +1,7 @@
 //! The checks of a plan: each is passed, or fails with a sentence that has the figures.
 
+use serde::{Deserialize, Serialize};
+
 use super::histogram::{quantile, share_above, total};
 use super::statistics::{Proportion, exceeds, float, is_larger};
 use crate::plan::{Analysis, Errors, Latency, Memory, Query, Restarts, Traps, duration};
@@ -9,8 +11,9 @@ use crate::protocol::{Counters, NodeKind};
 const MIB: u64 = 1 << 20;
 
 /// What a release is compared with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Against {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Against {
     /// The release before, on the same nodes in the same window.
     SameNodes,
     /// The release before, on other nodes of the same kind and regions in the same window.
@@ -22,7 +25,9 @@ pub(crate) enum Against {
 }
 
 impl Against {
-    const fn words(self) -> &'static str {
+    /// In a few words; none where there is nothing.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
         match self {
             Self::SameNodes => "on the same nodes",
             Self::OtherNodes => "on other nodes meanwhile",

@@ -16,8 +16,9 @@ pub(super) fn total(latency: &[u64]) -> u64 {
     latency.iter().fold(0, |sum, count| sum.saturating_add(*count))
 }
 
-/// The quantile in microseconds; none of no requests.
-pub(super) fn quantile(latency: &[u64], quantile: f64) -> Option<f64> {
+/// The quantile of [`Counters::latency`](crate::protocol::Counters::latency) in microseconds; none of no requests.
+#[must_use]
+pub fn quantile(latency: &[u64], quantile: f64) -> Option<f64> {
     let mut left = float(total(latency)) * quantile;
     let mut end = None;
     for (lower, upper, count) in buckets(latency).filter(|(_, _, count)| *count > 0.0) {

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::{Counters, Report};
+use crate::protocol::{Counters, NodeKind, Report};
 
 mod compare;
 mod counters;
@@ -13,8 +13,10 @@ mod statistics;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use compare::{Against, Comparison, compare, judge_reading};
+pub use compare::Against;
+pub(crate) use compare::{Comparison, compare, judge_reading};
 pub(crate) use counters::{add, counters_of, since};
+pub use histogram::quantile;
 
 /// What a node had counted when a window began.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +31,23 @@ pub struct Baseline {
     pub old: Counters,
     /// What the new one had.
     pub new: Counters,
+}
+
+/// What both releases did on the nodes of one kind, as a look has found it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Figures {
+    /// Which nodes.
+    pub kind: NodeKind,
+    /// When it was looked.
+    pub at_ms: u64,
+    /// How long the window is that was counted in.
+    pub window_ms: u64,
+    /// What the release before is compared by.
+    pub against: Against,
+    /// What the new release did.
+    pub new: Counters,
+    /// What the one before did.
+    pub old: Counters,
 }
 
 /// What both releases have done on a node.

@@ -242,6 +242,7 @@ impl Step<'_> {
 
     fn look(&mut self, stage: usize, step: Option<u32>, behind: Vec<String>) {
         let found = look::look(&self.next, self.now_ms, self.fleet);
+        self.next.figures = found.figures;
         for text in found.uncompared {
             self.say_once(EventKind::NothingToCompare, text);
         }

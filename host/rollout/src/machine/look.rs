@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::assignment::serving;
 use super::presence::{self, short};
 use super::{Fleet, Rollout};
-use crate::analysis::{Against, Baseline, Comparison, Pair, add, compare, counters_of, judge_reading};
+use crate::analysis::{Against, Baseline, Comparison, Figures, Pair, add, compare, counters_of, judge_reading};
 use crate::limits;
 use crate::protocol::{Counters, NodeDescription, NodeKind, Report};
 
@@ -20,6 +20,8 @@ pub(super) struct Look {
     pub lacking: Vec<String>,
     /// What has nothing to be compared with.
     pub uncompared: Vec<String>,
+    /// What it was concluded from, a kind of nodes each.
+    pub figures: Vec<Figures>,
 }
 
 /// Looks at everything that the plan wants.
@@ -44,6 +46,10 @@ impl Look {
         let window_ms = now_ms.saturating_sub(rollout.window_ms);
         let comparison = Comparison { kind, new: &samples.new, old, against, window_ms };
         self.failures.extend(compare(analysis, &comparison));
+        // People see what there is, also where it is too little to be judged by.
+        let (shown, by) = if against == Against::Nothing { samples.compared(1) } else { (old, against) };
+        let (new, before) = (samples.new.clone(), shown.clone());
+        self.figures.push(Figures { kind, at_ms: now_ms, window_ms, against: by, new, old: before });
         // People ask edges all the time. Regions and workers may have nothing to do, and are judged by what they had.
         if kind == NodeKind::Edge {
             self.lack(samples.new.requests, analysis.min_requests, "the new release");

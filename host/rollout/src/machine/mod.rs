@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::Baseline;
+use crate::analysis::{Baseline, Figures};
 use crate::plan::Plan;
 use crate::protocol::{Counters, NodeKind, Release, Report};
 
@@ -70,6 +70,9 @@ pub struct Rollout {
     pub baselines: BTreeMap<String, Baseline>,
     /// What the old release did in the window before, by kind and region: `edge/eu`. For where nobody serves it any more.
     pub before: BTreeMap<String, Counters>,
+    /// What both releases did, as the last look has found it; it stays when the rollout is over.
+    #[serde(default)]
+    pub figures: Vec<Figures>,
     /// What it waits for, in sentences; found at each look.
     pub waiting: Vec<String>,
     /// Whether nodes still have the old release ready.
@@ -244,6 +247,7 @@ impl Rollout {
             window_ms: now_ms,
             baselines: BTreeMap::new(),
             before: BTreeMap::new(),
+            figures: Vec::new(),
             waiting: Vec::new(),
             old_kept: true,
             events: Vec::new(),

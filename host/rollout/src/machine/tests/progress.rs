@@ -1,6 +1,7 @@
 //! How a rollout gets on, and what takes it back.
 
 use super::ground::{AT_ONCE, Ground, NEW, NOON, OLD, plan, release};
+use crate::analysis::Against;
 use crate::machine::{EventKind, Rollout, State, decide};
 use crate::protocol::{FailureKind, NodeKind};
 
@@ -53,6 +54,14 @@ fn a_worse_release_is_taken_back_in_two_looks_with_figures() {
         assert_eq!((ground.serving(name), ground.ready(name)), (vec![(1, 100)], vec![1]));
     }
     assert_eq!(ground.rollout.outcome().map(|release| release.id), Some(OLD));
+    let [figures] = ground.rollout.figures.as_slice() else { panic!("{:?}", ground.rollout.figures) };
+    assert_eq!((figures.kind, figures.against), (NodeKind::Edge, Against::SameNodes));
+    // Of each node's 1,000 requests a second 20 % for the whole window, as many nodes as were chosen.
+    let seconds = figures.window_ms / 1_000;
+    let nodes = figures.new.requests / (200 * seconds);
+    assert!(nodes >= 1 && seconds >= 10, "{figures:?}");
+    assert_eq!((figures.new.requests, figures.new.errors), (nodes * 200 * seconds, nodes * 10 * seconds));
+    assert_eq!((figures.old.requests, figures.old.errors), (nodes * 800 * seconds, 0));
 }
 
 #[test]
