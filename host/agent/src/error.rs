@@ -30,6 +30,8 @@ pub(crate) enum Faulty {
     Releases(usize),
     #[error("it has release {} twice", .0.0)]
     Twice(ReleaseId),
+    #[error("it is that of {0}")]
+    Foreign(String),
     #[error("release {} is to serve and not to be here", .0.0)]
     Absent(ReleaseId),
     #[error("shares of a node's requests are 100 % together, each at least 1, and these are {0:?}")]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use fleet::Tls;
+use fleet::{Identity, Tls};
 use rollout::protocol::{Assignment, FailureKind, Phase, Release, ReleaseId, ReleaseReport, Report, Share, Stamp};
 use telemetry::{Finding, Health, Needed, rollouts};
 use tokio::sync::watch;
@@ -36,6 +36,8 @@ pub struct Agent(Arc<Inner>);
 struct Inner {
     host: Arc<dyn Host>,
     control: Control,
+    /// Who this is.
+    node: Identity,
     folder: PathBuf,
     boot: u64,
     state: Mutex<State>,
@@ -82,7 +84,8 @@ impl Agent {
     /// # Errors
     /// Where the options make no sense.
     pub fn measured(Options { tls, control, folder, host }: Options, metrics: rollouts::Agent) -> Result<Self, Error> {
-        let assignment = stored(&folder).map(Arc::new);
+        let node = tls.identity().clone();
+        let assignment = stored(&folder, &node).map(Arc::new);
         if let Some(Stamp { epoch, revision }) = assignment.as_ref().map(|assignment| assignment.stamp) {
             metrics.assignment(epoch, revision);
         }
@@ -91,6 +94,7 @@ impl Agent {
         Ok(Self(Arc::new(Inner {
             host,
             control: Control::new(&tls, control)?,
+            node,
             folder,
             boot: random()?,
             state: Mutex::new(state),
@@ -215,8 +219,8 @@ impl Inner {
             return false;
         }
         let assignment = Arc::new(assignment);
-        let (folder, storing) = (self.folder.clone(), Arc::clone(&assignment));
-        let stored = tokio::task::spawn_blocking(move || store(&folder, &storing)).await;
+        let (folder, node, storing) = (self.folder.clone(), self.node.clone(), Arc::clone(&assignment));
+        let stored = tokio::task::spawn_blocking(move || store(&folder, &node, &storing)).await;
         if let Err(error) = stored.map_err(std::io::Error::other).flatten() {
             // A full disk must not stand in the way back. Started anew without the control plane, this node would run what the assignment before says.
             tracing::error!(%error, "the assignment could not be stored: it is acted on all the same");

@@ -48,8 +48,11 @@ impl Blobs {
         Ok(None)
     }
 
-    /// Keeps these bytes.
+    /// Keeps these bytes, unless they are there.
     pub(crate) fn put(&self, digest: Digest, bytes: &[u8]) -> Result<(), Error> {
+        if self.read(digest, bytes.len() as u64)?.is_some() {
+            return Ok(());
+        }
         write(&self.path(digest), bytes)
     }
 

@@ -149,8 +149,15 @@ fn locked(manifest: &Table, application: &Application, layers: &mut Layers) -> R
         insert(&mut metadata, key, described.get(key))?;
     }
     metadata.insert("trigger".to_owned(), json!({ "type": "http" }));
+    let mut ours = serde_json::Map::new();
     if application.composed {
-        metadata.insert(OURS.to_owned(), json!({ "composed": true }));
+        ours.insert("composed".to_owned(), true.into());
+    }
+    if let Some(tool) = described.get("tool").and_then(|tool| tool.get("marquee")) {
+        ours.insert("tool".to_owned(), json(tool)?);
+    }
+    if !ours.is_empty() {
+        metadata.insert(OURS.to_owned(), ours.into());
     }
     let variables = table(manifest, "variables").iter().map(|(name, variable)| {
         let text = |key: &str| variable.get(key).and_then(toml::Value::as_str).map(str::to_owned);

@@ -23,6 +23,8 @@ use crate::signature::{self, Evidence};
 use crate::unpack::{self, FILES, FileContent, Unpacked};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::fs::{File, TryLockError};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// The same as [`WASM`], as other tools push it.
@@ -33,6 +35,8 @@ const ARCHIVE: &str = "application/vnd.wasm.content.bundle.v1.tar+gzip";
 const MARK: &str = "artifact.json";
 /// What the binary and stock Spin look for.
 const MANIFEST: &str = "spin.toml";
+/// Who changes a store holds this file's lock.
+const LOCK: &str = "lock";
 /// The folder of layers.
 const BLOBS: &str = "blobs";
 
@@ -106,6 +110,7 @@ pub async fn pull(
             Ok(pulled)
         }
         Place::Store { folder: store, running } => {
+            let _turn = turn(store).await?;
             let (folder, digest) = version_folder(store, reference)?;
             let layers = Blobs::open(store.join(BLOBS))?;
             let runs = running == Some(digest);
@@ -114,6 +119,7 @@ pub async fn pull(
             Ok(pulled)
         }
         Place::Kept { folder: store, running } => {
+            let _turn = turn(store).await?;
             let (folder, digest) = version_folder(store, reference)?;
             let layers = Blobs::open(store.join(BLOBS))?;
             let runs = running.contains(&digest);
@@ -121,6 +127,22 @@ pub async fn pull(
             Ok(pulled)
         }
     }
+}
+
+/// Waits until nobody else changes this store, and holds them off: two that fetched the same layer at once would both write to its file.
+async fn turn(store: &Path) -> Result<File, Error> {
+    blobs::make(store)?;
+    let path = store.join(LOCK);
+    let waiting = tokio::task::spawn_blocking(move || {
+        let lock = lock(&path)?;
+        lock.lock().map_err(|error| Error::file(path, &error))?;
+        Ok(lock)
+    });
+    waiting.await.map_err(|error| Error::Pack(error.to_string()))?
+}
+
+fn lock(path: &Path) -> Result<File, Error> {
+    File::options().create(true).append(true).open(path).map_err(|error| Error::file(path, &error))
 }
 
 /// The folder of a store for a version, which is made where it is not there.
@@ -134,7 +156,8 @@ fn version_folder(store: &Path, reference: &Reference) -> Result<(PathBuf, Diges
     Ok((folder, digest))
 }
 
-/// Deletes all versions of a store but these, and the layers that none of these needs; also those of a version that is only half there.
+/// Deletes all versions of a store but these, and the layers that none of these needs; also those of a version that is only half there. While a version is being
+/// fetched nothing is deleted: that is for the next time.
 ///
 /// # Errors
 /// Where something cannot be deleted.
@@ -142,6 +165,12 @@ pub fn keep_only(store: &Path, versions: &BTreeSet<Digest>) -> Result<(), Error>
     let failed = |error: std::io::Error| Error::file(store, &error);
     if !store.is_dir() {
         return Ok(());
+    }
+    let turn = lock(&store.join(LOCK))?;
+    match turn.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(()),
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
     }
     let (layers, mut needed) = (Blobs::open(store.join(BLOBS))?, BTreeSet::new());
     for entry in store.read_dir().map_err(failed)? {
@@ -192,19 +221,21 @@ async fn lay(
     }
     let mut kept: BTreeSet<Digest> = needed.iter().map(|layer| layer.digest).collect();
     kept.extend([digest, described.digest]);
-    if !runs {
-        // From here on the folder is this version's; it is unfinished until its manifest is there.
-        unmake(folder)?;
-    }
     let (evidence, key) = signed.unzip();
     let mark = Mark { reference: at.to_string(), digest, signature: evidence, layers: kept.clone() };
     let text = serde_json::to_vec_pretty(&mark).map_err(|error| Error::Pack(error.to_string()))?;
-    blobs::write(&folder.join(MARK), &text)?;
-    if !runs {
-        lay_out(folder, layers, &unpacked)?;
-    }
     let manifest = folder.join(MANIFEST);
-    blobs::write(&manifest, unpacked.manifest.as_bytes())?;
+    if !is_whole(folder, &text, layers, &unpacked)? {
+        if !runs {
+            // From here on the folder is this version's; it is unfinished until its manifest is there.
+            unmake(folder)?;
+        }
+        blobs::write(&folder.join(MARK), &text)?;
+        if !runs {
+            lay_out(folder, layers, &unpacked)?;
+        }
+        blobs::write(&manifest, unpacked.manifest.as_bytes())?;
+    }
     let application = (unpacked.name, unpacked.version);
     Ok((Pulled { reference: at, digest, manifest, application, composed: unpacked.composed, key, traffic }, kept))
 }
@@ -324,6 +355,28 @@ fn needed(manifest: &Manifest, unpacked: &Unpacked) -> Result<Vec<Descriptor>, S
         }
     }
     Ok(needed)
+}
+
+/// Whether all of it is there as it would be laid out. Then it is left alone: a node whose disk is full starts with the version that it has.
+fn is_whole(folder: &Path, mark: &[u8], layers: &Blobs, unpacked: &Unpacked) -> Result<bool, Error> {
+    let has =
+        |path: &Path, bytes: &[u8]| Ok::<_, Error>(blobs::read(path, bytes.len() as u64)?.is_some_and(|there| there == bytes));
+    if !has(&folder.join(MARK), mark)? || !has(&folder.join(MANIFEST), unpacked.manifest.as_bytes())? {
+        return Ok(false);
+    }
+    let place = |path: &Path| std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+    for file in &unpacked.files {
+        let path = folder.join(FILES).join(&file.component).join(&file.path);
+        let is_there = match &file.content {
+            FileContent::Bytes(bytes) => has(&path, bytes)?,
+            // The layer itself, whose bytes have just been confirmed.
+            FileContent::Layer(digest) => place(&path).is_some() && place(&path) == place(&layers.path(*digest)),
+        };
+        if !is_there {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Takes away what an earlier pull has laid out.

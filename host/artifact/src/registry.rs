@@ -306,14 +306,20 @@ impl Registry {
 
     /// A body, which must not be longer than this, whatever it says of itself.
     async fn bounded(&self, mut response: Response, what: &str, most: u64) -> Result<Bytes, Error> {
-        let mut bytes = Vec::new();
-        while let Some(piece) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
-            if (bytes.len() + piece.len()) as u64 > most {
-                return Err(self.odd(what, &format!("more than {most} bytes")));
+        let reading = async {
+            let mut bytes = Vec::new();
+            while let Some(piece) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
+                if (bytes.len() + piece.len()) as u64 > most {
+                    return Err(self.odd(what, &format!("more than {most} bytes")));
+                }
+                bytes.extend_from_slice(&piece);
             }
-            bytes.extend_from_slice(&piece);
-        }
-        Ok(bytes.into())
+            Ok(bytes.into())
+        };
+        tokio::time::timeout(limits::REQUEST, reading).await.unwrap_or_else(|_| {
+            let reason = format!("{what} had not come after {} s", limits::REQUEST.as_secs());
+            Err(Error::Unreachable { registry: self.name.clone(), reason })
+        })
     }
 
     fn odd(&self, what: &str, reason: &str) -> Error {
@@ -356,4 +362,24 @@ fn words(bytes: &[u8]) -> String {
     let Ok(Errors { errors }) = serde_json::from_slice(bytes) else { return String::new() };
     let errors: Vec<String> = errors.into_iter().take(3).map(|One { code, message }| format!("{code} {message}")).collect();
     said(errors.join("; ").trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::StreamBody;
+    use http_body_util::combinators::BoxBody;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_drop_by_drop_is_given_up() {
+        let registry = Registry::of(&"registry.example/shop:1".parse().unwrap(), &Options::default()).unwrap();
+        let drops = futures::stream::unfold((), |()| async {
+            tokio::time::sleep(limits::SILENCE / 2).await;
+            Some((Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::from_static(b" "))), ()))
+        });
+        let body = reqwest::Body::wrap(BoxBody::new(StreamBody::new(drops)));
+        let response = Response::from(http::Response::new(body));
+        let error = registry.bounded(response, "the manifest 1", limits::DOCUMENT_BYTES).await.unwrap_err();
+        assert!(error.is_away() && error.to_string().contains("the manifest 1"), "{error}");
+    }
 }

@@ -130,6 +130,9 @@ fn application(locked: &LockedApp) -> Result<Table, String> {
     if !settings.is_empty() {
         table.insert("trigger".to_owned(), self::table(settings));
     }
+    if let Some(tool) = locked.metadata.get(OURS).and_then(|ours| ours.get("tool")) {
+        table.insert("tool".to_owned(), self::table(BTreeMap::from([(OURS.to_owned(), toml(tool)?)])));
+    }
     Ok(table.into_iter().collect())
 }
 

@@ -116,7 +116,8 @@ fn read(pulled: &Pulled, imports: Imports) -> Result<Resolved, String> {
     for (name, component) in &manifest.components {
         components.insert(name.clone(), digest(&component.source).map_err(|reason| format!("component {name}: {reason}"))?);
     }
-    let needs = Needs { interfaces: imports(&manifest)?, variables: required, ..Needs::default() };
+    let manifest::Needs { schema, ledger_wire } = manifest.needs;
+    let needs = Needs { interfaces: imports(&manifest)?, ledger_wire, schema, variables: required };
     let contents = Contents { components, manifest: manifest.digest.clone(), key: key.clone().unwrap_or_default() };
     let (application, version) = (application.clone(), version.clone());
     Ok(Resolved { reference: reference.to_string(), application, version, needs, variables, contents })
@@ -154,6 +155,9 @@ spin_manifest_version = 2
 [application]
 name = "shop"
 version = "1.0.0"
+[application.tool.marquee]
+schema = 31
+ledger_wire = 5
 [variables]
 region = { default = "local" }
 password = { required = true, secret = true }
@@ -187,6 +191,7 @@ source = "shop.wasm"
         let resolved = read(&pulled, imports).unwrap();
         assert_eq!(resolved.needs.interfaces, ["imports:of/shop".to_owned()].into());
         assert_eq!(resolved.needs.variables, ["password".to_owned()].into());
+        assert_eq!((resolved.needs.schema, resolved.needs.ledger_wire), (Some(31), Some(5)));
         assert_eq!(resolved.variables, ["password", "region"].map(str::to_owned).into());
         assert_eq!(resolved.contents.components, [("shop".to_owned(), digest.to_owned())].into());
         assert_eq!((resolved.application.as_str(), resolved.version.as_str()), ("shop", "1.0.0"));

@@ -4,7 +4,7 @@ use super::dependency::{Dependency, DependencyName};
 use super::error::{Fault, ManifestError};
 use super::tool::Tool;
 use super::variables::{ResolvedVariables, TemplateError, VariableSources, is_kebab_case, is_snake_case, resolve};
-use super::{Assets, Build, Component, Grants, Manifest, Mount, Secret, Variable, raw, table};
+use super::{Assets, Build, Component, Grants, Manifest, Mount, Needs, Secret, Variable, raw, table};
 use crate::allowed_hosts::AllowedHosts;
 use std::collections::BTreeMap;
 use std::path::{Component as Part, Path};
@@ -36,6 +36,7 @@ pub(super) fn check(
             "say it in each [[trigger.http]]",
         ));
     }
+    let needs = needs(&raw.application, &mut faults);
     let variables = variables(&raw.variables, sources, &mut faults);
     let triggers = triggers(&raw, &mut faults);
     let root = path.parent().unwrap_or_else(|| Path::new(""));
@@ -52,7 +53,16 @@ pub(super) fn check(
     });
     let variables = variables.collect();
     let raw::Application { name, version, description, .. } = raw.application;
-    Ok(Manifest { path: path.to_owned(), name, version, description, components, routes, digest, variables })
+    Ok(Manifest { path: path.to_owned(), name, version, description, components, routes, digest, variables, needs })
+}
+
+fn needs(raw: &raw::Application, faults: &mut Vec<Fault>) -> Needs {
+    let table = raw.tool.get("marquee").cloned().unwrap_or_default();
+    table.try_into().unwrap_or_else(|error: toml::de::Error| {
+        let remedy = "the keys are explained on top of spin.toml";
+        faults.push(Fault::new("application.tool.marquee", error.message().trim(), remedy));
+        Needs::default()
+    })
 }
 
 /// The routes' table of each component that has one.

@@ -29,6 +29,7 @@ pub use routes::{Methods, Rate, RegionSource, Route, RouteError, Routes, RunLoca
 pub use tool::Tool;
 pub use variables::VariableSources;
 
+use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -52,6 +53,18 @@ pub struct Manifest {
     pub digest: String,
     /// The application's variables that have a value, by name.
     pub variables: BTreeMap<String, Variable>,
+    /// What its components were written for.
+    pub needs: Needs,
+}
+
+/// `[application.tool.marquee]`: what the components of an application need of a host, beside what they import. None: nothing is known.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Needs {
+    /// The number of the last migration that they need.
+    pub schema: Option<u32>,
+    /// The version of what edges and regions say to each other.
+    pub ledger_wire: Option<u32>,
 }
 
 /// A variable of the application, resolved.

@@ -34,8 +34,8 @@ pub(super) struct Application {
     pub _targets: Vec<Value>,
     #[serde(default)]
     pub trigger: BTreeMap<String, Table>,
-    #[serde(default, rename = "tool")]
-    pub _tool: BTreeMap<String, Table>,
+    #[serde(default)]
+    pub tool: BTreeMap<String, Table>,
 }
 
 #[derive(Deserialize)]

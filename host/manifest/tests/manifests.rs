@@ -181,6 +181,11 @@ fn a_bad_manifest_says_where_what_and_what_to_do() {
             &["dependencies", "\"stock\" has a configuration of its own"],
         ),
         (
+            "[application]\n",
+            "[application.tool.marquee]\nshema = 4\n[application]\n",
+            &["application.tool.marquee", "unknown field `shema`", "on top of spin.toml"],
+        ),
+        (
             "concurrency = 4",
             "concurency = 4",
             &["component.api.tool.marquee", "unknown field `concurency`", "on top of spin.toml"],

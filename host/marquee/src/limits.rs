@@ -40,6 +40,9 @@ pub const LABELS: usize = 32;
 /// Bytes of a label's name, and of its value.
 pub const LABEL_BYTES: usize = 63;
 
+/// How long a version may take to come from its registry: tens of megabytes over a slow line.
+pub const PULL: Duration = Duration::from_secs(600);
+
 // Rollouts -----------------------------------------------------------------------------------------------------------
 
 /// How often `marquee fleet deploy --wait` looks.
@@ -53,6 +56,8 @@ pub const EVENTS_SHOWN: usize = 8;
 
 /// Instances of the component that takes records which are kept while they have nothing to do.
 pub const FOLLOWING_IDLE: usize = 8;
+/// For how long after a switch a version is doubted before a record that it fails with: a rollout takes a bad one back within two looks, somebody perhaps later.
+pub const FOLLOWING_TRIAL: Duration = Duration::from_secs(1_800);
 /// Batches of the journal that `up` hands over together, and records of one call.
 pub const BUS_BATCHES: i64 = 64;
 /// See [`BUS_BATCHES`].

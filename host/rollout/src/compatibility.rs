@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::protocol::{Needs, NodeDescription};
+use crate::protocol::{Needs, NodeDescription, Schema};
 
 /// Compares what a release needs with what a node offers.
 ///
@@ -17,18 +17,7 @@ pub fn check(needs: &Needs, node: &NodeDescription) -> Result<(), Vec<String>> {
         let (host, missing) = (&node.host, missing.join(", "));
         faults.push(format!("its components import what a host {host} does not offer ({missing}): upgrade the node first"));
     }
-    if let Some(wanted) = needs.ledger_wire.filter(|wanted| *wanted != node.ledger_wire) {
-        let said = node.ledger_wire;
-        faults.push(format!(
-            "it speaks version {wanted} of what edges and regions say to each other, and the node {said}: upgrade the older one first"
-        ));
-    }
-    // Only a node with a database says its schema. A newer one is fine: migrations keep what the release before reads.
-    if let (Some(wanted), Some(there)) = (needs.schema, node.schema)
-        && there < wanted
-    {
-        faults.push(format!("it needs schema {wanted}, and the region's database has {there}: run `marquee migrate` first"));
-    }
+    faults.extend(outgrown(needs, node.ledger_wire, node.schema));
     let missing: Vec<&str> = needs.variables.difference(&node.variables).map(String::as_str).collect();
     if !missing.is_empty() {
         let missing = missing.join(", ");
@@ -37,6 +26,28 @@ pub fn check(needs: &Needs, node: &NodeDescription) -> Result<(), Vec<String>> {
         ));
     }
     if faults.is_empty() { Ok(()) } else { Err(faults) }
+}
+
+/// What of a release was written for a newer host, or for an older schema than the database still serves. Only a node with a database says its schema.
+#[must_use]
+pub fn outgrown(needs: &Needs, ledger_wire: u32, schema: Option<Schema>) -> Vec<String> {
+    let mut faults = Vec::new();
+    // Components speak WIT, which is what this is about for them; hosts see to it among themselves that they understand each other.
+    if let Some(wanted) = needs.ledger_wire.filter(|wanted| *wanted > ledger_wire) {
+        faults.push(format!(
+            "it speaks version {wanted} of what edges and regions say to each other, and the node {ledger_wire}: upgrade the node first"
+        ));
+    }
+    match (needs.schema, schema) {
+        (Some(wanted), Some(Schema { last, .. })) if last < wanted => faults.push(format!(
+            "it needs schema {wanted}, and the region's database has {last}: upgrade the region's nodes first, of which the first migrates it"
+        )),
+        (Some(wanted), Some(Schema { least, .. })) if wanted < least => faults.push(format!(
+            "it was written for schema {wanted}, and the region's database serves none before {least} any more: take a later version"
+        )),
+        _ => {}
+    }
+    faults
 }
 
 /// An interface, and what of its version decides whether an import is linked to an export: as wasmtime does it, versions that semver calls compatible are one.
@@ -82,7 +93,7 @@ mod tests {
                 "wasi:x/y@0.3.0-rc-1",
             ]),
             ledger_wire: 5,
-            schema: Some(12),
+            schema: Some(Schema { least: 10, last: 12 }),
             variables: set(&["database"]),
         }
     }
@@ -113,7 +124,12 @@ mod tests {
     fn every_need_that_is_not_met_is_named() {
         let fine = Needs { ledger_wire: Some(5), schema: Some(12), variables: set(&["database"]), ..Needs::default() };
         assert_eq!(check(&fine, &node()), Ok(()));
-        assert_eq!(check(&Needs { schema: Some(11), ..fine.clone() }, &node()), Ok(()), "a newer schema is fine");
+        for schema in [10, 11] {
+            let older = Needs { schema: Some(schema), ledger_wire: Some(4), ..fine.clone() };
+            assert_eq!(check(&older, &node()), Ok(()), "a newer schema and a newer host are fine");
+        }
+        let left_behind = check(&Needs { schema: Some(9), ..fine.clone() }, &node()).unwrap_err();
+        assert!(left_behind.len() == 1 && left_behind[0].contains("none before 10"), "{left_behind:?}");
         let edge = NodeDescription { kind: NodeKind::Edge, schema: None, ..node() };
         assert_eq!(check(&Needs { schema: Some(99), ..fine }, &edge), Ok(()), "an edge has no schema");
         let needs = Needs {

@@ -65,9 +65,9 @@ pub enum Value {
 pub struct Needs {
     /// Interfaces that its components import of the host, as WIT names them with their version.
     pub interfaces: BTreeSet<String>,
-    /// The version of what edges and regions say to each other.
+    /// The least version of what edges and regions say to each other.
     pub ledger_wire: Option<u32>,
-    /// The least schema of a region's database: the number of the last migration.
+    /// The schema that it was written for, and a region's database must have at least: the number of the last migration that it needs.
     pub schema: Option<u32>,
     /// Variables without a default that the release does not set itself.
     pub variables: BTreeSet<String>,
@@ -116,10 +116,19 @@ pub struct NodeDescription {
     pub interfaces: BTreeSet<String>,
     /// The version of what edges and regions say to each other.
     pub ledger_wire: u32,
-    /// The last migration of its region's database; none: it has no database.
-    pub schema: Option<u32>,
+    /// That of its region's database; none: it has no database.
+    pub schema: Option<Schema>,
     /// Names of the variables that it has values for.
     pub variables: BTreeSet<String>,
+}
+
+/// Which releases a database serves: those that were written for a schema between these two, which are numbers of migrations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schema {
+    /// What an earlier one used may be gone.
+    pub least: u32,
+    /// The last migration that was applied.
+    pub last: u32,
 }
 
 /// How far a release is on a node.

@@ -185,6 +185,23 @@ impl Version {
         &self.engine
     }
 
+    /// An interface that a host drives which this version exports and the other one does not: to who drives it, the other would be as good as none.
+    #[must_use]
+    pub fn exports_beyond(&self, other: &Self) -> Option<&'static str> {
+        let theirs = other.driven();
+        self.driven().into_iter().zip(theirs).find_map(|(own, theirs)| own.filter(|_| theirs.is_none()))
+    }
+
+    /// Which interfaces that a host drives its components export.
+    fn driven(&self) -> [Option<&'static str>; 3] {
+        let has = |exports: fn(&Exports) -> bool| self.components.values().any(|loaded| exports(&loaded.exports));
+        [
+            has(|exports| exports.ledger.is_some()).then_some(LEDGER),
+            has(|exports| exports.consumer.is_some()).then_some(CONSUMER),
+            has(|exports| exports.accounts.is_some()).then_some(ACCOUNTS),
+        ]
+    }
+
     pub(crate) fn loaded(&self) -> impl Iterator<Item = (&manifest::Component, &LinkedComponent)> {
         self.components.iter().filter_map(|(name, loaded)| Some((self.manifest.components.get(name)?, loaded)))
     }

@@ -46,6 +46,26 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { portable: include_str!("../0031_logos.sql"), postgres: "" },
 ];
 
+/// Migrations that only hosts need: a component that was written after one runs on a database without it.
+pub const OF_THE_HOST: &[usize] = &[];
+
+/// Migrations that take away what earlier components use, each with the least schema that a version must have been written for to run after it.
+///
+/// What is taken away was replaced before: a migration adds what comes in its place, and versions that name that one use nothing else any more.
+pub const CONTRACTING: &[(usize, usize)] = &[];
+
+/// The last migration that components need, which `spin.toml` names as their schema.
+#[must_use]
+pub fn needed() -> usize {
+    (1..=MIGRATIONS.len()).rev().find(|number| !OF_THE_HOST.contains(number)).unwrap_or(0)
+}
+
+/// The least schema that a version must have been written for to run on a database with all migrations.
+#[must_use]
+pub fn least() -> usize {
+    CONTRACTING.iter().map(|(_, least)| *least).max().unwrap_or(0)
+}
+
 /// What a database may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
@@ -114,6 +134,24 @@ mod tests {
         let (sqlite, postgres) = (all(Engine::Sqlite), all(Engine::Postgres));
         assert!(sqlite.iter().all(|statement| !statement.contains("timestamptz") && postgres.contains(statement)));
         assert!(postgres.iter().any(|statement| statement.contains("timestamptz")));
+    }
+
+    /// Whoever takes something away says which versions still run after it: those before 32 are older than every version that names its schema.
+    #[test]
+    fn what_contracts_says_so() {
+        const TAKES_AWAY: [&str; 4] = ["DROP TABLE", "DROP COLUMN", "RENAME ", "SET NOT NULL"];
+        for (number, migration) in (1..).zip(MIGRATIONS).skip(31) {
+            let mut statements = migration.statements(Engine::Sqlite).chain(migration.statements(Engine::Postgres));
+            let contracts = statements.any(|statement| TAKES_AWAY.iter().any(|words| statement.contains(words)));
+            let says = CONTRACTING.iter().any(|(contracting, _)| *contracting == number);
+            assert!(says || !contracts, "migration {number} takes something away: name it in CONTRACTING");
+        }
+        for (number, least) in CONTRACTING {
+            assert!(
+                least < number && *number <= MIGRATIONS.len(),
+                "{number} leaves {least}: what comes in its place was added before"
+            );
+        }
     }
 
     /// Every file in the folder is in the table, once, under its number.

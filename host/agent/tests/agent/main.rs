@@ -5,6 +5,7 @@
 mod scene;
 
 use agent::Refused;
+use fleet::Identity;
 use rollout::protocol::{FailureKind, NodeKind, Phase, ReleaseId, Stamp};
 use scene::{Scene, assignment, phase};
 
@@ -176,10 +177,12 @@ async fn what_makes_no_sense_is_not_acted_on() {
     control.assign(assignment((1, 2), &[1], &[(1, 100)]));
     control.until(|told| told.serves() == [(1, 100)]).await;
     assert_eq!(node.host.prepared(), [1]);
-    assert_eq!(agent::stored(&scene.folder("edge-0")).unwrap().releases[0].id, ReleaseId(1));
-    // What stands there is no more believed than what is sent.
+    let stored = |name: &str| agent::stored(&scene.folder("edge-0"), &Identity::edge_node(name).unwrap());
+    assert_eq!(stored("edge-0").unwrap().releases[0].id, ReleaseId(1));
+    // What stands there is no more believed than what is sent, and nothing of a disk that was copied.
+    assert_eq!(stored("edge-1"), None);
     std::fs::write(scene.folder("edge-0").join("assignment.json"), "{\"stamp\":").unwrap();
-    assert_eq!(agent::stored(&scene.folder("edge-0")), None);
+    assert_eq!(stored("edge-0"), None);
 }
 
 #[tokio::test]

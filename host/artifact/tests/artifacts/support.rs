@@ -15,6 +15,9 @@ version = "1.2.0"
 description = "Sells things"
 authors = ["Ada <ada@example.com>", "Bob"]
 
+[application.tool.marquee]
+schema = 31
+
 [variables]
 region = { default = "local" }
 password = { required = true, secret = true, description = "Of the database" }

@@ -37,7 +37,14 @@ async fn what_is_pushed_comes_back_the_same() {
     assert_eq!(std::fs::read(folder.path().join("files/web/fonts/large.ttf")).unwrap(), vec![7; 5_000]);
     assert_eq!(std::fs::read(folder.path().join("files/web/empty")).unwrap(), b"");
     let manifest = std::fs::read_to_string(&pulled.manifest).unwrap();
-    for kept in ["\"POST /api/orders/:id\"", "timeout_ms = 500", "required = true", "component = \"stock\"", "private = true"] {
+    for kept in [
+        "schema = 31",
+        "\"POST /api/orders/:id\"",
+        "timeout_ms = 500",
+        "required = true",
+        "component = \"stock\"",
+        "private = true",
+    ] {
         assert!(manifest.contains(kept), "{kept} in {manifest}");
     }
 }
@@ -70,7 +77,7 @@ async fn a_change_of_one_component_moves_one_layer() {
     let third = artifact::push(&pack(&application).unwrap(), &reference(&registry, "shop:4"), &Options::default()).await.unwrap();
     store(&third.reference).await.unwrap();
     let folders = folder.read_dir().unwrap().count();
-    assert_eq!(folders, 3, "two versions and their layers; older ones are gone");
+    assert_eq!(folders, 4, "two versions, their layers, and the lock; older ones are gone");
     assert!(!folder.join(next.digest.hex()).exists() && folder.join(first.digest.hex()).exists());
 }
 
@@ -108,6 +115,56 @@ async fn a_store_keeps_what_it_is_told_to() {
     assert_eq!(store_traffic(pull(2).await), (0, 5));
     assert!(pull(1).await.is_err());
     artifact::keep_only(&folder.join("nowhere"), &none).unwrap();
+}
+
+#[tokio::test]
+async fn what_is_there_whole_is_not_written_again() {
+    use std::os::unix::fs::MetadataExt as _;
+    let registry = Registry::start().await;
+    let reference = pushed(&registry).await;
+    let store = tempfile::tempdir().unwrap();
+    let (options, none) = (Options::default(), BTreeSet::new());
+    let pull = async || {
+        let place = Place::Kept { folder: store.path(), running: &none };
+        artifact::pull(&reference, None, &options, place).await.unwrap().manifest
+    };
+    let manifest = pull().await;
+    let file = |name: &str| manifest.with_file_name(name);
+    let files = ["artifact.json", "spin.toml", "files/web/fonts/large.ttf", "files/web/empty"].map(file);
+    let inodes = || files.clone().map(|file| std::fs::metadata(file).unwrap().ino());
+    let before = inodes();
+    pull().await;
+    assert_eq!(inodes(), before, "a full disk keeps nobody from starting with it");
+    // What somebody has changed is made anew.
+    std::fs::write(file("files/web/empty"), "no more").unwrap();
+    std::fs::remove_file(file("files/web/fonts/large.ttf")).unwrap();
+    pull().await;
+    assert_eq!(std::fs::read(file("files/web/empty")).unwrap(), b"");
+    assert_eq!(std::fs::read(file("files/web/fonts/large.ttf")).unwrap(), vec![7; 5_000]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_is_changed_by_one_at_a_time() {
+    let registry = Registry::start().await;
+    let (folder, store) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut application = application(folder.path());
+    let one = artifact::push(&pack(&application).unwrap(), &reference(&registry, "shop:1"), &Options::default()).await.unwrap();
+    application.components.insert("cart".to_owned(), wasm("another cart"));
+    let other = artifact::push(&pack(&application).unwrap(), &reference(&registry, "shop:2"), &Options::default()).await.unwrap();
+    let (options, none) = (Options::default(), BTreeSet::new());
+    let pull = |reference| artifact::pull(reference, None, &options, Place::Kept { folder: store.path(), running: &none });
+    let (one_came, other_came) = tokio::join!(pull(&one.reference), pull(&other.reference));
+    let came = [store_traffic(one_came), store_traffic(other_came)];
+    assert!([[(5, 0), (2, 3)], [(2, 3), (5, 0)]].contains(&came), "each layer once, whoever was first: {came:?}");
+    // Nothing is deleted that somebody fetches.
+    let held = std::fs::File::open(store.path().join("lock")).unwrap();
+    held.lock().unwrap();
+    let is_there = || store.path().join(one.digest.hex()).exists();
+    artifact::keep_only(store.path(), &none).unwrap();
+    assert!(is_there());
+    drop(held);
+    artifact::keep_only(store.path(), &none).unwrap();
+    assert!(!is_there());
 }
 
 fn store_traffic(pulled: Result<artifact::Pulled, Error>) -> (usize, usize) {

@@ -18,6 +18,7 @@ use crate::cli::{Certificates, Keys, Migrate, OtherCertificates, People, Storage
 use crate::config::settings::Settings;
 use crate::data_folder::DataFolder;
 use crate::error::Error;
+use crate::nodes::needs;
 use crate::{limits, say};
 
 /// The label of the database that everything of the platform is in.
@@ -26,6 +27,7 @@ pub const DATABASE: &str = "default";
 /// `marquee check`
 pub fn check(file: &Path) -> Result<(), Error> {
     let manifest = Manifest::load(file, &VariableSources::from_environment())?;
+    needs::check(&manifest, Some(needs::schema()))?;
     let routes = manifest.routes.iter().count();
     say(&format!("{}: {} components, {routes} routes, nothing wrong", file.display(), manifest.components.len()))
 }

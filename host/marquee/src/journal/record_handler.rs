@@ -1,6 +1,7 @@
 //! The effects of a booking: the component that takes records from any source, and the Kafka producer that components get.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use capabilities::kafka::{ConsumerRecord, Error, Header, Producer, ProducerRecord, RecordMetadata, WriteResult};
 use futures::FutureExt;
@@ -15,17 +16,21 @@ use crate::limits;
 pub struct RecordHandler {
     traffic: Arc<Switch>,
     idle: Mutex<Vec<(Arc<Application>, ConsumerInstance)>>,
+    /// The version that was here last, and since when; no time: the process began with it.
+    latest: Mutex<(u64, Option<Instant>)>,
 }
 
 impl RecordHandler {
     /// The component of the version that has the traffic.
     pub fn new(traffic: Arc<Switch>) -> Self {
-        Self { traffic, idle: Mutex::default() }
+        let began_with = traffic.current().version().number();
+        Self { traffic, idle: Mutex::default(), latest: Mutex::new((began_with, None)) }
     }
 
     /// Hands records over: what became of each, in order. None at all are a tick.
     pub async fn take(&self, records: Vec<ConsumerRecord>) -> Result<Vec<Disposition>, String> {
         let application = self.traffic.current();
+        self.notice(&application);
         let mut instance = self.instance(&application)?;
         let outcome = instance.handle(records).await.map_err(|failure| failure.to_string());
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -33,6 +38,19 @@ impl RecordHandler {
             idle.push((application, instance));
         }
         outcome
+    }
+
+    /// Whether the version that has the traffic has had it for so short a time that it may still be taken back.
+    fn is_on_trial(&self) -> bool {
+        let (_, since) = *self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        since.is_some_and(|since| since.elapsed() < limits::FOLLOWING_TRIAL)
+    }
+
+    fn notice(&self, application: &Application) {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        if latest.0 != application.version().number() {
+            *latest = (application.version().number(), Some(Instant::now()));
+        }
     }
 
     fn instance(&self, application: &Arc<Application>) -> Result<ConsumerInstance, String> {
@@ -47,8 +65,18 @@ impl RecordHandler {
 impl Handler for RecordHandler {
     fn handle(&self, records: Vec<Arc<Record>>) -> BoxFuture<'_, Result<Vec<streams::Disposition>, String>> {
         async move {
-            let outcome = self.take(records.iter().map(|record| consumed(record)).collect()).await?;
-            Ok(outcome.into_iter().map(disposition).collect())
+            match self.take(records.iter().map(|record| consumed(record)).collect()).await {
+                Ok(outcome) => Ok(outcome.into_iter().map(disposition).collect()),
+                // The record would go to the dead letters within seconds. While the version may still go back, it is the version that is doubted.
+                Err(reason) if records.len() == 1 && self.is_on_trial() => {
+                    tracing::warn!(
+                        reason,
+                        "a version that is new here fails with a record: it is tried again for as long as an hour"
+                    );
+                    Ok(vec![streams::Disposition::Retry(0)])
+                }
+                Err(reason) => Err(reason),
+            }
         }
         .boxed()
     }

@@ -2,18 +2,33 @@
 
 use std::path::{Path, PathBuf};
 
-use artifact::{Place, Pulled};
+use artifact::{Place, PublicKey, Pulled, Reference};
 
 use crate::cli::FromRegistry;
 use crate::config::Artifact;
 use crate::config::settings::Settings;
 use crate::data_folder::DataFolder;
 use crate::error::Error;
+use crate::limits;
 use crate::nodes::serving::manifest_path;
 
 /// Where versions from registries are kept.
 pub fn store(folder: &DataFolder) -> PathBuf {
     folder.path().join("artifacts")
+}
+
+/// Fetches a version within the time that this may take: a registry that sends a byte now and then holds nobody up for ever. What has come stays.
+pub async fn pulled(
+    reference: &Reference,
+    trusted: &[PublicKey],
+    options: &artifact::Options,
+    place: Place<'_>,
+) -> Result<Pulled, artifact::Error> {
+    let pulling = artifact::pull(reference, Some(trusted), options, place);
+    tokio::time::timeout(limits::PULL, pulling).await.unwrap_or_else(|_| {
+        let reason = format!("{reference} had not come after {} s", limits::PULL.as_secs());
+        Err(artifact::Error::Unreachable { registry: reference.registry().to_owned(), reason })
+    })
 }
 
 /// Where it comes from.
@@ -97,7 +112,7 @@ impl Source {
         let runs = running.into_iter().collect();
         let place = if kept { Place::Kept { folder: store, running: &runs } } else { Place::Store { folder: store, running } };
         let Pulled { reference, manifest, composed: is_composed, key, traffic, .. } =
-            artifact::pull(&reference, Some(&trusted), &options, place).await?;
+            pulled(&reference, &trusted, &options, place).await?;
         if is_composed && !composed {
             return Err(Error::Refused(format!(
                 "{reference} has its dependencies in it, for hosts that do not compose: push it without --compose; `up --composed` runs it"

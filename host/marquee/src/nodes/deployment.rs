@@ -15,15 +15,17 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use manifest::{Manifest, VariableSources};
+use rollout::protocol::Schema;
 use runtime::{Loader, Mode, Version};
 use telemetry::{Finding, Health, Needed};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::Signal;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::settings::Settings;
 use crate::error::Error;
 use crate::limits::WATCH_POLL;
 use crate::nodes::application::Source;
+use crate::nodes::needs;
 use crate::nodes::releases::Releases;
 use crate::nodes::roles::Roles;
 use crate::nodes::sandbox;
@@ -38,19 +40,20 @@ struct Reading {
     file: Option<PathBuf>,
     sets: Box<dyn Fn(VariableSources) -> VariableSources + Send + Sync>,
     listeners: Vec<SocketAddr>,
+    schema: Option<Schema>,
     settings: Settings,
 }
 
 /// Reads an application from where it comes, with the file of variables that the node's names, and with what the node itself `sets`, which is stronger.
-/// `listeners` are where others may come.
+/// `listeners` are where others may come, and `schema` is that of the database that it has here.
 pub fn reader(
     source: Source,
     file: Option<PathBuf>,
     sets: impl Fn(VariableSources) -> VariableSources + Send + Sync + 'static,
-    listeners: Vec<SocketAddr>,
+    (listeners, schema): (Vec<SocketAddr>, Option<Schema>),
     settings: &Settings,
 ) -> ManifestReader {
-    ManifestReader(Arc::new(Reading { source, file, sets: Box::new(sets), listeners, settings: settings.clone() }))
+    ManifestReader(Arc::new(Reading { source, file, sets: Box::new(sets), listeners, schema, settings: settings.clone() }))
 }
 
 impl ManifestReader {
@@ -66,8 +69,9 @@ impl ManifestReader {
         path: &Path,
         also: impl FnOnce(VariableSources) -> Result<VariableSources, Error>,
     ) -> Result<Manifest, Error> {
-        let Reading { file, sets, listeners, settings, .. } = &*self.0;
+        let Reading { file, sets, listeners, schema, settings, .. } = &*self.0;
         let manifest = Manifest::load(path, &sets(also(variables(file.as_deref())?)?))?;
+        needs::check(&manifest, *schema)?;
         sandbox::check(&manifest, listeners, settings)?;
         Ok(manifest)
     }
@@ -110,13 +114,7 @@ impl Deployment {
     }
 
     /// Takes over another version at each SIGHUP, until `stop`.
-    pub async fn reload_on_hangup(mut self, stop: CancellationToken) {
-        let mut hangup = match signal(SignalKind::hangup()) {
-            Ok(hangup) => hangup,
-            Err(error) => {
-                return tracing::error!(%error, "SIGHUP cannot be listened for: to take over a new version, restart the node");
-            }
-        };
+    pub async fn reload_on_hangup(mut self, mut hangup: Signal, stop: CancellationToken) {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -157,19 +155,21 @@ impl Deployment {
         std::iter::once(manifest.path.clone()).chain(sources).map(|path| (path.clone(), stamp(&path))).collect()
     }
 
-    /// Does what a signal asks for: where a control plane says which version runs, its releases are loaded with the variables that there are now.
+    /// Does what a signal asks for: a control plane's releases are loaded with the variables that there are now, whether they serve or are only ready. What the
+    /// node's own configuration names is taken over as long as none of them serves.
     async fn take(&mut self, because: &str) {
-        match self.releases.as_ref().filter(|releases| releases.any_serves()) {
-            None => self.take_own(because).await,
-            Some(releases) => match releases.reload().await {
-                Ok(changed) => {
-                    tracing::info!(because, changed, "loaded the variables: the control plane says which version runs")
-                }
+        if let Some(releases) = &self.releases {
+            match releases.reload().await {
+                Ok(changed) => tracing::info!(because, changed, "loaded the variables of the control plane's releases"),
                 Err(error) => {
                     tracing::error!(because, %error, "the variables do not fit: releases keep those that they have");
                 }
-            },
+            }
+            if releases.any_serves() {
+                return;
+            }
         }
+        self.take_own(because).await;
     }
 
     /// Loads what is there and, if it is fit, sends the traffic there. Otherwise the previous version keeps running.
@@ -204,7 +204,12 @@ impl Deployment {
         if version.id() == self.current.id() {
             return Ok(None);
         }
-        self.roles.exchange(&version).await.map_err(|error| error.to_string())?;
+        let ready = self.roles.ready(&version).await.map_err(|error| error.to_string())?;
+        let _turn = match &self.releases {
+            Some(releases) => Some(releases.own_turn().await.ok_or("the control plane has said meanwhile which version runs")?),
+            None => None,
+        };
+        self.roles.share(&[(ready, 100)], 0).await.map_err(|error| error.to_string())?;
         Ok(Some(version))
     }
 }

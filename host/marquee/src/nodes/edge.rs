@@ -28,6 +28,7 @@ use crate::nodes::serving::{self, StopSignal, admin_listener, certified, loader,
 /// Runs until asked to stop.
 pub async fn run(node: &cli::Node) -> Result<(), Error> {
     let mut stop = StopSignal::listen()?;
+    let hangup = serving::hangup()?;
     let config = EdgeNode::read(&node.config)?;
     let settings = Settings::read()?;
     let identity = Identity::edge_node(&config.name).map_err(|error| Error::Identity(error.to_string()))?;
@@ -44,11 +45,17 @@ pub async fn run(node: &cli::Node) -> Result<(), Error> {
     let sets = move |sources: VariableSources| sources.set("region", &of_region).set("accounts", &of_accounts);
     let named = (config.application.as_deref(), config.artifact.clone(), Some(&*node.config));
     let source = Source::of(named, &node.registry, &folder, &settings)?.kept(config.control.is_some());
-    let read = deployment::reader(source, config.variables.clone(), sets, vec![own_address], &settings);
+    let read = deployment::reader(source, config.variables.clone(), sets, (vec![own_address], None), &settings);
 
     let loader = loader(&settings, &folder)?;
     let trusting = (config.artifact.as_ref(), &node.registry);
-    let fetcher = Fetcher::new(config.control.as_ref(), trusting, (&folder, &settings), &read, &loader)?;
+    let fetcher = Fetcher::new(
+        config.control.as_ref().map(|control| (control, tls.identity())),
+        trusting,
+        (&folder, &settings),
+        &read,
+        &loader,
+    )?;
     let version = releases::first(fetcher.as_ref(), &read, &loader).await?;
     let mut roles = Roles::default();
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
@@ -88,7 +95,7 @@ pub async fn run(node: &cli::Node) -> Result<(), Error> {
     background.spawn(releases::run(agent, end.clone()));
     let deployment = Deployment { loader, read, mode: Mode::Native, roles, current: version, releases };
     deployment.register(&health);
-    background.spawn(deployment.reload_on_hangup(end.clone()));
+    background.spawn(deployment.reload_on_hangup(hangup, end.clone()));
     // Not before there is something to say: without checks a node would pass for ready.
     background.spawn(admin_listener(admin, &settings.admin, &health, &metrics, end.clone()));
     let closing = CancellationToken::new();

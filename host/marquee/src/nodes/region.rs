@@ -30,6 +30,7 @@ use crate::nodes::application::Source;
 use crate::nodes::deployment::{self, Deployment};
 use crate::nodes::edge::client;
 use crate::nodes::listeners::{admin_at, at};
+use crate::nodes::needs;
 use crate::nodes::peers::FleetPeers;
 use crate::nodes::plain;
 use crate::nodes::region_side::{self, RegionSide};
@@ -42,6 +43,7 @@ use crate::nodes::serving::{
 /// Runs until asked to stop.
 pub async fn run(node: &cli::Node) -> Result<(), Error> {
     let mut stop = StopSignal::listen()?;
+    let hangup = serving::hangup()?;
     // What fails fast comes first.
     let settings = Settings::read()?;
     let config = RegionNode::read(&node.config, &settings)?;
@@ -61,11 +63,18 @@ pub async fn run(node: &cli::Node) -> Result<(), Error> {
     };
     let named = (config.application.as_deref(), config.artifact.clone(), Some(&*node.config));
     let source = Source::of(named, &node.registry, &folder, &settings)?.kept(config.control.is_some());
-    let read = deployment::reader(source, config.variables.clone(), sets, vec![nodes.local_addr()?], &settings);
+    let read =
+        deployment::reader(source, config.variables.clone(), sets, (vec![nodes.local_addr()?], Some(needs::schema())), &settings);
 
     let loader = loader(&settings, &folder)?;
     let trusting = (config.artifact.as_ref(), &node.registry);
-    let fetcher = Fetcher::new(config.control.as_ref(), trusting, (&folder, &settings), &read, &loader)?;
+    let fetcher = Fetcher::new(
+        config.control.as_ref().map(|control| (control, tls.identity())),
+        trusting,
+        (&folder, &settings),
+        &read,
+        &loader,
+    )?;
     let version = releases::first(fetcher.as_ref(), &read, &loader).await?;
     let mut roles = Roles::default();
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
@@ -73,10 +82,10 @@ pub async fn run(node: &cli::Node) -> Result<(), Error> {
     // Before anything else, so that operators see what the node waits for.
     let beginning = Startup::register(&health);
     background.spawn(admin_listener(admin, &settings.admin, &health, &metrics, end.clone()));
-    let Some(schema) = beginning.wait_for("Postgres", &mut stop, async || database_is_there(&database).await).await? else {
+    if beginning.wait_for("Postgres", &mut stop, async || database_is_there(&database).await).await?.is_none() {
         end.cancel();
         return Ok(());
-    };
+    }
     background.spawn(tls.clone().run(end.clone()));
     serving::register_certificate(&tls, &health);
     let peers = Arc::new(FleetPeers::new(
@@ -126,14 +135,14 @@ pub async fn run(node: &cli::Node) -> Result<(), Error> {
     if let Some(mib) = config.replica_mib {
         side.bound_replica(mib << 20);
     }
-    let kind = releases::Node { kind: NodeKind::Region, region: &config.region, schema: Some(schema) };
+    let kind = releases::Node { kind: NodeKind::Region, region: &config.region, schema: Some(needs::schema()) };
     let releases = fetcher.map(|fetcher| Releases::follow(fetcher, &roles, &kind, &tls, &health, &metrics)).transpose()?;
     let (releases, agent) = releases.unzip();
     background.spawn(releases::run(agent, end.clone()));
     let current = Arc::clone(&version);
     let deployment = Deployment { loader, read, mode: Mode::Native, roles, current, releases };
     deployment.register(&health);
-    background.spawn(deployment.reload_on_hangup(end.clone()));
+    background.spawn(deployment.reload_on_hangup(hangup, end.clone()));
     beginning.begun();
     let server = serve(tls, nodes, &side, &end)?;
     let outcome = until_stopped(&health, &mut stop, &ready).await;
@@ -142,11 +151,11 @@ pub async fn run(node: &cli::Node) -> Result<(), Error> {
     outcome
 }
 
-/// Whether the database can be reached, and is at this program's version: which it says.
-async fn database_is_there(url: &str) -> Result<usize, Error> {
+/// Whether the database can be reached, and is at this program's version.
+async fn database_is_there(url: &str) -> Result<(), Error> {
     let name = telemetry::redact_url(url);
     let database = region::Database::postgres(url).await.map_err(|error| Error::database(&name, &error))?;
-    commands::migrated(&database, &name).await.map(|(_, version)| version)
+    commands::migrated(&database, &name).await.map(|_| ())
 }
 
 /// The listener for other nodes, and what ends it.

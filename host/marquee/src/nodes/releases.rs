@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use agent::{Agent, Host, Refused};
 use artifact::{Digest, Place};
-use fleet::Tls;
+use fleet::{Identity, Tls};
 use futures::future::BoxFuture;
 use manifest::VariableSources;
-use rollout::protocol::{Assignment, Counters, FailureKind, NodeDescription, NodeKind, Release, ReleaseId, Share, Value};
+use rollout::protocol::{Assignment, Counters, FailureKind, NodeDescription, NodeKind, Release, ReleaseId, Schema, Share, Value};
 use runtime::{Application, Counts, LoadError, Loader, Mode, Version};
 use telemetry::{Health, Metrics, rollouts};
 use tokio_util::sync::CancellationToken;
@@ -22,8 +22,9 @@ use crate::config::settings::Settings;
 use crate::config::{Artifact, ControlPlane};
 use crate::data_folder::DataFolder;
 use crate::error::Error;
-use crate::nodes::application::store;
+use crate::nodes::application::{pulled, store};
 use crate::nodes::deployment::ManifestReader;
+use crate::nodes::prepared::Prepared;
 use crate::nodes::roles::Roles;
 
 /// The agent's folder, in the node's.
@@ -32,6 +33,8 @@ const FOLDER: &str = "agent";
 /// What it takes to have a release here.
 pub struct Fetcher {
     control: ControlPlane,
+    /// Who this is.
+    node: Identity,
     trusting: Artifact,
     settings: Settings,
     /// Where versions are kept.
@@ -48,11 +51,11 @@ pub struct Releases {
     fetcher: Fetcher,
     roles: Roles,
     description: Mutex<NodeDescription>,
-    ready: Mutex<BTreeMap<ReleaseId, Ready>>,
+    ready: Mutex<Prepared<Ready>>,
     serving: Mutex<Vec<Share>>,
     /// What had the traffic; requests that are under way hold it.
     left: Mutex<Vec<Weak<Application>>>,
-    /// Held by what changes who serves.
+    /// Held by what changes who serves, and by nothing that takes its time: the way back does not wait for what is being loaded.
     turn: tokio::sync::Mutex<()>,
 }
 
@@ -81,22 +84,23 @@ pub struct Node<'a> {
     pub kind: NodeKind,
     /// Its region; of an edge, the nearest.
     pub region: &'a str,
-    /// The last migration of its database.
-    pub schema: Option<usize>,
+    /// Its database's.
+    pub schema: Option<Schema>,
 }
 
 impl Fetcher {
     /// None where the node follows no control plane.
     pub fn new(
-        control: Option<&ControlPlane>,
+        control: Option<(&ControlPlane, &Identity)>,
         (artifact, flags): (Option<&Artifact>, &FromRegistry),
         (folder, settings): (&DataFolder, &Settings),
         read: &ManifestReader,
         loader: &Arc<Loader>,
     ) -> Result<Option<Self>, Error> {
-        let Some(control) = control else { return Ok(None) };
+        let Some((control, node)) = control else { return Ok(None) };
         Ok(Some(Self {
             control: control.clone(),
+            node: node.clone(),
             trusting: Artifact::trusting(artifact.cloned(), flags),
             settings: settings.clone(),
             store: store(folder),
@@ -109,7 +113,7 @@ impl Fetcher {
 
     /// Of what was assigned last, the release with the largest share. None where nothing was, or where it is not to be had.
     async fn last(&self) -> Option<Arc<Version>> {
-        let Assignment { releases, serving, .. } = agent::stored(&self.folder)?;
+        let Assignment { releases, serving, .. } = agent::stored(&self.folder, &self.node)?;
         let largest = serving.iter().max_by_key(|share| share.weight)?;
         let release = releases.iter().find(|release| release.id == largest.release)?;
         match self.load(release, &BTreeSet::new(), Pace::AtOnce).await {
@@ -132,7 +136,7 @@ impl Fetcher {
         let (reference, trusted, options) =
             artifact.opened(&self.settings).map_err(|error| refused(FailureKind::Invalid, &error))?;
         let place = Place::Kept { folder: &self.store, running };
-        let pulled = artifact::pull(&reference, Some(&trusted), &options, place).await;
+        let pulled = pulled(&reference, &trusted, &options, place).await;
         let pulled = pulled.map_err(|error| refused(kind_of(&error), &error))?;
         self.metrics.fetched(pulled.traffic.bytes);
         if pulled.composed {
@@ -177,7 +181,7 @@ impl Releases {
             host: env!("CARGO_PKG_VERSION").to_owned(),
             interfaces: capabilities::interfaces(),
             ledger_wire: fleet::wire::VERSION,
-            schema: node.schema.and_then(|schema| u32::try_from(schema).ok()),
+            schema: node.schema,
             variables: fetcher.read.variables()?,
         };
         let releases = Arc::new(Self {
@@ -200,34 +204,54 @@ impl Releases {
         !self.serving().is_empty()
     }
 
+    /// Whoever holds it gives the traffic to what the node's own configuration names. None where a release serves.
+    pub async fn own_turn(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        let turn = self.turn.lock().await;
+        (!self.any_serves()).then_some(turn)
+    }
+
     /// Loads every release that is ready again, with the variables that there are now, and gives the traffic of those that serve to what has come of them. How many
-    /// have changed.
+    /// have changed. Meanwhile the agent may prepare others, which get the same variables, switch, and forget.
     ///
     /// # Errors
     /// One of them does not run with the variables that there are: then nothing has changed.
     pub async fn reload(&self) -> Result<usize, Refused> {
-        let _turn = self.turn.lock().await;
-        let variables = self.fetcher.read.variables().map_err(|error| refused(FailureKind::Invalid, &error))?;
+        let read = self.fetcher.read.clone();
+        // A disk, or whatever secrets come from, may take its time.
+        let variables = tokio::task::spawn_blocking(move || read.variables()).await;
+        let variables = variables.map_err(|error| refused(FailureKind::Invalid, &error))?;
+        let variables = variables.map_err(|error| refused(FailureKind::Invalid, &error))?;
+        let before = self.ready().read_again();
+        // Their files stay until this has ended, also where they are forgotten meanwhile.
+        before.values().for_each(|ready| self.leave(&ready.applications));
         let mut changed = BTreeMap::new();
-        let before = self.ready().clone();
-        for (id, ready) in before {
-            let Some(version) = ready.applications.first().map(|application| Arc::clone(application.version())) else { continue };
-            let next = self.fetcher.compile(&version.manifest().path, &ready.release, Pace::Behind).await?;
-            if next.id() != version.id() {
-                let applications = self.roles.ready(&next).await.map_err(|error| refused(FailureKind::Unhealthy, &error))?;
-                let earlier = ready.counts();
-                changed.insert(id, Ready { applications, earlier, ..ready });
+        for (id, ready) in &before {
+            match self.loaded_again(ready).await {
+                Ok(applications) => changed.extend(applications.map(|applications| (*id, applications))),
+                Err(_) if self.ready().get(*id).is_none() => {}
+                Err(refused) => return Err(refused),
             }
         }
         let number = changed.len();
-        self.ready().extend(changed);
+        let _turn = self.turn.lock().await;
+        self.ready().replace(changed, |known, applications| Ready { applications, earlier: known.counts(), ..known.clone() });
         let serving = self.serving().clone();
         self.share(&serving).await?;
         self.description().variables = variables;
         Ok(number)
     }
 
-    fn ready(&self) -> MutexGuard<'_, BTreeMap<ReleaseId, Ready>> {
+    /// A release with the variables that there are now; none where it is the same with them.
+    async fn loaded_again(&self, ready: &Ready) -> Result<Option<Vec<Arc<Application>>>, Refused> {
+        let Some(version) = ready.applications.first().map(|application| application.version()) else { return Ok(None) };
+        let next = self.fetcher.compile(&version.manifest().path, &ready.release, Pace::Behind).await?;
+        if next.id() == version.id() {
+            return Ok(None);
+        }
+        self.roles.ready(&next).await.map(Some).map_err(|error| refused(FailureKind::Unhealthy, &error))
+    }
+
+    fn ready(&self) -> MutexGuard<'_, Prepared<Ready>> {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -259,9 +283,23 @@ impl Releases {
     }
 
     async fn prepare_release(&self, release: &Release) -> Result<(), Refused> {
-        if self.ready().contains_key(&release.id) {
-            return Ok(());
+        loop {
+            let reading = {
+                let ready = self.ready();
+                if ready.get(release.id).is_some() {
+                    return Ok(());
+                }
+                ready.reading()
+            };
+            let ready = self.prepared(release).await?;
+            // Once more for each signal that came meanwhile.
+            if self.ready().insert(release.id, ready, reading) {
+                return Ok(());
+            }
         }
+    }
+
+    async fn prepared(&self, release: &Release) -> Result<Ready, Refused> {
         // What has changed in the node's file of variables since is part of what it offers.
         self.description().variables = self.fetcher.read.variables().map_err(|error| refused(FailureKind::Invalid, &error))?;
         let description = self.description().clone();
@@ -270,9 +308,7 @@ impl Releases {
         let running = self.in_use();
         let (digest, version) = self.fetcher.load(release, &running, Pace::Behind).await?;
         let applications = self.roles.ready(&version).await.map_err(|error| refused(FailureKind::Unhealthy, &error))?;
-        let ready = Ready { release: release.clone(), digest, applications, earlier: Counts::default() };
-        self.ready().insert(release.id, ready);
-        Ok(())
+        Ok(Ready { release: release.clone(), digest, applications, earlier: Counts::default() })
     }
 
     /// Only with the turn.
@@ -285,7 +321,7 @@ impl Releases {
         }
         let all: Vec<_> = {
             let ready = self.ready();
-            shares.iter().filter_map(|share| Some((ready.get(&share.release)?.applications.clone(), share.weight))).collect()
+            shares.iter().filter_map(|share| Some((ready.get(share.release)?.applications.clone(), share.weight))).collect()
         };
         self.leave(&self.roles.current());
         let shared = self.roles.share(&all, newest.release.0).await;
@@ -312,7 +348,7 @@ impl Host for Releases {
     }
 
     fn counters(&self, release: ReleaseId) -> Counters {
-        let counts = self.ready().get(&release).map(Ready::counts).unwrap_or_default();
+        let counts = self.ready().get(release).map(Ready::counts).unwrap_or_default();
         let Counts { requests, errors, traps, restarts, memory, latency } = counts;
         Counters { requests, errors, traps, restarts, memory, latency }
     }
@@ -321,7 +357,7 @@ impl Host for Releases {
         Box::pin(async {
             let serving: BTreeSet<_> = self.serving().iter().map(|share| share.release).collect();
             self.ready().retain(|id, ready| {
-                let stays = serving.contains(id) || kept.iter().any(|release| release.id == *id);
+                let stays = serving.contains(&id) || kept.iter().any(|release| release.id == id);
                 if !stays {
                     self.leave(&ready.applications);
                 }

@@ -36,21 +36,16 @@ impl Roles {
         self.0.iter().map(|role| role.switch.current()).collect()
     }
 
-    /// Sends the traffic of every role to `version`, once it has shown in each that it can answer. Else nothing changes.
-    pub async fn exchange(&self, version: &Arc<Version>) -> Result<(), Unhealthy> {
-        let next = self.ready(version).await?;
-        for (role, application) in self.0.iter().zip(next) {
-            role.switch.replace(application, &[]).await?;
-        }
-        Ok(())
-    }
-
     /// A version in each role, in their order, once it has shown in each that it can answer. It gets no traffic yet.
     pub async fn ready(&self, version: &Arc<Version>) -> Result<Vec<Arc<Application>>, Unhealthy> {
         let probes = probes(version);
         let mut ready = Vec::with_capacity(self.0.len());
         for role in &self.0 {
             let application = Application::new(Arc::clone(version), role.bindings.clone());
+            if let Some(export) = role.switch.current().version().exports_beyond(version) {
+                let reason = "no component of the version exports it, and this node is driven by it".to_owned();
+                return Err(Unhealthy { component: export.to_owned(), reason });
+            }
             application.check(&probes).await?;
             ready.push(application);
         }

@@ -13,7 +13,7 @@ use runtime::{Cache, Engine, Loader};
 use telemetry::admin::{self, Access, Sources};
 use telemetry::{Finding, Health, Metrics, Needed, State};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -240,10 +240,15 @@ pub fn admin_listener(
     }
 }
 
+/// SIGHUP, which from now on does not end the process: one that comes before the node has started is heeded when it has.
+pub fn hangup() -> Result<Signal, Error> {
+    Ok(signal(SignalKind::hangup())?)
+}
+
 /// Ctrl-C, or what a supervisor sends.
 pub struct StopSignal {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
+    interrupt: Signal,
+    terminate: Signal,
 }
 
 impl StopSignal {

@@ -25,6 +25,7 @@ use crate::nodes::application::Source;
 use crate::nodes::deployment::{self, Deployment};
 use crate::nodes::edge_side;
 use crate::nodes::listeners::{Addresses, Listeners};
+use crate::nodes::needs;
 use crate::nodes::plain;
 use crate::nodes::platform::Platform;
 use crate::nodes::ready;
@@ -57,7 +58,7 @@ pub async fn run(arguments: cli::Up) -> Result<(), Error> {
     // Composed, it runs as under stock Spin: nothing follows events.
     sources = serving::with_analytics(sources, !arguments.composed);
     let edges = addresses.edges.to_vec();
-    let read = deployment::reader(source, None, move |_| sources.clone(), edges, &settings);
+    let read = deployment::reader(source, None, move |_| sources.clone(), (edges, Some(needs::schema())), &settings);
     let manifest = read.read(None).await?;
 
     let mode = if arguments.composed { Mode::Composed } else { Mode::Native };

@@ -26,6 +26,7 @@ use crate::journal::record_handler::{RecordHandler, Topics};
 use crate::nodes::application::Source;
 use crate::nodes::deployment::{self, Deployment};
 use crate::nodes::listeners::admin_at;
+use crate::nodes::needs;
 use crate::nodes::plain;
 use crate::nodes::releases::{self, Fetcher, Releases};
 use crate::nodes::reporter::Reporter;
@@ -38,6 +39,7 @@ const GROUP: &str = "marquee-worker";
 /// Runs until asked to stop.
 pub async fn run(node: &cli::Node) -> Result<(), Error> {
     let mut stop = StopSignal::listen()?;
+    let hangup = serving::hangup()?;
     // What fails fast comes first.
     let settings = Settings::read()?;
     let config = WorkerNode::read(&node.config, &settings)?;
@@ -51,11 +53,12 @@ pub async fn run(node: &cli::Node) -> Result<(), Error> {
     let sets = move |sources: VariableSources| with_database(sources.set("region", &region), &url);
     let named = (config.application.as_deref(), config.artifact.clone(), Some(&*node.config));
     let source = Source::of(named, &node.registry, &folder, &settings)?.kept(config.control.is_some());
-    let read = deployment::reader(source, config.variables.clone(), sets, Vec::new(), &settings);
+    let read = deployment::reader(source, config.variables.clone(), sets, (Vec::new(), Some(needs::schema())), &settings);
     let (health, metrics) = (Health::default(), Arc::new(Metrics::new()?));
     let loader = loader(&settings, &folder)?;
     let trusting = (config.artifact.as_ref(), &node.registry);
-    let fetcher = Fetcher::new(config.control.as_ref(), trusting, (&folder, &settings), &read, &loader)?;
+    let control = config.control.as_ref().zip(tls.as_ref().map(Tls::identity));
+    let fetcher = Fetcher::new(control, trusting, (&folder, &settings), &read, &loader)?;
     let version = releases::first(fetcher.as_ref(), &read, &loader).await?;
     let base = plain::bindings(version.manifest(), &folder, None, &config.breakers, &metrics)?;
     let mut roles = Roles::default();
@@ -65,10 +68,10 @@ pub async fn run(node: &cli::Node) -> Result<(), Error> {
     // As a region's node does, under the same lock: the first to start migrates.
     let database = async || {
         let (opened, name) = commands::open(Some(&database), SqliteDatabases::new(BTreeMap::new()), &folder).await?;
-        let (_, schema) = commands::migrated(&opened, &name).await?;
-        Ok((opened, schema))
+        commands::migrated(&opened, &name).await?;
+        Ok(opened)
     };
-    let Some((opened, schema)) = beginning.wait_for("Postgres", &mut stop, database).await? else {
+    let Some(opened) = beginning.wait_for("Postgres", &mut stop, database).await? else {
         end.cancel();
         return Ok(());
     };
@@ -93,8 +96,13 @@ pub async fn run(node: &cli::Node) -> Result<(), Error> {
     let bindings =
         Bindings { mailer: Some(mailer(&config, &folder, &metrics)?), producer: Some(Arc::new(Topics(producer))), ..base };
     let following = RecordHandler::new(roles.add(&version, bindings));
-    // A component that cannot even be made is no reason to take records and give them back for ever.
-    following.take(Vec::new()).await.map_err(Error::Worker)?;
+    // A component that cannot even be made is no reason to take records and give them back for ever; unless there is somebody who takes a bad version back.
+    match following.take(Vec::new()).await {
+        Err(reason) if fetcher.is_some() => {
+            tracing::error!(reason, "the version that ran here last fails: following the control plane")
+        }
+        outcome => _ = outcome.map_err(Error::Worker)?,
+    }
     let consumer = |group: String, topics: &[&str], handler: Arc<dyn Handler>| {
         let topics = topics.iter().map(|&topic| topic.to_owned()).collect();
         let (settings, metrics) = (config.kafka.clone(), Arc::clone(&metrics));
@@ -124,7 +132,7 @@ pub async fn run(node: &cli::Node) -> Result<(), Error> {
 
     // Until after the consumers have ended: what they have written last is signed, too.
     background.spawn(sealer.run(end.clone()));
-    let kind = releases::Node { kind: NodeKind::Worker, region: &config.region, schema: Some(schema) };
+    let kind = releases::Node { kind: NodeKind::Worker, region: &config.region, schema: Some(needs::schema()) };
     let following = fetcher.zip(tls).map(|(fetcher, tls)| {
         background.spawn(tls.clone().run(end.clone()));
         serving::register_certificate(&tls, &health);
@@ -134,7 +142,7 @@ pub async fn run(node: &cli::Node) -> Result<(), Error> {
     background.spawn(releases::run(agent, end.clone()));
     let deployment = Deployment { loader, read, mode: Mode::Native, roles, current: version, releases };
     deployment.register(&health);
-    background.spawn(deployment.reload_on_hangup(end.clone()));
+    background.spawn(deployment.reload_on_hangup(hangup, end.clone()));
     beginning.begun();
     let (working, leave) = (TaskTracker::new(), CancellationToken::new());
     for consumer in consumers {

@@ -4,11 +4,14 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod control;
+mod following;
 mod rolling;
+mod stalled;
 mod versions;
 
 use control::{Control, release, serving, shares};
 use rollout::protocol::{Assignment, FailureKind, NodeKind, Phase, Release, ReleaseId, ReleaseReport, Report, Stamp};
+use stalled::Stalled;
 use test_support::client::eventually;
 use test_support::fleet::{self, Node};
 use test_support::server::{self, fresh_folder};
@@ -66,14 +69,17 @@ async fn nodes_run_what_is_assigned_and_keep_it_without_the_control_plane() {
     ];
     let region = Node::start("region", &folder, "eu-1", &followed(fleet::region_config("eu-1")), environment);
     let nodes = [region.addresses[0].clone()];
-    let mut edge = Node::start("edge", &folder, "edge-0", &followed(fleet::edge_config("edge-0", &nodes)), Vec::new());
+    let variables = folder.join("edge-0.variables.toml");
+    std::fs::write(&variables, "").unwrap();
+    let text = format!("variables = {variables:?}\n{}", followed(fleet::edge_config("edge-0", &nodes)));
+    let mut edge = Node::start("edge", &folder, "edge-0", &text, Vec::new());
 
     // What they are; and that nothing is assigned to them.
     let said = control.until("edge-0", |_| true).await;
     assert_eq!((said.node.kind, said.node.region.as_str(), said.node.labels["tier"].as_str()), (NodeKind::Edge, "eu", "canary"));
     assert!(said.serving.is_empty() && said.known == Stamp::default() && said.node.schema.is_none());
     let said = control.until("eu-1", |_| true).await;
-    assert!(said.node.kind == NodeKind::Region && said.node.schema.is_some_and(|schema| schema > 1));
+    assert!(said.node.kind == NodeKind::Region && said.node.schema.is_some_and(|schema| schema.last > 1));
     assert!(said.node.variables.contains("of_this_machine") && said.node.interfaces.contains("marquee:booking/ledger@0.1"));
     for node in [&region, &edge] {
         let says = node.says_of("application").await;
@@ -81,9 +87,12 @@ async fn nodes_run_what_is_assigned_and_keep_it_without_the_control_plane() {
     }
 
     // Half of the visitors go to the new version, each always to the same; who has begun with it stays.
+    // SIGHUP comes before that, and takes its time: what is assigned meanwhile is stronger than what the node's own file names.
     let (one, two) = (release(1, &first, &[]), release(2, &second, &[]));
+    let reading = Stalled::reading(&edge, &variables, "hold_seconds = \"610\"\n").await;
     control.assign("edge-0", (1, 1), &[&one, &two], &[(1, 50), (2, 50)]);
     control.until("edge-0", |report| serving(report) == [(1, 50), (2, 50)]).await;
+    reading.goes_on(&edge).await;
     let ask = async |browser: &str| {
         let request = reqwest::Client::new().get(format!("http://{}/api/events", edge.addresses[0]));
         let answer = request.header("user-agent", browser).send().await.unwrap();
@@ -126,8 +135,17 @@ async fn nodes_run_what_is_assigned_and_keep_it_without_the_control_plane() {
     // The whole edge; without the control plane it is so after a restart, too.
     control.assign("edge-0", (1, 4), &[&one, &two], &[(2, 100)]);
     control.until("edge-0", |report| serving(report) == [(2, 100)]).await;
+    let before = edge.says_of("application").await;
+    assert!(before.contains(digest(&second)), "{before}");
+    // The way back does not wait until variables have been read again, and then has those.
+    let reading = Stalled::reading(&edge, &variables, "hold_seconds = \"611\"\n").await;
+    for (revision, release) in [(5, 1), (6, 2)] {
+        control.assign("edge-0", (1, revision), &[&one, &two], &[(release, 100)]);
+        control.until("edge-0", |report| serving(report) == [(release, 100)]).await;
+    }
+    reading.goes_on(&edge).await;
     let says = edge.says_of("application").await;
-    assert!(says.contains(digest(&second)), "{says}");
+    assert!(says.contains(digest(&second)) && says != before, "{says} after {before}");
     control.stop().await;
     edge.stop();
     edge.spawn();

@@ -22,15 +22,27 @@ const BY_STAGES: &str = "application = \"marquee\"\ninterval = \"1s\"\n\
     [[stages]]\nname = \"everything\"\n[analysis]\nmin_requests = 20\nlatency = false\n";
 
 /// The control plane, for an operator.
-struct Operator {
+pub struct Operator {
     folder: PathBuf,
     /// Where its instances answer people.
     instances: Vec<String>,
 }
 
 impl Operator {
+    /// The operator of these instances, who know them.
+    pub fn of(folder: &Path, instances: &[Node]) -> Self {
+        let people = instances.iter().map(|instance| instance.addresses[1].clone()).collect();
+        Self { folder: folder.to_owned(), instances: people }
+    }
+
+    /// Who is believed by instances of the control plane with files in this folder.
+    pub fn introduced(folder: &Path) {
+        let tokens = format!("[[tokens]]\nname = \"ops\"\nrole = \"operator\"\nsha256 = {:?}\n", digest_of(TOKEN));
+        std::fs::write(folder.join("tokens.toml"), tokens).unwrap();
+    }
+
     /// Exit code, answer, and what was said beside it.
-    fn run(&self, instance: usize, arguments: &[&str]) -> (Option<i32>, Value, String) {
+    pub fn run(&self, instance: usize, arguments: &[&str]) -> (Option<i32>, Value, String) {
         let mut command = versions::command(&self.folder, arguments);
         command.env("MARQUEE_CONTROL", format!("http://{}", self.instances[instance])).env("MARQUEE_CONTROL_TOKEN", TOKEN);
         let output = tokio::task::block_in_place(|| command.output().unwrap());
@@ -39,14 +51,14 @@ impl Operator {
     }
 
     /// What a command answers that has to succeed.
-    fn ask(&self, instance: usize, arguments: &[&str]) -> Value {
+    pub fn ask(&self, instance: usize, arguments: &[&str]) -> Value {
         let (code, answer, said) = self.run(instance, arguments);
         assert_eq!(code, Some(0), "{arguments:?}: {said}");
         answer
     }
 
     /// Runs a command until its outcome is right.
-    async fn until(
+    pub async fn until(
         &self,
         what: &str,
         instance: usize,
@@ -109,7 +121,7 @@ impl Crowd {
     }
 }
 
-fn instance(folder: &Path, name: &str, database: &str) -> Node {
+pub fn instance(folder: &Path, name: &str, database: &str) -> Node {
     let text = format!(
         "name = {name:?}\ndata = {name:?}\ntokens = \"tokens.toml\"\ntrusted_keys = [\"release.pub\"]\n\
          [listen]\nagents = \"127.0.0.1:0\"\npeople = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n\
@@ -129,26 +141,26 @@ async fn a_good_version_reaches_all_nodes_unnoticed_and_an_unfit_one_goes_back_b
     let tight = Change { name: "unfit", from: "memory_mib = 64", to: "memory_mib = 1", signed: true };
     let second = "hold_seconds = { default = \"601\" }";
     let third = "hold_seconds = { default = \"602\" }";
-    let [first, second, unsigned, unfit] = pushed(
+    let ahead = Change { name: "ahead", from: "\nschema = ", to: "\nschema = 9", signed: true };
+    let [first, second, unsigned, unfit, ahead] = pushed(
         &folder,
         [
             holding("first", "hold_seconds = { default = \"600\" }", true),
             holding("second", second, true),
             holding("unsigned", third, false),
             tight,
+            ahead,
         ],
     );
     fleet::certificates(&folder, &["eu/eu-1", "edge-0", "edge-1", "control/control-0", "control/control-1"]);
-    let tokens = format!("[[tokens]]\nname = \"ops\"\nrole = \"operator\"\nsha256 = {:?}\n", digest_of(TOKEN));
-    std::fs::write(folder.join("tokens.toml"), tokens).unwrap();
+    Operator::introduced(&folder);
     std::fs::write(folder.join("at-once.toml"), AT_ONCE).unwrap();
     std::fs::write(folder.join("by-stages.toml"), BY_STAGES).unwrap();
 
     let own = server::empty_database(&fresh_folder("rolling-control"));
     let mut control = ["control-0", "control-1"].map(|name| instance(&folder, name, &own));
     let agents: Vec<_> = control.iter().map(|instance| instance.addresses[0].clone()).collect();
-    let people = control.iter().map(|instance| instance.addresses[1].clone()).collect();
-    let operator = Operator { folder: folder.clone(), instances: people };
+    let operator = Operator::of(&folder, &control);
     let followed = |text: String| {
         let named = format!("application = {:?}\n", test_support::root().join("spin.toml"));
         let section =
@@ -168,6 +180,12 @@ async fn a_good_version_reaches_all_nodes_unnoticed_and_an_unfit_one_goes_back_b
     assert_eq!(begun["state"], "completed", "{begun}");
     let (code, _, said) = operator.run(0, &["deploy", &unsigned, "--plan", "by-stages.toml"]);
     assert!(code == Some(1) && said.contains("signed"), "{code:?}: {said}");
+    // Nor what the database has no tables for yet: no node hears of it.
+    let (code, _, said) = operator.run(0, &["deploy", &ahead, "--plan", "by-stages.toml"]);
+    assert!(
+        code == Some(1) && said.contains("eu/eu-1: it needs schema 9") && said.contains("upgrade the region's nodes"),
+        "{code:?}: {said}"
+    );
 
     // The next one, to the gate; who decided that dies there, and the other goes on.
     let crowd = Crowd::at(&[&edges[0], &edges[1]]);

@@ -130,7 +130,9 @@ static NOTHING: Counters = Counters { requests: 0, errors: 0, traps: 0, restarts
 fn restless(rollout: &Rollout) -> Vec<String> {
     let nodes = rollout.chosen.keys().filter_map(|name| Some((name, rollout.baselines.get(name)?.boots)));
     let restless = nodes.filter(|(_, boots)| *boots > limits::BOOTS);
-    restless.map(|(name, boots)| format!("the process of {} has begun anew {boots} times", short(name))).collect()
+    restless
+        .map(|(name, boots)| format!("the process of {} has begun anew {boots} times, or two have its certificate", short(name)))
+        .collect()
 }
 
 /// Begins a new window: keeps what the release before did in this one, for where nobody will serve it any more, and counts from now on.
