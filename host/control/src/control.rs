@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use edge::Certificate;
 use fleet::Tls;
-use rollout::machine;
+use rollout::machine::{self, Fleet};
 use rollout::protocol::{Assignment, Stamp};
 use telemetry::{Finding, Health, Needed};
 use tokio::net::TcpListener;
@@ -52,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) desired: watch::Sender<Desired>,
     /// What nodes have reported here.
     pub(crate) heard: Heard,
+    /// All nodes as the database had them when something was decided last: only what has changed since is read again.
+    pub(crate) fleet: tokio::sync::Mutex<Fleet>,
     /// Whether this instance acts, as far as it knows.
     pub(crate) acts: AtomicBool,
     /// The last good round.
@@ -99,6 +101,7 @@ impl Control {
             prometheus,
             desired: watch::Sender::new(Desired::default()),
             heard: Heard::default(),
+            fleet: tokio::sync::Mutex::default(),
             acts: AtomicBool::new(false),
             round: Mutex::default(),
             changed: Notify::new(),

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::control::Shared;
 use crate::error::Error;
 use crate::limits;
-use crate::store::{AuditEntry, Change, NodeRow, RolloutRow, Snapshot};
+use crate::store::{AuditEntry, Change, NodeRow, RolloutRow, Snapshot, Store};
 
 /// Runs until `stop`.
 pub(crate) async fn run(shared: &Arc<Shared>, stop: CancellationToken) {
@@ -74,11 +74,6 @@ async fn follow(shared: &Shared, stop: &CancellationToken) {
 }
 
 async fn round(shared: &Shared) -> Result<(), Error> {
-    let reports = shared.heard.take();
-    if let Err(error) = shared.store.write_reports(&reports).await {
-        shared.heard.put_back(reports);
-        return Err(error);
-    }
     let mut snapshot = shared.store.look().await?;
     let mine = snapshot.lease.holder == shared.name;
     let mut acts = mine && shared.store.renew(&shared.name, snapshot.lease.stamp.epoch).await?;
@@ -99,16 +94,34 @@ async fn round(shared: &Shared) -> Result<(), Error> {
         tracing::error!("the database is older than what nodes were told: it was restored. A later epoch begins");
         return shared.store.give_up(&shared.name).await;
     }
+    // Only now: with many nodes this takes longest, and a lease is not to run out over it.
+    write_down(shared).await?;
     if acts { decide(shared, snapshot).await } else { Ok(()) }
+}
+
+/// Writes down what was heard, so many nodes at a time: what was written then need not be again where the rest is not.
+async fn write_down(shared: &Shared) -> Result<(), Error> {
+    let mut reports = shared.heard.take();
+    while !reports.is_empty() {
+        let rest = reports.split_off(reports.len().min(limits::REPORTS));
+        if let Err(error) = shared.store.write_reports(&reports).await {
+            shared.heard.put_back(reports.into_iter().chain(rest).collect());
+            return Err(error);
+        }
+        reports = rest;
+    }
+    Ok(())
 }
 
 /// Decides what follows, stores it, and then lets nodes know.
 async fn decide(shared: &Shared, snapshot: Snapshot) -> Result<(), Error> {
     let Some(row) = snapshot.rollout else { return Ok(()) };
     is_sound(&row.state);
-    let (nodes, now) = shared.store.nodes().await?;
+    let mut fleet = shared.fleet.lock().await;
+    // What nodes say changes nothing any more where all is over.
+    let now = if row.state.state.is_final() { snapshot.now } else { refresh(&shared.store, &mut fleet).await? };
     let queries = &row.state.plan.analysis.queries;
-    let readings = if queries.is_empty() || !row.state.is_due(now) {
+    fleet.readings = if queries.is_empty() || !row.state.is_due(now) {
         BTreeMap::new()
     } else if let Some(prometheus) = &shared.prometheus {
         prometheus.ask(queries).await
@@ -116,7 +129,6 @@ async fn decide(shared: &Shared, snapshot: Snapshot) -> Result<(), Error> {
         let none = || Err("this control plane has no Prometheus".to_owned());
         queries.iter().map(|query| (query.name.clone(), none())).collect()
     };
-    let fleet = Fleet { nodes: known(nodes), readings };
     let Decision { next, events } = machine::decide(&row.state, now, &fleet);
     if next == row.state {
         return Ok(());
@@ -136,6 +148,18 @@ async fn decide(shared: &Shared, snapshot: Snapshot) -> Result<(), Error> {
 /// Nodes, as decisions are made of them.
 pub(crate) fn known(nodes: Vec<NodeRow>) -> BTreeMap<String, Node> {
     nodes.into_iter().map(|row| (row.node, Node { report: row.report, seen_at_ms: row.seen_at })).collect()
+}
+
+/// Reads what nodes have reported since this was read last; the time that it is.
+async fn refresh(store: &Store, fleet: &mut Fleet) -> Result<u64, Error> {
+    let (seen, now) = store.seen().await?;
+    let is_known = |(node, at): &(&String, &u64)| fleet.nodes.get(*node).is_some_and(|known| known.seen_at_ms == **at);
+    let news: Vec<String> = seen.iter().filter(|one| !is_known(one)).map(|(node, _)| node.clone()).collect();
+    fleet.nodes.retain(|node, _| seen.contains_key(node));
+    for some in news.chunks(limits::REPORTS) {
+        fleet.nodes.extend(known(store.nodes_called(some).await?));
+    }
+    Ok(now)
 }
 
 /// What becomes of a rollout: nodes are told where one of them is to do something else than before.
