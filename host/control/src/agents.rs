@@ -188,7 +188,10 @@ mod tests {
         assert!(with(&|report| report.releases = (0..9).map(one).collect()).is_err());
         assert!(with(&|report| report.serving = vec![share(90), share(10)]).is_ok());
         assert!(with(&|report| report.serving = vec![share(90)]).is_err());
-        let long = ReleaseReport { counters: Counters { latency: vec![0; 22], ..Counters::default() }, ..one(1) };
+        let long = ReleaseReport {
+            counters: Counters { latency: vec![0; LATENCY_BOUNDS_US.len() + 2], ..Counters::default() },
+            ..one(1)
+        };
         assert!(with(&|report| report.releases = vec![long.clone()]).is_err());
     }
 }

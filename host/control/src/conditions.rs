@@ -1,10 +1,10 @@
 //! How a node is, in a word.
 
-use rollout::machine;
-use rollout::protocol::Phase;
+use rollout::machine::{self, Fleet, Node};
+use rollout::protocol::{Phase, Report};
 
 use crate::limits;
-use crate::store::{NodeRow, Snapshot};
+use crate::store::Snapshot;
 
 /// What a node is, of these the first that is so, from below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,13 +32,13 @@ impl Condition {
         }
     }
 
-    pub(crate) fn of(snapshot: &Snapshot, node: &NodeRow, now: u64) -> Self {
+    pub(crate) fn of(snapshot: &Snapshot, node: &str, report: &Report, seen_at: u64, now: u64) -> Self {
         let failed = |phase: &Phase| matches!(phase, Phase::Failed { .. });
-        if is_away(node, now) {
+        if is_away(seen_at, now) {
             Self::Away
-        } else if node.report.releases.iter().any(|release| failed(&release.phase)) {
+        } else if report.releases.iter().any(|release| failed(&release.phase)) {
             Self::Failed
-        } else if drifts(snapshot, node).is_empty() {
+        } else if drifts(snapshot, node, report).is_empty() {
             Self::Ready
         } else {
             Self::Switching
@@ -46,20 +46,21 @@ impl Condition {
     }
 
     /// How many nodes are in each.
-    pub(crate) fn count(snapshot: &Snapshot, nodes: &[NodeRow], now: u64) -> [usize; 4] {
-        let all: Vec<_> = nodes.iter().map(|node| Self::of(snapshot, node, now)).collect();
+    pub(crate) fn count(snapshot: &Snapshot, fleet: &Fleet, now: u64) -> [usize; 4] {
+        let of = |(name, node): (&String, &Node)| Self::of(snapshot, name, &node.report, node.seen_at_ms, now);
+        let all: Vec<_> = fleet.nodes.iter().map(of).collect();
         Self::ALL.map(|condition| all.iter().filter(|of| **of == condition).count())
     }
 }
 
-pub(crate) fn is_away(node: &NodeRow, now: u64) -> bool {
-    u128::from(now.saturating_sub(node.seen_at)) > limits::AWAY.as_millis()
+pub(crate) fn is_away(seen_at: u64, now: u64) -> bool {
+    u128::from(now.saturating_sub(seen_at)) > limits::AWAY.as_millis()
 }
 
 /// How a node differs from what it is to do.
-pub(crate) fn drifts(snapshot: &Snapshot, node: &NodeRow) -> Vec<String> {
+pub(crate) fn drifts(snapshot: &Snapshot, node: &str, report: &Report) -> Vec<String> {
     let rollout = snapshot.rollout.as_ref();
-    rollout.map(|rollout| machine::drift(&rollout.state, &node.node, &node.report)).unwrap_or_default()
+    rollout.map(|rollout| machine::drift(&rollout.state, node, report)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -53,6 +53,8 @@ pub(crate) struct Shared {
     pub(crate) desired: watch::Sender<Desired>,
     /// What nodes have reported here.
     pub(crate) heard: Heard,
+    /// Nodes: only what has changed of them is read again.
+    pub(crate) known: tokio::sync::Mutex<Known>,
     /// Whether this instance acts, as far as it knows.
     pub(crate) acts: AtomicBool,
     /// The last good round.
@@ -102,6 +104,7 @@ impl Control {
             prometheus,
             desired: watch::Sender::new(Desired::default()),
             heard: Heard::default(),
+            known: tokio::sync::Mutex::default(),
             acts: AtomicBool::new(false),
             round: Mutex::default(),
             changed: Notify::new(),

@@ -36,8 +36,12 @@ pub const PATIENCE: Duration = POSTGRES_STATEMENT.saturating_add(POSTGRES_ACQUIR
 
 /// Nodes of a fleet: all of them are in a rollout's state.
 pub const NODES: usize = rollout::limits::NODES;
+/// Reports that one statement writes or reads: some megabytes, which a database has in a part of [`POSTGRES_STATEMENT`].
+pub const REPORTS: usize = 1_000;
 /// How long a node may be silent until it is shown as away.
 pub const AWAY: Duration = rollout::limits::AWAY;
+/// How often nodes are counted where no rollout is under way.
+pub const COUNTED: Duration = Duration::from_secs(10);
 /// Nodes that are named because they cannot run a version.
 pub const NAMED: usize = 20;
 

@@ -14,7 +14,7 @@ use crate::conditions::Condition;
 use crate::control::Shared;
 use crate::error::Error;
 use crate::limits;
-use crate::store::{AuditEntry, Change, NodeRow, RolloutRow, Snapshot};
+use crate::store::{AuditEntry, Change, NodeRow, RolloutRow, Snapshot, Store};
 
 /// Runs until `stop`.
 pub(crate) async fn run(shared: &Arc<Shared>, stop: CancellationToken) {
@@ -77,11 +77,6 @@ async fn follow(shared: &Shared, stop: &CancellationToken) {
 }
 
 async fn round(shared: &Shared) -> Result<(), Error> {
-    let reports = shared.heard.take();
-    if let Err(error) = shared.store.write_reports(&reports).await {
-        shared.heard.put_back(reports);
-        return Err(error);
-    }
     let mut snapshot = shared.store.look().await?;
     let mine = snapshot.lease.holder == shared.name;
     let mut acts = mine && shared.store.renew(&shared.name, snapshot.lease.stamp.epoch).await?;
@@ -103,18 +98,41 @@ async fn round(shared: &Shared) -> Result<(), Error> {
         tracing::error!("the database is older than what nodes were told: it was restored. A later epoch begins");
         return shared.store.give_up(&shared.name).await;
     }
+    // Only now: with many nodes this takes longest, and a lease is not to run out over it.
+    write_down(shared).await?;
     if acts { decide(shared, snapshot).await } else { Ok(()) }
+}
+
+/// Writes down what was heard, so many nodes at a time: what was written then need not be again where the rest is not.
+async fn write_down(shared: &Shared) -> Result<(), Error> {
+    let mut reports = shared.heard.take();
+    while !reports.is_empty() {
+        let rest = reports.split_off(reports.len().min(limits::REPORTS));
+        if let Err(error) = shared.store.write_reports(&reports).await {
+            shared.heard.put_back(reports.into_iter().chain(rest).collect());
+            return Err(error);
+        }
+        reports = rest;
+    }
+    Ok(())
 }
 
 /// Decides what follows, stores it, and then lets nodes know.
 async fn decide(shared: &Shared, snapshot: Snapshot) -> Result<(), Error> {
-    let (nodes, now) = shared.store.nodes().await?;
-    shared.metrics.nodes(Condition::count(&snapshot, &nodes, now));
+    let mut known = shared.known.lock().await;
+    // What nodes say changes nothing where all is over: it is only counted.
+    let is_over = snapshot.rollout.as_ref().is_none_or(|row| row.state.state.is_final());
+    let mut now = snapshot.now;
+    if !is_over || known.read.is_none_or(|read| read.elapsed() >= limits::COUNTED) {
+        now = known.refresh(&shared.store).await?;
+        shared.metrics.nodes(Condition::count(&snapshot, &known.fleet, now));
+    }
     let Some(row) = snapshot.rollout else { return Ok(()) };
     is_sound(&row.state);
     shared.metrics.rollout(&row.state.plan.application, row.state.state.name());
+    let fleet = &mut known.fleet;
     let queries = &row.state.plan.analysis.queries;
-    let readings = if queries.is_empty() || !row.state.is_due(now) {
+    fleet.readings = if queries.is_empty() || !row.state.is_due(now) {
         BTreeMap::new()
     } else if let Some(prometheus) = &shared.prometheus {
         prometheus.ask(queries).await
@@ -122,8 +140,7 @@ async fn decide(shared: &Shared, snapshot: Snapshot) -> Result<(), Error> {
         let none = || Err("this control plane has no Prometheus".to_owned());
         queries.iter().map(|query| (query.name.clone(), none())).collect()
     };
-    let fleet = Fleet { nodes: known(nodes), readings };
-    let Decision { next, events } = machine::decide(&row.state, now, &fleet);
+    let Decision { next, events } = machine::decide(&row.state, now, fleet);
     if next == row.state {
         return Ok(());
     }
@@ -166,6 +183,30 @@ fn verdict(before: &Rollout, next: &Rollout, events: &[machine::Event]) -> Optio
 /// Nodes, as decisions are made of them.
 pub(crate) fn known(nodes: Vec<NodeRow>) -> BTreeMap<String, Node> {
     nodes.into_iter().map(|row| (row.node, Node { report: row.report, seen_at_ms: row.seen_at })).collect()
+}
+
+/// All nodes as the database had them when something was decided last.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    fleet: Fleet,
+    /// When this was so.
+    read: Option<Instant>,
+}
+
+impl Known {
+    /// Reads what nodes have reported since this was done last; the time that it is.
+    async fn refresh(&mut self, store: &Store) -> Result<u64, Error> {
+        let (seen, now) = store.seen().await?;
+        let nodes = &mut self.fleet.nodes;
+        let is_known = |(node, at): &(&String, &u64)| nodes.get(*node).is_some_and(|known| known.seen_at_ms == **at);
+        let news: Vec<String> = seen.iter().filter(|one| !is_known(one)).map(|(node, _)| node.clone()).collect();
+        nodes.retain(|node, _| seen.contains_key(node));
+        for some in news.chunks(limits::REPORTS) {
+            nodes.extend(self::known(store.nodes_called(some).await?));
+        }
+        self.read = Some(Instant::now());
+        Ok(now)
+    }
 }
 
 /// What becomes of a rollout: nodes are told where one of them is to do something else than before.

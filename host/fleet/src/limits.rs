@@ -143,7 +143,11 @@ pub const FEED_ANSWER: Duration = Duration::from_secs(30);
 
 // Control plane ------------------------------------------------------------------------------------------------------
 
+/// Connections of agents at once: each node has one.
+pub const CONTROL_CONNECTIONS: usize = 16_384;
+/// How often a connection between an agent and an instance is tried with a ping: an instance that is gone is also noticed by what it does not answer.
+pub const CONTROL_PING: Duration = Duration::from_secs(10);
 /// Requests of agents at once: each node has one that waits for what is new, and now and then one that reports.
-pub const CONTROL_REQUESTS: usize = 16_384;
+pub const CONTROL_REQUESTS: usize = 32_768;
 /// Bodies of theirs that are received at once: that is all the memory that they take before anybody looks at them.
 pub const CONTROL_BODIES: usize = 256;

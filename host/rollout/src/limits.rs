@@ -51,6 +51,8 @@ pub const LATENCY_RATIO: (f64, f64, f64) = (1.0, 1.3, 10.0);
 pub const LATENCY_INCREASE_MS: (f64, f64, f64) = (0.0, 2.0, 60_000.0);
 /// Traps beyond those that the release before has as well.
 pub const TRAPS: (u64, u64, u64) = (0, 0, 1_000_000);
+/// How sure one must be that there are more traps than the release before has.
+pub const TRAPS_CONFIDENCE: f64 = 0.99;
 /// How many times as much memory.
 pub const MEMORY_RATIO: (f64, f64, f64) = (1.0, 1.5, 10.0);
 /// MiB that count as more at all.
@@ -85,4 +87,4 @@ pub const NAMED: usize = 5;
 /// Characters that are taken over of a reason that a node gives.
 pub const REASON_CHARS: usize = 300;
 /// Nodes of one fleet: all are in a rollout's state.
-pub const NODES: usize = 2_000;
+pub const NODES: usize = 12_000;

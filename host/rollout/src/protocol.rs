@@ -10,11 +10,30 @@ use serde::{Deserialize, Serialize};
 /// Where agents post.
 pub const SYNC: &str = "/v1/agents/sync";
 
+/// How many buckets of [`LATENCY_BOUNDS_US`] there are from one power of two to the next. Of two releases the one that is slower by a third has to be told
+/// from the other also where all answers of each take equally long: so a bucket's end is no more than an eighth above its beginning.
+const BUCKETS_OF_AN_OCTAVE: usize = 8;
+
 /// Upper bounds of the buckets of [`Counters::latency`], in microseconds; one more bucket has what is above.
-pub const LATENCY_BOUNDS_US: [u64; 20] = [
-    500, 1_000, 2_000, 3_000, 5_000, 7_500, 10_000, 15_000, 20_000, 30_000, 50_000, 75_000, 100_000, 150_000, 250_000, 500_000,
-    1_000_000, 2_500_000, 5_000_000, 10_000_000,
-];
+pub const LATENCY_BOUNDS_US: [u64; 14 * BUCKETS_OF_AN_OCTAVE + 1] = latency_bounds();
+
+/// From half a millisecond to eight seconds.
+const fn latency_bounds() -> [u64; 14 * BUCKETS_OF_AN_OCTAVE + 1] {
+    let mut bounds = [0; 14 * BUCKETS_OF_AN_OCTAVE + 1];
+    let (mut at, mut bound, mut width) = (0, 512, 512 / BUCKETS_OF_AN_OCTAVE as u64);
+    while at < bounds.len() {
+        if at > 0 && at.is_multiple_of(BUCKETS_OF_AN_OCTAVE) {
+            width *= 2;
+        }
+        #[expect(clippy::indexing_slicing, reason = "a constant: out of bounds it would not compile")]
+        {
+            bounds[at] = bound;
+        }
+        bound += width;
+        at += 1;
+    }
+    bounds
+}
 
 /// When an assignment was made. Of two the later counts; an epoch begins whenever another instance of the control plane acts, and a revision with each
 /// change.
@@ -202,7 +221,8 @@ pub struct Counters {
     pub restarts: u64,
     /// The most memory that one of its instances has had, in bytes.
     pub memory: u64,
-    /// Requests by how long they took: a count for each of [`LATENCY_BOUNDS_US`] and one for what is above, not cumulative.
+    /// Requests by how long they took: a count for each of [`LATENCY_BOUNDS_US`] and one for what is above, not cumulative; without the zeros
+    /// at its end.
     pub latency: Vec<u64>,
 }
 

@@ -8,12 +8,14 @@
 use crate::engine::Engine;
 use crate::limits;
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::Hash as _;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::SystemTime;
 use wasmtime::component::Component;
 
@@ -65,6 +67,9 @@ pub struct Cache {
     /// None: nothing is kept.
     folder: Option<PathBuf>,
     written: AtomicU64,
+    /// Digests of what is being compiled or loaded by this process: who wants the same waits, and finds it in the folder.
+    compiling: Mutex<BTreeSet<String>>,
+    compiled: Condvar,
 }
 
 impl Cache {
@@ -73,7 +78,7 @@ impl Cache {
     #[must_use]
     pub fn open(folder: &Path) -> Self {
         match prepare(folder) {
-            Ok(()) => Self { folder: Some(folder.to_owned()), written: AtomicU64::new(0) },
+            Ok(()) => Self { folder: Some(folder.to_owned()), ..Self::none() },
             Err(error) => {
                 tracing::warn!(folder = %folder.display(), %error, "the compile cache is disabled");
                 Self::none()
@@ -84,7 +89,7 @@ impl Cache {
     /// Keeps nothing.
     #[must_use]
     pub fn none() -> Self {
-        Self { folder: None, written: AtomicU64::new(0) }
+        Self { folder: None, written: AtomicU64::new(0), compiling: Mutex::default(), compiled: Condvar::new() }
     }
 
     /// The component with these bytes, whose digest is `digest`: loaded, or compiled and kept. Takes seconds of CPU in the
@@ -97,6 +102,7 @@ impl Cache {
             let engine = engine.fingerprint().get(..16).unwrap_or_default();
             folder.join(format!("{digest}-{engine}.{SUFFIX}"))
         });
+        let _turn = path.as_ref().map(|_| Turn::wait(self, digest));
         if let Some(path) = &path
             && let Some(component) = load(engine, path)
         {
@@ -127,6 +133,29 @@ impl Cache {
             tidy(folder, limits::CACHE_BYTES, limits::CACHE_ENTRIES)?;
         }
         Ok(())
+    }
+}
+
+/// The right to compile what has this digest: one at a time.
+struct Turn<'a> {
+    cache: &'a Cache,
+    digest: &'a str,
+}
+
+impl<'a> Turn<'a> {
+    fn wait(cache: &'a Cache, digest: &'a str) -> Self {
+        let mut compiling = cache.compiling.lock().unwrap_or_else(PoisonError::into_inner);
+        while !compiling.insert(digest.to_owned()) {
+            compiling = cache.compiled.wait(compiling).unwrap_or_else(PoisonError::into_inner);
+        }
+        Self { cache, digest }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.cache.compiling.lock().unwrap_or_else(PoisonError::into_inner).remove(self.digest);
+        self.cache.compiled.notify_all();
     }
 }
 
@@ -262,6 +291,17 @@ mod tests {
         assert_eq!(get(&cache, &engine), Origin::Compiled);
         assert_eq!(get(&cache, &engine), Origin::Cached);
         assert_eq!(get(&Cache::none(), &engine), Origin::Compiled);
+    }
+
+    #[test]
+    fn what_is_wanted_by_many_at_once_is_compiled_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (cache, engine) = (Cache::open(folder.path()), engine());
+        let origins = std::thread::scope(|scope| {
+            let all: Vec<_> = (0..8).map(|_| scope.spawn(|| get(&cache, &engine))).collect();
+            all.into_iter().map(|one| one.join().unwrap()).collect::<Vec<_>>()
+        });
+        assert_eq!(origins.iter().filter(|origin| **origin == Origin::Compiled).count(), 1, "{origins:?}");
     }
 
     #[test]

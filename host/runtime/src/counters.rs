@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use crate::limits::LATENCY_BOUNDS_US;
+use crate::limits::{LATENCY_BOUNDS, LATENCY_BOUNDS_US};
 
 /// How many buckets there are: one for each bound, and one for what is above.
-const BUCKETS: usize = LATENCY_BOUNDS_US.len() + 1;
+const BUCKETS: usize = LATENCY_BOUNDS + 1;
 
 /// What was done until now.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -52,7 +52,17 @@ pub(crate) struct Counters {
     used_up: AtomicU64,
     /// Instances raise it themselves, when they grow.
     memory: Arc<AtomicU64>,
-    latency: [AtomicU64; BUCKETS],
+    latency: Latencies,
+}
+
+/// A count for each bucket.
+#[derive(Debug)]
+struct Latencies([AtomicU64; BUCKETS]);
+
+impl Default for Latencies {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| AtomicU64::new(0)))
+    }
 }
 
 /// A request that is being worked on; it is counted when this goes.
@@ -89,7 +99,7 @@ impl Counters {
             traps: count(&self.traps),
             restarts: count(&self.traps) + count(&self.used_up),
             memory: count(&self.memory),
-            latency: self.latency.iter().map(count).collect(),
+            latency: self.latency.0.iter().map(count).collect(),
         }
     }
 }
@@ -105,7 +115,7 @@ impl Drop for CountedRequest<'_> {
     fn drop(&mut self) {
         let took = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let bucket = LATENCY_BOUNDS_US.partition_point(|bound| *bound < took);
-        if let Some(bucket) = self.counters.latency.get(bucket) {
+        if let Some(bucket) = self.counters.latency.0.get(bucket) {
             bucket.fetch_add(1, Ordering::Relaxed);
         }
         self.counters.errors.fetch_add(u64::from(self.failed), Ordering::Relaxed);

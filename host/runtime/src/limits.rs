@@ -48,11 +48,30 @@ pub const CAUSE: Duration = Duration::from_secs(1);
 /// How long a new version's health check may take, for one component.
 pub const HEALTH_CHECK: Duration = Duration::from_secs(10);
 
+/// How many buckets of [`LATENCY_BOUNDS_US`] there are from one power of two to the next.
+const BUCKETS_OF_AN_OCTAVE: usize = 8;
+/// How many of [`LATENCY_BOUNDS_US`] there are.
+pub const LATENCY_BOUNDS: usize = 14 * BUCKETS_OF_AN_OCTAVE + 1;
 /// Upper bounds of the buckets that requests are counted in by how long they took, in microseconds: as the control plane compares them.
-pub const LATENCY_BOUNDS_US: [u64; 20] = [
-    500, 1_000, 2_000, 3_000, 5_000, 7_500, 10_000, 15_000, 20_000, 30_000, 50_000, 75_000, 100_000, 150_000, 250_000, 500_000,
-    1_000_000, 2_500_000, 5_000_000, 10_000_000,
-];
+pub const LATENCY_BOUNDS_US: [u64; LATENCY_BOUNDS] = latency_bounds();
+
+/// From half a millisecond to eight seconds.
+const fn latency_bounds() -> [u64; LATENCY_BOUNDS] {
+    let mut bounds = [0; LATENCY_BOUNDS];
+    let (mut at, mut bound, mut width) = (0, 512, 512 / BUCKETS_OF_AN_OCTAVE as u64);
+    while at < bounds.len() {
+        if at > 0 && at.is_multiple_of(BUCKETS_OF_AN_OCTAVE) {
+            width *= 2;
+        }
+        #[expect(clippy::indexing_slicing, reason = "a constant: out of bounds it would not compile")]
+        {
+            bounds[at] = bound;
+        }
+        bound += width;
+        at += 1;
+    }
+    bounds
+}
 /// Applications that share the traffic: a version, the one before, and what else is tried beside them.
 pub const SHARES: usize = 4;
 

@@ -141,15 +141,15 @@ fn instance(holder: &str) -> Option<&str> {
 pub(super) fn status(name: &str, you: &Caller, snapshot: &Snapshot, nodes: &[NodeRow], now: u64) -> Value {
     let lease = &snapshot.lease;
     let acts = if lease.expires_at > snapshot.now { instance(&lease.holder) } else { None };
-    let away = nodes.iter().filter(|node| is_away(node, now)).count();
-    let drifting = nodes.iter().filter(|node| !is_away(node, now) && !drifts(snapshot, node).is_empty()).count();
+    let (away, there): (Vec<_>, Vec<_>) = nodes.iter().partition(|node| is_away(node.seen_at, now));
+    let drifting = there.iter().filter(|node| !drifts(snapshot, &node.node, &node.report).is_empty()).count();
     json!({
         "instance": instance(name),
         "acts": acts,
         "you": { "name": you.name, "role": you.role },
         "stamp": lease.stamp,
         "time": time(snapshot.now),
-        "nodes": { "known": nodes.len(), "away": away, "drifting": drifting },
+        "nodes": { "known": nodes.len(), "away": away.len(), "drifting": drifting },
         "rollout": snapshot.rollout.as_ref().map(rollout),
     })
 }
@@ -166,20 +166,20 @@ pub(super) fn node(snapshot: &Snapshot, row: &NodeRow, now: u64) -> Value {
         "labels": report.node.labels,
         "host": report.node.host,
         "seen_at": time(row.seen_at),
-        "away": is_away(row, now),
-        "state": Condition::of(snapshot, row, now).name(),
+        "away": is_away(row.seen_at, now),
+        "state": Condition::of(snapshot, &row.node, report, row.seen_at, now).name(),
         "known": report.known,
         "releases": report.releases,
         "serving": report.serving,
         "assigned": assigned.map(|assignment| assignment.serving),
-        "drift": drifts(snapshot, row),
+        "drift": drifts(snapshot, &row.node, report),
     })
 }
 
 /// Nodes that are not as they are to be.
 pub(super) fn drift(snapshot: &Snapshot, nodes: &[NodeRow], now: u64) -> Value {
     let differing = nodes.iter().filter_map(|node| {
-        let (away, drift) = (is_away(node, now), drifts(snapshot, node));
+        let (away, drift) = (is_away(node.seen_at, now), drifts(snapshot, &node.node, &node.report));
         let differs = away || !drift.is_empty();
         differs.then(|| json!({ "node": node.node, "away": away, "seen_at": time(node.seen_at), "drift": drift }))
     });

@@ -7,6 +7,7 @@
 mod postgres;
 mod rows;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rollout::protocol::{ReleaseId, Stamp};
@@ -203,6 +204,27 @@ impl Store {
         let now = rows.first().map(|row| unsigned(row, "now")).transpose()?.unwrap_or_default();
         let nodes = rows.iter().filter_map(|row| NodeRow::read(row).transpose()).collect::<Result<_, _>>()?;
         Ok((nodes, now))
+    }
+
+    /// When each node was last heard of, with the time that it is.
+    pub(crate) async fn seen(&self) -> Result<(BTreeMap<String, u64>, u64), Error> {
+        let statement = format!("SELECT {CLOCK} AS now, node, seen_at FROM (SELECT 1) AS one LEFT JOIN control_nodes ON TRUE");
+        let rows = self.ask(sqlx::query(&statement)).await?;
+        let now = rows.first().map(|row| unsigned(row, "now")).transpose()?.unwrap_or_default();
+        let mut seen = BTreeMap::new();
+        for row in &rows {
+            if let Some(node) = row.try_get::<Option<String>, _>("node").map_err(postgres::error)? {
+                seen.insert(node, unsigned(row, "seen_at")?);
+            }
+        }
+        Ok((seen, now))
+    }
+
+    /// These nodes, as far as they are known.
+    pub(crate) async fn nodes_called(&self, names: &[String]) -> Result<Vec<NodeRow>, Error> {
+        let statement = "SELECT node, report, seen_at FROM control_nodes WHERE node = ANY($1)";
+        let rows = self.ask(sqlx::query(statement).bind(names.to_vec())).await?;
+        rows.iter().filter_map(|row| NodeRow::read(row).transpose()).collect()
     }
 
     /// Forgets a node. False: it is not known.

@@ -164,6 +164,10 @@ async fn of_reports_the_last_counts() {
     let seen: Vec<_> = nodes.iter().map(|row| (row.node.as_str(), row.report.boot)).collect();
     assert_eq!(seen, [("a", 2), ("b", 1)]);
     assert!(nodes.iter().all(|row| now - row.seen_at >= 1_000));
+    let (seen, _) = store.seen().await.unwrap();
+    assert_eq!(seen, nodes.iter().map(|row| (row.node.clone(), row.seen_at)).collect());
+    let called = store.nodes_called(&["b".to_owned(), "z".to_owned()]).await.unwrap();
+    assert_eq!(called.iter().map(|row| row.node.as_str()).collect::<Vec<_>>(), ["b"]);
     store.write_reports(&[("c".to_owned(), "{}".to_owned(), Duration::ZERO)]).await.unwrap();
     assert_eq!(store.nodes().await.unwrap().0.len(), 2, "one that cannot be read hides no other");
     let entry = AuditEntry::new("root", "forget", "a", "");

@@ -40,13 +40,14 @@ pub(crate) async fn connect(tls: &Tls, servers: &Servers, address: &str) -> Resu
         let (connector, name) = tls.connector(servers)?;
         let stream = connector.connect(name, stream).await?;
         let chain = stream.get_ref().1.peer_certificates().unwrap_or_default().to_vec();
+        let ping = if *servers == Servers::Control { limits::CONTROL_PING } else { limits::PING };
         let mut builder = Builder::new(TokioExecutor::new());
         builder
             .timer(TokioTimer::new())
             .initial_stream_window_size(limits::STREAM_WINDOW)
             .initial_connection_window_size(limits::CONNECTION_WINDOW)
             .max_header_list_size(limits::HEADER_BYTES)
-            .keep_alive_interval(limits::PING)
+            .keep_alive_interval(ping)
             .keep_alive_timeout(limits::PING_ANSWER)
             .keep_alive_while_idle(true);
         let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;

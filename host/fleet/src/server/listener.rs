@@ -19,20 +19,29 @@ use crate::identity::Identity;
 use crate::limits;
 use crate::tls::{self, PeerCertificates, Tls};
 
+/// How much is served.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// Connections at once.
+    pub(crate) connections: usize,
+    /// How often each is tried with a ping.
+    pub(crate) ping: Duration,
+}
+
 /// Serves until `stop`, and until what is in flight then has finished or `drain` is over. `answer` is told who asks.
 pub(crate) async fn serve<F: Future<Output = Response<Body>> + Send + 'static>(
     listener: TcpListener,
     answer: impl Fn(Arc<Identity>, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
     tls: Tls,
-    stop: CancellationToken,
-    drain: Duration,
+    bounds: Bounds,
+    (stop, drain): (CancellationToken, Duration),
 ) {
-    let connections = Arc::new(Semaphore::new(limits::CONNECTIONS));
+    let connections = Arc::new(Semaphore::new(bounds.connections));
     let tasks = TaskTracker::new();
     while let Some((stream, peer, permit)) = edge::accept(&listener, &connections, &stop).await {
         let (answer, tls, stop) = (answer.clone(), tls.clone(), stop.clone());
         tasks.spawn(async move {
-            if let Err(error) = connection(answer, stream, tls, stop, drain).await {
+            if let Err(error) = connection(answer, stream, tls, bounds.ping, (stop, drain)).await {
                 // Who has no certificate gets no further, and nodes come and go.
                 tracing::debug!(%peer, %error, "a connection between nodes ended");
             }
@@ -50,8 +59,8 @@ async fn connection<F: Future<Output = Response<Body>> + Send + 'static>(
     answer: impl Fn(Arc<Identity>, Request<Incoming>) -> F + Send + Sync + 'static,
     stream: TcpStream,
     tls: Tls,
-    stop: CancellationToken,
-    drain: Duration,
+    ping: Duration,
+    (stop, drain): (CancellationToken, Duration),
 ) -> Result<(), Error> {
     stream.set_nodelay(true)?;
     telemetry::keepalive::keep(&stream)?;
@@ -65,7 +74,7 @@ async fn connection<F: Future<Output = Response<Body>> + Send + 'static>(
         let answering = answer(Arc::clone(&peer), request);
         async move { Ok::<_, Infallible>(answering.await) }
     });
-    let serving = builder().serve_connection(TokioIo::new(stream), requests);
+    let serving = builder(ping).serve_connection(TokioIo::new(stream), requests);
     let served = async {
         tokio::pin!(serving);
         tokio::select! {
@@ -90,7 +99,7 @@ async fn connection<F: Future<Output = Response<Body>> + Send + 'static>(
     }
 }
 
-fn builder() -> Builder<TokioExecutor> {
+fn builder(ping: Duration) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
@@ -99,7 +108,7 @@ fn builder() -> Builder<TokioExecutor> {
         .initial_stream_window_size(limits::STREAM_WINDOW)
         .initial_connection_window_size(limits::CONNECTION_WINDOW)
         // Nodes keep their connections open; this detects dead ones.
-        .keep_alive_interval(limits::PING)
+        .keep_alive_interval(ping)
         .keep_alive_timeout(limits::PING_ANSWER)
         // A component's answer is as it would be without a network in between.
         .auto_date_header(false);

@@ -109,7 +109,13 @@ impl Server {
             let node = Arc::clone(&node);
             async move { node.answer(&peer, request).await }
         };
-        let serving = listener::serve(listener, answer, tls, stop, drain);
+        let serving = listener::serve(
+            listener,
+            answer,
+            tls,
+            listener::Bounds { connections: limits::CONNECTIONS, ping: limits::PING },
+            (stop, drain),
+        );
         tokio::join!(stopping, serving);
     }
 }

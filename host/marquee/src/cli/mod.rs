@@ -20,8 +20,8 @@ pub enum Command {
     Up(Up),
     /// Runs a node of a region: its database's side, for edges and beside other nodes.
     Region(Node),
-    /// Runs an edge, which asks a region's nodes.
-    Edge(Node),
+    /// Runs an edge, which asks a region's nodes; or several in one process.
+    Edge(Edges),
     /// Runs a worker: mail, analytics and the audit log, out of what Kafka has of a region.
     Worker(Node),
     /// Runs an instance of the control plane, which rolls versions of the application out over a fleet.
@@ -146,7 +146,19 @@ pub enum People {
     },
 }
 
-/// `marquee region`, `marquee edge`, `marquee worker`
+/// `marquee edge`
+#[derive(Clone, Debug, Args)]
+pub struct Edges {
+    /// The edge's configuration, TOML. Given several times it is so many edges in this process, which share compiled code and end together: to try a large
+    /// fleet on one machine.
+    #[arg(long, value_name = "FILE", required = true)]
+    pub config: Vec<PathBuf>,
+    /// See [`FromRegistry`].
+    #[command(flatten)]
+    pub registry: FromRegistry,
+}
+
+/// `marquee region`, `marquee worker`
 #[derive(Clone, Debug, Args)]
 pub struct Node {
     /// The node's configuration, TOML.

@@ -1,5 +1,6 @@
 //! `marquee edge`: an edge, by itself: no database, no secret but its own key.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use capabilities::outbound_http::OutboundHttp;
@@ -7,12 +8,13 @@ use fleet::client::{self, Client, Route};
 use fleet::{Identity, NodeAddress};
 use manifest::VariableSources;
 use rollout::protocol::NodeKind;
-use runtime::Mode;
+use runtime::{Loader, Mode};
 use telemetry::{BreakerOptions, Health, Metrics};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::cli;
+use crate::cli::{self, FromRegistry};
 use crate::config::settings::Settings;
 use crate::config::{self, EdgeNode};
 use crate::data_folder::DataFolder;
@@ -25,15 +27,42 @@ use crate::nodes::releases::{self, Fetcher, Releases};
 use crate::nodes::roles::Roles;
 use crate::nodes::serving::{self, StopSignal, admin_listener, certified, loader, until_stopped};
 
-/// Runs until asked to stop.
-pub async fn run(node: &cli::Node) -> Result<(), Error> {
+/// An edge whose configuration is read, and whose folder is this process's.
+struct Start {
+    config: EdgeNode,
+    file: PathBuf,
+    folder: DataFolder,
+}
+
+/// Runs until asked to stop: as many edges as there are configurations. Each is what it would be in a process of its own, but for compiled code.
+pub async fn run(edges: &cli::Edges) -> Result<(), Error> {
+    let settings = Settings::read()?;
+    let start = |file: &PathBuf| {
+        let config = EdgeNode::read(file)?;
+        let folder = DataFolder::open(&config.data)?;
+        Ok(Start { config, file: file.clone(), folder })
+    };
+    let starts = edges.config.iter().map(start).collect::<Result<Vec<_>, Error>>()?;
+    let Some(first) = starts.first() else { return Ok(()) };
+    let loader = loader(&settings, &first.folder)?;
+    let mut running = JoinSet::new();
+    for start in starts {
+        let (settings, registry, loader) = (settings.clone(), edges.registry.clone(), Arc::clone(&loader));
+        running.spawn(async move { one(start, settings, registry, loader).await });
+    }
+    while let Some(ended) = running.join_next().await {
+        // One that fails takes the others with it, as it takes the process where it is alone.
+        ended.map_err(std::io::Error::other)??;
+    }
+    Ok(())
+}
+
+async fn one(start: Start, settings: Settings, registry: FromRegistry, loader: Arc<Loader>) -> Result<(), Error> {
     let mut stop = StopSignal::listen()?;
     let hangup = serving::hangup()?;
-    let config = EdgeNode::read(&node.config)?;
-    let settings = Settings::read()?;
+    let Start { config, file, folder } = start;
     let identity = Identity::edge_node(&config.name).map_err(|error| Error::Identity(error.to_string()))?;
     let tls = certified(&config.tls, &identity)?;
-    let folder = DataFolder::open(&config.data)?;
     let tls = tls.keeping(folder.path().join("revoked"));
     let certificate = config.listen.tls.as_ref().map(|tls| edge::Certificate::load(&tls.certificate, &tls.key)).transpose()?;
     let (public, admin) = (at(config.listen.public)?, admin_at(config.listen.admin, &settings)?);
@@ -43,12 +72,11 @@ pub async fn run(node: &cli::Node) -> Result<(), Error> {
     let (nearest, accounts) = (config.nearest(), config.accounts());
     let (of_region, of_accounts) = (nearest.to_owned(), accounts.to_owned());
     let sets = move |sources: VariableSources| sources.set("region", &of_region).set("accounts", &of_accounts);
-    let named = (config.application.as_deref(), config.artifact.clone(), Some(&*node.config));
-    let source = Source::of(named, &node.registry, &folder, &settings)?.kept(config.control.is_some());
+    let named = (config.application.as_deref(), config.artifact.clone(), Some(&*file));
+    let source = Source::of(named, &registry, &folder, &settings)?.kept(config.control.is_some());
     let read = deployment::reader(source, config.variables.clone(), sets, (vec![own_address], None), &settings);
 
-    let loader = loader(&settings, &folder)?;
-    let trusting = (config.artifact.as_ref(), &node.registry);
+    let trusting = (config.artifact.as_ref(), &registry);
     let fetcher = Fetcher::new(
         config.control.as_ref().map(|control| (control, tls.identity())),
         trusting,

@@ -349,7 +349,8 @@ impl Host for Releases {
 
     fn counters(&self, release: ReleaseId) -> Counters {
         let counts = self.ready().get(release).map(Ready::counts).unwrap_or_default();
-        let Counts { requests, errors, traps, restarts, memory, latency } = counts;
+        let Counts { requests, errors, traps, restarts, memory, mut latency } = counts;
+        latency.truncate(latency.iter().rposition(|count| *count > 0).map_or(0, |last| last + 1));
         Counters { requests, errors, traps, restarts, memory, latency }
     }
 
