@@ -11,6 +11,7 @@ use prometheus::{
 use crate::Error;
 use crate::breaker::BreakerCounts;
 use crate::breakers::{BreakerLine, Breakers};
+use crate::kubernetes::Kubernetes;
 use crate::limits::{BATCH_BUCKETS, DURATION_BUCKETS, LABEL_SETS};
 use crate::streams::Streams;
 
@@ -301,6 +302,14 @@ impl Metrics {
     #[must_use]
     pub fn streams(&self) -> &Streams {
         &self.streams
+    }
+
+    /// Those of a process that reconciles objects of Kubernetes; once.
+    ///
+    /// # Errors
+    /// Where they are there already.
+    pub fn kubernetes(&self) -> Result<Kubernetes, Error> {
+        Kubernetes::new(&self.registry)
     }
 
     /// Runs `hook` before every scrape: for gauges that are cheap to read and change all the time.

@@ -84,12 +84,12 @@ pub(super) fn status(name: &str, snapshot: &Snapshot, nodes: &[NodeRow], now: u6
     })
 }
 
-fn is_away(node: &NodeRow, now: u64) -> bool {
+pub(crate) fn is_away(node: &NodeRow, now: u64) -> bool {
     u128::from(now.saturating_sub(node.seen_at)) > limits::AWAY.as_millis()
 }
 
 /// How a node differs from what it is to do.
-fn drifts(snapshot: &Snapshot, node: &NodeRow) -> Vec<String> {
+pub(crate) fn drifts(snapshot: &Snapshot, node: &NodeRow) -> Vec<String> {
     let rollout = snapshot.rollout.as_ref();
     rollout.map(|rollout| machine::drift(&rollout.state, &node.node, &node.report)).unwrap_or_default()
 }
