@@ -16,7 +16,7 @@ pub(crate) struct Seen<'a> {
     pub(crate) spec: &'a Spec,
     /// A digest of what it wants deployed.
     pub(crate) want: &'a str,
-    /// The version that it wants, by its digest alone.
+    /// What it has had deployed last.
     pub(crate) declared: Option<&'a Declared>,
     pub(crate) fleet: &'a Fleet,
 }

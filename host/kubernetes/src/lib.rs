@@ -37,4 +37,4 @@ mod status;
 
 pub use definition::definition;
 pub use error::Error;
-pub use reconcile::Reconciler;
+pub use reconcile::{Access, Reconciler};

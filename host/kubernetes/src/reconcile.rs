@@ -41,27 +41,39 @@ impl std::fmt::Debug for Reconciler {
     }
 }
 
-impl Reconciler {
-    /// With the kubeconfig that `KUBECONFIG` or the home folder has, else as the pod's service account; in the namespace that it says.
+/// How the server of Kubernetes' API is reached, and which namespace is meant.
+#[derive(Clone, Debug)]
+pub struct Access(kube::Config);
+
+impl Access {
+    /// As the kubeconfig says that `KUBECONFIG` names, or that is in the home folder; else as the pod's service account.
     ///
     /// # Errors
     /// Where there is neither. Whether the server answers is not asked.
-    pub async fn new(control: Control, metrics: Kubernetes) -> Result<Self, Error> {
-        let inferred = kube::Config::infer().await;
-        Self::with(control, metrics, inferred.map_err(|error| Error::Unknown(error.to_string()))?)
+    pub async fn find() -> Result<Self, Error> {
+        let found = kube::Config::infer().await.map_err(|error| Error::Unknown(error.to_string()))?;
+        Ok(found.into())
     }
+}
 
-    /// The same, where it is known how the server is reached.
-    ///
-    /// # Errors
-    /// Where what is known is of no use.
-    pub fn with(control: Control, metrics: Kubernetes, mut config: kube::Config) -> Result<Self, Error> {
+impl From<kube::Config> for Access {
+    fn from(mut config: kube::Config) -> Self {
         config.connect_timeout = Some(limits::CALL);
         config.read_timeout = Some(limits::SILENT);
         config.write_timeout = Some(limits::CALL);
-        let namespace = config.default_namespace.clone();
+        Self(config)
+    }
+}
+
+impl Reconciler {
+    /// Reconciles objects by what this instance of the control plane may do.
+    ///
+    /// # Errors
+    /// Where what is known of the server is of no use.
+    pub fn new(control: Control, access: Access, metrics: Kubernetes) -> Result<Self, Error> {
+        let namespace = access.0.default_namespace.clone();
         let known = watch::Sender::new(Objects::None);
-        Ok(Self { control, client: Client::try_from(config)?, namespace, metrics, known })
+        Ok(Self { control, client: Client::try_from(access.0)?, namespace, metrics, known })
     }
 
     /// Says whether the server answers. Nothing else needs it to.
@@ -122,9 +134,9 @@ struct Passes<'a> {
 impl Passes<'_> {
     async fn run(mut self, mut objects: watch::Receiver<Objects>, mut changes: Changes, stop: &CancellationToken) {
         loop {
-            let again = self.memory.values().filter_map(|memory| memory.refused.as_ref()).map(|refused| refused.again).min();
-            let next = Instant::now() + limits::LOOK;
-            let next = again.map_or(next, |again| again.min(next));
+            let now = Instant::now();
+            let again = self.memory.values().filter_map(|memory| memory.refused.as_ref()).map(|refused| refused.again);
+            let next = again.filter(|again| *again > now).chain([now + limits::LOOK]).min().unwrap_or(now);
             tokio::select! {
                 () = stop.cancelled() => return,
                 changed = objects.changed() => if changed.is_err() { return },
@@ -160,6 +172,13 @@ impl Passes<'_> {
             let (first, most) = if refusal.may_pass { limits::RETRY } else { limits::RETRY_REFUSED };
             let before =
                 memory.refused.take().filter(|before| before.want == want && before.refusal.may_pass == refusal.may_pass);
+            if before.as_ref().is_none_or(|before| before.refusal != refusal) {
+                let reason = &refusal.reason;
+                tracing::warn!(
+                    reason,
+                    "what an object of Kubernetes declares cannot be begun: it is tried again, with growing pauses"
+                );
+            }
             let pause = before.map_or(first, |before| before.pause.saturating_mul(2).min(most));
             Refused { want, refusal, pause, again: Instant::now() + telemetry::jittered(pause) }
         });
@@ -195,11 +214,7 @@ impl Passes<'_> {
             return Ok(());
         }
         let next = seen.next();
-        if let Err(refusal) = self.act(uid, object, &seen, &next).await? {
-            let memory = self.memory.entry(uid.to_owned()).or_default();
-            let again = Instant::now() + limits::RETRY.0;
-            memory.refused = Some(Refused { want: want.clone(), refusal, pause: limits::RETRY.0, again });
-        }
+        let unsaid = self.act(uid, object, &seen, &next).await?.err();
         if !matches!(next, Next::Nothing | Next::Begin) {
             declared = control.declared(uid).await?;
             fleet = control.fleet().await?;
@@ -207,7 +222,7 @@ impl Passes<'_> {
         let seen = Seen { generation, spec: &spec, want: &want, declared: declared.as_ref(), fleet: &fleet };
         let version = self.version(uid, &seen).await?;
         let refused = self.memory.get(uid).and_then(|memory| memory.refused.as_ref()).filter(|refused| refused.want == want);
-        let refusal = refused.map(|refused| refused.refusal.clone());
+        let refusal = refused.map(|refused| refused.refusal.clone()).filter(|_| seen.is_new()).or(unsaid);
         let written = self.write(uid, object, Status::read(&seen, version.as_deref(), refusal.as_ref())).await;
         self.tell(uid, object, &seen, refusal.as_ref()).await?;
         written
@@ -229,60 +244,42 @@ impl Passes<'_> {
             }
         }
         match next {
-            Next::Begin => self.begin(uid, object, seen, who).await,
+            Next::Begin => self.begin(uid, seen, who).await?,
             Next::Pause(_, paused) | Next::Note(paused) => {
                 if let Some(declared) = seen.declared {
                     control.note_paused(uid, declared.generation, *paused).await?;
                 }
-                Ok(Ok(()))
             }
-            Next::Nothing | Next::Supersede(_) | Next::Promote(..) => Ok(Ok(())),
+            Next::Nothing | Next::Supersede(_) | Next::Promote(..) => {}
         }
+        Ok(Ok(()))
     }
 
     /// Has what an object wants begun, unless that is being done, or has just been refused.
-    async fn begin(
-        &mut self,
-        uid: &str,
-        object: &DynamicObject,
-        seen: &Seen<'_>,
-        who: String,
-    ) -> Result<Result<(), Refusal>, Error> {
+    async fn begin(&mut self, uid: &str, seen: &Seen<'_>, who: String) -> Result<(), Error> {
         let refused = self.memory.get(uid).and_then(|memory| memory.refused.as_ref());
         let waits = refused.is_some_and(|refused| refused.want == seen.want && Instant::now() < refused.again);
         if waits || !self.deploying.is_empty() {
-            return Ok(Ok(()));
+            return Ok(());
         }
         let read = match &seen.spec.plan_from {
             None => Ok(None),
             Some(from) => self.config_map(&from.config_map_key_ref).await?.map(Some),
         };
         let wanted = read.and_then(|read| Ok((seen.spec.plan(read.as_deref())?, seen.spec.variables()?)));
-        let done = match wanted {
-            Err(reason) => Err(Refusal { may_pass: false, reason }),
-            Ok((plan, variables)) => {
-                let declaration = Declaration {
-                    object: uid.to_owned(),
-                    generation: seen.generation,
-                    want: seen.want.to_owned(),
-                    reference: seen.spec.reference.clone(),
-                    variables,
-                    plan,
-                };
-                let (control, uid, want) = (self.of.control.clone(), uid.to_owned(), seen.want.to_owned());
-                tracing::info!(
-                    object = who,
-                    generation = seen.generation,
-                    reference = declaration.reference,
-                    "an object declares another release"
-                );
-                self.deploying.spawn(async move { Outcome { uid, want, done: control.declare(&who, &declaration).await } });
-                return Ok(Ok(()));
+        let (control, uid, want) = (self.of.control.clone(), uid.to_owned(), seen.want.to_owned());
+        let (plan, variables) = match wanted {
+            Ok(wanted) => wanted,
+            Err(reason) => {
+                self.take(Outcome { uid, want, done: Err(Refusal { may_pass: false, reason }) });
+                return Ok(());
             }
         };
-        self.take(Outcome { uid: uid.to_owned(), want: seen.want.to_owned(), done });
-        debug_assert!(object.metadata.uid.is_some(), "what is followed has an identity");
-        Ok(Ok(()))
+        let (reference, generation) = (seen.spec.reference.clone(), seen.generation);
+        tracing::info!(object = who, generation, reference, "an object of Kubernetes declares another release");
+        let declaration = Declaration { object: uid.clone(), generation, want: want.clone(), reference, variables, plan };
+        self.deploying.spawn(async move { Outcome { uid, want, done: control.declare(&who, &declaration).await } });
+        Ok(())
     }
 
     /// A key of a ConfigMap; a sentence where there is none.

@@ -111,7 +111,7 @@ impl Status {
         Self { observed_generation: generation, phase, conditions, ..Self::default() }
     }
 
-    /// Of an object that says what the fleet is to run. `refusal`: why what it wants could not be begun.
+    /// Of an object that says what the fleet is to run. `refusal`: why what it wants could not be begun, or what it says not be said.
     pub(crate) fn read(seen: &Seen<'_>, version: Option<&str>, refusal: Option<&Refusal>) -> Self {
         let verdict = verdict(seen, refusal);
         let own = seen.own().filter(|_| !seen.is_new());
@@ -154,7 +154,7 @@ fn verdict(seen: &Seen<'_>, refusal: Option<&Refusal>) -> Verdict {
     let reconciling = |reason, message: String| Verdict::new(How::Reconciling, reason, message);
     if !seen.is_new() {
         return match seen.own() {
-            Some(own) => of_rollout(seen, own),
+            Some(own) => of_rollout(seen, own, refusal),
             None => of_others(seen),
         };
     }
@@ -179,7 +179,7 @@ fn verdict(seen: &Seen<'_>, refusal: Option<&Refusal>) -> Verdict {
 }
 
 /// Of an object whose rollout is the last one.
-fn of_rollout(seen: &Seen<'_>, own: &Last) -> Verdict {
+fn of_rollout(seen: &Seen<'_>, own: &Last, refusal: Option<&Refusal>) -> Verdict {
     let rollout = &own.state;
     let waits = rollout.waiting.join("; ");
     let at = step(rollout).unwrap_or_default();
@@ -188,6 +188,13 @@ fn of_rollout(seen: &Seen<'_>, own: &Last) -> Verdict {
         State::Pending => (How::Reconciling, "Pending", and("it begins".to_owned())),
         State::Running { .. } => (How::Reconciling, "Progressing", and(format!("stage {at} of an edge's requests"))),
         State::Gated { .. } => {
+            if let Some(refusal) = refusal.filter(|_| seen.spec.promote.is_some()) {
+                return Verdict::new(
+                    How::Reconciling,
+                    "Gated",
+                    format!("{waits}; it cannot be promoted now: {}", refusal.reason),
+                );
+            }
             let gate = seen.gate(own).map(|(gate, _)| format!("; to go on, set spec.promote to {gate}")).unwrap_or_default();
             (How::Reconciling, "Gated", format!("{waits}{gate}"))
         }
@@ -221,12 +228,12 @@ fn again(reason: &str) -> String {
 fn completed(seen: &Seen<'_>) -> String {
     let (known, away, drifting) = (seen.fleet.known, seen.fleet.away, seen.fleet.drifting);
     let there = known.saturating_sub(away);
-    let mut message = format!("all {there} nodes that are there are to have it");
+    let mut message = match drifting {
+        0 => format!("all {there} nodes that are there have it"),
+        some => format!("{some} of {there} nodes that are there do not serve it yet: marquee fleet drift says which"),
+    };
     if away > 0 {
         message.push_str(&format!("; {away} are away, and get it when they come back"));
-    }
-    if drifting > 0 {
-        message.push_str(&format!("; {drifting} do not serve it yet: marquee fleet drift says which"));
     }
     message
 }

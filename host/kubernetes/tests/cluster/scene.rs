@@ -95,7 +95,7 @@ impl Scene {
         let config = self.server.config(self.namespace).await;
         // One registry has each family once: the first instance's.
         let metrics = if name == INSTANCES[0] { Arc::clone(&self.metrics) } else { Arc::new(Metrics::new().unwrap()) };
-        let reconciler = Reconciler::with(control, metrics.kubernetes().unwrap(), config).unwrap();
+        let reconciler = Reconciler::new(control, config.into(), metrics.kubernetes().unwrap()).unwrap();
         self.reconcilers.insert(name.to_owned(), tokio::spawn(reconciler.run(CancellationToken::new())));
     }
 

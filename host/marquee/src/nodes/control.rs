@@ -6,7 +6,7 @@ use artifact::PublicKey;
 use control::{Control, Options, Prometheus, Registry, Tokens};
 use edge::Certificate;
 use fleet::Identity;
-use kubernetes::Reconciler;
+use kubernetes::{Access, Reconciler};
 use manifest::Manifest;
 use telemetry::{Health, Metrics};
 use tokio_util::sync::CancellationToken;
@@ -32,6 +32,7 @@ pub async fn run(node: &cli::ControlPlane) -> Result<(), Error> {
     let identity = Identity::control_node(&config.name).map_err(|error| Error::Identity(error.to_string()))?;
     let tls = certified(&config.tls, &identity)?;
     let certificate = config.listen.tls.as_ref().map(|tls| Certificate::load(&tls.certificate, &tls.key)).transpose()?;
+    let access_to_kubernetes = if node.kubernetes { Some(Access::find().await?) } else { None };
     let tokens = Tokens::read(&config.tokens)?;
     let keys: Vec<Vec<PublicKey>> = config.trusted_keys.iter().map(|file| PublicKey::read(file)).collect::<Result<_, _>>()?;
     let prometheus = config.prometheus.as_ref().and_then(|prometheus| prometheus.url.as_deref());
@@ -68,8 +69,8 @@ pub async fn run(node: &cli::ControlPlane) -> Result<(), Error> {
     control.register(&health);
     background.spawn(tls.clone().run(end.clone()));
     serving::register_certificate(&tls, &health);
-    if node.kubernetes {
-        let reconciler = Reconciler::new(control.clone(), metrics.kubernetes()?).await?;
+    if let Some(access) = access_to_kubernetes {
+        let reconciler = Reconciler::new(control.clone(), access, metrics.kubernetes()?)?;
         reconciler.register(&health);
         background.spawn(vital("what follows objects of Kubernetes", end.clone(), reconciler.run(end.clone())));
     }
