@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{DynamicObject, ListParams, Patch, PatchParams, PostParams};
@@ -18,6 +19,8 @@ use crate::instances::{ADMIN, Ground};
 use crate::server::Server;
 
 pub const INSTANCES: [&str; 2] = ["one", "two"];
+/// Between two looks at an object.
+const LOOK: Duration = Duration::from_millis(100);
 
 pub struct Scene {
     pub server: Arc<Server>,
@@ -156,6 +159,8 @@ impl Scene {
     /// Waits until an object's condition is true, for this reason.
     pub async fn until(&self, name: &str, kind: &str, reason: &str) -> Value {
         until(&format!("{name} is {kind}: {reason}"), async || {
+            // Each look is work of the server's.
+            tokio::time::sleep(LOOK).await;
             let status = self.status(name).await?;
             let one = condition(&status, kind);
             (one["status"] == "True" && one["reason"] == reason).then_some(status)
