@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference};
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
-use rollout::protocol::ReleaseId;
+use rollout::protocol::{ReleaseId, Value as Variable};
 use serde::Deserialize as _;
 use serde_json::json;
 use telemetry::{Finding, Health, Kubernetes, Needed};
@@ -244,7 +244,7 @@ impl Passes<'_> {
             }
         }
         match next {
-            Next::Begin => self.begin(uid, seen, who).await?,
+            Next::Begin => self.begin(uid, seen, who).await,
             Next::Pause(_, paused) | Next::Note(paused) => {
                 if let Some(declared) = seen.declared {
                     control.note_paused(uid, declared.generation, *paused).await?;
@@ -256,45 +256,52 @@ impl Passes<'_> {
     }
 
     /// Has what an object wants begun, unless that is being done, or has just been refused.
-    async fn begin(&mut self, uid: &str, seen: &Seen<'_>, who: String) -> Result<(), Error> {
+    async fn begin(&mut self, uid: &str, seen: &Seen<'_>, who: String) {
         let refused = self.memory.get(uid).and_then(|memory| memory.refused.as_ref());
         let waits = refused.is_some_and(|refused| refused.want == seen.want && Instant::now() < refused.again);
         if waits || !self.deploying.is_empty() {
-            return Ok(());
+            return;
         }
-        let read = match &seen.spec.plan_from {
-            None => Ok(None),
-            Some(from) => self.config_map(&from.config_map_key_ref).await?.map(Some),
-        };
-        let wanted = read.and_then(|read| Ok((seen.spec.plan(read.as_deref())?, seen.spec.variables()?)));
         let (control, uid, want) = (self.of.control.clone(), uid.to_owned(), seen.want.to_owned());
-        let (plan, variables) = match wanted {
+        let (plan, variables) = match self.wanted(seen.spec).await {
             Ok(wanted) => wanted,
-            Err(reason) => {
-                self.take(Outcome { uid, want, done: Err(Refusal { may_pass: false, reason }) });
-                return Ok(());
+            Err(refusal) => {
+                self.take(Outcome { uid, want, done: Err(refusal) });
+                return;
             }
         };
         let (reference, generation) = (seen.spec.reference.clone(), seen.generation);
         tracing::info!(object = who, generation, reference, "an object of Kubernetes declares another release");
         let declaration = Declaration { object: uid.clone(), generation, want: want.clone(), reference, variables, plan };
         self.deploying.spawn(async move { Outcome { uid, want, done: control.declare(&who, &declaration).await } });
-        Ok(())
     }
 
-    /// A key of a ConfigMap; a sentence where there is none.
-    async fn config_map(&self, from: &resource::KeyRef) -> Result<Result<String, String>, Error> {
+    /// The plan and the variables.
+    async fn wanted(&self, spec: &Spec) -> Result<(String, BTreeMap<String, Variable>), Refusal> {
+        let read = match &spec.plan_from {
+            None => None,
+            Some(from) => Some(self.config_map(&from.config_map_key_ref).await?),
+        };
+        let wanted = spec.plan(read.as_deref()).and_then(|plan| Ok((plan, spec.variables()?)));
+        wanted.map_err(|reason| Refusal { may_pass: false, reason })
+    }
+
+    /// A key of a ConfigMap.
+    async fn config_map(&self, from: &resource::KeyRef) -> Result<String, Refusal> {
         let api: Api<ConfigMap> = Api::namespaced(self.of.client.clone(), &self.of.namespace);
-        let found = bounded(api.get_opt(&from.name)).await.inspect_err(|_| self.of.metrics.failed("configmap"))?;
         let (name, key) = (&from.name, &from.key);
-        let text = found.and_then(|map| map.data?.remove(key));
-        Ok(match text {
-            None => Err(format!("spec.planFrom: there is no ConfigMap {name} with a key {key} in this namespace")),
-            Some(text) if text.len() > limits::PLAN_BYTES => {
-                Err(format!("the plan in ConfigMap {name} has {} bytes", text.len()))
+        let found = bounded(api.get_opt(name)).await.map_err(|error| {
+            self.of.metrics.failed("configmap");
+            Refusal { may_pass: true, reason: format!("the plan in ConfigMap {name} cannot be read: {error}") }
+        })?;
+        let reason = match found.and_then(|map| map.data?.remove(key)) {
+            Some(text) if text.len() <= limits::PLAN_BYTES => return Ok(text),
+            Some(text) => {
+                format!("the plan in ConfigMap {name} has {} bytes, and {} are the most", text.len(), limits::PLAN_BYTES)
             }
-            Some(text) => Ok(text),
-        })
+            None => format!("spec.planFrom: there is no ConfigMap {name} with a key {key} in this namespace"),
+        };
+        Err(Refusal { may_pass: false, reason })
     }
 
     async fn version(&mut self, uid: &str, seen: &Seen<'_>) -> Result<Option<String>, Error> {
