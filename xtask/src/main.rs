@@ -10,6 +10,7 @@ mod fleet;
 mod fonts;
 mod fuzz;
 mod jobs;
+mod kubernetes;
 mod lighthouse;
 mod load;
 mod node;
@@ -41,7 +42,9 @@ const USAGE: &str = "cargo xtask COMMAND
   up [ARGS]         build what is missing, then run the whole platform (ARGS go to `marquee up`; see `marquee up --help`)
                       --watch   also rebuild a component, or the web app, when its source is saved
   test [FILTERS]    set up what the tests need and run them all; with FILTERS, only the steps whose name contains one of them:
-                      check | unit | web | host | api | schema | load
+                      check | unit | web | host | api | schema | load | infra
+                      infra: what runs on the real server of Kubernetes' API, which is built for it (ten minutes, once); without a filter it
+                      runs where that has been built
   check             formatting, lints, rustdoc, documents (links, paths, commands, settings, metrics), licences and sources of dependencies
   fonts             get the fonts that receipts and tickets in Chinese, Japanese, Korean, Thai and Indian scripts are set in, from Debian's packages
   faults            kill, pause, cut off and mislead the nodes of a fleet under load, and check what people were answered

@@ -4,7 +4,7 @@ use crate::{
     build::{self, TestProgram},
     check, fonts,
     jobs::{self, Job},
-    load, schema,
+    kubernetes, load, schema,
     services::{Kind, Services},
     step::{cargo, command, idle, say, step, table},
     tools, web,
@@ -27,7 +27,7 @@ pub fn run(filters: &[String]) -> Result<()> {
 
 fn steps(filters: &[String], skipped: &mut Vec<String>) -> Result<()> {
     let wanted = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
-    let (units, host) = (wanted("unit"), wanted("host"));
+    let (units, host, infra) = (wanted("unit"), wanted("host"), wanted("infra"));
     let platforms = host || ["web", "api", "schema", "load"].iter().any(|name| wanted(name));
 
     if wanted("check") {
@@ -51,22 +51,36 @@ fn steps(filters: &[String], skipped: &mut Vec<String>) -> Result<()> {
     } else {
         Vec::new()
     };
-    let services = match (host || wanted("api"), units) {
+    // What takes minutes to build is built for who asks for it by its name.
+    let cluster =
+        if infra && !filters.is_empty() { Some(kubernetes::programs()?) } else { kubernetes::found()?.filter(|_| infra) };
+    if infra && cluster.is_none() {
+        skipped.push(
+            "rollouts by objects of Kubernetes: no server of its API is built here; `cargo xtask test infra` builds one, in ten minutes, and runs them"
+                .to_owned(),
+        );
+    }
+    let services = match (host || wanted("api"), units || infra) {
         (true, _) => Some(Services::for_tests()?),
         (false, true) => Some(Services::start(&[Kind::Postgres])?),
         (false, false) => None,
     };
     // Platforms wait a good part of their time, in which all other tests are compiled. They get what platforms leave.
     let (platforms, others) = std::thread::scope(|scope| {
-        let others = scope.spawn(|| others(units, host, platforms));
+        let others = scope.spawn(|| others(units, host, infra, platforms));
         let platforms = platform_jobs(&wanted, programs, services.as_ref(), skipped);
         // One at a time: of two at once, what one waits for gives up on a slow machine.
         (platforms.and_then(|jobs| jobs::run(jobs, 1)), others.join())
     });
     let others = others.unwrap_or_else(|_| bail!("a thread panicked")).and_then(|mut programs| {
         programs.sort_by_key(|program| !LONGEST.contains(&program.name.as_str()));
+        programs.retain(|program| program.name != kubernetes::TESTS || cluster.is_some());
         // One thread of each waits for a server while another computes.
         let jobs = programs.iter().zip(services.iter().cycle()).map(|(program, services)| job(program, services, 2 * cores()));
+        let jobs = jobs.map(|mut job| {
+            job.command.envs(cluster.iter().map(|folder| (kubernetes::PROGRAMS, folder)));
+            job
+        });
         jobs::run(jobs.collect(), cores())
     });
     match (platforms, others) {
@@ -87,7 +101,7 @@ fn steps(filters: &[String], skipped: &mut Vec<String>) -> Result<()> {
 }
 
 /// Builds the tests that need no whole platform: of components and libraries, and of the host's other crates, with what measures, so that it is linted.
-fn others(units: bool, host: bool, beside: bool) -> Result<Vec<TestProgram>> {
+fn others(units: bool, host: bool, infra: bool, beside: bool) -> Result<Vec<TestProgram>> {
     let components = build::component_names()?;
     let mut packages = Vec::new();
     if units {
@@ -95,6 +109,9 @@ fn others(units: bool, host: bool, beside: bool) -> Result<Vec<TestProgram>> {
     }
     if host {
         packages.extend(build::HOST.iter().copied().filter(|name| *name != build::PLATFORMS).chain([build::BENCHES]));
+    }
+    if infra && !host {
+        packages.push("kubernetes");
     }
     if packages.is_empty() {
         return Ok(Vec::new());

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::artifacts::{Resolved, Unusable};
 use crate::control::Shared;
+use crate::declarations::Declaration;
 use crate::error::Error;
 use crate::limits;
 use crate::people::{Caller, Problem};
@@ -21,16 +22,21 @@ use crate::store::{AuditEntry, NewRelease, NodeRow, RolloutRow, Snapshot};
 #[serde(deny_unknown_fields)]
 pub(crate) struct Deployment {
     /// The version, by tag or digest.
-    reference: String,
+    pub(crate) reference: String,
     /// Values of its variables.
     #[serde(default)]
-    variables: BTreeMap<String, Value>,
+    pub(crate) variables: BTreeMap<String, Value>,
     /// How, TOML.
-    plan: String,
+    pub(crate) plan: String,
 }
 
-/// Begins a rollout. False with it: it is under way already.
-pub(crate) async fn deploy(shared: &Shared, caller: &Caller, deployment: Deployment) -> Result<(RolloutRow, bool), Problem> {
+/// Begins a rollout. False with it: it is under way already, or has been begun for this very declaration.
+pub(crate) async fn deploy(
+    shared: &Shared,
+    caller: &Caller,
+    deployment: Deployment,
+    declaration: Option<&Declaration>,
+) -> Result<(RolloutRow, bool), Problem> {
     let Ok(_one) = shared.deployments.try_acquire() else {
         return Err(Problem::conflict("Another deployment is being looked at: ask again once it has been answered."));
     };
@@ -51,7 +57,7 @@ pub(crate) async fn deploy(shared: &Shared, caller: &Caller, deployment: Deploym
     }
     let resolved = resolve(shared, reference).await?;
     let needs = check(shared, &plan, &resolved, &variables).await?;
-    begin(shared, caller, &plan, resolved, needs, variables).await.map(|row| (row, true))
+    begin(shared, caller, &plan, resolved, needs, variables, declaration).await
 }
 
 fn read_plan(shared: &Shared, text: &str) -> Result<Plan, Problem> {
@@ -167,9 +173,18 @@ async fn begin(
     resolved: Resolved,
     needs: Needs,
     variables: BTreeMap<String, Value>,
-) -> Result<RolloutRow, Problem> {
+    declaration: Option<&Declaration>,
+) -> Result<(RolloutRow, bool), Problem> {
     for _ in 0..limits::SWAPS {
         let snapshot = shared.store.look().await?;
+        if let Some(declaration) = declaration {
+            if let Some(row) = begun(shared, declaration).await? {
+                return Ok((row, false));
+            }
+            if snapshot.lease.holder != shared.name {
+                return Err(Problem::unavailable("Another instance acts."));
+            }
+        }
         if let Some(row) = under_way(&snapshot) {
             return Err(busy(row));
         }
@@ -188,6 +203,7 @@ async fn begin(
             contents: json(serde_json::to_string(&resolved.contents))?,
             state: json(serde_json::to_string(&Rollout::new(plan.clone(), old, release, snapshot.now)))?,
             by: caller.name.clone(),
+            declaration: declaration.cloned(),
         };
         let (reference, count) = (&resolved.reference, variables.len());
         let detail = format!("{reference}, {count} variables, {} stages", plan.stages.len());
@@ -196,11 +212,19 @@ async fn begin(
             tracing::info!(rollout = id.0, reference, by = caller.name, "a rollout begins");
             let row = shared.store.rollout(id).await?;
             shared.changed.notify_one();
-            return row.ok_or_else(|| Error::row("control_rollouts", "the new one is not there").into());
+            return Ok((row.ok_or_else(|| Error::row("control_rollouts", "the new one is not there"))?, true));
         }
         shared.metrics.conflict("person");
     }
     Err(Problem::conflict("Others change what nodes are to do all the time: try again."))
+}
+
+/// The rollout that was begun for this generation of an object, or a later one.
+async fn begun(shared: &Shared, declaration: &Declaration) -> Result<Option<RolloutRow>, Problem> {
+    match shared.store.declared(&declaration.object).await? {
+        Some(known) if known.generation >= declaration.generation => Ok(shared.store.rollout(known.release).await?),
+        _ => Ok(None),
+    }
 }
 
 /// What nodes have now, which the new release follows.

@@ -16,6 +16,7 @@
 //! | `agents` | reports, and what is answered to them |
 //! | `people` | tokens, roles, the API, the operators' page |
 //! | `deploy` | a new rollout: the plan, the version, whether nodes can run it |
+//! | `declarations` | the same for objects that declare what the fleet is to run, which programs in this process read |
 //! | `artifacts` | versions in registries, and what they need of nodes |
 //! | `conditions` | how a node is, in a word |
 //! | `queries` | Prometheus |
@@ -36,6 +37,7 @@ mod artifacts;
 mod client;
 mod conditions;
 mod control;
+mod declarations;
 mod deploy;
 mod error;
 mod heard;
@@ -48,6 +50,7 @@ mod store;
 pub use artifacts::{Artifacts, Contents, Imports, Registry, Resolved, Unusable};
 pub use client::{Answer, Client};
 pub use control::{Control, Options};
+pub use declarations::{Changes, Declaration, Declared, Fleet, Last, Refusal};
 pub use error::Error;
 pub use people::{Role, Tokens};
 pub use queries::Prometheus;

@@ -122,6 +122,9 @@ pub enum Error {
     /// The control plane's tables, tokens or listeners.
     #[error(transparent)]
     Control(#[from] control::Error),
+    /// What follows objects of Kubernetes.
+    #[error(transparent)]
+    Kubernetes(#[from] kubernetes::Error),
     /// What somebody wants of the control plane does not fit what is there.
     #[error("{0}")]
     Conflict(String),

@@ -31,7 +31,7 @@ impl Form {
 
 /// What is logged where `RUST_LOG` does not say: our own at `info`, libraries from `warn` on, and nothing of what Postgres remarks about
 /// the tidying of connections.
-const DEFAULT_FILTER: &str = "warn,sqlx::postgres::notice=off,marquee=info,agent=info,artifact=info,capabilities=info,control=info,edge=info,fleet=info,region=info,rollout=info,runtime=info,storage=info,streams=info,telemetry=info,guest=info";
+const DEFAULT_FILTER: &str = "warn,sqlx::postgres::notice=off,marquee=info,agent=info,artifact=info,capabilities=info,control=info,edge=info,fleet=info,kubernetes=info,region=info,rollout=info,runtime=info,storage=info,streams=info,telemetry=info,guest=info";
 
 /// Takes the process's logs. Call it once, at start, before anything logs.
 pub fn init() -> Result<(), Error> {

@@ -12,6 +12,7 @@ use prometheus::{
 use crate::Error;
 use crate::breaker::BreakerCounts;
 use crate::breakers::{BreakerLine, Breakers};
+use crate::kubernetes::Kubernetes;
 use crate::limits::{BATCH_BUCKETS, DURATION_BUCKETS, LABEL_SETS};
 use crate::streams::Streams;
 
@@ -307,6 +308,14 @@ impl Metrics {
     /// Shows one more family.
     pub(crate) fn add(&self, family: Box<dyn Collector>) -> Result<(), Error> {
         Ok(self.registry.register(family)?)
+    }
+
+    /// Those of a process that reconciles objects of Kubernetes; once.
+    ///
+    /// # Errors
+    /// Where they are there already.
+    pub fn kubernetes(&self) -> Result<Kubernetes, Error> {
+        Kubernetes::new(&self.registry)
     }
 
     /// Runs `hook` before every scrape: for gauges that are cheap to read and change all the time.

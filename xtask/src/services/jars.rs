@@ -95,7 +95,8 @@ fn jar(line: &str) -> Option<Jar> {
     })
 }
 
-fn cache() -> Result<PathBuf> {
+/// The user's cache.
+pub fn cache() -> Result<PathBuf> {
     if let Some(folder) = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute()) {
         return Ok(folder);
     }

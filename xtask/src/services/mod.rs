@@ -19,6 +19,7 @@ mod s3;
 mod state;
 
 pub use command::command_line;
+pub use jars::cache;
 pub use launcher::free_ports;
 
 use crate::{

@@ -130,7 +130,7 @@ async fn deployments(caller: Caller, State(control): State<Control>, body: Resul
     let deployment: Deployment = read(body)?;
     // Whoever goes away meanwhile finds out with the same request whether it has begun.
     let shared = std::sync::Arc::clone(&control.0);
-    let deploying = tokio::spawn(async move { deploy::deploy(&shared, &caller, deployment).await });
+    let deploying = tokio::spawn(async move { deploy::deploy(&shared, &caller, deployment, None).await });
     let lost = |_| Problem::unavailable("The deployment was broken off: look at the status before you ask for it again.");
     let (row, begun) = deploying.await.map_err(lost)??;
     let status = if begun { StatusCode::CREATED } else { StatusCode::OK };

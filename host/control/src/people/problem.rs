@@ -4,6 +4,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
+use crate::declarations::Refusal;
 use crate::error::Error;
 
 /// Why a request was not done.
@@ -63,6 +64,14 @@ impl Problem {
     /// 503: certainly not done.
     pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Unavailable", detail.into())
+    }
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        let Problem { status, detail, faults, .. } = problem;
+        let reason = if faults.is_empty() { detail } else { format!("{}: {}", detail.trim_end_matches('.'), faults.join("; ")) };
+        Self { may_pass: status != StatusCode::UNPROCESSABLE_ENTITY, reason }
     }
 }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 use rollout::protocol::{ReleaseId, Stamp};
 use sqlx::Row as _;
 
+use crate::declarations::{Declaration, Declared};
 use crate::error::Error;
 use crate::limits;
 pub(crate) use postgres::Store;
@@ -145,9 +146,35 @@ impl Store {
              VALUES ($1, $2, 1, FALSE, {CLOCK}, $3, {CLOCK})"
         );
         transaction.ask(sqlx::query(&statement).bind(id).bind(new.state.clone()).bind(new.by.clone())).await?;
+        if let Some(declaration) = &new.declaration {
+            declare(&mut transaction, declaration, new.id).await?;
+        }
         audit(&mut transaction, entry).await?;
         transaction.commit().await?;
         Ok(true)
+    }
+
+    /// What an object has had deployed last.
+    pub(crate) async fn declared(&self, object: &str) -> Result<Option<Declared>, Error> {
+        let statement = "SELECT generation, want, release, paused FROM control_declarations WHERE object = $1 \
+             ORDER BY generation DESC LIMIT 1";
+        let rows = self.ask(sqlx::query(statement).bind(object)).await?;
+        rows.first().map(Declared::read).transpose()
+    }
+
+    /// Writes down that what an object wants is this release, which is there already. What is written down of the same generation stays.
+    pub(crate) async fn adopt(&self, declaration: &Declaration, release: ReleaseId) -> Result<Declared, Error> {
+        let mut transaction = self.begin().await?;
+        declare(&mut transaction, declaration, release).await?;
+        transaction.commit().await?;
+        let known = self.declared(&declaration.object).await?;
+        known.ok_or_else(|| Error::row("control_declarations", "the new one is not there"))
+    }
+
+    /// Notes what an object has had said of its rollout.
+    pub(crate) async fn note_paused(&self, object: &str, generation: u64, paused: bool) -> Result<(), Error> {
+        let statement = "UPDATE control_declarations SET paused = $3 WHERE object = $1 AND generation = $2";
+        self.ask(sqlx::query(statement).bind(object).bind(number(generation)).bind(paused)).await.map(drop)
     }
 
     /// A release.
@@ -252,6 +279,14 @@ async fn lock(transaction: &mut Transaction, from: Stamp, desired: bool) -> Resu
     let statement = "UPDATE control_lease SET revision = revision + $3 WHERE epoch = $1 AND revision = $2 RETURNING revision";
     let query = sqlx::query(statement).bind(number(from.epoch)).bind(number(from.revision)).bind(i64::from(desired));
     Ok(!transaction.ask(query).await?.is_empty())
+}
+
+async fn declare(transaction: &mut Transaction, declaration: &Declaration, release: ReleaseId) -> Result<(), Error> {
+    let statement = "INSERT INTO control_declarations (object, generation, want, release, paused) VALUES ($1, $2, $3, $4, FALSE) \
+         ON CONFLICT (object, generation) DO NOTHING";
+    let Declaration { object, generation, want, .. } = declaration;
+    let query = sqlx::query(statement).bind(object.clone()).bind(number(*generation)).bind(want.clone());
+    transaction.ask(query.bind(number(release.0))).await.map(drop)
 }
 
 async fn audit(transaction: &mut Transaction, entry: &AuditEntry) -> Result<(), Error> {

@@ -15,7 +15,8 @@ use crate::error::Error;
 use crate::limits;
 
 /// The migrations, numbered from 1. Never edit one that was released: add another.
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/0001_control.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("../../migrations/0001_control.sql"), include_str!("../../migrations/0002_declarations.sql")];
 const VERSION_TABLE: &str = "CREATE TABLE IF NOT EXISTS control_schema_version (number BIGINT PRIMARY KEY)";
 /// The lock of a migration, held until the end of the transaction. The number only has to be the same everywhere.
 const MIGRATION_LOCK: &str = "SELECT 1 FROM pg_advisory_xact_lock(7236827365)";

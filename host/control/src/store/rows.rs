@@ -6,6 +6,7 @@ use sqlx::postgres::PgRow;
 
 use super::postgres::{error, unsigned};
 use crate::artifacts::Contents;
+use crate::declarations::{Declaration, Declared};
 use crate::error::Error;
 use crate::limits;
 
@@ -68,6 +69,19 @@ pub(crate) struct NewRelease {
     /// The rollout, JSON.
     pub(crate) state: String,
     pub(crate) by: String,
+    /// Of the object that wants it.
+    pub(crate) declaration: Option<Declaration>,
+}
+
+impl Declared {
+    pub(super) fn read(row: &PgRow) -> Result<Self, Error> {
+        Ok(Self {
+            generation: unsigned(row, "generation")?,
+            want: row.try_get("want").map_err(error)?,
+            release: ReleaseId(unsigned(row, "release")?),
+            paused: row.try_get("paused").map_err(error)?,
+        })
+    }
 }
 
 /// A version with its configuration.

@@ -41,6 +41,7 @@ fn new(id: ReleaseId) -> NewRelease {
         contents: "{\"components\":{},\"manifest\":\"\",\"key\":\"\"}".to_owned(),
         state: serde_json::to_string(&Rollout::new(plan, None, release, 1)).unwrap(),
         by: "ci".to_owned(),
+        declaration: None,
     }
 }
 

@@ -105,7 +105,7 @@ impl Ground {
     }
 
     /// Starts an instance.
-    pub async fn launch(&mut self, name: &str) {
+    pub async fn launch(&mut self, name: &str) -> Control {
         let tls = self.tls(&Identity::control_node(name).unwrap());
         let options = Options {
             name: name.to_owned(),
@@ -120,7 +120,7 @@ impl Ground {
         let listener = async || TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (agents, people, stop) = (listener().await, listener().await, CancellationToken::new());
         let (of_agents, of_people) = (agents.local_addr().unwrap().to_string(), people.local_addr().unwrap().to_string());
-        let (one, other, third) = (control.clone(), control.clone(), control);
+        let (one, other, third) = (control.clone(), control.clone(), control.clone());
         let (stop_one, stop_other, stop_third) = (stop.clone(), stop.clone(), stop.clone());
         let tasks = vec![
             tokio::spawn(async move { one.run(stop_one).await }),
@@ -129,6 +129,7 @@ impl Ground {
         ];
         self.agents.lock().unwrap().push(of_agents.clone());
         self.running.insert(name.to_owned(), Instance { metrics, agents: of_agents, people: of_people, tasks, stop });
+        control
     }
 
     /// What an instance's metrics show, a line each.

@@ -10,6 +10,7 @@
 )]
 
 mod api;
+mod declarations;
 mod fleet_of_agents;
 mod instances;
 mod rollouts;

@@ -173,8 +173,14 @@ pub struct Node {
 #[derive(Clone, Debug, Args)]
 pub struct ControlPlane {
     /// The instance's configuration, TOML.
-    #[arg(long, value_name = "FILE")]
-    pub config: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "print_crds")]
+    pub config: Option<PathBuf>,
+    /// Follows objects of Kubernetes, too, in the namespace of its service account or of the kubeconfig.
+    #[arg(long)]
+    pub kubernetes: bool,
+    /// Prints the definition of what it follows in Kubernetes, for `kubectl apply`, and ends.
+    #[arg(long, conflicts_with_all = ["config", "kubernetes"])]
+    pub print_crds: bool,
 }
 
 /// A version in a registry, instead of a folder.

@@ -6,6 +6,7 @@ use artifact::PublicKey;
 use control::{Control, Options, Prometheus, Registry, Tokens};
 use edge::Certificate;
 use fleet::Identity;
+use kubernetes::{Access, Reconciler};
 use manifest::Manifest;
 use telemetry::{Health, Metrics};
 use tokio_util::sync::CancellationToken;
@@ -18,17 +19,20 @@ use crate::data_folder::DataFolder;
 use crate::error::Error;
 use crate::nodes::listeners::{admin_at, at};
 use crate::nodes::serving::{self, Startup, StopSignal, admin_listener, certified, until_stopped, vital};
+use crate::say;
 
 /// Runs until asked to stop.
 pub async fn run(node: &cli::ControlPlane) -> Result<(), Error> {
+    let Some(file) = &node.config else { return say(kubernetes::definition()?.trim_end()) };
     let mut stop = StopSignal::listen()?;
     // What fails fast comes first.
     let settings = Settings::read()?;
-    let config = ControlNode::read(&node.config)?;
+    let config = ControlNode::read(file)?;
     let database = config.database(settings.control_database.clone())?;
     let identity = Identity::control_node(&config.name).map_err(|error| Error::Identity(error.to_string()))?;
     let tls = certified(&config.tls, &identity)?;
     let certificate = config.listen.tls.as_ref().map(|tls| Certificate::load(&tls.certificate, &tls.key)).transpose()?;
+    let access_to_kubernetes = if node.kubernetes { Some(Access::find().await?) } else { None };
     let tokens = Tokens::read(&config.tokens)?;
     let keys: Vec<Vec<PublicKey>> = config.trusted_keys.iter().map(|file| PublicKey::read(file)).collect::<Result<_, _>>()?;
     let prometheus = config.prometheus.as_ref().and_then(|prometheus| prometheus.url.as_deref());
@@ -66,6 +70,11 @@ pub async fn run(node: &cli::ControlPlane) -> Result<(), Error> {
     control.measure(&metrics, &tls)?;
     background.spawn(tls.clone().run(end.clone()));
     serving::register_certificate(&tls, &health);
+    if let Some(access) = access_to_kubernetes {
+        let reconciler = Reconciler::new(control.clone(), access, metrics.kubernetes()?)?;
+        reconciler.register(&health);
+        background.spawn(vital("what follows objects of Kubernetes", end.clone(), reconciler.run(end.clone())));
+    }
     let (answering, leave) = (TaskTracker::new(), CancellationToken::new());
     let rounds = control.clone();
     let rounds_end = end.clone();
