@@ -13,6 +13,7 @@ mod jobs;
 mod lighthouse;
 mod load;
 mod node;
+mod rollouts;
 mod schema;
 mod seed;
 mod services;
@@ -45,6 +46,11 @@ const USAGE: &str = "cargo xtask COMMAND
   fonts             get the fonts that receipts and tickets in Chinese, Japanese, Korean, Thai and Indian scripts are set in, from Debian's packages
   faults            kill, pause, cut off and mislead the nodes of a fleet under load, and check what people were answered
                       --rounds 60   --seed N   --only PART-OF-A-FAULT'S-NAME
+  fleet             roll good and bad versions out over many edges under load, and see that bad ones are taken back from the first stage
+                      --nodes 100   --rate N   requests a second of all together (10 of each)     --interval SECONDS   between two looks
+                      --seeds 1   how many times     --seed 1   the first one     --only PART-OF-A-NAME   of a version or a fault
+                      --faults   faults of the machinery instead: the control plane killed, the registry gone, nodes not reached
+                      --agents N   so many agents at one instance of the control plane instead
   seed --url URL    load the demo catalog into a platform that runs, stock Spin included; again adds nothing
                       --email ADDRESS   --password-file FILE   of who organises it; else SPIN_VARIABLE_ADMIN_EMAIL and _PASSWORD say that
   load SCENARIO     browse | onsale | door: k6 against a running `up` on port 8080, or one that is started for it
@@ -101,6 +107,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "check" => drop(check::run()?),
         "fonts" => fonts::get()?,
         "faults" => faults::run(rest)?,
+        "fleet" => rollouts::run(rest)?,
         "load" => load::run(rest)?,
         "schema" => schema::run(rest)?,
         "fuzz" => fuzz::run(rest)?,

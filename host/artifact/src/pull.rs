@@ -26,6 +26,7 @@ use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// The same as [`WASM`], as other tools push it.
 const WASM_OF_OTHERS: &str = "application/wasm";
@@ -225,7 +226,12 @@ async fn lay(
     let mark = Mark { reference: at.to_string(), digest, signature: evidence, layers: kept.clone() };
     let text = serde_json::to_vec_pretty(&mark).map_err(|error| Error::Pack(error.to_string()))?;
     let manifest = folder.join(MANIFEST);
-    if !is_whole(folder, &text, layers, &unpacked)? {
+    if is_whole(folder, &text, layers, &unpacked)? {
+        // It is the latest again, which takes no room.
+        let mark = folder.join(MARK);
+        let touched = File::options().append(true).open(&mark).and_then(|file| file.set_modified(SystemTime::now()));
+        touched.map_err(|error| Error::file(mark, &error))?;
+    } else {
         if !runs {
             // From here on the folder is this version's; it is unfinished until its manifest is there.
             unmake(folder)?;

@@ -175,6 +175,11 @@ impl Node {
         self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
     }
 
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
     /// As a power cut does.
     pub fn kill(&mut self) {
         let mut child = self.child.take().unwrap();

@@ -144,7 +144,8 @@ async fn a_worker_changes_versions_and_no_record_is_lost_or_done_twice() {
     std::fs::write(folder.join("at-once.toml"), AT_ONCE).unwrap();
     let patient = AT_ONCE.replace("interval = \"1s\"", "interval = \"1h\"\nprogress_deadline = \"1d\"");
     std::fs::write(folder.join("patient.toml"), patient).unwrap();
-    let control = [instance(&folder, "control-0", &server::empty_database(&fresh_folder("following-control")))];
+    let control =
+        [instance(&folder, "control-0", &server::empty_database(&fresh_folder("following-control")), r#"["release.pub"]"#)];
     let operator = Operator::of(&folder, &control);
     let kafka = Kafka::start().await;
     let database = server::empty_database(&folder);

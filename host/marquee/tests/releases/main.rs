@@ -5,6 +5,7 @@
 
 mod control;
 mod following;
+mod proof;
 mod rolling;
 mod stalled;
 mod versions;

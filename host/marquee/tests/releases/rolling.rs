@@ -121,16 +121,18 @@ impl Crowd {
     }
 }
 
-pub fn instance(folder: &Path, name: &str, database: &str) -> Node {
+/// An instance of the control plane, which trusts these keys.
+pub fn instance(folder: &Path, name: &str, database: &str, trusted: &str) -> Node {
     let text = format!(
-        "name = {name:?}\ndata = {name:?}\ntokens = \"tokens.toml\"\ntrusted_keys = [\"release.pub\"]\n\
+        "name = {name:?}\ndata = {name:?}\ntokens = \"tokens.toml\"\ntrusted_keys = {trusted}\n\
          [listen]\nagents = \"127.0.0.1:0\"\npeople = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n\
          [tls]\nauthority = \"ca.pem\"\ncertificate = \"{name}.pem\"\nkey = \"{name}.key\"\n"
     );
     Node::start("control", folder, name, &text, vec![("MARQUEE_CONTROL_DATABASE".to_owned(), database.to_owned())])
 }
 
-fn digest_of(token: &str) -> String {
+/// As the file of tokens has a token.
+pub fn digest_of(token: &str) -> String {
     use sha2::Digest as _;
     sha2::Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -158,7 +160,7 @@ async fn a_good_version_reaches_all_nodes_unnoticed_and_an_unfit_one_goes_back_b
     std::fs::write(folder.join("by-stages.toml"), BY_STAGES).unwrap();
 
     let own = server::empty_database(&fresh_folder("rolling-control"));
-    let mut control = ["control-0", "control-1"].map(|name| instance(&folder, name, &own));
+    let mut control = ["control-0", "control-1"].map(|name| instance(&folder, name, &own, r#"["release.pub"]"#));
     let agents: Vec<_> = control.iter().map(|instance| instance.addresses[0].clone()).collect();
     let operator = Operator::of(&folder, &control);
     let followed = |text: String| {
