@@ -59,7 +59,7 @@ test("operators watch a rollout and decide about it on the page of the control p
   expect(await canary.textContent()).toContain("done, at its gate");
   const row = (name: string) => page.getByRole("row", { name }).getByRole("cell").allTextContents();
   expect(await row("Errors (5xx)")).toEqual(["0.00 %", "0.00 %"]);
-  expect(await row("Half of answers within")).toEqual(["2.5 ms", "2.5 ms"]);
+  expect(await row("Half of answers within")).toEqual(["2.2 ms", "2.2 ms"]);
   await page
     .getByRole("row", { name: /edge\/edge-. ready release 1 \(1\.0\.0\) 50 % \+ release 2 \(1\.0\.1\) 50 % eu/ })
     .waitFor();

@@ -90,9 +90,9 @@ async fn a_version_reaches_every_node_by_its_plan() {
     assert_eq!((&figures["kind"], &figures["against"]), (&json!("edge"), &json!("on the same nodes")));
     for release in [&figures["new"], &figures["old"]] {
         assert!(release["requests"].as_u64().unwrap() >= 100 && release["per_second"].as_f64().unwrap() > 0.0, "{figures:#}");
-        // All of them take between 2 and 3 ms.
-        assert_eq!((&release["error_share"], &release["latency_ms"]["p50"]), (&json!(0.0), &json!(2.5)));
-        assert_eq!((&release["latency_ms"]["p99"], &release["memory"]), (&json!(2.99), &json!(8 << 20)));
+        // All of them are in one bucket, from 640 to 704 microseconds.
+        assert_eq!((&release["error_share"], &release["latency_ms"]["p50"]), (&json!(0.0), &json!(0.672)));
+        assert_eq!((&release["latency_ms"]["p99"], &release["memory"]), (&json!(0.703), &json!(8 << 20)));
     }
     let have: Vec<_> = agents.iter().filter(|agent| agent.told().served.contains(&ReleaseId(second))).collect();
     assert!(have.len() == 1 && have[0].identity.role() == fleet::Role::Edge, "the canary alone has it");
@@ -115,17 +115,18 @@ async fn a_version_reaches_every_node_by_its_plan() {
     let nodes = ground.get("v1/nodes").await;
     assert!(nodes["nodes"].as_array().unwrap().iter().all(|node| node["state"] == "ready"), "{nodes:#}");
     let acting = ground.acting().await;
-    // With the round after that.
-    let completed = "marquee_control_rollout_info{application=\"shop\",state=\"completed\"} 1";
+    let lines = [
+        "marquee_control_acts 1",
+        "marquee_control_nodes{state=\"ready\"} 5",
+        "marquee_control_nodes{state=\"away\"} 0",
+        "marquee_control_rollout_info{application=\"shop\",state=\"completed\"} 1",
+    ];
+    // With a round after that.
     let metrics = until("its metrics say so", async || {
         let metrics = ground.metrics(&acting);
-        metrics.iter().any(|line| line == completed).then_some(metrics)
+        lines.iter().all(|line| metrics.iter().any(|shown| shown == line)).then_some(metrics)
     })
     .await;
-    for line in ["marquee_control_acts 1", "marquee_control_nodes{state=\"ready\"} 5", "marquee_control_nodes{state=\"away\"} 0"]
-    {
-        assert!(metrics.iter().any(|shown| shown == line), "{line} is not in\n{}", metrics.join("\n"));
-    }
     let other = ground.metrics(if acting == "one" { "two" } else { "one" });
     assert!(other.iter().all(|line| !line.starts_with("marquee_control_nodes")), "{}", other.join("\n"));
     let passed = |line: &String| line.starts_with("marquee_control_looks_total{verdict=\"passed\"}");
