@@ -209,20 +209,27 @@ async fn registry_slow(ground: &Ground, label: &str) -> Vec<String> {
 async fn killed_before_report(ground: &mut Ground, crowd: &Crowd, label: &str) -> Vec<String> {
     let reference = ground.shelf.put(Flaw::None, label, &ground.registry);
     let many = ground.edges[0].count();
+    // So slow that they do not have it yet when they are not heard any more.
+    ground.registry.is(Mode::Slow(Duration::from_millis(700)));
     ground.deploy(&reference, super::ground::AT_ONCE).await;
-    // What they are to do they hear, and what they have done nobody hears.
+    ground.until("nodes are told", "v1/status", |status| status["rollout"]["state"] == "running").await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
     ground.edges[0].line(Line::Deaf);
     let mut samples = Vec::new();
     let mut waited = 0;
-    while !samples.iter().any(|sample: &Sample| sample.edge < many && *sample.version == *label && !sample.of_region) {
+    let has_switched = |sample: &Sample| sample.edge < many && *sample.version == *label && !sample.of_region;
+    while !samples.iter().any(has_switched) {
         samples.extend(crowd.take());
         tokio::time::sleep(Duration::from_millis(20)).await;
         waited += 1;
         if waited > 3_000 {
+            ground.registry.is(Mode::Well);
+            ground.edges[0].line(Line::Open);
             return vec!["they never switched".to_owned()];
         }
     }
     ground.edges[0].kill();
+    ground.registry.is(Mode::Well);
     let mut wrong = Vec::new();
     if ground.ask("v1/status").await["rollout"]["state"] == "completed" {
         wrong.push("it is completed, and nodes have not said that they have it".to_owned());
