@@ -21,6 +21,7 @@ use crate::error::Error;
 use crate::heard::Heard;
 use crate::people::{self, Tokens};
 use crate::queries::Prometheus;
+use crate::rounds::Known;
 use crate::store::{RolloutRow, Snapshot, Store};
 use crate::{agents, limits, rounds};
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
+use ratatui::crossterm::terminal::is_raw_mode_enabled;
 use serde_json::{Value, json};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc, watch};
@@ -117,7 +118,12 @@ pub async fn run(api: Arc<dyn Api>, options: Options) -> Result<Ended, Error> {
     let mut ui = Ui { has_colours: options.colours, ..Ui::default() };
     let mut screen = Screen::take()?;
     let mut keys = Events::follow();
+    let panicked = || Error::Output(std::io::Error::other("a part of this command panicked: a bug"));
     let outcome = loop {
+        // A panic anywhere gives the terminal back: nothing is drawn into what it has said.
+        if !is_raw_mode_enabled().unwrap_or(false) {
+            break Err(panicked());
+        }
         if let Err(error) = screen.0.draw(|frame| screen::draw(frame, &seen, &mut ui)) {
             break Err(error.into());
         }
@@ -135,7 +141,8 @@ pub async fn run(api: Arc<dyn Api>, options: Options) -> Result<Ended, Error> {
                 Some(_) => {}
                 None => break Ok(Ended::Left),
             },
-            Ok(()) = looked.changed() => match looked.borrow_and_update().clone() {
+            changed = looked.changed() => match looked.borrow_and_update().clone() {
+                _ if changed.is_err() => break Err(panicked()),
                 None => {}
                 Some(Ok(now)) => {
                     seen = now;
