@@ -1,6 +1,6 @@
 //! Which nodes a stage is for.
 
-use super::presence::is_away;
+use super::presence::{is_away, is_silent};
 use super::{Chosen, Fleet, Rollout};
 use crate::limits;
 use crate::protocol::ReleaseId;
@@ -20,7 +20,10 @@ pub(super) fn nodes_of(rollout: &Rollout, stage: usize, fleet: &Fleet, now_ms: u
     };
     let mut names: Vec<&String> = from.into_iter().map(|(name, _)| name).collect();
     let count = names.len().saturating_mul(usize::from(selector.percent)).div_ceil(100);
-    names.sort_by_cached_key(|name| rank(name, rollout.new.id));
+    // A rollout that has just begun has not waited for anybody yet, so nobody is away for it. Who was heard of lately comes first all the same: a stage of
+    // nodes that are away would show nothing.
+    let silent = |name: &String| fleet.nodes.get(name).is_none_or(|node| is_silent(node.seen_at_ms, now_ms));
+    names.sort_by_cached_key(|name| (silent(name), rank(name, rollout.new.id)));
     names.into_iter().take(count).cloned().collect()
 }
 

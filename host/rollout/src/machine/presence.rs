@@ -32,8 +32,12 @@ pub(super) fn of(rollout: &Rollout, name: &str, fleet: &Fleet, now_ms: u64) -> P
 
 /// Whether a node that was seen then counts as away. While nobody listened, nobody was away.
 pub(super) fn is_away(rollout: &Rollout, seen_at_ms: u64, now_ms: u64) -> bool {
-    let away = u64::try_from(limits::AWAY.as_millis()).unwrap_or(u64::MAX);
-    now_ms.saturating_sub(seen_at_ms.max(rollout.watched_ms)) > away
+    is_silent(seen_at_ms.max(rollout.watched_ms), now_ms)
+}
+
+/// Whether nothing has been heard since then for so long that a node counts as away.
+pub(super) fn is_silent(since_ms: u64, now_ms: u64) -> bool {
+    u128::from(now_ms.saturating_sub(since_ms)) > limits::AWAY.as_millis()
 }
 
 /// Nodes that will not run the release, in sentences.

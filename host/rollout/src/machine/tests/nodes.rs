@@ -22,6 +22,21 @@ fn a_node_that_was_away_before_is_not_waited_for_and_gets_it_when_it_comes_back(
 }
 
 #[test]
+fn a_share_of_nodes_is_of_those_that_were_heard_of_lately() {
+    let keys =
+        "[[stages]]\nname = \"canary\"\nnodes = { kind = \"edge\", percent = 33 }\nhold = \"1m\"\n[[stages]]\nname = \"all\"\n";
+    for there in ["a", "b", "c"] {
+        let mut ground = Ground::new(keys, &["a", "b", "c"]);
+        for away in ["a", "b", "c"].into_iter().filter(|name| *name != there) {
+            ground.silent.insert(away.into());
+            ground.fleet.nodes.get_mut(away).unwrap().seen_at_ms = NOON - 300_000;
+        }
+        ground.pass(2);
+        assert_eq!(ground.rollout.chosen.keys().collect::<Vec<_>>(), [there]);
+    }
+}
+
+#[test]
 fn a_node_that_goes_away_is_waited_for_until_the_deadline() {
     let mut ground = Ground::new(&format!("progress_deadline = \"3m\"\n{AT_ONCE}"), &["a", "b"]);
     ground.stubborn.insert("b".into());
