@@ -109,8 +109,9 @@ impl PrivateKey {
         let der = match label.as_str() {
             PRIVATE => content.clone(),
             label if ENCRYPTED.contains(&label) => {
-                let password = password.ok_or_else(|| wrong("is encrypted: set COSIGN_PASSWORD"))?;
-                decrypt(content, password).map_err(|reason| wrong(&reason))?
+                // cosign encrypts with an empty password, too, where it is given one: such a key needs none here.
+                let wanted = |reason| if password.is_none() { "is encrypted: set COSIGN_PASSWORD".to_owned() } else { reason };
+                decrypt(content, password.unwrap_or_default()).map_err(|reason| wrong(&wanted(reason)))?
             }
             "EC PRIVATE KEY" => {
                 return Err(wrong("is in the form SEC1: openssl pkcs8 -topk8 -nocrypt makes PKCS#8 of it"));
@@ -334,6 +335,15 @@ mod tests {
             assert!(message.contains(said), "{message}");
         }
         assert!(PublicKey::read(&file).unwrap_err().to_string().contains("a public key is needed"));
+    }
+
+    #[test]
+    fn a_key_that_cosign_encrypted_with_an_empty_password_needs_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, key) = (folder.path().join("cosign.key"), PrivateKey::generate().unwrap());
+        std::fs::write(&file, key.to_pem(Some("")).unwrap()).unwrap();
+        assert_eq!(PrivateKey::read(&file, None).unwrap().public().unwrap().id(), key.public().unwrap().id());
+        assert!(PrivateKey::read(&file, Some("x")).unwrap_err().to_string().contains("another password"));
     }
 
     #[test]
