@@ -147,6 +147,8 @@ pub const FEED_ANSWER: Duration = Duration::from_secs(30);
 pub const CONTROL_CONNECTIONS: usize = 16_384;
 /// How often a connection between an agent and an instance is tried with a ping: an instance that is gone is also noticed by what it does not answer.
 pub const CONTROL_PING: Duration = Duration::from_secs(10);
+/// How long its answer is waited for. An instance that thousands of nodes come to is busy, and not dead: who gave it up then would only come again.
+pub const CONTROL_PING_ANSWER: Duration = Duration::from_secs(10);
 /// Requests of agents at once: each node has one that waits for what is new, and now and then one that reports.
 pub const CONTROL_REQUESTS: usize = 32_768;
 /// Bodies of theirs that are received at once: that is all the memory that they take before anybody looks at them.

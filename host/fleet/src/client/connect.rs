@@ -40,7 +40,9 @@ pub(crate) async fn connect(tls: &Tls, servers: &Servers, address: &str) -> Resu
         let (connector, name) = tls.connector(servers)?;
         let stream = connector.connect(name, stream).await?;
         let chain = stream.get_ref().1.peer_certificates().unwrap_or_default().to_vec();
-        let ping = if *servers == Servers::Control { limits::CONTROL_PING } else { limits::PING };
+        let is_control = *servers == Servers::Control;
+        let (ping, answer) =
+            if is_control { (limits::CONTROL_PING, limits::CONTROL_PING_ANSWER) } else { (limits::PING, limits::PING_ANSWER) };
         let mut builder = Builder::new(TokioExecutor::new());
         builder
             .timer(TokioTimer::new())
@@ -48,7 +50,7 @@ pub(crate) async fn connect(tls: &Tls, servers: &Servers, address: &str) -> Resu
             .initial_connection_window_size(limits::CONNECTION_WINDOW)
             .max_header_list_size(limits::HEADER_BYTES)
             .keep_alive_interval(ping)
-            .keep_alive_timeout(limits::PING_ANSWER)
+            .keep_alive_timeout(answer)
             .keep_alive_while_idle(true);
         let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
         Ok(Connected { sender, connection, shown: PeerCertificates::Server(chain, servers.clone()) })

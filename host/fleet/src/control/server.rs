@@ -92,7 +92,8 @@ pub async fn serve<F: Future<Output = Response<Bytes>> + Send + 'static>(
         let shared = Arc::clone(&shared);
         async move { one(&shared, &peer, request).await }
     };
-    let bounds = listener::Bounds { connections: limits::CONTROL_CONNECTIONS, ping: limits::CONTROL_PING };
+    let bounds =
+        listener::Bounds { connections: limits::CONTROL_CONNECTIONS, ping: (limits::CONTROL_PING, limits::CONTROL_PING_ANSWER) };
     listener::serve(listener, answer, tls, bounds, (stop, drain)).await;
     Ok(())
 }

@@ -24,8 +24,8 @@ use crate::tls::{self, PeerCertificates, Tls};
 pub(crate) struct Bounds {
     /// Connections at once.
     pub(crate) connections: usize,
-    /// How often each is tried with a ping.
-    pub(crate) ping: Duration,
+    /// How often each is tried with a ping, and how long its answer is waited for.
+    pub(crate) ping: (Duration, Duration),
 }
 
 /// Serves until `stop`, and until what is in flight then has finished or `drain` is over. `answer` is told who asks.
@@ -59,7 +59,7 @@ async fn connection<F: Future<Output = Response<Body>> + Send + 'static>(
     answer: impl Fn(Arc<Identity>, Request<Incoming>) -> F + Send + Sync + 'static,
     stream: TcpStream,
     tls: Tls,
-    ping: Duration,
+    ping: (Duration, Duration),
     (stop, drain): (CancellationToken, Duration),
 ) -> Result<(), Error> {
     stream.set_nodelay(true)?;
@@ -99,7 +99,7 @@ async fn connection<F: Future<Output = Response<Body>> + Send + 'static>(
     }
 }
 
-fn builder(ping: Duration) -> Builder<TokioExecutor> {
+fn builder((ping, answer): (Duration, Duration)) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
@@ -109,7 +109,7 @@ fn builder(ping: Duration) -> Builder<TokioExecutor> {
         .initial_connection_window_size(limits::CONNECTION_WINDOW)
         // Nodes keep their connections open; this detects dead ones.
         .keep_alive_interval(ping)
-        .keep_alive_timeout(limits::PING_ANSWER)
+        .keep_alive_timeout(answer)
         // A component's answer is as it would be without a network in between.
         .auto_date_header(false);
     builder

@@ -113,7 +113,7 @@ impl Server {
             listener,
             answer,
             tls,
-            listener::Bounds { connections: limits::CONNECTIONS, ping: limits::PING },
+            listener::Bounds { connections: limits::CONNECTIONS, ping: (limits::PING, limits::PING_ANSWER) },
             (stop, drain),
         );
         tokio::join!(stopping, serving);

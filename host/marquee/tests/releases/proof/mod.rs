@@ -98,10 +98,12 @@ impl Size {
         let ((nodes, weight), interval) = (FIRST, self.interval);
         let looks = if flaw == Flaw::None && !self.measured { 1 } else { self.looks };
         let latency = if self.measured || flaw == Flaw::Slow { "{ max_ratio = 1.15, confidence = 0.999 }" } else { "false" };
+        // Half of all requests first: what a hundred nodes do on one machine at once, such as compiling, slows both versions then.
+        let steps = if self.measured { "step_weight = 50\n" } else { "" };
         format!(
             "application = \"work\"\ninterval = \"{interval}s\"\nfailure_limit = 0\n\
              [[stages]]\nname = \"canary\"\nnodes = {{ kind = \"edge\", percent = {nodes} }}\nmax_weight = {weight}\nhold = \"{}s\"\n\
-             [[stages]]\nname = \"everything\"\n[analysis]\nmin_requests = 50\nlatency = {latency}\n",
+             [[stages]]\nname = \"everything\"\n{steps}[analysis]\nmin_requests = 50\nlatency = {latency}\n",
             looks * interval
         )
     }
