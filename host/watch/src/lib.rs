@@ -1,7 +1,7 @@
 //! What operators see of a rollout in a terminal: where it is, every node, both releases beside each other, and what happened last.
 //!
-//! On a terminal it is a screen with keys ([`screen`], [`ui`], [`terminal`]), else a line for everything that changes ([`lines`]). Both are made of what the
-//! control plane's API answers ([`documents`]), which is asked every second ([`look`]). How the API is reached is the caller's business ([`Api`]).
+//! On a terminal it is a screen with keys (`screen`, `ui`, `terminal`), else a line for everything that changes (`lines`). Both are made of what the
+//! control plane's API answers (`documents`), which is asked every second (`look`). How the API is reached is the caller's business ([`Api`]).
 //!
 //! # Invariants
 //! - Nothing is done that nobody has confirmed.

@@ -1,6 +1,6 @@
 //! One look at the fleet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -50,9 +50,9 @@ pub async fn look(api: &dyn Api, before: &Seen) -> Result<Seen, Refusal> {
         releases.extend([rollout.new.release].into_iter().chain(rollout.old.as_ref().map(|old| old.release)));
     }
     for release in releases {
-        if !versions.contains_key(&release) {
+        if let btree_map::Entry::Vacant(unknown) = versions.entry(release) {
             let of: Release = read(api.get(&format!("v1/releases/{release}")).await?)?;
-            versions.insert(release, of.version.0);
+            unknown.insert(of.version.0);
         }
     }
     Ok(Seen { status, raw, nodes, audit, versions })
