@@ -284,12 +284,13 @@ async fn a_new_version_takes_over_without_a_failed_request() {
     let (built, copy) = (root().join("target/wasm32-wasip2/release"), copy_of_the_application(&folder));
     let server = Server::start_in(Form::Up, folder.clone(), &[], &["--watch", "--manifest", copy.to_str().unwrap()]);
     let client = Client::new(&server);
-    let keys = async || {
-        let page = client.send_unchecked(reqwest::Method::GET, "/.well-known/jwks.json", &[], None).await;
+    let at = async |path| {
+        let page = client.send_unchecked(reqwest::Method::GET, path, &[], None).await;
         (page.status.as_u16(), page.bytes)
     };
-    let (status, before) = keys().await;
-    assert_eq!(status, 200);
+    let (keys, document) = ("/.well-known/jwks.json", "/api/openapi.json");
+    let before = (at(keys).await, at(document).await);
+    assert_eq!((before.0.0, before.1.0), (200, 200));
 
     let stopped = AtomicBool::new(false);
     let readers = async {
@@ -304,11 +305,20 @@ async fn a_new_version_takes_over_without_a_failed_request() {
         // First one that is no component at all: what ran goes on.
         std::fs::write(folder.join("auth.wasm"), b"not wasm").unwrap();
         tokio::time::sleep(Duration::from_millis(1500)).await;
-        assert_eq!(keys().await, (200, before.clone()), "a broken build never gets traffic");
-        let new = folder.join("new.wasm");
-        std::fs::copy(built.join("web.wasm"), &new).unwrap();
-        std::fs::rename(&new, folder.join("auth.wasm")).unwrap();
-        eventually("the new code answers", async || keys().await, |answer| answer.0 == 404 || answer.1 != before).await;
+        assert_eq!(at(keys).await, before.0, "a broken build never gets traffic");
+        let put = |component: &str, place: &str| {
+            let new = folder.join("new.wasm");
+            std::fs::copy(built.join(component), &new).unwrap();
+            std::fs::rename(&new, folder.join(place)).unwrap();
+        };
+        // Then one without what the host calls of it.
+        put("operations.wasm", "auth.wasm");
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        assert_eq!(at(keys).await, before.0, "a version that the platform cannot work with never gets traffic");
+        put("auth.wasm", "auth.wasm");
+        put("operations.wasm", "web.wasm");
+        eventually("the new code answers", async || at(document).await, |answer| *answer != before.1).await;
+        assert_eq!(at(keys).await, before.0);
         stopped.store(true, Ordering::Relaxed);
     };
     let (answers, ()) = tokio::join!(readers, switcher);

@@ -2,7 +2,7 @@
 
 use crate::{
     SHARED,
-    client::{Client, OnSale, unique},
+    client::{Client, OnSale, eventually, unique},
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -45,8 +45,9 @@ async fn five_hundred_holds_sell_a_hundred_tickets() {
         *answers.entry(kind).or_default() += 1;
     }
     assert_eq!(answers, BTreeMap::from([("\"/problems/sold-out\"".to_owned(), 400), ("held".to_owned(), 100)]));
+    // What others have taken gets to the edges by the feed.
     for place in &buyers[..2] {
-        assert_eq!(show.available(place).await, 0);
+        eventually("what is sold out is seen to be", async || show.available(place).await, |left| *left == 0).await;
     }
 }
 
