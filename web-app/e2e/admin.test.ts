@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
-import { call, heading, look, newEmail, PASSWORD, visitor } from "./harness";
+import { call, heading, look, MAIL, newEmail, PASSWORD, visitor } from "./harness";
 
 const [ADMIN, SECRET] = [process.env.MARQUEE_ADMIN_EMAIL ?? "", process.env.MARQUEE_ADMIN_PASSWORD ?? ""];
 
@@ -20,7 +20,8 @@ async function somebody(name: string): Promise<{ email: string; token: string }>
   return { email, token: made.access_token };
 }
 
-test("an admin suspends somebody, reads it in the audit log, and sees how the platform is", async () => {
+test("an admin suspends somebody, reads it in the audit log, and sees how the platform is", async ({ skip }) => {
+  skip(MAIL === "", "nothing writes the audit log in stock Spin");
   const [mallory, gone] = [await somebody("Mallory Visitor"), await somebody("Grace Goner")];
   await call("/api/organisers", mallory.token, { name: "Hall of Mirrors" });
 

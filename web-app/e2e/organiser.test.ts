@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { Locator, Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { accentOf, parseColour } from "../src/lib/accent";
-import { buy, choose, heading, look, newEmail, register, visitor, vouch } from "./harness";
+import { buy, choose, heading, look, MAIL, newEmail, register, visitor, vouch } from "./harness";
 
 const year = new Date().getFullYear() + 1;
 
@@ -205,6 +205,11 @@ test("an organiser's day: create, publish, sell, refund, write, export", async (
     await page.getByLabel("Subject").fill("Doors open at six");
     await page.getByLabel("Text").fill("Come early.");
     await page.getByRole("button", { name: "Send me a test" }).click();
+    if (MAIL === "") {
+      // Stock Spin: it sends no mail, and nothing there follows what happens, so there is no dashboard either.
+      await page.getByText("No messages can be sent from here").waitFor();
+      return;
+    }
     await page.getByText("A test is on its way to you.").waitFor();
     await page.getByRole("button", { name: "Send…" }).click();
     await page.getByRole("button", { name: "Send it" }).click();
